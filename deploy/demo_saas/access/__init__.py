@@ -1,0 +1,1 @@
+"""Who is calling: sessions, passwords, and Gatepost's signed identity assertion."""

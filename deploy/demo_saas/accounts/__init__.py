@@ -1,0 +1,1 @@
+"""People: signing in to Orbit itself, and who one is."""

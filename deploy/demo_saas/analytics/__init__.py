@@ -1,0 +1,1 @@
+"""Analytics: figures about how work is going."""

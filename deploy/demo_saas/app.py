@@ -1,0 +1,63 @@
+"""Orbit's wiring: every router, every handler, in one function."""
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+
+from demo_saas import home
+from demo_saas.access.assertion import AssertionVerifier
+from demo_saas.access.gateway_keys import FetchJwks, GatewayKeys, fetch_jwks
+from demo_saas.accounts.endpoints import router as accounts
+from demo_saas.analytics.endpoints import router as analytics
+from demo_saas.body import KeepBody
+from demo_saas.clock import Now, Sleep, utc_now
+from demo_saas.comments.endpoints import router as comments
+from demo_saas.errors import add_problem_handlers
+from demo_saas.files.endpoints import router as files
+from demo_saas.members.endpoints import router as members
+from demo_saas.openapi import name_operation, write_openapi
+from demo_saas.projects.endpoints import router as projects
+from demo_saas.resources import Resources
+from demo_saas.settings import Settings
+from demo_saas.tasks.endpoints import router as tasks
+
+TENANT_ROUTERS = (projects, tasks, comments, members, analytics, files)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    now: Now = utc_now,
+    sleep: Sleep = asyncio.sleep,
+    fetch_jwks: FetchJwks = fetch_jwks,
+) -> FastAPI:
+    """Make the app; the database at `settings.database` must have been prepared.
+
+    Args:
+        settings: see `Settings`.
+        now: tells the time.
+        sleep: waits some seconds; the slow report uses it.
+        fetch_jwks: gets the JSON document at a URL; the gateway's keys come through it.
+    """
+    app = FastAPI(generate_unique_id_function=name_operation)
+    keys = GatewayKeys(settings.gatepost_jwks_url, fetch=fetch_jwks, now=now)
+    assertions = AssertionVerifier(
+        issuer=settings.gatepost_issuer, audience=settings.public_url, keys=keys, now=now
+    )
+    app.state.resources = Resources(settings, assertions, now, sleep)
+
+    app.include_router(home.router)
+    app.include_router(accounts)
+    for router in TENANT_ROUTERS:
+        app.include_router(router, prefix="/v1/orgs/{org_id}")
+    app.add_middleware(KeepBody)
+    add_problem_handlers(app)
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        return write_openapi(app, public_url=settings.public_url)
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to replace it
+    return app

@@ -1,0 +1,17 @@
+"""Time as arguments: what tells it and what waits for it are handed in."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+Now = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def utc_now() -> datetime:
+    """Tell the current time, timezone-aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def as_text(moment: datetime) -> str:
+    """Write a time so that text order is time order: UTC, microseconds, ISO 8601."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

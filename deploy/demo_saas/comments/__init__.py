@@ -1,0 +1,1 @@
+"""Comments: the discussion below a task."""

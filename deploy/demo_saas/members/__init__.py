@@ -1,0 +1,1 @@
+"""Members: the people of an organisation and their teams."""

@@ -1,0 +1,1 @@
+"""Projects: bodies of work, each owned by one team."""

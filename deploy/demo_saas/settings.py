@@ -1,0 +1,64 @@
+"""Orbit's settings: read once from `ORBIT_…` environment variables and flags, then passed along."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class SettingsError(ValueError):
+    """A setting can't be used; the message names its variable and what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where Orbit keeps its data, what it is called from outside, and which gateway it trusts."""
+
+    database: Path = Path("orbit.sqlite")
+    """The SQLite file; created and seeded where it does not exist."""
+    public_url: str = "http://127.0.0.1:8402"
+    """Orbit's base URL as its callers write it: an assertion's `aud`, and the start of its `htu`."""
+    gatepost_issuer: str = "http://127.0.0.1:8401/mcp"
+    """The only `iss` accepted in an assertion: the gateway's resource string."""
+    gatepost_jwks_url: str = "http://127.0.0.1:8401/.well-known/jwks.json"
+    """Where the gateway publishes the keys its assertions are signed with."""
+    slow_report_seconds: float = 3.0
+    """How long the delivery report takes where the caller does not say."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could never work.
+
+        Raises:
+            SettingsError: naming the variable.
+        """
+        for name in ("public_url", "gatepost_issuer", "gatepost_jwks_url"):
+            url = urlsplit(getattr(self, name))
+            if url.scheme not in ("http", "https") or not url.hostname:
+                raise SettingsError(f"ORBIT_{name.upper()}: give an http or https URL with a host")
+        if self.public_url.endswith("/"):
+            raise SettingsError("ORBIT_PUBLIC_URL: leave the trailing slash out")
+        if not 0 <= self.slow_report_seconds <= 30:
+            raise SettingsError("ORBIT_SLOW_REPORT_SECONDS: give 0 to 30 seconds")
+
+
+def read_settings(environ: Mapping[str, str], **flags: object) -> Settings:
+    """Read the settings from `ORBIT_<FIELD>` variables; a flag that is not None wins.
+
+    Raises:
+        SettingsError: naming the variable and the fix.
+    """
+    values: dict[str, Any] = {
+        name: environ[f"ORBIT_{name.upper()}"]
+        for name in Settings.__dataclass_fields__
+        if environ.get(f"ORBIT_{name.upper()}")
+    }
+    values |= {name: value for name, value in flags.items() if value is not None}
+    if "database" in values:
+        values["database"] = Path(values["database"])
+    if "slow_report_seconds" in values:
+        try:
+            values["slow_report_seconds"] = float(values["slow_report_seconds"])
+        except ValueError:
+            raise SettingsError("ORBIT_SLOW_REPORT_SECONDS: give a number of seconds") from None
+    return Settings(**values)

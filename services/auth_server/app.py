@@ -1,0 +1,160 @@
+"""The authorization server's wiring: the only place where its parts meet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import structlog
+from fastapi import FastAPI, Request
+from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from auth_server.answers import answer_json_error, answer_page_error
+from auth_server.authorize.endpoint import router as authorize_router
+from auth_server.consent.endpoint import router as consent_router
+from auth_server.cors import PublicCors
+from auth_server.discovery.endpoint import discovery_router, well_known_paths
+from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
+from auth_server.pages.render import STATIC
+from auth_server.register.endpoint import router as register_router
+from auth_server.resources import OpenResources, Resources, open_resources
+from auth_server.settings import AuthServerSettings
+from auth_server.sign_in.endpoint import router as sign_in_router
+from auth_server.tenant_choice.endpoint import router as tenant_router
+from auth_server.token.endpoint import router as token_router
+from gatepost.health import check_readiness
+from gatepost.logs import RequestId
+
+log = structlog.get_logger()
+
+ROUTERS = (
+    authorize_router,
+    sign_in_router,
+    tenant_router,
+    consent_router,
+    token_router,
+    register_router,
+)
+# What programs call: errors are JSON, browsers of any origin may read the answers.
+MACHINE_PATHS = frozenset({"/token", "/register", "/jwks.json"})
+
+
+def create_app(
+    settings: AuthServerSettings, *, open_resources: OpenResources = open_resources
+) -> FastAPI:
+    """Wire the service.
+
+    Args:
+        settings: what the operator decided.
+        open_resources: opens what lives as long as the service; tests hand in another.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Resources]]:
+        async with open_resources(settings) as resources:
+            yield {"resources": resources}
+
+    public = MACHINE_PATHS | frozenset(well_known_paths(settings))
+    app = FastAPI(
+        title="Gatepost authorization server",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # A redirect to the path with or without a slash would repeat a posted form, at whatever
+        # host the request names.
+        redirect_slashes=False,
+        middleware=[Middleware(RequestId), Middleware(PublicCors, paths=public)],
+    )
+    app.include_router(discovery_router(settings))
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_api_route("/livez", _livez, methods=["GET"])
+    app.add_api_route("/readyz", _readyz, methods=["GET"])
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_exception_handler(OAuthError, _answer_oauth_error)
+    app.add_exception_handler(PageError, _answer_page)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    for outage in (OperationalError, InterfaceError, TimeoutError):
+        app.add_exception_handler(outage, _answer_outage)
+    app.add_exception_handler(Exception, _answer_fault)
+    return app
+
+
+async def _livez() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _readyz(request: Request) -> Response:
+    opened = _opened(request)
+
+    async def database() -> None:
+        async with opened.database.reading() as db:
+            await db.execute(text("SELECT 1"))
+
+    status, body = await check_readiness({"database": database})
+    return JSONResponse(body, status_code=status)
+
+
+def _opened(request: Request) -> Resources:
+    return cast("Resources", request.state.resources)
+
+
+def _for_a_machine(request: Request) -> bool:
+    path = request.url.path
+    return path in MACHINE_PATHS or path.startswith("/.well-known/")
+
+
+async def _answer_oauth_error(request: Request, error: Exception) -> Response:
+    refusal = cast("OAuthError", error)
+    if _for_a_machine(request):
+        return answer_json_error(refusal, request)
+    reason = f"{refusal.description[:1].upper()}{refusal.description[1:]}."
+    page = PageError("That can't be used", reason, detail=refusal.detail)
+    return answer_page_error(page, request, _opened(request))
+
+
+async def _answer_page(request: Request, error: Exception) -> Response:
+    return answer_page_error(cast("PageError", error), request, _opened(request))
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    status = cast("HTTPException", error).status_code
+    headers = cast("HTTPException", error).headers
+    if _for_a_machine(request):
+        body = {"error": "invalid_request", "error_description": f"HTTP {status} for this path"}
+        return JSONResponse(body, status_code=status, headers=headers)
+    title = "There is no page here" if status == 404 else "That can't be done here"
+    text = "Connections start in your app: add the service there and follow its link."
+    page = PageError(title, text, status=status)
+    return answer_page_error(page, request, _opened(request))
+
+
+async def _answer_outage(request: Request, error: Exception) -> Response:
+    # 503, never invalid_grant: a client that hears invalid_grant throws its tokens away.
+    log.error("database_unavailable", kind=type(error).__name__, path=request.url.path)
+    if _for_a_machine(request):
+        refusal = TemporarilyUnavailable("a part of this server is down; try again")
+        return answer_json_error(refusal, request)
+    page = PageError(
+        "Sign-in is unavailable for a moment",
+        "A part of this service is down. What you connected before keeps working. "
+        "Reload this page in a minute.",
+        status=503,
+    )
+    return answer_page_error(page, request, _opened(request))
+
+
+async def _answer_fault(request: Request, error: Exception) -> Response:
+    log.error("fault", path=request.url.path, exc_info=error)
+    if _for_a_machine(request):
+        body = {"error": "server_error", "error_description": "something failed on this server"}
+        return JSONResponse(body, status_code=500, headers={"Cache-Control": "no-store"})
+    page = PageError(
+        "Something failed on our side", "Go back to your app and try again.", status=500
+    )
+    return answer_page_error(page, request, _opened(request))

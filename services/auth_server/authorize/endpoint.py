@@ -1,0 +1,119 @@
+"""GET /authorize and GET /authorize/continue."""
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from auth_server.authorize.checks import CHECKS
+from auth_server.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.browser import read_browser, set_browser
+from auth_server.db.engine import DbSession
+from auth_server.deps import Db, Opened, ReadingDb
+from auth_server.errors import OAuthError, PageError
+from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn
+from auth_server.flow.respond import error_url
+from auth_server.flow.turn import CONTINUE, resolve_turn
+from auth_server.forms import parse_parameters
+from auth_server.resources import Resources
+from auth_server.secrets import hash_secret
+from auth_server.transactions.store import add_transaction
+from auth_server.transactions.table import Transaction
+from gatepost.scopes import format_scope
+
+router = APIRouter()
+log = structlog.get_logger()
+
+
+@router.get("/authorize")
+async def authorize(request: Request, db: Db, opened: Opened) -> Response:
+    """Check an authorization request, store it, and send the browser on (OAuth 2.1 §4.1.1).
+
+    Safe to repeat: each call stores a transaction of its own.
+    """
+    context = CheckContext(db, opened.settings, opened.now())
+    try:
+        asked = AuthorizeRequest(parse_parameters(request.url.query))
+    except OAuthError as error:
+        return _refuse(error, None, opened)
+    try:
+        for check in CHECKS:
+            asked = await check(asked, context)
+    except OAuthError as error:
+        return _refuse(error, asked, opened)
+    browser = read_browser(request, opened.settings) or opened.new_secret()
+    transaction = await _store(asked, browser, db, opened)
+    response = RedirectResponse(f"{CONTINUE}?transaction={transaction}", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    set_browser(response, opened.settings, browser)
+    return response
+
+
+@router.get(CONTINUE)
+async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Send the browser to the page that its transaction waits for."""
+    transaction_id = request.query_params.get("transaction")
+    turn = await resolve_turn(request, transaction_id, db, opened)
+    match turn.step:
+        case SignIn():
+            page = "/sign-in"
+        case ChooseTenant():
+            page = "/tenant"
+        case AskConsent():
+            page = "/consent"
+        case NoTenant(person):
+            raise PageError(
+                "No organisation to connect",
+                f"{person.email} is not a member of any organisation here. "
+                "Ask an administrator of yours to add you, then connect again.",
+                status=403,
+            )
+    response = RedirectResponse(f"{page}?transaction={transaction_id}", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _store(asked: AuthorizeRequest, browser: str, db: DbSession, opened: Resources) -> str:
+    now = opened.now()
+    transaction = Transaction(
+        transaction_id=opened.new_secret(),
+        browser_hash=hash_secret(browser),
+        client_id=asked.known_client().client_id,
+        redirect_uri=asked.redirect_uri or "",
+        state=asked.state,
+        code_challenge=asked.code_challenge,
+        resource=asked.resource,
+        scope=format_scope(asked.scopes),
+        login_hint=(asked.parameters.get("login_hint") or "")[:320],
+        signed_in_after=asked.signed_in_after,
+        created_at=now,
+        expires_at=now + opened.settings.transaction_lifetime,
+    )
+    await add_transaction(db, transaction, now=now)
+    return transaction.transaction_id
+
+
+def _refuse(error: OAuthError, asked: AuthorizeRequest | None, opened: Resources) -> Response:
+    client_id = asked.parameters.get("client_id") if asked else None
+    log.info(
+        "authorize_refused",
+        error=error.code,
+        reason=error.description,
+        detail=error.detail,
+        client_id=(client_id or "")[:200],
+    )
+    if asked is None or asked.redirect_uri is None:
+        return opened.pages.answer(
+            "error.html",
+            status=400,
+            title="This app's request can't be used",
+            text=f"{error.description[:1].upper()}{error.description[1:]}.",
+            code=error.code,
+        )
+    issuer = opened.settings.issuer
+    response = RedirectResponse("/", status_code=303)
+    # Set by hand: the registered URI goes out byte for byte, never re-quoted.
+    response.headers["Location"] = error_url(
+        asked.redirect_uri, error, state=asked.state, issuer=issuer
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,128 @@
+"""Redirect URIs: which may be registered, and which one a request means. Pure functions on text.
+
+A URI is never parsed and rebuilt: what was registered is compared and sent back byte for byte, so
+that no two readings of it can differ (RFC 9700 §4.1.3, RFC 8252 §7).
+"""
+
+import re
+from collections.abc import Collection
+from typing import Literal
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+Kind = Literal["https", "loopback", "private-use"]
+
+_PRINTABLE = re.compile(r"[\x21-\x5B\x5D-\x7E]{1,2048}")  # no space, control, backslash, non-ASCII
+_URI = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.\-]*):(?P<slashes>//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)"
+    r"(?:\?(?P<query>[^#]*))?"
+)
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::(?P<port>[0-9]{1,5}))?")
+_RESPONSE_PARAMETERS = frozenset(
+    {"code", "state", "iss", "error", "error_description", "error_uri"}
+)
+_NEVER = frozenset(
+    [
+        "javascript",
+        "data",
+        "file",
+        "vbscript",
+        "blob",
+        "about",
+        "mailto",
+        "ftp",
+        "ws",
+        "wss",
+        "http",
+        "tel",
+        "sms",
+        "intent",
+        "view-source",
+        "filesystem",
+        "chrome",
+        "jar",
+    ]
+)
+
+
+class UnusableRedirectUri(ValueError):
+    """The URI can't be a redirect URI; the message says which rule it breaks."""
+
+
+def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ()) -> Kind:
+    """Tell which kind of redirect URI this is, refusing what none of the rules allow.
+
+    Allowed: `https://` on any host; `http://` on a loopback host; a private-use scheme that is a
+    reversed domain name (it holds a dot, RFC 8252 §7.1) or that the operator listed.
+
+    Raises:
+        UnusableRedirectUri: naming the rule.
+    """
+    if not _PRINTABLE.fullmatch(uri):
+        raise UnusableRedirectUri("must be 1 to 2048 printable ASCII characters without \\")
+    if "*" in uri:
+        raise UnusableRedirectUri("must not hold a wildcard")
+    if "#" in uri:
+        raise UnusableRedirectUri("must not hold a fragment (RFC 6749 section 3.1.2)")
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise UnusableRedirectUri("must be an absolute URI with a lower-case scheme")
+    scheme, authority = match["scheme"], match["authority"]
+    for pair in (match["query"] or "").split("&"):
+        if pair.partition("=")[0] in _RESPONSE_PARAMETERS:
+            raise UnusableRedirectUri("its query must not hold a parameter of the response")
+    if scheme in {"https", "http"}:
+        found = _AUTHORITY.fullmatch(authority or "")
+        if found is None or int(found["port"] or 0) > 65535:
+            raise UnusableRedirectUri("must have a plain lower-case host and no user name")
+        if scheme == "https":
+            return "https"
+        if found["host"] not in LOOPBACK_HOSTS:
+            raise UnusableRedirectUri("http is allowed on localhost, 127.0.0.1 and [::1] only")
+        return "loopback"
+    if scheme in _NEVER or not ("." in scheme or scheme in private_use_schemes):
+        raise UnusableRedirectUri(
+            f"scheme {scheme[:40]} is neither https, a reversed domain name, nor one that this "
+            "server lists"
+        )
+    if "@" in (authority or ""):
+        raise UnusableRedirectUri("must not hold a user name")
+    return "private-use"
+
+
+def match_redirect_uri(registered: Collection[str], asked: str) -> bool:
+    """Tell whether a request's redirect URI is one of the registered ones.
+
+    Equal byte for byte; only between two loopback URIs may the port differ (RFC 8252 §7.3).
+    """
+    if asked in registered:
+        return True
+    without_port = _strip_loopback_port(asked)
+    return without_port is not None and any(
+        without_port == _strip_loopback_port(uri) for uri in registered
+    )
+
+
+def redirect_host(uri: str) -> str:
+    """Tell a person where a redirect URI leads: the host, with its port on loopback, or the scheme.
+
+    For a private-use scheme the scheme itself is what the device resolves.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        return uri
+    if match["scheme"] in {"https", "http"}:
+        return match["authority"] or ""
+    return f"{match['scheme']}://{match['authority']}" if match["authority"] else match["scheme"]
+
+
+def is_loopback(uri: str) -> bool:
+    """Tell whether a redirect URI leads to this very device."""
+    return _strip_loopback_port(uri) is not None
+
+
+_LOOPBACK = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)")
+
+
+def _strip_loopback_port(uri: str) -> str | None:
+    match = _LOOPBACK.fullmatch(uri)
+    return f"{match[1]}{match[2]}" if match else None

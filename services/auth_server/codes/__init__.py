@@ -1,0 +1,1 @@
+"""Authorization codes: sixty seconds, one redemption."""

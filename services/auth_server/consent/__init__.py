@@ -1,0 +1,1 @@
+"""Consent: a person sees who asks for what, narrows it, and answers."""

@@ -1,0 +1,63 @@
+"""Which page comes next for a transaction, decided from stored state alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auth_server.people.table import Person
+from auth_server.sessions.table import Session
+from auth_server.tenants.store import Seat
+from auth_server.transactions.table import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Nobody is signed in, or not freshly enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseTenant:
+    """The person is a member of several tenants and has not said which."""
+
+    person: Person
+    seats: Sequence[Seat]
+
+
+@dataclass(frozen=True, slots=True)
+class NoTenant:
+    """The person is a member of none."""
+
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """Everything is known but the person's answer."""
+
+    person: Person
+    seat: Seat
+    seats: Sequence[Seat]
+
+
+NextStep = SignIn | ChooseTenant | NoTenant | AskConsent
+
+
+def next_step(
+    transaction: Transaction,
+    signed_in: tuple[Session, Person] | None,
+    seats: Sequence[Seat],
+) -> NextStep:
+    """Decide the next page of a transaction."""
+    if signed_in is None:
+        return SignIn()
+    session, person = signed_in
+    after = transaction.signed_in_after
+    if after is not None and session.signed_in_at < after:
+        return SignIn()
+    if not seats:
+        return NoTenant(person)
+    if len(seats) == 1:
+        return AskConsent(person, seats[0], seats)
+    for seat in seats:
+        if seat.tenant_id == transaction.tenant_id:
+            return AskConsent(person, seat, seats)
+    return ChooseTenant(person, seats)

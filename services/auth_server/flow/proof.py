@@ -1,0 +1,36 @@
+"""The proof that a form was made here, for this browser, and for exactly what it showed."""
+
+from auth_server.errors import PageError
+from auth_server.flow.turn import Turn
+from auth_server.resources import Resources
+from auth_server.secrets import matches, sign_form
+
+
+def form_proof(turn: Turn, opened: Resources, page: str, *shown: str) -> str:
+    """Make the proof that a page's form carries.
+
+    It is a MAC, not a stored value: loading a page twice leaves the first one good.
+
+    Args:
+        turn: binds it to the browser's cookie and to the transaction.
+        opened: the service's keys.
+        page: which form.
+        shown: what the answer must refer to, such as the person, the tenant and the tool list.
+    """
+    transaction_id = turn.transaction.transaction_id
+    return sign_form(opened.keys.forms, page, turn.browser, transaction_id, *shown)
+
+
+def require_proof(given: str | None, turn: Turn, opened: Resources, page: str, *shown: str) -> None:
+    """Refuse a form that this page did not make for this browser and what it now shows.
+
+    Raises:
+        PageError: the proof is missing, or was made for something else.
+    """
+    if given is None or not matches(form_proof(turn, opened, page, *shown), given):
+        raise PageError(
+            "This form does not fit this page any more",
+            "Nothing was accepted. Go back to your app and connect again.",
+            status=403,
+            detail=f"proof of the {page} form is missing or foreign",
+        )

@@ -1,0 +1,1 @@
+"""Grants: what one person allowed one client on one resource in one tenant."""

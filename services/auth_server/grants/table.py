@@ -1,0 +1,48 @@
+"""The grants table."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import Json, UtcDateTime
+
+
+class Grant(SQLModel, table=True):
+    """The unit of revocation, and of what a person sees as one connection.
+
+    `version` grows with every change, `catalogue_hash` names the tool list the person was shown,
+    `client_snapshot` how the client presented itself then.
+    """
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        Index(
+            "one_live_grant",
+            "person_id",
+            "client_id",
+            "tenant_id",
+            "resource",
+            unique=True,
+            sqlite_where=text("revoked_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    grant_id: str = Field(primary_key=True, max_length=64)
+    person_id: str = Field(max_length=255, foreign_key="people.person_id", ondelete="CASCADE")
+    client_id: str = Field(max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE")
+    tenant_id: str = Field(max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE")
+    resource: str = Field(max_length=512)
+    scope: str = Field(max_length=2048)
+    tools: list[str] = Field(sa_type=Json)
+    data_scope: str = Field(default="", max_length=4096)
+    redirect_host: str = Field(max_length=2048)
+    client_snapshot: dict[str, Any] = Field(sa_type=Json)
+    catalogue_hash: str = Field(max_length=64)
+    version: int = Field(default=1)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_reason: str | None = Field(default=None, max_length=64)

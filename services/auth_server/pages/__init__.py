@@ -1,0 +1,1 @@
+"""HTML: templates, one stylesheet, the headers of every page, and the forms' proofs."""

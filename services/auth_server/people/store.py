@@ -1,0 +1,25 @@
+"""The only SQL on people."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.people.table import Person
+
+
+async def find_person(db: AsyncSession, person_id: str) -> Person | None:
+    """Look up a person who may sign in: known and not disabled."""
+    person = await db.get(Person, person_id)
+    return person if person is not None and person.disabled_at is None else None
+
+
+async def find_person_by_email(db: AsyncSession, email: str) -> Person | None:
+    """Look up a person who may sign in by e-mail address, whatever its case."""
+    query = select(Person).where(col(Person.email) == email.strip().lower())
+    person = (await db.execute(query)).scalar_one_or_none()
+    return person if person is not None and person.disabled_at is None else None
+
+
+async def put_person(db: AsyncSession, person: Person) -> None:
+    """Add a person, or replace the one with the same id."""
+    await db.merge(person)
+    await db.flush()

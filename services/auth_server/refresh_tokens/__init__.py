@@ -1,0 +1,1 @@
+"""Refresh tokens: hashed, rotated at each use, ended as a family."""

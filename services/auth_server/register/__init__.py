@@ -1,0 +1,1 @@
+"""Dynamic client registration: POST /register (RFC 7591)."""

@@ -1,0 +1,1 @@
+"""Sign-in sessions of people, kept on the server; the cookie holds a random id alone."""

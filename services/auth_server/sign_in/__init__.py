@@ -1,0 +1,1 @@
+"""Sign-in with a local account, and sign-out. Knows nothing of consent."""

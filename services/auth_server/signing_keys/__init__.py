@@ -1,0 +1,1 @@
+"""Signing keys: stored encrypted, published as a JWKS, `next → active → retiring → retired`."""

@@ -1,0 +1,1 @@
+"""Choosing the tenant, where a person is a member of several."""

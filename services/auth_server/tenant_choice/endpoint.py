@@ -1,0 +1,55 @@
+"""GET and POST /tenant."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.deps import Db, Opened, ReadingDb
+from auth_server.errors import PageError
+from auth_server.flow.next_step import AskConsent, ChooseTenant
+from auth_server.flow.proof import form_proof, require_proof
+from auth_server.flow.turn import continue_with, resolve_turn
+from auth_server.forms import read_form
+from auth_server.pages.same_origin import require_same_origin
+from auth_server.transactions.store import choose_tenant
+
+router = APIRouter()
+
+
+@router.get("/tenant")
+async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Show the organisations a person may connect."""
+    turn = await resolve_turn(request, request.query_params.get("transaction"), db, opened)
+    if not isinstance(turn.step, ChooseTenant | AskConsent):
+        return continue_with(turn)
+    person_id = turn.step.person.person_id
+    return opened.pages.answer(
+        "tenant.html",
+        client_name=turn.client.name,
+        email=turn.step.person.email,
+        seats=turn.step.seats,
+        chosen=turn.transaction.tenant_id,
+        transaction=turn.transaction.transaction_id,
+        proof=form_proof(turn, opened, "tenant", person_id),
+        sign_out_proof=form_proof(turn, opened, "sign-in"),
+    )
+
+
+@router.post("/tenant")
+async def choose(request: Request, db: Db, opened: Opened) -> Response:
+    """Note the chosen organisation, if the person is a member of it."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    turn = await resolve_turn(request, form.get("transaction"), db, opened)
+    if not isinstance(turn.step, ChooseTenant | AskConsent):
+        return continue_with(turn)
+    require_proof(form.get("proof"), turn, opened, "tenant", turn.step.person.person_id)
+    tenant_id = form.get("tenant")
+    if tenant_id not in {seat.tenant_id for seat in turn.step.seats}:
+        raise PageError(
+            "Choose one of your organisations",
+            "You are not a member of that one. Go back and choose again.",
+            status=403,
+            detail="tenant is not one of the person's",
+        )
+    await choose_tenant(db, turn.transaction.transaction_id, tenant_id)
+    return continue_with(turn)

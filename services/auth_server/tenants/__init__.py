@@ -1,0 +1,1 @@
+"""Tenants: the SaaS's customer organisations, and who is a member of which."""

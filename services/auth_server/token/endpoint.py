@@ -1,0 +1,74 @@
+"""POST /token."""
+
+import uuid
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.answers import answer_json_error
+from auth_server.deps import Db, Opened
+from auth_server.errors import UnauthorizedClient, UnsupportedGrantType
+from auth_server.forms import read_form, reject_repeats
+from auth_server.token.authenticate_client import authenticate_client
+from auth_server.token.grants import GRANTS
+from auth_server.token.request import Proven, Refused, TokenRequest
+from auth_server.tokens.access_token import issue_access_token
+from gatepost.scopes import OFFLINE_ACCESS, format_scope
+
+router = APIRouter()
+log = structlog.get_logger()
+
+
+@router.post("/token")
+async def issue_tokens(request: Request, db: Db, opened: Opened) -> Response:
+    """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
+    # 1. Parse the form, once.
+    form = await read_form(request)
+    reject_repeats(form, except_for=frozenset({"resource"}))
+    # 2. Authenticate the client.
+    client = await authenticate_client(form, request.headers.get("authorization"), db)
+    # 3. Pick the grant type.
+    grant_type = form.require("grant_type")
+    prove = GRANTS.get(grant_type)
+    if prove is None:
+        raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANTS))}")
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("this client is not registered for that grant type")
+    # 4. The grant proves itself.
+    outcome = await prove(TokenRequest(form, client, db, opened, opened.now()))
+    if isinstance(outcome, Refused):
+        return answer_json_error(outcome.error, request)
+    # 5. Issue.
+    return _answer(outcome, opened)
+
+
+def _answer(proven: Proven, opened: Opened) -> Response:
+    settings, entitlement = opened.settings, proven.entitlement
+    token_id = uuid.uuid4().hex
+    access_token = issue_access_token(
+        opened.signer,
+        entitlement,
+        issuer=settings.issuer,
+        token_id=token_id,
+        now=opened.now(),
+        lifetime=settings.access_token_lifetime,
+    )
+    log.info(
+        "issued",
+        jti=token_id,
+        client_id=entitlement.client_id,
+        grant_id=entitlement.grant_id,
+        tenant_id=entitlement.tenant_id,
+    )
+    # Always said: a client takes a missing scope for everything it asked (RFC 6749 §5.1).
+    scope = entitlement.scopes | ({OFFLINE_ACCESS} if proven.offline else frozenset())
+    body = {
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": int(settings.access_token_lifetime.total_seconds()),
+        "scope": format_scope(scope),
+    }
+    if proven.refresh_token is not None:
+        body["refresh_token"] = proven.refresh_token
+    return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -1,0 +1,38 @@
+"""Access tokens: RFC 9068 JWTs for one resource."""
+
+from datetime import datetime, timedelta
+
+from auth_server.tokens.entitlement import Entitlement
+from auth_server.tokens.signer import Signer
+from gatepost.claims import TOKEN_TYPE, AccessClaims
+
+
+def issue_access_token(
+    signer: Signer,
+    entitlement: Entitlement,
+    *,
+    issuer: str,
+    token_id: str,
+    now: datetime,
+    lifetime: timedelta,
+) -> str:
+    """Sign an access token that says exactly what the entitlement does (RFC 9068 §2.2)."""
+    issued_at = int(now.timestamp())
+    claims = AccessClaims(
+        iss=issuer,
+        aud=entitlement.resource,
+        sub=entitlement.person_id,
+        client_id=entitlement.client_id,
+        jti=token_id,
+        iat=issued_at,
+        exp=issued_at + int(lifetime.total_seconds()),
+        scopes=entitlement.scopes,
+        tenant_id=entitlement.tenant_id,
+        allowed_tools=entitlement.tools,
+        data_scope=entitlement.data_scope,
+        rate_limit_tier=entitlement.rate_limit_tier,
+        grant_id=entitlement.grant_id,
+        grant_version=entitlement.grant_version,
+        env="live",
+    )
+    return signer.sign(claims.to_json(), token_type=TOKEN_TYPE)

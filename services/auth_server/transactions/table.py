@@ -1,0 +1,32 @@
+"""The transactions table."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import UtcDateTime
+
+
+class Transaction(SQLModel, table=True):
+    """A checked authorization request, never changed once stored, and how far it has come.
+
+    `browser_hash` binds it to the browser that began it; `signed_in_after` asks for a sign-in no
+    older than that. Only `tenant_id` and `finished_at` are written later.
+    """
+
+    __tablename__ = "transactions"
+
+    transaction_id: str = Field(primary_key=True, max_length=64)
+    browser_hash: str = Field(max_length=64)
+    client_id: str = Field(max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE")
+    redirect_uri: str = Field(max_length=2048)
+    state: str | None = Field(default=None, max_length=4096)
+    code_challenge: str = Field(max_length=43)
+    resource: str = Field(max_length=512)
+    scope: str = Field(max_length=2048)
+    login_hint: str = Field(default="", max_length=320)
+    signed_in_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    tenant_id: str | None = Field(default=None, max_length=255)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

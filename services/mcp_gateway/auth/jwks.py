@@ -1,0 +1,133 @@
+"""The authorization server's public keys, kept in memory.
+
+Fetched when first needed, again in the background once five minutes old, and again for a `kid`
+never seen, at most every thirty seconds, so that forged key ids cannot make the gateway flood the
+authorization server. Keys already known keep serving while the authorization server is down.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import orjson
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from gatepost.claims import ALGORITHM
+from gatepost.clock import Now
+
+KID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+MAX_AGE = timedelta(minutes=5)
+PAUSE = timedelta(seconds=30)
+_MAX_KEYS = 32
+
+Fetch = Callable[[], Awaitable[bytes]]
+
+_log = structlog.get_logger()
+
+
+class KeysUnavailable(Exception):
+    """No key was ever fetched, so no token can be told from a forged one."""
+
+
+class Jwks:
+    """A cache of one JWK set, by key id."""
+
+    def __init__(self, fetch: Fetch, now: Now) -> None:
+        """Take the way to fetch the JWK set's bytes; nothing is fetched yet."""
+        self._fetch = fetch
+        self._now = now
+        self._keys: dict[str, ECKey] = {}
+        self._attempted: datetime | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def known(self, kid: str) -> ECKey | None:
+        """Look a key up among those in memory; refresh them in the background once they are old."""
+        if self._attempted is None or self._now() - self._attempted > MAX_AGE:
+            self._start()
+        return self._keys.get(kid)
+
+    async def find(self, kid: str) -> ECKey | None:
+        """Look a key up, asking the authorization server where it may be a new one.
+
+        Raises:
+            KeysUnavailable: no key is in memory and none can be fetched.
+        """
+        key = self.known(kid)
+        if key is None:
+            await self.refresh()
+            key = self._keys.get(kid)
+        if key is None and not self._keys:
+            raise KeysUnavailable("the authorization server's keys can't be fetched")
+        return key
+
+    async def refresh(self) -> None:
+        """Fetch the keys unless that was just tried; callers at the same time share one fetch."""
+        # Without any key nobody can be served, so waiting out the whole pause helps no one.
+        pause = PAUSE if self._keys else timedelta(seconds=1)
+        if self._running is None and self._attempted and self._now() - self._attempted < pause:
+            return
+        # One caller going away must not cancel the fetch the others wait for.
+        await asyncio.shield(self._start())
+
+    async def ping(self) -> None:
+        """Raise `KeysUnavailable` unless there are keys to verify tokens with."""
+        if not self._keys:
+            await self.refresh()
+        if not self._keys:
+            raise KeysUnavailable
+
+    def _start(self) -> asyncio.Task[None]:
+        if self._running is None:
+            self._attempted = self._now()
+            self._running = asyncio.create_task(self._load())
+        return self._running
+
+    async def _load(self) -> None:
+        try:
+            keys = parse_jwks(await self._fetch())
+            if keys:
+                self._keys = keys
+            else:
+                _log.warning("the authorization server published no usable key")
+        except Exception as error:  # noqa: BLE001 - whatever broke, the keys known keep serving
+            _log.warning("keys not fetched", reason=f"{type(error).__name__}: {error}"[:300])
+        finally:
+            self._running = None
+
+
+def parse_jwks(document: bytes) -> dict[str, ECKey]:
+    """Keep of a JWK set the EC P-256 public signing keys that have a plain key id.
+
+    Raises:
+        ValueError: the bytes are no JWK set.
+    """
+    parsed = orjson.loads(document)
+    entries = parsed.get("keys") if isinstance(parsed, dict) else None
+    if type(entries) is not list:
+        raise ValueError("not a JWK set")
+    keys: dict[str, ECKey] = {}
+    for entry in entries[:_MAX_KEYS]:
+        if not isinstance(entry, dict) or "d" in entry:
+            continue
+        kid = entry.get("kid")
+        usable = (
+            isinstance(kid, str)
+            and KID.fullmatch(kid)
+            and entry.get("kty") == "EC"
+            and entry.get("crv") == "P-256"
+            and entry.get("use") == "sig"
+            and entry.get("alg", ALGORITHM) == ALGORITHM
+        )
+        if not usable:
+            continue
+        try:
+            keys[str(kid)] = ECKey.import_key({name: entry[name] for name in _JWK_MEMBERS})
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+    return keys
+
+
+_JWK_MEMBERS = ("kty", "crv", "x", "y")

@@ -1,0 +1,122 @@
+"""Verify an access token: RFC 9068 §4, ES256 only, for this issuer and this resource alone."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
+from gatepost.clock import Now
+from mcp_gateway.auth.jwks import KID, Jwks
+
+LEEWAY = 30
+"""Seconds that clocks may differ, in both directions."""
+MAX_LENGTH = 8192
+"""Bytes; a token for a thousand tools stays under half of it."""
+_MAX_CACHED = 10_000
+_TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
+# Anything else (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) could only steer the verification.
+_HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
+
+
+class InvalidToken(Exception):
+    """The token is not one to accept; the message says why, in words safe inside a header."""
+
+
+class TokenVerifier:
+    """Verifies tokens, remembering those verified: a signature check costs more than a call."""
+
+    def __init__(self, *, jwks: Jwks, issuer: str, resource: str, now: Now) -> None:
+        """Take the keys and the two strings that `iss` and `aud` must equal."""
+        self._jwks = jwks
+        self._issuer = issuer
+        self._resource = resource
+        self._now = now
+        self._verified: dict[bytes, tuple[AccessClaims, str, ECKey]] = {}
+
+    async def verify(self, token: bytes) -> AccessClaims:
+        """Verify one compact JWS.
+
+        Raises:
+            InvalidToken: saying what is wrong with it.
+            KeysUnavailable: no token can be verified at the moment.
+        """
+        digest = hashlib.sha256(token).digest()
+        cached = self._verified.get(digest)
+        if cached is not None:
+            claims, kid, key = cached
+            # A key that was withdrawn takes the tokens it signed with it.
+            if self._jwks.known(kid) is key:
+                self._require_current(claims.exp)
+                return claims
+            del self._verified[digest]
+        claims, kid, key = await self._verify(token)
+        if len(self._verified) >= _MAX_CACHED:
+            del self._verified[next(iter(self._verified))]
+        self._verified[digest] = claims, kid, key
+        return claims
+
+    async def _verify(self, token: bytes) -> tuple[AccessClaims, str, ECKey]:
+        if len(token) > MAX_LENGTH:
+            raise InvalidToken("the token is too long")
+        kid = _require_header(token)
+        key = await self._jwks.find(kid)
+        if key is None:
+            raise InvalidToken("the token is signed with an unknown key")
+        try:
+            payload = jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload
+            claims = orjson.loads(payload)
+        except (JoseError, ValueError) as error:
+            raise InvalidToken("the signature or the payload of the token is wrong") from error
+        if not isinstance(claims, dict):
+            raise InvalidToken("the payload of the token is no object")
+        return self._require_claims(claims), kid, key
+
+    def _require_claims(self, payload: Mapping[str, Any]) -> AccessClaims:
+        if payload.get("iss") != self._issuer:
+            raise InvalidToken("the token is from another issuer")
+        if payload.get("aud") not in (self._resource, [self._resource]):
+            raise InvalidToken("the token is for another resource")
+        try:
+            claims = parse_claims({**payload, "aud": self._resource})
+        except MalformedClaims as error:
+            raise InvalidToken(str(error)) from error
+        self._require_current(claims.exp)
+        now = self._now().timestamp()
+        not_before = payload.get("nbf", 0)
+        if isinstance(not_before, bool) or not isinstance(not_before, int):
+            raise InvalidToken("claim nbf is not a whole number")
+        if claims.iat > now + LEEWAY or not_before > now + LEEWAY:
+            raise InvalidToken("the token is not valid yet")
+        return claims
+
+    def _require_current(self, exp: int) -> None:
+        if self._now().timestamp() >= exp + LEEWAY:
+            raise InvalidToken("the token has expired")
+
+
+def _require_header(token: bytes) -> str:
+    """Check the JOSE header before any cryptography, and name the key."""
+    segment = token.partition(b".")[0]
+    try:
+        padded = segment + b"=" * (-len(segment) % 4)
+        header = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidToken("the token is not a JWT") from error
+    if not isinstance(header, dict) or not header.keys() <= _HEADER_MEMBERS:
+        raise InvalidToken("the header of the token holds more than alg, typ and kid")
+    if header.get("alg") != ALGORITHM:
+        raise InvalidToken(f"the token is not signed with {ALGORITHM}")
+    kind = header.get("typ")
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise InvalidToken(f"the token is not of type {TOKEN_TYPE}")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not KID.fullmatch(kid):
+        raise InvalidToken("the token names no key")
+    return kid

@@ -1,0 +1,64 @@
+"""The MCP endpoint: a plain ASGI app, since a framework would cost more than the protocol."""
+
+from collections.abc import Callable
+
+import structlog
+
+from mcp_gateway.front import FRONT
+from mcp_gateway.front.exchange import (
+    Disconnected,
+    Door,
+    Exchange,
+    Receive,
+    Refused,
+    Scope,
+    Send,
+)
+from mcp_gateway.front.guard_host_and_origin import cors_headers
+from mcp_gateway.wire.headers import fold_headers
+from mcp_gateway.wire.jsonrpc import Reply
+
+_log = structlog.get_logger()
+
+
+class McpEndpoint:
+    """Takes every request through the front and sends what it ends in."""
+
+    def __init__(self, door: Door, new_id: Callable[[], str]) -> None:
+        """Take the wired door, and where request ids come from."""
+        self._door = door
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        exchange = Exchange(
+            self._new_id(), scope["method"], fold_headers(scope["headers"]), receive
+        )
+        try:
+            for check in FRONT:
+                exchange = await check(exchange, self._door)
+                if exchange.reply is not None:
+                    break
+            reply = exchange.reply or Reply(404)
+        except Refused as refused:
+            reply = refused.reply
+            _log.info(
+                "request refused",
+                request_id=exchange.id,
+                reason=refused.reason,
+                status=reply.status,
+            )
+        except Disconnected:
+            return
+        headers = [
+            *reply.headers,
+            (b"x-request-id", exchange.id.encode()),
+            *cors_headers(exchange, self._door),
+        ]
+        if reply.body:
+            headers.append((b"content-type", b"application/json"))
+        # A 204 has none (RFC 9110 §8.6).
+        if reply.status != 204:
+            headers.append((b"content-length", str(len(reply.body)).encode()))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})

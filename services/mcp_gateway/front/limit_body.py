@@ -1,0 +1,37 @@
+"""Read the body, up to one MiB."""
+
+from mcp_gateway.front.exchange import Disconnected, Door, Exchange, Refused, refuse
+
+MAX_BODY = 1 << 20
+
+
+async def limit_body(exchange: Exchange, _: Door) -> Exchange:
+    """Read the whole body.
+
+    Raises:
+        Refused: 413, by the length announced or by what came.
+        Disconnected: the client went away first.
+    """
+    announced = exchange.headers.get(b"content-length") or b""
+    if announced.isdigit() and (len(announced) > 10 or int(announced) > MAX_BODY):
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await exchange.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return exchange._replace(body=b"".join(chunks))
+
+
+def _too_large() -> Refused:
+    # The rest of the body is never read, so the connection can't be used again.
+    close = (b"connection", b"close")
+    return refuse(413, "body_too_large", f"the body is larger than {MAX_BODY} bytes", close)

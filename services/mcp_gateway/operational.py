@@ -1,0 +1,116 @@
+"""The small routes beside the MCP endpoint: metadata, keys, catalogue, health."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gatepost.catalogue import CATALOGUE_PATH
+from gatepost.health import check_readiness
+from gatepost.scopes import CATALOGUE
+from mcp_gateway.auth.jwks import Jwks, KeysUnavailable
+from mcp_gateway.auth.protected_resource import WELL_KNOWN
+from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
+
+_ANY_ORIGIN = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET",
+    "access-control-allow-headers": "authorization, content-type, mcp-protocol-version",
+    "access-control-max-age": "3600",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the routes answer with; wired once."""
+
+    path: str
+    """Of the MCP endpoint."""
+    resource: Mapping[str, Any]
+    jwks: Mapping[str, Any]
+    catalogue: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What tokens and readiness are judged by; opened with the app."""
+
+    keys: Jwks
+    verifier: TokenVerifier
+
+
+def operational_routes(published: Published, trust: Callable[[Request], Trust]) -> list[BaseRoute]:
+    """List the routes; `trust` finds what the app opened."""
+
+    async def metadata(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=_ANY_ORIGIN)
+        return answer_json(published.resource, headers=_ANY_ORIGIN)
+
+    async def jwks(_: Request) -> Response:
+        return answer_json(published.jwks, headers={"cache-control": "public, max-age=300"})
+
+    async def catalogue(request: Request) -> Response:
+        given = request.headers.getlist("authorization")
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        try:
+            if scheme.lower() != "bearer":
+                raise InvalidToken("send one access token as a Bearer token")
+            caller = await trust(request).verifier.verify(token.strip().encode())
+            if CATALOGUE not in caller.scopes:
+                raise InvalidToken(f"the token lacks the scope {CATALOGUE}")
+        except InvalidToken as problem:
+            return answer_json(
+                {"error": "invalid_token", "error_description": str(problem)},
+                status=401,
+                headers={"www-authenticate": 'Bearer error="invalid_token"'},
+            )
+        except KeysUnavailable:
+            return answer_json(
+                {"error": "temporarily_unavailable"}, status=503, headers={"retry-after": "5"}
+            )
+        return Response(
+            published.catalogue,
+            media_type="application/json",
+            headers={"cache-control": "no-store"},
+        )
+
+    async def livez(_: Request) -> Response:
+        return answer_json({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        status, body = await check_readiness({"keys": trust(request).keys.ping})
+        return answer_json(body, status=status)
+
+    return [
+        Route(WELL_KNOWN, metadata, methods=["GET", "OPTIONS"]),
+        Route(WELL_KNOWN + published.path, metadata, methods=["GET", "OPTIONS"]),
+        Route("/.well-known/jwks.json", jwks),
+        Route(CATALOGUE_PATH, catalogue),
+        Route("/livez", livez),
+        Route("/readyz", readyz),
+    ]
+
+
+async def not_found(_: Request, __: Exception) -> Response:
+    """Answer 404 in JSON: some clients look for `/register` or `/token` here and move on."""
+    return answer_json({"error": "not_found"}, status=404)
+
+
+async def method_not_allowed(_: Request, error: Exception) -> Response:
+    """Answer 405 in JSON, with the methods that are allowed."""
+    headers = getattr(error, "headers", None)
+    return answer_json({"error": "method_not_allowed"}, status=405, headers=headers)
+
+
+def answer_json(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with a JSON object."""
+    return Response(
+        orjson.dumps(body), status_code=status, headers=headers, media_type="application/json"
+    )

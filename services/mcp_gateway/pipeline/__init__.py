@@ -1,0 +1,43 @@
+"""The road of one tool call, in the order things happen.
+
+Each step gets the call and the rest of the road: it answers itself, or passes on a call that knows
+more. Whatever is not allowed through by a step never reaches the ones below it.
+"""
+
+from collections.abc import Awaitable, Sequence
+from functools import partial
+
+from mcp_gateway.pipeline.authorize import authorize
+from mcp_gateway.pipeline.bind_claims import bind_claims
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
+from mcp_gateway.pipeline.call_upstream import call_upstream
+from mcp_gateway.pipeline.find_tool import find_tool
+from mcp_gateway.pipeline.record_call import record_call
+from mcp_gateway.pipeline.shape_result import shape_result
+from mcp_gateway.pipeline.validate_arguments import validate_arguments
+
+STEPS: tuple[Step, ...] = (
+    record_call,  # outermost: every call leaves one line, refused or not
+    find_tool,
+    authorize,  # allowed_tools, then scope
+    validate_arguments,
+    bind_claims,  # who and which tenant comes from the token, never from the caller
+    call_upstream,
+    shape_result,
+)
+
+
+def compose(steps: Sequence[Step]) -> Next:
+    """Chain steps into one function; the last one must answer without going on."""
+    road: Next = _end
+    for step in reversed(steps):
+        road = partial(_pass, step, road)
+    return road
+
+
+def _pass(step: Step, road: Next, call: ToolCall) -> Awaitable[ToolResult]:
+    return step(call, road)
+
+
+async def _end(call: ToolCall) -> ToolResult:
+    raise RuntimeError("the last step went on")

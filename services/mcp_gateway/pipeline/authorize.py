@@ -1,0 +1,20 @@
+"""Allow only what the person consented to."""
+
+from gatepost.allowed_tools import allows
+from gatepost.scopes import covers
+from mcp_gateway.pipeline.call import Next, ScopeMissing, ToolCall, ToolResult, UnknownTool
+
+
+async def authorize(call: ToolCall, go_on: Next) -> ToolResult:
+    """Compare the token's allowed tools, then its scope, with what the tool asks for.
+
+    Raises:
+        UnknownTool: the tool is not allowed; to this caller it does not exist.
+        ScopeMissing: it is allowed, but the token lacks its scope.
+    """
+    tool = call.found
+    if not allows(call.caller.allowed_tools, tool.name, tool.toolsets):
+        raise UnknownTool(call.name)
+    if not covers(call.caller.scopes, tool.scope):
+        raise ScopeMissing(tool.name, tool.scope)
+    return await go_on(call)

@@ -1,0 +1,45 @@
+"""Fill the arguments that belong to the caller's identity from the token, and from nowhere else."""
+
+from gatepost.claims import AccessClaims
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+
+_DATA_SCOPE = "data_scope."
+
+
+async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
+    """Add the bound values; the call ends where one is missing or the caller sent its own.
+
+    A binding to `data_scope.KIND` gives the one value where the token names one, else the list.
+    """
+    values = dict(call.arguments)
+    for argument, claim in call.found.bindings.items():
+        if argument in values:
+            return tool_error(
+                f"{argument} is set by the gateway and can't be given. Nothing was done.",
+                reason="bound_argument_given",
+            )
+        value = resolve_claim(call.caller, claim)
+        if not value:
+            return tool_error(
+                f"This tool needs the claim {claim}, which this connection does not carry. "
+                "Nothing was done.",
+                reason="claim_missing",
+            )
+        values[argument] = value
+    return await go_on(call._replace(values=values))
+
+
+def resolve_claim(caller: AccessClaims, claim: str) -> str | list[str]:
+    """Read one bindable claim; empty where the token has no value for it."""
+    if claim.startswith(_DATA_SCOPE):
+        kind = caller.data_scope[claim.removeprefix(_DATA_SCOPE)]
+        return kind[0] if len(kind) == 1 else kind
+    match claim:
+        case "tenant_id":
+            return caller.tenant_id
+        case "sub":
+            return caller.sub
+        case "client_id":
+            return caller.client_id
+        case _:
+            return ""

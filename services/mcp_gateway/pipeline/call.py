@@ -1,0 +1,109 @@
+"""One tool call on its way through the steps, and what it ends in."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+from gatepost.claims import AccessClaims
+from gatepost.clock import Now
+from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.port import Upstream, UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+
+Decision = Literal["allowed", "refused", "failed"]
+SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
+Record = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the steps work with; wired once."""
+
+    catalogue: Catalogue
+    upstream: Upstream
+    upstream_url: str
+    upstream_headers: tuple[tuple[str, str], ...]
+    sign: SignAssertion
+    record: Record
+    now: Now
+
+
+class ToolCall(NamedTuple):
+    """A call as the steps so far know it; a named tuple grows at a third of a dataclass's cost."""
+
+    id: str
+    caller: AccessClaims
+    name: str
+    arguments: Mapping[str, Any]
+    parts: Parts
+    tool: Tool | None = None
+    """Set by `find_tool`."""
+    values: Mapping[str, Any] = MappingProxyType({})
+    """What fills the operation: arguments and bound claims. Set by `bind_claims`."""
+    response: UpstreamResponse | None = None
+    """Set by `call_upstream`."""
+
+    @property
+    def found(self) -> Tool:
+        """The tool, for steps after `find_tool`."""
+        assert self.tool is not None  # noqa: S101 - the order of STEPS
+        return self.tool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What the model reads: content blocks and, where the answer was JSON, its object."""
+
+    content: list[dict[str, Any]]
+    structured: Any = None
+    is_error: bool = False
+    status: int | None = None
+    """The upstream's HTTP status; None where it was not asked or did not answer."""
+    decision: Decision = "allowed"
+    """For the record: refused here, or let through and failed."""
+    reason: str = ""
+    """For the record: one word where the decision is not `allowed`."""
+
+
+class CallRefused(Exception):
+    """The call ends here; the message is what the model may read, `reason` is for the record."""
+
+    reason = "refused"
+
+
+class UnknownTool(CallRefused):
+    """No such tool, as far as this caller is concerned."""
+
+    reason = "unknown_tool"
+
+    def __init__(self, name: str) -> None:
+        """Name the tool asked for, cut to a length no real name has."""
+        super().__init__(f"Unknown tool: {name[:128]}")
+
+
+class ScopeMissing(CallRefused):
+    """The tool is there, but the token lacks the scope it needs."""
+
+    reason = "insufficient_scope"
+
+    def __init__(self, tool: str, scope: str) -> None:
+        """Name the scope, so that the client can ask for it."""
+        super().__init__(
+            f"{tool} needs the permission {scope}, which this connection was not given. "
+            "Nothing was done. Reconnect this server and allow it, then try again."
+        )
+        self.scope = scope
+
+
+Next = Callable[[ToolCall], Awaitable[ToolResult]]
+Step = Callable[[ToolCall, Next], Awaitable[ToolResult]]
+
+
+def tool_error(
+    text: str, *, reason: str, decision: Decision = "refused", status: int | None = None
+) -> ToolResult:
+    """Answer a call with an error the model can read and act on (MCP tools, Error Handling)."""
+    content = [{"type": "text", "text": text}]
+    return ToolResult(content, is_error=True, status=status, decision=decision, reason=reason)

@@ -1,0 +1,19 @@
+"""Last step: the upstream's answer as the model reads it."""
+
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.upstream.response import describe_failure, shape_body
+
+
+async def shape_result(call: ToolCall, _: Next) -> ToolResult:
+    """Turn an error status into a tool error, anything else into content."""
+    response = call.response
+    assert response is not None  # noqa: S101 - the order of STEPS
+    if response.status >= 300:
+        return tool_error(
+            describe_failure(response),
+            reason="upstream_status",
+            decision="failed",
+            status=response.status,
+        )
+    content, structured = shape_body(response, name=f"{call.name}/{call.id}")
+    return ToolResult(content, structured, status=response.status)

@@ -1,0 +1,117 @@
+"""What an operator sets: section `[mcp_gateway]` of `gatepost.toml`, or `GATEPOST_MCP_…`."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from gatepost.scopes import format_scope, parse_scope
+from gatepost.settings import ServiceSettings, require_secure_url
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
+_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+
+SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
+
+
+class McpGatewaySettings(ServiceSettings):
+    """One gateway: one resource, one upstream API, one authorization server."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_MCP_")
+    section: ClassVar[str] = "mcp_gateway"
+
+    resource: SecureUrl
+    """Public URL of the MCP endpoint, as clients type it; also the `aud` of every token."""
+    issuer: SecureUrl
+    """The authorization server's issuer, byte for byte as it calls itself."""
+    jwks_url: str = ""
+    """Where the issuer's signing keys are; `{issuer}/jwks.json` where not set."""
+    manifest: Path
+    """The reviewed `tools.yaml`."""
+    upstream_url: str
+    """Base URL that every operation's path is appended to."""
+    upstream_audience: str = ""
+    """`aud` of the identity assertions; `upstream_url` where not set."""
+    upstream_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Headers sent with every upstream request, such as a service credential."""
+    signing_key: Path
+    """PEM file of the EC P-256 key that signs identity assertions; made where missing."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of browser clients, besides the resource's own."""
+    allowed_hosts: tuple[str, ...] = ()
+    """`Host` values the MCP endpoint answers to; the resource's own where not set."""
+    challenge_scope: str = "mcp:read mcp:write"
+    """Scopes a client is told to ask for when it comes without a token."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("upstream_url", "jwks_url")
+    @classmethod
+    def _require_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be an http or https URL")
+        if parts.fragment or "#" in url:
+            raise ValueError("must have no fragment")
+        return url
+
+    @field_validator("resource")
+    @classmethod
+    def _require_path(cls, url: str) -> str:
+        if not urlsplit(url).path:
+            raise ValueError("must have a path, such as https://mcp.example.com/mcp")
+        return url
+
+    @field_validator("challenge_scope")
+    @classmethod
+    def _require_scope(cls, scope: str) -> str:
+        return format_scope(parse_scope(scope))
+
+    @field_validator("upstream_headers")
+    @classmethod
+    def _require_sendable(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING:
+                raise ValueError(f"{name!r} is not a header that can be set")
+            if any(not " " <= character <= "~" for character in value.get_secret_value()):
+                raise ValueError(f"{name}: the value must be printable ASCII")
+        return headers
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: dict[str, object]) -> dict[str, object]:
+        """Fill what is derived from another field, before the model is frozen."""
+        filled = dict(values)
+        if not filled.get("jwks_url") and isinstance(filled.get("issuer"), str):
+            filled["jwks_url"] = f"{filled['issuer']}/jwks.json"
+        if not filled.get("upstream_audience"):
+            filled["upstream_audience"] = filled.get("upstream_url", "")
+        if not filled.get("allowed_hosts") and isinstance(filled.get("resource"), str):
+            filled["allowed_hosts"] = (urlsplit(str(filled["resource"])).netloc,)
+        return filled
+
+    @model_validator(mode="after")
+    def _require_secure_keys(self) -> Self:
+        """Refuse keys that travel in the clear: whoever answers there decides who may come in."""
+        parts = urlsplit(self.jwks_url)
+        require_secure_url(f"{parts.scheme}://{parts.netloc}")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The resource's scheme, host and port, as browsers write an origin."""
+        parts = urlsplit(self.resource)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def path(self) -> str:
+        """The resource's path, such as `/mcp`."""
+        return urlsplit(self.resource).path
+
+    @property
+    def level(self) -> int:
+        """The log level as the standard library numbers it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]

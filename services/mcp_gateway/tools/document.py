@@ -1,0 +1,201 @@
+"""Reading JSON and YAML from outside: bounded in size, depth and what aliases unfold to.
+
+YAML is read with the JSON rules that OpenAPI asks for (OpenAPI 3.1.1 §4.2, YAML 1.2 §10.2): dates
+and `no` stay text, merge keys don't exist.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+LARGEST = 64 << 20
+_MOST_NODES = 4_000_000
+_DEEPEST = 200
+
+
+class DocumentError(Exception):
+    """The file can't be read; the message says what is wrong with it, without its name."""
+
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False}
+_BOOLEANS["FALSE"] = False
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,300})")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?")
+_TAG = "tag:yaml.org,2002:"
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a file that holds one JSON or YAML mapping.
+
+    Raises:
+        DocumentError: it is missing, too large, malformed, or no mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise DocumentError(f"can't be read: {error.strerror}") from None
+    return parse_document(data)
+
+
+def parse_document(data: bytes) -> dict[str, Any]:
+    """Parse one JSON or YAML mapping; every key of the answer is a string.
+
+    Raises:
+        DocumentError: it is too large, malformed, or no mapping.
+    """
+    if len(data) > LARGEST:
+        raise DocumentError(f"is larger than {LARGEST >> 20} MiB")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.lstrip()[:1] == b"{":
+        try:
+            document = orjson.loads(data)
+        except ValueError as error:
+            # A YAML flow mapping also starts with a brace; only JSON is that common.
+            raise DocumentError(f"is not valid JSON: {error}") from None
+    else:
+        document = _parse_yaml(data)
+    _require_bounded(document)
+    if not isinstance(document, dict):
+        raise DocumentError("is not a mapping (JSON object)")
+    return document
+
+
+def _parse_yaml(data: bytes) -> Any:
+    """Build values from the parser's events.
+
+    PyYAML's own composer recurses in C, and a deep enough document ends the process with it.
+    """
+    try:
+        return _build(yaml.parse(data, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise DocumentError(f"is not valid YAML: {error.problem}{where}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise DocumentError(f"is not valid YAML: {error}") from None
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or list whose end was not met yet."""
+
+    value: dict[str, Any] | list[Any]
+    anchor: str | None
+    key: str | None = None
+
+
+def _build(events: Iterable[yaml.Event]) -> Any:
+    anchors: dict[str, Any] = {}
+    stack: list[_Open] = []
+    documents: list[Any] = []
+
+    def add(value: Any, anchor: str | None, event: yaml.Event) -> None:
+        if anchor is not None:
+            anchors[anchor] = value
+        if not stack:
+            documents.append(value)
+            if len(documents) > 1:
+                raise DocumentError("holds more than one YAML document")
+            return
+        top = stack[-1]
+        if isinstance(top.value, list):
+            top.value.append(value)
+        elif top.key is not None:
+            top.value[top.key] = value
+            top.key = None
+        elif isinstance(event, yaml.ScalarEvent):
+            # As it is written: `200:` and `no:` are names like any other.
+            top.key = event.value
+            line = event.start_mark.line + 1
+            if top.key == "<<" and event.style is None:
+                raise DocumentError(
+                    f"uses a YAML merge key (<<), which YAML 1.2 lacks, line {line}"
+                )
+            if top.key in top.value:
+                raise DocumentError(f"has the key {top.key[:80]!r} twice, line {line}")
+        else:
+            raise DocumentError("uses a mapping key that is not text")
+
+    for event in events:
+        match event:
+            case yaml.ScalarEvent():
+                add(_scalar(event), event.anchor, event)
+            case yaml.AliasEvent():
+                if event.anchor not in anchors:
+                    raise DocumentError("holds an alias that refers to itself or to nothing")
+                add(anchors[event.anchor], None, event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                if len(stack) >= _DEEPEST:
+                    raise DocumentError(f"is nested more than {_DEEPEST} levels deep")
+                is_map = isinstance(event, yaml.MappingStartEvent)
+                _require_plain_tag(event.tag, "map" if is_map else "seq")
+                stack.append(_Open({} if is_map else [], event.anchor))
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                ended = stack.pop()
+                add(ended.value, ended.anchor, event)
+            case _:
+                pass
+    return documents[0] if documents else None
+
+
+def _scalar(event: yaml.ScalarEvent) -> Any:
+    """Read a scalar by the JSON schema of YAML 1.2; quoted text and `!!str` stay text."""
+    text: str = event.value
+    if event.tag is None and not event.implicit[0]:
+        return text
+    if event.tag in {"!", f"{_TAG}str"}:
+        return text
+    if event.tag is not None and event.tag.removeprefix(_TAG) not in {
+        "int",
+        "float",
+        "bool",
+        "null",
+    }:
+        raise DocumentError(f"uses the YAML tag {event.tag[:80]}, which JSON has nothing for")
+    if text in _NULL:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _require_plain_tag(tag: str | None, kind: str) -> None:
+    if tag not in {None, "!", f"{_TAG}{kind}"}:
+        raise DocumentError(f"uses the YAML tag {str(tag)[:80]}, which JSON has nothing for")
+
+
+def _require_bounded(document: Any) -> None:
+    """Bound depth and what aliases unfold to.
+
+    Raises:
+        DocumentError: there is too much of it.
+    """
+    # Post-order over an explicit stack: sizes of shared nodes are known when met again.
+    measured: dict[int, tuple[int, int]] = {}
+    stack: list[tuple[Any, bool]] = [(document, False)]
+    while stack:
+        node, done = stack.pop()
+        if not isinstance(node, dict | list) or id(node) in measured:
+            continue
+        children = node.values() if isinstance(node, dict) else node
+        if not done:
+            stack.append((node, True))
+            stack.extend((child, False) for child in children)
+            continue
+        sizes = [measured.get(id(child), (1, 0)) for child in children]
+        size = 1 + sum(size for size, _ in sizes)
+        depth = 1 + max((depth for _, depth in sizes), default=0)
+        if size > _MOST_NODES:
+            raise DocumentError(f"unfolds to more than {_MOST_NODES} values")
+        if depth > _DEEPEST:
+            raise DocumentError(f"is nested more than {_DEEPEST} levels deep")
+        measured[id(node)] = (size, depth)

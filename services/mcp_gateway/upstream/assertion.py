@@ -1,0 +1,61 @@
+"""The identity assertion: a signed statement, for one upstream request, of who is calling.
+
+`Gatepost-Assertion: <compact JWS>`, ES256, verifiable at the gateway's JWKS. It is bound to the
+method, the URL and the body, so that it is worth nothing beside another request.
+"""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+
+import orjson
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+from gatepost.claims import ALGORITHM, AccessClaims
+from gatepost.clock import Now
+from mcp_gateway.upstream.request import UpstreamRequest
+
+TYPE = "gatepost-assertion+jwt"
+LIFETIME = timedelta(seconds=60)
+
+
+class AssertionSigner:
+    """Signs assertions from this resource for one upstream audience."""
+
+    def __init__(self, key: ECKey, *, resource: str, audience: str, now: Now) -> None:
+        """Take the gateway's own key."""
+        self._key = key
+        self._algorithm = jws.JWSRegistry(algorithms=[ALGORITHM]).get_alg(ALGORITHM)
+        header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.thumbprint()}
+        # Every assertion has the same header, so it is checked and encoded once.
+        self._header = _encode(orjson.dumps(header))
+        self._resource = resource
+        self._audience = audience
+        self._now = now
+
+    def sign(self, request: UpstreamRequest, caller: AccessClaims, tool: str, call_id: str) -> str:
+        """State who makes this one request, through which client and tool."""
+        issued = int(self._now().timestamp())
+        claims = {
+            "iss": self._resource,
+            "aud": self._audience,
+            "sub": caller.sub,
+            "tenant_id": caller.tenant_id,
+            "data_scope": str(caller.data_scope),
+            "client_id": caller.client_id,
+            "tool": tool,
+            "jti": call_id,
+            "iat": issued,
+            "exp": issued + int(LIFETIME.total_seconds()),
+            "htm": request.method,
+            "htu": request.url,
+            "body_sha256": _encode(hashlib.sha256(request.body).digest()).decode("ascii"),
+        }
+        signed = self._header + b"." + _encode(orjson.dumps(claims))
+        signature = self._algorithm.sign(signed, self._key)
+        return (signed + b"." + _encode(signature)).decode("ascii")
+
+
+def _encode(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")

@@ -1,0 +1,102 @@
+"""Reading the upstream's answers: content for the model, errors in words it can act on."""
+
+from base64 import b64encode
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from mcp_gateway.upstream.port import UpstreamResponse
+
+_MAX_ERROR = 2000
+"""Characters of an upstream's own words in an error."""
+# RFC 9457 members meant for the caller; any other may hold what the API would not show a stranger.
+_PROBLEM_MEMBERS = ("title", "detail", "errors")
+_TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
+_BOM = b"\xef\xbb\xbf"
+
+Block = dict[str, Any]
+
+
+def shape_body(response: UpstreamResponse, *, name: str) -> tuple[list[Block], Any]:
+    """Shape a successful answer.
+
+    Returns:
+        Content blocks, and for JSON the structured content: the object itself, or any other value
+        as `{"result": …}`. JSON is passed on as the upstream wrote it, once it has parsed.
+    """
+    media_type, charset = _media_type(response.content_type)
+    if not response.body:
+        return [_text(f"Done. The API answered {response.status} without content.")], None
+    if media_type == "application/json" or media_type.endswith("+json"):
+        body = response.body.removeprefix(_BOM)
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return [_text(_decode(body, charset))], None
+        whole = body if isinstance(parsed, dict) else b'{"result":' + body + b"}"
+        return [_text(body.decode())], orjson.Fragment(whole)
+    if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
+        return [_text(_decode(response.body, charset))], None
+    return [_binary(response.body, media_type or "application/octet-stream", name)], None
+
+
+def describe_failure(response: UpstreamResponse) -> str:
+    """Say what the upstream refused and why, in its own words where it used problem details."""
+    try:
+        phrase = f" {HTTPStatus(response.status).phrase}"
+    except ValueError:
+        phrase = ""
+    if response.status < 400:
+        return f"The API answered {response.status}{phrase}: a redirect, which is not followed."
+    said = _problem(response)
+    return f"The API answered {response.status}{phrase}." + (f"\n{said}" if said else "")
+
+
+def _problem(response: UpstreamResponse) -> str:
+    media_type, _ = _media_type(response.content_type)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        return ""
+    try:
+        parsed = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(parsed, dict):
+        return ""
+    lines = [
+        f"{member}: {said if isinstance(said, str) else orjson.dumps(said).decode()}"
+        for member in _PROBLEM_MEMBERS
+        if (said := parsed.get(member))
+    ]
+    text = "\n".join(lines)
+    return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}…"
+
+
+def _binary(body: bytes, media_type: str, name: str) -> Block:
+    data = b64encode(body).decode("ascii")
+    kind = media_type.partition("/")[0]
+    if kind in {"image", "audio"}:
+        return {"type": kind, "data": data, "mimeType": media_type}
+    resource = {"uri": f"gatepost:{name}", "mimeType": media_type, "blob": data}
+    return {"type": "resource", "resource": resource}
+
+
+def _media_type(content_type: str) -> tuple[str, str]:
+    media_type, _, parameters = content_type.partition(";")
+    charset = "utf-8"
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"')
+    return media_type.strip().lower(), charset
+
+
+def _decode(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset)
+    except (LookupError, ValueError):
+        return body.decode("utf-8", errors="replace")
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}

@@ -1,0 +1,56 @@
+"""Request headers as bytes, folded once, with what appeared twice kept in mind."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_SENTINEL = re.compile(rb"=\?base64\?(.*)\?=")
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Lower-case names to values without surrounding blanks (RFC 9110 §5.5)."""
+
+    values: dict[bytes, bytes]
+    repeated: frozenset[bytes]
+
+    def get(self, name: bytes) -> bytes | None:
+        """Read a header's first value."""
+        return self.values.get(name)
+
+
+def fold_headers(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Fold the header lines an ASGI server hands over; their names are lower-case already."""
+    values: dict[bytes, bytes] = {}
+    repeated: set[bytes] = set()
+    for name, value in raw:
+        if name in values:
+            repeated.add(name)
+        else:
+            # Some HTTP parsers leave the blanks to us.
+            values[name] = value.strip(b" \t")
+    return Headers(values, frozenset(repeated))
+
+
+def read_plain(value: bytes) -> str:
+    """Read a value as text; a byte outside ASCII becomes one that no token holds."""
+    return value.decode("latin-1")
+
+
+def decode_mirrored(value: bytes) -> str | None:
+    """Decode an `Mcp-Name` value: plain, or base64 between `=?base64?` and `?=`.
+
+    Returns:
+        The text, or None where it is no canonical base64 of UTF-8, so that it can equal nothing
+        (MCP 2026-07-28 streamable HTTP, Value Encoding).
+    """
+    wrapped = _SENTINEL.fullmatch(value)
+    try:
+        if wrapped is None:
+            return value.decode("ascii")
+        decoded = base64.b64decode(wrapped[1], validate=True)
+        return decoded.decode() if base64.b64encode(decoded) == wrapped[1] else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None

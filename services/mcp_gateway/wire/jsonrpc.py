@@ -1,0 +1,99 @@
+"""JSON-RPC 2.0 as MCP uses it: reading requests, writing replies, and the HTTP status of errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+from mcp_types.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+
+# Ours, outside every range the protocol reserves (2026-07-28 basic, Error Codes).
+SCOPE_MISSING = 403
+
+STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
+    {  # code: (handshake era, modern era)
+        PARSE_ERROR: (400, 400),
+        INVALID_REQUEST: (400, 400),
+        METHOD_NOT_FOUND: (200, 404),
+        INVALID_PARAMS: (200, 400),
+        HEADER_MISMATCH: (400, 400),
+        UNSUPPORTED_PROTOCOL_VERSION: (400, 400),
+        SCOPE_MISSING: (403, 403),
+    }
+)
+"""The one place where an error's HTTP status is decided."""
+
+
+class RpcError(Exception):
+    """An error the protocol answers with; the message is for the client."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        """Take the JSON-RPC error's members."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer; the content type is JSON wherever there is a body."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def read_id(message: Mapping[str, Any]) -> bytes:
+    """Read a request's id, already written as JSON; `null` where it is none to echo."""
+    given = message.get("id")
+    if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
+        return orjson.dumps(given)
+    return b"null"
+
+
+def read_request(message: Mapping[str, Any], request_id: bytes) -> tuple[str, Mapping[str, Any]]:
+    """Read method and params; absent params are empty.
+
+    Raises:
+        RpcError: `-32600` where this is no request, `-32602` where params is no object.
+    """
+    method = message.get("method")
+    if message.get("jsonrpc") != "2.0" or not isinstance(method, str) or request_id == b"null":
+        raise RpcError(
+            INVALID_REQUEST,
+            'A request has "jsonrpc": "2.0", an id that is a string or a whole number, '
+            "and a method",
+        )
+    params = message.get("params")
+    if params is None:
+        return method, {}
+    if not isinstance(params, dict):
+        raise RpcError(INVALID_PARAMS, "params must be an object")
+    return method, params
+
+
+def write_result(request_id: bytes, result: bytes) -> bytes:
+    """Write the response to one request."""
+    return b'{"jsonrpc":"2.0","id":' + request_id + b',"result":' + result + b"}"
+
+
+def write_error(request_id: bytes, error: RpcError) -> bytes:
+    """Write the error response to one request."""
+    members: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        members["data"] = error.data
+    return b'{"jsonrpc":"2.0","id":' + request_id + b',"error":' + orjson.dumps(members) + b"}"
+
+
+def reply_error(request_id: bytes, error: RpcError, *, modern: bool) -> Reply:
+    """Answer one request with an error, under the status its era gives it."""
+    return Reply(STATUS[error.code][modern], write_error(request_id, error))

@@ -1,0 +1,191 @@
+"""The modern era: 2026-07-28, each request complete in itself.
+
+Every request carries its protocol version and capabilities in `params._meta`, and mirrors version,
+method and name in headers; what is mirrored must agree before anything else is looked at.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    PROTOCOL_VERSION_META_KEY,
+    SERVER_INFO_META_KEY,
+)
+from mcp_types.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from gatepost.claims import AccessClaims
+from mcp_gateway.pipeline.call import ScopeMissing
+from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
+from mcp_gateway.wire.jsonrpc import (
+    SCOPE_MISSING,
+    Reply,
+    RpcError,
+    read_id,
+    read_request,
+    reply_error,
+    write_error,
+    write_result,
+)
+from mcp_gateway.wire.server import CAPABILITIES, Incoming, Server, require_first_page, run_tool
+
+VERSION_HEADER = b"mcp-protocol-version"
+_METHOD_HEADER = b"mcp-method"
+_NAME_HEADER = b"mcp-name"
+_MIRRORED = frozenset({VERSION_HEADER, _METHOD_HEADER, _NAME_HEADER})
+_NAMED_BY: Mapping[str, str] = MappingProxyType(
+    {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+)
+_TTL_MS = 60_000  # short, so that a grant that was widened shows soon
+
+Method = Callable[[Server, Incoming], Awaitable[bytes]]
+
+
+async def answer(
+    server: Server, message: object, *, headers: Headers, caller: AccessClaims, request_id: str
+) -> Reply:
+    """Answer one POST: one request or one notification."""
+    if not isinstance(message, dict):
+        return _refuse(b"null", RpcError(INVALID_REQUEST, "A body is one JSON-RPC message object"))
+    given_id = read_id(message)
+    try:
+        if "id" not in message and isinstance(message.get("method"), str):
+            _require_served((headers.get(VERSION_HEADER) or b"").decode("latin-1"))
+            return Reply(202)
+        method, params = read_request(message, given_id)
+        _require_envelope(method, params, headers)
+        handler = METHODS.get(method)
+        if handler is None:
+            raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
+        result = await handler(server, Incoming(method, params, caller, request_id))
+    except RpcError as error:
+        return _refuse(given_id, error)
+    except ScopeMissing as refusal:
+        return _step_up(server, given_id, refusal)
+    return Reply(200, write_result(given_id, result))
+
+
+def _require_envelope(method: str, params: Mapping[str, Any], headers: Headers) -> None:
+    """Check `_meta`, then its agreement with the headers, then the version (basic, Versioning).
+
+    A client that disagrees with itself is told so before it is told that its version is not served.
+    """
+    meta = params.get("_meta")
+    if not isinstance(meta, dict):
+        raise RpcError(INVALID_PARAMS, "params._meta must be an object")
+    for key in (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY):
+        if key not in meta:
+            raise RpcError(INVALID_PARAMS, f"params._meta lacks {key}")
+    if not headers.repeated.isdisjoint(_MIRRORED):
+        raise RpcError(HEADER_MISMATCH, "A mirrored header appears more than once")
+    version = meta[PROTOCOL_VERSION_META_KEY]
+    _require_agreement(VERSION_HEADER, headers, version)
+    _require_agreement(_METHOD_HEADER, headers, method)
+    member = _NAMED_BY.get(method)
+    if member is not None and (named := params.get(member)) is not None:
+        _require_agreement(_NAME_HEADER, headers, named, read=decode_mirrored)
+    _require_served(version)
+    if not isinstance(meta[CLIENT_CAPABILITIES_META_KEY], dict):
+        raise RpcError(
+            INVALID_PARAMS, f"params._meta.{CLIENT_CAPABILITIES_META_KEY} must be an object"
+        )
+    if not isinstance(meta.get(CLIENT_INFO_META_KEY, {}), dict):
+        raise RpcError(INVALID_PARAMS, f"params._meta.{CLIENT_INFO_META_KEY} must be an object")
+
+
+def _require_agreement(
+    name: bytes,
+    headers: Headers,
+    expected: object,
+    read: Callable[[bytes], str | None] = read_plain,
+) -> None:
+    given = headers.get(name)
+    if given is None:
+        raise RpcError(HEADER_MISMATCH, f"The header {name.decode()} is missing")
+    if read(given) != expected:
+        raise RpcError(HEADER_MISMATCH, f"The header {name.decode()} does not match the body")
+
+
+def _require_served(version: str) -> None:
+    if version not in MODERN_PROTOCOL_VERSIONS:
+        raise RpcError(
+            UNSUPPORTED_PROTOCOL_VERSION,
+            "Unsupported protocol version",
+            {"supported": list(MODERN_PROTOCOL_VERSIONS), "requested": version},
+        )
+
+
+def _refuse(given_id: bytes, error: RpcError) -> Reply:
+    return reply_error(given_id, error, modern=True)
+
+
+def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
+    """Ask for the scope this call needs (MCP authorization, Runtime Insufficient Scope Errors)."""
+    challenge = server.challenge.header(
+        error="insufficient_scope", scope=refusal.scope, description=str(refusal)
+    )
+    body = write_error(given_id, RpcError(SCOPE_MISSING, str(refusal)))
+    return Reply(403, body, ((b"www-authenticate", challenge),))
+
+
+def _complete(server: Server) -> dict[str, Any]:
+    return {"resultType": "complete", "_meta": {SERVER_INFO_META_KEY: server.info}}
+
+
+def _cacheable(server: Server) -> dict[str, Any]:
+    return {**_complete(server), "ttlMs": _TTL_MS, "cacheScope": "private"}
+
+
+async def _discover(server: Server, _: Incoming) -> bytes:
+    return orjson.dumps(
+        {
+            "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
+            "capabilities": CAPABILITIES,
+            **_cacheable(server),
+        }
+    )
+
+
+async def _list_tools(server: Server, incoming: Incoming) -> bytes:
+    require_first_page(incoming.params)
+    ending = b"," + orjson.dumps(_cacheable(server))[1:]
+    return server.listing.write(incoming.caller.allowed_tools, ending)
+
+
+async def _call_tool(server: Server, incoming: Incoming) -> bytes:
+    result = await run_tool(server, incoming)
+    members = {"content": result.content, "isError": result.is_error, **_complete(server)}
+    if result.structured is not None:
+        members["structuredContent"] = result.structured
+    return orjson.dumps(members)
+
+
+def _empty(member: str) -> Method:
+    async def list_nothing(server: Server, incoming: Incoming) -> bytes:
+        require_first_page(incoming.params)
+        return orjson.dumps({member: [], **_cacheable(server)})
+
+    return list_nothing
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "server/discover": _discover,
+        "tools/list": _list_tools,
+        "tools/call": _call_tool,
+        # Not declared as capabilities; asked for by clients that do not look.
+        "prompts/list": _empty("prompts"),
+        "resources/list": _empty("resources"),
+        "resources/templates/list": _empty("resourceTemplates"),
+    }
+)

@@ -1,0 +1,77 @@
+"""Structured logs, one JSON line an event, with a request id bound for each HTTP request.
+
+Values under a name that holds a secret are replaced before they reach any output.
+"""
+
+import logging
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_NAMES = ("token", "secret", "password", "authorization", "cookie", "verifier", "assertion")
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace every value whose name speaks of a secret."""
+    for name in event:
+        if any(word in name.lower() for word in _SECRET_NAMES):
+            event[name] = "[redacted]"
+    return event
+
+
+def configure_logs(*, level: int = logging.INFO) -> None:
+    """Send structured events to standard error: readable on a terminal, JSON lines elsewhere."""
+    final: Any = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
+            structlog.processors.format_exc_info,
+            final,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Their debug lines print whole tokens and URLs.
+    for noisy in ("authlib", "joserfc", "httpx2", "httpcore2", "sqlalchemy", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class RequestId:
+    """Give every HTTP request an id: bound to its log lines, answered in `X-Request-Id`."""
+
+    def __init__(self, app: App) -> None:
+        """Wrap an ASGI app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bind the id, pass on, unbind."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)

@@ -1,0 +1,197 @@
+"""`gatepost connect`: an MCP client, to see a gateway as an agent sees it."""
+
+import asyncio
+import json
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import click
+import httpx2
+from mcp import Client, MCPError
+from mcp.client.auth import OAuthClientProvider, OAuthFlowError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
+from mcp_types import TextContent, Tool
+from pydantic import AnyUrl
+
+_DONE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Back in the terminal</title>
+<p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">Gatepost has its answer.
+You can close this page and go back to the terminal.</p></html>"""
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--tool", help="The tool to call; by default the first that only reads and asks nothing."
+)
+@click.option("--arguments", default="{}", show_default=True, help="Its arguments, a JSON object.")
+@click.option(
+    "--mode",
+    type=click.Choice(["auto", "legacy"]),
+    default="auto",
+    show_default=True,
+    help="auto: the newest protocol that the gateway speaks; legacy: 2025-11-25 and before.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the link only.")
+def connect(
+    url: str, tool: str | None, arguments: str, mode: Literal["auto", "legacy"], no_browser: bool
+) -> None:
+    """Connect to the gateway at URL as an MCP client does: sign in, list the tools, call one."""
+    try:
+        given = json.loads(arguments)
+    except ValueError as error:
+        raise click.ClickException(f"--arguments is not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise click.ClickException("--arguments must be a JSON object")
+    try:
+        asyncio.run(_connect(url, tool, given, mode, open_browser=not no_browser))
+    except* (MCPError, OAuthFlowError, httpx2.HTTPError) as group:
+        raise click.ClickException(_innermost(group)) from None
+
+
+async def _connect(
+    url: str,
+    name: str | None,
+    arguments: dict[str, Any],
+    mode: Literal["auto", "legacy"],
+    *,
+    open_browser: bool,
+) -> None:
+    with _callback() as (redirect_uri, answer):
+
+        async def show(authorize_url: str) -> None:
+            click.echo(f"Open this page to decide what to allow:\n  {authorize_url}", err=True)
+            if open_browser:
+                await asyncio.to_thread(webbrowser.open, authorize_url)
+
+        auth = OAuthClientProvider(
+            url,
+            OAuthClientMetadata(
+                client_name="gatepost connect",
+                redirect_uris=[AnyUrl(redirect_uri)],
+                grant_types=["authorization_code", "refresh_token"],
+                token_endpoint_auth_method="none",  # noqa: S106 - the method's name
+            ),
+            _Memory(),
+            redirect_handler=show,
+            callback_handler=lambda: asyncio.to_thread(answer.wait),
+        )
+        async with (
+            httpx2.AsyncClient(auth=auth, timeout=60, follow_redirects=False) as http,
+            Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        ):
+            listed = await client.list_tools()
+            click.echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
+            for tool in listed.tools:
+                click.echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
+            chosen = name or _first_easy_one(listed.tools)
+            if chosen is None:
+                click.echo("Name one with --tool to call it.")
+                return
+            click.echo(f"\nCalling {chosen} {json.dumps(arguments)}")
+            result = await client.call_tool(chosen, arguments)
+            for block in result.content:
+                if isinstance(block, TextContent):
+                    click.echo(block.text)
+                else:
+                    click.echo(f"[{block.type}]")
+            if result.is_error:
+                raise click.ClickException(f"{chosen} answered with an error")
+
+
+def _first_easy_one(tools: list[Tool]) -> str | None:
+    for tool in tools:
+        reads = tool.annotations is not None and tool.annotations.read_only_hint
+        if reads and not tool.input_schema.get("required"):
+            return tool.name
+    return None
+
+
+def _innermost(group: BaseExceptionGroup[Exception]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__
+
+
+class _Memory:
+    """Keeps tokens for as long as the command runs, and no longer."""
+
+    def __init__(self) -> None:
+        self._tokens: OAuthToken | None = None
+        self._client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self._tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self._tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self._client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self._client = client_info
+
+
+class _Answer:
+    """What the browser brings back, once."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Event()
+        self._query: dict[str, list[str]] = {}
+
+    def give(self, query: str) -> None:
+        self._query = parse_qs(query)
+        self._arrived.set()
+
+    def wait(self) -> AuthorizationCodeResult:
+        if not self._arrived.wait(timeout=600):
+            raise OAuthFlowError("nobody answered in the browser within ten minutes")
+        values = {name: found[0] for name, found in self._query.items()}
+        if "code" not in values:
+            reason = values.get("error_description") or values.get("error") or "no code came back"
+            raise OAuthFlowError(f"the authorization server refused: {reason}")
+        return AuthorizationCodeResult(
+            code=values["code"], state=values.get("state"), iss=values.get("iss")
+        )
+
+
+@contextmanager
+def _callback() -> Iterator[tuple[str, _Answer]]:
+    """Listen on a loopback port for the redirect (RFC 8252 §7.3)."""
+    answer = _Answer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            target = urlsplit(self.path)
+            found = target.path == "/callback"
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            if found:
+                self.wfile.write(_DONE)
+                answer.give(target.query)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Stay quiet: the request line holds the code."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/callback", answer
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

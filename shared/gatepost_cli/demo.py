@@ -1,0 +1,290 @@
+"""`gatepost demo`: both services and a demo SaaS on this machine, ready to connect to."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gatepost_cli.processes import Service, require_free_port, running, wait_for_end
+
+PASSWORD = "gatepost-demo"  # noqa: S105 - the demo's, printed for everyone to read
+PEOPLE = (
+    {
+        "id": "usr_ada",
+        "email": "ada@acme.example",
+        "name": "Ada Marsh",
+        "memberships": (
+            {
+                "tenant": "org_acme",
+                "role": "admin",
+                "data_scope": "team:engineering team:design",
+            },
+            {"tenant": "org_globex", "role": "member", "data_scope": "team:sales"},
+        ),
+    },
+    {
+        "id": "usr_bo",
+        "email": "bo@globex.example",
+        "name": "Bo Lind",
+        "memberships": ({"tenant": "org_globex", "role": "admin", "data_scope": ""},),
+    },
+)
+TENANTS = (
+    {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
+    {"id": "org_globex", "name": "Globex", "rate_limit_tier": "free"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is."""
+
+    directory: Path
+    auth_port: int
+    gateway_port: int
+    saas_port: int
+
+    @property
+    def issuer(self) -> str:
+        """The authorization server."""
+        return f"http://127.0.0.1:{self.auth_port}"
+
+    @property
+    def resource(self) -> str:
+        """The gateway's MCP endpoint."""
+        return f"http://127.0.0.1:{self.gateway_port}/mcp"
+
+    @property
+    def saas(self) -> str:
+        """The demo SaaS."""
+        return f"http://127.0.0.1:{self.saas_port}"
+
+    @property
+    def config(self) -> Path:
+        """The configuration both services read."""
+        return self.directory / "gatepost.toml"
+
+
+@click.command()
+@click.option("--auth-port", default=8400, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--gateway-port", default=8401, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--saas-port", default=8402, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep databases, configuration and logs here; by default they are gone at the end.",
+)
+@click.option(
+    "--state-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write URLs and accounts to this JSON file once everything answers.",
+)
+def demo(
+    auth_port: int,
+    gateway_port: int,
+    saas_port: int,
+    directory: Path | None,
+    state_file: Path | None,
+) -> None:
+    """Run both services, a demo SaaS, and people to sign in as; Ctrl-C stops everything."""
+    for port, flag in (
+        (auth_port, "--auth-port"),
+        (gateway_port, "--gateway-port"),
+        (saas_port, "--saas-port"),
+    ):
+        require_free_port(port, flag)
+    stop = _stop_on_signals()
+    with _directory(directory) as place:
+        places = Places(place, auth_port, gateway_port, saas_port)
+        click.echo("Gatepost demo: starting …", err=True)
+        _configure(places)
+        with running(_services(places), place) as started:
+            if state_file is not None:
+                _write_state(state_file, places)
+            click.echo(_welcome(places))
+            wait_for_end(started, lambda: bool(stop))
+            click.echo("Stopping …", err=True)
+
+
+def _stop_on_signals() -> list[int]:
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda caught, _: received.append(caught))
+    return received
+
+
+@contextlib.contextmanager
+def _directory(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="gatepost-demo-") as made:
+        yield Path(made)
+
+
+def _configure(places: Places) -> None:
+    environment = _environment()
+
+    def gatepost(*arguments: str) -> None:
+        done = subprocess.run(  # noqa: S603 - our own command, no shell
+            [sys.executable, "-m", "gatepost_cli", *arguments],
+            env=environment,
+            cwd=places.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
+
+    key_file = places.directory / "secret_key"
+    if not key_file.exists():
+        key_file.touch(0o600)
+        key_file.write_text(secrets.token_urlsafe(48))
+    places.config.touch(0o600)
+    places.config.write_text(
+        f"""\
+[auth_server]
+issuer = "{places.issuer}"
+secret_key = "{key_file.read_text()}"
+database_url = "sqlite+aiosqlite:///gatepost.db"
+
+[[auth_server.resources]]
+resource = "{places.resource}"
+
+[mcp_gateway]
+issuer = "{places.issuer}"
+resource = "{places.resource}"
+upstream_url = "{places.saas}"
+manifest = "tools.yaml"
+signing_key = "gateway-key.pem"
+"""
+    )
+    people = places.directory / "people.json"
+    accounts = [{**person, "password": PASSWORD} for person in PEOPLE]
+    people.write_text(json.dumps({"tenants": TENANTS, "people": accounts}))
+    gatepost("auth-server", "seed", "--config", str(places.config), str(people))
+    if not (places.directory / "tools.yaml").exists():
+        document = subprocess.run(
+            [sys.executable, "-m", "demo_saas", "openapi"],
+            env=environment,
+            capture_output=True,
+            check=True,
+        )
+        (places.directory / "orbit.json").write_bytes(document.stdout)
+        gatepost(
+            *("import", "openapi", str(places.directory / "orbit.json")),
+            *("--out", str(places.directory), "--name", "Orbit", "--all"),
+            *("--bind", "org_id=tenant_id"),
+        )
+
+
+def _environment() -> dict[str, str]:
+    # Settings of another deployment in this shell must not reach the demo's processes.
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GATEPOST_", "ORBIT_"))
+    }
+
+
+def _services(places: Places) -> list[Service]:
+    environment = _environment()
+    config = ("--config", str(places.config))
+    return [
+        Service(
+            "demo-saas",
+            (
+                *("-m", "demo_saas", "--port", str(places.saas_port)),
+                *("--database", str(places.directory / "orbit.db")),
+                *("--gatepost-issuer", places.resource),
+                "--gatepost-jwks-url",
+                f"http://127.0.0.1:{places.gateway_port}/.well-known/jwks.json",
+            ),
+            f"{places.saas}/healthz",
+            environment,
+        ),
+        Service(
+            "auth-server",
+            (
+                *("-m", "gatepost_cli", "auth-server", "serve"),
+                *("--port", str(places.auth_port), *config),
+            ),
+            f"{places.issuer}/readyz",
+            environment,
+        ),
+        Service(
+            "mcp-gateway",
+            (
+                *("-m", "gatepost_cli", "mcp-gateway", "serve"),
+                *("--port", str(places.gateway_port), *config),
+            ),
+            f"http://127.0.0.1:{places.gateway_port}/readyz",
+            environment,
+        ),
+    ]
+
+
+def _write_state(path: Path, places: Places) -> None:
+    names = {tenant["id"]: tenant["name"] for tenant in TENANTS}
+    state = {
+        "issuer": places.issuer,
+        "resource": places.resource,
+        "mcp_url": places.resource,
+        "saas_url": places.saas,
+        "directory": str(places.directory),
+        "accounts": [
+            {
+                "email": person["email"],
+                "password": PASSWORD,
+                "name": person["name"],
+                "tenants": [
+                    {"tenant_id": seat["tenant"], "name": names[seat["tenant"]]}
+                    for seat in person["memberships"]
+                    if isinstance(seat, dict)
+                ],
+            }
+            for person in PEOPLE
+        ],
+    }
+    # Whoever waits for the file must never read half of it.
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_text(json.dumps(state, indent=2) + "\n")
+    draft.replace(path)
+
+
+def _welcome(places: Places) -> str:
+    return f"""\
+
+Everything answers:
+
+  MCP gateway           {places.resource}
+  authorization server  {places.issuer}
+  demo SaaS "Orbit"     {places.saas}  (its API: {places.saas}/docs)
+
+Connect a client, in another terminal:
+
+  gatepost connect {places.resource}
+  claude mcp add --transport http orbit {places.resource}
+  npx @modelcontextprotocol/inspector --cli {places.resource} --method tools/list
+
+(from this repository, write ./dev run before `gatepost`)
+
+A browser opens. Sign in, choose an organisation, untick what the app need not do, approve:
+
+  ada@acme.example    in Acme and Globex
+  bo@globex.example   in Globex
+  password of both    {PASSWORD}
+
+Ctrl-C stops everything.
+"""

@@ -1,0 +1,124 @@
+"""Child processes that start together, answer before anyone is told, and end together."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+_START_SECONDS = 60
+_STOP_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process: how to start it, and the URL that answers once it serves."""
+
+    name: str
+    arguments: Sequence[str]
+    ready_url: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started service and where its output goes."""
+
+    service: Service
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def require_free_port(port: int, flag: str) -> None:
+    """Refuse a port that something else listens on.
+
+    Raises:
+        click.ClickException: naming the flag that chooses another.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise click.ClickException(
+                f"port {port} is in use; choose another with {flag} PORT"
+            ) from None
+
+
+@contextlib.contextmanager
+def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
+    """Start services in order, each once the one before answers; stop them in reverse.
+
+    Raises:
+        click.ClickException: one ended or did not answer; with the end of its log.
+    """
+    started: list[Running] = []
+    try:
+        for service in services:
+            log = logs / f"{service.name}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+                    [sys.executable, *service.arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(service.environment),
+                    # Ctrl-C reaches this process alone, which then ends its children in order.
+                    start_new_session=True,
+                )
+            started.append(Running(service, process, log))
+            _wait_until_ready(started[-1])
+        yield started
+    finally:
+        for one in reversed(started):
+            _stop(one.process)
+
+
+def wait_for_end(started: Sequence[Running], stopping: Callable[[], bool]) -> None:
+    """Wait until told to stop.
+
+    Raises:
+        click.ClickException: one of the services ended by itself.
+    """
+    while not stopping():
+        for one in started:
+            if one.process.poll() is not None:
+                raise click.ClickException(f"{one.service.name} ended:\n{_tail(one.log)}")
+        time.sleep(0.2)
+
+
+def _wait_until_ready(one: Running) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if one.process.poll() is not None:
+            raise click.ClickException(f"{one.service.name} did not start:\n{_tail(one.log)}")
+        try:
+            with urllib.request.urlopen(one.service.ready_url, timeout=2) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.05)
+    raise click.ClickException(f"{one.service.name} did not answer:\n{_tail(one.log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])

@@ -1,0 +1,60 @@
+"""What tests are given: databases of both kinds, a clock, a running authorization server."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.auth_server import AuthServer, prepare_database, running_auth_server
+from support.clock import Clock
+from support.postgres import PostgresServer, running_postgres
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, as the services do."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and seeded SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "seeded.db"
+    prepare_database(f"sqlite+aiosqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -> str:
+    """A migrated, seeded database of the test's own: each test runs on both kinds."""
+    if request.param == "sqlite":
+        path = tmp_path / "gatepost.db"
+        shutil.copy(seeded_sqlite, path)
+        return f"sqlite+aiosqlite:///{path}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(prepare_database)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time, as the test has it."""
+    return Clock()
+
+
+@pytest.fixture
+async def auth_server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
+    """A running authorization server with Ada, Bo and Cy in it."""
+    async with running_auth_server(database_url, clock) as server:
+        yield server

@@ -1,0 +1,132 @@
+"""What a request meets before it is looked at as a protocol message."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from support.gateway import World, a_world
+
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+CHALLENGE = (
+    'Bearer resource_metadata="http://127.0.0.1:8401/.well-known/oauth-protected-resource/mcp",'
+    ' scope="mcp:read mcp:write"'
+)
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic YWRhOnB3", "Bearer", "Bearer  "])
+async def test_a_client_without_a_token_is_told_where_to_get_one(
+    world: World, authorization: str | None
+) -> None:
+    """RFC 6750 §3.1: no error where no token was sent; RFC 9728 §5.1."""
+    headers = {} if authorization is None else {"authorization": authorization}
+    answer = await world.post(LIST, token=None, headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_scheme_is_bearer_in_any_case(world: World, scheme: str) -> None:
+    headers = {"authorization": f"{scheme} {world.token()}"}
+    assert (await world.post(LIST, headers=headers)).status_code == 200
+
+
+async def test_a_token_in_the_query_is_not_looked_at(world: World) -> None:
+    """MCP authorization, Token Requirements."""
+    answer = await world.http.post(f"/mcp?access_token={world.token()}", json=LIST)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
+
+
+async def test_two_authorization_headers_are_refused_even_if_both_are_good(world: World) -> None:
+    good = ("authorization", f"Bearer {world.token()}")
+    answer = await world.http.post("/mcp", json=LIST, headers=[good, good])
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+async def test_an_error_description_can_not_be_mistaken_for_a_parameter(world: World) -> None:
+    answer = await world.post(LIST, token=world.token(data_scope='x" scope="mcp:admin"'))
+    challenge = answer.headers["www-authenticate"]
+    assert challenge.count('"') == 8
+    assert challenge.count("scope=") == 1
+    assert challenge.count("error=") == 1
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:8401.evil"])
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+async def test_a_page_of_another_origin_is_refused(world: World, origin: str, method: str) -> None:
+    """Streamable HTTP, Security 1."""
+    headers = {
+        "origin": origin,
+        "authorization": f"Bearer {world.token()}",
+        "access-control-request-method": "POST",
+    }
+    answer = await world.http.request(method, "/mcp", json=LIST, headers=headers)
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:8401.evil.example"])
+async def test_a_request_for_another_host_is_misdirected(world: World, host: str) -> None:
+    """DNS rebinding: the name a browser was tricked into stands in Host."""
+    answer = await world.post(LIST, headers={"host": host})
+    assert answer.status_code == 421
+
+
+async def test_a_browser_client_of_a_configured_origin_may_read_the_answers(
+    tmp_path: Path,
+) -> None:
+    origin = "https://inspector.example"
+    async with a_world(tmp_path, allowed_origins=(origin,)) as world:
+        asked = {
+            "origin": origin,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,mcp-protocol-version",
+        }
+        preflight = await world.http.options("/mcp", headers=asked)
+        assert preflight.status_code == 204
+        assert preflight.headers["access-control-allow-origin"] == origin
+        allowed = preflight.headers["access-control-allow-headers"].split(", ")
+        assert {"authorization", "content-type", "mcp-protocol-version", "mcp-name"} < set(allowed)
+        assert "access-control-allow-credentials" not in preflight.headers
+        refused = await world.post(LIST, token=None, headers={"origin": origin})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == origin
+        assert "www-authenticate" in refused.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
+async def test_there_is_no_stream_to_open_and_no_session_to_end(
+    world: World, method: str, path: str
+) -> None:
+    answer = await world.http.request(
+        method, path, headers={"authorization": f"Bearer {world.token()}"}
+    )
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_the_endpoint_answers_with_and_without_a_slash_and_never_redirects(
+    world: World,
+) -> None:
+    headers = {"authorization": f"Bearer {world.token()}"}
+    for path in ("/mcp", "/mcp/"):
+        assert (await world.http.post(path, json=LIST, headers=headers)).status_code == 200
+    for path in ("/mcp/x", "/MCP", "/register", "/token", "/authorize"):
+        answer = await world.http.post(path, json=LIST, headers=headers)
+        assert (answer.status_code, answer.json()) == (404, {"error": "not_found"})
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_beyond_one_mebibyte_is_refused(world: World, announced: bool) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b" " * 65536
+
+    content = b" " * (17 * 65536) if announced else pieces()
+    answer = await world.http.post("/mcp", content=content)
+    assert answer.status_code == 413
+
+
+async def test_every_answer_bears_a_request_id_of_its_own(world: World) -> None:
+    ids = {(await world.post(LIST, token=token)).headers["x-request-id"] for token in ("", None)}
+    assert len(ids) == 2

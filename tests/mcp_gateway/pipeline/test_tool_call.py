@@ -1,0 +1,240 @@
+"""One tool call: what reaches the API, and what a caller may never make it do."""
+
+from typing import Any
+
+import pytest
+
+from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+from support.gateway import World
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+
+
+def text(result: Any) -> str:
+    """Read the text of a result's first content block."""
+    return str(result["content"][0]["text"])
+
+
+@BOTH
+async def test_a_call_becomes_one_request_for_the_callers_tenant(world: World, era: str) -> None:
+    result = await world.call(era, "list_tasks", {"q": "a b&c"})
+    assert result["structuredContent"] == {"tasks": []}
+    assert text(result) == '{"tasks":[]}'
+    assert result["isError"] is False
+    [request] = world.api.requests
+    assert request.method == "GET"
+    assert request.url == "http://127.0.0.1:8402/tasks?tenant_id=org_acme&q=a%20b%26c"
+
+
+@BOTH
+async def test_two_tenants_reach_their_own_rows_only(world: World, era: str) -> None:
+    for tenant in ("org_acme", "org_globex"):
+        await world.call(era, "list_tasks", token=world.token(tenant_id=tenant))
+        assert world.api.requests[-1].url.endswith(f"?tenant_id={tenant}")
+
+
+@BOTH
+@pytest.mark.parametrize("tool", ["list_tasks", "create_task"])
+async def test_a_tenant_named_by_the_model_is_refused_before_anything_is_sent(
+    world: World, era: str, tool: str
+) -> None:
+    arguments = {"tenant_id": "org_globex", "title": "x"}
+    result = await world.call(era, tool, arguments)
+    assert result["isError"] is True
+    assert "tenant_id" in text(result)
+    assert world.api.requests == []
+
+
+async def test_a_bound_argument_is_in_no_schema(world: World) -> None:
+    for tool in (await world.new("tools/list")).json()["result"]["tools"]:
+        assert "tenant_id" not in tool["inputSchema"].get("properties", {})
+
+
+@BOTH
+@pytest.mark.parametrize("tool", ["list_tasks", "create_task"])
+async def test_a_call_without_the_bound_claim_fails_closed(
+    world: World, era: str, tool: str
+) -> None:
+    arguments = {"title": "x"} if tool == "create_task" else {}
+    result = await world.call(era, tool, arguments, token=world.token(tenant_id=""))
+    assert result["isError"] is True
+    assert "tenant_id" in text(result)
+    assert world.api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("data_scope", "query"),
+    [
+        ("team:engineering", "team=engineering"),
+        ("team:sales region:eu team:engineering", "team=engineering&team=sales"),
+    ],
+)
+async def test_the_data_scope_fills_what_is_bound_to_it(
+    world: World, data_scope: str, query: str
+) -> None:
+    await world.call("new", "list_team_tasks", token=world.token(data_scope=data_scope))
+    assert world.api.requests[-1].url.endswith(f"/tasks?tenant_id=org_acme&{query}")
+
+
+async def test_a_caller_without_a_team_gets_no_team_list(world: World) -> None:
+    result = await world.call("new", "list_team_tasks", token=world.token(data_scope="region:eu"))
+    assert (result["isError"], world.api.requests) == (True, [])
+
+
+@BOTH
+async def test_every_problem_of_the_arguments_is_listed_and_nothing_is_sent(
+    world: World, era: str
+) -> None:
+    result = await world.call(era, "create_task", {"title": "", "priority": 9})
+    assert result["isError"] is True
+    assert "title" in text(result)
+    assert "priority" in text(result)
+    assert world.api.requests == []
+
+
+@BOTH
+async def test_a_forbidden_tool_and_an_unknown_one_are_answered_alike(
+    world: World, era: str
+) -> None:
+    token = world.token(allowed_tools=["get_task"])
+    forbidden = await world.ask(
+        era, "tools/call", {"name": "list_tasks", "arguments": {}}, token=token
+    )
+    unknown = await world.ask(
+        era, "tools/call", {"name": "no_such_tool", "arguments": {}}, token=token
+    )
+    assert forbidden.status_code == unknown.status_code
+    assert forbidden.content.replace(b"list_tasks", b"no_such_tool") == unknown.content
+    assert forbidden.headers.keys() == unknown.headers.keys()
+    listed = (await world.ask(era, "tools/list", token=token)).json()["result"]["tools"]
+    assert [tool["name"] for tool in listed] == ["get_task"]
+    assert world.api.requests == []
+
+
+@BOTH
+@pytest.mark.parametrize("allowed", [[], ["@nothing"], ["List_Tasks"], ["@list_tasks"]])
+async def test_allowed_tools_that_name_nothing_allow_nothing(
+    world: World, era: str, allowed: list[str]
+) -> None:
+    token = world.token(allowed_tools=allowed, scope="mcp:admin")
+    listed = (await world.ask(era, "tools/list", token=token)).json()["result"]["tools"]
+    assert listed == []
+    answer = await world.ask(era, "tools/call", {"name": "list_tasks"}, token=token)
+    assert answer.json()["error"]["message"] == "Unknown tool: list_tasks"
+
+
+async def test_a_modern_client_without_the_scope_is_challenged_to_step_up(world: World) -> None:
+    """MCP authorization 2026-07-28, Runtime Insufficient Scope Errors."""
+    answer = await world.new("tools/call", {"name": "delete_task", "arguments": {"id": "1"}})
+    assert answer.status_code == 403
+    challenge = answer.headers["www-authenticate"]
+    assert challenge.startswith('Bearer error="insufficient_scope", resource_metadata="http')
+    assert 'scope="mcp:admin"' in challenge
+    assert answer.json()["id"] == 1
+    assert world.api.requests == []
+
+
+async def test_an_older_client_without_the_scope_is_told_how_to_allow_it(world: World) -> None:
+    result = await world.call("old", "delete_task", {"id": "1"})
+    assert result["isError"] is True
+    assert "mcp:admin" in text(result)
+    assert world.api.requests == []
+
+
+@BOTH
+async def test_a_tool_whose_scope_alone_is_missing_stays_listed(world: World, era: str) -> None:
+    listed = (await world.ask(era, "tools/list")).json()["result"]["tools"]
+    assert "delete_task" in [tool["name"] for tool in listed]
+
+
+@BOTH
+async def test_a_wider_scope_covers_a_narrower_one(world: World, era: str) -> None:
+    world.api.answer = lambda _: UpstreamResponse(204, "", b"")
+    token = world.token(scope="mcp:admin")
+    deleted = await world.call(era, "delete_task", {"id": "1"}, token=token)
+    assert deleted["isError"] is False
+    assert "204" in text(deleted)
+    listed = await world.call(era, "get_task", {"id": "1"}, token=world.token(scope="mcp:write"))
+    assert listed["isError"] is False
+
+
+@BOTH
+async def test_the_clients_token_and_headers_never_go_upstream(world: World, era: str) -> None:
+    token = world.token()
+    body = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "list_tasks", "arguments": {"X-View": "wide"}},
+    }
+    if era == "old":
+        await world.post(body, token=token, headers={"cookie": "a=b", "x-tenant-id": "org_globex"})
+    else:
+        await world.call("new", "list_tasks", {"X-View": "wide"}, token=token)
+    request = world.api.requests[-1]
+    assert token not in repr(request)
+    assert {name.lower() for name, _ in request.headers} == {
+        "accept",
+        "x-view",
+        "gatepost-assertion",
+    }
+
+
+async def test_an_answer_the_api_refuses_is_an_error_in_the_apis_own_words(world: World) -> None:
+    world.api.answer = lambda _: UpstreamResponse(
+        409, "application/problem+json", b'{"title":"Taken","detail":"In use","secret":"s3"}'
+    )
+    result = await world.call("new", "create_task", {"title": "x"})
+    assert result["isError"] is True
+    assert text(result) == "The API answered 409 Conflict.\ntitle: Taken\ndetail: In use"
+
+
+async def test_an_api_that_fails_is_a_tool_error(world: World) -> None:
+    def fail(_: UpstreamRequest) -> UpstreamResponse:
+        raise UpstreamFailed("deadline", "The API did not answer within 5 seconds.")
+
+    world.api.answer = fail
+    result = await world.call("old", "list_tasks")
+    assert (result["isError"], text(result)) == (
+        True,
+        "The API did not answer within 5 seconds.",
+    )
+    assert world.records[-1]["reason"] == "deadline"
+
+
+@BOTH
+async def test_a_fault_of_ours_names_the_call_and_nothing_else(world: World, era: str) -> None:
+    def break_down(_: UpstreamRequest) -> UpstreamResponse:
+        raise RuntimeError("s3cret")
+
+    world.api.answer = break_down
+    result = await world.call(era, "list_tasks")
+    assert result["isError"] is True
+    assert "s3cret" not in text(result)
+    assert world.records[-1]["call_id"] in text(result)
+    assert world.records[-1]["reason"] == "gateway_error"
+
+
+async def test_every_call_leaves_one_record_refused_or_not_and_never_its_arguments(
+    world: World,
+) -> None:
+    await world.call("new", "list_tasks", {"q": "confidential"})
+    await world.call("old", "create_task", {"title": 7})
+    await world.new("tools/call", {"name": "delete_task"})
+    await world.old("tools/call", {"name": "nothing"})
+    seen = [(r["tool"], r["decision"], r["reason"], r["status"]) for r in world.records]
+    assert seen == [
+        ("list_tasks", "allowed", "", 200),
+        ("create_task", "refused", "invalid_arguments", None),
+        ("delete_task", "refused", "insufficient_scope", None),
+        ("nothing", "refused", "unknown_tool", None),
+    ]
+    first = world.records[0]
+    assert (first["tenant_id"], first["sub"], first["client_id"], first["grant_id"]) == (
+        "org_acme",
+        "usr_ada",
+        "client_claude",
+        "grant_1",
+    )
+    assert "confidential" not in repr(world.records)

@@ -1,0 +1,94 @@
+"""The routes beside the MCP endpoint: what clients, the authorization server and operators read."""
+
+from pathlib import Path
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from gatepost.catalogue import CatalogueDocument
+from support.gateway import World, a_world
+
+PLACES = ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_the_resource_is_described_byte_for_byte_as_configured(
+    tmp_path: Path, place: str
+) -> None:
+    """RFC 9728 §2, §3.1; clients compare issuer and resource as strings."""
+    resource, issuer = "https://MCP.Example.com:443/mcp", "https://Auth.Example.com"
+    async with a_world(tmp_path, resource=resource, issuer=issuer) as world:
+        answer = await world.http.get(place)
+        assert answer.json() == {
+            "resource": resource,
+            "authorization_servers": [issuer],
+            "scopes_supported": ["mcp:read", "mcp:write"],
+            "bearer_methods_supported": ["header"],
+            "resource_name": "Tracker",
+        }
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_browser_may_ask_for_the_description_with_its_protocol_header(
+    world: World, place: str
+) -> None:
+    asked = {
+        "origin": "https://anywhere.example",
+        "access-control-request-method": "GET",
+        "access-control-request-headers": "mcp-protocol-version",
+    }
+    answer = await world.http.options(place, headers=asked)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "mcp-protocol-version" in answer.headers["access-control-allow-headers"]
+
+
+async def test_an_assertion_is_verifiable_with_the_published_key(world: World) -> None:
+    document = (await world.http.get("/.well-known/jwks.json")).json()
+    assert not {"d", "p", "q", "k"} & set(document["keys"][0])
+    await world.call("new", "list_tasks")
+    assertion = world.api.header("gatepost-assertion") or ""
+    keys = KeySet.import_key_set(document)
+    assert jws.deserialize_compact(assertion, keys, algorithms=["ES256"])
+
+
+async def test_the_authorization_server_reads_the_catalogue(world: World) -> None:
+    token = world.token(scope="gatepost:catalogue", tenant_id="", allowed_tools=[])
+    answer = await world.http.get(
+        "/internal/catalogue", headers={"authorization": f"Bearer {token}"}
+    )
+    document = CatalogueDocument.model_validate_json(answer.content)
+    assert document.resource == "http://127.0.0.1:8401/mcp"
+    assert [tool.name for tool in document.tools] == [
+        "create_task",
+        "delete_task",
+        "get_task",
+        "list_tasks",
+        "list_team_tasks",
+    ]
+    assert [tool.name for tool in document.tools if tool.destructive] == ["delete_task"]
+
+
+async def test_nobody_else_reads_the_catalogue(world: World) -> None:
+    good = f"Bearer {world.token(scope='gatepost:catalogue')}"
+    everything = world.token(scope="mcp:admin mcp:read mcp:write", allowed_tools=["@read"])
+    tries = [
+        [],
+        [("authorization", f"Bearer {everything}")],
+        [("authorization", good), ("authorization", good)],
+        [("authorization", "Bearer x.y.z")],
+        [("authorization", f"Basic {world.token(scope='gatepost:catalogue')}")],
+    ]
+    for headers in tries:
+        answer = await world.http.get("/internal/catalogue", headers=headers)
+        assert answer.status_code == 401
+        assert "tools" not in answer.text
+
+
+async def test_unknown_paths_and_methods_are_answered_in_json(world: World) -> None:
+    assert (await world.http.get("/")).json() == {"error": "not_found"}
+    answer = await world.http.post("/livez")
+    assert (answer.status_code, answer.json()) == (405, {"error": "method_not_allowed"})
+    assert (await world.http.get("/livez")).json() == {"status": "ok"}

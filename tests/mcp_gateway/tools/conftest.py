@@ -1,0 +1,42 @@
+"""Documents written for one test each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mcp_gateway.tools.manifest import ToolEntry, make_tool
+from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
+from mcp_gateway.tools.tool import Tool
+
+ReadDocument = Callable[..., OpenApiDocument]
+MakeTool = Callable[..., Tool]
+
+
+@pytest.fixture
+def read() -> ReadDocument:
+    """Read a document that has the given paths (and whatever else is given)."""
+
+    def read_paths(paths: dict[str, Any], version: str = "3.1.0", **more: Any) -> OpenApiDocument:
+        return read_openapi({"openapi": version, "paths": paths, **more})
+
+    return read_paths
+
+
+@pytest.fixture
+def tool_of(read: ReadDocument) -> MakeTool:
+    """Make the tool of a document's one operation, `POST /x/…` unless it says otherwise."""
+
+    def make(
+        operation: dict[str, Any],
+        key: str = "POST /x",
+        *,
+        version: str = "3.1.0",
+        more: dict[str, Any] | None = None,
+        **entry: Any,
+    ) -> Tool:
+        method, _, path = key.partition(" ")
+        document = read({path: {method.lower(): operation}}, version, **(more or {}))
+        return make_tool(ToolEntry("the_tool", key, **entry), document)
+
+    return make

@@ -1,0 +1,74 @@
+"""What is read as JSON or YAML, and what is refused before it costs anything."""
+
+import pytest
+
+from mcp_gateway.tools import document
+from mcp_gateway.tools.document import DocumentError, parse_document
+
+
+def test_yaml_is_read_with_the_json_rules() -> None:
+    text = b"""
+    200: code
+    no: no
+    day: 2026-01-02
+    version: 1.0
+    hex: 0x1F
+    octal: 010
+    exponent: 1e3
+    empty:
+    yes_: true
+    """
+    assert parse_document(text) == {
+        "200": "code",
+        "no": "no",
+        "day": "2026-01-02",
+        "version": 1.0,
+        "hex": "0x1F",
+        "octal": 10.0,
+        "exponent": 1000.0,
+        "empty": None,
+        "yes_": True,
+    }
+
+
+def test_json_with_a_byte_order_mark_is_read() -> None:
+    assert parse_document(b'\xef\xbb\xbf {"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is not a mapping"),
+        (b"[1]", "is not a mapping"),
+        (b"just text", "is not a mapping"),
+        (b'{"a": ', "is not valid JSON"),
+        (b"a: [1", "is not valid YAML: .* at line 1"),
+        (b"a: !!python/object/apply:os.system [ls]", "uses the YAML tag"),
+        (b"a: &a\n  b: *a", "alias that refers to itself"),
+        (b"a: &a {b: 1}\nc:\n  <<: *a", "merge key"),
+        (b"a: " + b"[" * 300 + b"]" * 300, "nested"),
+        (b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}", "nested"),
+        (b"a: " + b"[" * 100_000, "nested"),
+        (b"\xff\xfe\x00", "is not valid YAML"),
+        (b"a: 1\nb: 2\na: 3", "has the key 'a' twice, line 3"),
+        (b"? [a]\n: 1", "a mapping key that is not text"),
+        (b"a: 1\n---\nb: 2", "more than one YAML document"),
+    ],
+)
+def test_what_is_malformed_is_refused_with_a_reason(data: bytes, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        parse_document(data)
+
+
+def test_aliases_that_unfold_without_bound_are_refused() -> None:
+    lines = ["l0: &l0 [x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, 12):
+        lines.append(f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]")
+    with pytest.raises(DocumentError, match="unfolds to more than"):
+        parse_document("\n".join(lines).encode())
+
+
+def test_a_document_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "LARGEST", 10)
+    with pytest.raises(DocumentError, match="larger than"):
+        parse_document(b'{"a": "0123456789"}')

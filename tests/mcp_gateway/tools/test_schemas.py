@@ -1,0 +1,186 @@
+"""Schemas of both dialects as a model reads them: JSON Schema 2020-12."""
+
+from typing import Any
+
+import pytest
+
+from mcp_gateway.tools.references import References
+from mcp_gateway.tools.schemas import Schemas, UnusableSchema
+
+
+def published(schema: Any, *, openapi_30: bool = False, **components: Any) -> dict[str, Any]:
+    """Publish one schema as the property `p`, and answer that property and any `$defs`."""
+    root = {"components": {"schemas": components}}
+    schemas = Schemas(References(root), openapi_30=openapi_30)
+    whole = schemas.publish({"type": "object", "properties": {"p": schemas.convert(schema)}})
+    return {**whole["properties"]["p"], **({"$defs": whole["$defs"]} if "$defs" in whole else {})}
+
+
+def ref(name: str, **beside: Any) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}", **beside}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        (
+            {"type": "string", "nullable": True, "enum": ["a"]},
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        (
+            {"nullable": True, "description": "D", "allOf": [{"type": "string"}]},
+            {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "D"},
+        ),
+        ({"type": "integer", "nullable": False}, {"type": "integer"}),
+        (
+            {"type": "integer", "minimum": 1, "exclusiveMinimum": True},
+            {"type": "integer", "exclusiveMinimum": 1},
+        ),
+        (
+            {"type": "integer", "maximum": 9, "exclusiveMaximum": False},
+            {"type": "integer", "maximum": 9},
+        ),
+        ({"type": "string", "example": "x"}, {"type": "string", "examples": ["x"]}),
+        ({"type": "string", "format": "byte"}, {"type": "string", "contentEncoding": "base64"}),
+        ({"type": "array", "items": [{"type": "string"}]}, {"type": "array", "prefixItems": [{"type": "string"}]}),
+        (
+            {"type": "string", "xml": {}, "discriminator": {}, "externalDocs": {}, "x-y": 1},
+            {"type": "string"},
+        ),
+        (
+            {"type": "string", "required": True, "enum": [], "minLength": "1", "pattern": "("},
+            {"type": "string"},
+        ),
+    ],
+)  # fmt: skip
+def test_the_keywords_of_3_0_become_those_of_2020_12(
+    old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    assert published(old, openapi_30=True) == new
+
+
+def test_what_stands_beside_a_reference_counts_in_3_1_and_only_describes_in_3_0() -> None:
+    beside = ref("Name", description="Better words", maxLength=5)
+    name = {"type": "string", "description": "Words"}
+    assert published(beside, openapi_30=True, Name=name) == {
+        "type": "string",
+        "description": "Better words",
+    }
+    new = published(beside, Name=name)
+    assert (new["maxLength"], new["$ref"]) == (5, "#/$defs/Name")
+
+
+def test_a_recursive_component_becomes_a_definition_and_a_plain_one_takes_its_place() -> None:
+    node = {
+        "type": "object",
+        "properties": {"children": {"type": "array", "items": ref("Node")}, "kind": ref("Kind")},
+    }
+    schema = published(ref("Node"), Node=node, Kind={"enum": ["a", "b"]})
+    assert schema["$ref"] == "#/$defs/Node"
+    assert schema["$defs"]["Node"]["properties"] == {
+        "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+        "kind": {"enum": ["a", "b"]},
+    }
+
+
+def test_components_that_refer_to_each_other_end() -> None:
+    a = {"type": "object", "properties": {"b": ref("B")}}
+    b = {"type": "object", "properties": {"a": ref("A"), "also": ref("A")}}
+    schema = published(ref("A"), A=a, B=b)
+    assert set(schema["$defs"]) == {"A"}
+
+
+def test_two_components_with_one_name_stay_apart() -> None:
+    root = {"a": {"Item": {"type": "object", "properties": {"x": {"$ref": "#/a/Item"}}}}}
+    root["b"] = {"Item": {"type": "object", "properties": {"y": {"$ref": "#/b/Item"}}}}
+    schemas = Schemas(References(root), openapi_30=False)
+    both = {"anyOf": [{"$ref": "#/a/Item"}, {"$ref": "#/b/Item"}]}
+    whole = schemas.publish({"type": "object", "properties": {"p": schemas.convert(both)}})
+    assert {name: list(d["properties"]) for name, d in whole["$defs"].items()} == {
+        "Item": ["x"],
+        "Item_2": ["y"],
+    }
+
+
+def test_all_of_is_folded_into_one_object() -> None:
+    base = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    schema = published(
+        {"allOf": [ref("Base"), {"properties": {"n": {"type": "integer"}}, "required": ["n"]}]},
+        Base=base,
+    )
+    assert schema == {
+        "type": "object",
+        "required": ["id", "n"],
+        "properties": {"id": {"type": "string"}, "n": {"type": "integer"}},
+    }
+
+
+def test_all_of_that_cannot_be_folded_exactly_is_kept() -> None:
+    closed = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
+    other = {"type": "object", "properties": {"b": {}}}
+    assert published({"allOf": [closed, other]}) == {"allOf": [closed, other]}
+    assert published({"allOf": [{"minimum": 1}, {"minimum": 2}]}) == {
+        "allOf": [{"minimum": 1}, {"minimum": 2}]
+    }
+
+
+def test_what_is_read_only_is_neither_offered_nor_required_wherever_it_is_said() -> None:
+    schema = published(
+        {
+            "allOf": [
+                {"type": "object", "required": ["id", "name", "owner"]},
+                {
+                    "properties": {
+                        "id": {"type": "string", "readOnly": True},
+                        "owner": ref("Owner"),
+                        "name": {"type": "string"},
+                    }
+                },
+            ]
+        },
+        Owner={"type": "string", "readOnly": True},
+    )
+    assert schema == {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"type": "string"}},
+    }
+
+
+def test_unions_are_kept() -> None:
+    union = {"oneOf": [{"type": "string"}, {"type": "object", "properties": {"a": {}}}]}
+    assert published(union) == union
+
+
+def test_a_title_that_repeats_the_name_is_dropped_and_hidden_characters_are_too() -> None:
+    root = {"type": "object", "properties": {"due_date": {"title": "Due Date", "type": "string"}}}
+    assert published(root)["properties"] == {"due_date": {"type": "string"}}
+    assert published({"description": " a\u200b\u202eb\x07\n"}) == {"description": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        ("text", "neither an object nor a boolean"),
+        ({"$dynamicRef": "#x"}, "dynamicRef"),
+        ({"type": "anything"}, "malformed at properties/p/type"),
+    ],
+)
+def test_what_is_no_schema_is_refused(schema: Any, message: str) -> None:
+    with pytest.raises(UnusableSchema, match=message):
+        published(schema)
+
+
+def test_a_schema_that_unfolds_without_bound_is_refused() -> None:
+    components: dict[str, Any] = {
+        f"L{level}": {
+            "type": "object",
+            "properties": {
+                side: {"allOf": [ref(f"L{level + 1}"), {"minProperties": 1}]} for side in "ab"
+            },
+        }
+        for level in range(30)
+    }
+    with pytest.raises(UnusableSchema, match="unfolds"):
+        published(ref("L0"), L30={"type": "object"}, **components)

@@ -1,0 +1,58 @@
+"""What the identity assertion states, and that nobody else can state it."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+
+import orjson
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from support.gateway import World
+
+
+async def stated(world: World) -> tuple[dict[str, object], dict[str, object]]:
+    """Verify the last request's assertion with the published keys; header and claims."""
+    document = (await world.http.get("/.well-known/jwks.json")).json()
+    assertion = world.api.header("gatepost-assertion") or ""
+    keys = KeySet.import_key_set(document)
+    verified = jws.deserialize_compact(assertion, keys, algorithms=["ES256"])
+    return verified.headers(), orjson.loads(verified.payload)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("list_tasks", {"q": "x y"}), ("create_task", {"title": "é"})]
+)
+async def test_the_api_learns_who_calls_and_for_exactly_which_request(
+    world: World, tool: str, arguments: dict[str, str]
+) -> None:
+    await world.call("new", tool, arguments)
+    header, claims = await stated(world)
+    request = world.api.requests[-1]
+    assert header["typ"] == "gatepost-assertion+jwt"
+    issued = int(world.clock().timestamp())
+    digest = hashlib.sha256(request.body).digest()
+    assert claims == {
+        "iss": "http://127.0.0.1:8401/mcp",
+        "aud": "http://127.0.0.1:8402",
+        "sub": "usr_ada",
+        "tenant_id": "org_acme",
+        "data_scope": "team:engineering",
+        "client_id": "client_claude",
+        "tool": tool,
+        "jti": world.records[-1]["call_id"],
+        "iat": issued,
+        "exp": issued + 60,
+        "htm": request.method,
+        "htu": request.url,
+        "body_sha256": urlsafe_b64encode(digest).decode().rstrip("="),
+    }
+
+
+async def test_an_argument_can_not_stand_in_for_the_assertion(world: World) -> None:
+    await world.call("new", "list_tasks", {"Gatepost-Assertion": "forged", "X-View": "wide"})
+    names = [name.lower() for name, _ in world.api.requests[-1].headers]
+    assert names.count("gatepost-assertion") == 1
+    assert world.api.header("gatepost-assertion") != "forged"
+    assert world.api.header("x-view") == "wide"
+    await stated(world)

@@ -1,0 +1,118 @@
+"""How the model reads what the API answered."""
+
+from base64 import b64decode
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.upstream.response import describe_failure, shape_body
+
+
+def shape(content_type: str, body: bytes, status: int = 200) -> tuple[list[dict[str, Any]], Any]:
+    """Shape a body and read the structured content back as a client would."""
+    content, structured = shape_body(UpstreamResponse(status, content_type, body), name="t/1")
+    return content, orjson.loads(orjson.dumps(structured))
+
+
+def fail(status: int, content_type: str = "", body: bytes = b"") -> str:
+    """Describe a failure."""
+    return describe_failure(UpstreamResponse(status, content_type, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "structured"),
+    [
+        (b'{"a":1}', {"a": 1}),
+        (b"[1,2]", {"result": [1, 2]}),
+        (b'"x"', {"result": "x"}),
+        (b"null", {"result": None}),
+        (b'\xef\xbb\xbf{"a":1}', {"a": 1}),
+    ],
+)
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/hal+json; charset=utf-8", "APPLICATION/JSON"]
+)
+def test_json_is_both_text_and_structured_content(
+    body: bytes, structured: object, content_type: str
+) -> None:
+    content, given_structure = shape(content_type, body)
+    assert given_structure == structured
+    assert content == [{"type": "text", "text": body.removeprefix(b"\xef\xbb\xbf").decode()}]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json_reaches_the_model_unchanged(value: object) -> None:
+    content, structured = shape("application/json", orjson.dumps(value))
+    assert structured == (value if isinstance(value, dict) else {"result": value})
+    assert orjson.loads(content[0]["text"]) == value
+
+
+def test_what_calls_itself_json_and_is_not_is_passed_on_as_text() -> None:
+    assert shape("application/json", b"<html>") == ([{"type": "text", "text": "<html>"}], None)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_an_empty_answer_says_so(status: int) -> None:
+    content, structured = shape("application/json", b"", status)
+    assert (structured, str(status) in content[0]["text"]) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/csv", b"a,b", "a,b"),
+        ("text/plain; charset=latin-1", b"\xe9", "é"),
+        ("text/plain; charset=no-such", "é".encode(), "é"),
+        ("text/plain; charset=hex", b"61", "61"),
+        ("text/plain", b"\xff", "\ufffd"),
+        ("application/xml", b"<a/>", "<a/>"),
+        ("image/svg+xml", b"<svg/>", "<svg/>"),
+    ],
+)
+def test_text_is_text(content_type: str, body: bytes, text: str) -> None:
+    assert shape(content_type, body) == ([{"type": "text", "text": text}], None)
+
+
+def test_a_file_arrives_whole() -> None:
+    [block], _ = shape("application/pdf", b"\x00\xff")
+    assert block["resource"]["mimeType"] == "application/pdf"
+    assert b64decode(block["resource"]["blob"]) == b"\x00\xff"
+    [block], _ = shape("image/png", b"\x89PNG")
+    assert (block["type"], b64decode(block["data"])) == ("image", b"\x89PNG")
+    [block], _ = shape("", b"\x00")
+    assert block["resource"]["mimeType"] == "application/octet-stream"
+
+
+def test_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
+    problem = b'{"title":"Taken","detail":"In use","errors":[{"field":"a"}],"trace":"s3cret"}'
+    text = fail(409, "application/problem+json", problem)
+    assert text == (
+        'The API answered 409 Conflict.\ntitle: Taken\ndetail: In use\nerrors: [{"field":"a"}]'
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"null", b"<h1>Stack trace s3cret</h1>"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/html"])
+def test_a_refusal_without_problem_details_is_told_by_its_status(
+    content_type: str, body: bytes
+) -> None:
+    assert fail(500, content_type, body) == "The API answered 500 Internal Server Error."
+
+
+def test_a_long_refusal_is_cut() -> None:
+    text = fail(400, "application/json", orjson.dumps({"detail": "x" * 9000}))
+    assert len(text) < 2100
+
+
+def test_a_redirect_and_a_status_nobody_knows_are_named() -> None:
+    assert fail(302) == "The API answered 302 Found: a redirect, which is not followed."
+    assert fail(799) == "The API answered 799."

@@ -1,0 +1,192 @@
+"""An authorization server inside the test, with people, tenants and a catalogue."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+
+from auth_server.app import create_app
+from auth_server.db.engine import open_database
+from auth_server.db.migrate import migrate
+from auth_server.resources import Resources, open_resources
+from auth_server.seed import read_seed, store_seed
+from auth_server.settings import AuthServerSettings, ResourceSettings
+from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.clock import utc_now
+from support.asgi import running
+from support.clock import Clock
+from support.oauth_client import OAuthClient, register
+from support.person import Person
+
+ISSUER = "http://127.0.0.1:8400"
+RESOURCE = "http://127.0.0.1:8401/mcp"
+
+SEED = {
+    "tenants": [
+        {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
+        {"id": "org_globex", "name": "Globex"},
+    ],
+    "people": [
+        {
+            "id": "usr_ada",
+            "email": "ada@acme.example",
+            "name": "Ada Marsh",
+            "password": "gatepost-demo",
+            "memberships": [
+                {
+                    "tenant": "org_acme",
+                    "role": "admin",
+                    "data_scope": "team:engineering team:design",
+                },
+                {"tenant": "org_globex", "data_scope": "team:sales"},
+            ],
+        },
+        {
+            "id": "usr_bo",
+            "email": "bo@globex.example",
+            "name": "Bo Lind",
+            "password": "gatepost-demo",
+            "memberships": [{"tenant": "org_globex"}],
+        },
+        {
+            "id": "usr_cy",
+            "email": "cy@nowhere.example",
+            "name": "Cy Nowhere",
+            "password": "gatepost-demo",
+        },
+    ],
+    "clients": [
+        {
+            "client_id": "orbit-cli",
+            "name": "Orbit CLI",
+            "redirect_uris": ["http://127.0.0.1/callback"],
+        }
+    ],
+}
+
+CATALOGUE = CatalogueDocument(
+    resource=RESOURCE,
+    name="Orbit",
+    hash="0" * 64,
+    tools=(
+        ToolSummary(
+            name="create_task",
+            title="Create task",
+            description="Create a task in a project.",
+            scope="mcp:write",
+            toolsets=("write",),
+            read_only=False,
+            destructive=False,
+        ),
+        ToolSummary(
+            name="delete_task",
+            title="Delete task",
+            description="Delete a task for good.",
+            scope="mcp:write",
+            toolsets=("write",),
+            read_only=False,
+            destructive=True,
+        ),
+        ToolSummary(
+            name="list_projects",
+            title="List projects",
+            description="List the projects.",
+            scope="mcp:read",
+            toolsets=("read",),
+            read_only=True,
+            destructive=False,
+        ),
+        ToolSummary(
+            name="list_tasks",
+            title="List tasks",
+            description="List the tasks of a project.",
+            scope="mcp:read",
+            toolsets=("read",),
+            read_only=True,
+            destructive=False,
+        ),
+    ),
+)
+
+
+def prepare_database(url: str) -> None:
+    """Bring an empty database to the newest schema and seed it."""
+
+    async def seed() -> None:
+        database = open_database(url)
+        async with database.writing() as db, db.begin():
+            await store_seed(db, read_seed(SEED), now=utc_now())
+        await database.engine.dispose()
+
+    migrate(url)
+    asyncio.run(seed())
+
+
+@dataclass
+class AuthServer:
+    """A running authorization server, and what a test may change about its world."""
+
+    http: httpx2.AsyncClient
+    app: Any
+    settings: AuthServerSettings
+    clock: Clock
+    catalogue: CatalogueDocument | Exception
+    database_url: str
+    issuer: str = ISSUER
+    resource: str = RESOURCE
+
+    def browser(self) -> httpx2.AsyncClient:
+        """A browser with no cookies yet."""
+        return httpx2.AsyncClient(transport=self.http._transport, base_url=self.issuer)
+
+    def person(self, email: str = "ada@acme.example") -> Person:
+        """A person at a browser of their own."""
+        return Person(self.browser(), email)
+
+    async def client(self, **metadata: Any) -> OAuthClient:
+        """A freshly registered public client."""
+        return await register(self.http, self.issuer, self.resource, **metadata)
+
+
+@asynccontextmanager
+async def running_auth_server(
+    database_url: str, clock: Clock, **changes: Any
+) -> AsyncIterator[AuthServer]:
+    """Start a server; a keyword changes a setting."""
+    settings = AuthServerSettings(
+        **{
+            "issuer": ISSUER,
+            "secret_key": "for-tests-only-0123456789abcdef0123456789",
+            "database_url": database_url,
+            "resources": (ResourceSettings(resource=RESOURCE),),
+            **changes,
+        }
+    )
+    server = AuthServer(
+        http=httpx2.AsyncClient(),
+        app=None,
+        settings=settings,
+        clock=clock,
+        catalogue=CATALOGUE,
+        database_url=settings.database_url,
+        issuer=settings.issuer,
+        resource=settings.resources[0].resource,
+    )
+
+    async def read_catalogue(*_: object) -> CatalogueDocument:
+        if isinstance(server.catalogue, Exception):
+            raise server.catalogue
+        return server.catalogue
+
+    @asynccontextmanager
+    async def opened(settings: AuthServerSettings) -> AsyncIterator[Resources]:
+        async with open_resources(settings, now=clock) as resources:
+            yield replace(resources, read_catalogue=read_catalogue)
+
+    server.app = create_app(settings, open_resources=opened)
+    async with running(server.app, settings.issuer) as http:
+        server.http = http
+        yield server

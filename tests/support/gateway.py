@@ -1,0 +1,152 @@
+"""A gateway in process: real wiring, a real catalogue, an upstream and keys that a test decides."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+
+from mcp_gateway.app import Resources, create_app
+from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.upstream.port import Upstream, UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+from support import tokens
+from support.asgi import running
+from support.clock import Clock
+
+API = Path(__file__).parents[1] / "mcp_gateway" / "api"
+MODERN = "2026-07-28"
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@dataclass
+class Api:
+    """The upstream API: remembers every request, answers what a test wants."""
+
+    requests: list[UpstreamRequest] = field(default_factory=list)
+    answer: Callable[[UpstreamRequest], UpstreamResponse] = lambda _: UpstreamResponse(
+        200, "application/json", b'{"tasks":[]}'
+    )
+
+    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+        """Answer at once."""
+        self.requests.append(request)
+        return self.answer(request)
+
+    def header(self, name: str, *, request: int = -1) -> str | None:
+        """Read a header of a request that came, whatever its case."""
+        return {key.lower(): value for key, value in self.requests[request].headers}.get(
+            name.lower()
+        )
+
+
+@dataclass
+class Keys:
+    """The authorization server's JWKS: counts how often it is fetched; may be down."""
+
+    document: bytes = field(default_factory=tokens.jwks)
+    fetched: int = 0
+    down: bool = False
+
+    async def fetch(self) -> bytes:
+        """Answer one fetch."""
+        self.fetched += 1
+        if self.down:
+            raise OSError("connection refused")
+        return self.document
+
+
+@dataclass
+class World:
+    """Everything around one gateway, and a hand to knock at its door."""
+
+    http: httpx2.AsyncClient
+    api: Api
+    keys: Keys
+    clock: Clock
+    records: list[dict[str, Any]]
+    settings: McpGatewaySettings
+
+    def token(self, **changes: Any) -> str:
+        """Sign a token of Ada's, with some claims changed."""
+        return tokens.sign(tokens.claims(self.clock(), **changes))
+
+    async def post(
+        self, body: object, *, token: str | None = "", headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
+        """Send one body; with Ada's token unless another, or None, is given."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent.setdefault("authorization", f"Bearer {token or self.token()}")
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self.http.post("/mcp", content=content, headers=sent)
+
+    async def old(
+        self, method: str, params: Any = None, *, token: str = "", version: str = "2025-11-25"
+    ) -> httpx2.Response:
+        """Send one request of the handshake era."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+        return await self.post(body, token=token, headers={"mcp-protocol-version": version})
+
+    async def new(
+        self, method: str, params: dict[str, Any] | None = None, *, token: str = ""
+    ) -> httpx2.Response:
+        """Send one request of the modern era, its headers as they must be."""
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": method,
+            "params": {**(params or {}), "_meta": META},
+        }
+        headers = {"mcp-protocol-version": MODERN, "mcp-method": method}
+        if params and isinstance(params.get("name"), str):
+            headers["mcp-name"] = params["name"]
+        return await self.post(body, token=token, headers=headers)
+
+    async def ask(self, era: str, method: str, params: Any = None, **more: Any) -> httpx2.Response:
+        """Send one request of the era named `old` or `new`."""
+        return await (self.old if era == "old" else self.new)(method, params, **more)
+
+    async def call(self, era: str, tool: str, arguments: Any = None, **more: Any) -> Any:
+        """Call a tool and read the result object."""
+        params = {"name": tool, "arguments": arguments or {}}
+        answer = await self.ask(era, "tools/call", params, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
+
+
+def make_settings(folder: Path, **changes: Any) -> McpGatewaySettings:
+    """Write the demo's settings, with changes."""
+    usual = {
+        "resource": "http://127.0.0.1:8401/mcp",
+        "issuer": "http://127.0.0.1:8400",
+        "manifest": API / "tools.yaml",
+        "upstream_url": "http://127.0.0.1:8402",
+        "signing_key": folder / "gateway.pem",
+    }
+    return McpGatewaySettings(**{**usual, **changes})
+
+
+@asynccontextmanager
+async def a_world(
+    folder: Path, *, keys: Keys | None = None, upstream: Upstream | None = None, **changes: Any
+) -> AsyncIterator[World]:
+    """Open a gateway with the settings changed."""
+    settings = make_settings(folder, **changes)
+    api, clock = Api(), Clock()
+    keys = keys or Keys()
+    records: list[dict[str, Any]] = []
+
+    @asynccontextmanager
+    async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
+        yield Resources(upstream or api, keys.fetch, records.append)
+
+    app = create_app(settings, now=clock, open_resources=resources)
+    async with running(app, "http://127.0.0.1:8401") as http:
+        yield World(http, api, keys, clock, records, settings)
