@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.auth_server import AuthServer, prepare_database, running_auth_server
 from support.clock import Clock
 from support.postgres import PostgresServer, running_postgres
+
+# How long one example takes says something about the machine, not about the code.
+settings.register_profile("gatepost", deadline=None)
+settings.load_profile("gatepost")
 
 
 @pytest.fixture(scope="session")

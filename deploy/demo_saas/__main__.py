@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def main(context: click.Context, /, host: str, port: int, **flags: object) -> No
         settings = read_settings(environ, **flags)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    prepare_database(settings.database, now=utc_now())
+    try:
+        prepare_database(settings.database, now=utc_now())
+    except sqlite3.DatabaseError as error:
+        raise click.ClickException(f"ORBIT_DATABASE: {settings.database}: {error}") from None
     uvicorn.run(create_app(settings), host=host, port=port, server_header=False)
 
 

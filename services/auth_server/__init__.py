@@ -11,7 +11,10 @@ Route map (each request path is one list in one file):
     GET  POST /sign-in   POST /sign-out            sign_in/
     GET  POST /tenant                              tenant_choice/
     GET  POST /consent                             consent/
-    POST /token                                    token/           PHASES and GRANTS
+    POST /token                                    token/           five phases, and GRANTS
+    POST /revoke                                   revoke/          RFC 7009
+    POST /introspect                               introspect/      RFC 7662
+    POST /internal/revocations                     feed/            for gateways: what ended early
     GET  /livez /readyz                            app.py
 
 A page never leads to another page: each returns to /authorize/continue, which decides from stored

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
@@ -17,17 +17,26 @@ from auth_server.answers import answer_json_error, answer_page_error
 from auth_server.authorize.endpoint import router as authorize_router
 from auth_server.consent.endpoint import router as consent_router
 from auth_server.cors import PublicCors
+from auth_server.db.direct import DatabaseUnavailable
 from auth_server.discovery.endpoint import discovery_router, well_known_paths
 from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
+from auth_server.feed.endpoint import router as feed_router
+from auth_server.introspect.endpoint import router as introspect_router
+from auth_server.maintenance import maintained
 from auth_server.pages.render import STATIC
+from auth_server.prefix import BelowPath
+from auth_server.register.endpoint import limit_registrations
 from auth_server.register.endpoint import router as register_router
+from auth_server.register.manage import router as registrations_router
 from auth_server.resources import OpenResources, Resources, open_resources
+from auth_server.revoke.endpoint import router as revoke_router
 from auth_server.settings import AuthServerSettings
 from auth_server.sign_in.endpoint import router as sign_in_router
 from auth_server.tenant_choice.endpoint import router as tenant_router
-from auth_server.token.endpoint import router as token_router
+from auth_server.token.endpoint import issue_tokens
 from gatepost.health import check_readiness
 from gatepost.logs import RequestId
+from gatepost.revocations import REVOCATIONS_PATH
 
 log = structlog.get_logger()
 
@@ -36,11 +45,17 @@ ROUTERS = (
     sign_in_router,
     tenant_router,
     consent_router,
-    token_router,
-    register_router,
+    registrations_router,
+    revoke_router,
+    introspect_router,
+    feed_router,
 )
-# What programs call: errors are JSON, browsers of any origin may read the answers.
-MACHINE_PATHS = frozenset({"/token", "/register", "/jwks.json"})
+# What browser-based clients call: any origin may read the answers.
+PUBLIC_PATHS = frozenset({"/token", "/register", "/revoke", "/jwks.json"})
+REGISTRATIONS = "/register/"
+"""What the paths begin with at which clients manage their registrations."""
+# What programs call: errors are JSON.
+MACHINE_PATHS = PUBLIC_PATHS | {"/introspect", REVOCATIONS_PATH}
 
 
 def create_app(
@@ -55,10 +70,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Resources]]:
-        async with open_resources(settings) as resources:
+        async with open_resources(settings) as resources, maintained(resources):
+            app.state.stop_waiting = resources.feed.close
             yield {"resources": resources}
 
-    public = MACHINE_PATHS | frozenset(well_known_paths(settings))
+    public = PUBLIC_PATHS | frozenset(well_known_paths(settings))
     app = FastAPI(
         title="Gatepost authorization server",
         lifespan=lifespan,
@@ -68,9 +84,19 @@ def create_app(
         # A redirect to the path with or without a slash would repeat a posted form, at whatever
         # host the request names.
         redirect_slashes=False,
-        middleware=[Middleware(RequestId), Middleware(PublicCors, paths=public)],
+        middleware=[
+            *([Middleware(BelowPath, path=settings.path)] if settings.path else []),
+            Middleware(RequestId),
+            Middleware(PublicCors, paths=public, below=REGISTRATIONS),
+        ],
     )
+    # The busiest by far: looked for first, and called without the work that the routers do for
+    # each request, which is more than the rest of this one.
+    app.add_route("/token", issue_tokens, methods=["POST"])
     app.include_router(discovery_router(settings))
+    if settings.registration == "open":
+        limit = Depends(limit_registrations(settings))
+        app.include_router(register_router, dependencies=[limit])
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/livez", _livez, methods=["GET"])
@@ -79,7 +105,7 @@ def create_app(
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    for outage in (OperationalError, InterfaceError, TimeoutError):
+    for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
         app.add_exception_handler(outage, _answer_outage)
     app.add_exception_handler(Exception, _answer_fault)
     return app
@@ -105,8 +131,8 @@ def _opened(request: Request) -> Resources:
 
 
 def _for_a_machine(request: Request) -> bool:
-    path = request.url.path
-    return path in MACHINE_PATHS or path.startswith("/.well-known/")
+    path: str = request.scope["path"]
+    return path in MACHINE_PATHS or path.startswith(("/.well-known/", REGISTRATIONS))
 
 
 async def _answer_oauth_error(request: Request, error: Exception) -> Response:
@@ -136,7 +162,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 async def _answer_outage(request: Request, error: Exception) -> Response:
     # 503, never invalid_grant: a client that hears invalid_grant throws its tokens away.
-    log.error("database_unavailable", kind=type(error).__name__, path=request.url.path)
+    log.error("database_unavailable", kind=type(error).__name__, path=request.scope["path"])
     if _for_a_machine(request):
         refusal = TemporarilyUnavailable("a part of this server is down; try again")
         return answer_json_error(refusal, request)
@@ -150,7 +176,7 @@ async def _answer_outage(request: Request, error: Exception) -> Response:
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
-    log.error("fault", path=request.url.path, exc_info=error)
+    log.error("fault", path=request.scope["path"], exc_info=error)
     if _for_a_machine(request):
         body = {"error": "server_error", "error_description": "something failed on this server"}
         return JSONResponse(body, status_code=500, headers={"Cache-Control": "no-store"})

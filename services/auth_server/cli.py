@@ -5,36 +5,37 @@ import json
 import logging
 import tomllib
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import click
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_server.audit.store import find_break
+from auth_server.commands.api_keys import api_keys
+from auth_server.commands.clients import clients
+from auth_server.commands.common import config_option as _config
+from auth_server.commands.common import in_transaction as _in_transaction
+from auth_server.commands.common import load_settings as _load
 from auth_server.db.engine import open_database
 from auth_server.db.migrate import make_revision, migrate
+from auth_server.resources import key_policy
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
+from auth_server.signing_keys.store import list_published_keys
+from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
 from gatepost.logs import configure_logs
-from gatepost.settings import SettingsError
-
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The TOML file; GATEPOST_CONFIG names it too.",
-)
-
-
-def _load(config: Path | None) -> AuthServerSettings:
-    try:
-        return AuthServerSettings.load(config)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @click.group()
 def auth_server() -> None:
     """Run and operate the authorization server."""
+
+
+auth_server.add_command(clients)
+auth_server.add_command(api_keys)
 
 
 @auth_server.command()
@@ -49,15 +50,27 @@ def serve(config: Path | None, host: str, port: int) -> None:
     configure_logs()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     migrate(settings.database_url)
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket] | None = None) -> None:
+            # Gateways wait for revocations in open requests, which would hold up the end.
+            app.state.stop_waiting()
+            await super().shutdown(sockets)
+
+    Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            # Whom to believe about addresses is `trusted_proxies`.
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+        )
+    ).run()
 
 
 @auth_server.command(name="migrate")
@@ -89,11 +102,33 @@ def seed(config: Path | None, file: Path) -> None:
     except (ValueError, SeedError) as error:
         raise click.ClickException(f"{file}: {error}") from None
     migrate(settings.database_url)
-    asyncio.run(_store(settings, contents))
+    try:
+        asyncio.run(_store(settings, contents))
+    except SeedError as error:
+        raise click.ClickException(f"{file}: {error}") from None
     click.echo(
         f"{len(contents.tenants)} tenants, {len(contents.people)} people, "
         f"{len(contents.clients)} managed clients"
     )
+
+
+@auth_server.command(name="audit-verify")
+@_config
+def audit_verify(config: Path | None) -> None:
+    """Walk the audit log's chain; fails where an entry was changed or taken out."""
+    broken = asyncio.run(_find_break(_load(config)))
+    if broken is not None:
+        raise click.ClickException(f"the audit log is broken at entry {broken}")
+    click.echo("The audit log is whole.")
+
+
+async def _find_break(settings: AuthServerSettings) -> int | None:
+    database = open_database(settings.database_url)
+    try:
+        async with database.reading() as db:
+            return await find_break(db)
+    finally:
+        await database.engine.dispose()
 
 
 async def _store(settings: AuthServerSettings, contents: Any) -> None:
@@ -103,3 +138,35 @@ async def _store(settings: AuthServerSettings, contents: Any) -> None:
             await store_seed(db, contents, now=utc_now())
     finally:
         await database.engine.dispose()
+
+
+@click.group()
+def keys() -> None:
+    """List and rotate the keys that sign access tokens."""
+
+
+@keys.command(name="list")
+@_config
+def list_keys(config: Path | None) -> None:
+    """List the published keys."""
+
+    async def show(db: AsyncSession) -> str:
+        rows = await list_published_keys(db)
+        lines = (f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}" for key in rows)
+        return "\n".join(lines) or "There is no key yet."
+
+    click.echo(asyncio.run(_in_transaction(_load(config), show)))
+
+
+@keys.command(name="rotate")
+@_config
+@click.option("--now", "at_once", is_flag=True, help="Withdraw a compromised key at once.")
+def rotate_keys(config: Path | None, at_once: bool) -> None:
+    """Bring the next signing key forward; gateways follow without losing a call."""
+    settings = _load(config)
+    at_rest = key_policy(settings).at_rest[0]
+
+    async def change(db: AsyncSession) -> str:
+        return await (withdraw if at_once else rotate)(db, at_rest, now=utc_now())
+
+    click.echo(asyncio.run(_in_transaction(settings, change)))

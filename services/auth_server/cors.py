@@ -10,7 +10,7 @@ _HEADERS = [
 ]
 _PREFLIGHT = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
     (b"access-control-allow-headers", b"authorization, content-type, mcp-protocol-version"),
     (b"access-control-max-age", b"3600"),
     (b"content-length", b"0"),
@@ -20,14 +20,16 @@ _PREFLIGHT = [
 class PublicCors:
     """Let scripts of any origin read the answers of the given paths (Fetch standard, CORS)."""
 
-    def __init__(self, app: App, *, paths: Collection[str]) -> None:
-        """Wrap an ASGI app."""
+    def __init__(self, app: App, *, paths: Collection[str], below: str) -> None:
+        """Wrap an ASGI app; `below` is the beginning of further public paths."""
         self._app = app
         self._paths = frozenset(paths)
+        self._below = below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer preflights, and mark the answers of the public paths."""
-        if scope["type"] != "http" or scope["path"] not in self._paths:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not (path in self._paths or path.startswith(self._below)):
             await self._app(scope, receive, send)
             return
         names = {name for name, _ in scope["headers"]}

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth_server.resources import Resources
 
 
-def opened_resources(request: Request) -> Resources:
-    """Hand out what the lifespan opened."""
+async def opened_resources(request: Request) -> Resources:
+    """Hand out what the lifespan opened; async, or it would be called in a thread."""
     return cast("Resources", request.state.resources)
 
 
@@ -23,7 +23,7 @@ async def unit_of_work(opened: Opened) -> AsyncIterator[AsyncSession]:
     It commits before the answer leaves. A refusal whose trace must stay (a reused refresh token)
     is therefore answered as a response, not raised.
     """
-    async with opened.database.writing() as session, session.begin():
+    async with opened.transaction() as session:
         yield session
 
 

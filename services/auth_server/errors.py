@@ -78,12 +78,6 @@ class AccessDenied(OAuthError):
     code = "access_denied"
 
 
-class LoginRequired(OAuthError):
-    """`prompt=none` and nobody is signed in (OpenID Connect Core §3.1.2.6)."""
-
-    code = "login_required"
-
-
 class ConsentRequired(OAuthError):
     """`prompt=none` and a person has to be asked (OpenID Connect Core §3.1.2.6)."""
 
@@ -119,6 +113,26 @@ class TemporarilyUnavailable(OAuthError):
 
     code = "temporarily_unavailable"
     status = 503
+    retry_after = 5
+    """Seconds."""
+
+
+class TooManyRequests(TemporarilyUnavailable):
+    """Whoever asks has asked too often (RFC 6585 §4); RFC 6749 has no word for it but this."""
+
+    status = 429
+
+    def __init__(self, description: str, *, retry_after: int) -> None:
+        """Refuse, saying after how many seconds to try again."""
+        super().__init__(description)
+        self.retry_after = retry_after
+
+
+class InvalidToken(OAuthError):
+    """The bearer token is missing or does not serve here (RFC 6750 §3.1)."""
+
+    code = "invalid_token"
+    status = 401
 
 
 class PageError(Exception):

@@ -1,5 +1,6 @@
 """Parameters of a request, read strictly and once: at the door, before any rule looks at them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -9,7 +10,9 @@ from starlette.requests import Request
 from auth_server.errors import InvalidRequest
 
 BODY_LIMIT = 64 * 1024
+MOST_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all but tabs and line ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +41,31 @@ class Parameters:
         return tuple(value for value in self.values.get(name, ()) if value)
 
 
-def parse_parameters(encoded: str) -> Parameters:
+def parse_parameters(encoded: str, *, fields: int = MOST_FIELDS) -> Parameters:
     """Read a query string or form body.
 
     Raises:
-        InvalidRequest: not UTF-8, more than 200 fields, or a control character in a value.
+        InvalidRequest: not UTF-8, more than `fields` fields, or a control character in one.
     """
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=200, errors="strict")
+        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=fields, errors="strict")
     except (ValueError, UnicodeDecodeError):
         raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
-        if any(ord(character) < 0x20 and character not in "\r\n\t" for character in name + value):
+        if _CONTROL.search(name) or _CONTROL.search(value):
             raise InvalidRequest("a parameter holds a control character")
-        values[name] = (*values.get(name, ()), value)
-    return Parameters(values)
+        values.setdefault(name, []).append(value)
+    return Parameters({name: tuple(given) for name, given in values.items()})
+
+
+def read_query(request: Request) -> Parameters:
+    """Read the query string.
+
+    Raises:
+        InvalidRequest: malformed.
+    """
+    return parse_parameters(_ascii(request.scope["query_string"], "query"))
 
 
 def reject_repeats(parameters: Parameters, *, except_for: frozenset[str] = frozenset()) -> None:
@@ -67,6 +79,11 @@ def reject_repeats(parameters: Parameters, *, except_for: frozenset[str] = froze
             raise InvalidRequest(
                 f"parameter {name[:60]!r} was sent more than once".replace('"', "")
             )
+
+
+def media_type(request: Request) -> str:
+    """Read the body's content type, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_body(request: Request, *, limit: int = BODY_LIMIT) -> bytes:
@@ -83,17 +100,24 @@ async def read_body(request: Request, *, limit: int = BODY_LIMIT) -> bytes:
     return bytes(body)
 
 
-async def read_form(request: Request) -> Parameters:
-    """Read a form body.
+async def read_form(
+    request: Request, *, limit: int = BODY_LIMIT, fields: int = MOST_FIELDS
+) -> Parameters:
+    """Read a form body of at most `limit` bytes and `fields` fields.
 
     Raises:
         InvalidRequest: another content type, too large, or malformed.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != FORM_TYPE:
+    if media_type(request) != FORM_TYPE:
         raise InvalidRequest(f"the body must be {FORM_TYPE}")
+    body = await read_body(request, limit=limit)
+    return parse_parameters(_ascii(body, "body"), fields=fields)
+
+
+def _ascii(encoded: bytes, where: str) -> str:
     try:
-        text = (await read_body(request)).decode("ascii")
+        return encoded.decode("ascii")
     except UnicodeDecodeError:
-        raise InvalidRequest("the body is not form-encoded: it holds bytes beyond ASCII") from None
-    return parse_parameters(text)
+        raise InvalidRequest(
+            f"the {where} is not form-encoded: it holds bytes beyond ASCII"
+        ) from None

@@ -2,19 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx2
 
-from auth_server.db.engine import Database, open_database
+from auth_server.client_documents.cache import Fetch
+from auth_server.client_documents.fetch import Fetched, GuardedFetch
+from auth_server.client_documents.key_sets import KeySets
+from auth_server.client_documents.reader import ClientDocuments
+from auth_server.db.engine import Database, DbSession, open_database
+from auth_server.gateways.fetch import fetch_key_set
 from auth_server.pages.render import Pages, open_pages
 from auth_server.people.passwords import Passwords, open_passwords
+from auth_server.revocations.announce import announcing
+from auth_server.revocations.feed import Feed
 from auth_server.secrets import DerivedKeys, NewSecret, derive_keys, new_secret
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.tokens.catalogue_reader import read_catalogue
-from auth_server.tokens.signer import Signer, open_signer
+from auth_server.tokens.keyring import KeyPolicy, Keyring
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
 
@@ -27,13 +34,55 @@ class Resources:
 
     settings: AuthServerSettings
     database: Database
-    signer: Signer
+    keyring: Keyring
     keys: DerivedKeys
+    former_keys: tuple[DerivedKeys, ...]
     pages: Pages
     passwords: Passwords
     read_catalogue: ReadCatalogue
+    documents: ClientDocuments
+    key_sets: KeySets
+    feed: Feed
     now: Now
     new_secret: NewSecret
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[DbSession]:
+        """Open a transaction: an error rolls it back, else it commits and is announced."""
+        async with self.database.writing() as session, session.begin():
+            yield session
+        self.feed.wake_after(session)
+
+
+def key_policy(settings: AuthServerSettings) -> KeyPolicy:
+    """Read the signing keys' policy out of the settings."""
+    secrets = (settings.secret_key, *settings.previous_secret_keys)
+    return KeyPolicy(
+        rotate_after=settings.signing_key_lifetime,
+        at_rest=[derive_keys(secret.get_secret_value()).at_rest for secret in secrets],
+    )
+
+
+def open_documents(
+    settings: AuthServerSettings, now: Now, *, fetch: Fetch | None = None
+) -> ClientDocuments:
+    """Make the reader of client documents; `fetch` stands in for the guarded one in tests."""
+    loopback = settings.client_documents_on_loopback
+    return ClientDocuments(
+        fetch or GuardedFetch(allow_loopback=loopback),
+        now,
+        private_use_schemes=settings.private_use_schemes,
+        allow_loopback=loopback,
+    )
+
+
+def open_key_sets(
+    settings: AuthServerSettings, now: Now, configured: Fetch, *, fetch: Fetch | None = None
+) -> KeySets:
+    """Make the reader of clients' keys; `fetch` stands in for the guarded one in tests."""
+    loopback = settings.client_documents_on_loopback
+    guarded = fetch or GuardedFetch(allow_loopback=loopback)
+    return KeySets(guarded, configured, now, allow_loopback=loopback)
 
 
 OpenResources = Callable[[AuthServerSettings], AbstractAsyncContextManager[Resources]]
@@ -46,27 +95,43 @@ async def open_resources(
     """Open everything for real."""
     database = open_database(settings.database_url)
     keys = derive_keys(settings.secret_key.get_secret_value())
-    limits = httpx2.Limits(max_connections=20)
-    async with httpx2.AsyncClient(
-        timeout=3, follow_redirects=False, trust_env=False, limits=limits
-    ) as http:
-        signer = await open_signer(database, keys.at_rest, now=now())
+    former = tuple(derive_keys(key.get_secret_value()) for key in settings.previous_secret_keys)
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(database.close)
+        http = await opened.enter_async_context(
+            httpx2.AsyncClient(
+                timeout=3,
+                follow_redirects=False,
+                trust_env=False,
+                limits=httpx2.Limits(max_connections=20),
+            )
+        )
+        keyring = Keyring(database, key_policy(settings))
+        await keyring.maintain(now())
         passwords = await asyncio.to_thread(open_passwords)
 
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
-            return await read_catalogue(http, signer, settings.issuer, resource, now=at)
+            return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
 
-        try:
-            yield Resources(
-                settings=settings,
-                database=database,
-                signer=signer,
-                keys=keys,
-                pages=open_pages(settings),
-                passwords=passwords,
-                read_catalogue=read,
-                now=now,
-                new_secret=new_secret,
-            )
-        finally:
-            await database.engine.dispose()
+        async def fetch_configured(url: str) -> Fetched:
+            return await fetch_key_set(http, url)
+
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        feed = await opened.enter_async_context(
+            announcing(database, now, issuer=settings.issuer, redis_url=url)
+        )
+        yield Resources(
+            settings=settings,
+            database=database,
+            keyring=keyring,
+            keys=keys,
+            former_keys=former,
+            pages=open_pages(settings),
+            passwords=passwords,
+            read_catalogue=read,
+            documents=open_documents(settings, now),
+            key_sets=open_key_sets(settings, now, fetch_configured),
+            feed=feed,
+            now=now,
+            new_secret=new_secret,
+        )

@@ -1,22 +1,75 @@
-"""Tenants, people and managed clients from a file: for demos, small teams, and tests."""
+"""Tenants, people, managed clients and API keys from a file: for demos, small teams, and tests."""
 
 from datetime import datetime
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.clients.store import put_client
-from auth_server.clients.table import Client
+from auth_server.api_keys.store import find_api_key
+from auth_server.ceilings.store import keep_ceilings, put_ceiling
+from auth_server.ceilings.table import Ceiling
+from auth_server.clients.metadata import read_keys
+from auth_server.clients.redirect_uris import require_redirect_uri
+from auth_server.clients.store import add_secret, drop_secrets, put_client
+from auth_server.clients.table import AuthMethod, Client, ClientSecret
+from auth_server.errors import OAuthError
 from auth_server.people.passwords import hash_password
-from auth_server.people.store import put_person
+from auth_server.people.store import is_person, put_person
 from auth_server.people.table import Person
-from auth_server.tenants.store import put_membership, put_tenant
+from auth_server.secrets import hash_secret
+from auth_server.tenants.store import find_tenant, put_membership, put_tenant
 from auth_server.tenants.table import Membership, Tenant
-from gatepost.data_scope import MalformedDataScope, parse_data_scope
+from auth_server.tokens.api_key import UnusableApiKey, issue_api_key
+from gatepost.allowed_tools import parse_allowed_tools
+from gatepost.api_keys import parse_api_key
+from gatepost.data_scope import parse_data_scope
+from gatepost.scopes import format_scope, parse_scope
 
 
 class SeedError(Exception):
     """The file can't be used; the message names each place and what it must be."""
+
+
+def _check_data_scope(value: str) -> str:
+    return str(parse_data_scope(value))
+
+
+def _check_scope(value: str) -> str:
+    if not (scopes := parse_scope(value)):
+        raise ValueError("must name a scope")
+    return format_scope(scopes)
+
+
+def _check_tools(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(parse_allowed_tools(list(value))))
+
+
+def _check_redirect_uri(value: str) -> str:
+    # An operator may list any private-use scheme; what no rule allows stays refused.
+    require_redirect_uri(value, private_use_schemes=(value.partition(":")[0],))
+    return value
+
+
+def _check_api_key(value: SecretStr) -> SecretStr:
+    parse_api_key(value.get_secret_value())
+    return value
+
+
+_DataScope = Annotated[str, Field(max_length=4096), AfterValidator(_check_data_scope)]
+_Scope = Annotated[str, Field(max_length=2048), AfterValidator(_check_scope)]
+_Tools = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_check_tools)]
+_Resource = Annotated[str, Field(min_length=1, max_length=512)]
+_RedirectUri = Annotated[str, AfterValidator(_check_redirect_uri)]
 
 
 class _Entry(BaseModel):
@@ -28,7 +81,7 @@ class SeedTenant(_Entry):
 
     id: str = Field(min_length=1, max_length=255)
     name: str = Field(min_length=1, max_length=200)
-    rate_limit_tier: str = "free"
+    rate_limit_tier: str = Field(default="free", min_length=1, max_length=32)
 
 
 class SeedMembership(_Entry):
@@ -36,17 +89,7 @@ class SeedMembership(_Entry):
 
     tenant: str
     role: str = "member"
-    data_scope: str = ""
-
-    @field_validator("data_scope")
-    @classmethod
-    def check_data_scope(cls, value: str) -> str:
-        """Refuse what is not a data scope."""
-        try:
-            parse_data_scope(value)
-        except MalformedDataScope as error:
-            raise ValueError(str(error)) from None
-        return value
+    data_scope: _DataScope = ""
 
 
 class SeedPerson(_Entry):
@@ -59,12 +102,62 @@ class SeedPerson(_Entry):
     memberships: tuple[SeedMembership, ...] = ()
 
 
-class SeedClient(_Entry):
-    """A public client that the operator vouches for."""
+class SeedCeiling(_Entry):
+    """How far a client goes for itself on one resource, in one tenant."""
 
-    client_id: str = Field(min_length=1, max_length=255)
+    resource: _Resource
+    tenant: str
+    scope: _Scope
+    tools: _Tools
+    data_scope: _DataScope = ""
+
+
+class SeedClient(_Entry):
+    """A client that the operator vouches for: for people, for itself, or both."""
+
+    client_id: str = Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7E]+$")
     name: str = Field(min_length=1, max_length=100)
-    redirect_uris: tuple[str, ...] = Field(min_length=1)
+    redirect_uris: tuple[_RedirectUri, ...] = ()
+    token_endpoint_auth_method: AuthMethod = "none"  # noqa: S105 - the method's name
+    secret: SecretStr | None = Field(default=None, min_length=32)
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+    ceilings: tuple[SeedCeiling, ...] = ()
+    introspects: bool = False
+
+    @model_validator(mode="after")
+    def check_whole(self) -> Self:
+        """Refuse a client that could do nothing, or could not prove itself."""
+        method = self.token_endpoint_auth_method
+        for_itself = bool(self.ceilings) or self.introspects
+        if not self.redirect_uris and not for_itself:
+            raise ValueError("needs redirect_uris, ceilings for tokens of its own, or introspects")
+        if for_itself and method == "none":
+            raise ValueError("a client with rights of its own must authenticate")
+        if (self.secret is not None) != method.startswith("client_secret"):
+            raise ValueError("a secret goes with client_secret_basic and client_secret_post")
+        if method == "private_key_jwt":
+            try:
+                read_keys({"jwks": self.jwks, "jwks_uri": self.jwks_uri})
+            except OAuthError as error:
+                raise ValueError(error.description) from None
+        elif self.jwks is not None or self.jwks_uri is not None:
+            raise ValueError("keys go with private_key_jwt")
+        return self
+
+
+class SeedApiKey(_Entry):
+    """An API key that exists already, such as one for a demo."""
+
+    key: Annotated[SecretStr, AfterValidator(_check_api_key)]
+    label: str
+    person: str
+    tenant: str
+    resource: _Resource
+    scope: _Scope
+    tools: _Tools
+    data_scope: _DataScope = ""
+    expires_at: AwareDatetime | None = None
 
 
 class Seed(_Entry):
@@ -73,6 +166,7 @@ class Seed(_Entry):
     tenants: tuple[SeedTenant, ...] = ()
     people: tuple[SeedPerson, ...] = ()
     clients: tuple[SeedClient, ...] = ()
+    api_keys: tuple[SeedApiKey, ...] = ()
 
 
 def read_seed(document: object) -> Seed:
@@ -90,6 +184,9 @@ def read_seed(document: object) -> Seed:
         ]
         raise SeedError("; ".join(problems)) from None
     tenants = {tenant.id for tenant in contents.tenants}
+    emails = [person.email.lower() for person in contents.people]
+    if repeated := sorted({email for email in emails if emails.count(email) > 1}):
+        raise SeedError(f"people: {', '.join(repeated)} stands there more than once")
     for person in contents.people:
         for membership in person.memberships:
             if membership.tenant not in tenants:
@@ -131,16 +228,80 @@ async def store_seed(db: AsyncSession, contents: Seed, *, now: datetime) -> None
                 ),
             )
     for client in contents.clients:
-        await put_client(
+        await store_client(db, client, now=now)
+    for key in contents.api_keys:
+        await _store_api_key(db, key, now=now)
+
+
+async def store_client(db: AsyncSession, client: SeedClient, *, now: datetime) -> None:
+    """Add or replace one managed client, with its secret and its ceilings.
+
+    Raises:
+        SeedError: a ceiling's tenant is unknown, or the id is a person's.
+    """
+    client_id, method = client.client_id, client.token_endpoint_auth_method
+    if client.ceilings and await is_person(db, client_id):
+        raise SeedError(f"clients: {client_id} is the id of a person")
+    signs = method == "private_key_jwt"
+    keys = {"jwks": client.jwks, "jwks_uri": client.jwks_uri}
+    jwks, jwks_uri = read_keys(keys) if signs else (None, None)
+    grant_types = ["authorization_code", "refresh_token"] if client.redirect_uris else []
+    await put_client(
+        db,
+        Client(
+            client_id=client_id,
+            source="managed",
+            name=client.name,
+            redirect_uris=list(client.redirect_uris),
+            grant_types=[*grant_types, *(["client_credentials"] if client.ceilings else [])],
+            token_endpoint_auth_method=method,
+            jwks=jwks,
+            jwks_uri=jwks_uri,
+            introspects=client.introspects,
+            application_type="native" if method == "none" else "web",
+            created_at=now,
+        ),
+    )
+    await drop_secrets(db, client_id)
+    if client.secret is not None:
+        hashed = hash_secret(client.secret.get_secret_value())
+        secret = ClientSecret(client_id=client_id, secret_hash=hashed, created_at=now)
+        await add_secret(db, secret)
+    await keep_ceilings(db, client_id, {ceiling.resource for ceiling in client.ceilings})
+    for ceiling in client.ceilings:
+        if await find_tenant(db, ceiling.tenant) is None:
+            raise SeedError(f"clients: {client_id} is for {ceiling.tenant}, no tenant here")
+        await put_ceiling(
             db,
-            Client(
-                client_id=client.client_id,
-                source="managed",
-                name=client.name,
-                redirect_uris=list(client.redirect_uris),
-                grant_types=["authorization_code", "refresh_token"],
-                token_endpoint_auth_method="none",  # noqa: S106 - the method's name
-                application_type="native",
-                created_at=now,
+            Ceiling(
+                client_id=client_id,
+                resource=ceiling.resource,
+                tenant_id=ceiling.tenant,
+                scope=ceiling.scope,
+                tools=list(ceiling.tools),
+                data_scope=ceiling.data_scope,
+                updated_at=now,
             ),
         )
+
+
+async def _store_api_key(db: AsyncSession, entry: SeedApiKey, *, now: datetime) -> None:
+    key = parse_api_key(entry.key.get_secret_value())
+    if await find_api_key(db, hash_secret(key.text)) is not None:
+        return
+    try:
+        await issue_api_key(
+            db,
+            key,
+            label=entry.label,
+            person_id=entry.person,
+            tenant_id=entry.tenant,
+            resource=entry.resource,
+            scopes=parse_scope(entry.scope),
+            tools=entry.tools,
+            data_scope=parse_data_scope(entry.data_scope),
+            expires_at=entry.expires_at,
+            now=now,
+        )
+    except UnusableApiKey as error:
+        raise SeedError(f"api_keys: {entry.label}: {error}") from None

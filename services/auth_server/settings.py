@@ -2,16 +2,34 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
+from auth_server.jwks import parse_jwk_set
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.settings import ServiceSettings, require_secure_url
 
 PublicUrl = Annotated[str, Field(max_length=512), AfterValidator(require_secure_url)]
+
+
+def _read_seconds(value: object) -> object:
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+# A number of seconds, or ISO 8601 such as PT10M; environment variables are text.
+Duration = Annotated[timedelta, BeforeValidator(_read_seconds)]
 
 
 class ResourceSettings(BaseModel):
@@ -32,6 +50,31 @@ class ResourceSettings(BaseModel):
         default=("mcp:read", "mcp:write"),
         description="What a request without `scope` asks for.",
     )
+    gateway_jwks: dict[str, Any] | None = Field(
+        default=None,
+        description="The gateway's public keys, where they are not to be fetched.",
+    )
+    gateway_jwks_url: str | None = Field(
+        default=None,
+        description="Where to read the keys that the gateway authenticates with; by default "
+        "/.well-known/jwks.json of its origin.",
+    )
+
+    @field_validator("gateway_jwks")
+    @classmethod
+    def refuse_other_key_sets(cls, document: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Refuse keys that could not verify anything."""
+        if document is not None:
+            parse_jwk_set(document)
+        return document
+
+    @property
+    def where_gateway_keys_are(self) -> str:
+        """The URL that the gateway's keys are read from."""
+        if self.gateway_jwks_url:
+            return self.gateway_jwks_url
+        parts = urlsplit(self.resource)
+        return f"{parts.scheme}://{parts.netloc}/.well-known/jwks.json"
 
     @property
     def where_catalogue_is(self) -> str:
@@ -55,34 +98,103 @@ class AuthServerSettings(ServiceSettings):
         description="32 or more random characters; signing keys, cookies and refresh tokens hang "
         "on it. `gatepost init` makes one."
     )
+    previous_secret_keys: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Former values of secret_key, the latest first: what they sealed stays "
+        "readable, and is sealed anew under secret_key. Take one out after a day.",
+    )
     database_url: str = Field(
         default="sqlite+aiosqlite:///gatepost.db",
         description="sqlite+aiosqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
     )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: also announce "
+        "revocations there, for gateways that follow them in Redis.",
+    )
     resources: tuple[ResourceSettings, ...] = Field(
         min_length=1, description="The gateways to issue tokens for; the first is the default."
     )
-    access_token_lifetime: timedelta = Field(default=timedelta(minutes=10))
-    code_lifetime: timedelta = Field(default=timedelta(seconds=60))
-    transaction_lifetime: timedelta = Field(default=timedelta(minutes=15))
-    refresh_idle_lifetime: timedelta = Field(default=timedelta(days=30))
-    refresh_absolute_lifetime: timedelta = Field(default=timedelta(days=180))
-    refresh_grace: timedelta = Field(
+    access_token_lifetime: Duration = Field(
+        default=timedelta(minutes=10),
+        gt=timedelta(0),
+        # Signing keys stay published for an hour after their last signature.
+        le=timedelta(minutes=30),
+        description="How long an access token is good.",
+    )
+    code_lifetime: Duration = Field(
+        default=timedelta(seconds=60),
+        gt=timedelta(0),
+        le=timedelta(minutes=10),
+        description="How long an authorization code waits for its one redemption.",
+    )
+    transaction_lifetime: Duration = Field(
+        default=timedelta(minutes=15),
+        gt=timedelta(0),
+        description="How long a person has from the app's request to their answer.",
+    )
+    refresh_idle_lifetime: Duration = Field(
+        default=timedelta(days=30),
+        gt=timedelta(0),
+        description="A connection that is not used for this long is over.",
+    )
+    refresh_absolute_lifetime: Duration = Field(
+        default=timedelta(days=180),
+        gt=timedelta(0),
+        description="However much it is used, after this the person is asked again.",
+    )
+    refresh_grace: Duration = Field(
         default=timedelta(seconds=120),
         le=timedelta(seconds=600),
         description="How long a used refresh token still answers with the same successor.",
     )
-    session_idle_lifetime: timedelta = Field(default=timedelta(hours=12))
-    session_absolute_lifetime: timedelta = Field(default=timedelta(days=14))
+    signing_key_lifetime: Duration = Field(
+        default=timedelta(days=60),
+        ge=timedelta(hours=1),
+        description="After this the next signing key takes over by itself.",
+    )
+    session_idle_lifetime: Duration = Field(
+        default=timedelta(hours=12),
+        gt=timedelta(0),
+        description="A browser that is not used here for this long is signed out.",
+    )
+    session_absolute_lifetime: Duration = Field(
+        default=timedelta(days=14),
+        gt=timedelta(0),
+        description="However much it is used, after this a browser is signed out.",
+    )
     private_use_schemes: tuple[str, ...] = Field(
         default=("claude", "cursor", "vscode", "vscode-insiders", "windsurf"),
         description="Custom redirect schemes without a dot that clients may register.",
+    )
+    registration: Literal["open", "off"] = Field(
+        default="open",
+        description="Whether clients may register themselves (RFC 7591).",
+    )
+    registrations_per_minute: int = Field(
+        default=5, ge=1, description="How many clients one address may register in a minute."
+    )
+    registrations_per_day: int = Field(
+        default=50, ge=1, description="How many clients one address may register in a day."
+    )
+    registrations_overall_per_minute: int = Field(
+        default=120, ge=1, description="How many clients all addresses may register in a minute."
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        description="How many proxies stand in front; each adds one entry to X-Forwarded-For.",
+    )
+    client_documents_on_loopback: bool = Field(
+        default=False,
+        description="Development: also read client documents from https://localhost.",
     )
 
     @classmethod
     def load(cls, config: Path | None = None) -> Self:
         """Read the settings; a relative SQLite file starts at the folder of the TOML file."""
         settings = super().load(config)
+        config = cls.config_file(config)
         scheme, _, file = settings.database_url.partition(":///")
         if config is None or scheme != "sqlite+aiosqlite" or Path(file).is_absolute():
             return settings
@@ -98,12 +210,24 @@ class AuthServerSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def refuse_development_in_public(self) -> Self:
+        """Refuse a switch that is for development on a server that is not on this machine."""
+        if self.client_documents_on_loopback and self.secure:
+            raise ValueError("client_documents_on_loopback is for an http issuer on loopback only")
+        return self
+
+    @model_validator(mode="after")
     def refuse_repeated_resources(self) -> Self:
         """Refuse two entries for one resource."""
         names = [entry.resource for entry in self.resources]
         if len(names) != len(set(names)):
             raise ValueError("resources names one resource twice")
         return self
+
+    @property
+    def path(self) -> str:
+        """The issuer's path, below which everything is served; empty where it has none."""
+        return urlsplit(self.issuer).path
 
     @property
     def secure(self) -> bool:

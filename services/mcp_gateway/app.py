@@ -6,20 +6,28 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TypedDict
+from urllib.parse import urlencode
 
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
+from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.challenge import Challenge
-from mcp_gateway.auth.jwks import Fetch, Jwks
+from mcp_gateway.auth.client_assertion import ClientAssertions
+from mcp_gateway.auth.jwks import Fetch, Jwks, KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.call_log import open_call_log
+from mcp_gateway.front.asgi import Receive, Scope, Send
+from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
-from mcp_gateway.front.exchange import Door, Receive, Scope, Send
+from mcp_gateway.front.exchange import Door
+from mcp_gateway.inputs.answers import LocalAnswers
+from mcp_gateway.inputs.seal import Sealer
 from mcp_gateway.operational import (
     Published,
     Trust,
@@ -29,15 +37,20 @@ from mcp_gateway.operational import (
 )
 from mcp_gateway.pipeline import STEPS, compose
 from mcp_gateway.pipeline.call import Parts, Record
+from mcp_gateway.revocations.followed import Revocations
+from mcp_gateway.revocations.long_poll import LongPoll
+from mcp_gateway.revocations.port import Feed, FeedBroken
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.client import AiohttpUpstream
-from mcp_gateway.upstream.port import Upstream
+from mcp_gateway.upstream.port import Upstream, UpstreamFailed
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.wire.listing import Listing
 from mcp_gateway.wire.server import Server
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class Resources:
     upstream: Upstream
     fetch_keys: Fetch
     record: Record
+    feed: Feed
 
 
 OpenResources = Callable[[McpGatewaySettings], AbstractAsyncContextManager[Resources]]
@@ -59,12 +73,45 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
 
         async def fetch_keys() -> bytes:
             request = UpstreamRequest("GET", settings.jwks_url, (), b"")
-            response = await http.send(request, deadline=5)
+            try:
+                response = await http.send(request, deadline=5)
+            except UpstreamFailed as failure:
+                raise KeysUnavailable(f"{settings.jwks_url}: {failure.reason}") from failure
             if response.status != 200:
-                raise ValueError(f"{settings.jwks_url} answered {response.status}")
+                raise KeysUnavailable(f"{settings.jwks_url} answered {response.status}")
             return response.body
 
-        yield Resources(http, fetch_keys, open_call_log())
+        yield Resources(http, fetch_keys, open_call_log(), _open_feed(settings, http))
+
+
+def _open_feed(settings: McpGatewaySettings, http: Upstream) -> Feed:
+    if settings.redis_url is not None:
+        # Takes a second and 40 MB to import, for those who have it.
+        from mcp_gateway.revocations.redis_stream import RedisStream
+
+        return RedisStream(settings.redis_url.get_secret_value(), issuer=settings.issuer)
+    assertions = ClientAssertions(
+        load_signing_key(settings.signing_key),
+        resource=settings.resource,
+        issuer=settings.issuer,
+        now=utc_now,
+        new_id=lambda: secrets.token_hex(16),
+    )
+    headers = (("Content-Type", "application/x-www-form-urlencoded"),)
+
+    async def ask(after: str, wait: int) -> bytes:
+        form = urlencode({**assertions.form(), "after": after, "wait": str(wait)})
+        url = f"{settings.authorization_server_url}{REVOCATIONS_PATH}"
+        request = UpstreamRequest("POST", url, headers, form.encode())
+        try:
+            response = await http.send(request, deadline=wait + 10)
+        except UpstreamFailed as failure:
+            raise FeedBroken(f"{url}: {failure.reason}") from failure
+        if response.status != 200:
+            raise FeedBroken(f"{url} answered {response.status}")
+        return response.body
+
+    return LongPoll(ask)
 
 
 class State(TypedDict):
@@ -115,8 +162,13 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with open_resources(settings) as resources:
             keys = Jwks(resources.fetch_keys, now)
+            revocations = Revocations(resources.feed, now)
             verifier = TokenVerifier(
-                jwks=keys, issuer=settings.issuer, resource=settings.resource, now=now
+                jwks=keys,
+                issuer=settings.issuer,
+                resource=settings.resource,
+                is_revoked=revocations.is_revoked,
+                now=now,
             )
             parts = Parts(
                 catalogue=catalogue,
@@ -133,10 +185,12 @@ def create_app(
             server = Server(
                 name=catalogue.name,
                 version=version("gatepost"),
-                listing=Listing(catalogue.tools.values()),
+                listing=Listing(catalogue),
                 parts=parts,
                 run=compose(STEPS),
                 challenge=challenge,
+                answers=LocalAnswers(new_id),
+                sealer=Sealer.of(key),
             )
             door = Door(
                 hosts=_encode(settings.allowed_hosts),
@@ -144,9 +198,14 @@ def create_app(
                 verifier=verifier,
                 challenge=challenge,
                 server=server,
+                attendants=Attendants(settings.keep_alive),
             )
             await keys.refresh()
-            yield State(endpoint=McpEndpoint(door, new_id), trust=Trust(keys, verifier))
+            _log.info("serving", resource=settings.resource, tools=len(catalogue.tools))
+            async with revocations.following():
+                yield State(
+                    endpoint=McpEndpoint(door, new_id), trust=Trust(keys, verifier, revocations)
+                )
 
     published = Published(
         path=settings.path,

@@ -51,9 +51,13 @@ def serve(config: Path | None, host: str, port: int) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Find `import_` where it lives, once somebody asks for it."""
+    """Find `import_` and `tools` where they live, once somebody asks for them."""
     if name == "import_":
         from mcp_gateway.tools.import_command import import_
 
         return import_
+    if name == "tools":
+        from mcp_gateway.commands import tools
+
+        return tools
     raise AttributeError(name)

@@ -15,6 +15,7 @@ from gatepost.scopes import CATALOGUE
 from mcp_gateway.auth.jwks import Jwks, KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
+from mcp_gateway.revocations.followed import Revocations
 
 _ANY_ORIGIN = {
     "access-control-allow-origin": "*",
@@ -41,6 +42,7 @@ class Trust:
 
     keys: Jwks
     verifier: TokenVerifier
+    revocations: Revocations
 
 
 def operational_routes(published: Published, trust: Callable[[Request], Trust]) -> list[BaseRoute]:
@@ -83,8 +85,12 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
         return answer_json({"status": "ok"})
 
     async def readyz(request: Request) -> Response:
-        status, body = await check_readiness({"keys": trust(request).keys.ping})
-        return answer_json(body, status=status)
+        opened = trust(request)
+        status, body = await check_readiness(
+            {"keys": opened.keys.ping, "revocations": opened.revocations.ping}
+        )
+        details = {"revocations": opened.revocations.describe()}
+        return answer_json({**body, "details": details}, status=status)
 
     return [
         Route(WELL_KNOWN, metadata, methods=["GET", "OPTIONS"]),

@@ -3,7 +3,7 @@
 import logging
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
@@ -28,8 +28,14 @@ class McpGatewaySettings(ServiceSettings):
     """Public URL of the MCP endpoint, as clients type it; also the `aud` of every token."""
     issuer: SecureUrl
     """The authorization server's issuer, byte for byte as it calls itself."""
+    authorization_server_url: str = ""
+    """Where the gateway itself reaches the authorization server; the issuer where not set."""
+    redis_url: SecretStr | None = None
+    """Redis, where the authorization server announces revocations there; where not set, the
+    authorization server is asked for them."""
     jwks_url: str = ""
-    """Where the issuer's signing keys are; `{issuer}/jwks.json` where not set."""
+    """Where the issuer's signing keys are; `jwks.json` of it where not set. Plain http to
+    another host is for a private network only: whoever answers there decides who may come in."""
     manifest: Path
     """The reviewed `tools.yaml`."""
     upstream_url: str
@@ -46,16 +52,19 @@ class McpGatewaySettings(ServiceSettings):
     """`Host` values the MCP endpoint answers to; the resource's own where not set."""
     challenge_scope: str = "mcp:read mcp:write"
     """Scopes a client is told to ask for when it comes without a token."""
+    keep_alive: float = Field(default=15, gt=0)
+    """Seconds after which a call that still goes on is answered as a stream, so that no proxy ends
+    the connection for its silence."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("upstream_url", "jwks_url")
+    @field_validator("upstream_url", "jwks_url", "authorization_server_url")
     @classmethod
     def _require_http(cls, url: str) -> str:
         parts = urlsplit(url)
         if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("must be an http or https URL")
-        if parts.fragment or "#" in url:
-            raise ValueError("must have no fragment")
+        if "?" in url or "#" in url:
+            raise ValueError("must have no query and no fragment")
         return url
 
     @field_validator("resource")
@@ -85,26 +94,21 @@ class McpGatewaySettings(ServiceSettings):
     def _fill(cls, values: dict[str, object]) -> dict[str, object]:
         """Fill what is derived from another field, before the model is frozen."""
         filled = dict(values)
-        if not filled.get("jwks_url") and isinstance(filled.get("issuer"), str):
-            filled["jwks_url"] = f"{filled['issuer']}/jwks.json"
+        if not filled.get("authorization_server_url"):
+            filled["authorization_server_url"] = filled.get("issuer", "")
+        base = filled["authorization_server_url"]
+        if not filled.get("jwks_url") and isinstance(base, str) and base:
+            filled["jwks_url"] = f"{base}/jwks.json"
         if not filled.get("upstream_audience"):
             filled["upstream_audience"] = filled.get("upstream_url", "")
         if not filled.get("allowed_hosts") and isinstance(filled.get("resource"), str):
-            filled["allowed_hosts"] = (urlsplit(str(filled["resource"])).netloc,)
+            filled["allowed_hosts"] = (_host(str(filled["resource"])),)
         return filled
-
-    @model_validator(mode="after")
-    def _require_secure_keys(self) -> Self:
-        """Refuse keys that travel in the clear: whoever answers there decides who may come in."""
-        parts = urlsplit(self.jwks_url)
-        require_secure_url(f"{parts.scheme}://{parts.netloc}")
-        return self
 
     @property
     def origin(self) -> str:
-        """The resource's scheme, host and port, as browsers write an origin."""
-        parts = urlsplit(self.resource)
-        return f"{parts.scheme}://{parts.netloc}"
+        """The resource's origin, as browsers write one."""
+        return f"{urlsplit(self.resource).scheme}://{_host(self.resource)}"
 
     @property
     def path(self) -> str:
@@ -115,3 +119,9 @@ class McpGatewaySettings(ServiceSettings):
     def level(self) -> int:
         """The log level as the standard library numbers it."""
         return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+
+def _host(url: str) -> str:
+    """Read host and port as they stand in a `Host` header: lower case, no default port."""
+    parts = urlsplit(url)
+    return parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")

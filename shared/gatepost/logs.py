@@ -4,6 +4,7 @@ Values under a name that holds a secret are replaced before they reach any outpu
 """
 
 import logging
+import re
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,7 +12,9 @@ from typing import Any
 
 import structlog
 
-_SECRET_NAMES = ("token", "secret", "password", "authorization", "cookie", "verifier", "assertion")
+_SECRET_NAME = re.compile(
+    "token|secret|password|authorization|cookie|verifier|assertion", re.IGNORECASE
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,7 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace every value whose name speaks of a secret."""
     for name in event:
-        if any(word in name.lower() for word in _SECRET_NAMES):
+        if _SECRET_NAME.search(name):
             event[name] = "[redacted]"
     return event
 

@@ -54,5 +54,11 @@ def covers(granted: Iterable[str], required: str) -> bool:
 
 
 def narrow_scopes(asked: Iterable[str], ceiling: Iterable[str]) -> frozenset[str]:
-    """Keep of the asked scopes what the ceiling covers, hierarchy included."""
-    return frozenset(asked) & expand_scopes(frozenset(ceiling))
+    """Keep of the asked scopes what the ceiling covers, hierarchy included on both sides.
+
+    Of `mcp:write` under a ceiling of `mcp:read`, `mcp:read` is left.
+    """
+    asked = frozenset(asked)
+    common = expand_scopes(asked) & expand_scopes(frozenset(ceiling))
+    implied = frozenset[str]().union(*(_IMPLIES.get(scope, frozenset()) for scope in common))
+    return frozenset(scope for scope in common if scope in asked or scope not in implied)

@@ -1,8 +1,8 @@
 """The base of each service's settings: one section of `gatepost.toml`, overridden by environment.
 
 Precedence, strongest first: environment (`GATEPOST_AUTH_…`, `GATEPOST_MCP_…`), files in the
-secrets directory (one per field, as container platforms mount them), the section of the TOML file
-named by `--config` or `GATEPOST_CONFIG`.
+directory that `GATEPOST_SECRETS_DIR` names (one per field, called as its environment variable, as
+container platforms mount them), the section of the TOML file named by `--config` or `GATEPOST_CONFIG`.
 """
 
 import os
@@ -28,7 +28,7 @@ class SettingsError(Exception):
 class ServiceSettings(BaseSettings):
     """Typed, frozen, read once at start; see the module's docstring for where values come from."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", secrets_dir=None)
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
     section: ClassVar[str]
 
     @classmethod
@@ -43,6 +43,12 @@ class ServiceSettings(BaseSettings):
         """Put the sources in the order the module's docstring gives."""
         return (env_settings, file_secret_settings, init_settings)
 
+    @staticmethod
+    def config_file(given: Path | None) -> Path | None:
+        """Tell which TOML file is read: the given one, else the one `GATEPOST_CONFIG` names."""
+        named = os.environ.get("GATEPOST_CONFIG")
+        return given if given is not None or not named else Path(named)
+
     @classmethod
     def load(cls, config: Path | None = None) -> Self:
         """Read this service's settings; a relative path in the file starts at the file's folder.
@@ -53,8 +59,7 @@ class ServiceSettings(BaseSettings):
         Raises:
             SettingsError: the file is missing or a field is missing, unknown or wrong.
         """
-        if config is None and (named := os.environ.get("GATEPOST_CONFIG")):
-            config = Path(named)
+        config = cls.config_file(config)
         values: dict[str, Any] = {}
         if config is not None:
             if not config.is_file():
@@ -67,8 +72,9 @@ class ServiceSettings(BaseSettings):
             for name, field in cls.model_fields.items():
                 if field.annotation is Path and isinstance(values.get(name), str):
                     values[name] = config.absolute().parent / values[name]
+        secrets_dir = os.environ.get("GATEPOST_SECRETS_DIR")
         try:
-            return cls(**values)
+            return cls(_secrets_dir=secrets_dir, **values)
         except ValidationError as error:
             prefix = str(cls.model_config.get("env_prefix") or "").upper()
             lines = [
@@ -92,6 +98,10 @@ def require_secure_url(url: str) -> str:
         raise ValueError("must be an https URL")
     if parts.query or parts.fragment or "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("must have no query, fragment or user name")
+    default_port = {"http": ":80", "https": ":443"}[parts.scheme]
+    if parts.netloc != parts.netloc.lower() or parts.netloc.endswith(default_port):
+        # Browsers write an origin that way, and what they write is compared.
+        raise ValueError("must have a lower-case host, and no port where it is the usual one")
     if url.endswith("/"):
         raise ValueError("must not end with a slash: it is compared byte by byte")
     return url

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from gatepost_cli.processes import Service, require_free_port, running, wait_for_end
+from gatepost_cli.processes import Service, require_free_port, running, suppress_stop, wait_for_end
 
 PASSWORD = "gatepost-demo"  # noqa: S105 - the demo's, printed for everyone to read
 PEOPLE = (
@@ -102,8 +101,7 @@ def demo(
         (saas_port, "--saas-port"),
     ):
         require_free_port(port, flag)
-    stop = _stop_on_signals()
-    with _directory(directory) as place:
+    with suppress_stop(), _directory(directory) as place:
         places = Places(place, auth_port, gateway_port, saas_port)
         click.echo("Gatepost demo: starting …", err=True)
         _configure(places)
@@ -111,15 +109,7 @@ def demo(
             if state_file is not None:
                 _write_state(state_file, places)
             click.echo(_welcome(places))
-            wait_for_end(started, lambda: bool(stop))
-            click.echo("Stopping …", err=True)
-
-
-def _stop_on_signals() -> list[int]:
-    received: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda caught, _: received.append(caught))
-    return received
+            wait_for_end(started)
 
 
 @contextlib.contextmanager
@@ -143,6 +133,7 @@ def _configure(places: Places) -> None:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
         )
         if done.returncode != 0:
             raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
@@ -181,12 +172,14 @@ signing_key = "gateway-key.pem"
             capture_output=True,
             check=True,
         )
-        (places.directory / "orbit.json").write_bytes(document.stdout)
+        fetched = places.directory / "fetched.json"
+        fetched.write_bytes(document.stdout)
         gatepost(
-            *("import", "openapi", str(places.directory / "orbit.json")),
+            *("import", "openapi", str(fetched)),
             *("--out", str(places.directory), "--name", "Orbit", "--all"),
             *("--bind", "org_id=tenant_id"),
         )
+        fetched.unlink()  # the import keeps a copy beside the manifest
 
 
 def _environment() -> dict[str, str]:

@@ -8,9 +8,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -82,17 +83,38 @@ def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
             _stop(one.process)
 
 
-def wait_for_end(started: Sequence[Running], stopping: Callable[[], bool]) -> None:
-    """Wait until told to stop.
+def wait_for_end(started: Sequence[Running]) -> NoReturn:
+    """Wait; what ends it is a signal, by way of `suppress_stop`.
 
     Raises:
         click.ClickException: one of the services ended by itself.
     """
-    while not stopping():
+    while True:
         for one in started:
             if one.process.poll() is not None:
                 raise click.ClickException(f"{one.service.name} ended:\n{_tail(one.log)}")
         time.sleep(0.2)
+
+
+class _Stopped(BaseException):
+    """Somebody pressed Ctrl-C, closed the terminal or asked the process to end."""
+
+
+@contextlib.contextmanager
+def suppress_stop() -> Iterator[None]:
+    """Let a signal unwind the block, at whatever it is, and end quietly behind it."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, frame: object) -> None:
+        # Once is enough: what unwinds now must not be torn by a second one.
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stopped
+
+    for each in signals:
+        signal.signal(each, stop)
+    with contextlib.suppress(_Stopped):
+        yield
 
 
 def _wait_until_ready(one: Running) -> None:

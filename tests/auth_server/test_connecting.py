@@ -4,7 +4,8 @@ from typing import Any
 
 import jwt
 
-from support.auth_server import AuthServer
+from support.auth_server import AuthServer, running_auth_server
+from support.clock import Clock
 from support.oauth_client import answer_of
 
 
@@ -129,3 +130,16 @@ async def test_offline_access_is_granted_when_asked_and_never_reaches_the_access
 
     claims = await read_token(auth_server, tokens["access_token"])
     assert (tokens["scope"], claims["scope"]) == ("mcp:read offline_access", "mcp:read")
+
+
+async def test_a_client_connects_at_an_issuer_with_a_path(database_url: str, clock: Clock) -> None:
+    """RFC 8414 §3: an issuer may have a path; everything is served below it."""
+    issuer = "https://id.example/tenants/one"
+    async with running_auth_server(database_url, clock, issuer=issuer) as server:
+        client = await server.client()
+        tokens = await client.connect(server.person())
+        again = await client.refresh(tokens["refresh_token"])
+        style = await server.http.get(f"{issuer}/static/gatepost.css")
+
+    assert jwt.decode(tokens["access_token"], options={"verify_signature": False})["iss"] == issuer
+    assert (again.status_code, style.status_code) == (200, 200)

@@ -64,3 +64,12 @@ def test_a_database_is_seeded_once_and_then_kept(tmp_path: Path, orbit: Any) -> 
     [mode] = connection.execute("PRAGMA journal_mode").fetchone()
     connection.close()
     assert (count, mode) == (39, "wal")
+
+
+def test_a_database_that_can_not_be_used_is_named(tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database, but long enough to be taken for one" * 50)
+    for path in (tmp_path / "missing" / "orbit.sqlite", other):
+        refused = CliRunner().invoke(main, ["--database", str(path)])
+        assert refused.exit_code == 1
+        assert refused.stderr.startswith(f"Error: ORBIT_DATABASE: {path}: ")

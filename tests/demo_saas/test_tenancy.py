@@ -72,7 +72,7 @@ INSERT INTO tasks SELECT 'org_globex', id, project_id, 'Copy', description, stat
 INSERT INTO comments SELECT 'org_globex', id, task_id, author, 'Copy', created_at
     FROM comments WHERE org_id = 'org_acme';
 INSERT INTO attachments SELECT 'org_globex', id, task_id, 'Copy', media_type, size, note,
-    uploaded_by, created_at, 'Copy' FROM attachments WHERE org_id = 'org_acme';
+    uploaded_by, created_at, x'00' FROM attachments WHERE org_id = 'org_acme';
 """
 
 

@@ -17,9 +17,10 @@ async def test_the_resource_is_described_byte_for_byte_as_configured(
     tmp_path: Path, place: str
 ) -> None:
     """RFC 9728 §2, §3.1; clients compare issuer and resource as strings."""
-    resource, issuer = "https://MCP.Example.com:443/mcp", "https://Auth.Example.com"
+    resource, issuer = "https://mcp.example.com:8443/mcp", "https://auth.example.com/tenants/One"
     async with a_world(tmp_path, resource=resource, issuer=issuer) as world:
         answer = await world.http.get(place)
+        assert "mcp.example.com:8443" in world.settings.allowed_hosts  # what clients send as Host
         assert answer.json() == {
             "resource": resource,
             "authorization_servers": [issuer],

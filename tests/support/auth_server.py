@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
 
 from auth_server.app import create_app
+from auth_server.client_documents.fetch import Fetched, FetchRefused
 from auth_server.db.engine import open_database
 from auth_server.db.migrate import migrate
-from auth_server.resources import Resources, open_resources
+from auth_server.resources import Resources, open_documents, open_key_sets, open_resources
 from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from gatepost.catalogue import CatalogueDocument, ToolSummary
@@ -137,6 +138,16 @@ class AuthServer:
     database_url: str
     issuer: str = ISSUER
     resource: str = RESOURCE
+    web: dict[str, Fetched] = field(default_factory=dict)
+    """What can be fetched, by URL: client documents, key sets."""
+    fetched: list[str] = field(default_factory=list)
+    """Which were."""
+    _opened: list[Resources] = field(default_factory=list)
+
+    @property
+    def opened(self) -> Resources:
+        """What the running server opened."""
+        return self._opened[-1]
 
     def browser(self) -> httpx2.AsyncClient:
         """A browser with no cookies yet."""
@@ -162,6 +173,10 @@ async def running_auth_server(
             "secret_key": "for-tests-only-0123456789abcdef0123456789",
             "database_url": database_url,
             "resources": (ResourceSettings(resource=RESOURCE),),
+            # Every client of a test comes from one address, at one moment.
+            "registrations_per_minute": 10_000,
+            "registrations_per_day": 10_000,
+            "registrations_overall_per_minute": 10_000,
             **changes,
         }
     )
@@ -181,10 +196,26 @@ async def running_auth_server(
             raise server.catalogue
         return server.catalogue
 
+    async def fetch(url: str) -> Fetched:
+        server.fetched.append(url)
+        if url not in server.web:
+            raise FetchRefused("status 404")
+        return server.web[url]
+
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Resources]:
         async with open_resources(settings, now=clock) as resources:
-            yield replace(resources, read_catalogue=read_catalogue)
+            documents = open_documents(settings, clock, fetch=fetch)
+            key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)
+            server._opened.append(
+                replace(
+                    resources,
+                    read_catalogue=read_catalogue,
+                    documents=documents,
+                    key_sets=key_sets,
+                )
+            )
+            yield server.opened
 
     server.app = create_app(settings, open_resources=opened)
     async with running(server.app, settings.issuer) as http:

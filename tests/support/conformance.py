@@ -1,18 +1,24 @@
 """Run the official MCP conformance suite, with the Node of its own that `tests/node` pins."""
 
 import json
+import re
 import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
+import yaml
+
 NODE_FOLDER = Path(__file__).parents[1] / "node"
 # Real clients run on it too: Debian's own Node may be too old for them.
 NODE = NODE_FOLDER / "node_modules/.bin/node"
+REQUIREMENTS = NODE_FOLDER / "node_modules/@modelcontextprotocol/conformance/requirements"
+_SCENARIO = re.compile(r"server-(.+?)-\d{4}-\d\d-\d\dT.*")
 SUITE = NODE_FOLDER / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
 
@@ -91,6 +97,49 @@ def run_authorization_suite(
         skipped=counts["SKIPPED"],
         text="".join(said),
     )
+
+
+def run_server_suite(url: str, revision: str, folder: Path, seconds: float = 90) -> dict[str, str]:
+    """Let the suite act as a client of an MCP server.
+
+    Args:
+        url: the MCP endpoint, which must need no token.
+        revision: whose requirements are tested.
+        folder: an existing folder for the suite's output.
+        seconds: after that long the suite is ended; what did not run is not in the answer.
+
+    Returns:
+        Scenario to what failed in it; empty text where nothing did.
+    """
+    results = folder / f"suite-{revision}"
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            [
+                *(NODE, SUITE, "server", "--url", url, "--requirements", revision),
+                *("--output-dir", results),
+            ],
+            cwd=folder,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    said: dict[str, str] = {}
+    for file in results.rglob("checks.json"):
+        # The folder is called server-SCENARIO-TIME.
+        scenario = _SCENARIO.sub(r"\1", file.parent.name)
+        said[scenario] = "; ".join(
+            f"{check['id']}: {check.get('errorMessage', '')}"
+            for check in json.loads(file.read_text())
+            if check["status"] == "FAILURE"
+        )
+    return said
+
+
+def required_scenarios(revision: str) -> list[str]:
+    """List the scenarios for servers that a revision requires."""
+    requirements = yaml.safe_load((REQUIREMENTS / f"{revision}.yaml").read_text())
+    scenarios: list[str] = requirements["server"]
+    return scenarios
 
 
 def _read_checks(results: Path) -> list[dict[str, Any]]:

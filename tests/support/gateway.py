@@ -1,6 +1,7 @@
 """A gateway in process: real wiring, a real catalogue, an upstream and keys that a test decides."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
@@ -19,6 +21,7 @@ from support.clock import Clock
 
 API = Path(__file__).parents[1] / "mcp_gateway" / "api"
 MODERN = "2026-07-28"
+USUAL = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -63,6 +66,33 @@ class Keys:
 
 
 @dataclass
+class Announcements:
+    """The authorization server's revocations: nothing at first, then what a test announces."""
+
+    silent: bool = False
+    """Whether it says nothing at all, not even that there is nothing."""
+    news: asyncio.Queue[Sequence[Revocation] | Exception] = field(default_factory=asyncio.Queue)
+
+    async def read(self) -> AsyncGenerator[Sequence[Revocation]]:
+        """Answer what is announced; an exception breaks the feed."""
+        if not self.silent:
+            yield ()
+        while True:
+            found = await self.news.get()
+            try:
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+            finally:
+                self.news.task_done()
+
+    async def announce(self, *news: Revocation) -> None:
+        """Announce something, and wait until the gateway has taken note."""
+        self.news.put_nowait(news)
+        await self.news.join()
+
+
+@dataclass
 class World:
     """Everything around one gateway, and a hand to knock at its door."""
 
@@ -72,6 +102,7 @@ class World:
     clock: Clock
     records: list[dict[str, Any]]
     settings: McpGatewaySettings
+    feed: Announcements
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -81,7 +112,7 @@ class World:
         self, body: object, *, token: str | None = "", headers: dict[str, str] | None = None
     ) -> httpx2.Response:
         """Send one body; with Ada's token unless another, or None, is given."""
-        sent = dict(headers or {})
+        sent = {**USUAL, **(headers or {})}
         if token is not None:
             sent.setdefault("authorization", f"Bearer {token or self.token()}")
         content = body if isinstance(body, bytes) else orjson.dumps(body)
@@ -135,18 +166,24 @@ def make_settings(folder: Path, **changes: Any) -> McpGatewaySettings:
 
 @asynccontextmanager
 async def a_world(
-    folder: Path, *, keys: Keys | None = None, upstream: Upstream | None = None, **changes: Any
+    folder: Path,
+    *,
+    keys: Keys | None = None,
+    upstream: Upstream | None = None,
+    silent: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[World]:
     """Open a gateway with the settings changed."""
     settings = make_settings(folder, **changes)
     api, clock = Api(), Clock()
     keys = keys or Keys()
     records: list[dict[str, Any]] = []
+    feed = Announcements(silent)
 
     @asynccontextmanager
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
-        yield Resources(upstream or api, keys.fetch, records.append)
+        yield Resources(upstream or api, keys.fetch, records.append, feed)
 
     app = create_app(settings, now=clock, open_resources=resources)
     async with running(app, "http://127.0.0.1:8401") as http:
-        yield World(http, api, keys, clock, records, settings)
+        yield World(http, api, keys, clock, records, settings, feed)

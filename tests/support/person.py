@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
 
@@ -114,7 +114,7 @@ class Person:
     async def send(self, page: Page, action: str, data: list[tuple[str, str]]) -> Page:
         """Post a form's data to its action."""
         url = urljoin(page.url, action)
-        encoded = str(httpx2.QueryParams(data))
+        encoded = urlencode(data)
         answer = await self.http.post(
             url,
             content=encoded,
@@ -131,9 +131,9 @@ class Person:
     async def reach_consent(self, url: str, *, tenant: str = "Acme") -> Page:
         """Open an authorization URL and go as far as the consent page."""
         page = await self.open(url)
-        if urlsplit(page.url).path == "/sign-in":
+        if urlsplit(page.url).path.endswith("/sign-in"):
             page = await self.sign_in(page)
-        if urlsplit(page.url).path == "/tenant":
+        if urlsplit(page.url).path.endswith("/tenant"):
             page = await self.press(page, tenant)
         return page
 

@@ -9,13 +9,15 @@ from auth_server.authorize.request import AuthorizeRequest, CheckContext
 from auth_server.browser import read_browser, set_browser
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
-from auth_server.errors import OAuthError, PageError
+from auth_server.errors import OAuthError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn
+from auth_server.flow.proof import form_proof
 from auth_server.flow.respond import error_url
-from auth_server.flow.turn import CONTINUE, resolve_turn
-from auth_server.forms import parse_parameters
+from auth_server.flow.turn import CONTINUE, resolve_signed_in, resolve_turn
+from auth_server.forms import read_query
 from auth_server.resources import Resources
 from auth_server.secrets import hash_secret
+from auth_server.sessions.store import touch_session
 from auth_server.transactions.store import add_transaction
 from auth_server.transactions.table import Transaction
 from gatepost.scopes import format_scope
@@ -30,9 +32,9 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
 
     Safe to repeat: each call stores a transaction of its own.
     """
-    context = CheckContext(db, opened.settings, opened.now())
+    context = CheckContext(db, opened.settings, opened.documents, opened.now)
     try:
-        asked = AuthorizeRequest(parse_parameters(request.url.query))
+        asked = AuthorizeRequest(read_query(request))
     except OAuthError as error:
         return _refuse(error, None, opened)
     try:
@@ -40,9 +42,13 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
             asked = await check(asked, context)
     except OAuthError as error:
         return _refuse(error, asked, opened)
+    if signed_in := await resolve_signed_in(request, db, opened):
+        await touch_session(db, signed_in[0].session_hash, now=opened.now())
     browser = read_browser(request, opened.settings) or opened.new_secret()
     transaction = await _store(asked, browser, db, opened)
-    response = RedirectResponse(f"{CONTINUE}?transaction={transaction}", status_code=303)
+    response = RedirectResponse(
+        f"{opened.settings.path}{CONTINUE}?transaction={transaction}", status_code=303
+    )
     response.headers["Cache-Control"] = "no-store"
     set_browser(response, opened.settings, browser)
     return response
@@ -51,7 +57,7 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
 @router.get(CONTINUE)
 async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Send the browser to the page that its transaction waits for."""
-    transaction_id = request.query_params.get("transaction")
+    transaction_id = read_query(request).get("transaction")
     turn = await resolve_turn(request, transaction_id, db, opened)
     match turn.step:
         case SignIn():
@@ -61,13 +67,14 @@ async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) 
         case AskConsent():
             page = "/consent"
         case NoTenant(person):
-            raise PageError(
-                "No organisation to connect",
-                f"{person.email} is not a member of any organisation here. "
-                "Ask an administrator of yours to add you, then connect again.",
+            return opened.pages.answer(
+                "no_tenant.html",
                 status=403,
+                email=person.email,
+                transaction=transaction_id,
+                sign_out_proof=form_proof(turn, opened, "sign-in"),
             )
-    response = RedirectResponse(f"{page}?transaction={transaction_id}", status_code=303)
+    response = RedirectResponse(f"{turn.base}{page}?transaction={transaction_id}", status_code=303)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -88,7 +95,7 @@ async def _store(asked: AuthorizeRequest, browser: str, db: DbSession, opened: R
         created_at=now,
         expires_at=now + opened.settings.transaction_lifetime,
     )
-    await add_transaction(db, transaction, now=now)
+    await add_transaction(db, transaction)
     return transaction.transaction_id
 
 

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from auth_server.client_documents.reader import ClientDocuments
 from auth_server.clients.table import Client
 from auth_server.db.engine import DbSession
 from auth_server.forms import Parameters
 from auth_server.settings import AuthServerSettings
+from gatepost.clock import Now
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class CheckContext:
 
     db: DbSession
     settings: AuthServerSettings
-    now: datetime
+    documents: ClientDocuments
+    now: Now
 
 
 Check = Callable[[AuthorizeRequest, CheckContext], Awaitable[AuthorizeRequest]]

@@ -4,19 +4,27 @@ A URI is never parsed and rebuilt: what was registered is compared and sent back
 that no two readings of it can differ (RFC 9700 §4.1.3, RFC 8252 §7).
 """
 
+import ipaddress
 import re
 from collections.abc import Collection
 from typing import Literal
+from urllib.parse import unquote_plus
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LONGEST = 2048
 Kind = Literal["https", "loopback", "private-use"]
 
-_PRINTABLE = re.compile(r"[\x21-\x5B\x5D-\x7E]{1,2048}")  # no space, control, backslash, non-ASCII
+_PRINTABLE = re.compile(
+    rf"[\x21-\x5B\x5D-\x7E]{{1,{LONGEST}}}"
+)  # no space, control, backslash, non-ASCII
 _URI = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.\-]*):(?P<slashes>//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)"
     r"(?:\?(?P<query>[^#]*))?"
 )
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::(?P<port>[0-9]{1,5}))?")
+_LABEL = r"[a-z0-9_\-]+"
+_AUTHORITY = re.compile(
+    rf"(?P<host>\[(?P<ipv6>[0-9a-f:.]+)\]|{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[0-9]{{1,5}}))?"
+)
 _RESPONSE_PARAMETERS = frozenset(
     {"code", "state", "iss", "error", "error_description", "error_uri"}
 )
@@ -68,11 +76,11 @@ def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ())
         raise UnusableRedirectUri("must be an absolute URI with a lower-case scheme")
     scheme, authority = match["scheme"], match["authority"]
     for pair in (match["query"] or "").split("&"):
-        if pair.partition("=")[0] in _RESPONSE_PARAMETERS:
+        if unquote_plus(pair.partition("=")[0]) in _RESPONSE_PARAMETERS:
             raise UnusableRedirectUri("its query must not hold a parameter of the response")
     if scheme in {"https", "http"}:
         found = _AUTHORITY.fullmatch(authority or "")
-        if found is None or int(found["port"] or 0) > 65535:
+        if found is None or int(found["port"] or 0) > 65535 or not _is_ipv6(found["ipv6"] or "::"):
             raise UnusableRedirectUri("must have a plain lower-case host and no user name")
         if scheme == "https":
             return "https"
@@ -84,8 +92,8 @@ def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ())
             f"scheme {scheme[:40]} is neither https, a reversed domain name, nor one that this "
             "server lists"
         )
-    if "@" in (authority or ""):
-        raise UnusableRedirectUri("must not hold a user name")
+    if not {"@", "[", "]"}.isdisjoint(authority or ""):
+        raise UnusableRedirectUri("must have a plain host and no user name")
     return "private-use"
 
 
@@ -96,6 +104,8 @@ def match_redirect_uri(registered: Collection[str], asked: str) -> bool:
     """
     if asked in registered:
         return True
+    if len(asked) > LONGEST:
+        return False
     without_port = _strip_loopback_port(asked)
     return without_port is not None and any(
         without_port == _strip_loopback_port(uri) for uri in registered
@@ -120,9 +130,21 @@ def is_loopback(uri: str) -> bool:
     return _strip_loopback_port(uri) is not None
 
 
-_LOOPBACK = re.compile(r"(http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)")
+_LOOPBACK = re.compile(
+    r"(http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?((?:[/?].*)?)"
+)
 
 
 def _strip_loopback_port(uri: str) -> str | None:
     match = _LOOPBACK.fullmatch(uri)
-    return f"{match[1]}{match[2]}" if match else None
+    if match is None or int(match[2] or 0) > 65535:
+        return None
+    return f"{match[1]}{match[3]}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

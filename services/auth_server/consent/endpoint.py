@@ -4,8 +4,10 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from auth_server.audit.store import Audit, record
 from auth_server.catalogues.store import find_catalogue, keep_catalogue
 from auth_server.clients import redirect_uris
+from auth_server.clients.table import Client
 from auth_server.consent.approve import approve
 from auth_server.consent.offer import Offer, make_offer
 from auth_server.db.engine import DbSession
@@ -15,23 +17,25 @@ from auth_server.flow.next_step import AskConsent
 from auth_server.flow.proof import form_proof, require_proof
 from auth_server.flow.respond import error_url
 from auth_server.flow.turn import Turn, continue_with, resolve_turn
-from auth_server.forms import read_form
+from auth_server.forms import read_form, read_query, reject_repeats
 from auth_server.grants.store import find_live_grant
 from auth_server.pages.same_origin import require_same_origin
 from auth_server.resources import Resources
 from auth_server.tokens.catalogue_reader import CatalogueUnavailable
 from auth_server.transactions.store import finish_transaction
 from gatepost.catalogue import CatalogueDocument
-from gatepost.scopes import OFFLINE_ACCESS, parse_scope
+from gatepost.scopes import parse_scope
 
 router = APIRouter()
 log = structlog.get_logger()
+# One field for each ticked tool: some thousands of them.
+_FORM_LIMIT, _MOST_FIELDS = 512 * 1024, 5000
 
 
 @router.get("/consent")
 async def show_consent(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show who asks, where the answer goes, and which tools and data are on offer."""
-    turn = await resolve_turn(request, request.query_params.get("transaction"), db, opened)
+    turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
     if not isinstance(turn.step, AskConsent):
         return continue_with(turn)
     catalogue = await _read_catalogue(turn.transaction.resource, db, opened)
@@ -51,7 +55,8 @@ async def show_consent(request: Request, db: ReadingDb, opened: Opened) -> Respo
 async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
     """Take the person's answer: a grant of what they chose, or a refusal."""
     require_same_origin(request, opened.settings)
-    form = await read_form(request)
+    form = await read_form(request, limit=_FORM_LIMIT, fields=_MOST_FIELDS)
+    reject_repeats(form, except_for=frozenset({"tool"}))
     turn = await resolve_turn(request, form.get("transaction"), db, opened)
     if not isinstance(turn.step, AskConsent):
         return continue_with(turn)
@@ -60,7 +65,13 @@ async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
     decision = form.get("decision")
     if decision == "deny":
         await _finish(turn, db, opened)
-        log.info("consent_denied", client_id=turn.client.client_id, person_id=step.person.person_id)
+        denied = Audit(
+            "consent.denied",
+            person_id=step.person.person_id,
+            client_id=turn.client.client_id,
+            tenant_id=step.seat.tenant_id,
+        )
+        await record(db, denied, now=opened.now())
         refusal = AccessDenied("the person did not allow it")
         url = error_url(
             turn.transaction.redirect_uri,
@@ -81,19 +92,14 @@ async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
         return _page(turn, step, catalogue, offer, opened, nothing_chosen=True, status=400)
     await _finish(turn, db, opened)
     url = await approve(turn, step, catalogue, tools, db, opened)
-    log.info(
-        "consent_given",
-        client_id=turn.client.client_id,
-        person_id=step.person.person_id,
-        tenant_id=step.seat.tenant_id,
-        tools=len(tools),
-    )
     return _leave(turn, url, opened, approved=True)
 
 
 def _shown(step: AskConsent, catalogue_hash: str) -> tuple[str, ...]:
-    # A proof over these means: the answer is about this person, this tenant and this tool list.
-    return (step.person.person_id, step.seat.tenant_id, catalogue_hash)
+    # A proof over these means: the answer is about this person, this tenant, this data and this
+    # tool list.
+    seat = step.seat
+    return (step.person.person_id, seat.tenant_id, str(seat.data_scope), catalogue_hash)
 
 
 async def _read_catalogue(resource: str, db: DbSession, opened: Resources) -> CatalogueDocument:
@@ -120,6 +126,17 @@ async def _read_catalogue(resource: str, db: DbSession, opened: Resources) -> Ca
     return current
 
 
+def _vouched_for(client: Client) -> str:
+    """Say who stands behind a client's name: an operator, the owner of a host, or nobody."""
+    match client.source:
+        case "managed":
+            return "known here"
+        case "document":
+            return f"from {redirect_uris.redirect_host(client.client_id)}"
+        case _:
+            return ""
+
+
 async def _finish(turn: Turn, db: DbSession, opened: Resources) -> None:
     if not await finish_transaction(db, turn.transaction.transaction_id, now=opened.now()):
         raise PageError("You answered already", "Go back to your app; nothing more is needed here.")
@@ -140,7 +157,7 @@ def _page(
         "consent.html",
         status=status,
         client=turn.client,
-        verified=turn.client.source == "managed",
+        vouched_for=_vouched_for(turn.client),
         redirect_host=redirect_uris.redirect_host(redirect_uri),
         loopback=redirect_uris.is_loopback(redirect_uri),
         person=step.person,
@@ -149,7 +166,6 @@ def _page(
         catalogue=catalogue,
         offer=offer,
         stays_connected="refresh_token" in turn.client.grant_types,
-        asked_to_stay=OFFLINE_ACCESS in parse_scope(turn.transaction.scope),
         stay_days=opened.settings.refresh_idle_lifetime.days,
         nothing_chosen=nothing_chosen,
         transaction=turn.transaction.transaction_id,

@@ -1,15 +1,21 @@
-"""One engine, two kinds of session: `reading` never takes SQLite's write lock, `writing` does."""
+"""One engine, two kinds of session: `reading` never takes SQLite's write lock, `writing` does.
+
+Beside them `direct`, for the few statements that every token request runs.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
+
+from auth_server.db.direct import Direct
+from auth_server.db.sqlite import SqliteDirect, prepare_sqlite
 
 _READING = "gatepost_reading"
 
@@ -24,6 +30,12 @@ class Database:
     engine: AsyncEngine
     reading: async_sessionmaker[AsyncSession]
     writing: async_sessionmaker[AsyncSession]
+    direct: Direct
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.direct.close()
+        await self.engine.dispose()
 
 
 def open_database(url: str) -> Database:
@@ -32,30 +44,46 @@ def open_database(url: str) -> Database:
     Args:
         url: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://…`.
     """
+    # Hidden: the parameters of a failed statement would stand in the logs.
+    direct: Direct
     if url.startswith("sqlite"):
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        direct = SqliteDirect(engine.url.database or "")
     else:
-        engine = create_async_engine(url, pool_pre_ping=True)
+        from auth_server.db.postgresql import PostgresDirect  # a driver SQLite does without
+
+        engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            # A host that swallows packets is down, and says so in time.
+            connect_args={"connect_timeout": 5},
+        )
+        direct = PostgresDirect(url)
     return Database(
         engine,
         reading=async_sessionmaker(
             engine.execution_options(**{_READING: True}), expire_on_commit=False
         ),
         writing=async_sessionmaker(engine, expire_on_commit=False),
+        direct=direct,
     )
+
+
+def open_sync_engine(url: str) -> Engine:
+    """Open the same database for work that is not async, such as migrations."""
+    engine = create_engine(url.replace("sqlite+aiosqlite:", "sqlite:"), hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     # The driver's own transaction handling begins too late; ours is in _begin_sqlite.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
-    cursor.close()
+    prepare_sqlite(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -7,8 +7,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 
+from auth_server.db.engine import open_sync_engine
 from auth_server.db.tables import metadata
 
 # Any number; every process of ours asks PostgreSQL for the same one.
@@ -26,10 +27,9 @@ def migrate(database_url: str) -> None:
     """Apply the migrations that are missing; of processes that start together, one does it.
 
     Args:
-        database_url: as in the settings; the driver for it is the synchronous one.
+        database_url: as in the settings.
     """
-    url = database_url.replace("sqlite+aiosqlite:", "sqlite:")
-    engine = create_engine(url)
+    engine = open_sync_engine(database_url)
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
@@ -41,7 +41,7 @@ def migrate(database_url: str) -> None:
 
 def make_revision(database_url: str, message: str) -> None:
     """Write a migration from the difference between the tables and a migrated database."""
-    engine = create_engine(database_url.replace("sqlite+aiosqlite:", "sqlite:"))
+    engine = open_sync_engine(database_url)
     try:
         with engine.begin() as connection:
             config = _config(connection)
@@ -53,7 +53,7 @@ def make_revision(database_url: str, message: str) -> None:
 
 def schema_drift(database_url: str) -> list[object]:
     """List the differences between a database and the tables; empty when there are none."""
-    engine = create_engine(database_url.replace("sqlite+aiosqlite:", "sqlite:"))
+    engine = open_sync_engine(database_url)
     try:
         with engine.connect() as connection:
             migrations = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -2,12 +2,17 @@
 
 from sqlmodel import SQLModel
 
+import auth_server.api_keys.table
+import auth_server.audit.table
 import auth_server.catalogues.table
+import auth_server.ceilings.table
+import auth_server.client_assertions.table
 import auth_server.clients.table
 import auth_server.codes.table
 import auth_server.grants.table
 import auth_server.people.table
 import auth_server.refresh_tokens.table
+import auth_server.revocations.table
 import auth_server.sessions.table
 import auth_server.signing_keys.table
 import auth_server.tenants.table

@@ -13,6 +13,7 @@ from auth_server.deps import ReadingDb
 from auth_server.discovery.metadata import describe_server
 from auth_server.settings import AuthServerSettings
 from auth_server.signing_keys.store import list_published_keys
+from auth_server.tokens.keyring import JWKS_MAX_AGE
 
 _DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 
@@ -52,7 +53,12 @@ def discovery_router(settings: AuthServerSettings) -> APIRouter:
 
 def _answer(request: Request, body: bytes) -> Response:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers: Mapping[str, Any] = {"ETag": etag, "Cache-Control": "public, max-age=300"}
-    if request.headers.get("if-none-match") == etag:
+    headers: Mapping[str, Any] = {
+        "ETag": etag,
+        "Cache-Control": f"public, max-age={int(JWKS_MAX_AGE.total_seconds())}",
+    }
+    known = request.headers.get("if-none-match", "").split(",")
+    # Compared weakly (RFC 9110 §13.1.2): a proxy that compresses also weakens the tag.
+    if {"*", etag} & {tag.strip().removeprefix("W/") for tag in known}:
         return Response(status_code=304, headers=dict(headers))
     return Response(body, media_type="application/json", headers=dict(headers))

@@ -3,7 +3,7 @@
 from auth_server.errors import PageError
 from auth_server.flow.turn import Turn
 from auth_server.resources import Resources
-from auth_server.secrets import matches, sign_form
+from auth_server.secrets import DerivedKeys, matches, sign_form
 
 
 def form_proof(turn: Turn, opened: Resources, page: str, *shown: str) -> str:
@@ -17,8 +17,7 @@ def form_proof(turn: Turn, opened: Resources, page: str, *shown: str) -> str:
         page: which form.
         shown: what the answer must refer to, such as the person, the tenant and the tool list.
     """
-    transaction_id = turn.transaction.transaction_id
-    return sign_form(opened.keys.forms, page, turn.browser, transaction_id, *shown)
+    return _sign(opened.keys, turn, page, shown)
 
 
 def require_proof(given: str | None, turn: Turn, opened: Resources, page: str, *shown: str) -> None:
@@ -27,10 +26,15 @@ def require_proof(given: str | None, turn: Turn, opened: Resources, page: str, *
     Raises:
         PageError: the proof is missing, or was made for something else.
     """
-    if given is None or not matches(form_proof(turn, opened, page, *shown), given):
+    keys = (opened.keys, *opened.former_keys)
+    if given is None or not any(matches(_sign(key, turn, page, shown), given) for key in keys):
         raise PageError(
             "This form does not fit this page any more",
             "Nothing was accepted. Go back to your app and connect again.",
             status=403,
             detail=f"proof of the {page} form is missing or foreign",
         )
+
+
+def _sign(keys: DerivedKeys, turn: Turn, page: str, shown: tuple[str, ...]) -> str:
+    return sign_form(keys.forms, page, turn.browser, turn.transaction.transaction_id, *shown)

@@ -32,6 +32,8 @@ class Turn:
     browser: str
     client: Client
     step: NextStep
+    base: str
+    """What every path of ours begins with: the issuer's path."""
 
 
 async def resolve_turn(
@@ -60,7 +62,8 @@ async def resolve_turn(
         raise PageError("This app is no longer known here", "Connect it again from the app.")
     signed_in = await resolve_signed_in(request, db, opened)
     seats = await list_seats(db, signed_in[1].person_id) if signed_in else []
-    return Turn(transaction, browser, client, next_step(transaction, signed_in, seats))
+    step = next_step(transaction, signed_in, seats)
+    return Turn(transaction, browser, client, step, opened.settings.path)
 
 
 async def resolve_signed_in(
@@ -81,7 +84,7 @@ async def resolve_signed_in(
 def continue_with(turn: Turn) -> RedirectResponse:
     """Send the browser back to where the next step is decided."""
     response = RedirectResponse(
-        f"{CONTINUE}?transaction={turn.transaction.transaction_id}", status_code=303
+        f"{turn.base}{CONTINUE}?transaction={turn.transaction.transaction_id}", status_code=303
     )
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,7 +1,13 @@
 """The only SQL on grants."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.grants.table import Grant
 
@@ -16,13 +22,7 @@ async def find_live_grant(
     db: AsyncSession, *, person_id: str, client_id: str, tenant_id: str, resource: str
 ) -> Grant | None:
     """Look up the one live grant of a person, client, tenant and resource."""
-    query = select(Grant).where(
-        col(Grant.person_id) == person_id,
-        col(Grant.client_id) == client_id,
-        col(Grant.tenant_id) == tenant_id,
-        col(Grant.resource) == resource,
-        col(Grant.revoked_at).is_(None),
-    )
+    query = _live_grant(person_id, client_id, tenant_id, resource)
     return (await db.execute(query)).scalar_one_or_none()
 
 
@@ -34,17 +34,16 @@ async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
         grant: what was shown and chosen, with a fresh id that is used only where there is no live
             grant of this person, client, tenant and resource.
     """
-    live = await find_live_grant(
-        db,
-        person_id=grant.person_id,
-        client_id=grant.client_id,
-        tenant_id=grant.tenant_id,
-        resource=grant.resource,
-    )
+    live = await _lock_live_grant(db, grant)
     if live is None:
-        db.add(grant)
-        await db.flush()
-        return grant
+        try:
+            async with db.begin_nested():
+                db.add(grant)
+            return grant
+        except IntegrityError:  # the person's answer in another window was faster
+            live = await _lock_live_grant(db, grant)
+    if live is None:
+        raise RuntimeError("the live grant was revoked while another was stored")
     live.scope = grant.scope
     live.tools = grant.tools
     live.data_scope = grant.data_scope
@@ -55,3 +54,65 @@ async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
     live.version += 1
     await db.flush()
     return live
+
+
+async def revoke_grant_row(
+    db: AsyncSession, grant_id: str, reason: str, *, now: datetime
+) -> Grant | None:
+    """End a grant; answers it to the one call that did.
+
+    What was issued from it is for `auth_server.tokens.ending` to end with it.
+    """
+    ended = await db.execute(
+        update(Grant)
+        .where(col(Grant.grant_id) == grant_id, col(Grant.revoked_at).is_(None))
+        .values(revoked_at=now, revoked_reason=reason)
+        .returning(col(Grant.grant_id))
+    )
+    if ended.scalar_one_or_none() is None:
+        return None
+    return await db.get(Grant, grant_id, populate_existing=True)
+
+
+async def list_live_grants(
+    db: AsyncSession,
+    *,
+    tenant_id: str | None = None,
+    person_id: str | None = None,
+    client_id: str | None = None,
+) -> Sequence[str]:
+    """List the ids of the live grants that match all the given ids."""
+    query = select(Grant.grant_id).where(col(Grant.revoked_at).is_(None))
+    if tenant_id is not None:
+        query = query.where(col(Grant.tenant_id) == tenant_id)
+    if person_id is not None:
+        query = query.where(col(Grant.person_id) == person_id)
+    if client_id is not None:
+        query = query.where(col(Grant.client_id) == client_id)
+    return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
+
+
+def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
+    """Select the clients that people allow something now, or did at some time since then."""
+    return select(Grant.client_id).where(
+        or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= since)
+    )
+
+
+async def _lock_live_grant(db: AsyncSession, like: Grant) -> Grant | None:
+    # Locked, so that two answers at once become two versions.
+    query = _live_grant(like.person_id, like.client_id, like.tenant_id, like.resource)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+def _live_grant(
+    person_id: str, client_id: str, tenant_id: str, resource: str
+) -> SelectOfScalar[Grant]:
+    return select(Grant).where(
+        col(Grant.person_id) == person_id,
+        col(Grant.client_id) == client_id,
+        col(Grant.tenant_id) == tenant_id,
+        col(Grant.resource) == resource,
+        col(Grant.revoked_at).is_(None),
+    )

@@ -32,7 +32,9 @@ class Grant(SQLModel, table=True):
 
     grant_id: str = Field(primary_key=True, max_length=64)
     person_id: str = Field(max_length=255, foreign_key="people.person_id", ondelete="CASCADE")
-    client_id: str = Field(max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE")
+    client_id: str = Field(
+        max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE", index=True
+    )
     tenant_id: str = Field(max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE")
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)

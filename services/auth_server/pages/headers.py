@@ -1,8 +1,5 @@
 """The headers of every page."""
 
-# Not `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch standard,
-# append a request Origin header), and they would look like another site's.
-
 PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -11,7 +8,7 @@ PAGE_HEADERS = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

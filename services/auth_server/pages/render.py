@@ -48,7 +48,8 @@ def open_pages(settings: AuthServerSettings) -> Pages:
     )
     stylesheet = hashlib.sha256((STATIC / "gatepost.css").read_bytes()).hexdigest()[:12]
     environment.filters["brief"] = brief
-    environment.globals["stylesheet"] = f"/static/gatepost.css?{stylesheet}"
+    environment.globals["base"] = settings.path
+    environment.globals["stylesheet"] = f"{settings.path}/static/gatepost.css?{stylesheet}"
     headers = dict(PAGE_HEADERS)
     if settings.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"

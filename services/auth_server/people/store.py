@@ -12,6 +12,11 @@ async def find_person(db: AsyncSession, person_id: str) -> Person | None:
     return person if person is not None and person.disabled_at is None else None
 
 
+async def is_person(db: AsyncSession, person_id: str) -> bool:
+    """Tell whether an id is a person's, a disabled one's too."""
+    return await db.get(Person, person_id) is not None
+
+
 async def find_person_by_email(db: AsyncSession, email: str) -> Person | None:
     """Look up a person who may sign in by e-mail address, whatever its case."""
     query = select(Person).where(col(Person.email) == email.strip().lower())

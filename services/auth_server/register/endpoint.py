@@ -1,65 +1,78 @@
 """POST /register."""
 
-import json
+import math
+from collections.abc import Awaitable, Callable
 
-import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.clients.store import add_client
-from auth_server.clients.table import Client
+from auth_server.audit.store import Audit, record
+from auth_server.clients.store import add_client, add_secret
+from auth_server.clients.table import Client, ClientSecret
 from auth_server.deps import Db, Opened
-from auth_server.errors import InvalidClientMetadata
-from auth_server.forms import read_body
-from auth_server.register.client_metadata import parse_client_metadata
+from auth_server.errors import TooManyRequests
+from auth_server.register.address import count_as, resolve_address
+from auth_server.register.document import Metadata, columns_of, describe_client
+from auth_server.register.quota import RegistrationQuota
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
 
 router = APIRouter()
-log = structlog.get_logger()
-_LIMIT = 16 * 1024
+
+
+def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable[None]]:
+    """Make the dependency that counts well-formed registrations, and refuses too many."""
+    quota = RegistrationQuota(
+        per_minute=settings.registrations_per_minute,
+        per_day=settings.registrations_per_day,
+        overall_per_minute=settings.registrations_overall_per_minute,
+    )
+
+    async def admit(_: Metadata, request: Request, opened: Opened) -> None:
+        address = resolve_address(
+            request.client.host if request.client else "",
+            request.headers.getlist("x-forwarded-for"),
+            trusted_proxies=settings.trusted_proxies,
+        )
+        wait = quota.spend(count_as(address), opened.now())
+        if wait is not None:
+            raise TooManyRequests(
+                "too many clients were registered from here; try again later",
+                retry_after=math.ceil(wait.total_seconds()),
+            )
+
+    return admit
 
 
 @router.post("/register")
-async def register_client(request: Request, db: Db, opened: Opened) -> Response:
+async def register_client(metadata: Metadata, db: Db, opened: Opened) -> Response:
     """Register a client that nobody vouches for (RFC 7591 §3)."""
-    body = await read_body(request, limit=_LIMIT)
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidClientMetadata("the body must be a JSON object") from None
-    metadata = parse_client_metadata(
-        document, private_use_schemes=opened.settings.private_use_schemes
-    )
     now = opened.now()
     secret = None
-    if metadata.token_endpoint_auth_method != "none":  # noqa: S105 - the method's name
+    if metadata.token_endpoint_auth_method.startswith("client_secret"):
         secret = opened.new_secret()
+    registration_token = opened.new_secret()
     client = Client(
         client_id=f"client_{opened.new_secret()}",
         source="dynamic",
-        name=metadata.name,
-        client_uri=metadata.client_uri,
-        redirect_uris=list(metadata.redirect_uris),
-        grant_types=list(metadata.grant_types),
-        token_endpoint_auth_method=metadata.token_endpoint_auth_method,
-        secret_hash=None if secret is None else hash_secret(secret),
-        application_type=metadata.application_type,
+        registration_token_hash=hash_secret(registration_token),
         created_at=now,
+        **columns_of(metadata),
     )
     await add_client(db, client)
-    log.info("client_registered", client_id=client.client_id, name=client.name)
-    answer = {
-        "client_id": client.client_id,
-        "client_id_issued_at": int(now.timestamp()),
-        "client_name": client.name,
-        "redirect_uris": client.redirect_uris,
-        "grant_types": client.grant_types,
-        "response_types": ["code"],
-        "token_endpoint_auth_method": client.token_endpoint_auth_method,
-        "application_type": client.application_type,
-    }
-    if client.client_uri is not None:
-        answer["client_uri"] = client.client_uri
     if secret is not None:
-        answer |= {"client_secret": secret, "client_secret_expires_at": 0}
+        hashed = hash_secret(secret)
+        await add_secret(
+            db, ClientSecret(client_id=client.client_id, secret_hash=hashed, created_at=now)
+        )
+    registered = Audit(
+        "client.registered", client_id=client.client_id, detail={"name": client.name}
+    )
+    await record(db, registered, now=now)
+    answer = describe_client(
+        client,
+        issuer=opened.settings.issuer,
+        registration_token=registration_token,
+        secret=secret,
+    )
     return JSONResponse(answer, status_code=201, headers={"Cache-Control": "no-store"})

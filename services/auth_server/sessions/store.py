@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -41,3 +41,8 @@ async def touch_session(db: AsyncSession, session_hash: str, *, now: datetime) -
     await db.execute(
         update(Session).where(col(Session.session_hash) == session_hash).values(last_seen_at=now)
     )
+
+
+async def purge_sessions(db: AsyncSession, *, before: datetime) -> None:
+    """Forget sessions that were over before then."""
+    await db.execute(delete(Session).where(col(Session.expires_at) < before))

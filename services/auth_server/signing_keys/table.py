@@ -10,7 +10,10 @@ from auth_server.db.types import Json, UtcDateTime
 
 
 class SigningKey(SQLModel, table=True):
-    """One key pair; the private half is sealed with a key derived from `secret_key`."""
+    """One key pair; the private half is sealed with a key derived from `secret_key`.
+
+    `changed_at` is when it came into its state.
+    """
 
     __tablename__ = "signing_keys"
     __table_args__ = (
@@ -21,6 +24,13 @@ class SigningKey(SQLModel, table=True):
             sqlite_where=text("state = 'active'"),
             postgresql_where=text("state = 'active'"),
         ),
+        Index(
+            "one_next_key",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'next'"),
+            postgresql_where=text("state = 'next'"),
+        ),
     )
 
     kid: str = Field(primary_key=True, max_length=64)
@@ -29,3 +39,4 @@ class SigningKey(SQLModel, table=True):
     public_jwk: dict[str, Any] = Field(sa_type=Json)
     private_sealed: bytes
     created_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)

@@ -8,7 +8,7 @@ from auth_server.errors import PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant
 from auth_server.flow.proof import form_proof, require_proof
 from auth_server.flow.turn import continue_with, resolve_turn
-from auth_server.forms import read_form
+from auth_server.forms import read_form, read_query, reject_repeats
 from auth_server.pages.same_origin import require_same_origin
 from auth_server.transactions.store import choose_tenant
 
@@ -18,7 +18,7 @@ router = APIRouter()
 @router.get("/tenant")
 async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show the organisations a person may connect."""
-    turn = await resolve_turn(request, request.query_params.get("transaction"), db, opened)
+    turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
     if not isinstance(turn.step, ChooseTenant | AskConsent):
         return continue_with(turn)
     person_id = turn.step.person.person_id
@@ -39,6 +39,7 @@ async def choose(request: Request, db: Db, opened: Opened) -> Response:
     """Note the chosen organisation, if the person is a member of it."""
     require_same_origin(request, opened.settings)
     form = await read_form(request)
+    reject_repeats(form)
     turn = await resolve_turn(request, form.get("transaction"), db, opened)
     if not isinstance(turn.step, ChooseTenant | AskConsent):
         return continue_with(turn)

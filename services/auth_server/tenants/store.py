@@ -46,6 +46,12 @@ async def find_seat(db: AsyncSession, person_id: str, tenant_id: str) -> Seat | 
     return next((seat for seat in seats if seat.tenant_id == tenant_id), None)
 
 
+async def find_tenant(db: AsyncSession, tenant_id: str) -> Tenant | None:
+    """Look up a tenant that is not disabled."""
+    tenant = await db.get(Tenant, tenant_id)
+    return tenant if tenant is not None and tenant.disabled_at is None else None
+
+
 async def put_tenant(db: AsyncSession, tenant: Tenant) -> None:
     """Add a tenant, or replace the one with the same id."""
     await db.merge(tenant)

@@ -1,33 +1,35 @@
 """POST /token."""
 
 import uuid
+from datetime import datetime
 
 import structlog
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.answers import answer_json_error
-from auth_server.deps import Db, Opened
+from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.deps import opened_resources
 from auth_server.errors import UnauthorizedClient, UnsupportedGrantType
 from auth_server.forms import read_form, reject_repeats
-from auth_server.token.authenticate_client import authenticate_client
+from auth_server.resources import Resources
 from auth_server.token.grants import GRANTS
 from auth_server.token.request import Proven, Refused, TokenRequest
 from auth_server.tokens.access_token import issue_access_token
+from gatepost.revocations import name_token
 from gatepost.scopes import OFFLINE_ACCESS, format_scope
 
-router = APIRouter()
 log = structlog.get_logger()
 
 
-@router.post("/token")
-async def issue_tokens(request: Request, db: Db, opened: Opened) -> Response:
+async def issue_tokens(request: Request) -> Response:
     """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
+    opened = await opened_resources(request)
     # 1. Parse the form, once.
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
     # 2. Authenticate the client.
-    client = await authenticate_client(form, request.headers.get("authorization"), db)
+    client = await authenticate_client(form, request.headers.get("authorization"), opened)
     # 3. Pick the grant type.
     grant_type = form.require("grant_type")
     prove = GRANTS.get(grant_type)
@@ -36,23 +38,28 @@ async def issue_tokens(request: Request, db: Db, opened: Opened) -> Response:
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for that grant type")
     # 4. The grant proves itself.
-    outcome = await prove(TokenRequest(form, client, db, opened, opened.now()))
+    now = opened.now()
+    outcome = await prove(TokenRequest(form, client, opened, now))
     if isinstance(outcome, Refused):
         return answer_json_error(outcome.error, request)
     # 5. Issue.
-    return _answer(outcome, opened)
+    return _answer(outcome, opened, now)
 
 
-def _answer(proven: Proven, opened: Opened) -> Response:
+def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:
     settings, entitlement = opened.settings, proven.entitlement
-    token_id = uuid.uuid4().hex
+    lifetime = settings.access_token_lifetime
+    if proven.expires_at is not None:
+        lifetime = min(lifetime, proven.expires_at - now)
+    unique = uuid.uuid4().hex
+    token_id = name_token(proven.family_id, unique) if proven.family_id else unique
     access_token = issue_access_token(
-        opened.signer,
+        opened.keyring.signer,
         entitlement,
         issuer=settings.issuer,
         token_id=token_id,
-        now=opened.now(),
-        lifetime=settings.access_token_lifetime,
+        now=now,
+        lifetime=lifetime,
     )
     log.info(
         "issued",
@@ -63,12 +70,14 @@ def _answer(proven: Proven, opened: Opened) -> Response:
     )
     # Always said: a client takes a missing scope for everything it asked (RFC 6749 §5.1).
     scope = entitlement.scopes | ({OFFLINE_ACCESS} if proven.offline else frozenset())
-    body = {
+    body: dict[str, str | int] = {
         "access_token": access_token,
         "token_type": "Bearer",
-        "expires_in": int(settings.access_token_lifetime.total_seconds()),
+        "expires_in": int(lifetime.total_seconds()),
         "scope": format_scope(scope),
     }
+    if proven.issued_token_type is not None:
+        body["issued_token_type"] = proven.issued_token_type
     if proven.refresh_token is not None:
         body["refresh_token"] = proven.refresh_token
     return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from auth_server.clients.table import Client
-from auth_server.db.engine import DbSession
+from auth_server.clients.facts import ClientFacts
 from auth_server.errors import OAuthError
 from auth_server.forms import Parameters
 from auth_server.resources import Resources
@@ -18,8 +17,7 @@ class TokenRequest:
     """A token request whose client has authenticated."""
 
     form: Parameters
-    client: Client
-    db: DbSession
+    client: ClientFacts
     opened: Resources
     now: datetime
 
@@ -28,20 +26,28 @@ class TokenRequest:
         """The configured lifetimes of refresh tokens."""
         settings = self.opened.settings
         return RefreshPolicy(
-            key=self.opened.keys.refresh,
+            keys=tuple(keys.refresh for keys in (self.opened.keys, *self.opened.former_keys)),
             idle_lifetime=settings.refresh_idle_lifetime,
             absolute_lifetime=settings.refresh_absolute_lifetime,
             grace=settings.refresh_grace,
+            access_token_lifetime=settings.access_token_lifetime,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The grant holds: what to issue."""
+    """The grant holds: what to issue.
+
+    `family_id` names what it is issued from (a family of refresh tokens, an API key), so that the
+    access token ends when that does. It lives no longer than `expires_at`, where that is given.
+    """
 
     entitlement: Entitlement
     offline: bool
     refresh_token: str | None
+    family_id: str | None = None
+    issued_token_type: str | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,6 @@ def issue_access_token(
         rate_limit_tier=entitlement.rate_limit_tier,
         grant_id=entitlement.grant_id,
         grant_version=entitlement.grant_version,
-        env="live",
+        env=entitlement.env,
     )
     return signer.sign(claims.to_json(), token_type=TOKEN_TYPE)

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.transactions.table import Transaction
 
 
-async def add_transaction(db: AsyncSession, transaction: Transaction, *, now: datetime) -> None:
-    """Store a checked request, clearing away those whose time is over."""
-    await db.execute(delete(Transaction).where(col(Transaction.expires_at) < now))
+async def add_transaction(db: AsyncSession, transaction: Transaction) -> None:
+    """Store a checked request."""
     db.add(transaction)
     await db.flush()
 
@@ -49,3 +49,18 @@ async def finish_transaction(db: AsyncSession, transaction_id: str, *, now: date
         .returning(col(Transaction.transaction_id))
     )
     return finished.scalar_one_or_none() is not None
+
+
+async def drop_transactions(db: AsyncSession, client_id: str) -> None:
+    """Forget everything a client has under way."""
+    await db.execute(delete(Transaction).where(col(Transaction.client_id) == client_id))
+
+
+def select_clients_under_way() -> SelectOfScalar[str]:
+    """Select the clients that people are about to answer."""
+    return select(Transaction.client_id)
+
+
+async def purge_transactions(db: AsyncSession, *, before: datetime) -> None:
+    """Forget transactions whose time was over before then."""
+    await db.execute(delete(Transaction).where(col(Transaction.expires_at) < before))

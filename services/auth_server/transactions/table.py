@@ -18,7 +18,9 @@ class Transaction(SQLModel, table=True):
 
     transaction_id: str = Field(primary_key=True, max_length=64)
     browser_hash: str = Field(max_length=64)
-    client_id: str = Field(max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE")
+    client_id: str = Field(
+        max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE", index=True
+    )
     redirect_uri: str = Field(max_length=2048)
     state: str | None = Field(default=None, max_length=4096)
     code_challenge: str = Field(max_length=43)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -25,6 +25,10 @@ _TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
 _HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
 
 
+IsRevoked = Callable[[AccessClaims, str], bool]
+"""Tells whether a token, signed by a key of that id, ended before its time."""
+
+
 class InvalidToken(Exception):
     """The token is not one to accept; the message says why, in words safe inside a header."""
 
@@ -32,11 +36,14 @@ class InvalidToken(Exception):
 class TokenVerifier:
     """Verifies tokens, remembering those verified: a signature check costs more than a call."""
 
-    def __init__(self, *, jwks: Jwks, issuer: str, resource: str, now: Now) -> None:
-        """Take the keys and the two strings that `iss` and `aud` must equal."""
+    def __init__(
+        self, *, jwks: Jwks, issuer: str, resource: str, is_revoked: IsRevoked, now: Now
+    ) -> None:
+        """Take the keys, the two strings that `iss` and `aud` must equal, and what ended early."""
         self._jwks = jwks
         self._issuer = issuer
         self._resource = resource
+        self._is_revoked = is_revoked
         self._now = now
         self._verified: dict[bytes, tuple[AccessClaims, str, ECKey]] = {}
 
@@ -54,9 +61,11 @@ class TokenVerifier:
             # A key that was withdrawn takes the tokens it signed with it.
             if self._jwks.known(kid) is key:
                 self._require_current(claims.exp)
+                self._require_unrevoked(claims, kid)
                 return claims
             del self._verified[digest]
         claims, kid, key = await self._verify(token)
+        self._require_unrevoked(claims, kid)
         if len(self._verified) >= _MAX_CACHED:
             del self._verified[next(iter(self._verified))]
         self._verified[digest] = claims, kid, key
@@ -99,6 +108,10 @@ class TokenVerifier:
     def _require_current(self, exp: int) -> None:
         if self._now().timestamp() >= exp + LEEWAY:
             raise InvalidToken("the token has expired")
+
+    def _require_unrevoked(self, claims: AccessClaims, kid: str) -> None:
+        if self._is_revoked(claims, kid):
+            raise InvalidToken("the token was revoked")
 
 
 def _require_header(token: bytes) -> str:

@@ -10,6 +10,7 @@ from mcp_gateway.front.authenticate import authenticate
 from mcp_gateway.front.exchange import Door, Exchange
 from mcp_gateway.front.guard_host_and_origin import guard_host_and_origin
 from mcp_gateway.front.limit_body import limit_body
+from mcp_gateway.front.media_types import media_types
 from mcp_gateway.front.parse import parse
 from mcp_gateway.front.require_post import require_post
 from mcp_gateway.front.route import route
@@ -21,6 +22,7 @@ FRONT: tuple[Check, ...] = (
     require_post,
     limit_body,
     authenticate,
+    media_types,
     parse,
     route,  # the protocol answers
 )

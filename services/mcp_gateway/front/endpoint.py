@@ -5,16 +5,9 @@ from collections.abc import Callable
 import structlog
 
 from mcp_gateway.front import FRONT
-from mcp_gateway.front.exchange import (
-    Disconnected,
-    Door,
-    Exchange,
-    Receive,
-    Refused,
-    Scope,
-    Send,
-)
-from mcp_gateway.front.guard_host_and_origin import cors_headers
+from mcp_gateway.front.asgi import Disconnected, Receive, Scope, Send
+from mcp_gateway.front.exchange import Door, Exchange, Refused
+from mcp_gateway.front.guard_host_and_origin import every_answer
 from mcp_gateway.wire.headers import fold_headers
 from mcp_gateway.wire.jsonrpc import Reply
 
@@ -32,7 +25,7 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         exchange = Exchange(
-            self._new_id(), scope["method"], fold_headers(scope["headers"]), receive
+            self._new_id(), scope["method"], fold_headers(scope["headers"]), receive, send
         )
         try:
             for check in FRONT:
@@ -50,11 +43,10 @@ class McpEndpoint:
             )
         except Disconnected:
             return
-        headers = [
-            *reply.headers,
-            (b"x-request-id", exchange.id.encode()),
-            *cors_headers(exchange, self._door),
-        ]
+        if exchange.stream is not None and exchange.stream.opened:
+            await exchange.stream.finish(reply.body)
+            return
+        headers = [*reply.headers, *every_answer(exchange, self._door)]
         if reply.body:
             headers.append((b"content-type", b"application/json"))
         # A 204 has none (RFC 9110 §8.6).

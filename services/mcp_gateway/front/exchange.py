@@ -1,6 +1,5 @@
 """One HTTP request at the MCP endpoint as the checks so far know it, and what they compare with."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,14 +8,12 @@ import orjson
 from gatepost.claims import AccessClaims
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.auth.verify_token import TokenVerifier
+from mcp_gateway.front.asgi import Receive, Send
+from mcp_gateway.front.attend import Attendants
+from mcp_gateway.front.stream import Stream
 from mcp_gateway.wire.headers import Headers
 from mcp_gateway.wire.jsonrpc import Reply
 from mcp_gateway.wire.server import Server
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,7 @@ class Door:
     verifier: TokenVerifier
     challenge: Challenge
     server: Server
+    attendants: Attendants
 
 
 class Exchange(NamedTuple):
@@ -37,6 +35,9 @@ class Exchange(NamedTuple):
     method: str
     headers: Headers
     receive: Receive
+    send: Send
+    stream: Stream | None = None
+    """Set by `route` where the answer may become one."""
     body: bytes = b""
     caller: AccessClaims | None = None
     message: Any = None
@@ -51,10 +52,6 @@ class Refused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.reply = reply
-
-
-class Disconnected(Exception):
-    """The client went away before its request was whole; nobody is left to answer."""
 
 
 def refuse(status: int, error: str, description: str, *headers: tuple[bytes, bytes]) -> Refused:

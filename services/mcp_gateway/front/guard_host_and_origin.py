@@ -1,7 +1,11 @@
 """Answer to our own name and to known browser origins only (streamable HTTP, Security 1)."""
 
+import re
+
 from mcp_gateway.front.exchange import Door, Exchange, refuse
-from mcp_gateway.wire.jsonrpc import Reply
+from mcp_gateway.wire.jsonrpc import HeaderLines, Reply
+
+_PARAM_HEADER = re.compile(rb"mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}")
 
 _ALLOWED_HEADERS = (
     b"authorization, content-type, mcp-protocol-version, mcp-method, mcp-name, "
@@ -27,20 +31,32 @@ async def guard_host_and_origin(exchange: Exchange, door: Door) -> Exchange:
     if exchange.method == "OPTIONS" and headers.get(b"access-control-request-method"):
         preflight = (
             (b"access-control-allow-methods", b"POST"),
-            (b"access-control-allow-headers", _ALLOWED_HEADERS),
+            (
+                b"access-control-allow-headers",
+                _allowed_headers(headers.get(b"access-control-request-headers") or b""),
+            ),
             (b"access-control-max-age", b"600"),
         )
         return exchange._replace(reply=Reply(204, headers=preflight))
     return exchange
 
 
-def cors_headers(exchange: Exchange, door: Door) -> tuple[tuple[bytes, bytes], ...]:
-    """Let the page that asked read the answer; none where no known browser origin asked."""
+def _allowed_headers(asked: bytes) -> bytes:
+    """Allow the usual headers, and those that repeat an argument, whatever their names."""
+    names = [name.strip(b" \t").lower() for name in asked.split(b",")]
+    repeated = [name for name in names if _PARAM_HEADER.fullmatch(name)]
+    return b", ".join([_ALLOWED_HEADERS, *repeated])
+
+
+def every_answer(exchange: Exchange, door: Door) -> HeaderLines:
+    """Name the request, and let the page that asked, if a known one did, read the answer."""
+    named = (b"x-request-id", exchange.id.encode())
     origin = exchange.headers.get(b"origin")
     if origin is None or origin.lower() not in door.origins:
-        return ()
+        return (named,)
     return (
+        named,
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"www-authenticate, x-request-id"),
+        (b"access-control-expose-headers", b"www-authenticate, x-request-id, mcp-session-id"),
         (b"vary", b"origin"),
     )

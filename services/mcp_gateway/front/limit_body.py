@@ -1,6 +1,7 @@
 """Read the body, up to one MiB."""
 
-from mcp_gateway.front.exchange import Disconnected, Door, Exchange, Refused, refuse
+from mcp_gateway.front.asgi import Disconnected
+from mcp_gateway.front.exchange import Door, Exchange, Refused, refuse
 
 MAX_BODY = 1 << 20
 

@@ -1,9 +1,13 @@
 """Hand the message to the protocol era its header names."""
 
+from functools import partial
+
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from mcp_gateway.front.disconnect import stop_when_gone
 from mcp_gateway.front.exchange import Door, Exchange
+from mcp_gateway.front.guard_host_and_origin import every_answer
+from mcp_gateway.front.media_types import takes_stream
+from mcp_gateway.front.stream import Stream
 from mcp_gateway.wire import handshake, modern
 
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
@@ -19,22 +23,31 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
     headers = exchange.headers
     version = headers.get(modern.VERSION_HEADER)
     known = version is None or version in _HANDSHAKE
-    if known and modern.VERSION_HEADER not in headers.repeated:
-        reply = await handshake.answer(
-            door.server,
-            exchange.message,
-            version=version.decode() if version else None,
-            caller=caller,
-            request_id=exchange.id,
-        )
-    else:
+    stream = (
+        Stream(exchange.send, partial(every_answer, exchange, door))
+        if takes_stream(headers)
+        else None
+    )
+    is_modern = not known or modern.VERSION_HEADER in headers.repeated
+    if is_modern:
         work = modern.answer(
             door.server,
             exchange.message,
             headers=headers,
             caller=caller,
             request_id=exchange.id,
+            outlet=stream,
         )
-        # In this era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
-        reply = await stop_when_gone(work, exchange.receive)
-    return exchange._replace(reply=reply)
+    else:
+        work = handshake.answer(
+            door.server,
+            exchange.message,
+            version=version.decode() if version else None,
+            session=headers.get(handshake.SESSION_HEADER),
+            caller=caller,
+            request_id=exchange.id,
+            outlet=stream,
+        )
+    # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
+    reply = await door.attendants.attend(work, exchange.receive, stream, leaving_cancels=is_modern)
+    return exchange._replace(reply=reply, stream=stream)

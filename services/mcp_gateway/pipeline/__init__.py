@@ -7,21 +7,29 @@ more. Whatever is not allowed through by a step never reaches the ones below it.
 from collections.abc import Awaitable, Sequence
 from functools import partial
 
+from mcp_gateway.pipeline.ask_person import ask_person
 from mcp_gateway.pipeline.authorize import authorize
 from mcp_gateway.pipeline.bind_claims import bind_claims
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.call_upstream import call_upstream
+from mcp_gateway.pipeline.discover import discover
 from mcp_gateway.pipeline.find_tool import find_tool
+from mcp_gateway.pipeline.narrate import narrate
 from mcp_gateway.pipeline.record_call import record_call
 from mcp_gateway.pipeline.shape_result import shape_result
+from mcp_gateway.pipeline.unwrap_execute import unwrap_execute
 from mcp_gateway.pipeline.validate_arguments import validate_arguments
 
 STEPS: tuple[Step, ...] = (
-    record_call,  # outermost: every call leaves one line, refused or not
+    unwrap_execute,  # a tool used through execute_tool is recorded under its own name
+    record_call,  # every call leaves one line, refused or not
+    discover,  # search_tools and describe_tool of large catalogues
     find_tool,
     authorize,  # allowed_tools, then scope
     validate_arguments,
+    ask_person,  # for what the model left out, and for a yes
     bind_claims,  # who and which tenant comes from the token, never from the caller
+    narrate,  # to a client that waits for a slow tool
     call_upstream,
     shape_result,
 )

@@ -10,6 +10,7 @@ async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
     """Add the bound values; the call ends where one is missing or the caller sent its own.
 
     A binding to `data_scope.KIND` gives the one value where the token names one, else the list.
+    Where the upstream takes an idempotency key, that is the call's id.
     """
     values = dict(call.arguments)
     for argument, claim in call.found.bindings.items():
@@ -26,6 +27,8 @@ async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
                 reason="claim_missing",
             )
         values[argument] = value
+    if call.found.operation.idempotency is not None:
+        values[call.found.operation.idempotency] = call.id
     return await go_on(call._replace(values=values))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
@@ -38,6 +39,7 @@ class ToolCall(NamedTuple):
     name: str
     arguments: Mapping[str, Any]
     parts: Parts
+    conversation: Conversation = SILENT
     tool: Tool | None = None
     """Set by `find_tool`."""
     values: Mapping[str, Any] = MappingProxyType({})
@@ -65,12 +67,6 @@ class ToolResult:
     """For the record: refused here, or let through and failed."""
     reason: str = ""
     """For the record: one word where the decision is not `allowed`."""
-
-
-class CallRefused(Exception):
-    """The call ends here; the message is what the model may read, `reason` is for the record."""
-
-    reason = "refused"
 
 
 class UnknownTool(CallRefused):

@@ -34,9 +34,12 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     try:
         request = serialise(tool.operation, parts.upstream_url, call.values)
     except UnserialisableArgument as problem:
+        subject = problem.argument or "The request"
         return tool_error(
-            f"{problem.argument}: {problem.message} Nothing was done.", reason="unserialisable"
+            f"{subject} {problem.message}. Nothing was done.", reason="unserialisable"
         )
+    if tool.graphql is not None:
+        request = tool.graphql.wrap(request)
     assertion = parts.sign(request, call.caller, tool.name, call.id)
     request = add_headers(request, ((ASSERTION_HEADER, assertion), *parts.upstream_headers))
     try:

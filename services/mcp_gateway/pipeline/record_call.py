@@ -1,10 +1,11 @@
-"""Outermost step: one line for every call, however it ends; never its arguments."""
+"""One line for every call, however it ends; never its arguments."""
 
 import asyncio
 
 import structlog
 
-from mcp_gateway.pipeline.call import CallRefused, Decision, Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import Decision, Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.conversation import CallRefused
 
 _log = structlog.get_logger()
 

@@ -1,6 +1,7 @@
 """Last step: the upstream's answer as the model reads it."""
 
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.response import describe_failure, shape_body
 
 
@@ -15,5 +16,8 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
             decision="failed",
             status=response.status,
         )
+    if call.found.graphql is not None and (said := graphql_errors(response)):
+        text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
+        return tool_error(text, reason="graphql_error", decision="failed", status=response.status)
     content, structured = shape_body(response, name=f"{call.name}/{call.id}")
     return ToolResult(content, structured, status=response.status)

@@ -1,15 +1,30 @@
-"""Refuse arguments that break the tool's schema, before anything leaves the gateway."""
+"""Refuse arguments that break the tool's schema, before anything leaves the gateway.
+
+Those that break it by a near miss which can mean one thing only are put right first.
+"""
+
+from collections.abc import Sequence
 
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.tools.healing import heal
+from mcp_gateway.tools.tool import ArgumentProblem
 
 _MAX_LISTED = 20
 
 
 async def validate_arguments(call: ToolCall, go_on: Next) -> ToolResult:
     """Answer a tool error that lists each problem (MCP tools, Error Handling; SEP-1303)."""
-    problems = call.found.validate(call.arguments)
-    if not problems:
-        return await go_on(call)
+    tool = call.found
+    problems = tool.validate(call.arguments)
+    if problems:
+        healed = heal(tool.input_schema, call.arguments)
+        problems = tool.validate(healed)
+        call = call._replace(arguments=healed)
+    return refuse_arguments(problems) if problems else await go_on(call)
+
+
+def refuse_arguments(problems: Sequence[ArgumentProblem]) -> ToolResult:
+    """Answer a tool error that lists each problem."""
     lines = [
         f"- {problem.argument}: {problem.message}" if problem.argument else f"- {problem.message}"
         for problem in problems[:_MAX_LISTED]

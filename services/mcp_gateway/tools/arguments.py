@@ -10,10 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument, server_urls
+from mcp_gateway.tools.budget import Schema
+from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument
 from mcp_gateway.tools.operation import Body, Encoding, Location, Operation, Parameter
+from mcp_gateway.tools.pagination import detect_pagination
 from mcp_gateway.tools.references import UnresolvableReference
-from mcp_gateway.tools.schemas import ANNOTATIONS, Schema, UnusableSchema, tidy_text, without_echo
+from mcp_gateway.tools.schemas import ANNOTATIONS, UnusableSchema, tidy_text, without_echo
+from mcp_gateway.tools.security import read_security
+from mcp_gateway.tools.servers import UnlistedServer, own_base_url, server_urls
 from mcp_gateway.upstream.bodies import FORM, MULTIPART, essence, is_json
 from mcp_gateway.upstream.serialise import PLACEHOLDER
 from mcp_gateway.upstream.styles import steps_through_directories
@@ -40,8 +44,8 @@ _WHOLE_BODY_KEYWORDS = frozenset(
     """allOf anyOf oneOf not if then else const enum patternProperties propertyNames
     dependentRequired dependentSchemas $ref""".split()  # noqa: SIM905 - read as words
 )
-_EMPTY_OBJECT = frozenset({"type", "properties", "additionalProperties", *ANNOTATIONS})
 _FLAT = frozenset({"string", "number", "integer", "boolean"})
+_IDEMPOTENCY = re.compile(r"(?:x-)?(?:[a-z]+-)?idempotency-?(?:key|token|id)", re.IGNORECASE)
 
 
 class Unimportable(Exception):
@@ -81,6 +85,7 @@ class _Draft:
     parameters: list[Parameter] = field(default_factory=list)
     bind_only: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    idempotency: str | None = None
 
     def add(self, name: str, location: str, schema: Schema, *, required: bool) -> str:
         """Give an upstream name its argument key: legal, unique, the same at each import."""
@@ -96,8 +101,15 @@ class _Draft:
         return key
 
 
-def import_operation(document: OpenApiDocument, found: FoundOperation) -> ImportedOperation:
+def import_operation(
+    document: OpenApiDocument, found: FoundOperation, hosts: Collection[str] = ()
+) -> ImportedOperation:
     """Turn one operation into flat arguments and where they go.
+
+    Args:
+        document: where it was found.
+        found: the operation.
+        hosts: those beside the upstream's own that the operator lets requests go to.
 
     Raises:
         Unimportable: something about it can't be sent exactly; the reason names it.
@@ -106,8 +118,10 @@ def import_operation(document: OpenApiDocument, found: FoundOperation) -> Import
         _require_sendable(document, found)
         draft = _Draft()
         _add_parameters(document, found, draft)
+        _fill_placeholders(found, draft)
         body = _add_body(document, found, draft)
-        _require_placeholders_filled(found, draft)
+        if draft.idempotency is not None:
+            del draft.properties[draft.idempotency]
         return ImportedOperation(
             found=found,
             operation=Operation(
@@ -116,16 +130,33 @@ def import_operation(document: OpenApiDocument, found: FoundOperation) -> Import
                 parameters=tuple(draft.parameters),
                 body=body,
                 responses=_responses(document, found),
+                base_url=_base_url(document, found, hosts),
+                security=read_security(document.root, found.node),
+                pagination=detect_pagination(
+                    draft.parameters, _answer(document, found), document.references
+                )
+                if found.method in {"GET", "POST", "QUERY"}
+                else None,
+                idempotency=draft.idempotency,
+                secrets=frozenset(
+                    key
+                    for key, schema in draft.properties.items()
+                    if document.schemas.asks_for_password(key, schema)
+                ),
+                renamed=document.schemas.renamed(draft.properties.values()),
             ),
             properties=draft.properties,
             required=tuple(draft.required),
             bind_only=frozenset(draft.bind_only),
             notes=tuple(draft.notes),
         )
-    except (UnresolvableReference, UnusableSchema) as error:
+    except (UnresolvableReference, UnusableSchema, UnlistedServer) as error:
         raise Unimportable(str(error)) from None
     except RecursionError:
         raise Unimportable("its schemas are nested too deeply") from None
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        # What is this malformed must not take the other operations with it.
+        raise Unimportable(f"it is malformed ({type(error).__name__})") from error
 
 
 def legal_key(name: str) -> str:
@@ -161,19 +192,32 @@ def _require_sendable(document: OpenApiDocument, found: FoundOperation) -> None:
     placeholder_in_query = PLACEHOLDER.search(found.path.partition("?")[2])
     if placeholder_in_query:
         raise Unimportable("the path holds a placeholder after its '?'")
-    own = server_urls(found.node) or server_urls(found.path_item)
-    if own and not set(own) & set(document.servers):
-        raise Unimportable(f"it has a server of its own, {own[0][:100]}; one upstream is served")
+
+
+def _base_url(
+    document: OpenApiDocument, found: FoundOperation, hosts: Collection[str]
+) -> str | None:
+    own = server_urls(found.node, document.url) or server_urls(found.path_item, document.url)
+    return own_base_url(own, document.servers, hosts)
 
 
 # Parameters
 
 
 def _add_parameters(document: OpenApiDocument, found: FoundOperation, draft: _Draft) -> None:
-    credentials = _credentials(document)
+    credentials = {
+        (
+            credential.kind,
+            credential.name.lower() if credential.kind == "header" else credential.name,
+        )
+        for credential in document.credentials.values()
+    }
     sources: dict[tuple[str, str], dict[str, Any]] = {}
     for owner in (found.path_item, found.node):
-        for source in owner.get("parameters") or ():
+        listed = owner.get("parameters") or []
+        if not isinstance(listed, list):
+            raise Unimportable("its parameters are not a list")
+        for source in listed:
             parameter = document.references.follow(source)
             if not isinstance(parameter, dict):
                 raise Unimportable("a parameter is not an object")
@@ -181,7 +225,11 @@ def _add_parameters(document: OpenApiDocument, found: FoundOperation, draft: _Dr
             if not isinstance(name, str) or not name or not isinstance(location, str):
                 raise Unimportable("a parameter has no name or no place (`in`)")
             if location not in _STYLES:
-                raise Unimportable(f"the parameter {name[:80]!r} is in {location[:40]!r}")
+                place = f"parameter {name[:80]!r} is in {location[:40]!r}"
+                if parameter.get("required") is True or location in {"body", "formData"}:
+                    raise Unimportable(f"the {place}, which is not supported")
+                draft.notes.append(f"the optional {place} and was left out")
+                continue
             key = name.lower() if location == "header" else name
             sources[(location, key)] = parameter  # The operation's own win over the path's.
     order: tuple[Location, ...] = ("path", "query", "header", "cookie")
@@ -239,6 +287,11 @@ def _add_parameter(
     argument = draft.add(name, location, schema, required=required)
     if location == "header" and is_service_header(name):
         draft.bind_only.add(argument)
+    if location == "header" and _IDEMPOTENCY.fullmatch(name) and draft.idempotency is None:
+        draft.idempotency = argument
+        parameter = replace(parameter, required=False)
+        if required:
+            draft.required.remove(argument)
     draft.parameters.append(replace(parameter, argument=argument))
 
 
@@ -287,24 +340,14 @@ def _members_are_flat(document: OpenApiDocument, schema: Schema) -> bool:
     )
 
 
-def _require_placeholders_filled(found: FoundOperation, draft: _Draft) -> None:
+def _fill_placeholders(found: FoundOperation, draft: _Draft) -> None:
+    """Take a placeholder that the document forgot to declare for a text: a path holds no else."""
     declared = {p.name for p in draft.parameters if p.location == "path"}
-    for name in PLACEHOLDER.findall(found.path):
+    for name in dict.fromkeys(PLACEHOLDER.findall(found.path)):
         if name not in declared:
-            raise Unimportable(f"the path's {{{name}}} is not declared as a path parameter")
-
-
-def _credentials(document: OpenApiDocument) -> set[tuple[str, str]]:
-    """List where the API's security schemes put credentials, as (location, name)."""
-    components = document.root.get("components")
-    schemes = components.get("securitySchemes") if isinstance(components, dict) else None
-    found: set[tuple[str, str]] = set()
-    for source in schemes.values() if isinstance(schemes, dict) else ():
-        scheme = document.references.follow(source)
-        if isinstance(scheme, dict) and scheme.get("type") == "apiKey":
-            location, name = str(scheme.get("in")), str(scheme.get("name"))
-            found.add((location, name.lower() if location == "header" else name))
-    return found
+            argument = draft.add(name, "path", {"type": "string"}, required=True)
+            draft.parameters.append(Parameter(argument, name, "path", required=True))
+            draft.notes.append(f"the path's {{{name}}} is not declared and was taken for text")
 
 
 # Body
@@ -371,10 +414,11 @@ def _body_of(
         flat = _flat_object(document, schema)
         if flat is None:
             return _whole_body(content_type, schema, draft, required=required)
-        arguments = _flatten(flat, draft)
+        arguments = _flatten(document, flat, draft)
         # Nothing optional is left of a body whose properties are required.
         required = required or bool(flat.get("required"))
-        return Body(content_type, properties=arguments, required=required)
+        extra = _add_extra(flat, draft)
+        return Body(content_type, properties=arguments, required=required, extra=extra)
     if kind in {FORM, MULTIPART}:
         return _form_body(document, content_type, schema, encoding, draft, required=required)
     text = kind.startswith("text/") and not _is_file(document, schema)
@@ -400,15 +444,20 @@ def _form_body(
 ) -> Body:
     kind = essence(content_type)
     flat = _flat_object(document, schema)
-    if flat is None and document.schemas.resolve(schema).keys() <= _EMPTY_OBJECT:
-        return Body(content_type, required=required)  # A form without fields.
+    whole = document.schemas.resolve(schema)
+    if flat is None and _has_no_fields(whole):
+        return Body(content_type, required=required)
+    if flat is None and _is_map(document, whole):
+        return Body(content_type, required=required, extra=_add_extra(whole, draft))
     if flat is None:
         raise Unimportable(f"its {kind} body is no plain object with named properties")
     encodings = {
-        name: _encoding(name, source)
+        key: _encoding(name, source)
         for name, source in (encoding.items() if isinstance(encoding, dict) else ())
-        if name in flat["properties"] and isinstance(source, dict)
+        if (key := document.schemas.key(name)) in flat["properties"] and isinstance(source, dict)
     }
+    if kind == MULTIPART and document.version.startswith("3.0"):  # Where a style is for forms.
+        encodings = {key: Encoding(content_type=e.content_type) for key, e in encodings.items()}
     properties: dict[str, Schema] = {}
     files: set[str] = set()
     for name, source in flat["properties"].items():
@@ -424,13 +473,20 @@ def _form_body(
         elif declared is not None and not is_json(declared) and kind == FORM:
             raise Unimportable(f"the form's {name!r} is written as {declared[:60]}")
         properties[name] = value
-    arguments = _flatten({**flat, "properties": properties}, draft)
+    arguments = _flatten(document, {**flat, "properties": properties}, draft)
     return Body(
         content_type,
         properties=arguments,
         required=required or bool(flat.get("required")),
-        files=frozenset(key for key, name in arguments.items() if name in files),
-        encodings={key: encodings[name] for key, name in arguments.items() if name in encodings},
+        extra=_add_extra(flat, draft),
+        files=frozenset(
+            argument for argument, name in arguments.items() if document.schemas.key(name) in files
+        ),
+        encodings={
+            argument: encodings[key]
+            for argument, name in arguments.items()
+            if (key := document.schemas.key(name)) in encodings
+        },
     )
 
 
@@ -458,22 +514,55 @@ def _flat_object(document: OpenApiDocument, schema: Schema) -> Schema | None:
         return None
     if _WHOLE_BODY_KEYWORDS & schema.keys() or set(schema.get("required", ())) - set(properties):
         return None
-    if isinstance(schema.get("additionalProperties"), dict) and schema["additionalProperties"]:
-        return None
     return schema
 
 
-def _flatten(schema: Schema, draft: _Draft) -> dict[str, str]:
-    for name, value in schema["properties"].items():
+def _has_no_fields(schema: Schema) -> bool:
+    """Tell whether an object schema names no property and lets none through."""
+    constraints = schema.keys() - ANNOTATIONS - {"type", "properties", "additionalProperties"}
+    closed = schema.get("additionalProperties", False) is False
+    return (
+        schema.get("type") == "object"
+        and closed
+        and not constraints | schema.get("properties", {}).keys()
+    )
+
+
+def _is_map(document: OpenApiDocument, schema: Schema) -> bool:
+    """Tell whether an object schema names no property and lets any through."""
+    others = schema.get("additionalProperties")
+    return (
+        document.schemas.types(schema) == {"object"}
+        and (others is True or isinstance(others, dict))
+        and not schema.get("properties")
+        and not _WHOLE_BODY_KEYWORDS & schema.keys()
+        and not schema.get("required")
+    )
+
+
+def _flatten(document: OpenApiDocument, schema: Schema, draft: _Draft) -> dict[str, str]:
+    needed = schema.get("required", ())
+    arguments: dict[str, str] = {}
+    for key, value in schema["properties"].items():
+        name = document.schemas.original(key)
         if value.get("format") == "password":
             draft.notes.append(f"{name!r} is a password, which no model should be given")
-    if schema.get("additionalProperties") in (True, {}):
-        draft.notes.append("properties beyond the named ones can't be given")
-    needed = schema.get("required", ())
-    return {
-        draft.add(name, "body", value, required=name in needed): name
-        for name, value in schema["properties"].items()
+        arguments[draft.add(name, "body", value, required=key in needed)] = name
+    return arguments
+
+
+def _add_extra(schema: Schema, draft: _Draft) -> str | None:
+    """Add the argument for properties that an object body allows beside those it names."""
+    others = schema.get("additionalProperties")
+    if others is not True and not isinstance(others, dict):
+        return None
+    named = "beside those that are arguments here" if schema.get("properties") else "by name"
+    whole: Schema = {
+        "type": "object",
+        "additionalProperties": others,
+        "description": f"More properties of the request body, {named}.",
     }
+    return draft.add("additional_properties", "body", whole, required=False)
 
 
 def _whole_body(content_type: str, schema: Schema, draft: _Draft, *, required: bool) -> Body:
@@ -515,6 +604,23 @@ def _described(schema: Schema, source: Mapping[str, Any]) -> Schema:
     if source.get("deprecated") is True:
         schema["deprecated"] = True
     return schema
+
+
+def _answer(document: OpenApiDocument, found: FoundOperation) -> Any:
+    """Find the schema of a successful JSON answer, unconverted; None where there is none."""
+    responses = found.node.get("responses")
+    for status, source in responses.items() if isinstance(responses, dict) else ():
+        if not str(status).startswith("2"):
+            continue
+        try:
+            response = document.references.follow(source)
+        except UnresolvableReference:
+            continue
+        content = response.get("content") if isinstance(response, dict) else None
+        for kind, media in content.items() if isinstance(content, dict) else ():
+            if (is_json(kind) or kind == "*/*") and isinstance(media, dict):
+                return media.get("schema")
+    return None
 
 
 def _responses(document: OpenApiDocument, found: FoundOperation) -> dict[str, tuple[str, ...]]:

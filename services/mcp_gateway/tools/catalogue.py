@@ -3,13 +3,18 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Self
 
 import orjson
 
+from gatepost.allowed_tools import allows
 from gatepost.catalogue import CatalogueDocument, ToolSummary
+from mcp_gateway.tools.prompts import Prompt, Resource, ResourceTemplate
+from mcp_gateway.tools.search import SearchIndex
 from mcp_gateway.tools.tool import Tool
 
 
@@ -23,14 +28,57 @@ class Catalogue:
     """SHA-256, in hex, of all that a model or a person sees of the tools and of how they are sent.
     """
     tools: Mapping[str, Tool]
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    templates: Mapping[str, ResourceTemplate] = field(default_factory=dict)
+    """Resources that a tool reads."""
+    search_above: int | None = None
+    """Callers who may use more tools than this find them by search; None: every tool is listed."""
+    index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
 
     @classmethod
-    def of(cls, name: str, tools: Iterable[Tool]) -> Self:
-        """Put tools in order and fingerprint them; the same tools always give the same hash."""
-        ordered = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
-        content = {"name": name, "tools": [_plain(tool) for tool in ordered.values()]}
-        canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-        return cls(name, hashlib.sha256(canonical).hexdigest(), MappingProxyType(ordered))
+    def of(
+        cls,
+        name: str,
+        tools: Iterable[Tool],
+        *,
+        prompts: Iterable[Prompt] = (),
+        resources: Iterable[Resource] = (),
+        templates: Iterable[ResourceTemplate] = (),
+        search_above: int | None = None,
+    ) -> Self:
+        """Put everything in order and fingerprint it; the same content always has the same hash."""
+        by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
+        prompts = sorted(prompts, key=lambda prompt: prompt.name)
+        resources = sorted(resources, key=lambda resource: resource.name)
+        templates = sorted(templates, key=lambda template: template.name)
+        content = {
+            "name": name,
+            "tools": [_plain(tool) for tool in by_name.values()],
+            "prompts": [_plain(prompt) for prompt in prompts],
+            "resources": [_plain(resource) for resource in resources],
+            "templates": [_plain(template) for template in templates],
+            "search_above": search_above,
+        }
+        searched = search_above is not None and len(by_name) > search_above
+        return cls(
+            name=name,
+            hash=_digest(content),
+            tools=MappingProxyType(by_name),
+            prompts=MappingProxyType({prompt.name: prompt for prompt in prompts}),
+            resources=MappingProxyType({resource.name: resource for resource in resources}),
+            templates=MappingProxyType({template.name: template for template in templates}),
+            search_above=search_above,
+            index=SearchIndex(by_name.values() if searched else ()),
+        )
+
+    def is_searched(self, allowed: frozenset[str]) -> bool:
+        """Tell whether somebody with these allowed tools finds them by search, not by listing."""
+        if self.search_above is None or len(self.tools) <= self.search_above:
+            return False
+        usable = (t for t in self.tools.values() if allows(allowed, t.name, t.toolsets))
+        # Counted no further than to the one that is too many.
+        return next(islice(usable, self.search_above, None), None) is not None
 
     def document(self, resource: str) -> CatalogueDocument:
         """Describe the tools to the authorization server, for its consent pages."""
@@ -53,6 +101,15 @@ class Catalogue:
         )
 
 
+def fingerprint(tool: Tool) -> str:
+    """Answer the SHA-256, in hex, of all that is seen of one tool and of how it is sent."""
+    return _digest(_plain(tool))
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 def _plain(value: Any) -> Any:
     """Turn a value into what JSON can say, the same way each time; functions say nothing."""
     if dataclasses.is_dataclass(value):
@@ -66,4 +123,4 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
         return str(value)
-    return value
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,12 +1,13 @@
 """Reading JSON and YAML from outside: bounded in size, depth and what aliases unfold to.
 
 YAML is read with the JSON rules that OpenAPI asks for (OpenAPI 3.1.1 §4.2, YAML 1.2 §10.2): dates
-and `no` stay text, merge keys don't exist.
+and `no` stay text. Merge keys and keys that occur twice, which those rules forbid, are refused in a
+file of ours and, with a note, read as other tools do in a document from elsewhere.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import yaml
 LARGEST = 64 << 20
 _MOST_NODES = 4_000_000
 _DEEPEST = 200
+_MOST_NOTES = 20
+_CONTAINERS = (dict, list)
 
 
 class DocumentError(Exception):
@@ -44,8 +47,13 @@ def read_document(path: Path) -> dict[str, Any]:
     return parse_document(data)
 
 
-def parse_document(data: bytes) -> dict[str, Any]:
+def parse_document(data: bytes, notes: list[str] | None = None) -> dict[str, Any]:
     """Parse one JSON or YAML mapping; every key of the answer is a string.
+
+    Args:
+        data: the file's bytes, as UTF-8.
+        notes: where given, keys that occur twice (the last one counts) and YAML merge keys are
+            read, and each is noted here; else they are refused.
 
     Raises:
         DocumentError: it is too large, malformed, or no mapping.
@@ -53,33 +61,54 @@ def parse_document(data: bytes) -> dict[str, Any]:
     if len(data) > LARGEST:
         raise DocumentError(f"is larger than {LARGEST >> 20} MiB")
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if data.lstrip()[:1] == b"{":
-        try:
-            document = orjson.loads(data)
-        except ValueError as error:
-            # A YAML flow mapping also starts with a brace; only JSON is that common.
-            raise DocumentError(f"is not valid JSON: {error}") from None
-    else:
-        document = _parse_yaml(data)
-    _require_bounded(document)
+    parse = _parse_json if data.lstrip()[:1] == b"{" else _parse_yaml
+    document = parse(data, notes)
     if not isinstance(document, dict):
         raise DocumentError("is not a mapping (JSON object)")
     return document
 
 
-def _parse_yaml(data: bytes) -> Any:
+def _parse_json(data: bytes, notes: list[str] | None) -> Any:
+    try:
+        document = orjson.loads(data)
+    except ValueError as error:
+        if notes is not None:  # A YAML flow mapping also starts with a brace.
+            try:
+                document = _parse_yaml(data, notes)
+            except DocumentError:
+                pass
+            else:
+                notes.append(f"is not valid JSON ({error}) and was read as YAML")
+                return document
+        raise DocumentError(f"is not valid JSON: {error}") from None
+    level = [document]
+    for _ in range(_DEEPEST + 1):  # Without aliases a level is no larger than the file.
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
+            return document
+    raise DocumentError(f"is nested more than {_DEEPEST} levels deep")
+
+
+def _parse_yaml(data: bytes, notes: list[str] | None) -> Any:
     """Build values from the parser's events.
 
     PyYAML's own composer recurses in C, and a deep enough document ends the process with it.
     """
     try:
-        return _build(yaml.parse(data, Loader=yaml.CSafeLoader))
+        document = _build(yaml.parse(data, Loader=yaml.CSafeLoader), notes)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise DocumentError(f"is not valid YAML: {error.problem}{where}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(f"is not valid YAML: {error}") from None
+    _require_bounded(document)
+    return document
 
 
 @dataclass(slots=True)
@@ -89,12 +118,15 @@ class _Open:
     value: dict[str, Any] | list[Any]
     anchor: str | None
     key: str | None = None
+    is_merge: bool = False
+    merged: list[Any] = field(default_factory=list)
 
 
-def _build(events: Iterable[yaml.Event]) -> Any:
+def _build(events: Iterable[yaml.Event], notes: list[str] | None) -> Any:
     anchors: dict[str, Any] = {}
     stack: list[_Open] = []
     documents: list[Any] = []
+    merges = 0
 
     def add(value: Any, anchor: str | None, event: yaml.Event) -> None:
         if anchor is not None:
@@ -107,19 +139,21 @@ def _build(events: Iterable[yaml.Event]) -> Any:
         top = stack[-1]
         if isinstance(top.value, list):
             top.value.append(value)
+        elif top.is_merge:
+            top.merged += value if isinstance(value, list) else [value]
+            top.key, top.is_merge = None, False
         elif top.key is not None:
             top.value[top.key] = value
             top.key = None
         elif isinstance(event, yaml.ScalarEvent):
             # As it is written: `200:` and `no:` are names like any other.
             top.key = event.value
-            line = event.start_mark.line + 1
-            if top.key == "<<" and event.style is None:
-                raise DocumentError(
-                    f"uses a YAML merge key (<<), which YAML 1.2 lacks, line {line}"
-                )
-            if top.key in top.value:
-                raise DocumentError(f"has the key {top.key[:80]!r} twice, line {line}")
+            top.is_merge = top.key == "<<" and event.implicit[0]
+            if top.is_merge:
+                _doubt("uses a YAML merge key (<<), which YAML 1.2 lacks", notes)
+            elif top.key in top.value:
+                where = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+                _doubt(f"has the key {top.key[:80]!r} twice{where}", notes)
         else:
             raise DocumentError("uses a mapping key that is not text")
 
@@ -139,10 +173,32 @@ def _build(events: Iterable[yaml.Event]) -> Any:
                 stack.append(_Open({} if is_map else [], event.anchor))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 ended = stack.pop()
+                merges += _merge(ended)
+                if merges > _MOST_NODES:
+                    raise DocumentError(f"unfolds to more than {_MOST_NODES} values")
                 add(ended.value, ended.anchor, event)
             case _:
                 pass
     return documents[0] if documents else None
+
+
+def _doubt(problem: str, notes: list[str] | None) -> None:
+    """Refuse what the JSON rules forbid, or note it where reading on is wanted."""
+    if notes is None:
+        raise DocumentError(problem)
+    if problem not in notes and len(notes) < _MOST_NOTES:
+        notes.append(problem)
+
+
+def _merge(ended: _Open) -> int:
+    """Add what a mapping merges in (keys of its own win, then earlier ones); tell how much."""
+    count = 0
+    for source in ended.merged:
+        if not isinstance(source, dict) or not isinstance(ended.value, dict):
+            raise DocumentError("merges something that is no mapping (<<)")
+        count += len(source)
+        ended.value.update({k: v for k, v in source.items() if k not in ended.value})
+    return count
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:

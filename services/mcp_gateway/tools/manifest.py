@@ -6,28 +6,42 @@ every problem found, each naming file, tool, key and the fix.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatepost.allowed_tools import TOOL_NAME
-from gatepost.data_scope import MalformedDataScope, parse_data_scope
-from gatepost.scopes import ADMIN, READ, WRITE
+from gatepost.scopes import READ, WRITE
 from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
 from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.discovery import META_TOOLS
 from mcp_gateway.tools.document import DocumentError, read_document
-from mcp_gateway.tools.openapi import OpenApiDocument, UnknownOperation, load_openapi
+from mcp_gateway.tools.fields import parse_field
+from mcp_gateway.tools.graphql import GraphqlEntry, GraphqlQuery, UnusableQuery, import_query
+from mcp_gateway.tools.inputs import Inputs, input_problems, read_inputs
+from mcp_gateway.tools.manifest_schema import date_of, manifest_problems
+from mcp_gateway.tools.openapi import (
+    SAFE_METHODS,
+    OpenApiDocument,
+    UnknownOperation,
+    load_openapi,
+    read_openapi,
+)
+from mcp_gateway.tools.prompts import (
+    Prompt,
+    Resource,
+    ResourceTemplate,
+    offer_problems,
+    read_prompts,
+    read_resources,
+)
 from mcp_gateway.tools.schemas import UnusableSchema, tidy_text
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.tools.titles import title_operation
+from mcp_gateway.tools.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape, Tool
 from mcp_gateway.tools.validation import compile_validator
 
 DEADLINE = 30.0
-_LONGEST_DEADLINE = 300.0
-_SAFE = frozenset({"GET", "HEAD"})
-_CLAIMS = ("tenant_id", "sub", "client_id")
 _MOST_SHOWN = 20
-_Check = Callable[[Any], str | None]
 
 
 class ManifestError(Exception):
@@ -40,6 +54,7 @@ class ToolEntry:
 
     name: str
     operation: str
+    """Empty where `graphql` is set."""
     title: str | None = None
     description: str | None = None
     scope: str | None = None
@@ -50,19 +65,35 @@ class ToolEntry:
     destructive: bool | None = None
     idempotent: bool | None = None
     expose: bool = True
+    checks: tuple[ResponseCheck, ...] = ()
+    shape: Shape = field(default_factory=Shape)
+    limits: Limits = field(default_factory=Limits)
+    cost: int = 1
+    confirm: bool | str = False
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    graphql: GraphqlEntry | None = None
+    inputs: Inputs = ()
+    mirror: tuple[tuple[str, str], ...] = ()
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A parsed `tools.yaml`."""
 
+    path: Path
     name: str
-    openapi: Path
+    openapi: Path | None
+    hosts: tuple[str, ...]
+    search_above: int | None
     tools: tuple[ToolEntry, ...]
+    prompts: tuple[Prompt, ...]
+    resources: tuple[Resource, ...]
+    templates: tuple[ResourceTemplate, ...]
 
 
 def load_catalogue(path: Path) -> Catalogue:
-    """Read a manifest and its OpenAPI document into the catalogue to serve.
+    """Read a manifest and its OpenAPI document into the catalogue to serve, whole or not at all.
 
     Args:
         path: the `tools.yaml`; `openapi` in it is a path from where it lies.
@@ -71,20 +102,57 @@ def load_catalogue(path: Path) -> Catalogue:
         ManifestError: listing everything that must be fixed.
     """
     manifest = load_manifest(path)
-    try:
-        document = load_openapi(manifest.openapi)
-    except DocumentError as error:
-        raise ManifestError(f"{path}: openapi: {manifest.openapi} {error}") from None
+    return make_catalogue(manifest, load_document(manifest))
+
+
+def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
+    """Join a manifest with its document.
+
+    Raises:
+        ManifestError: listing everything that must be fixed.
+    """
     tools: list[Tool] = []
     problems: list[str] = []
     for entry in manifest.tools:
         if entry.expose:
             try:
-                tools.append(make_tool(entry, document))
+                tools.append(make_tool(entry, document, manifest.hosts))
             except ManifestError as error:
-                problems.append(f"{path}: tools.{entry.name}{error}")
+                problems.append(f"{manifest.path}: tools.{entry.name}{error}")
+    by_name = {tool.name: tool for tool in tools}
+    for template in manifest.templates:
+        where = f"{manifest.path}: resources.{template.name}"
+        if (reader := by_name.get(template.tool)) is None:
+            continue
+        if not reader.read_only:
+            problems.append(f"{where}.tool: {reader.name} changes something; name one that reads")
+        unknown = [
+            name for name in template.variables if name not in reader.input_schema["properties"]
+        ]
+        problems += [f"{where}.uri: {reader.name} has no argument {name}" for name in unknown]
     _raise_all(problems)
-    return Catalogue.of(manifest.name, tools)
+    return Catalogue.of(
+        manifest.name,
+        tools,
+        prompts=manifest.prompts,
+        resources=manifest.resources,
+        templates=manifest.templates,
+        search_above=manifest.search_above,
+    )
+
+
+def load_document(manifest: Manifest) -> OpenApiDocument:
+    """Read the OpenAPI document beside a manifest; one without operations where it names none.
+
+    Raises:
+        ManifestError: it can't be read, or is no OpenAPI document.
+    """
+    if manifest.openapi is None:
+        return read_openapi({"openapi": "3.1.0", "paths": {}})
+    try:
+        return load_openapi(manifest.openapi)
+    except DocumentError as error:
+        raise ManifestError(f"{manifest.path}: openapi: {manifest.openapi} {error}") from None
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -97,76 +165,73 @@ def load_manifest(path: Path) -> Manifest:
         source = read_document(path)
     except DocumentError as error:
         raise ManifestError(f"{path}: {error}") from None
-    problems = [
-        *_check(
-            source, {"version": _version, "name": _words(200), "openapi": _words(1000)}, "tools"
-        ),
-    ]
-    entries: list[ToolEntry] = []
-    tools = source.get("tools")
-    if not isinstance(tools, dict):
-        problems.append("tools: missing or not a mapping; write tool names and their operations")
-        tools = {}
-    for name, value in tools.items():
-        found = _check_tool(name, value)
-        problems += [f"tools.{name}{problem}" for problem in found]
-        if not found:
-            entries.append(_entry(name, value))
+    problems = manifest_problems(source)
+    _raise_all([f"{path}: {problem}" for problem in problems])
+    resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
+    prompts, more = read_prompts(source.get("prompts", {}))
+    problems = [*problems, *more, *offer_problems(source), *_contradictions(source)]
     _raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(
+        path=path,
         name=tidy_text(source["name"]),
-        openapi=path.parent / source["openapi"],
-        tools=tuple(entries),
+        openapi=path.parent / source["openapi"] if "openapi" in source else None,
+        hosts=tuple(host.lower() for host in source.get("hosts", ())),
+        search_above=source.get("search_above"),
+        tools=tuple(_entry(name, value) for name, value in source["tools"].items()),
+        prompts=prompts,
+        resources=resources,
+        templates=templates,
     )
 
 
-def make_tool(entry: ToolEntry, document: OpenApiDocument) -> Tool:
+def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str] = ()) -> Tool:
     """Join what the manifest decides with what the document describes.
+
+    Args:
+        entry: what the manifest says of the tool.
+        document: where its operation is.
+        hosts: hosts that an operation with a server of its own may be sent to.
 
     Raises:
         ManifestError: the text begins with the key, as `.operation: …`.
     """
-    try:
-        found = document.find(entry.operation)
-        imported = import_operation(document, found)
-    except UnknownOperation as error:
-        raise ManifestError(f".operation: {error}") from None
-    except Unimportable as error:
-        raise ManifestError(
-            f".operation: {entry.operation} can't be served exactly: {error}; take the tool out"
-        ) from None
+    query, imported = _import(entry, document, hosts)
     imported = _bind(entry, document, imported)
+    key = "operation" if query is None else "graphql"
     bound = dict(entry.bind)
+    for problem in input_problems(entry.inputs, imported.properties.keys() - bound.keys()):
+        raise ManifestError(problem)
+    asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
+    needed = [key for key in imported.required if key not in bound]
     root: dict[str, Any] = {
         "type": "object",
         "properties": {k: v for k, v in imported.properties.items() if k not in bound},
-        "required": [key for key in imported.required if key not in bound],
+        "required": [key for key in needed if key not in asked],
         "additionalProperties": False,
     }
     if not root["required"]:
         del root["required"]
     try:
         schema = document.schemas.publish(root)
+        _mirror(entry, schema)
         validate = compile_validator(schema)
+        validate_all = compile_validator({**schema, "required": needed}) if asked else validate
     except (UnusableSchema, ValueError) as error:
-        raise ManifestError(f".operation: {entry.operation}: {error}; take the tool out") from None
-    safe = found.method in _SAFE
+        what = entry.operation or "its variables"
+        raise ManifestError(f".{key}: {what}: {error}; take the tool out") from None
+    found = imported.found
+    safe = found.method in SAFE_METHODS if query is None else query.read_only
     read_only = _or(entry.read_only, safe)
-    kind, other = ("read", "write") if read_only else ("write", "read")
-    # Consent to `@read`, or to the scope, must never let a change through.
-    if other in (entry.toolsets or ()):
-        raise ManifestError(
-            f".toolsets: {other!r} is for tools that {'change' if read_only else 'only read'}"
-        )
-    if entry.scope == READ and not read_only:
-        raise ManifestError(f".scope: {READ} is for reading; set {WRITE}, or `read_only: true`")
-    title = entry.title or found.summary or entry.name.replace("_", " ").capitalize()
+    toolset = _require_honest_consent(entry, read_only=read_only)
+    _require_arguments(entry, root["properties"])
+    title = entry.title or title_operation(found) or entry.name.replace("_", " ").capitalize()
+    description = entry.description or found.description or found.summary or title
     return Tool(
         name=entry.name,
         title=title,
-        description=entry.description or found.description or found.summary or title,
+        description=description + _farewell(entry.lifecycle),
         scope=entry.scope or (READ if read_only else WRITE),
-        toolsets=tuple(dict.fromkeys([*(entry.toolsets or ()), kind])),
+        toolsets=tuple(dict.fromkeys([*(entry.toolsets or ()), toolset])),
         read_only=read_only,
         destructive=_or(entry.destructive, found.method == "DELETE" and not read_only),
         idempotent=_or(entry.idempotent, safe or found.method in {"PUT", "DELETE"}),
@@ -175,7 +240,87 @@ def make_tool(entry: ToolEntry, document: OpenApiDocument) -> Tool:
         operation=imported.operation,
         deadline=entry.deadline,
         validate=validate,
+        checks=entry.checks,
+        shape=entry.shape,
+        limits=entry.limits,
+        cost=entry.cost,
+        confirm=_question(entry.confirm, title),
+        lifecycle=entry.lifecycle,
+        graphql=query,
+        inputs=entry.inputs,
+        validate_all=validate_all,
+        slow=entry.slow,
+        mirror=dict(entry.mirror),
     )
+
+
+def _mirror(entry: ToolEntry, schema: Mapping[str, Any]) -> None:
+    """Write into the schema which arguments clients repeat as headers (2026-07-28 tools)."""
+    names: set[str] = set()
+    for argument, name in entry.mirror:
+        shown = schema["properties"].get(argument)
+        if shown is None:
+            known = ", ".join(sorted(schema["properties"])) or "none"
+            raise ManifestError(f".mirror.{argument}: no such argument; it has {known}")
+        if shown.get("type") not in ("string", "integer", "boolean"):
+            raise ManifestError(f".mirror.{argument}: only texts, whole numbers, true and false")
+        if name.lower() in names:
+            raise ManifestError(f".mirror.{argument}: the header {name} stands twice")
+        names.add(name.lower())
+        shown["x-mcp-header"] = name
+
+
+def _import(
+    entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str]
+) -> tuple[GraphqlQuery | None, ImportedOperation]:
+    try:
+        if entry.graphql is not None:
+            return import_query(entry.graphql)
+        return None, import_operation(document, document.find(entry.operation), hosts)
+    except UnusableQuery as error:
+        raise ManifestError(f".graphql.query: {error}") from None
+    except UnknownOperation as error:
+        raise ManifestError(f".operation: {error}") from None
+    except Unimportable as error:
+        raise ManifestError(
+            f".operation: {entry.operation} can't be served exactly: {error}; take the tool out"
+        ) from None
+
+
+def _require_honest_consent(entry: ToolEntry, *, read_only: bool) -> str:
+    """Answer `read` or `write`; consent to `@read`, or to the scope, must never let a change in."""
+    kind, other = ("read", "write") if read_only else ("write", "read")
+    if other in (entry.toolsets or ()):
+        raise ManifestError(
+            f".toolsets: {other!r} is for tools that {'change' if read_only else 'only read'}"
+        )
+    if entry.scope == READ and not read_only:
+        raise ManifestError(f".scope: {READ} is for reading; set {WRITE}, or `read_only: true`")
+    if read_only and entry.destructive:
+        raise ManifestError(".destructive: what only reads destroys nothing; take one of the two")
+    return kind
+
+
+def _require_arguments(entry: ToolEntry, properties: Mapping[str, Any]) -> None:
+    paging = entry.shape.paging
+    named = {} if paging is None else {"argument": paging.argument, "size": paging.size}
+    for key, argument in named.items():
+        if argument is not None and argument not in properties:
+            known = ", ".join(sorted(properties)) or "none"
+            raise ManifestError(f".shape.paging.{key}: no argument {argument!r}; it has {known}")
+
+
+def _question(confirm: bool | str, title: str) -> str | None:
+    return confirm if isinstance(confirm, str) else f"Allow this: {title}?" if confirm else None
+
+
+def _farewell(lifecycle: Lifecycle) -> str:
+    """Tell the model that a tool is on its way out, and what to use."""
+    if not lifecycle.deprecated:
+        return ""
+    use = f" Use {lifecycle.replaced_by} instead." if lifecycle.replaced_by else ""
+    until = f" It is served until {lifecycle.sunset}." if lifecycle.sunset else ""
+    return f"\n\nDeprecated.{use}{until}"
 
 
 def _bind(
@@ -209,116 +354,37 @@ def _bind(
     return imported.without_parameters(unbound)
 
 
-def claim_problem(claim: object) -> str | None:
-    """Say what is wrong with a binding's claim; None where nothing is."""
-    if isinstance(claim, str):
-        if claim in _CLAIMS:
-            return None
-        prefix, _, kind = claim.partition(".")
-        if prefix == "data_scope" and _is_kind(kind):
-            return None
-    return f"{claim!r} is no claim; write {', '.join(_CLAIMS)} or data_scope.KIND"
-
-
-def _is_kind(text: str) -> bool:
-    try:
-        return parse_data_scope(f"{text}:any").kinds.keys() == {text}
-    except MalformedDataScope:
-        return False
-
-
-# Keys and their checks: each answers what is wrong, with the fix, or None.
-
-
-def _version(value: Any) -> str | None:
-    return None if value == 1 and not isinstance(value, bool) else "must be 1"
-
-
-def _words(most: int) -> _Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, str) or not tidy_text(value):
-            return "must be text that is not empty"
-        return None if len(value) <= most else f"must be at most {most} characters"
-
-    return check
-
-
-def _scope(value: Any) -> str | None:
-    return None if value in {READ, WRITE, ADMIN} else f"must be {READ}, {WRITE} or {ADMIN}"
-
-
-def _toolsets(value: Any) -> str | None:
-    if isinstance(value, list) and all(
-        isinstance(item, str) and TOOL_NAME.fullmatch(item) for item in value
-    ):
-        return None
-    return "must be a list of names (letters, digits, _ and -), written without @"
-
-
-def _bindings(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return "must be a mapping of argument to claim, as `org_id: tenant_id`"
-    return next((p for claim in value.values() if (p := claim_problem(claim))), None)
-
-
-def _deadline(value: Any) -> str | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and 0 < value <= _LONGEST_DEADLINE:
-        return None
-    return f"must be a number of seconds above 0 and up to {_LONGEST_DEADLINE:g}"
-
-
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "must be true or false"
-
-
-_TOOL_KEYS: Mapping[str, _Check] = {
-    "title": _words(200),
-    "description": _words(8000),
-    "scope": _scope,
-    "toolsets": _toolsets,
-    "bind": _bindings,
-    "deadline": _deadline,
-    "read_only": _flag,
-    "destructive": _flag,
-    "idempotent": _flag,
-    "expose": _flag,
-}
-
-
-def _check(source: Mapping[str, Any], required: Mapping[str, _Check], *others: str) -> list[str]:
-    """Check the required keys, and that there are no others than those named."""
-    problems = [
-        f"{key}: missing" if key not in source else f"{key}: {problem}"
-        for key, check in required.items()
-        if (problem := check(source.get(key)))
-    ]
-    known = [*required, *others]
-    for key in source:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
-            problems.append(f"{key}: unknown key; {hint}")
-    return problems
-
-
-def _check_tool(name: str, value: Any) -> list[str]:
-    problems: list[str] = []
-    if not TOOL_NAME.fullmatch(name):
-        problems.append(": a tool's name is 1 to 64 letters, digits, _ and -")
-    if not isinstance(value, dict):
-        return [*problems, ": must be a mapping with at least `operation`"]
-    given = {key: check for key, check in _TOOL_KEYS.items() if key in value}
-    found = _check(value, {"operation": _words(2000), **given}, *_TOOL_KEYS)
-    return [*problems, *(f".{problem}" for problem in found)]
+def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
+    """Find what fits the form and makes no sense: keys that only mean something together."""
+    tools: Mapping[str, Any] = source["tools"]
+    for name, value in tools.items():
+        where = f"tools.{name}"
+        if "operation" in value and "openapi" not in source:
+            yield f"{where}.operation: there is no OpenAPI document; add `openapi` at the top"
+        if "search_above" in source and name in META_TOOLS:
+            yield f"{where}: the name is taken by search_above; give the tool another"
+        if "sunset" in value and date_of(value["sunset"]) is None:
+            yield f"{where}.sunset: must be a day of the calendar, as 2027-06-30"
+        if "replaced_by" in value:
+            other = value["replaced_by"]
+            if other == name or not tools.get(other, {}).get("expose", True):
+                yield f"{where}.replaced_by: {other} is not another tool that is exposed"
+            elif other not in tools:
+                near = difflib.get_close_matches(other, tools, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                yield f"{where}.replaced_by: there is no tool {other}{hint}"
+        if {"sunset", "replaced_by"} & value.keys() and value.get("deprecated") is False:
+            yield f"{where}.deprecated: what has a sunset or a replacement is deprecated"
 
 
 def _entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
     title, description = value.get("title"), value.get("description")
     toolsets = value.get("toolsets")
+    shape = value.get("shape", {})
+    sunset = value.get("sunset")
     return ToolEntry(
         name=name,
-        operation=value["operation"],
+        operation=value.get("operation", ""),
         title=None if title is None else tidy_text(title),
         description=None if description is None else tidy_text(description),
         scope=value.get("scope"),
@@ -329,7 +395,33 @@ def _entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         destructive=value.get("destructive"),
         idempotent=value.get("idempotent"),
         expose=value.get("expose", True),
+        checks=tuple(
+            ResponseCheck(parse_field(place), claim)
+            for place, claim in value.get("check", {}).items()
+        ),
+        shape=Shape(
+            fields=tuple(parse_field(place) for place in shape.get("fields", ())),
+            redact=tuple(parse_field(place) for place in shape.get("redact", ())),
+            paging=_paging(shape.get("paging")),
+        ),
+        limits=Limits(**value.get("limits", {})),
+        cost=value.get("cost", 1),
+        confirm=value.get("confirm", False),
+        lifecycle=Lifecycle(
+            version=value.get("version"),
+            deprecated=bool(value.get("deprecated") or sunset or "replaced_by" in value),
+            sunset=None if sunset is None else date_of(sunset),
+            replaced_by=value.get("replaced_by"),
+        ),
+        graphql=None if "graphql" not in value else GraphqlEntry(**value["graphql"]),
+        inputs=read_inputs(value.get("inputs", [])),
+        mirror=tuple(value.get("mirror", {}).items()),
+        slow=value.get("slow", False),
     )
+
+
+def _paging(value: Mapping[str, Any] | None) -> Paging | None:
+    return None if value is None else Paging(**{**value, "next": parse_field(value["next"])})
 
 
 def _or(decided: bool | None, default: bool) -> bool:

@@ -18,7 +18,7 @@ _VERBS = frozenset(
     preview publish purge put query read reject release remove rename reopen replace request reset
     resolve restart restore resume retrieve retry revoke rotate run save schedule search send set
     share show sign skip start stop submit subscribe suspend sync test toggle track transfer
-    trigger unarchive unassign unblock unlink unlock unpin unpublish unsubscribe update upload
+    transition trigger unarchive unassign unblock unlink unlock unpin unpublish unsubscribe update upload
     upsert validate verify view void""".split()  # noqa: SIM905 - read as words
 )
 _BY_METHOD = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
@@ -43,6 +43,11 @@ def name_operations(operations: Iterable[FoundOperation]) -> dict[str, str]:
         taken.add(name)
         names[operation.key] = name
     return names
+
+
+def is_verb(word: str) -> bool:
+    """Tell whether a lower-case word is one that tool names start with."""
+    return word in _VERBS
 
 
 def name_operation(operation: FoundOperation) -> str:

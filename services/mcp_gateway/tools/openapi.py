@@ -1,20 +1,28 @@
-"""An OpenAPI 3.0 or 3.1 document: its operations, found but not yet turned into tools.
+"""An OpenAPI 3.x or Swagger 2.0 document: its operations, found but not yet turned into tools.
 
 Reading is cheap and never fails for one bad operation: what is wrong with an operation shows when
 it is imported (`arguments.import_operation`), and is that operation's reason alone.
 """
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.tools.document import DocumentError, read_document
+from mcp_gateway.tools.document import DocumentError
+from mcp_gateway.tools.fetch import fetch_public
 from mcp_gateway.tools.references import References, UnresolvableReference
 from mcp_gateway.tools.schemas import Schemas, tidy_text
+from mcp_gateway.tools.security import Credential, read_credentials
+from mcp_gateway.tools.servers import is_absolute, server_urls
+from mcp_gateway.tools.sources import Fetch, Source, read_source
+from mcp_gateway.tools.swagger2 import upgrade
 
-METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
+METHODS = ("get", "head", "post", "put", "patch", "delete", "query", "options", "trace")
+SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})
+"""Those that change nothing (RFC 9110 §9.2.1; OpenAPI 3.2 §4.9)."""
+_MOST_OPERATIONS = 50_000
 
 
 class UnknownOperation(Exception):
@@ -47,6 +55,8 @@ class OpenApiDocument:
     """A document whose operations can be found and imported."""
 
     title: str
+    version: str
+    """Of OpenAPI or Swagger, as the document says."""
     root: Mapping[str, Any]
     servers: tuple[str, ...]
     operations: tuple[FoundOperation, ...]
@@ -54,6 +64,16 @@ class OpenApiDocument:
     """Path (and method) to the reason, for what is not even an operation."""
     references: References
     schemas: Schemas
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    """The security schemes by name: for the operator to configure, never for a model."""
+    url: str = ""
+    """Its own URL, where it came from one."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the document was read."""
+    index: Mapping[str, list[FoundOperation]] = field(default_factory=dict)
+    """The operations by `GET /path` and by operationId."""
+    content: bytes = b""
+    """What to keep beside a manifest, so that it reads the same; empty where it came as values."""
 
     def find(self, reference: str) -> FoundOperation:
         """Find an operation by its operationId or as `GET /path`.
@@ -62,10 +82,7 @@ class OpenApiDocument:
             UnknownOperation: there is none, or several share that operationId.
         """
         method, _, path = reference.partition(" ")
-        key = f"{method.upper()} {path}"
-        matching = [op for op in self.operations if op.key == key] or [
-            op for op in self.operations if op.operation_id == reference
-        ]
+        matching = self.index.get(f"{method.upper()} {path}") or self.index.get(reference, [])
         if len(matching) > 1:
             keys = " or ".join(repr(op.key) for op in matching[:3])
             raise UnknownOperation(f"several operations are called {reference!r}; write {keys}")
@@ -77,23 +94,39 @@ class OpenApiDocument:
         raise UnknownOperation(f"the OpenAPI document has no operation {reference!r}{hint}")
 
 
-def load_openapi(path: Path) -> OpenApiDocument:
-    """Read an OpenAPI document from a JSON or YAML file.
+def load_openapi(
+    place: str | Path, *, allowed_hosts: Collection[str] = (), fetch_ref: Fetch = fetch_public
+) -> OpenApiDocument:
+    """Read an OpenAPI document from a JSON or YAML file or a URL, other files it refers to included.
+
+    Args:
+        place: a path, or an http(s) URL that a person gave.
+        allowed_hosts: as for `read_source`; none by default.
+        fetch_ref: as for `read_source`.
 
     Raises:
-        DocumentError: it can't be read or is no OpenAPI 3.0 or 3.1 document.
+        DocumentError: it can't be read or is no OpenAPI 3.x or Swagger 2.0 document.
+        FetchError: it can't be fetched.
     """
-    return read_openapi(read_document(path))
+    source = read_source(place, allowed_hosts=allowed_hosts, fetch_ref=fetch_ref)
+    return read_openapi(source.root, source)
 
 
-def read_openapi(root: dict[str, Any]) -> OpenApiDocument:
+def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiDocument:
     """Find the operations of a parsed document.
 
+    Args:
+        root: the document.
+        origin: where it came from, for what its references and relative servers mean.
+
     Raises:
-        DocumentError: it is no OpenAPI 3.0 or 3.1 document.
+        DocumentError: it is no OpenAPI 3.x or Swagger 2.0 document, or has too many operations.
     """
+    origin = origin or Source(root, b"")
     version = _require_version(root)
-    references = References(root)
+    if version.startswith("2"):
+        root = upgrade(root, origin.problems)
+    references = References(root, origin.problems)
     paths = root.get("paths", {})
     if not isinstance(paths, dict):
         raise DocumentError("has no paths: `paths` is not a mapping")
@@ -115,35 +148,62 @@ def read_openapi(root: dict[str, Any]) -> OpenApiDocument:
                 unreadable.append((f"{method.upper()} {path}", "the operation is not an object"))
                 continue
             operations.append(_find(method, path, node, item))
+            if len(operations) > _MOST_OPERATIONS:
+                raise DocumentError(f"has more than {_MOST_OPERATIONS} operations")
+        others = item.get("additionalOperations")
+        for method in others if isinstance(others, dict) else ():
+            reason = f"the method {method[:40]!r} (additionalOperations) is not supported"
+            unreadable.append((f"{method[:40]} {path}", reason))
     info = root.get("info")
     return OpenApiDocument(
         title=_text(info, "title") if isinstance(info, dict) else "",
+        version=version,
         root=root,
-        servers=server_urls(root),
+        servers=_servers(root, operations, origin.url),
         operations=tuple(operations),
         unreadable=tuple(unreadable),
         references=references,
-        schemas=Schemas(references, openapi_30=version.startswith("3.0")),
+        schemas=Schemas(references, openapi_30=version.startswith(("2", "3.0"))),
+        credentials=read_credentials(root, references),
+        url=origin.url,
+        notes=origin.notes,
+        index=_index(operations),
+        content=origin.content,
     )
 
 
-def server_urls(node: Mapping[str, Any]) -> tuple[str, ...]:
-    """List the server URLs that a document, path or operation declares."""
-    servers = node.get("servers")
-    urls = [s.get("url") for s in servers if isinstance(s, dict)] if servers else []
-    return tuple(url for url in urls if isinstance(url, str))
+def _servers(
+    root: Mapping[str, Any], operations: list[FoundOperation], url: str
+) -> tuple[str, ...]:
+    """List the document's servers: where it has no absolute one, the one all operations share."""
+    servers = server_urls(root, url)
+    if operations and not any(is_absolute(server) for server in servers):
+        own = {server_urls(op.node, url) or server_urls(op.path_item, url) for op in operations}
+        if len(own) == 1:
+            return own.pop() or servers
+    return servers
+
+
+def _index(operations: list[FoundOperation]) -> dict[str, list[FoundOperation]]:
+    index: dict[str, list[FoundOperation]] = {}
+    for operation in operations:
+        for name in dict.fromkeys((operation.key, operation.operation_id)):
+            if name:
+                index.setdefault(name, []).append(operation)
+    return index
 
 
 def _require_version(root: Mapping[str, Any]) -> str:
     if "swagger" in root:
-        raise DocumentError(
-            f"is a Swagger {str(root['swagger'])[:20]} document; convert it to OpenAPI 3.0 first"
-        )
+        version = str(root["swagger"])[:20]
+        if version not in {"2", "2.0"}:
+            raise DocumentError(f"is a Swagger {version} document; 2.0 and later are supported")
+        return version
     version = str(root.get("openapi", ""))[:20]
-    if not version.startswith(("3.0", "3.1")):
-        if not version:
+    if not version.startswith(("3.0", "3.1", "3.2")):
+        if not version[:1].isdigit():
             raise DocumentError("is no OpenAPI document: it has no `openapi` version")
-        raise DocumentError(f"is an OpenAPI {version} document; 3.0 and 3.1 are supported")
+        raise DocumentError(f"is an OpenAPI {version} document; 2.0 and 3.0 to 3.2 are supported")
     return version
 
 

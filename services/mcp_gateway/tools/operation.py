@@ -48,6 +48,23 @@ class Body:
     """Argument keys whose value is a file: base64 text, sent as bytes."""
     encodings: Mapping[str, Encoding] = field(default_factory=dict)
     """By argument key, for forms alone; absent means the media type's own default."""
+    extra: str | None = None
+    """The argument whose members join the body object beside the named properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pagination:
+    """How a listing is read in pieces, as far as names tell."""
+
+    kind: Literal["cursor", "page", "offset"]
+    position: str
+    """The argument that says where to go on: the cursor, the page or the offset."""
+    size: str | None = None
+    """The argument that says how much to answer at once."""
+    next: tuple[str, ...] | None = None
+    """Where the answer holds the next cursor or page, as the names on the way to it."""
+    items: tuple[str, ...] | None = None
+    """Where the answer holds the list; () where the answer is the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,18 @@ class Operation:
     body: Body | None = None
     responses: Mapping[str, Any] = field(default_factory=dict)
     """Status to content types the document declares, for shaping only."""
+    base_url: str | None = None
+    """A server of the operation's own, used in place of the configured one; None nearly always."""
+    security: tuple[tuple[str, ...], ...] = ()
+    """Alternatives, each the security schemes that must all be met; () where none is asked for."""
+    pagination: Pagination | None = None
+    idempotency: str | None = None
+    """The argument that is an idempotency key's header: for the gateway to fill, not for a model.
+    """
+    secrets: frozenset[str] = frozenset()
+    """Arguments that ask for a password: an operation that has any is never exposed by itself."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Keys inside values that clients would reject: the legal key to the upstream's own."""
 
     @property
     def arguments(self) -> frozenset[str]:
@@ -67,6 +96,5 @@ class Operation:
         keys = {parameter.argument for parameter in self.parameters}
         if self.body is not None:
             keys |= set(self.body.properties)
-            if self.body.whole is not None:
-                keys.add(self.body.whole)
+            keys |= {key for key in (self.body.whole, self.body.extra) if key is not None}
         return frozenset(keys)

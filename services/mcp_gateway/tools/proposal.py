@@ -5,20 +5,23 @@ Nothing that changes data is exposed unless asked for: those operations are writ
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from textwrap import indent
 from typing import Any
 
-import yaml
-
 from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
 from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
+from mcp_gateway.tools.manifest_schema import SCHEMA_FILE
 from mcp_gateway.tools.naming import name_operations
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.tools.schemas import tidy_text
+from mcp_gateway.tools.tenants import tenant_arguments, upstream_names
+from mcp_gateway.tools.tool import Tool, asks_for_password
+from mcp_gateway.tools.yaml_write import dump
 
-_HEADER = """\
+_HEADER = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
 # What AI agents may use of this API. Review it: nothing that is not named here is served.
 #   expose       false keeps a tool out; take the line away to serve the tool
 #   operation    "METHOD /path" or the operationId, from the OpenAPI document beside this file
@@ -27,14 +30,9 @@ _HEADER = """\
 #   toolsets     groups that a person allows at once, beside read or write, which is added
 #   bind         argument: claim (tenant_id, sub, client_id, data_scope.KIND); a bound argument is
 #                filled from the access token and vanishes from what the model can give
-#   deadline     seconds a call may take (30); read_only, destructive and idempotent override what
-#                the HTTP method suggests
+# An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
 _LONGEST_DESCRIPTION = 1000
-_TENANT_NAMES = frozenset(
-    """accountid organisation organisationid organization organizationid org orgid tenant tenantid
-    workspace workspaceid""".split()  # noqa: SIM905 - read as words
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class Proposed:
     entry: ToolEntry
     tool: Tool
     notes: tuple[str, ...]
+    withheld: str | None = None
+    """Why the tool is not exposed whatever was asked for; None where nothing speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Proposal:
     proposed: tuple[Proposed, ...]
     refused: tuple[tuple[str, str], ...]
     """`GET /path` to the reason."""
+    unselected: int
+    """How many operations were left out by what was selected."""
     unbound_tenants: Mapping[str, tuple[str, ...]]
     """A parameter that looks like the tenant and is not bound, to the tools that have it."""
     unused_bindings: tuple[str, ...]
@@ -62,58 +64,83 @@ class Proposal:
 
 
 def propose(
-    document: OpenApiDocument, *, name: str, bind: Mapping[str, str], expose_all: bool
+    document: OpenApiDocument,
+    *,
+    name: str,
+    bind: Mapping[str, str],
+    expose_all: bool = False,
+    select: Callable[[FoundOperation, str], bool] = lambda found, name: True,
+    hosts: Collection[str] = (),
 ) -> Proposal:
-    """Propose a tool for every operation that can be served exactly.
+    """Propose a tool for every selected operation that can be served exactly.
+
+    A tool has the same name whatever else is selected.
 
     Args:
         document: what to import.
         name: what people call the product.
         bind: upstream parameter name to claim, applied wherever an operation has it.
-        expose_all: expose everything, not only what reads and is not deprecated.
+        expose_all: expose also what changes data or is deprecated; never what asks for a password.
+        select: tells whether an operation, with the name its tool would have, is wanted.
+        hosts: hosts that operations with a server of their own may be sent to.
     """
     names = name_operations(document.operations)
+    selected = [found for found in document.operations if select(found, names[found.key])]
     proposed: list[Proposed] = []
-    refused = list(document.unreadable)
+    refused = list(document.unreadable) if len(selected) == len(document.operations) else []
     tenants: dict[str, list[str]] = {}
     used: set[str] = set()
-    for found in document.operations:
+    for found in selected:
         try:
-            imported = import_operation(document, found)
+            imported = import_operation(document, found, hosts)
             bindings, matched = _bindings(imported, bind)
             entry = _entry(found, names[found.key], bindings)
-            tool = make_tool(entry, document)
+            tool = make_tool(entry, document, hosts)
         except (Unimportable, ManifestError) as error:
             refused.append((found.key, re.sub(r"^\.[^ ]*: ", "", str(error))))
             continue
         used |= matched
-        for parameter in _tenant_parameters(imported):
+        for parameter in dict.fromkeys(tenant_arguments(imported.operation).values()):
             if parameter not in bind:
                 tenants.setdefault(parameter, []).append(tool.name)
-        if not expose_all and (not tool.read_only or found.deprecated):
+        withheld = _withhold(found, tool)
+        if withheld or (not expose_all and (not tool.read_only or found.deprecated)):
             entry = replace(entry, expose=False)
-        proposed.append(Proposed(found, entry, tool, imported.notes))
+        proposed.append(Proposed(found, entry, tool, imported.notes, withheld))
     return Proposal(
         name=name,
         proposed=tuple(proposed),
         refused=tuple(refused),
+        unselected=len(document.operations) - len(selected),
         unbound_tenants={name: tuple(tools) for name, tools in tenants.items()},
         unused_bindings=tuple(sorted(bind.keys() - used)),
     )
 
 
-def write_manifest(proposal: Proposal, openapi: str) -> str:
+def choose(proposal: Proposal, exposed: Container[str]) -> Proposal:
+    """Expose exactly the named tools, none of which may be withheld."""
+    chosen = (
+        replace(p, entry=replace(p.entry, expose=p.entry.name in exposed and not p.withheld))
+        for p in proposal.proposed
+    )
+    return replace(proposal, proposed=tuple(chosen))
+
+
+def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()) -> str:
     """Write a proposal as the text of a `tools.yaml`, in the document's order.
 
     Args:
         proposal: what to write.
         openapi: the OpenAPI document's path as seen from the manifest.
+        hosts: hosts that operations with a server of their own may be sent to.
     """
-    head = _dump({"version": 1, "name": proposal.name, "openapi": openapi})
+    head: dict[str, Any] = {"version": 1, "name": proposal.name, "openapi": openapi}
+    if hosts:
+        head["hosts"] = sorted(hosts)
     if not proposal.proposed:
-        return f"{_HEADER}{head}tools: {{}}\n"
-    entries = [_dump({p.entry.name: _keys(p)}) for p in proposal.proposed]
-    return f"{_HEADER}{head}tools:\n" + "\n".join(indent(entry, "  ") for entry in entries)
+        return f"{_HEADER}{dump(head)}tools: {{}}\n"
+    entries = [dump({p.entry.name: entry_keys(p)}) for p in proposal.proposed]
+    return f"{_HEADER}{dump(head)}tools:\n" + "\n".join(indent(entry, "  ") for entry in entries)
 
 
 def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ...]) -> ToolEntry:
@@ -121,10 +148,28 @@ def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ..
     return ToolEntry(
         name=name,
         operation=found.key,
+        title=_said(found, "title"),
         toolsets=tuple(dict.fromkeys(s for s in slugs if s and s not in {"read", "write"})),
         bind=bindings,
-        description=_describe(found),
+        description=_said(found, "description") or _describe(found),
     )
+
+
+def _withhold(found: FoundOperation, tool: Tool) -> str | None:
+    extension = found.node.get("x-mcp")
+    if extension is False or (isinstance(extension, dict) and extension.get("enabled") is False):
+        return "the document keeps it from models (x-mcp)"
+    password = asks_for_password(tool)
+    if password is None:
+        return None
+    return f"it asks for a password ({password}), which no model should be given"
+
+
+def _said(found: FoundOperation, key: str) -> str | None:
+    """Read what the document says to models alone, in its `x-mcp` extension."""
+    extension = found.node.get("x-mcp")
+    said = extension.get(key) if isinstance(extension, dict) else None
+    return tidy_text(said) or None if isinstance(said, str) else None
 
 
 def _describe(found: FoundOperation) -> str | None:
@@ -140,25 +185,13 @@ def _bindings(
     imported: ImportedOperation, bind: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], set[str]]:
     """Find the arguments that fill a parameter to bind, wherever the operation has it."""
-    found = {argument: bind[name] for argument, name in _upstream_names(imported) if name in bind}
-    matched = {name for _, name in _upstream_names(imported)} & bind.keys()
-    return tuple(found.items()), matched
+    names = upstream_names(imported.operation)
+    found = {argument: bind[name] for argument, name in names if name in bind}
+    return tuple(found.items()), {name for _, name in names} & bind.keys()
 
 
-def _tenant_parameters(imported: ImportedOperation) -> list[str]:
-    names = dict.fromkeys(name for _, name in _upstream_names(imported))
-    return [n for n in names if re.sub(r"[^a-z]", "", n.lower()) in _TENANT_NAMES]
-
-
-def _upstream_names(imported: ImportedOperation) -> list[tuple[str, str]]:
-    body = imported.operation.body
-    return [
-        *((p.argument, p.name) for p in imported.operation.parameters),
-        *(body.properties.items() if body is not None else ()),
-    ]
-
-
-def _keys(proposed: Proposed) -> dict[str, Any]:
+def entry_keys(proposed: Proposed) -> dict[str, Any]:
+    """Write a proposed tool as the manifest has it, every text spelled out for review."""
     entry, tool = proposed.entry, proposed.tool
     keys: dict[str, Any] = {
         "operation": entry.operation,
@@ -173,27 +206,3 @@ def _keys(proposed: Proposed) -> dict[str, Any]:
     if not entry.expose:
         keys["expose"] = False
     return keys
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML that every version of YAML reads alike: quotes what any of them would not keep text."""
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Write text of several lines as a block."""
-        style = "|" if "\n" in text else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-    def represent_names(self, names: list[Any]) -> yaml.SequenceNode:
-        """Write a list of names on one line."""
-        return self.represent_sequence("tag:yaml.org,2002:seq", names, flow_style=True)
-
-
-_Dumper.add_representer(str, _Dumper.represent_text)
-_Dumper.add_representer(list, _Dumper.represent_names)
-_Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?$"), None
-)
-
-
-def _dump(value: Mapping[str, Any]) -> str:
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96)

@@ -6,23 +6,30 @@ its place, a shared or recursive one stays in `$defs`. Sources: OpenAPI 3.0.4 §
 §4.8.24, JSON Schema 2020-12.
 """
 
+import hashlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import jsonschema_rs
 
+from mcp_gateway.tools.budget import (
+    DEFS,
+    MANY,
+    NAMED,
+    ONE,
+    Schema,
+    TooLarge,
+    children,
+    fit,
+    relax,
+    stub,
+)
+from mcp_gateway.tools.passwords import find_password
 from mcp_gateway.tools.references import References
 
-Schema = dict[str, Any]
-
-_ONE = (
-    "items", "not", "if", "then", "else", "contains", "propertyNames", "additionalProperties",
-    "unevaluatedItems", "unevaluatedProperties",
-)  # fmt: skip
-_MANY = ("allOf", "anyOf", "oneOf", "prefixItems")
-_NAMED = ("properties", "patternProperties", "dependentSchemas")
 _TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
 _NUMBERS = ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum")
 _COUNTS = (
@@ -31,11 +38,12 @@ _COUNTS = (
 )  # fmt: skip
 ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
-_DEFS = "#/$defs/"
 # Properties left out because the upstream sets them; kept by name until the schema is published,
 # since a part of an `allOf` may require what another part marks as read-only.
 _LEFT_OUT = "readOnly"
-_MOST_NODES = 20_000
+_MOST_NODES = 3_000
+_DEEPEST = 60
+_LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _LONGEST_EXAMPLE = 200
 
 
@@ -55,6 +63,11 @@ class Schemas:
         self._converted: dict[str, Schema] = {}
         self._converting: set[str] = set()
         self._patterns: dict[str, bool] = {}
+        self._tiny: dict[str, bool] = {}
+        self._edges: dict[str, list[str]] = {}
+        self._secret: dict[int, bool] = {}
+        self._renamed: dict[int, dict[str, str]] = {}
+        self._originals: dict[str, str] = {}
 
     # Conversion
 
@@ -71,30 +84,34 @@ class Schemas:
             return {"not": {}}
         if not isinstance(source, dict):
             raise UnusableSchema("a schema is neither an object nor a boolean")
-        if "$dynamicRef" in source or "$recursiveRef" in source:
-            raise UnusableSchema("$dynamicRef is not supported")
-        if "$ref" in source:
-            beside = {key: value for key, value in source.items() if key != "$ref"}
+        if "$recursiveRef" in source:
+            raise UnusableSchema("$recursiveRef is not supported")
+        keyword = "$ref" if "$ref" in source else "$dynamicRef"
+        if keyword in source:
+            beside = {key: value for key, value in source.items() if key != keyword}
             if self._openapi_30:  # Where siblings carry no constraint.
                 beside = {key: beside[key] for key in ANNOTATIONS & beside.keys()}
-            return {**self._convert_keywords(beside), "$ref": self._refer(source["$ref"])}
+            ref = self._refer(source[keyword], is_dynamic=keyword == "$dynamicRef")
+            return {**self._convert_keywords(beside), "$ref": ref}
         return self._merge_all_of(self._convert_nullable(source))
 
-    def _refer(self, ref: object) -> str:
-        target = self._references.find(ref)
-        text = str(ref)
+    def _refer(self, ref: object, *, is_dynamic: bool = False) -> str:
+        find = self._references.find_dynamic if is_dynamic else self._references.find
+        target = find(ref)
+        text = f"dynamic {ref}" if is_dynamic else str(ref)
         if text not in self._names:
-            last = text.rstrip("/").rpartition("/")[2] or "Root"
+            last = re.sub(r"\.(json|ya?ml)$", "", re.split(r"[/#]|~1", text.rstrip("/#"))[-1])
+            last = last or "Root"
             base = re.sub(r"[^A-Za-z0-9_.-]+", "_", last)[:60]
             name, number = base, 2
             while name in self._sources:
                 name, number = f"{base}_{number}", number + 1
             self._names[text] = name
             self._sources[name] = target
-        return _DEFS + self._names[text]
+        return DEFS + self._names[text]
 
     def _component(self, ref: str) -> Schema:
-        name = ref.removeprefix(_DEFS)
+        name = ref.removeprefix(DEFS)
         if name not in self._converted:
             source = self._sources[name]
             self._references.follow(source)  # Refuses a chain that comes back to itself.
@@ -108,9 +125,10 @@ class Schemas:
 
     def _convert_nullable(self, source: Schema) -> Schema:
         """Write `nullable: true` of OpenAPI 3.0 with the type `null`."""
-        if not self._openapi_30 or source.get("nullable") is not True:
+        says = source.get("nullable") is True or source.get("x-nullable") is True
+        if not self._openapi_30 or not says:
             return self._convert_keywords(source)
-        plain = {key: value for key, value in source.items() if key != "nullable"}
+        plain = {k: value for k, value in source.items() if k not in {"nullable", "x-nullable"}}
         converted = self._convert_keywords(plain)
         if isinstance(converted.get("type"), str):
             converted["type"] = [converted["type"], "null"]
@@ -126,10 +144,12 @@ class Schemas:
         """Keep what 2020-12 knows, each keyword in its 2020-12 form; drop the rest."""
         out: Schema = {}
         kind = source.get("type")
-        if isinstance(kind, list):
+        if isinstance(kind, list) and kind and all(isinstance(name, str) for name in kind):
             out["type"] = list(dict.fromkeys(kind))
-        elif kind is not None:
+        elif isinstance(kind, str):
             out["type"] = kind
+        elif kind is not None:
+            raise UnusableSchema("a schema's type is neither a name nor a list of names")
         for keyword in _TEXTS:
             if isinstance(source.get(keyword), str) and source[keyword].strip():
                 out[keyword] = tidy_text(source[keyword])
@@ -137,16 +157,17 @@ class Schemas:
             del out["format"]
             out["contentEncoding"] = "base64"
         self._convert_numbers(source, out)
-        for keyword in _ONE:
-            if isinstance(source.get(keyword), dict | bool):
+        for keyword in sorted(ONE & source.keys()):
+            if isinstance(source[keyword], dict | bool):
                 value = source[keyword]
                 out[keyword] = value if isinstance(value, bool) else self.convert(value)
         if isinstance(source.get("items"), list) and source["items"]:  # A tuple before 2020-12.
             out["prefixItems"] = [self.convert(item) for item in source["items"]]
-        for keyword in _MANY:
-            if isinstance(source.get(keyword), list) and source[keyword]:
+        for keyword in sorted(MANY & source.keys()):
+            if isinstance(source[keyword], list) and source[keyword]:
                 out[keyword] = [self.convert(item) for item in source[keyword]]
-        for keyword in _NAMED[1:]:
+        self._convert_discriminator(source, out)
+        for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(source.get(keyword), dict):
                 out[keyword] = {k: self.convert(v) for k, v in source[keyword].items()}
         self._convert_properties(source, out)
@@ -183,26 +204,121 @@ class Schemas:
         if isinstance(multiple, int | float) and not isinstance(multiple, bool) and multiple > 0:
             out["multipleOf"] = multiple
 
+    def _convert_discriminator(self, source: Schema, out: Schema) -> None:
+        """Say of each form of a union which values of the discriminator stand for it.
+
+        Only where a mapping says so: without one, documents name forms in many ways.
+        """
+        discriminator = source.get("discriminator")
+        if not isinstance(discriminator, dict) or "defaultMapping" in discriminator:
+            return
+        name, mapping = discriminator.get("propertyName"), discriminator.get("mapping")
+        keyword = "oneOf" if "oneOf" in out else "anyOf"
+        if not isinstance(name, str) or not isinstance(mapping, dict) or keyword not in out:
+            return
+        key = self.key(name)
+        for index, form in enumerate(source[keyword]):
+            ref = form.get("$ref") if isinstance(form, dict) else None
+            if not isinstance(ref, str):
+                continue
+            short = ref.rpartition("/")[2]
+            values = [value for value, target in mapping.items() if target in (ref, short)]
+            if values and not self._says_which(form, name):
+                which = {"const": values[0]} if len(values) == 1 else {"enum": values}
+                said = {"properties": {key: which}, "required": [key]}
+                out[keyword][index] = {**out[keyword][index], **said}
+
+    def _says_which(self, form: object, name: str) -> bool:
+        target = self._references.follow(form)
+        properties = target.get("properties") if isinstance(target, dict) else None
+        own = properties.get(name) if isinstance(properties, dict) else None
+        own = self._references.follow(own)
+        return isinstance(own, dict) and bool({"enum", "const"} & own.keys())
+
+    def key(self, name: str) -> str:
+        """Answer the property key for an upstream name, legal for every client; its own nearly
+        always, else one that no other name gets.
+        """
+        if _LEGAL_KEY.fullmatch(name):
+            return name
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+        words = re.sub(r"[^a-zA-Z0-9_.-]+", "_", name).strip("_.-")[:59]
+        key = f"{words}_{digest}" if words else f"key_{digest}"
+        while self._originals.setdefault(key, name) != name:
+            key += "_"
+        return key
+
+    def original(self, key: str) -> str:
+        """Answer the upstream's name for a property key."""
+        return self._originals.get(key, key)
+
+    def renamed(self, schemas: Iterable[Schema]) -> dict[str, str]:
+        """List the keys inside converted schemas that are not the upstream's, to those that are."""
+        if not self._originals:
+            return {}
+        found: dict[str, str] = {}
+        for schema in schemas:
+            found |= self._renamed_in(schema)
+            for part in self.reachable(schema):
+                if id(part) not in self._renamed:  # Components stay for as long as the document.
+                    self._renamed[id(part)] = self._renamed_in(part)
+                found |= self._renamed[id(part)]
+        return found
+
+    def _renamed_in(self, schema: Schema) -> dict[str, str]:
+        keys = (key for node in walk(schema) for key in node.get("properties", ()))
+        return {key: self._originals[key] for key in keys if key in self._originals}
+
+    def reachable(self, schema: Schema) -> list[Schema]:
+        """List the converted components that a converted schema leads to, each once."""
+        found: dict[str, Schema] = {}
+        queue = _references(schema)
+        while queue:
+            ref = queue.pop()
+            if ref not in found:
+                found[ref] = self._component(ref)
+                if ref not in self._edges:
+                    self._edges[ref] = _references(found[ref])
+                queue += self._edges[ref]
+        return list(found.values())
+
+    def asks_for_password(self, key: str, schema: Schema) -> bool:
+        """Tell whether an argument is a password, or holds one at any depth."""
+        if find_password({"properties": {key: schema}}) is not None:
+            return True
+        for part in self.reachable(schema):
+            if id(part) not in self._secret:
+                self._secret[id(part)] = find_password(part) is not None
+            if self._secret[id(part)]:
+                return True
+        return False
+
     def _convert_properties(self, source: Schema, out: Schema) -> None:
         left_out: set[str] = set()
         properties = source.get("properties")
         if isinstance(properties, dict):
-            left_out = {name for name, value in properties.items() if self._is_read_only(value)}
+            left_out = {
+                self.key(name) for name, value in properties.items() if self._is_read_only(value)
+            }
             out["properties"] = {
-                name: without_echo(name, self.convert(value))
+                key: without_echo(name, self.convert(value))
                 for name, value in properties.items()
-                if name not in left_out
+                if (key := self.key(name)) not in left_out
             }
         if left_out:
             out[_LEFT_OUT] = sorted(left_out)
         required = source.get("required")
         if isinstance(required, list):
-            wanted = dict.fromkeys(name for name in required if isinstance(name, str))
+            wanted = dict.fromkeys(self.key(name) for name in required if isinstance(name, str))
             if names := [name for name in wanted if name not in left_out]:
                 out["required"] = names
         dependent = source.get("dependentRequired")
         if isinstance(dependent, dict):
-            out["dependentRequired"] = dependent
+            out["dependentRequired"] = {
+                self.key(name): [self.key(other) for other in others if isinstance(other, str)]
+                for name, others in dependent.items()
+                if isinstance(others, list)
+            }
 
     def _is_read_only(self, source: object) -> bool:
         target = self._references.follow(source)
@@ -239,7 +355,7 @@ class Schemas:
         """Answer a part with its reference replaced; None where that would never end."""
         if "$ref" not in part:
             return part
-        if part["$ref"].removeprefix(_DEFS) in self._converting:
+        if part["$ref"].removeprefix(DEFS) in self._converting:
             return None
         beside = {key: value for key, value in part.items() if key != "$ref"}
         target = self._inlined(self._component(part["$ref"]))
@@ -299,41 +415,18 @@ class Schemas:
     # Publishing
 
     def publish(self, root: Schema) -> Schema:
-        """Make a converted schema self-contained.
+        """Make a converted schema self-contained, within the budget of one tool.
 
         Raises:
-            UnusableSchema: it unfolds to too much, or is not valid 2020-12 after all.
+            UnusableSchema: it is too large whatever is cut, or is not valid 2020-12 after all.
             UnresolvableReference: a component it needs refers to nothing.
         """
-        uses: Counter[str] = Counter()
-        edges: dict[str, list[str]] = {"": []}
-        queue: list[tuple[str, Schema]] = [("", root)]
-        nodes = 0
-        while queue:
-            owner, schema = queue.pop()
-            for node in walk(schema):
-                nodes += 1
-                if nodes > _MOST_NODES:
-                    raise UnusableSchema(f"the schema unfolds to more than {_MOST_NODES} parts")
-                if "$ref" in node:
-                    name = node["$ref"].removeprefix(_DEFS)
-                    uses[name] += 1
-                    edges[owner].append(name)
-                    if name not in edges:
-                        edges[name] = []
-                        queue.append((name, self._component(node["$ref"])))
-        recursive = _recursive(edges)
-        inlined = {
-            name
-            for name, count in uses.items()
-            if name not in recursive and (count == 1 or _is_tiny(self._component(_DEFS + name)))
-        }
-        published = self._expand(root, inlined)
-        kept = sorted(_kept(published, self, inlined))
-        if kept:
-            published["$defs"] = {
-                name: self._expand(self._component(_DEFS + name), inlined) for name in kept
-            }
+        try:
+            published = self._publish(root)
+        except TooLarge as error:
+            raise UnusableSchema(str(error)) from None
+        except RecursionError:
+            raise UnusableSchema("its schemas are nested too deeply") from None
         try:
             jsonschema_rs.meta.validate(published)
         except jsonschema_rs.ValidationError as error:
@@ -341,42 +434,113 @@ class Schemas:
             raise UnusableSchema(f"the schema is malformed at {where or 'its root'}") from None
         return published
 
-    def _expand(self, schema: Schema, inlined: set[str]) -> Schema:
-        if "$ref" in schema and schema["$ref"].removeprefix(_DEFS) in inlined:
+    def _publish(self, root: Schema) -> Schema:
+        uses: Counter[str] = Counter()
+        edges: dict[str, list[str]] = {"": []}
+        depths = {"": 0}
+        deepest: int | None = None
+        queue: deque[tuple[str, Schema, int]] = deque([("", root, 0)])
+        nodes = 0
+        while queue:
+            owner, node, depth = queue.popleft()
+            nodes += 1
+            # Nearest first: what lies deeper than this is cut.
+            if nodes > _MOST_NODES or depth > _DEEPEST:
+                deepest = max(depth - 1, 1)
+                break
+            if "$ref" in node:
+                name = node["$ref"].removeprefix(DEFS)
+                uses[name] += 1
+                edges[owner].append(name)
+                if name not in edges:
+                    edges[name] = []
+                    depths[name] = depth + 1
+                    queue.append((name, self._component(node["$ref"]), depth + 1))
+            queue.extend((owner, child, depth + 1) for _, child in children(node))
+        recursive = _recursive(edges)
+        inlined = {
+            name
+            for name, count in uses.items()
+            if name not in recursive and (count == 1 or self._is_tiny(name))
+        }
+        published = self._expand(root, inlined, 0, deepest)
+        kept: dict[str, Schema] = {}
+        unread = [published]
+        while unread:
+            for node in walk(unread.pop()):
+                if "$ref" not in node:
+                    continue
+                name = node["$ref"].removeprefix(DEFS)
+                if name not in kept:
+                    whole = self._component(DEFS + name)
+                    kept[name] = self._expand(whole, inlined, depths[name], deepest)
+                    unread.append(kept[name])
+        if kept:
+            published["$defs"] = {name: kept[name] for name in sorted(kept)}
+        return fit(published if deepest is None else relax(published))
+
+    def _is_tiny(self, name: str) -> bool:
+        """Tell whether repeating a component costs no more than referring to it."""
+        if name not in self._tiny:
+            schema = self._component(DEFS + name)
+            holds = {*ONE, *MANY, *NAMED, "$ref"} & schema.keys()
+            self._tiny[name] = not holds and len(str(schema)) < 300
+        return self._tiny[name]
+
+    def _expand(self, schema: Schema, inlined: set[str], depth: int, deepest: int | None) -> Schema:
+        if deepest is not None and depth > deepest:
+            return stub(schema)
+        if "$ref" in schema and schema["$ref"].removeprefix(DEFS) in inlined:
             beside = {key: value for key, value in schema.items() if key != "$ref"}
             if not beside.keys() - ANNOTATIONS:
                 schema = {**self._component(schema["$ref"]), **beside}
-                return self._expand(schema, inlined)
+                return self._expand(schema, inlined, depth + 1, deepest)
         out: Schema = {}
         for keyword, value in schema.items():
             if keyword == _LEFT_OUT:
                 continue
-            if keyword in _ONE and isinstance(value, dict):
-                out[keyword] = self._expand(value, inlined)
-            elif keyword in _MANY:
-                out[keyword] = [self._expand(item, inlined) for item in value]
-            elif keyword in _NAMED:
-                out[keyword] = {name: self._expand(item, inlined) for name, item in value.items()}
+            if keyword in ONE and isinstance(value, dict):
+                out[keyword] = self._expand(value, inlined, depth + 1, deepest)
+            elif keyword in MANY:
+                forms = [self._expand(item, inlined, depth + 1, deepest) for item in value]
+                loose = keyword == "oneOf" and "anyOf" not in schema and not self._exclude(value)
+                out["anyOf" if loose else keyword] = forms
+            elif keyword in NAMED:
+                out[keyword] = {
+                    name: self._expand(item, inlined, depth + 1, deepest)
+                    for name, item in value.items()
+                }
             else:
                 out[keyword] = value
         return out
 
+    def _exclude(self, forms: list[Schema]) -> bool:
+        """Tell whether no value fits two forms of a `oneOf`, or a rule is what is meant by it.
+
+        Else it becomes an `anyOf`: documents say `oneOf` of forms that overlap, and a call that
+        fits two of them is one that the upstream takes.
+        """
+        if all(not form.keys() - ANNOTATIONS - {"required", "not"} for form in forms):
+            return True
+        kinds = [self.types(form) for form in forms]
+        kinds = [kind | {"integer"} if "number" in kind else kind for kind in kinds]
+        return all(
+            not kind & other or _told_apart(form, second)
+            for (kind, form), (other, second) in combinations(zip(kinds, forms, strict=True), 2)
+        )
+
 
 def walk(schema: Schema) -> Iterator[Schema]:
     """Yield a converted schema and every schema inside it, references not followed."""
-    stack: list[Any] = [schema]
+    stack = [schema]
     while stack:
         node = stack.pop()
-        if not isinstance(node, dict):
-            continue
         yield node
-        for keyword in _ONE:
-            if keyword in node:
-                stack.append(node[keyword])
-        for keyword in _MANY:
-            stack.extend(node.get(keyword, ()))
-        for keyword in _NAMED:
-            stack.extend(node.get(keyword, {}).values())
+        stack.extend(child for _, child in children(node))
+
+
+def _references(schema: Schema) -> list[str]:
+    return [node["$ref"] for node in walk(schema) if "$ref" in node]
 
 
 def tidy_text(text: str) -> str:
@@ -391,18 +555,16 @@ def without_echo(name: str, schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "title"}
 
 
-def _kept(published: Schema, schemas: Schemas, inlined: set[str]) -> set[str]:
-    """Find the components that a published schema still refers to, theirs included."""
-    found: set[str] = set()
-    queue = [published]
-    while queue:
-        for node in walk(queue.pop()):
-            if "$ref" in node:
-                name = node["$ref"].removeprefix(_DEFS)
-                if name not in found:
-                    found.add(name)
-                    queue.append(schemas._expand(schemas._component(node["$ref"]), inlined))
-    return found
+def _told_apart(one: Schema, two: Schema) -> bool:
+    """Tell whether a property that both require has different values in each."""
+    for name in {*one.get("required", ())} & {*two.get("required", ())}:
+        values = []
+        for form in (one, two):
+            said = form.get("properties", {}).get(name, {})
+            values.append([said["const"]] if "const" in said else said.get("enum"))
+        if values[0] and values[1] and not any(value in values[1] for value in values[0]):
+            return True
+    return False
 
 
 def _recursive(edges: Mapping[str, list[str]]) -> set[str]:
@@ -423,12 +585,6 @@ def _recursive(edges: Mapping[str, list[str]]) -> set[str]:
             open_.add(following)
             stack.append((following, iter(edges[following])))
     return found
-
-
-def _is_tiny(schema: Schema) -> bool:
-    """Tell whether repeating a schema costs no more than referring to it."""
-    holds = {*_ONE, *_MANY, *_NAMED, "$ref"} & schema.keys()
-    return not holds and len(str(schema)) < 300
 
 
 def _merge(one: Schema, two: Schema) -> Schema | None:

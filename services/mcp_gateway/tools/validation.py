@@ -74,7 +74,7 @@ def _explain(
         case kind.Pattern() as pattern:
             message = f"must match the pattern {pattern.pattern}"
         case kind.AnyOf() | kind.OneOfNotValid() as none_fits:
-            message = _explain_union(none_fits.context)
+            message = _explain_union(none_fits.context, len(path))
         case kind.OneOfMultipleValid():
             message = "fits several of the allowed forms, where it must fit exactly one"
         case kind.UniqueItems():
@@ -105,10 +105,10 @@ def _explain_bound(kind: jsonschema_rs.ValidationErrorKind) -> str:
     return words.get(kind.name, f"breaks the rule {kind.name}").format(_json(kind.value))
 
 
-def _explain_union(context: list[list[jsonschema_rs.ValidationError]]) -> str:
-    """Name what each allowed form asks for, from its first error."""
+def _explain_union(context: list[list[jsonschema_rs.ValidationError]], depth: int) -> str:
+    """Name what each allowed form asks for, from its first error, with paths from here on."""
     branches = [
-        f"{_path(list(error.instance_path))} {problem.message}".strip()
+        f"{_path(list(error.instance_path)[depth:])} {problem.message}".strip()
         for errors in context
         for error in errors[:1]
         for problem in _first(_explain(error, {}), 1)

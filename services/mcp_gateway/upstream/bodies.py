@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -54,8 +55,15 @@ def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | Non
             return None
         return _write_whole(body, body.whole, values[body.whole])
     given = {argument: values[argument] for argument in body.properties if argument in values}
+    names = dict(body.properties)
+    if body.extra is not None and body.extra in values:
+        for name, value in _beside(body, values[body.extra]):
+            # An object's own names come in no argument's shape: a space keeps the two apart.
+            key = f"{body.extra} {name}"
+            given[key], names[key] = value, name
     if not given and not body.required:
         return None
+    body = replace(body, properties=names)
     kind = essence(body.content_type)
     if kind == FORM:
         return body.content_type, _write_form(body, given)
@@ -63,6 +71,18 @@ def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | Non
         return _write_multipart(body, given)
     document = {body.properties[argument]: value for argument, value in given.items()}
     return body.content_type, _dump(document, next(iter(given), ""))
+
+
+def _beside(body: Body, value: Any) -> list[tuple[str, Any]]:
+    """List the properties given beside the named ones; none may stand for one of those."""
+    extra = body.extra or ""
+    if not isinstance(value, Mapping):
+        raise UnwritableProperty(extra, "must be an object")
+    named = {name.partition("[")[0].casefold() for name in body.properties.values()}
+    for name in value:
+        if name.partition("[")[0].casefold() in named:
+            raise UnwritableProperty(extra, f"can't hold {name[:80]!r}, an argument of its own")
+    return list(value.items())
 
 
 def read_file(text: Any) -> tuple[bytes, str | None, str | None]:
@@ -187,6 +207,16 @@ def _parts(body: Body, argument: str, value: Any) -> Iterator[tuple[bytes, bytes
     declared = body.encodings.get(argument, _PLAIN).content_type
     if declared is not None and is_json(declared) and argument not in body.files:
         yield _part(name, write_json(value).encode(), declared)
+        return
+    encoding = body.encodings.get(argument, _PLAIN)
+    if encoding.style is not None and isinstance(value, Mapping | list):
+        pairs = write_pairs(name, encoding.style, encoding.explode, value)
+        refuse_shadowing(name, pairs, set(body.properties.values()))
+        for part, text in pairs:
+            # A part is written as it is, so nothing tells such a comma from one between values.
+            if not encoding.explode and "%2C" in text:
+                raise Unwritable("can't hold ',' here, where it separates the parts")
+            yield _part(part, unquote_to_bytes(text), None)
         return
     for item in value if isinstance(value, list) else [value]:
         if argument in body.files:

@@ -1,6 +1,8 @@
 """Reading the upstream's answers: content for the model, errors in words it can act on."""
 
 from base64 import b64encode
+from email.message import Message
+from email.parser import BytesParser
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +30,9 @@ def shape_body(response: UpstreamResponse, *, name: str) -> tuple[list[Block], A
     media_type, charset = _media_type(response.content_type)
     if not response.body:
         return [_text(f"Done. The API answered {response.status} without content.")], None
+    if media_type == "multipart/mixed" and (parts := _split(response)):
+        shaped = (shape_body(part, name=f"{name}/{n}")[0] for n, part in enumerate(parts))
+        return [block for blocks in shaped for block in blocks], None
     if media_type == "application/json" or media_type.endswith("+json"):
         body = response.body.removeprefix(_BOM)
         try:
@@ -70,6 +75,18 @@ def _problem(response: UpstreamResponse) -> str:
     ]
     text = "\n".join(lines)
     return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}…"
+
+
+def _split(response: UpstreamResponse) -> list[UpstreamResponse]:
+    """Take a `multipart/mixed` answer apart (RFC 2046 §5.1.3); none where it is damaged."""
+    head = f"Content-Type: {response.content_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser().parsebytes(head + response.body)
+    parts = message.get_payload() if message.is_multipart() and not message.defects else []
+    return [
+        UpstreamResponse(response.status, part.get("Content-Type", "text/plain"), body)
+        for part in parts
+        if isinstance(part, Message) and isinstance(body := part.get_payload(decode=True), bytes)
+    ]
 
 
 def _binary(body: bytes, media_type: str, name: str) -> Block:

@@ -42,7 +42,8 @@ def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) ->
 
     Args:
         operation: where each argument goes.
-        base_url: scheme, host and optional path prefix of the upstream.
+        base_url: scheme, host and optional path prefix of the upstream; an operation that has a
+            server of its own goes there instead.
         values: by argument key, claim-bound ones included, already valid against the schema.
 
     Raises:
@@ -51,7 +52,9 @@ def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) ->
     """
     for argument in values.keys() - operation.arguments:
         raise UnserialisableArgument(argument, "is not an argument of this operation")
-    url = _write_url(operation, base_url, values)
+    if operation.renamed:
+        values = {key: _restore(operation.renamed, value) for key, value in values.items()}
+    url = _write_url(operation, operation.base_url or base_url, values)
     headers: list[tuple[str, str]] = [("Accept", _accept(operation))]
     cookies: list[str] = []
     for parameter, value in _given(operation, values, "header", "cookie"):
@@ -78,6 +81,13 @@ def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) ->
         headers=tuple(headers),
         body=b"" if written is None else written[1],
     )
+
+
+def _restore(renamed: Mapping[str, str], value: Any) -> Any:
+    """Give the keys inside a value the names that the upstream has for them."""
+    if isinstance(value, Mapping):
+        return {renamed.get(k, k): _restore(renamed, item) for k, item in value.items()}
+    return [_restore(renamed, item) for item in value] if isinstance(value, list) else value
 
 
 def _given(

@@ -67,14 +67,14 @@ def write_json(value: Any) -> str:
 
 
 def write_path(parameter: Parameter, value: Any) -> str:
-    """Write one path parameter, percent-encoded, `/` included.
+    """Write one path parameter, percent-encoded.
 
     Raises:
-        Unwritable: it has no form in the parameter's style, or is empty, or steps through
-            directories (`.`, `..`, however often they are encoded).
+        Unwritable: it has no form in the parameter's style, or is empty, or holds `/` or `\\`, or
+            steps through directories (`.`, `..`), however often any of them is encoded.
     """
     if parameter.content_type is not None:
-        return _encode(write_json(value))
+        return _one_segment(_encode(write_json(value)))
     style, name = parameter.style, _encode(parameter.name)
     lead = {"simple": "", "label": ".", "matrix": ";"}[style]
     between = {"simple": ",", "label": ".", "matrix": ";"}[style] if parameter.explode else ","
@@ -90,6 +90,8 @@ def write_path(parameter: Parameter, value: Any) -> str:
     else:
         items = [_encode(_path_segment(write_scalar(value)))]
         between = ""
+    for item in items:
+        _one_segment(item)
     if between == "." and any("." in item for item in items):
         raise Unwritable("can't hold '.' here, where it separates the parts")
     if style == "matrix" and not (parameter.explode and isinstance(value, Mapping)):
@@ -232,6 +234,21 @@ def _path_segment(text: str) -> str:
     if steps_through_directories(text):
         raise Unwritable("can't be '.' or '..' or hold them as a path would")
     return text
+
+
+def _one_segment(encoded: str) -> str:
+    """Refuse a value that another reader could split: many servers route on the decoded path.
+
+    There `get_task` with the id `1/comments` would reach an operation that nobody allowed.
+    """
+    text = encoded
+    for _ in range(5):
+        if "/" in text or "\\" in text:
+            raise Unwritable("can't hold '/' or '\\': it is one part of the path")
+        text, before = unquote(text), text
+        if text == before:
+            break
+    return encoded
 
 
 def steps_through_directories(path: str) -> bool:

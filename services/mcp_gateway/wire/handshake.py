@@ -1,12 +1,13 @@
-"""The handshake era: revisions up to 2025-11-25, served without a session.
+"""The handshake era: revisions up to 2025-11-25, with nothing kept of a session.
 
-Only the message itself counts here. `Mcp-Method`, `Mcp-Name` and `Mcp-Session-Id` headers mean
+Only the message itself counts here, with one exception: what a client declared when it initialised
+comes back with each request as `Mcp-Session-Id`, sealed. `Mcp-Method` and `Mcp-Name` headers mean
 nothing in these revisions and are not read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from mcp_types import DEFAULT_NEGOTIATED_VERSION
@@ -14,8 +15,20 @@ from mcp_types.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 from gatepost.claims import AccessClaims
+from mcp_gateway.inputs.seal import principal_of
 from mcp_gateway.pipeline.call import ScopeMissing, ToolResult, tool_error
+from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
+from mcp_gateway.wire import features
+from mcp_gateway.wire.conversation import (
+    LEVELS,
+    HandshakeConversation,
+    Outlet,
+    can_ask,
+    read_token,
+)
 from mcp_gateway.wire.jsonrpc import (
+    RESOURCE_NOT_FOUND,
+    SESSION_UNKNOWN,
     Reply,
     RpcError,
     read_id,
@@ -24,18 +37,37 @@ from mcp_gateway.wire.jsonrpc import (
     write_error,
     write_result,
 )
-from mcp_gateway.wire.server import CAPABILITIES, Incoming, Server, require_first_page, run_tool
+from mcp_gateway.wire.server import Incoming, Server, require_first_page, run_tool
 
+SESSION_HEADER = b"mcp-session-id"
+_ASKABLE = ("elicitation", "sampling")
+_SESSION = "session"
 _BATCH_VERSION = "2025-03-26"  # the only revision with batches
 _MAX_BATCH = 50
 
 Method = Callable[[Server, Incoming], Awaitable[bytes]]
 
 
+class Asker(NamedTuple):
+    """Who sent a POST, and how they can be talked to while it is answered."""
+
+    caller: AccessClaims
+    capabilities: Sequence[str]
+    """Those that questions need, as declared when the client initialised."""
+    outlet: Outlet | None
+
+
 async def answer(
-    server: Server, message: object, *, version: str | None, caller: AccessClaims, request_id: str
+    server: Server,
+    message: object,
+    *,
+    version: str | None,
+    session: bytes | None,
+    caller: AccessClaims,
+    request_id: str,
+    outlet: Outlet | None,
 ) -> Reply:
-    """Answer one POST: a request, a notification, a response nobody asked for, or a batch."""
+    """Answer one POST: a request, a notification, a response to a question of ours, or a batch."""
     if isinstance(message, list):
         if (version or DEFAULT_NEGOTIATED_VERSION) != _BATCH_VERSION:
             return _invalid("A body is one JSON-RPC message; only 2025-03-26 has batches")
@@ -44,20 +76,34 @@ async def answer(
         return await _answer_batch(server, message, caller, request_id)
     if not isinstance(message, dict):
         return _invalid("A body is one JSON-RPC message object")
-    if _wants_no_answer(message):
-        return Reply(202)
     given_id = read_id(message)
+    initializes = message.get("method") == "initialize"
+    capabilities: Sequence[str] = ()
+    if session is not None and not initializes:
+        opened = _open_session(server, session, caller)
+        if opened is None:
+            text = "This session is not one of this server and user; initialize again"
+            return reply_error(given_id, RpcError(SESSION_UNKNOWN, text), modern=False)
+        capabilities = opened
+    if _wants_no_answer(message):
+        if "method" not in message and isinstance(message.get("id"), str):
+            await server.answers.deliver(principal_of(caller), message["id"], message)
+        return Reply(202)
+    asker = Asker(caller, capabilities, outlet)
     try:
-        result = await _run(server, message, given_id, caller, request_id)
+        result = await _run(server, message, given_id, asker, request_id)
     except RpcError as error:
         return reply_error(given_id, error, modern=False)
-    return Reply(200, write_result(given_id, result))
+    headers = _seal_session(server, message, caller) if initializes else ()
+    return Reply(200, write_result(given_id, result), headers)
 
 
 async def _answer_batch(
     server: Server, messages: list[object], caller: AccessClaims, request_id: str
 ) -> Reply:
     answers: list[bytes] = []
+    # The answers are one array, so nothing can be said before it.
+    asker = Asker(caller, (), None)
     for number, message in enumerate(messages):
         if not isinstance(message, dict):
             problem = RpcError(INVALID_REQUEST, "A batch holds JSON-RPC message objects")
@@ -69,7 +115,7 @@ async def _answer_batch(
         try:
             if message.get("method") == "initialize":
                 raise RpcError(INVALID_REQUEST, "initialize can't be part of a batch")
-            result = await _run(server, message, given_id, caller, f"{request_id}-{number}")
+            result = await _run(server, message, given_id, asker, f"{request_id}-{number}")
             answers.append(write_result(given_id, result))
         except RpcError as error:
             answers.append(write_error(given_id, error))
@@ -77,11 +123,7 @@ async def _answer_batch(
 
 
 async def _run(
-    server: Server,
-    message: Mapping[str, Any],
-    given_id: bytes,
-    caller: AccessClaims,
-    call_id: str,
+    server: Server, message: Mapping[str, Any], given_id: bytes, asker: Asker, call_id: str
 ) -> bytes:
     method, params = read_request(message, given_id)
     if not isinstance(params.get("_meta", {}), dict):
@@ -89,7 +131,34 @@ async def _run(
     handler = METHODS.get(method)
     if handler is None:
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
-    return await handler(server, Incoming(method, params, caller, call_id))
+    conversation = HandshakeConversation(
+        asker.outlet,
+        read_token(params),
+        capabilities=asker.capabilities,
+        answers=server.answers,
+        caller=asker.caller,
+    )
+    return await handler(server, Incoming(method, params, asker.caller, call_id, conversation))
+
+
+def _seal_session(
+    server: Server, message: Mapping[str, Any], caller: AccessClaims
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Give a client that can be asked the proof of it to carry; the others need no session."""
+    declared = message["params"]["capabilities"]
+    askable = [name for name in _ASKABLE if can_ask(declared, name)]
+    if not askable:
+        return ()
+    session = server.sealer.seal(_SESSION, [principal_of(caller), *askable])
+    return ((SESSION_HEADER, session.encode()),)
+
+
+def _open_session(server: Server, session: bytes, caller: AccessClaims) -> Sequence[str] | None:
+    opened = server.sealer.open(_SESSION, session.decode("latin-1"))
+    if opened is None or opened[0] != principal_of(caller):
+        return None
+    capabilities: Sequence[str] = opened[1:]
+    return capabilities
 
 
 def _wants_no_answer(message: Mapping[str, Any]) -> bool:
@@ -115,7 +184,7 @@ async def _initialize(server: Server, incoming: Incoming) -> bytes:
     return orjson.dumps(
         {
             "protocolVersion": asked if known else LATEST_HANDSHAKE_VERSION,
-            "capabilities": CAPABILITIES,
+            "capabilities": server.capabilities,
             "serverInfo": server.info,
         }
     )
@@ -133,7 +202,7 @@ async def _list_tools(server: Server, incoming: Incoming) -> bytes:
 async def _call_tool(server: Server, incoming: Incoming) -> bytes:
     try:
         result = await run_tool(server, incoming)
-    except ScopeMissing as refusal:
+    except (ScopeMissing, CannotAsk, NobodyAnswered) as refusal:
         # Several clients of this era break on a 403, so the model is told instead.
         result = tool_error(str(refusal), reason=refusal.reason)
     return write_tool_result(result)
@@ -147,23 +216,41 @@ def write_tool_result(result: ToolResult) -> bytes:
     return orjson.dumps(members)
 
 
-def _empty(member: str) -> Method:
-    async def list_nothing(_: Server, incoming: Incoming) -> bytes:
-        require_first_page(incoming.params)
-        return orjson.dumps({member: []})
+async def _set_level(_: Server, incoming: Incoming) -> bytes:
+    """Accept a level: nothing is remembered, and what a call tells is info or more severe."""
+    if incoming.params.get("level") not in tuple(LEVELS):
+        raise RpcError(INVALID_PARAMS, f"params.level must be one of {', '.join(LEVELS)}")
+    return b"{}"
 
-    return list_nothing
+
+async def _read_resource(server: Server, incoming: Incoming) -> bytes:
+    try:
+        return orjson.dumps(await features.read_resource(server, incoming))
+    except features.ResourceMissing as missing:
+        raise RpcError(RESOURCE_NOT_FOUND, missing.message, missing.data) from None
+    except ScopeMissing as refusal:
+        raise RpcError(INVALID_PARAMS, str(refusal)) from None
+
+
+def _plain(feature: Callable[[Server, Incoming], Awaitable[features.Members]]) -> Method:
+    async def write(server: Server, incoming: Incoming) -> bytes:
+        return orjson.dumps(await feature(server, incoming))
+
+    return write
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "initialize": _initialize,
         "ping": _ping,
+        "logging/setLevel": _set_level,
         "tools/list": _list_tools,
         "tools/call": _call_tool,
-        # Not declared as capabilities; asked for by clients that do not look.
-        "prompts/list": _empty("prompts"),
-        "resources/list": _empty("resources"),
-        "resources/templates/list": _empty("resourceTemplates"),
+        "prompts/list": _plain(features.list_prompts),
+        "prompts/get": _plain(features.get_prompt),
+        "resources/list": _plain(features.list_resources),
+        "resources/templates/list": _plain(features.list_templates),
+        "resources/read": _read_resource,
+        "completion/complete": _plain(features.complete),
     }
 )

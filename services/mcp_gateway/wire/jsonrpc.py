@@ -1,6 +1,6 @@
 """JSON-RPC 2.0 as MCP uses it: reading requests, writing replies, and the HTTP status of errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,12 +11,19 @@ from mcp_types.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
     PARSE_ERROR,
     UNSUPPORTED_PROTOCOL_VERSION,
 )
 
+# Up to 2025-11-25 alone (resources, Error Handling); later it is -32602.
+RESOURCE_NOT_FOUND = -32002
 # Ours, outside every range the protocol reserves (2026-07-28 basic, Error Codes).
 SCOPE_MISSING = 403
+SESSION_UNKNOWN = 404
+UPSTREAM_FAILED = 502
+
+HeaderLines = Sequence[tuple[bytes, bytes]]
 
 STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
     {  # code: (handshake era, modern era)
@@ -25,8 +32,12 @@ STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
         METHOD_NOT_FOUND: (200, 404),
         INVALID_PARAMS: (200, 400),
         HEADER_MISMATCH: (400, 400),
+        MISSING_REQUIRED_CLIENT_CAPABILITY: (200, 400),
         UNSUPPORTED_PROTOCOL_VERSION: (400, 400),
+        RESOURCE_NOT_FOUND: (200, 400),
         SCOPE_MISSING: (403, 403),
+        SESSION_UNKNOWN: (404, 404),
+        UPSTREAM_FAILED: (200, 200),
     }
 )
 """The one place where an error's HTTP status is decided."""
@@ -49,7 +60,7 @@ class Reply:
 
     status: int
     body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: HeaderLines = ()
 
 
 def read_id(message: Mapping[str, Any]) -> bytes:

@@ -1,12 +1,11 @@
 """`tools/list` as ready-made bytes, one per set of allowed tools."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 import orjson
 
 from gatepost.allowed_tools import allows
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.discovery import META_TOOLS
+from mcp_gateway.tools.tool import Tool, publish_tool
 
 _MAX_BYTES = 16 << 20
 
@@ -18,9 +17,12 @@ class Listing:
     for that scope.
     """
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
-        """Take the catalogue's tools, in the order to list them."""
-        self._tools = tuple((tool, orjson.dumps(describe_tool(tool))) for tool in tools)
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Take the catalogue, whose tools are in the order to list them."""
+        self._catalogue = catalogue
+        self._tools = tuple(
+            (tool, orjson.dumps(publish_tool(tool))) for tool in catalogue.tools.values()
+        )
         self._written: dict[tuple[frozenset[str], bytes], bytes] = {}
         self._bytes = 0
 
@@ -29,10 +31,11 @@ class Listing:
         key = allowed, ending
         written = self._written.get(key)
         if written is None:
-            tools = b",".join(
-                text for tool, text in self._tools if allows(allowed, tool.name, tool.toolsets)
-            )
-            written = b'{"tools":[' + tools + b"]" + ending
+            if self._catalogue.is_searched(allowed):
+                texts = [orjson.dumps(meta.published) for meta in META_TOOLS.values()]
+            else:
+                texts = [text for tool, text in self._tools if _is_allowed(tool, allowed)]
+            written = b'{"tools":[' + b",".join(texts) + b"]" + ending
             self._keep(key, written)
         return written
 
@@ -43,17 +46,5 @@ class Listing:
             self._bytes -= len(self._written.pop(next(iter(self._written))))
 
 
-def describe_tool(tool: Tool) -> Mapping[str, Any]:
-    """Describe a tool as every revision since 2025-06-18 does; older clients skip what is new."""
-    return {
-        "name": tool.name,
-        "title": tool.title,
-        "description": tool.description,
-        "inputSchema": tool.input_schema,
-        "annotations": {
-            "title": tool.title,
-            "readOnlyHint": tool.read_only,
-            "destructiveHint": tool.destructive,
-            "idempotentHint": tool.idempotent,
-        },
-    }
+def _is_allowed(tool: Tool, allowed: frozenset[str]) -> bool:
+    return allows(allowed, tool.name, tool.toolsets)

@@ -24,8 +24,12 @@ from mcp_types.jsonrpc import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from gatepost.allowed_tools import allows
 from gatepost.claims import AccessClaims
-from mcp_gateway.pipeline.call import ScopeMissing
+from mcp_gateway.pipeline.call import ScopeMissing, tool_error
+from mcp_gateway.pipeline.conversation import CannotAsk, InputRequired, NobodyAnswered
+from mcp_gateway.wire import features
+from mcp_gateway.wire.conversation import ModernConversation, Outlet, read_level, read_token
 from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
 from mcp_gateway.wire.jsonrpc import (
     SCOPE_MISSING,
@@ -37,7 +41,15 @@ from mcp_gateway.wire.jsonrpc import (
     write_error,
     write_result,
 )
-from mcp_gateway.wire.server import CAPABILITIES, Incoming, Server, require_first_page, run_tool
+from mcp_gateway.wire.param_headers import require_param_headers
+from mcp_gateway.wire.rounds import Rounds
+from mcp_gateway.wire.server import (
+    Incoming,
+    Server,
+    capability_missing,
+    require_first_page,
+    run_tool,
+)
 
 VERSION_HEADER = b"mcp-protocol-version"
 _METHOD_HEADER = b"mcp-method"
@@ -52,7 +64,13 @@ Method = Callable[[Server, Incoming], Awaitable[bytes]]
 
 
 async def answer(
-    server: Server, message: object, *, headers: Headers, caller: AccessClaims, request_id: str
+    server: Server,
+    message: object,
+    *,
+    headers: Headers,
+    caller: AccessClaims,
+    request_id: str,
+    outlet: Outlet | None,
 ) -> Reply:
     """Answer one POST: one request or one notification."""
     if not isinstance(message, dict):
@@ -67,9 +85,23 @@ async def answer(
         handler = METHODS.get(method)
         if handler is None:
             raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
-        result = await handler(server, Incoming(method, params, caller, request_id))
+        if method == "tools/call":
+            _require_params(server, params, headers, caller)
+        conversation = ModernConversation(
+            outlet,
+            read_token(params),
+            level=read_level(params),
+            capabilities=params["_meta"][CLIENT_CAPABILITIES_META_KEY],
+            rounds=Rounds(method, params, caller, sealer=server.sealer, now=server.parts.now),
+        )
+        incoming = Incoming(method, params, caller, request_id, conversation)
+        result = await handler(server, incoming)
     except RpcError as error:
         return _refuse(given_id, error)
+    except CannotAsk as refusal:
+        return _refuse(given_id, capability_missing(refusal))
+    except InputRequired as required:
+        result = _write_questions(server, required)
     except ScopeMissing as refusal:
         return _step_up(server, given_id, refusal)
     return Reply(200, write_result(given_id, result))
@@ -125,6 +157,25 @@ def _require_served(version: str) -> None:
         )
 
 
+def _require_params(
+    server: Server, params: Mapping[str, Any], headers: Headers, caller: AccessClaims
+) -> None:
+    """Check mirrored arguments; a tool that is not there, or not allowed, is the pipeline's."""
+    name, arguments = params.get("name"), params.get("arguments")
+    tool = server.catalogue.tools.get(name) if isinstance(name, str) else None
+    # A mismatch would tell apart what is forbidden and what does not exist.
+    if tool is not None and tool.mirror and allows(caller.allowed_tools, tool.name, tool.toolsets):
+        given = arguments if isinstance(arguments, dict) else {}
+        require_param_headers(tool, given, headers)
+
+
+def _write_questions(server: Server, required: InputRequired) -> bytes:
+    """Write an `InputRequiredResult` (2026-07-28 multi round-trip requests)."""
+    asked = {one.key: {"method": one.method, "params": one.params} for one in required.asked}
+    members = {"inputRequests": asked, "requestState": required.state}
+    return orjson.dumps({**_complete(server), "resultType": "input_required", **members})
+
+
 def _refuse(given_id: bytes, error: RpcError) -> Reply:
     return reply_error(given_id, error, modern=True)
 
@@ -150,7 +201,7 @@ async def _discover(server: Server, _: Incoming) -> bytes:
     return orjson.dumps(
         {
             "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
-            "capabilities": CAPABILITIES,
+            "capabilities": server.capabilities,
             **_cacheable(server),
         }
     )
@@ -163,19 +214,31 @@ async def _list_tools(server: Server, incoming: Incoming) -> bytes:
 
 
 async def _call_tool(server: Server, incoming: Incoming) -> bytes:
-    result = await run_tool(server, incoming)
+    try:
+        result = await run_tool(server, incoming)
+    except NobodyAnswered as refusal:
+        result = tool_error(str(refusal), reason=refusal.reason)
     members = {"content": result.content, "isError": result.is_error, **_complete(server)}
     if result.structured is not None:
         members["structuredContent"] = result.structured
     return orjson.dumps(members)
 
 
-def _empty(member: str) -> Method:
-    async def list_nothing(server: Server, incoming: Incoming) -> bytes:
-        require_first_page(incoming.params)
-        return orjson.dumps({member: [], **_cacheable(server)})
+Feature = Callable[[Server, Incoming], Awaitable[features.Members]]
 
-    return list_nothing
+
+def _completed(feature: Feature) -> Method:
+    async def write(server: Server, incoming: Incoming) -> bytes:
+        return orjson.dumps({**await feature(server, incoming), **_complete(server)})
+
+    return write
+
+
+def _cached(feature: Feature) -> Method:
+    async def write(server: Server, incoming: Incoming) -> bytes:
+        return orjson.dumps({**await feature(server, incoming), **_cacheable(server)})
+
+    return write
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -183,9 +246,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "server/discover": _discover,
         "tools/list": _list_tools,
         "tools/call": _call_tool,
-        # Not declared as capabilities; asked for by clients that do not look.
-        "prompts/list": _empty("prompts"),
-        "resources/list": _empty("resources"),
-        "resources/templates/list": _empty("resourceTemplates"),
+        "prompts/list": _cached(features.list_prompts),
+        "prompts/get": _completed(features.get_prompt),
+        "resources/list": _cached(features.list_resources),
+        "resources/templates/list": _cached(features.list_templates),
+        "resources/read": _cached(features.read_resource),
+        "completion/complete": _completed(features.complete),
     }
 )

@@ -1,18 +1,20 @@
 """What both eras answer from: the catalogue's listing, the pipeline, the server's name."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from mcp_types.jsonrpc import INVALID_PARAMS
+from mcp_types.jsonrpc import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.auth.challenge import Challenge
+from mcp_gateway.inputs.answers import Answers
+from mcp_gateway.inputs.seal import Sealer
 from mcp_gateway.pipeline.call import Next, Parts, ToolCall, ToolResult, UnknownTool
+from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
+from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
-
-CAPABILITIES: Mapping[str, Any] = {"tools": {"listChanged": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +27,38 @@ class Server:
     parts: Parts
     run: Next
     challenge: Challenge
+    answers: Answers
+    sealer: Sealer
 
     @property
     def info(self) -> Mapping[str, str]:
         """The server as MCP's `Implementation` describes it."""
         return {"name": self.name, "title": self.name, "version": self.version}
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is served."""
+        return self.parts.catalogue
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One JSON-RPC request, its envelope checked, with who sent it."""
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What is declared: only what the catalogue has, though every list is answered."""
+        declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": False}}
+        if self.catalogue.prompts:
+            declared |= {"completions": {}, "prompts": {"listChanged": False}}
+        if self.catalogue.resources or self.catalogue.templates:
+            declared["resources"] = {"listChanged": False, "subscribe": False}
+        return declared
+
+
+class Incoming(NamedTuple):
+    """One JSON-RPC request, its envelope checked, with who sent it and how to talk to them."""
 
     method: str
     params: Mapping[str, Any]
     caller: AccessClaims
     call_id: str
+    conversation: Conversation
 
 
 async def run_tool(server: Server, incoming: Incoming) -> ToolResult:
@@ -47,7 +66,7 @@ async def run_tool(server: Server, incoming: Incoming) -> ToolResult:
 
     Raises:
         RpcError: `-32602` where the params are malformed or the tool does not exist for the caller.
-        ScopeMissing: for the era to say in its own form.
+        ScopeMissing, CannotAsk, NobodyAnswered, InputRequired: for the era to say in its own form.
     """
     name = incoming.params.get("name")
     if not isinstance(name, str):
@@ -57,11 +76,27 @@ async def run_tool(server: Server, incoming: Incoming) -> ToolResult:
         arguments = {}
     elif not isinstance(arguments, dict):
         raise RpcError(INVALID_PARAMS, "params.arguments must be an object")
-    call = ToolCall(incoming.call_id, incoming.caller, name, arguments, server.parts)
     try:
-        return await server.run(call)
-    except UnknownTool as refusal:
+        return await call_tool(server, incoming, name, arguments)
+    except (UnknownTool, AnswerRefused) as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal)) from None
+
+
+def call_tool(
+    server: Server, incoming: Incoming, name: str, arguments: Mapping[str, Any]
+) -> Awaitable[ToolResult]:
+    """Take one call through the pipeline."""
+    return server.run(
+        ToolCall(
+            incoming.call_id, incoming.caller, name, arguments, server.parts, incoming.conversation
+        )
+    )
+
+
+def capability_missing(refusal: CannotAsk) -> RpcError:
+    """Name the capability that a client would have to declare (2026-07-28 basic, Error Codes)."""
+    required: dict[str, Any] = {"requiredCapabilities": {refusal.capability: {}}}
+    return RpcError(MISSING_REQUIRED_CLIENT_CAPABILITY, str(refusal), required)
 
 
 def require_first_page(params: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
@@ -209,7 +210,8 @@ async def test_a_fault_of_ours_names_the_call_and_nothing_else(world: World, era
         raise RuntimeError("s3cret")
 
     world.api.answer = break_down
-    result = await world.call(era, "list_tasks")
+    with capture_logs():
+        result = await world.call(era, "list_tasks")
     assert result["isError"] is True
     assert "s3cret" not in text(result)
     assert world.records[-1]["call_id"] in text(result)

@@ -202,13 +202,11 @@ def test_the_encoding_of_form_properties_is_read(tool_of: MakeTool) -> None:
 @pytest.mark.parametrize(
     ("key", "operation", "reason"),
     [
-        ("GET /x/{id}", {}, r"\{id\} is not declared"),
         ("GET /x#Action=1", {}, "fragment"),
         ("GET /x/../y", {}, "steps through directories"),
         ("GET /x?k={k}", {"parameters": [parameter("k")]}, "placeholder after"),
         ("GET x", {}, "doesn't start with"),
         ("TRACE /x", {}, "speaks about the API"),
-        ("GET /x", {"servers": [{"url": "https://other.test"}]}, "a server of its own"),
         ("GET /x", {"parameters": [{"$ref": "#/nowhere"}]}, "points at nothing"),
         ("GET /x", {"parameters": [parameter("f", "formData")]}, "is in 'formData'"),
         ("GET /x", {"requestBody": {**body(TEXT), "required": True}}, "GET doesn't have"),
@@ -246,6 +244,13 @@ def test_what_cannot_be_sent_exactly_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ManifestError, match=reason):
         tool_of(operation, key)
+
+
+def test_a_placeholder_that_is_not_declared_takes_text(tool_of: MakeTool) -> None:
+    tool = tool_of({}, "GET /x/{id}/{id}")
+    assert tool.input_schema["properties"] == {"id": TEXT}
+    assert tool.input_schema["required"] == ["id"]
+    assert serialise(tool.operation, "http://u", {"id": "a b"}).url == "http://u/x/a%20b/a%20b"
 
 
 def test_an_optional_parameter_that_cannot_be_written_is_left_out(tool_of: MakeTool) -> None:

@@ -42,7 +42,7 @@ def test_json_with_a_byte_order_mark_is_read() -> None:
         (b"[1]", "is not a mapping"),
         (b"just text", "is not a mapping"),
         (b'{"a": ', "is not valid JSON"),
-        (b"a: [1", "is not valid YAML: .* at line 1"),
+        (b"a: [1", "is not valid YAML: .* at line 2, column 1"),
         (b"a: !!python/object/apply:os.system [ls]", "uses the YAML tag"),
         (b"a: &a\n  b: *a", "alias that refers to itself"),
         (b"a: &a {b: 1}\nc:\n  <<: *a", "merge key"),
@@ -72,3 +72,27 @@ def test_a_document_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(document, "LARGEST", 10)
     with pytest.raises(DocumentError, match="larger than"):
         parse_document(b'{"a": "0123456789"}')
+
+
+def test_a_document_from_elsewhere_is_read_as_other_tools_do_with_a_note() -> None:
+    notes: list[str] = []
+    text = b"a: &a {x: 1, y: 2}\nb: {<<: [*a, {x: 9, z: 3}], y: 5}\na: 7\n"
+    assert parse_document(text, notes) == {"a": 7, "b": {"x": 1, "y": 5, "z": 3}}
+    assert notes == [
+        "uses a YAML merge key (<<), which YAML 1.2 lacks",
+        "has the key 'a' twice, line 3",
+    ]
+
+
+def test_yaml_that_begins_with_a_brace_is_read_as_yaml() -> None:
+    notes: list[str] = []
+    assert parse_document(b"{a: 1, b: [x,]}", notes) == {"a": 1, "b": ["x"]}
+    assert "was read as YAML" in notes[0]
+    with pytest.raises(DocumentError, match="is not valid JSON"):
+        parse_document(b"{a: [", notes)
+
+
+@pytest.mark.parametrize("value", ["text", "[text]"])
+def test_merging_what_is_no_mapping_is_refused(value: str) -> None:
+    with pytest.raises(DocumentError, match="merges something that is no mapping"):
+        parse_document(f"a: {{<<: {value}}}".encode(), [])

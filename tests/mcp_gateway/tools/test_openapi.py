@@ -13,8 +13,8 @@ from .conftest import ReadDocument
 @pytest.mark.parametrize(
     ("root", "message"),
     [
-        ({"swagger": "2.0", "paths": {}}, "Swagger 2.0 document; convert it"),
-        ({"openapi": "3.2.0", "paths": {}}, "OpenAPI 3.2.0 document; 3.0 and 3.1"),
+        ({"swagger": "1.2", "paths": {}}, "Swagger 1.2 document; 2.0 and later"),
+        ({"openapi": "4.0.0", "paths": {}}, "OpenAPI 4.0.0 document; 2.0 and 3.0 to 3.2"),
         ({"paths": {}}, "no `openapi` version"),
         ({"openapi": "3.1.0", "paths": []}, "`paths` is not a mapping"),
     ],

@@ -8,6 +8,8 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from mcp_gateway.pipeline.call_upstream import add_headers
+from mcp_gateway.upstream.request import UpstreamRequest
 from support.gateway import World
 
 
@@ -49,10 +51,12 @@ async def test_the_api_learns_who_calls_and_for_exactly_which_request(
     }
 
 
-async def test_an_argument_can_not_stand_in_for_the_assertion(world: World) -> None:
-    await world.call("new", "list_tasks", {"Gatepost-Assertion": "forged", "X-View": "wide"})
-    names = [name.lower() for name, _ in world.api.requests[-1].headers]
-    assert names.count("gatepost-assertion") == 1
-    assert world.api.header("gatepost-assertion") != "forged"
-    assert world.api.header("x-view") == "wide"
-    await stated(world)
+@pytest.mark.parametrize("name", ["gatepost-assertion", "AUTHORIZATION", "Host", "X-Api-Key"])
+def test_a_header_from_an_argument_can_not_stand_in_for_one_of_ours(name: str) -> None:
+    written = UpstreamRequest("GET", "http://api/x", ((name, "forged"), ("X-View", "a")), b"")
+    sent = add_headers(written, (("Gatepost-Assertion", "signed"), ("x-api-key", "ours")))
+    assert sent.headers == (
+        ("X-View", "a"),
+        ("Gatepost-Assertion", "signed"),
+        ("x-api-key", "ours"),
+    )

@@ -116,3 +116,23 @@ def test_a_long_refusal_is_cut() -> None:
 def test_a_redirect_and_a_status_nobody_knows_are_named() -> None:
     assert fail(302) == "The API answered 302 Found: a redirect, which is not followed."
     assert fail(799) == "The API answered 799."
+
+
+def test_an_answer_in_parts_becomes_a_block_for_each() -> None:
+    """RFC 2046 §5.1.3."""
+    body = (
+        b"--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+        b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBO\r\n"
+        b'--b\r\nContent-Type: application/json\r\n\r\n{"a":1}\r\n--b--\r\n'
+    )
+    response = UpstreamResponse(200, "multipart/mixed; boundary=b", body)
+    blocks, structured = shape_body(response, name="n")
+    assert [block["type"] for block in blocks] == ["text", "image", "text"]
+    assert blocks[1]["data"] == "iVBO"
+    assert structured is None
+
+
+@pytest.mark.parametrize("content_type", ["multipart/mixed", "multipart/mixed; boundary=other"])
+def test_an_answer_whose_parts_can_not_be_told_apart_is_passed_on_whole(content_type: str) -> None:
+    blocks, _ = shape_body(UpstreamResponse(200, content_type, b"--b\r\n\r\nx"), name="n")
+    assert [block["type"] for block in blocks] == ["resource"]

@@ -1,6 +1,7 @@
 """Whatever is sent, the gateway answers as its protocol says: never a 500, never -32603."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,14 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.gateway import META, MODERN, World, a_world
+from support.gateway import API, META, MODERN, World, a_world
 
+KEYS = (
+    *("name", "arguments", "_meta", "cursor", "title", "q", "id", "a", "ref", "uri", "argument"),
+    *("value", "type", "inputResponses", "requestState", "action", "content", "confirm", "words"),
+    *("progressToken", "level"),
+)
+CALLED = ("tools/call", "prompts/get", "resources/read", "completion/complete")
 LEAVES = (
     st.none()
     | st.booleans()
@@ -26,7 +33,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["name", "arguments", "_meta", "cursor", "title", "q", "id", "a"]),
+            st.sampled_from(KEYS),
             inner,
             max_size=4,
         )
@@ -34,7 +41,11 @@ JSON = st.recursive(
     max_leaves=12,
 )
 METHODS = st.sampled_from(
-    ["initialize", "ping", "tools/list", "tools/call", "server/discover", "prompts/list", "no"]
+    [
+        *("initialize", "ping", "tools/list", "server/discover", "prompts/list", "no"),
+        *("resources/list", "resources/templates/list", "logging/setLevel"),
+        *CALLED,
+    ]
 )
 CALLS = st.fixed_dictionaries(
     {
@@ -43,10 +54,47 @@ CALLS = st.fixed_dictionaries(
         "_meta": st.just(META),
     }
 )
-PARAMS = JSON | CALLS | st.dictionaries(st.text(max_size=3), JSON, max_size=2)
-MESSAGES = JSON | st.fixed_dictionaries(
-    {"jsonrpc": st.just("2.0"), "method": METHODS | LEAVES},
-    optional={"id": LEAVES, "params": PARAMS},
+EAGER: dict[str, Any] = {"elicitation": {}, "sampling": {}}
+ASKED = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["delete_task", "create_task", "draft_task", "plan_week"]),
+        "_meta": st.fixed_dictionaries(
+            {
+                "io.modelcontextprotocol/protocolVersion": st.just(MODERN),
+                "io.modelcontextprotocol/clientCapabilities": st.just(EAGER) | JSON,
+            },
+            optional={"progressToken": JSON, "io.modelcontextprotocol/logLevel": JSON},
+        ),
+    },
+    optional={
+        "arguments": st.dictionaries(st.sampled_from(["id", "title", "priority", "team"]), JSON),
+        "inputResponses": JSON
+        | st.dictionaries(
+            st.sampled_from(["confirm", "title", "priority", "words", "arguments"]),
+            JSON | st.fixed_dictionaries({"action": st.just("accept"), "content": JSON}),
+        ),
+        "requestState": JSON,
+        "uri": st.sampled_from(["tracker://guide", "tracker://tasks/1", "tracker://tasks/%ff", ""]),
+        "ref": st.just({"type": "ref/prompt", "name": "plan_week"}) | JSON,
+        "argument": st.just({"name": "team", "value": "d"}) | JSON,
+    },
+)
+PARAMS = JSON | CALLS | ASKED | st.dictionaries(st.text(max_size=3), JSON, max_size=2)
+NEARLY_RIGHT = st.fixed_dictionaries(
+    {
+        "jsonrpc": st.just("2.0"),
+        "id": st.just(1),
+        "method": st.sampled_from(CALLED),
+        "params": CALLS | ASKED,
+    }
+)
+MESSAGES = (
+    NEARLY_RIGHT
+    | JSON
+    | st.fixed_dictionaries(
+        {"jsonrpc": st.just("2.0"), "method": METHODS | LEAVES},
+        optional={"id": LEAVES, "params": PARAMS},
+    )
 )
 HEADERS = st.fixed_dictionaries(
     {},
@@ -54,6 +102,10 @@ HEADERS = st.fixed_dictionaries(
         "mcp-protocol-version": st.sampled_from([MODERN, "2025-11-25", "2025-03-26", "?"]),
         "mcp-method": st.sampled_from(["tools/call", "tools/list", "=?base64?!?=", ""]),
         "mcp-name": st.sampled_from(["list_tasks", "create_task", "=?base64?AA==?=", ""]),
+        "mcp-session-id": st.sampled_from(["x", "AAAA", ""]),
+        "mcp-param-search": st.sampled_from(["x", "=?base64?!?=", ""]),
+        "accept": st.sampled_from(["application/json", "*/*", "text/html", ",;"]),
+        "content-type": st.sampled_from(["application/json", "text/plain", ";"]),
         "authorization": st.sampled_from(["Bearer x.y.z", "Bearer e30.e30.e30", "x"]),
     },
 )
@@ -62,21 +114,34 @@ HEADERS = st.fixed_dictionaries(
 def require_sound(status: int, content: bytes) -> None:
     """Fail on an answer no input may produce."""
     assert status < 500
-    for answer in [orjson.loads(content)] if content else []:
+    events = content.startswith((b"data: ", b": "))
+    texts = re.findall(rb"^data: (.+)$", content, re.MULTILINE) if events else [content]
+    for answer in [orjson.loads(text) for text in texts if text]:
         for one in answer if isinstance(answer, list) else [answer]:
             error = one.get("error")
             assert not isinstance(error, dict) or error["code"] != -32603
-            result = one.get("result", {})
-            text = str(result.get("content", [{}])[0].get("text", "")) if result else ""
-            assert "could not complete this call" not in text
+            assert "could not complete this call" not in str(one.get("result"))
 
 
 @asynccontextmanager
 async def fresh_world() -> AsyncIterator[World]:
     """Open a gateway for one round of examples."""
     with tempfile.TemporaryDirectory() as folder:
-        async with a_world(Path(folder)) as world:
+        async with a_world(Path(folder), manifest=API / "talking.yaml") as world:
             yield world
+
+
+def consistent(body: Any, headers: dict[str, str]) -> Any:
+    """Let most requests of the newer era pass its first check, so that later ones are met."""
+    if headers.get("mcp-protocol-version") == MODERN and isinstance(body, dict):
+        method, params = body.get("method"), body.get("params")
+        if "mcp-method" not in headers and isinstance(method, str) and method.isascii():
+            headers["mcp-method"] = "".join(c for c in method if c.isprintable())
+        named = "uri" if method == "resources/read" else "name"
+        name = params.get(named) if isinstance(params, dict) else None
+        if "mcp-name" not in headers and isinstance(name, str) and name.isascii():
+            headers["mcp-name"] = "".join(c for c in name if c.isprintable())
+    return body
 
 
 @settings(
@@ -87,7 +152,7 @@ def test_no_json_makes_an_internal_error(rounds: list[tuple[Any, dict[str, str]]
     async def knock() -> None:
         async with fresh_world() as world:
             for body, headers in rounds:
-                answer = await world.post(body, headers=headers)
+                answer = await world.post(consistent(body, headers), headers=headers)
                 require_sound(answer.status_code, answer.content)
 
     asyncio.run(knock())

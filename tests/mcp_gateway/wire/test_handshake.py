@@ -25,7 +25,7 @@ async def test_a_client_gets_the_revision_it_asks_for_or_the_newest_of_its_era(
     answer = await world.post(request("initialize", {"protocolVersion": asked, **PERSON}))
     result = answer.json()["result"]
     assert result["protocolVersion"] == answered
-    assert result["capabilities"] == {"tools": {"listChanged": False}}
+    assert result["capabilities"] == {"logging": {}, "tools": {"listChanged": False}}
     assert result["serverInfo"]["name"] == "Tracker"
     assert "mcp-session-id" not in answer.headers
 

@@ -39,7 +39,7 @@ async def test_the_server_describes_itself(world: World) -> None:
     assert result.pop("_meta")[SERVER]["name"] == "Tracker"
     assert result == {
         "supportedVersions": [MODERN],
-        "capabilities": {"tools": {"listChanged": False}},
+        "capabilities": {"logging": {}, "tools": {"listChanged": False}},
         "resultType": "complete",
         "ttlMs": 60_000,
         "cacheScope": "private",

@@ -19,10 +19,10 @@ async def read_prompt(request: AuthorizeRequest, context: CheckContext) -> Autho
         raise ConsentRequired("a person has to be asked; prompt none can't be met")
     max_age = request.parameters.get("max_age")
     if "login" in prompts:
-        return replace(request, signed_in_after=context.now)
+        return replace(request, signed_in_after=context.now())
     if max_age is not None:
         if not (max_age.isascii() and max_age.isdigit() and len(max_age) <= 9):
             raise InvalidRequest("max_age must be a number of seconds")
-        after = context.now - timedelta(seconds=int(max_age))
+        after = context.now() - timedelta(seconds=int(max_age))
         return replace(request, signed_in_after=after)
     return request

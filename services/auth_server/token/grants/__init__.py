@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 
+from auth_server.token.grants.api_key import exchange_api_key
 from auth_server.token.grants.authorization_code import redeem_authorization_code
+from auth_server.token.grants.client_credentials import prove_client_credentials
 from auth_server.token.grants.refresh_token import redeem_refresh_token
 from auth_server.token.request import ProveGrant
+from gatepost.api_keys import TOKEN_EXCHANGE
 
 GRANTS: Mapping[str, ProveGrant] = {
     "authorization_code": redeem_authorization_code,  # OAuth 2.1 §4.1.3
+    "client_credentials": prove_client_credentials,  # OAuth 2.1 §4.2
     "refresh_token": redeem_refresh_token,  # OAuth 2.1 §4.3
+    TOKEN_EXCHANGE: exchange_api_key,  # RFC 8693 §2
 }

@@ -2,14 +2,15 @@
 
 import re
 
-from auth_server.codes.store import find_code, redeem_code
+from auth_server.audit.store import Audit, record
 from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from auth_server.refresh_tokens.store import revoke_family
 from auth_server.secrets import hash_secret, matches, s256
 from auth_server.token.request import Proven, Refused, TokenRequest
+from auth_server.tokens.ending import end_family
 from auth_server.tokens.entitlement import resolve_entitlement
-from auth_server.tokens.refresh_token import issue_refresh_token
+from auth_server.tokens.refresh_token import first_token
 from auth_server.tokens.resource import resolve_resource
+from auth_server.tokens.statements import CodeFacts, read_code, redeem
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
@@ -19,20 +20,20 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     """Redeem a code once, for the client, redirect URI, resource and verifier it belongs to.
 
     What a client can correct (redirect_uri, resource) is compared before the code is used up; a
-    wrong verifier uses it up, so that it can't be guessed at. A second redemption ends the
-    refresh tokens of the first (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
+    wrong verifier uses it up, so that it can't be guessed at. A second redemption ends
+    what the first was given (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
-    form, db, now = request.form, request.db, request.now
+    form, now, direct = request.form, request.now, request.opened.database.direct
     code_hash = hash_secret(form.require("code"))
     verifier = form.require("code_verifier")
     if not _VERIFIER.fullmatch(verifier):
         raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
-    code = await find_code(db, code_hash)
+    code = await read_code(direct, code_hash)
     # Another client's code is as good as none: knowing it must not let anyone end a grant.
     if code is None or code.client_id != request.client.client_id:
         raise InvalidGrant("the code is unknown or expired")
     if code.redeemed_at is not None:
-        await revoke_family(db, code.family_id, now=now)
+        await _end_what_it_gave(request, code)
         return Refused(InvalidGrant("the code was used before", detail="replay; family ended"))
     if form.require("redirect_uri") != code.redirect_uri:
         raise InvalidGrant("redirect_uri is not the one the code was issued to")
@@ -40,31 +41,31 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     if resources and resolve_resource(resources, request.opened.settings).resource != code.resource:
         raise InvalidTarget("the code was issued for another resource")
     scopes = parse_scope(code.scope)
-    entitlement = await resolve_entitlement(
-        db,
-        grant_id=code.grant_id,
-        client_id=request.client.client_id,
-        resource=code.resource,
-        scopes=scopes,
+    entitlement = resolve_entitlement(
+        code.grant, client_id=code.client_id, resource=code.resource, scopes=scopes
     )
-    if not await redeem_code(db, code_hash, now=now):
-        if now < code.expires_at:
-            await revoke_family(db, code.family_id, now=now)
-        return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
-    if not matches(code.code_challenge, s256(verifier)):
-        return Refused(InvalidGrant("code_verifier does not match", detail="code used up"))
-    refresh_token = None
-    if "refresh_token" in request.client.grant_types:
+    proven = matches(code.code_challenge, s256(verifier))
+    refresh_token, first = None, None
+    if proven and "refresh_token" in request.client.grant_types:
         refresh_token = request.opened.new_secret()
-        await issue_refresh_token(
-            db,
-            refresh_token,
-            family_id=code.family_id,
-            grant_id=code.grant_id,
-            client_id=request.client.client_id,
-            resource=code.resource,
-            scope=code.scope,
-            policy=request.refresh_policy,
-            now=now,
-        )
-    return Proven(entitlement, offline=OFFLINE_ACCESS in scopes, refresh_token=refresh_token)
+        first = first_token(refresh_token, policy=request.refresh_policy, now=now)
+    if not await redeem(direct, code_hash, first, now=now):
+        if now < code.expires_at:
+            await _end_what_it_gave(request, code)
+        return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
+    if not proven:
+        return Refused(InvalidGrant("code_verifier does not match", detail="code used up"))
+    return Proven(
+        entitlement,
+        offline=OFFLINE_ACCESS in scopes,
+        refresh_token=refresh_token,
+        family_id=code.family_id,
+    )
+
+
+async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:
+    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    replayed = Audit("code.replayed", client_id=code.client_id, grant_id=code.grant_id)
+    async with request.opened.transaction() as db:
+        await end_family(db, code.family_id, lifetime=lifetime, now=now)
+        await record(db, replayed, now=now)

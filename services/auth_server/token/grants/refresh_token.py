@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+from auth_server.audit.store import Audit, record
 from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
-from auth_server.refresh_tokens.store import find_refresh_token
 from auth_server.secrets import hash_secret
 from auth_server.token.request import Proven, Refused, TokenRequest
-from auth_server.tokens.entitlement import resolve_entitlement
-from auth_server.tokens.refresh_token import Reused, rotate_refresh_token
+from auth_server.tokens.ending import end_family
+from auth_server.tokens.entitlement import Entitlement, resolve_entitlement
+from auth_server.tokens.refresh_token import rotate_refresh_token
 from auth_server.tokens.resource import resolve_resource
+from auth_server.tokens.statements import read_refresh_token
 from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, narrow_scopes, parse_scope
 
 
@@ -17,9 +19,9 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
 
     The answer may be narrower than before, never wider; `scope` narrows this access token alone.
     """
-    form, db, now = request.form, request.db, request.now
+    form, now, direct = request.form, request.now, request.opened.database.direct
     token = form.require("refresh_token")
-    row = await find_refresh_token(db, hash_secret(token))
+    row = await read_refresh_token(direct, hash_secret(token))
     if row is None or row.client_id != request.client.client_id:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
     resources = form.all("resource")
@@ -32,25 +34,41 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         raise InvalidScope(str(error)) from None
     if narrow_scopes(asked, granted) != asked:
         raise InvalidScope("scope goes beyond what was granted; ask for authorization again")
-    if row.revoked_at is not None or now >= min(row.idle_expires_at, row.absolute_expires_at):
+    # A token that was used before makes nothing new. Past its idle time too it is let through to
+    # the rotation: coming back that late it ends the family that somebody else may be keeping.
+    idle_expired = now >= row.idle_expires_at and row.first_used_at is None
+    if row.revoked_at is not None or idle_expired or now >= row.absolute_expires_at:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
-    entitlement = await resolve_entitlement(
-        db,
-        grant_id=row.grant_id,
-        client_id=request.client.client_id,
-        resource=row.resource,
-        scopes=granted,
+    entitlement = resolve_entitlement(
+        row.grant, client_id=request.client.client_id, resource=row.resource, scopes=granted
     )
-    rotation = await rotate_refresh_token(db, token, policy=request.refresh_policy, now=now)
-    if isinstance(rotation, Reused):
-        return Refused(
-            InvalidGrant(
-                "the refresh token is unknown, expired or revoked",
-                detail="reused after the grace window; family ended",
-            )
-        )
+    policy = request.refresh_policy
+    successor = await rotate_refresh_token(direct, token, row, policy=policy, now=now)
+    if successor is None:
+        return await _end(request, row.family_id, entitlement)
     return Proven(
         replace(entitlement, scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
         offline=OFFLINE_ACCESS in asked,
-        refresh_token=rotation.successor,
+        refresh_token=successor,
+        family_id=row.family_id,
+    )
+
+
+async def _end(request: TokenRequest, family_id: str, entitlement: Entitlement) -> Refused:
+    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    reused = Audit(
+        "refresh_token.reused",
+        person_id=entitlement.person_id,
+        client_id=entitlement.client_id,
+        tenant_id=entitlement.tenant_id,
+        grant_id=entitlement.grant_id,
+    )
+    async with request.opened.transaction() as db:
+        await end_family(db, family_id, lifetime=lifetime, now=now)
+        await record(db, reused, now=now)
+    return Refused(
+        InvalidGrant(
+            "the refresh token is unknown, expired or revoked",
+            detail="reused after the grace window; family ended",
+        )
     )

@@ -13,6 +13,25 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "audit_log",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.Column("client_id", sa.String(length=1024), nullable=False),
+        sa.Column("tenant_id", sa.String(length=255), nullable=False),
+        sa.Column("grant_id", sa.String(length=64), nullable=False),
+        sa.Column("detail", sa.String(length=None), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_log_event"), ["event"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_log_person_id"), ["person_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_log_tenant_id"), ["tenant_id"], unique=False)
+
+    op.create_table(
         "catalogues",
         sa.Column("resource", sa.String(length=512), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
@@ -22,6 +41,18 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("resource", "hash"),
     )
+    op.create_table(
+        "client_assertions",
+        sa.Column("client_id", sa.String(length=1024), nullable=False),
+        sa.Column("jti", sa.String(length=255), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("client_id", "jti"),
+    )
+    with op.batch_alter_table("client_assertions", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_client_assertions_expires_at"), ["expires_at"], unique=False
+        )
+
     op.create_table(
         "clients",
         sa.Column("client_id", sa.String(length=1024), nullable=False),
@@ -37,8 +68,11 @@ def upgrade() -> None:
             "grant_types", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("token_endpoint_auth_method", sa.String(length=32), nullable=False),
-        sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("jwks", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
+        sa.Column("jwks_uri", sa.String(length=2048), nullable=True),
         sa.Column("application_type", sa.String(length=8), nullable=False),
+        sa.Column("introspects", sa.Boolean(), nullable=False),
+        sa.Column("registration_token_hash", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("client_id"),
@@ -55,6 +89,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("email"),
     )
     op.create_table(
+        "revocations",
+        sa.Column("revocation_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.String(length=1024), nullable=False),
+        sa.Column("below", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("revocation_id"),
+        sa.UniqueConstraint("number"),
+    )
+    with op.batch_alter_table("revocations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_revocations_key"), ["key"], unique=False)
+
+    op.create_table(
         "signing_keys",
         sa.Column("kid", sa.String(length=64), nullable=False),
         sa.Column("algorithm", sa.String(length=16), nullable=False),
@@ -64,6 +113,7 @@ def upgrade() -> None:
         ),
         sa.Column("private_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("kid"),
     )
     with op.batch_alter_table("signing_keys", schema=None) as batch_op:
@@ -74,6 +124,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'active'"),
             postgresql_where=sa.text("state = 'active'"),
         )
+        batch_op.create_index(
+            "one_next_key",
+            ["state"],
+            unique=True,
+            sqlite_where=sa.text("state = 'next'"),
+            postgresql_where=sa.text("state = 'next'"),
+        )
 
     op.create_table(
         "tenants",
@@ -83,6 +140,58 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id"),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("label", sa.String(length=100), nullable=False),
+        sa.Column("env", sa.String(length=8), nullable=False),
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.Column("tenant_id", sa.String(length=255), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=False),
+        sa.Column("scope", sa.String(length=2048), nullable=False),
+        sa.Column(
+            "tools", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("data_scope", sa.String(length=4096), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.person_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("key_id"),
+        sa.UniqueConstraint("key_hash"),
+    )
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_keys_person_id"), ["person_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_api_keys_tenant_id"), ["tenant_id"], unique=False)
+
+    op.create_table(
+        "ceilings",
+        sa.Column("client_id", sa.String(length=1024), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=False),
+        sa.Column("tenant_id", sa.String(length=255), nullable=False),
+        sa.Column("scope", sa.String(length=2048), nullable=False),
+        sa.Column(
+            "tools", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
+        ),
+        sa.Column("data_scope", sa.String(length=4096), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("client_id", "resource"),
+    )
+    op.create_table(
+        "client_secrets",
+        sa.Column("client_id", sa.String(length=1024), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("client_id", "secret_hash"),
     )
     op.create_table(
         "grants",
@@ -114,6 +223,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("grant_id"),
     )
     with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_grants_client_id"), ["client_id"], unique=False)
         batch_op.create_index(
             "one_live_grant",
             ["person_id", "client_id", "tenant_id", "resource"],
@@ -166,6 +276,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("transaction_id"),
     )
     with op.batch_alter_table("transactions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_transactions_client_id"), ["client_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_transactions_expires_at"), ["expires_at"], unique=False
         )
@@ -216,6 +327,7 @@ def downgrade() -> None:
     op.drop_table("authorization_codes")
     with op.batch_alter_table("transactions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_transactions_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_transactions_client_id"))
 
     op.drop_table("transactions")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
@@ -229,10 +341,23 @@ def downgrade() -> None:
             sqlite_where=sa.text("revoked_at IS NULL"),
             postgresql_where=sa.text("revoked_at IS NULL"),
         )
+        batch_op.drop_index(batch_op.f("ix_grants_client_id"))
 
     op.drop_table("grants")
+    op.drop_table("client_secrets")
+    op.drop_table("ceilings")
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_api_keys_tenant_id"))
+        batch_op.drop_index(batch_op.f("ix_api_keys_person_id"))
+
+    op.drop_table("api_keys")
     op.drop_table("tenants")
     with op.batch_alter_table("signing_keys", schema=None) as batch_op:
+        batch_op.drop_index(
+            "one_next_key",
+            sqlite_where=sa.text("state = 'next'"),
+            postgresql_where=sa.text("state = 'next'"),
+        )
         batch_op.drop_index(
             "one_active_key",
             sqlite_where=sa.text("state = 'active'"),
@@ -240,6 +365,20 @@ def downgrade() -> None:
         )
 
     op.drop_table("signing_keys")
+    with op.batch_alter_table("revocations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_revocations_key"))
+
+    op.drop_table("revocations")
     op.drop_table("people")
     op.drop_table("clients")
+    with op.batch_alter_table("client_assertions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_client_assertions_expires_at"))
+
+    op.drop_table("client_assertions")
     op.drop_table("catalogues")
+    with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_log_tenant_id"))
+        batch_op.drop_index(batch_op.f("ix_audit_log_person_id"))
+        batch_op.drop_index(batch_op.f("ix_audit_log_event"))
+
+    op.drop_table("audit_log")

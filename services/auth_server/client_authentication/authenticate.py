@@ -1,0 +1,42 @@
+"""Who sends this request?"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from auth_server.client_authentication.credentials import Credentials, read_credentials
+from auth_server.client_authentication.private_key_jwt import match_assertion
+from auth_server.client_authentication.public import match_public_client
+from auth_server.client_authentication.secret import match_secret
+from auth_server.clients.facts import ClientFacts
+from auth_server.clients.table import AuthMethod
+from auth_server.forms import Parameters
+from auth_server.resources import Resources
+
+MatchClient = Callable[[Credentials, Resources], Awaitable[ClientFacts]]
+
+METHODS: Mapping[AuthMethod, MatchClient] = {
+    "none": match_public_client,
+    "client_secret_basic": match_secret,
+    "client_secret_post": match_secret,
+    "private_key_jwt": match_assertion,
+}
+
+
+async def authenticate_client(
+    form: Parameters, authorization: str | None, opened: Resources
+) -> ClientFacts:
+    """Find the client and check that it is who it says, by its registered method alone.
+
+    The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes
+    before the request's own transaction: each method has its own, and SQLite has one writer.
+
+    Args:
+        form: the request's form.
+        authorization: the `Authorization` header.
+        opened: what the service opened.
+
+    Raises:
+        InvalidClient: unknown, another method than the registered one, or no proof.
+        InvalidRequest: two methods in one request.
+    """
+    given = read_credentials(form, authorization)
+    return await METHODS[given.method](given, opened)

@@ -1,0 +1,79 @@
+"""What a request brings to prove who sends it."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from auth_server.client_authentication.assertion import parse_assertion
+from auth_server.clients.table import AuthMethod
+from auth_server.errors import InvalidClient, InvalidRequest
+from auth_server.forms import Parameters
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""RFC 7523 §2.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who a request says it is from, and the secret or assertion that is to prove it."""
+
+    client_id: str
+    method: AuthMethod
+    proof: str = field(default="", repr=False)
+
+
+def unproven(detail: str) -> InvalidClient:
+    """Refuse in the one text for every way in which a client can fail to prove itself (§5.2)."""
+    return InvalidClient("client authentication failed", detail=detail)
+
+
+def read_credentials(form: Parameters, authorization: str | None) -> Credentials:
+    """Find the one method that a request uses.
+
+    Args:
+        form: the request's form.
+        authorization: the `Authorization` header.
+
+    Raises:
+        InvalidClient: nobody is named, or what is sent is malformed.
+        InvalidRequest: two methods, or two clients, in one request.
+    """
+    form_id, secret = form.get("client_id"), form.get("client_secret")
+    assertion, assertion_type = form.get("client_assertion"), form.get("client_assertion_type")
+    if (assertion is None) != (assertion_type is None):
+        raise InvalidRequest("client_assertion and client_assertion_type go together")
+    if [authorization, secret, assertion].count(None) < 2:
+        raise InvalidRequest("authenticate in one way, not in several")
+    if authorization is not None:
+        client_id, secret = _read_basic(authorization)
+        if form_id is not None and form_id != client_id:
+            raise InvalidRequest("client_id in the body is not the one in the header")
+        return Credentials(client_id, "client_secret_basic", secret)
+    if assertion is not None:
+        if assertion_type != ASSERTION_TYPE:
+            raise InvalidClient(f"client_assertion_type must be {ASSERTION_TYPE}")
+        subject = parse_assertion(assertion).client_id
+        if form_id is not None and form_id != subject:
+            raise unproven("client_id is not the subject of the assertion")
+        return Credentials(subject, "private_key_jwt", assertion)
+    if form_id is None:
+        raise InvalidClient("client_id is missing")
+    if secret is not None:
+        return Credentials(form_id, "client_secret_post", secret)
+    return Credentials(form_id, "none")
+
+
+def _read_basic(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise InvalidClient("the Authorization header must be Basic")
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise InvalidClient("the Basic credentials are not base64 of UTF-8") from None
+    # RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
+    client_id, secret = (unquote_plus(part) for part in decoded.partition(":")[::2])
+    if not client_id or not client_id.isprintable() or not secret:
+        raise InvalidClient("the Basic credentials are not an id and a secret")
+    return client_id, secret

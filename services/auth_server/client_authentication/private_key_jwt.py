@@ -1,0 +1,51 @@
+"""`private_key_jwt`: a client signs a statement about itself (RFC 7523 §2.2, §3)."""
+
+from auth_server.client_assertions.store import use_assertion
+from auth_server.client_authentication.assertion import (
+    parse_assertion,
+    require_claims,
+    require_signature,
+)
+from auth_server.client_authentication.credentials import Credentials, unproven
+from auth_server.client_documents.cache import DocumentUnavailable
+from auth_server.clients.facts import ClientFacts
+from auth_server.clients.store import find_client
+from auth_server.clients.table import Client
+from auth_server.gateways.find import find_gateway
+from auth_server.resources import Resources
+
+
+async def match_assertion(given: Credentials, opened: Resources) -> ClientFacts:
+    """Believe an assertion that one of the client's registered keys signed, once.
+
+    No transaction may be open while keys are fetched, and that an assertion was used has to stay
+    known whatever becomes of the request it came with.
+
+    Raises:
+        InvalidClient: for every reason in the same words.
+    """
+    assertion = parse_assertion(given.proof)
+    use = require_claims(assertion, issuer=opened.settings.issuer, now=opened.now())
+    client = find_gateway(opened.settings, assertion.client_id)
+    if client is None:
+        async with opened.database.reading() as db:
+            client = await find_client(db, assertion.client_id)
+    if client is None or not _may_sign(client):
+        raise unproven("private_key_jwt, not a client that signs")
+    try:
+        keys = await opened.key_sets.read(client, kid=assertion.kid)
+    except DocumentUnavailable as error:
+        raise unproven(f"private_key_jwt, {error}") from None
+    require_signature(assertion, keys)
+    async with opened.database.writing() as db, db.begin():
+        fresh = await use_assertion(db, client.client_id, jti=use.jti, expires_at=use.expires_at)
+    if not fresh:
+        raise unproven("private_key_jwt, an assertion that was used before")
+    return ClientFacts.of(client)
+
+
+def _may_sign(client: Client) -> bool:
+    if client.token_endpoint_auth_method == "private_key_jwt":  # noqa: S105 - the method's name
+        return True
+    # A document can offer both ways; nobody tells the client which of them was picked.
+    return client.source == "document" and not (client.jwks is None and client.jwks_uri is None)

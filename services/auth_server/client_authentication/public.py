@@ -1,0 +1,17 @@
+"""`none`: a public client names itself, and proves with PKCE that it began the flow."""
+
+from auth_server.client_authentication.credentials import Credentials, unproven
+from auth_server.clients.facts import ClientFacts, find_client_facts
+from auth_server.resources import Resources
+
+
+async def match_public_client(given: Credentials, opened: Resources) -> ClientFacts:
+    """Believe a client that is registered as public (OAuth 2.1 §2.4).
+
+    Raises:
+        InvalidClient: it is unknown, or has to authenticate.
+    """
+    client = await find_client_facts(opened.database.direct, given.client_id)
+    if client is None or client.token_endpoint_auth_method != given.method:
+        raise unproven("none, " + ("confidential client" if client else "unknown client"))
+    return client

@@ -1,0 +1,109 @@
+"""What a client's document may say."""
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from auth_server.clients.metadata import ClientMetadata, parse_client_metadata, read_keys
+from auth_server.errors import OAuthError
+from auth_server.jwks import PRIVATE_MEMBERS
+
+_METHODS = ("none", "private_key_jwt")
+_DEEPEST = 8
+# A document is public: what only the two sides may know can't stand in it.
+_SECRETS = ("client_secret", "client_secret_expires_at")
+
+
+class UnusableDocument(ValueError):
+    """The document can't be used; the message says why, for the logs."""
+
+
+def parse_document(
+    body: bytes, content_type: str, *, client_id: str, private_use_schemes: Collection[str]
+) -> ClientMetadata:
+    """Read a client's document (client registration, Implementation Requirements).
+
+    Raises:
+        UnusableDocument: not JSON, not this client's, incomplete, or holding a secret.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise UnusableDocument("its content type is not JSON")
+    try:
+        document = json.loads(body.decode(), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError):
+        raise UnusableDocument("it is not JSON, or holds a member twice") from None
+    if not isinstance(document, dict) or _depth(document) > _DEEPEST:
+        raise UnusableDocument("it is not a JSON object of reasonable depth")
+    if document.get("client_id") != client_id:
+        raise UnusableDocument("its client_id is not the URL it was read from")
+    if not isinstance(document.get("client_name"), str):
+        raise UnusableDocument("it has no client_name")
+    if any(name in document for name in _SECRETS) or _holds_private_key(document.get("jwks")):
+        raise UnusableDocument("it holds a secret")
+    method = _negotiate_method(document)
+    try:
+        metadata = parse_client_metadata(
+            {**document, "token_endpoint_auth_method": method},
+            private_use_schemes=private_use_schemes,
+        )
+    except OAuthError as error:
+        raise UnusableDocument(error.description) from None
+    if method == "none" and "private_key_jwt" in _offered(document):
+        with suppress(OAuthError):
+            jwks, jwks_uri = read_keys(document)
+            return replace(metadata, jwks=jwks, jwks_uri=jwks_uri)
+    return metadata
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("repeated member")
+    return members
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max((_depth(entry) for entry in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((_depth(entry) for entry in value), default=0)
+    return 0
+
+
+def _holds_private_key(jwks: object) -> bool:
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(keys, list):
+        return False
+    return any(isinstance(key, dict) and not PRIVATE_MEMBERS.isdisjoint(key) for key in keys)
+
+
+def _negotiate_method(document: Mapping[str, Any]) -> str:
+    """Pick how the client authenticates: the way it names, or the first of ours that it offers.
+
+    A document that names none and offers both is public, and keeps its keys: with nobody to tell it
+    what was picked, such a client may sign its requests all the same.
+    """
+    named, offered = document.get("token_endpoint_auth_method"), _offered(document)
+    method = next((method for method in _METHODS if method in offered), None)
+    if method is None:
+        raise UnusableDocument(
+            f"its token_endpoint_auth_method {str(named)[:40]!r} is not served"
+            if named is not None
+            else "it offers no authentication method of this server"
+        )
+    return method
+
+
+def _offered(document: Mapping[str, Any]) -> Collection[str]:
+    named = document.get("token_endpoint_auth_method")
+    if named is not None:
+        return (named,) if isinstance(named, str) else ()
+    able = document.get("token_endpoint_auth_methods_supported")
+    if not isinstance(able, list) or not able:
+        return ("none",)
+    return [method for method in able if isinstance(method, str)]

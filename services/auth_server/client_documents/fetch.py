@@ -1,0 +1,136 @@
+"""The guarded fetch: public addresses only, resolved once, no redirects, small and quick."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore2
+
+from gatepost.public_address import is_public_address
+
+LIMIT = 5 * 1024
+DEADLINE = 5.0
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
+
+class FetchRefused(Exception):
+    """Nothing usable came back. The reason is for the logs: told to a stranger, it maps a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a server answered with status 200."""
+
+    body: bytes
+    content_type: str
+    cache_control: str
+
+
+async def resolve_host(host: str, port: int) -> list[str]:
+    """Look a host's addresses up."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+class _GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Connects to the very address that was checked, so that a second look-up can't differ."""
+
+    def __init__(self, resolve: Resolve, *, allow_loopback: bool) -> None:
+        self._resolve = resolve
+        self._allow_loopback = allow_loopback
+        self._inner = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the base class's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            addresses = await self._resolve(host, port)
+        except OSError:
+            raise FetchRefused("the host does not resolve") from None
+        # One private answer among public ones is how rebinding begins.
+        if not addresses or not all(self._may_connect(address) for address in addresses):
+            raise FetchRefused("the host has an address that is not public")
+        return await self._inner.connect_tcp(
+            addresses[0], port, timeout, local_address, socket_options
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
+
+    def _may_connect(self, address: str) -> bool:
+        if self._allow_loopback and address in {"127.0.0.1", "::1"}:
+            return True
+        return is_public_address(address)
+
+
+class GuardedFetch:
+    """Fetches small JSON documents from URLs that strangers name."""
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = resolve_host,
+        tls: ssl.SSLContext | None = None,
+        allow_loopback: bool = False,
+    ) -> None:
+        """Open; no connection is kept from one fetch to the next.
+
+        Args:
+            resolve: looks hosts up; every answer must be public.
+            tls: whom to trust; the system's authorities where not given.
+            allow_loopback: development only.
+        """
+        self._tls = tls or ssl.create_default_context()
+        self._backend = _GuardedBackend(resolve, allow_loopback=allow_loopback)
+
+    async def __call__(self, url: str) -> Fetched:
+        """Fetch a document.
+
+        Raises:
+            FetchRefused: no answer in five seconds, another status than 200, more than 5 KB.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._fetch(url)
+        except TimeoutError:
+            raise FetchRefused(f"no whole answer within {DEADLINE:g} seconds") from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:
+            raise FetchRefused(f"the connection failed ({type(error).__name__})") from None
+        except httpcore2.TimeoutException:
+            raise FetchRefused("the connection timed out") from None
+
+    async def _fetch(self, url: str) -> Fetched:
+        headers: dict[bytes | str, bytes | str] = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "gatepost",
+        }
+        async with (
+            httpcore2.AsyncConnectionPool(
+                ssl_context=self._tls, network_backend=self._backend, max_keepalive_connections=0
+            ) as pool,
+            pool.stream("GET", url, headers=headers) as answer,
+        ):
+            if answer.status != 200:
+                raise FetchRefused(f"status {answer.status}")
+            body = bytearray()
+            async for chunk in answer.aiter_stream():
+                body += chunk
+                if len(body) > LIMIT:
+                    raise FetchRefused(f"larger than {LIMIT} bytes")
+            sent = {name.lower(): value for name, value in answer.headers}
+        return Fetched(
+            bytes(body),
+            sent.get(b"content-type", b"").decode("latin-1"),
+            sent.get(b"cache-control", b"").decode("latin-1"),
+        )

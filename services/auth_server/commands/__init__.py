@@ -1,0 +1,1 @@
+"""`gatepost auth-server clients …` and `api-keys …`: what operators manage by hand."""

@@ -1,0 +1,128 @@
+"""`gatepost auth-server api-keys …`: keys for programs that can't open a browser."""
+
+import asyncio
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.api_keys.store import list_api_keys
+from auth_server.api_keys.table import StoredApiKey
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.tokens.api_key import UnusableApiKey, end_api_key, issue_api_key
+from gatepost.allowed_tools import MalformedAllowedTools
+from gatepost.api_keys import make_api_key
+from gatepost.clock import utc_now
+from gatepost.data_scope import MalformedDataScope, parse_data_scope
+from gatepost.scopes import MalformedScope, narrow_scopes, parse_scope
+
+
+@click.group(name="api-keys")
+def api_keys() -> None:
+    """Manage API keys."""
+
+
+@api_keys.command(name="create")
+@config_option
+@click.option("--label", required=True, help="What it is for.")
+@click.option(
+    "--person", "person_id", required=True, help="Whose it is: the id, a tenant's member."
+)
+@click.option("--tenant", "tenant_id", required=True, help="The tenant it is good in.")
+@click.option("--resource", help="The gateway it is good at; the first where not given.")
+@click.option("--scope", required=True, help="Its scope, such as mcp:read.")
+@click.option("--tool", "tools", multiple=True, required=True, help="A tool, or @toolset; repeat.")
+@click.option("--data-scope", default="", help="Less data than the member sees, where given.")
+@click.option("--test", is_flag=True, help="A test key: its calls are marked as tests.")
+@click.option(
+    "--expires-in-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="When."
+)
+def create(
+    config: Path | None,
+    label: str,
+    person_id: str,
+    tenant_id: str,
+    resource: str | None,
+    scope: str,
+    tools: tuple[str, ...],
+    data_scope: str,
+    test: bool,
+    expires_in_days: int,
+) -> None:
+    """Make a key; it is shown once."""
+    settings = load_settings(config)
+    entry = settings.resources[0] if resource is None else settings.find_resource(resource)
+    if entry is None:
+        raise click.ClickException(f"{resource} is none of the configured resources")
+    key = make_api_key("test" if test else "live", os.urandom(32))
+
+    async def work(db: AsyncSession) -> StoredApiKey:
+        now = utc_now()
+        scopes = parse_scope(scope)
+        if narrow_scopes(scopes, entry.scopes) != scopes:
+            raise UnusableApiKey(f"scope must be of {' '.join(entry.scopes)}")
+        return await issue_api_key(
+            db,
+            key,
+            label=label,
+            person_id=person_id,
+            tenant_id=tenant_id,
+            resource=entry.resource,
+            scopes=scopes,
+            tools=tools,
+            data_scope=parse_data_scope(data_scope),
+            expires_at=now + timedelta(days=expires_in_days),
+            now=now,
+        )
+
+    try:
+        row = asyncio.run(in_transaction(settings, work))
+    except (UnusableApiKey, MalformedScope, MalformedDataScope, MalformedAllowedTools) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{row.key_id} is good until {row.expires_at:%Y-%m-%d}. The key, shown this once:")
+    click.echo(key.text)
+
+
+@api_keys.command(name="list")
+@config_option
+@click.option("--tenant", "tenant_id", help="Of this tenant alone.")
+def list_(config: Path | None, tenant_id: str | None) -> None:
+    """List the keys, without what would let anybody in."""
+
+    async def work(db: AsyncSession) -> list[str]:
+        return [_describe(row, utc_now()) for row in await list_api_keys(db, tenant_id=tenant_id)]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is no API key.")
+
+
+@api_keys.command(name="revoke")
+@config_option
+@click.argument("key_id")
+def revoke(config: Path | None, key_id: str) -> None:
+    """End a key, and the access tokens it was exchanged for."""
+    settings = load_settings(config)
+
+    async def work(db: AsyncSession) -> bool:
+        lifetime = settings.access_token_lifetime
+        return await end_api_key(db, key_id, lifetime=lifetime, now=utc_now())
+
+    if not asyncio.run(in_transaction(settings, work)):
+        raise click.ClickException(f"{key_id} is no key, or was revoked before")
+    click.echo(f"{key_id} is over.")
+
+
+def _describe(row: StoredApiKey, now: datetime) -> str:
+    state = "active"
+    if row.revoked_at is not None:
+        state = "revoked"
+    elif row.expires_at is not None and row.expires_at <= now:
+        state = "expired"
+    until = f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "for good"
+    used = f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never"
+    return (
+        f"{row.key_id}  {row.env}  {state}  until {until}  used {used}  {row.person_id} in "
+        f"{row.tenant_id} at {row.resource}: {row.scope}; {', '.join(row.tools)}  {row.label}"
+    )

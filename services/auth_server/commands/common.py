@@ -1,0 +1,40 @@
+"""What every command needs: the configuration, and one transaction."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.db.engine import open_database
+from auth_server.settings import AuthServerSettings
+from gatepost.settings import SettingsError
+
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The TOML file; GATEPOST_CONFIG names it too.",
+)
+
+
+def load_settings(config: Path | None) -> AuthServerSettings:
+    """Read the settings, or end with what is wrong with them."""
+    try:
+        return AuthServerSettings.load(config)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def in_transaction(
+    settings: AuthServerSettings, work: Callable[[AsyncSession], Awaitable[T]]
+) -> T:
+    """Do all of a command's work in one transaction."""
+    database = open_database(settings.database_url)
+    try:
+        async with database.writing() as db, db.begin():
+            return await work(db)
+    finally:
+        await database.engine.dispose()

@@ -1,0 +1,73 @@
+"""What the service does by itself every minute: care for its keys, forget what is over."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from auth_server.audit.store import Audit, record
+from auth_server.client_assertions.store import purge_assertions
+from auth_server.clients.store import purge_dynamic_clients
+from auth_server.codes.store import purge_codes
+from auth_server.db.engine import DbSession
+from auth_server.grants.store import select_clients_granted
+from auth_server.refresh_tokens.store import purge_refresh_tokens
+from auth_server.resources import Resources
+from auth_server.sessions.store import purge_sessions
+from auth_server.transactions.store import purge_transactions, select_clients_under_way
+
+log = structlog.get_logger()
+
+EVERY = 60.0
+# Long enough that a token or code presented again is still known for what it was.
+_KEEP = timedelta(days=7)
+# A client that registered itself is kept for an hour, so that a person can answer it; once one has,
+# for as long as anybody allows it anything and for ninety days more.
+_NEVER_USED = timedelta(hours=1)
+_UNUSED = timedelta(days=90)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def maintain(opened: Resources) -> None:
+    """Do it once."""
+    now = opened.now()
+    await opened.keyring.maintain(now)
+    async with opened.database.writing() as db, db.begin():
+        await purge_transactions(db, before=now)
+        await _forget_clients(db, now)
+        await purge_assertions(db, before=now)
+        await purge_sessions(db, before=now - _KEEP)
+        await purge_codes(db, before=now - _KEEP)
+        await purge_refresh_tokens(db, before=now - _KEEP)
+
+
+async def _forget_clients(db: DbSession, now: datetime) -> None:
+    in_use = (select_clients_under_way(), select_clients_granted(since=now - _UNUSED))
+    gone = await purge_dynamic_clients(db, before=now - _NEVER_USED, in_use=in_use)
+    for client_id in gone:
+        unused = Audit("client.deleted", client_id=client_id, detail={"reason": "unused"})
+        await record(db, unused, now=now)
+
+
+@asynccontextmanager
+async def maintained(opened: Resources, *, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
+    """Do it every minute for as long as the service runs."""
+
+    async def repeat() -> None:
+        while True:
+            await sleep(EVERY)
+            try:
+                await maintain(opened)
+            except Exception as error:  # noqa: BLE001 - a database that is down comes back
+                log.warning("maintenance_failed", kind=type(error).__name__)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,41 @@
+"""Whose request it is, where nobody says: the address it comes from."""
+
+import ipaddress
+from collections.abc import Sequence
+
+
+def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies: int) -> str:
+    """Find the address that a request was sent from.
+
+    Each proxy writes down who called it, at the end; what stands before the entries of the trusted
+    ones is the sender's own invention.
+
+    Args:
+        peer: the address of the connection.
+        forwarded_for: the `X-Forwarded-For` headers, in order.
+        trusted_proxies: how many proxies of the operator's the request came through.
+    """
+    entries = [entry.strip() for entry in ",".join(forwarded_for).split(",") if entry.strip()]
+    callers = [*entries, peer]
+    return callers[max(-1 - trusted_proxies, -len(callers))]
+
+
+def count_as(address: str) -> str:
+    """Name what an address is counted as: itself, or its /64 of IPv6, which one customer holds.
+
+    What is no address is counted together.
+    """
+    bare = address
+    if address.startswith("["):
+        bare = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        bare = address.partition(":")[0]
+    try:
+        parsed = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -1,0 +1,1 @@
+"""Revocations: what ended early, written with what caused it, announced once it is committed."""

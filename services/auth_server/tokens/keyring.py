@@ -1,0 +1,210 @@
+"""The signing keys' life: `next → active → retiring → retired`, by age and by command.
+
+A key is published before it signs and after it has stopped signing, each time longer than anybody
+keeps an old key set, so that no rotation makes a valid token unreadable.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from joserfc.jwk import ECKey
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.audit.store import Audit, record
+from auth_server.db.engine import Database
+from auth_server.secrets import seal, unseal
+from auth_server.signing_keys.store import add_key, list_published_keys
+from auth_server.signing_keys.table import SigningKey
+from auth_server.tokens.ending import withdraw_key
+from auth_server.tokens.signer import Signer
+from gatepost.claims import ALGORITHM
+
+log = structlog.get_logger()
+
+JWKS_MAX_AGE = timedelta(minutes=5)
+"""How long verifiers may keep the published set; said in its Cache-Control."""
+BEFORE_USE = 3 * JWKS_MAX_AGE
+"""How long a key is published before it may sign."""
+AFTER_USE = timedelta(hours=1)
+"""How long it stays published once it has stopped; longer than any access token lives."""
+
+
+class KeysUnreadable(Exception):
+    """The stored signing key was sealed under another `secret_key`; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """How old a key may become, and the keys that seal the private halves, the newest first."""
+
+    rotate_after: timedelta
+    at_rest: Sequence[bytes]
+
+
+class Keyring:
+    """The keys of this process; `signer` is the active one as of the last `refresh`."""
+
+    def __init__(self, database: Database, policy: KeyPolicy) -> None:
+        """Take the database; `maintain` must run before the first signature."""
+        self._database = database
+        self._policy = policy
+        self._signer: Signer | None = None
+
+    @property
+    def signer(self) -> Signer:
+        """The active key."""
+        if self._signer is None:
+            raise LookupError("maintain comes before the first signature")
+        return self._signer
+
+    async def maintain(self, now: datetime) -> None:
+        """Make what is missing, promote and retire what is due, then load the active key.
+
+        Of processes that do this together one changes anything: the database allows one key in
+        state `active` and one in state `next`.
+
+        Raises:
+            KeysUnreadable: no configured secret opens the active key.
+        """
+        with suppress(IntegrityError):  # another process was faster; its keys are loaded below
+            async with self._database.writing() as db, db.begin():
+                await self._advance(db, now)
+        async with self._database.reading() as db:
+            for row in await list_published_keys(db):
+                if row.state == "active" and (self._signer is None or self._signer.kid != row.kid):
+                    self._signer = Signer(row.kid, self._open(row))
+
+    async def _advance(self, db: AsyncSession, now: datetime) -> None:
+        keys = await list_published_keys(db)
+        states = {key.state: key for key in keys}
+        active, coming = states.get("active"), states.get("next")
+        for key in keys:
+            if key.state == "retiring" and now >= key.changed_at + AFTER_USE:
+                _retire(key, now)
+        if active is None:
+            active = await self._make(db, "active", now)
+        due = now >= active.changed_at + self._policy.rotate_after
+        soon = now >= active.changed_at + self._policy.rotate_after - BEFORE_USE
+        if soon and coming is None:
+            coming = await self._make(db, "next", now)
+        if due and coming is not None and now >= coming.changed_at + BEFORE_USE:
+            await promote(db, active, coming, now=now)
+        for key in keys:
+            self._reseal(key)
+
+    async def _make(self, db: AsyncSession, state: str, now: datetime) -> SigningKey:
+        return await make_key(db, state, self._policy.at_rest[0], now=now)
+
+    def _open(self, row: SigningKey) -> ECKey:
+        for at_rest in self._policy.at_rest:
+            with suppress(InvalidTag):
+                private = json.loads(unseal(at_rest, row.private_sealed, context=row.kid))
+                return ECKey.import_key(private)
+        raise KeysUnreadable(
+            f"signing key {row.kid} was sealed under another secret_key; "
+            "list that one in previous_secret_keys"
+        )
+
+    def _reseal(self, row: SigningKey) -> None:
+        newest = self._policy.at_rest[0]
+        if len(self._policy.at_rest) == 1 or not row.private_sealed:
+            return
+        with suppress(InvalidTag):
+            unseal(newest, row.private_sealed, context=row.kid)
+            return
+        private = json.dumps(self._open(row).as_dict(private=True)).encode()
+        row.private_sealed = seal(newest, private, context=row.kid)
+
+
+async def make_key(db: AsyncSession, state: str, at_rest: bytes, *, now: datetime) -> SigningKey:
+    """Make a key pair and store it sealed.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: there is a key in that state already.
+    """
+    key = ECKey.generate_key("P-256")
+    kid = key.thumbprint()
+    row = SigningKey(
+        kid=kid,
+        algorithm=ALGORITHM,
+        state=state,
+        public_jwk={**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM},
+        private_sealed=seal(at_rest, json.dumps(key.as_dict(private=True)).encode(), context=kid),
+        created_at=now,
+        changed_at=now,
+    )
+    await add_key(db, row)
+    await record(db, Audit("key.created", detail={"kid": kid, "state": state}), now=now)
+    return row
+
+
+async def promote(
+    db: AsyncSession, active: SigningKey, coming: SigningKey, *, now: datetime
+) -> None:
+    """Let the next key sign from now on; the old one stays published for its last tokens."""
+    active.state, active.changed_at = "retiring", now
+    await db.flush()
+    coming.state, coming.changed_at = "active", now
+    await db.flush()
+    detail: dict[str, str | int | bool | list[str]] = {"from": active.kid, "to": coming.kid}
+    await record(db, Audit("key.rotated", detail=detail), now=now)
+
+
+async def rotate(db: AsyncSession, at_rest: bytes, *, now: datetime) -> str:
+    """Rotate by command: the next key is made, or promoted if it was published long enough.
+
+    Returns:
+        What was done and what comes next, for the operator.
+    """
+    states = {key.state: key for key in await list_published_keys(db)}
+    active, coming = states.get("active"), states.get("next")
+    if active is None:
+        made = await make_key(db, "active", at_rest, now=now)
+        return f"There was no key; {made.kid} is active."
+    if coming is None:
+        coming = await make_key(db, "next", at_rest, now=now)
+    ready_at = coming.changed_at + BEFORE_USE
+    if now < ready_at:
+        return (
+            f"{coming.kid} is published as the next key. Run this again after "
+            f"{ready_at.isoformat(timespec='minutes')}, when every gateway knows it."
+        )
+    await promote(db, active, coming, now=now)
+    return f"{coming.kid} signs now; {active.kid} stays published for an hour."
+
+
+async def withdraw(db: AsyncSession, at_rest: bytes, *, now: datetime) -> str:
+    """Replace a compromised key at once: no token it signed is good once gateways hear of it.
+
+    Returns:
+        What was done, for the operator.
+    """
+    for key in await list_published_keys(db):
+        if key.state in {"active", "retiring"}:
+            _retire(key, now)
+            await withdraw_key(db, key.kid, now=now)
+            await record(db, Audit("key.withdrawn", detail={"kid": key.kid}), now=now)
+    await db.flush()
+    coming = next((key for key in await list_published_keys(db) if key.state == "next"), None)
+    if coming is None:
+        coming = await make_key(db, "active", at_rest, now=now)
+    else:
+        coming.state, coming.changed_at = "active", now
+        await db.flush()
+    return (
+        f"{coming.kid} signs now. Gateways that follow revocations refuse what the withdrawn keys "
+        "signed within two seconds, any other verifier once it reads the keys again; people's "
+        "apps refresh on their own."
+    )
+
+
+def _retire(key: SigningKey, now: datetime) -> None:
+    key.state, key.changed_at = "retired", now
+    # Nothing needs the private half again; what is not there can't leak.
+    key.private_sealed = b""

@@ -1,0 +1,48 @@
+"""Reading back an access token that this server signed."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.signing_keys.store import list_published_keys
+from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
+
+_LONGEST = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ReadToken:
+    """A genuine, unexpired access token; whether it was revoked is another question."""
+
+    claims: AccessClaims
+    kid: str
+
+
+async def read_access_token(
+    db: AsyncSession, token: str, *, issuer: str, now: datetime
+) -> ReadToken | None:
+    """Verify a token against the published keys; None where it is no live one of this server's."""
+    if len(token) > _LONGEST or token.count(".") != 2 or not token.isascii():
+        return None
+    try:
+        header = jws.extract_compact(token.encode()).headers()
+        if header.get("typ") != TOKEN_TYPE or header.get("alg") != ALGORITHM:
+            return None
+        rows = await list_published_keys(db)
+        row = next((row for row in rows if row.kid == header.get("kid")), None)
+        if row is None:
+            return None
+        key = ECKey.import_key(row.public_jwk)
+        verified = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
+        payload = json.loads(verified.payload)
+        claims = parse_claims(payload) if isinstance(payload, dict) else None
+    except (JoseError, MalformedClaims, ValueError, RecursionError):
+        return None
+    if claims is None or claims.iss != issuer or now.timestamp() >= claims.exp:
+        return None
+    return ReadToken(claims, row.kid)

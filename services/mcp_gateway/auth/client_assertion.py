@@ -1,0 +1,44 @@
+"""How the gateway proves to the authorization server who it is (RFC 7523 §2.2, §3)."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from gatepost.claims import ALGORITHM
+from gatepost.clock import Now
+
+_LIFETIME = timedelta(seconds=60)
+_TYPE = "client-authentication+jwt"
+
+
+class ClientAssertions:
+    """Signs `private_key_jwt` assertions under the gateway's own key, each for one request."""
+
+    def __init__(
+        self, key: ECKey, *, resource: str, issuer: str, now: Now, new_id: Callable[[], str]
+    ) -> None:
+        """Take the key, and who speaks to whom: the gateway's client id is its resource."""
+        self._key = key
+        self._resource = resource
+        self._issuer = issuer
+        self._now = now
+        self._new_id = new_id
+
+    def form(self) -> Mapping[str, str]:
+        """Make the two parameters that authenticate one request."""
+        issued = int(self._now().timestamp())
+        claims = {
+            "iss": self._resource,
+            "sub": self._resource,
+            "aud": self._issuer,
+            "jti": self._new_id(),
+            "iat": issued,
+            "exp": issued + int(_LIFETIME.total_seconds()),
+        }
+        header = {"alg": ALGORITHM, "typ": _TYPE, "kid": self._key.thumbprint()}
+        return {
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": jwt.encode(header, claims, self._key, algorithms=[ALGORITHM]),
+        }

@@ -1,0 +1,116 @@
+"""Mind the client while its call runs: keep the connection alive, and notice when it leaves."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from mcp_gateway.front.asgi import Disconnected, Receive
+from mcp_gateway.front.stream import Stream
+
+_T = TypeVar("_T")
+_PATIENCE = 0.05
+"""Seconds between two looks. A call is watched from its second one, since most are over by then and
+never pay for a watch."""
+
+
+class Attendants:
+    """Looks after the calls of one process; a call that is soon over costs an entry and no timer."""
+
+    def __init__(self, every: float) -> None:
+        """Take the seconds of silence after which a client is told that its call goes on."""
+        self._every = every
+        self._calls: dict[_Call, None] = {}
+        self._looking: asyncio.TimerHandle | None = None
+
+    async def attend(
+        self,
+        work: Coroutine[Any, Any, _T],
+        receive: Receive,
+        stream: Stream | None,
+        *,
+        leaving_cancels: bool,
+    ) -> _T:
+        """Run the work; the body must have been read.
+
+        Args:
+            work: what answers the request.
+            receive: where a disconnect is heard.
+            stream: where to say that the call goes on; None where the client takes no stream.
+            leaving_cancels: whether a client that leaves cancels the work. Where not, leaving ends
+                it only while it waits for that very client.
+
+        Raises:
+            Disconnected: the client went away.
+        """
+        call = _Call(receive, stream, leaving_cancels=leaving_cancels)
+        self._calls[call] = None
+        if self._looking is None:
+            self._look_later()
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not call.stopped:
+                raise
+            call.running.uncancel()
+            raise Disconnected from None
+        finally:
+            self._calls.pop(call, None)
+            if call.watching is not None:
+                call.watching.cancel()
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(_PATIENCE, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        for call in [call for call in self._calls if call.seen]:
+            del self._calls[call]
+            call.watching = asyncio.create_task(call.watch(self._every))
+        for call in self._calls:
+            call.seen = True
+        if self._calls:
+            self._look_later()
+
+
+class _Call:
+    """One call, and who waits for it."""
+
+    __slots__ = (
+        "_leaving_cancels",
+        "_receive",
+        "_stream",
+        "running",
+        "seen",
+        "stopped",
+        "watching",
+    )
+
+    def __init__(self, receive: Receive, stream: Stream | None, *, leaving_cancels: bool) -> None:
+        running = asyncio.current_task()
+        assert running is not None  # noqa: S101 - only a task awaits
+        self._receive = receive
+        self._stream = stream
+        self._leaving_cancels = leaving_cancels
+        self.running: asyncio.Task[Any] = running
+        self.seen = False
+        self.stopped = False
+        self.watching: asyncio.Task[None] | None = None
+
+    async def watch(self, every: float) -> None:
+        """Say something now and then, and stop the work where nobody is left to hear its answer."""
+        stream = self._stream
+        heard = asyncio.ensure_future(self._receive())
+        try:
+            while not (heard.done() and heard.result()["type"] == "http.disconnect"):
+                if heard.done():
+                    heard = asyncio.ensure_future(self._receive())
+                done, _ = await asyncio.wait({heard}, timeout=every)
+                if not done and stream is not None:
+                    await stream.keep_alive()
+        finally:
+            heard.cancel()
+        if stream is not None:
+            stream.gone = True
+        if self._leaving_cancels or (stream is not None and stream.waiting):
+            self.stopped = True
+            self.running.cancel()

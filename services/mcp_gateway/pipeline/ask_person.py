@@ -1,0 +1,52 @@
+"""Ask, before anything is sent, for what the model left out and for a yes."""
+
+from mcp_gateway.inputs.ask import (
+    BadAnswer,
+    Declined,
+    ask_confirmation,
+    ask_question,
+    read_form,
+    read_values,
+)
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.conversation import NobodyAnswered
+from mcp_gateway.pipeline.validate_arguments import refuse_arguments
+
+
+async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
+    """Put the manifest's questions whose arguments are missing, then the confirmation.
+
+    Raises:
+        CannotAsk: the client can't be asked.
+        NobodyAnswered: nobody answered.
+        InputRequired: the answers come with another request.
+    """
+    tool = call.found
+    if not tool.inputs and tool.confirm is None:
+        return await go_on(call)
+    try:
+        if tool.inputs:
+            call = await _ask_for_missing(call)
+            if problems := tool.validate_all(call.arguments):
+                return refuse_arguments(problems)
+        if tool.confirm is not None:
+            asked = ask_confirmation(tool.confirm, call.arguments)
+            answers = await call.conversation.ask([asked])
+            read_form(answers[asked.key])
+    except Declined as no:
+        return tool_error(str(no), reason="declined")
+    except BadAnswer as problem:
+        raise NobodyAnswered(f"The client's answer {problem}.") from None
+    return await go_on(call)
+
+
+async def _ask_for_missing(call: ToolCall) -> ToolCall:
+    arguments = dict(call.arguments)
+    for questions in call.found.inputs:
+        missing = [q for q in questions if any(name not in arguments for name in q.arguments)]
+        if missing:
+            answers = await call.conversation.ask([ask_question(q, arguments) for q in missing])
+            for question in missing:
+                values = read_values(question, answers[question.key])
+                arguments = {**values, **arguments}
+    return call._replace(arguments=arguments)

@@ -1,0 +1,23 @@
+"""Tell a client that waits for a slow tool how far its call is."""
+
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult
+
+
+async def narrate(call: ToolCall, go_on: Next) -> ToolResult:
+    """Report three steps around the upstream call, as progress and as log messages.
+
+    Only where the manifest says that the tool is slow: every word costs the short JSON answer.
+    """
+    if not call.found.slow:
+        return await go_on(call)
+    talk = call.conversation
+    name = call.found.title
+    await talk.log("info", f"{name}: the call is allowed and its arguments are valid")
+    await talk.progress(0, 2, "Checked")
+    await talk.log("info", f"{name}: waiting for the API")
+    await talk.progress(1, 2, "Waiting for the API")
+    result = await go_on(call)
+    said = "did not answer" if result.status is None else f"answered {result.status}"
+    await talk.log("warning" if result.is_error else "info", f"{name}: the API {said}")
+    await talk.progress(2, 2, "The API answered" if result.status else "No answer")
+    return result

@@ -1,0 +1,1 @@
+"""Prompts as MCP serves them: listed, filled in, completed."""

@@ -1,0 +1,1 @@
+"""Resources as MCP serves them: listed and read."""

@@ -1,0 +1,1 @@
+"""Revocations: what ended early, followed in the background and asked for by every request."""

@@ -1,0 +1,104 @@
+"""Revocations as one gateway knows them: in memory, kept up by following a feed."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime, timedelta
+
+import structlog
+
+from gatepost.claims import AccessClaims
+from gatepost.clock import Now
+from gatepost.revocations import Revocation, RevocationList
+from mcp_gateway.revocations.port import Feed, FeedBroken
+
+SILENCE = timedelta(seconds=60)
+"""A feed that said nothing for so long is broken: each says something twice as often."""
+PATIENCE = timedelta(seconds=10)
+"""How long a gateway that starts waits to have heard the feed once, before it serves anyway."""
+_PAUSES = (0.1, 0.2, 0.5, 1.0)
+
+_log = structlog.get_logger()
+
+
+class FeedSilent(Exception):
+    """The feed was not heard yet, and the gateway has only just started."""
+
+
+class Revocations:
+    """What ended early. What is known stays known while the feed is down."""
+
+    def __init__(
+        self, feed: Feed, now: Now, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Take the feed; nothing is read before `following`."""
+        self._feed = feed
+        self._now = now
+        self._sleep = sleep
+        self._known = RevocationList()
+        self._started = now()
+        self._heard: datetime | None = None
+
+    def is_revoked(self, claims: AccessClaims, kid: str) -> bool:
+        """Tell whether a verified token, signed by `kid`, has ended."""
+        return self._known.is_revoked(claims, kid)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Follow the feed in the background for as long as the block lasts."""
+        task = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            # More than once: `asyncio.wait_for` of Python 3.11, which redis-py sends through, loses
+            # a cancellation that comes at the moment it is done.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.1)
+
+    async def _follow(self) -> None:
+        """Read the feed until cancelled; begin again whenever it breaks."""
+        failures, loop = 0, asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE.total_seconds()) as deadline:
+                    async with aclosing(self._feed.read()) as answers:
+                        async for news in answers:
+                            self._learn(news)
+                            failures = 0
+                            deadline.reschedule(loop.time() + SILENCE.total_seconds())
+                reason = "ended"
+            except FeedBroken as broken:
+                reason = str(broken)
+            except TimeoutError:
+                reason = "silent"
+            except Exception as error:  # noqa: BLE001 - following must outlive whatever it meets
+                reason = f"{type(error).__name__}: {error}"
+            if failures == 0:
+                _log.warning("revocations not followed", reason=reason[:300])
+            pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+            failures += 1
+            # Uneven, so that the gateways of a large deployment do not come back all at once.
+            await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
+
+    def _learn(self, news: Sequence[Revocation]) -> None:
+        for revocation in news:
+            self._known.add(revocation)
+        self._heard = self._now()
+        self._known.forget_expired(self._heard.timestamp())
+
+    async def ping(self) -> None:
+        """Raise `FeedSilent` while a gateway that just started has not heard the feed.
+
+        A feed that is down stops no gateway for longer than `PATIENCE`: tokens are short-lived.
+        """
+        if self._heard is None and self._now() < self._started + PATIENCE:
+            raise FeedSilent
+
+    def describe(self) -> str:
+        """Say in a few words how far what is known can be trusted."""
+        if self._heard is None:
+            return "never heard"
+        silent = int((self._now() - self._heard).total_seconds())
+        return "current" if silent <= SILENCE.total_seconds() else f"heard {silent} seconds ago"

@@ -1,0 +1,230 @@
+"""The room a tool's schema may take: first its words get shorter, then its depths permissive.
+
+What is cut accepts more than before, never less, and says so: a call that the document allows stays
+possible, and the upstream checks what the schema no longer can.
+"""
+
+from collections import deque
+from typing import Any
+
+import orjson
+
+SOFT = 8 << 10
+"""Bytes of JSON above which nested words are shortened."""
+HARD = 32 << 10
+"""Bytes of JSON that no published schema exceeds."""
+
+Schema = dict[str, Any]
+
+ONE = frozenset(
+    """items not if then else contains propertyNames additionalProperties unevaluatedItems
+    unevaluatedProperties""".split()  # noqa: SIM905 - read as words
+)
+"""Keywords whose value is one schema; then those with a list of schemas, and with named ones."""
+MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+NAMED = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_NESTING = ONE | MANY | NAMED
+DEFS = "#/$defs/"
+# What would accept less once a schema inside it accepts more.
+_STRICTER = frozenset(
+    """not if then else contains minContains maxContains propertyNames dependentSchemas
+    unevaluatedItems unevaluatedProperties""".split()  # noqa: SIM905 - read as words
+)
+_CUT = "Shortened here: it accepts more than is listed."
+_MOST_VALUES = 24
+
+
+class TooLarge(Exception):
+    """The arguments alone, by name and type, need more than the hard limit."""
+
+
+def fit(schema: Schema) -> Schema:
+    """Bring a published schema within the budget; the same schema always gives the same answer.
+
+    Raises:
+        TooLarge: nothing is left to cut.
+    """
+    if size(schema) <= SOFT:
+        return schema
+    for longest in (400, 160, 60):
+        schema = _shorten(schema, longest, level=0)
+        if size(schema) <= SOFT:
+            return schema
+    if size(schema) <= HARD:
+        return schema
+    schema = relax(_without_long_enums(schema))
+    for depth in (7, 6, 5, 4, 3, 2, 1):
+        if size(schema) <= HARD:
+            return schema
+        schema = _cut(schema, depth)
+    for longest in (160, 60, 0):
+        if size(schema) <= HARD:
+            return schema
+        schema = {
+            **schema,
+            "properties": {
+                name: _say(value, longest) for name, value in schema["properties"].items()
+            },
+        }
+    if size(schema) > HARD:
+        raise TooLarge(f"its arguments alone need more than {HARD >> 10} KiB")
+    return schema
+
+
+def size(schema: Schema) -> int:
+    """Measure a schema as the JSON that a client gets."""
+    return len(orjson.dumps(schema, default=str))
+
+
+def stub(schema: Schema) -> Schema:
+    """Answer what stands for a schema that is cut: its type, its first words, and that it is cut."""
+    said = _first(str(schema.get("description", "")), 100)
+    short: Schema = {"description": f"{said} {_CUT}".strip()}
+    if "type" in schema:
+        short = {"type": schema["type"], **short}
+    return short
+
+
+def relax(schema: Schema) -> Schema:
+    """Take out, at every level, what must not stand around a part that was cut."""
+    out: Schema = {}
+    for keyword, value in schema.items():
+        if keyword in _STRICTER:
+            continue
+        if keyword == "oneOf" and "anyOf" not in schema:
+            keyword = "anyOf"
+        elif keyword == "oneOf":
+            out["allOf"] = [*out.get("allOf", ()), {"anyOf": [relax(item) for item in value]}]
+            continue
+        if keyword == "allOf":
+            out["allOf"] = [*out.get("allOf", ()), *(relax(item) for item in value)]
+        else:
+            out[keyword] = _map(keyword, value, relax)
+    return out
+
+
+def _map(keyword: str, value: Any, change: Any) -> Any:
+    """Change the schemas directly under a keyword."""
+    if keyword in ONE and isinstance(value, dict):
+        return change(value)
+    if keyword in MANY:
+        return [change(item) for item in value]
+    if keyword in NAMED or keyword == "$defs":
+        return {name: change(item) for name, item in value.items()}
+    return value
+
+
+def _shorten(schema: Schema, longest: int, level: int) -> Schema:
+    """Shorten words below the arguments themselves, and drop what only illustrates."""
+    out: Schema = {}
+    for keyword, value in schema.items():
+        if keyword == "description" and level > 1:
+            said = _first(value, longest)
+            if said:
+                out[keyword] = said
+        elif keyword in {"examples", "title"} and level > 0:
+            continue
+        else:
+            deeper = level + (keyword in {"properties", "items", "$defs"} or keyword in MANY)
+            out[keyword] = _map(keyword, value, lambda item, d=deeper: _shorten(item, longest, d))
+    return out
+
+
+def _say(schema: Schema, longest: int) -> Schema:
+    said = _first(str(schema.get("description", "")), longest)
+    rest = {k: v for k, v in schema.items() if k not in {"description", "examples", "title"}}
+    return {**rest, "description": said} if said else rest
+
+
+def _first(text: str, longest: int) -> str:
+    """Keep the first sentences of a text that fit, else the first words."""
+    if len(text) <= longest:
+        return text
+    cut = text[:longest]
+    sentence = max(cut.rfind(". "), cut.rfind("\n"))
+    if sentence > longest // 3:
+        return cut[: sentence + 1].strip()
+    words = cut.rpartition(" ")[0]
+    return f"{words or cut}…" if longest > 1 else ""
+
+
+def _without_long_enums(schema: Schema) -> Schema:
+    out = {k: _map(k, value, _without_long_enums) for k, value in schema.items()}
+    values = out.get("enum")
+    if isinstance(values, list) and len(values) > _MOST_VALUES:
+        shown = ", ".join(str(value) for value in values[:8])
+        said = _first(str(out.get("description", "")), 100)
+        out["description"] = f"{said} One of {len(values)} values, such as {shown}.".strip()
+        del out["enum"]
+    return out
+
+
+def _cut(schema: Schema, deepest: int) -> Schema:
+    """Replace what lies deeper than so many levels; each definition counts where it is nearest."""
+    defs = schema.get("$defs", {})
+    depths = _depths(schema, defs)
+
+    def cut(node: Schema, depth: int) -> Schema:
+        if depth >= deepest and ("$ref" in node or not _NESTING.isdisjoint(node)):
+            target = defs.get(node["$ref"].removeprefix(DEFS), {}) if "$ref" in node else {}
+            return stub({**target, **node})
+        out: Schema = {}
+        for keyword, value in node.items():
+            if keyword != "$defs":
+                deeper = depth + (keyword not in MANY or keyword == "prefixItems")
+                out[keyword] = _map(keyword, value, lambda item, d=deeper: cut(item, d))
+        return out
+
+    shorter = cut(schema, 0)
+    kept: Schema = {}
+    queue = [shorter]
+    while queue:
+        for name in _references(queue.pop()):
+            if name not in kept:
+                kept[name] = cut(defs[name], depths[name])
+                queue.append(kept[name])
+    return {**shorter, "$defs": {name: kept[name] for name in sorted(kept)}} if kept else shorter
+
+
+def _depths(root: Schema, defs: Schema) -> dict[str, int]:
+    """Tell how many levels below the root each definition is first met."""
+    depths: dict[str, int] = {}
+    queue: deque[tuple[Schema, int]] = deque([(root, 0)])
+    while queue:
+        node, depth = queue.popleft()
+        if "$ref" in node:
+            name = node["$ref"].removeprefix(DEFS)
+            if name not in depths:
+                depths[name] = depth
+                queue.appendleft((defs[name], depth))
+        for keyword, child in children(node):
+            if keyword in MANY and keyword != "prefixItems":
+                queue.appendleft((child, depth))
+            else:
+                queue.append((child, depth + 1))
+    return depths
+
+
+def _references(schema: Schema) -> list[str]:
+    found: list[str] = []
+    stack = [schema]
+    while stack:
+        node = stack.pop()
+        if "$ref" in node:
+            found.append(node["$ref"].removeprefix(DEFS))
+        stack.extend(child for _, child in children(node))
+    return found
+
+
+def children(schema: Schema) -> list[tuple[str, Schema]]:
+    """List the schemas directly inside a schema, each with the keyword that holds it."""
+    found: list[tuple[str, Schema]] = []
+    for keyword, value in schema.items():
+        if keyword in ONE:
+            if isinstance(value, dict):
+                found.append((keyword, value))
+        elif keyword in MANY:
+            found += [(keyword, item) for item in value]
+        elif keyword in NAMED:
+            found += [(keyword, item) for item in value.values() if isinstance(item, dict)]
+    return found

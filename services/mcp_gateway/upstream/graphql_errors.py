@@ -1,0 +1,31 @@
+"""What a GraphQL endpoint says went wrong, which it says with status 200."""
+
+from typing import Any
+
+import orjson
+
+from mcp_gateway.upstream.port import UpstreamResponse
+
+_MOST = 10
+_LONGEST = 500
+
+
+def graphql_errors(response: UpstreamResponse) -> list[str]:
+    """List the messages of an answer's `errors`, cut short; empty where it has none.
+
+    Nothing else of an error is passed on: its `extensions` may hold what no stranger should see.
+    Source: GraphQL specification (October 2021) §7.1.2.
+    """
+    try:
+        answer = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return []
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    return [_message(error) for error in errors[:_MOST]] if isinstance(errors, list) else []
+
+
+def _message(error: Any) -> str:
+    said = error.get("message") if isinstance(error, dict) else None
+    if not isinstance(said, str):
+        return "an error without a message"
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"

@@ -1,0 +1,178 @@
+"""What a call says to its client and asks of it, as messages of the two eras."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import orjson
+from mcp_types import LOG_LEVEL_META_KEY
+
+from gatepost.claims import AccessClaims
+from mcp_gateway.inputs.answers import Answer, Answers
+from mcp_gateway.inputs.ask import Ask
+from mcp_gateway.inputs.seal import principal_of
+from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
+from mcp_gateway.wire.rounds import Rounds
+
+PATIENCE = 300.0
+"""Seconds a person has for an answer."""
+LEVELS: Mapping[str, int] = MappingProxyType(
+    {
+        level: number
+        for number, level in enumerate(
+            ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+        )
+    }
+)
+"""From the least to the most severe (RFC 5424 §6.2.1)."""
+
+
+class Outlet(Protocol):
+    """Where messages before the last one go; opened by the first."""
+
+    gone: bool
+    waiting: bool
+
+    async def emit(self, message: bytes) -> None:
+        """Send one message."""
+        ...
+
+
+class _Telling:
+    """Progress and log messages, the same in both eras."""
+
+    def __init__(self, outlet: Outlet | None, token: str | int | None, level: str | None) -> None:
+        self._outlet = outlet
+        self._token = token
+        self._least = None if level is None else LEVELS[level]
+
+    async def progress(self, done: int, total: int, message: str) -> None:
+        """Send `notifications/progress` (MCP progress), where the client gave a token."""
+        if self._outlet is not None and self._token is not None:
+            params = {
+                "progressToken": self._token,
+                "progress": done,
+                "total": total,
+                "message": message,
+            }
+            await self._outlet.emit(_notify("notifications/progress", params))
+
+    async def log(self, level: Level, text: str) -> None:
+        """Send `notifications/message` (MCP logging), where the level is wanted."""
+        if self._outlet is not None and self._least is not None and LEVELS[level] >= self._least:
+            params = {"level": level, "logger": "gatepost", "data": text}
+            await self._outlet.emit(_notify("notifications/message", params))
+
+
+class HandshakeConversation(_Telling):
+    """Asks on the call's own stream, and waits for the answer that another POST brings."""
+
+    def __init__(
+        self,
+        outlet: Outlet | None,
+        token: str | int | None,
+        *,
+        capabilities: Sequence[str],
+        answers: Answers,
+        caller: AccessClaims,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Take what the client declared when it initialised, and the way answers come."""
+        super().__init__(outlet, token, "info")
+        self._capabilities = capabilities
+        self._answers = answers
+        self._caller = caller
+        self._patience = patience
+
+    async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
+        """Put every question, then wait for every answer.
+
+        Raises:
+            CannotAsk: the client did not declare the capability, or takes no stream.
+            NobodyAnswered: the client left, refused the question, or let the time pass.
+        """
+        outlet = self._outlet
+        for one in asked:
+            if outlet is None or one.capability not in self._capabilities:
+                raise CannotAsk(one.capability)
+        assert outlet is not None  # noqa: S101 - there is always a question
+        if outlet.gone:
+            raise NobodyAnswered("The client has left.")
+        with ExitStack() as stack:
+            principal = principal_of(self._caller)
+            waiting = {}
+            for one in asked:
+                ask_id, waiting[one.key] = stack.enter_context(self._answers.expect(principal))
+                request = {"id": ask_id, "method": one.method, "params": one.params}
+                await outlet.emit(orjson.dumps({"jsonrpc": "2.0", **request}))
+            outlet.waiting = True
+            try:
+                async with asyncio.timeout(self._patience):
+                    return {key: _result(await answer) for key, answer in waiting.items()}
+            except TimeoutError:
+                raise NobodyAnswered("Nobody answered in time.") from None
+            finally:
+                outlet.waiting = False
+
+
+class ModernConversation(_Telling):
+    """Asks by ending the request; the answers come with the next one, and the state with them."""
+
+    def __init__(
+        self,
+        outlet: Outlet | None,
+        token: str | int | None,
+        *,
+        level: str | None,
+        capabilities: Mapping[str, Any],
+        rounds: Rounds,
+    ) -> None:
+        """Take what the request itself declares and carries."""
+        super().__init__(outlet, token, level)
+        self._capabilities = capabilities
+        self._rounds = rounds
+
+    async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
+        """Answer from what the request brings.
+
+        Raises:
+            CannotAsk: the client did not declare the capability.
+            InputRequired: it brings no answer to each question yet.
+            AnswerRefused: what it brings is not in order.
+        """
+        for one in asked:
+            if not can_ask(self._capabilities, one.capability):
+                raise CannotAsk(one.capability)
+        return self._rounds.take(asked)
+
+
+def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:
+    """Tell whether a client declared a capability; forms are what elicitation means by default."""
+    declared = capabilities.get(capability)
+    if not isinstance(declared, dict):
+        return False
+    return capability != "elicitation" or "form" in declared or "url" not in declared
+
+
+def read_token(params: Mapping[str, Any]) -> str | int | None:
+    """Read the progress token (MCP progress); one of another type is none."""
+    token = params.get("_meta", {}).get("progressToken")
+    return token if isinstance(token, str | int) and not isinstance(token, bool) else None
+
+
+def read_level(params: Mapping[str, Any]) -> str | None:
+    """Read the level that log messages must have (2026-07-28 logging); None: there are none."""
+    level = params["_meta"].get(LOG_LEVEL_META_KEY)
+    return level if isinstance(level, str) and level in LEVELS else None
+
+
+def _result(answer: Answer) -> object:
+    if "error" in answer:
+        raise NobodyAnswered("The client refused to ask.")
+    return answer["result"]
+
+
+def _notify(method: str, params: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params})

@@ -1,0 +1,161 @@
+"""Prompts, resources and completions, alike in both eras but for what an era adds to a result."""
+
+from typing import Any
+
+from mcp_types.jsonrpc import INVALID_PARAMS
+
+from mcp_gateway.inputs.ask import BadAnswer, Declined, ask_arguments, read_form
+from mcp_gateway.pipeline.call import UnknownTool
+from mcp_gateway.pipeline.conversation import (
+    AnswerRefused,
+    CannotAsk,
+    InputRequired,
+    NobodyAnswered,
+)
+from mcp_gateway.prompts.complete import complete_argument
+from mcp_gateway.prompts.serve import (
+    allowed_prompts,
+    describe_prompt,
+    missing_arguments,
+    write_prompt,
+)
+from mcp_gateway.resources.serve import (
+    allowed_templates,
+    describe_resource,
+    describe_template,
+    find_resource,
+    write_block,
+    write_contents,
+)
+from mcp_gateway.tools.prompts import Prompt, PromptArgument, ResourceTemplate
+from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
+from mcp_gateway.wire.server import Incoming, Server, call_tool, require_first_page
+
+Members = dict[str, Any]
+
+
+class ResourceMissing(RpcError):
+    """There is no such resource; the code is the newest revision's."""
+
+    def __init__(self, uri: str) -> None:
+        """Name what was asked for."""
+        super().__init__(INVALID_PARAMS, "Resource not found", {"uri": uri})
+
+
+async def list_prompts(server: Server, incoming: Incoming) -> Members:
+    """Answer `prompts/list`: those whose tools the caller may all use."""
+    require_first_page(incoming.params)
+    prompts = allowed_prompts(server.catalogue, incoming.caller.allowed_tools)
+    return {"prompts": [describe_prompt(prompt) for prompt in prompts]}
+
+
+async def get_prompt(server: Server, incoming: Incoming) -> Members:
+    """Answer `prompts/get`; what is missing is asked for where the client can be asked.
+
+    Raises:
+        RpcError: `-32602` where there is no such prompt, or an argument is missing.
+        InputRequired: as in `Conversation.ask`.
+    """
+    prompt = _find_prompt(server, incoming, incoming.params.get("name"))
+    given = incoming.params.get("arguments")
+    given = {} if given is None else given
+    if not isinstance(given, dict) or not all(isinstance(text, str) for text in given.values()):
+        raise RpcError(INVALID_PARAMS, "params.arguments must be an object of strings")
+    if missing := missing_arguments(prompt, given):
+        given = given | await _ask(incoming, prompt, missing)
+    return write_prompt(prompt, given, server.catalogue.resources)
+
+
+async def list_resources(server: Server, incoming: Incoming) -> Members:
+    """Answer `resources/list`."""
+    require_first_page(incoming.params)
+    resources = server.catalogue.resources.values()
+    return {"resources": [describe_resource(resource) for resource in resources]}
+
+
+async def list_templates(server: Server, incoming: Incoming) -> Members:
+    """Answer `resources/templates/list`: those whose tool the caller may use."""
+    require_first_page(incoming.params)
+    templates = allowed_templates(server.catalogue, incoming.caller.allowed_tools)
+    return {"resourceTemplates": [describe_template(template) for template in templates]}
+
+
+async def read_resource(server: Server, incoming: Incoming) -> Members:
+    """Answer `resources/read`; what a tool reads is a call of that tool like any other.
+
+    Raises:
+        RpcError: `-32602` where the caller can read nothing there; ours where the tool failed.
+        ScopeMissing: as in `call_tool`.
+    """
+    uri = incoming.params.get("uri")
+    if not isinstance(uri, str):
+        raise RpcError(INVALID_PARAMS, "params.uri must be a string")
+    if (resource := find_resource(server.catalogue, uri)) is not None:
+        return {"contents": [write_contents(resource)]}
+    for template in allowed_templates(server.catalogue, incoming.caller.allowed_tools):
+        if (arguments := template.match(uri)) is not None:
+            return await _read_by_tool(server, incoming, template, arguments, uri)
+    raise ResourceMissing(uri)
+
+
+async def complete(server: Server, incoming: Incoming) -> Members:
+    """Answer `completion/complete` for an argument of a prompt; of templates nothing is known."""
+    params = incoming.params
+    ref, argument = params.get("ref"), params.get("argument")
+    if not isinstance(ref, dict) or not isinstance(argument, dict):
+        raise RpcError(INVALID_PARAMS, "params.ref and params.argument must be objects")
+    name, typed = argument.get("name"), argument.get("value")
+    if not isinstance(name, str) or not isinstance(typed, str):
+        raise RpcError(INVALID_PARAMS, "params.argument has a name and a value, both strings")
+    if ref.get("type") == "ref/resource":
+        return {"completion": {"values": [], "total": 0, "hasMore": False}}
+    if ref.get("type") != "ref/prompt":
+        raise RpcError(INVALID_PARAMS, "params.ref.type must be ref/prompt or ref/resource")
+    prompt = _find_prompt(server, incoming, ref.get("name"))
+    return {"completion": complete_argument(prompt, name, typed)}
+
+
+def _find_prompt(server: Server, incoming: Incoming, name: object) -> Prompt:
+    if not isinstance(name, str):
+        raise RpcError(INVALID_PARAMS, "a prompt's name must be a string")
+    for prompt in allowed_prompts(server.catalogue, incoming.caller.allowed_tools):
+        if prompt.name == name:
+            return prompt
+    raise RpcError(INVALID_PARAMS, f"Unknown prompt: {name[:128]}")
+
+
+async def _ask(incoming: Incoming, prompt: Prompt, missing: list[PromptArgument]) -> dict[str, str]:
+    names = ", ".join(argument.name for argument in missing)
+    asked = ask_arguments(prompt.title, missing)
+    try:
+        answers = await incoming.conversation.ask([asked])
+        filled = read_form(answers[asked.key])
+    except (CannotAsk, NobodyAnswered, Declined, BadAnswer):
+        filled = {}
+    except AnswerRefused as problem:
+        raise RpcError(INVALID_PARAMS, str(problem)) from None
+    values = {argument.name: filled.get(argument.name) for argument in missing}
+    if not all(isinstance(value, str) for value in values.values()):
+        raise RpcError(INVALID_PARAMS, f"params.arguments lacks {names}")
+    return {name: str(value) for name, value in values.items()}
+
+
+async def _read_by_tool(
+    server: Server,
+    incoming: Incoming,
+    template: ResourceTemplate,
+    arguments: dict[str, str],
+    uri: str,
+) -> Members:
+    try:
+        result = await call_tool(server, incoming, template.tool, arguments)
+    except UnknownTool:
+        raise ResourceMissing(uri) from None
+    except (CannotAsk, NobodyAnswered, InputRequired) as refusal:
+        raise RpcError(INVALID_PARAMS, str(refusal), {"uri": uri}) from None
+    if result.status == 404:
+        raise ResourceMissing(uri)
+    if result.is_error:
+        text = " ".join(str(block.get("text", "")) for block in result.content)
+        raise RpcError(UPSTREAM_FAILED, text, {"uri": uri})
+    return {"contents": [write_block(uri, block) for block in result.content]}

@@ -1,0 +1,96 @@
+"""Rounds of questions in the modern era, where the client carries what was answered before.
+
+2026-07-28 multi round-trip requests: the result of a request may be questions and a state; the same
+request made again, with answers and that state, goes on from there.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from gatepost.claims import AccessClaims
+from gatepost.clock import Now
+from mcp_gateway.inputs.ask import Ask
+from mcp_gateway.inputs.seal import Sealer, principal_of
+from mcp_gateway.pipeline.conversation import AnswerRefused, InputRequired
+
+LIFETIME = 600
+"""Seconds by the clock on the wall, since the answer may reach another process."""
+_PURPOSE = "requestState"
+
+
+class Rounds:
+    """The answers that one request brings, earlier rounds by the state and the last one open.
+
+    A state holds for the person, client, tenant, method, name and arguments it was made for.
+    """
+
+    __slots__ = ("_asked", "_caller", "_method", "_now", "_params", "_read", "_sealer")
+
+    def __init__(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        caller: AccessClaims,
+        *,
+        sealer: Sealer,
+        now: Now,
+    ) -> None:
+        """Take the request; nothing of it is read before the first question."""
+        self._method = method
+        self._params = params
+        self._caller = caller
+        self._sealer = sealer
+        self._now = now
+        self._asked = 0
+        self._read: tuple[list[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
+
+    def take(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
+        """Take the answers to the next round.
+
+        Raises:
+            InputRequired: one is missing.
+            AnswerRefused: the state or the answers are not in order.
+        """
+        earlier, given = self._read = self._read or self._read_answers()
+        number = self._asked
+        self._asked += 1
+        if number < len(earlier):
+            if all(one.key in earlier[number] for one in asked):
+                return earlier[number]
+            # The manifest has changed since: what was answered then answers nothing now.
+            earlier, given = self._read = (earlier[:number], None)
+        if given is not None and all(one.key in given for one in asked):
+            stateful = "requestState" in self._params
+            if stateful or not any(one.needs_state for one in asked):
+                taken = {one.key: given[one.key] for one in asked}
+                self._read = ([*earlier, taken], None)
+                return taken
+        state = {
+            "call": self._call(),
+            "expires": int(self._now().timestamp()) + LIFETIME,
+            "answered": earlier,
+        }
+        raise InputRequired(asked, self._sealer.seal(_PURPOSE, state))
+
+    def _read_answers(self) -> tuple[list[Mapping[str, Any]], Mapping[str, Any] | None]:
+        given = self._params.get("inputResponses", {})
+        if not isinstance(given, dict) or not all(isinstance(one, dict) for one in given.values()):
+            raise AnswerRefused("params.inputResponses must be an object of objects")
+        if "requestState" not in self._params:
+            return [], given or None
+        sealed = self._params["requestState"]
+        state = self._sealer.open(_PURPOSE, sealed) if isinstance(sealed, str) else None
+        if state is None or state["call"] != self._call():
+            raise AnswerRefused("params.requestState was not given out for this very request")
+        if state["expires"] <= self._now().timestamp():
+            raise AnswerRefused("params.requestState has expired; call again without it")
+        return state["answered"], given or None
+
+    def _call(self) -> str:
+        params = self._params
+        named = params.get("name", params.get("uri"))
+        bound = [principal_of(self._caller), self._method, named, params.get("arguments") or {}]
+        return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()

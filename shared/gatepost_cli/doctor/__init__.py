@@ -1,0 +1,1 @@
+"""`gatepost doctor`: what each known MCP client would meet at a deployment."""

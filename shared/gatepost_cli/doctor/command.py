@@ -1,0 +1,56 @@
+"""The command."""
+
+import asyncio
+
+import click
+import httpx2
+
+from gatepost_cli.doctor.clients import CLIENTS
+from gatepost_cli.doctor.deployment import look_at
+from gatepost_cli.doctor.examine import Sleep, Verdict, examine
+
+
+@click.command()
+@click.argument("issuer")
+@click.option("--resource", help="Also look at this MCP endpoint, as people type it.")
+def doctor(issuer: str, resource: str | None) -> None:
+    """Try what each known client does at ISSUER, up to the sign-in page.
+
+    Prints a line for each client; fails where any would. The clients it registers it deletes again.
+    """
+    for flag, url in (("ISSUER", issuer), ("--resource", resource)):
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise click.ClickException(f"{flag}: {url!r} is not an http or https URL")
+    verdicts = asyncio.run(_examine_all(issuer, resource))
+    for verdict in verdicts:
+        click.echo(write_line(verdict))
+    left = sum(verdict.left_behind for verdict in verdicts)
+    if left:
+        click.echo(f"{left} registrations could not be deleted again (RFC 7592).", err=True)
+    if any(verdict.problems for verdict in verdicts):
+        raise click.exceptions.Exit(1)
+
+
+async def diagnose(
+    http: httpx2.AsyncClient, issuer: str, resource: str | None, *, sleep: Sleep
+) -> list[Verdict]:
+    """Examine every known client, one after the other."""
+    seen = await look_at(http, issuer, resource)
+    return [await examine(client, seen, http, sleep=sleep) for client in CLIENTS]
+
+
+def write_line(verdict: Verdict) -> str:
+    """Write what is said of one client."""
+    name = f"{verdict.client.name:<15}"
+    if not verdict.problems:
+        return f"ok     {name} {verdict.way}"
+    return f"fails  {name} {'; '.join(dict.fromkeys(verdict.problems))}"
+
+
+async def _examine_all(issuer: str, resource: str | None) -> list[Verdict]:
+    async def wait(seconds: float) -> None:
+        click.echo(f"The server limits registrations; waiting {seconds:.0f} seconds …", err=True)
+        await asyncio.sleep(seconds)
+
+    async with httpx2.AsyncClient(timeout=20, follow_redirects=False) as http:
+        return await diagnose(http, issuer, resource, sleep=wait)

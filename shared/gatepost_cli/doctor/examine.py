@@ -1,0 +1,213 @@
+"""One known client at a deployment: everything it does until a person would sign in."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import httpx2
+
+from gatepost_cli.doctor.clients import KnownClient
+from gatepost_cli.doctor.deployment import PROTOCOL, Seen, describe, is_secure, read_object
+
+Sleep = Callable[[float], Awaitable[None]]
+_LONGEST_WAIT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one client fares: `way` is how it becomes known; no problem means that it can connect.
+
+    `left_behind`: its registration could not be deleted.
+    """
+
+    client: KnownClient
+    way: str
+    problems: tuple[str, ...]
+    left_behind: bool = False
+
+
+async def examine(
+    client: KnownClient, seen: Seen, http: httpx2.AsyncClient, *, sleep: Sleep
+) -> Verdict:
+    """Do what the client does, and delete what was registered.
+
+    Args:
+        client: whose shapes to send.
+        seen: what the deployment publishes.
+        http: follows no redirects; its cookies are cleared.
+        sleep: waits as long as a limit of the server asks for.
+    """
+    problems = list(seen.problems)
+    if not seen.metadata:
+        return Verdict(client, "", tuple(problems))
+    try:
+        if client.origin is not None:
+            problems += await _try_cors(client.origin, seen, http)
+        documents = seen.metadata.get("client_id_metadata_document_supported") is True
+        public = seen.lists("token_endpoint_auth_methods_supported", "none")
+        by_document = client.document is not None and documents and public
+        endpoint = seen.metadata.get("registration_endpoint")
+        left_behind = False
+        if is_secure(endpoint):
+            more, left_behind = await _try_registration(client, str(endpoint), seen, http, sleep)
+            problems += more
+        elif not by_document:
+            problems.append(_why_nobody_knows_it(client, documents=documents))
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        return Verdict(client, "", (*problems, describe(error)))
+    way = "by its metadata document" if by_document else "by registering itself"
+    return Verdict(client, way, tuple(problems), left_behind)
+
+
+def _why_nobody_knows_it(client: KnownClient, *, documents: bool) -> str:
+    if client.document is None:
+        return "there is no registration_endpoint, and it has no other way to become known"
+    if documents:
+        return (
+            "there is no registration_endpoint, and it uses its metadata document only where "
+            "token_endpoint_auth_methods_supported lists none"
+        )
+    return (
+        "there is no registration_endpoint, and client_id_metadata_document_supported is not true"
+    )
+
+
+async def _try_cors(origin: str, seen: Seen, http: httpx2.AsyncClient) -> list[str]:
+    problems = []
+    posted = [seen.metadata.get(name) for name in ("registration_endpoint", "token_endpoint")]
+    calls = [(place, "GET", "mcp-protocol-version") for place in seen.places]
+    calls += [(url, "POST", "content-type") for url in posted if isinstance(url, str)]
+    for url, method, header in calls:
+        asked = {
+            "origin": origin,
+            "access-control-request-method": method,
+            "access-control-request-headers": header,
+        }
+        preflight = await http.options(url, headers=asked)
+        allowed = preflight.headers.get("access-control-allow-headers", "").lower()
+        # A simple method needs no listing (Fetch standard, CORS-preflight fetch).
+        if not preflight.is_success or not _lets_read(preflight, origin):
+            problems.append(f"{url}: the CORS preflight of {origin} is refused")
+        elif header not in allowed and allowed.strip() != "*":
+            problems.append(f"{url}: CORS does not allow the header {header}")
+        elif method == "GET":
+            answer = await http.get(url, headers={"origin": origin, **PROTOCOL})
+            if not _lets_read(answer, origin):
+                problems.append(f"{url}: the answer has no Access-Control-Allow-Origin")
+    return problems
+
+
+def _lets_read(answer: httpx2.Response, origin: str) -> bool:
+    return answer.headers.get("access-control-allow-origin") in {"*", origin}
+
+
+async def _try_registration(
+    client: KnownClient, endpoint: str, seen: Seen, http: httpx2.AsyncClient, sleep: Sleep
+) -> tuple[list[str], bool]:
+    answer = await http.post(endpoint, json=client.registration, headers=PROTOCOL)
+    wait = answer.headers.get("retry-after", "")
+    if answer.status_code == 429 and wait.isdigit() and int(wait) <= _LONGEST_WAIT:
+        await sleep(int(wait))
+        answer = await http.post(endpoint, json=client.registration, headers=PROTOCOL)
+    registered = read_object(answer)
+    if answer.status_code not in {200, 201}:
+        return [f"registration is refused: {_reason(answer)}"], False
+    if registered is None or not isinstance(registered.get("client_id"), str):
+        return ["the answer to the registration has no client_id"], True
+    try:
+        problems = _judge_registration(client, registered)
+        problems += await _try_authorization(client, str(registered["client_id"]), seen, http)
+    finally:
+        deleted = await _delete(registered, http)
+    return problems, not deleted
+
+
+def _judge_registration(client: KnownClient, registered: Mapping[str, Any]) -> list[str]:
+    problems = []
+    if registered.get("redirect_uris") != client.registration["redirect_uris"]:
+        problems.append("registration changed its redirect_uris")
+    asked = client.registration.get("token_endpoint_auth_method")
+    given = registered.get("token_endpoint_auth_method", "client_secret_basic")
+    if asked is not None and given != asked:
+        problems.append(f"registration made it {given}, and it authenticates with {asked}")
+    if given == "none" and "client_secret" in registered:
+        problems.append("registration gives a public client a secret")
+    if "client_secret" in registered and "client_secret_expires_at" not in registered:
+        problems.append(
+            "registration gives a secret without client_secret_expires_at (RFC 7591 section 3.2.1)"
+        )
+    if "refresh_token" not in registered.get("grant_types", ["refresh_token"]):
+        problems.append("registration takes the refresh_token grant away: people sign in often")
+    return problems
+
+
+async def _try_authorization(
+    client: KnownClient, client_id: str, seen: Seen, http: httpx2.AsyncClient
+) -> list[str]:
+    digest = hashlib.sha256(secrets.token_urlsafe(48).encode()).digest()
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": client.callback,
+        "state": secrets.token_urlsafe(16),
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+    if seen.resource is not None:
+        query["resource"] = seen.resource
+    scopes = (seen.scope or "").split()
+    if client.offline and seen.lists("scopes_supported", "offline_access"):
+        scopes.append("offline_access")
+        query["prompt"] = "consent"
+    if scopes:
+        query["scope"] = " ".join(scopes)
+    endpoint = str(seen.metadata["authorization_endpoint"])
+    url = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+    # Twice: some clients open the link themselves before they show it to the browser.
+    for _ in range(2):
+        refusal = await _reach_sign_in(url, client, http)
+        if refusal is not None:
+            return [f"authorization of {client.callback} is refused: {refusal}"]
+    return []
+
+
+async def _reach_sign_in(url: str, client: KnownClient, http: httpx2.AsyncClient) -> str | None:
+    http.cookies.clear()
+    origin = urlsplit(url)[:2]
+    for _ in range(10):
+        answer = await http.get(url)
+        if answer.status_code not in {302, 303, 307, 308}:
+            return None if answer.is_success else _reason(answer)
+        url = urljoin(url, answer.headers.get("location", ""))
+        if url.startswith(client.callback):
+            sent = parse_qs(urlsplit(url).query)
+            return " ".join((*sent.get("error", ["?"]), *sent.get("error_description", [])))
+        if urlsplit(url)[:2] != origin:
+            return None  # people sign in elsewhere
+    return "it redirects without end"
+
+
+async def _delete(registered: Mapping[str, Any], http: httpx2.AsyncClient) -> bool:
+    """Delete a registration (RFC 7592 §2.3); answers whether it is gone."""
+    url, token = (
+        registered.get(name) for name in ("registration_client_uri", "registration_access_token")
+    )
+    if not is_secure(url) or not isinstance(token, str):
+        return False
+    try:
+        answer = await http.delete(str(url), headers={"authorization": f"Bearer {token}"})
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
+        return False
+    return answer.is_success
+
+
+def _reason(answer: httpx2.Response) -> str:
+    document = read_object(answer)
+    if document is None:
+        return f"status {answer.status_code}"
+    said = " ".join(str(document[k])[:200] for k in ("error", "error_description") if k in document)
+    return f"status {answer.status_code} {said}".strip()

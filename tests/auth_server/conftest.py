@@ -1,0 +1,106 @@
+"""What the authorization server's tests share: readers of answers, and a server for rule tables."""
+
+import functools
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpcore2
+import jwt
+import pytest
+from argon2 import PasswordHasher
+from sqlmodel import SQLModel
+
+from auth_server.db.engine import open_database
+from auth_server.people import passwords
+from auth_server.settings import ResourceSettings
+from support.auth_server import RESOURCE, AuthServer, running_auth_server
+from support.clock import Clock
+
+ReadToken = Callable[[AuthServer, str], Awaitable[dict[str, Any]]]
+ChangeRow = Callable[..., Awaitable[None]]
+OTHER_RESOURCE = "http://127.0.0.1:8411/mcp"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Reading the machine's certificates takes longer than all else that starts a server."""
+    make = ssl.create_default_context
+    cached = functools.cache(make)
+
+    def create(*args: Any, **options: Any) -> ssl.SSLContext:
+        return make(*args, **options) if args or options else cached()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create)
+        default = functools.cache(httpcore2.default_ssl_context)
+        patch.setattr(httpcore2, "default_ssl_context", default)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_that_cost_little() -> Iterator[None]:
+    """Hundreds of people sign in here; what a hash costs a thief has a test of its own."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: cheap)
+        yield
+
+
+@pytest.fixture(scope="module")
+async def table_server(
+    tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path
+) -> AsyncIterator[AuthServer]:
+    """One server for a whole file of tests that only try rules: two resources, SQLite."""
+    path = tmp_path_factory.mktemp("table") / "gatepost.db"
+    shutil.copy(seeded_sqlite, path)
+    resources = tuple(ResourceSettings(resource=name) for name in (RESOURCE, OTHER_RESOURCE))
+    url = f"sqlite+aiosqlite:///{path}"
+    async with running_auth_server(url, Clock(), resources=resources) as server:
+        yield server
+
+
+@pytest.fixture
+def read_token() -> ReadToken:
+    """Verifies an access token with a library that the server does not use."""
+
+    async def read(server: AuthServer, token: str) -> dict[str, Any]:
+        keys = jwt.PyJWKSet.from_dict((await server.http.get("/jwks.json")).json())
+        header = jwt.get_unverified_header(token)
+        assert header["typ"] == "at+jwt"
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            keys[header["kid"]],
+            algorithms=["ES256"],
+            audience=server.resource,
+            issuer=server.issuer,
+            # The tests' clock may be far from the machine's.
+            options={"verify_exp": False, "verify_iat": False},
+        )
+        return claims
+
+    return read
+
+
+@pytest.fixture
+def change_row() -> ChangeRow:
+    """Changes one row, as an administrator's tool would; without changes it deletes the row."""
+
+    async def change(
+        server: AuthServer, table: type[SQLModel], key: object, **changes: object
+    ) -> None:
+        database = open_database(server.database_url)
+        try:
+            async with database.writing() as db, db.begin():
+                row = await db.get(table, key)
+                assert row is not None
+                if not changes:
+                    await db.delete(row)
+                for name, value in changes.items():
+                    setattr(row, name, value)
+        finally:
+            await database.engine.dispose()
+
+    return change

@@ -1,0 +1,199 @@
+"""Nothing that can be sent makes the server fail: every route that the app has, by its own list."""
+
+import base64
+import json
+import re
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, composite
+
+from auth_server.app import create_app
+from auth_server.settings import AuthServerSettings
+from support.auth_server import ISSUER, RESOURCE, AuthServer
+
+SETTINGS: dict[str, Any] = {
+    "issuer": ISSUER,
+    "secret_key": "for-tests-only-0123456789abcdef0123456789",
+    "resources": [{"resource": RESOURCE}],
+}
+
+
+def routes_of_the_app() -> dict[str, list[str]]:
+    """Read each path and its methods from the app itself."""
+    found: dict[str, list[str]] = {}
+    for route in iter_route_contexts(create_app(AuthServerSettings(**SETTINGS)).routes):
+        # What is mounted answers a tree of paths, and says nothing of methods.
+        path = route.path if route.methods else f"{route.path}/{{file}}"
+        found.setdefault(path or "", []).extend(route.methods or ["GET", "HEAD"])
+    return found
+
+
+ROUTES = routes_of_the_app()
+METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "get", "X" * 50]
+TYPES = [
+    *("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"),
+    *("text/plain", "", "application/json, application/x-www-form-urlencoded", "a/b; charset=\xff"),
+]
+# Right values beside wrong ones, so that a request gets further than the first rule.
+NAMES = [
+    *("client_id", "client_secret", "client_assertion", "client_assertion_type", "redirect_uri"),
+    *("response_type", "code_challenge", "code_challenge_method", "state", "resource", "scope"),
+    *("prompt", "max_age", "login_hint", "request", "request_uri", "grant_type", "code"),
+    *("code_verifier", "refresh_token", "subject_token", "subject_token_type", "audience", "token"),
+    *("token_type_hint", "transaction", "email", "password", "proof", "tenant", "decision"),
+    *("tool", "catalogue", "after", "wait", "requested_token_type", "actor_token", "nonsense\x00"),
+]
+VALUES = [
+    *("", "\x00", "\u202e", "\U0001f642", "a" * 5000, "%", "null", "-1", "1e999", "[]", "{}"),
+    *("orbit-cli", "http://127.0.0.1/callback", "code", "S256", RESOURCE, "mcp:read", "none"),
+    *("login", "0", "authorization_code", "refresh_token", "client_credentials", "E" * 43),
+    *("urn:ietf:params:oauth:grant-type:token-exchange", "access_token", "mcp_live_x", "approve"),
+    *("urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "https://[", "https://a.example/c"),
+    *("eyJhbGciOiJFUzI1NiJ9.e30.AA", "a.b.c", "..", "urn:gatepost:token-type:api-key"),
+]
+NAME = st.sampled_from(NAMES) | st.text(max_size=6)
+VALUE = st.sampled_from(VALUES) | st.text(max_size=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | VALUE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAME, inner, max_size=3),
+    max_leaves=8,
+)
+HEADER = st.sampled_from(
+    [
+        *(b"authorization", b"cookie", b"origin", b"host", b"accept", b"if-none-match", b"referer"),
+        *(b"x-forwarded-for", b"forwarded", b"sec-fetch-site", b"mcp-protocol-version", b"range"),
+        *(b"access-control-request-method", b"content-length", b"accept-language", b"x-request-id"),
+    ]
+)
+CREDENTIAL = st.sampled_from(
+    [
+        *(b"Bearer", b"Bearer ", b"Bearer x", b"Basic", b"Basic !", b"Basic eDp5", b"Digest x"),
+        b"Basic " + base64.b64encode(b"orbit-cli:\xff"),
+        b"Basic " + base64.b64encode(b"%00:%ff"),
+    ]
+)
+HEADERS = st.lists(
+    st.tuples(HEADER, st.binary(max_size=20) | CREDENTIAL)
+    | st.tuples(
+        st.just(b"cookie"), st.text(max_size=20).map(lambda t: f"gatepost_sid={t}".encode())
+    ),
+    max_size=4,
+)
+
+
+def form_encode(pairs: list[tuple[str, str]]) -> bytes:
+    """Encode a form."""
+    return "&".join(f"{quote_plus(n)}={quote_plus(v)}" for n, v in pairs).encode()
+
+
+FORM = st.lists(st.tuples(NAME, VALUE), max_size=10).map(form_encode)
+QUERY = FORM | st.binary(max_size=30)
+BODY = FORM | st.binary(max_size=30) | JSON.map(lambda value: json.dumps(value).encode())
+
+
+@composite
+def requests(draw: DrawFn, route: str) -> dict[str, Any]:
+    """Draw a request to a route: mostly by a method it has."""
+    path = route
+    while "{" in path:
+        before, _, rest = path.partition("{")
+        path = before + draw(VALUE) + rest.partition("}")[2]
+    return {
+        "method": draw(st.sampled_from(ROUTES[route]) | st.sampled_from(METHODS)),
+        "path": path,
+        "query_string": draw(QUERY),
+        "headers": [
+            (b"content-type", draw(st.sampled_from(TYPES)).encode("latin-1")),
+            *draw(HEADERS),
+        ],
+        "body": draw(BODY),
+    }
+
+
+async def send(server: AuthServer, request: dict[str, Any]) -> int:
+    """Hand a request to the app as a web server would, without a client that tidies it up."""
+    statuses: list[int] = []
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+        "raw_path": request["path"].encode(),
+        "client": ("127.0.0.1", 4711),
+        "server": ("127.0.0.1", 8400),
+        "state": {"resources": server.opened},
+        **{name: value for name, value in request.items() if name != "body"},
+    }
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": request["body"], "more_body": False}
+
+    async def answer(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await server.app(scope, receive, answer)
+    (status,) = statuses
+    return status
+
+
+def test_the_list_of_routes_is_the_apps_own() -> None:
+    """A route that is added later is tried too."""
+    assert {"/authorize", "/token", "/register/{client_id}", "/jwks.json", "/livez"} <= set(ROUTES)
+    assert set(ROUTES["/register/{client_id}"]) == {"GET", "PUT", "DELETE"}
+
+
+@given(request=st.sampled_from(sorted(ROUTES)).flatmap(requests))
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_request_makes_the_server_fail(
+    auth_server: AuthServer, request: dict[str, Any]
+) -> None:
+    """A65, A156: any method, headers, content type, body and query, at every route."""
+    assert 200 <= await send(auth_server, request) < 500
+
+
+async def test_no_odd_value_makes_a_route_fail(auth_server: AuthServer) -> None:
+    """A65, Logto#8990: each odd value in the path, in every parameter and in every member."""
+    failed = []
+    for route, methods in ROUTES.items():
+        for value in VALUES:
+            form = form_encode([(name, value) for name in NAMES if name.isprintable()])
+            document = json.dumps(dict.fromkeys(NAMES, value)).encode()
+            for method, content_type, body in (
+                *((method, TYPES[0], document) for method in methods),
+                ("POST", TYPES[1], form),
+            ):
+                request = {
+                    "method": method,
+                    "path": re.sub(r"{\w+}", lambda _: value, route),  # noqa: B023 - called here
+                    "query_string": form,
+                    "headers": [(b"content-type", content_type.encode())],
+                    "body": body,
+                }
+                if not 200 <= await send(auth_server, request) < 500:
+                    failed.append((method, route, value[:20]))
+    assert failed == []
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+@pytest.mark.parametrize("method", METHODS)
+async def test_no_method_makes_a_route_fail(
+    table_server: AuthServer, route: str, method: str
+) -> None:
+    """A65: each route has been tried with each method at least."""
+    request = {
+        "method": method,
+        "path": route,
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+        "body": b"{}",
+    }
+
+    assert 200 <= await send(table_server, request) < 500

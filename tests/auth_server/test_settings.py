@@ -1,0 +1,128 @@
+"""Settings: what can't be run safely isn't run, and the message names the field."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_server.settings import AuthServerSettings
+from gatepost.settings import SettingsError
+
+GOOD: dict[str, Any] = {
+    "issuer": "https://id.example",
+    "secret_key": "k7Jx2mP9qR4tV6wY8zA1bC3dE5fG0hJ2",
+    "resources": [{"resource": "https://mcp.example/mcp"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the machine that runs the tests."""
+    for name in os.environ:
+        if name.startswith("GATEPOST_"):
+            monkeypatch.delenv(name)
+
+
+def load(tmp_path: Path, **changes: Any) -> AuthServerSettings:
+    """Load a file with the good values, changed; `...` leaves one out."""
+    lines, tables = ["[auth_server]"], []
+    for name, value in {**GOOD, **changes}.items():
+        if value is ...:
+            continue
+        if name == "resources" and isinstance(value, list):
+            for entry in value:
+                tables.append("[[auth_server.resources]]")
+                tables += [f"{key} = {text!r}" for key, text in entry.items()]
+        else:
+            lines.append(f"{name} = {str(value).lower() if value in (True, False) else value!r}")
+    file = tmp_path / "gatepost.toml"
+    file.write_text("\n".join([*lines, *tables]))
+    return AuthServerSettings.load(file)
+
+
+def test_three_values_are_enough(tmp_path: Path) -> None:
+    """Everything else has a default that is safe in production."""
+    settings = load(tmp_path)
+
+    assert settings.issuer == "https://id.example"
+    assert settings.secure
+    assert settings.access_token_lifetime.total_seconds() == 600
+    assert settings.code_lifetime.total_seconds() == 60
+    assert settings.resources[0].where_catalogue_is == "https://mcp.example/internal/catalogue"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"issuer": ...}, "issuer"),
+        ({"issuer": "http://id.example"}, "issuer"),
+        ({"issuer": "http://localhost.evil.example"}, "issuer"),
+        ({"issuer": "https://id.example/"}, "issuer"),
+        ({"issuer": "https://id.example?x=1"}, "issuer"),
+        ({"issuer": "https://id.example#x"}, "issuer"),
+        ({"issuer": "https://user@id.example"}, "issuer"),
+        ({"issuer": "id.example"}, "issuer"),
+        ({"issuer": "ftp://id.example"}, "issuer"),
+        ({"issuer": ""}, "issuer"),
+        ({"issuer": "https://["}, "issuer"),
+        ({"secret_key": ...}, "secret_key"),
+        ({"secret_key": "short"}, "secret_key"),
+        ({"secret_key": "change-me-change-me-change-me-change-me"}, "secret_key"),
+        ({"secret_key": "Replace this with 32 random characters"}, "secret_key"),
+        ({"resources": ...}, "resources"),
+        ({"resources": []}, "resources"),
+        ({"resources": [{"resource": "https://mcp.example/mcp/"}]}, "resource"),
+        ({"resources": [{"resource": "http://mcp.example/mcp"}]}, "resource"),
+        ({"resources": [{"url": "https://mcp.example/mcp"}]}, "resources.0.url"),
+        ({"resources": [{"resource": "https://a.example"}] * 2}, "resources"),
+        ({"refresh_grace": 3600}, "refresh_grace"),
+        ({"access_token_lifetime": "ten minutes"}, "access_token_lifetime"),
+        ({"isuer": "https://id.example"}, "isuer"),
+        ({"skip_consent": True}, "skip_consent"),
+        ({"client_documents_on_loopback": True}, "client_documents_on_loopback"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    tmp_path: Path, changes: dict[str, Any], field: str
+) -> None:
+    """A163: refused at the start, not found out in production."""
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, **changes)
+
+    assert field in str(refused.value)
+    assert "[auth_server]" in str(refused.value)
+    for secret in ("k7Jx2mP9", "change-me"):
+        assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://127.0.0.1:8400", "http://localhost:8400", "http://[::1]:8400"]
+)
+def test_plain_http_is_for_this_machine_alone(tmp_path: Path, issuer: str) -> None:
+    """RFC 8414 §2 wants https; development on loopback does without."""
+    assert not load(tmp_path, issuer=issuer).secure
+
+
+def test_the_environment_overrides_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One image, many deployments."""
+    monkeypatch.setenv("GATEPOST_AUTH_ISSUER", "https://other.example")
+
+    assert load(tmp_path).issuer == "https://other.example"
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    """The operator mistyped a path, or a quote."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[auth_server\n")
+
+    for file in (tmp_path / "none.toml", broken):
+        with pytest.raises(SettingsError, match=file.name):
+            AuthServerSettings.load(file)
+
+
+def test_no_secret_shows_where_settings_are_printed(tmp_path: Path) -> None:
+    """A158."""
+    assert GOOD["secret_key"] not in repr(load(tmp_path))

@@ -1,0 +1,282 @@
+"""CPU of one refresh and of one authorization code, beside npm `oidc-provider`.
+
+`./dev bench token`: our server on SQLite and on PostgreSQL, durable, and oidc-provider with its
+in-memory adapter, each a process of its own. They get the same requests in turns, over connections
+that stay open. What counts is the CPU time of the server's process, user and system; the databases'
+own is not in it. Ratios are of requests for each second of CPU: above 1 is more than oidc-provider.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+from sqlmodel import SQLModel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from auth_server.clients.table import Client
+from auth_server.codes.table import AuthorizationCode
+from auth_server.db.engine import open_database
+from auth_server.grants.table import Grant
+from auth_server.refresh_tokens.table import RefreshToken
+from auth_server.secrets import hash_secret, s256
+from gatepost.clock import utc_now
+from support.auth_server import RESOURCE, prepare_database
+from support.postgres import running_postgres
+from support.services import Service, free_port, running_service
+
+NODE = Path(__file__).parents[1] / "node"
+CLIENT_ID, REDIRECT_URI, SCOPE = "bench", "http://127.0.0.1/callback", "mcp:read mcp:write"
+TOOLS = ["create_task", "list_tasks"]
+VERIFIER = secrets.token_urlsafe(32)
+KINDS = ("refresh_token", "authorization_code")
+# Few enough that oidc-provider's adapter, which keeps a thousand entries, forgets none in use.
+BATCH = 150
+CONNECTIONS = 8
+PEER = "oidc-provider, memory"
+CONFIG = """
+[auth_server]
+issuer = "{issuer}"
+secret_key = "for-the-bench-only-0123456789abcdef0123456789"
+database_url = "{database_url}"
+[[auth_server.resources]]
+resource = "{resource}"
+"""
+
+Fill = Callable[[str, int], Awaitable[list[str]]]
+
+
+@dataclass
+class Contender:
+    """A running server: where its tokens come from, and the CPU seconds it has used, by kind."""
+
+    name: str
+    service: Service
+    fill: Fill
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
+
+    def cpu(self) -> float:
+        """CPU seconds that the process has used so far."""
+        stat = Path(f"/proc/{self.service.process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Start the servers, drive them in turns, write the table as Markdown."""
+    parser = argparse.ArgumentParser(prog="./dev bench token", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help=f"batches of {BATCH} of each kind")
+    parser.add_argument("--no-postgresql", action="store_true", help="leave PostgreSQL out")
+    options = parser.parse_args()
+    with ExitStack() as running, tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
+        urls = {"Gatepost, SQLite": f"sqlite+aiosqlite:///{folder}/gatepost.db"}
+        if not options.no_postgresql:
+            postgres = running.enter_context(running_postgres())
+            urls["Gatepost, PostgreSQL"] = postgres.create_database()
+        contenders = [
+            running.enter_context(start_ours(name, url, Path(folder))) for name, url in urls.items()
+        ]
+        contenders.append(running.enter_context(start_peer(Path(folder))))
+        asyncio.run(drive(contenders, options.rounds))
+        report(contenders, options.rounds * BATCH)
+
+
+@contextmanager
+def start_ours(name: str, database_url: str, folder: Path) -> Iterator[Contender]:
+    """Start our server on a database of its own, with a client that a person has connected."""
+    prepare_database(database_url)
+    rows = Rows(database_url)
+    asyncio.run(rows.connect())
+    url = f"http://127.0.0.1:{free_port()}"
+    config = folder / f"{name}.toml"
+    config.write_text(CONFIG.format(issuer=url, database_url=database_url, resource=RESOURCE))
+    serve = ("-m", "gatepost_cli", "auth-server", "serve", "--config", config)
+    port = ("--port", url.rpartition(":")[2])
+    argv, log = (sys.executable, *serve, *port), folder / f"{name}.log"
+    with running_service(argv, url=url, log=log, ready_path="/livez") as service:
+        yield Contender(name, service, rows.fill)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Writes what an approved connection would have left in the database."""
+
+    database_url: str
+
+    async def connect(self) -> None:
+        """Add the client and the grant."""
+        now = utc_now()
+        client = Client(
+            client_id=CLIENT_ID,
+            source="dynamic",
+            name="Bench",
+            redirect_uris=[REDIRECT_URI],
+            grant_types=list(KINDS),
+            token_endpoint_auth_method="none",
+            application_type="native",
+            created_at=now,
+        )
+        grant = Grant(
+            grant_id="grant_bench",
+            person_id="usr_ada",
+            client_id=CLIENT_ID,
+            tenant_id="org_acme",
+            resource=RESOURCE,
+            scope=SCOPE,
+            tools=TOOLS,
+            data_scope="team:engineering",
+            redirect_host="127.0.0.1",
+            client_snapshot={},
+            catalogue_hash="0" * 64,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._add([client])
+        await self._add([grant])
+
+    async def fill(self, kind: str, count: int) -> list[str]:
+        """Add refresh tokens, each the first of its family, or codes."""
+        made = [secrets.token_urlsafe(32) for _ in range(count)]
+        now = utc_now()
+        rows: list[SQLModel] = []
+        for secret in made:
+            hashed, family_id = hash_secret(secret), secrets.token_hex(16)
+            if kind == "refresh_token":
+                row: SQLModel = RefreshToken(
+                    token_hash=hashed,
+                    family_id=family_id,
+                    generation=1,
+                    grant_id="grant_bench",
+                    client_id=CLIENT_ID,
+                    resource=RESOURCE,
+                    scope=f"offline_access {SCOPE}",
+                    idle_expires_at=now + timedelta(days=30),
+                    absolute_expires_at=now + timedelta(days=180),
+                )
+            else:
+                row = AuthorizationCode(
+                    code_hash=hashed,
+                    family_id=family_id,
+                    grant_id="grant_bench",
+                    client_id=CLIENT_ID,
+                    redirect_uri=REDIRECT_URI,
+                    resource=RESOURCE,
+                    scope=f"offline_access {SCOPE}",
+                    code_challenge=s256(VERIFIER),
+                    expires_at=now + timedelta(minutes=10),
+                )
+            rows.append(row)
+        await self._add(rows)
+        return made
+
+    async def _add(self, rows: list[SQLModel]) -> None:
+        database = open_database(self.database_url)
+        try:
+            async with database.writing() as db, db.begin():
+                db.add_all(rows)
+        finally:
+            await database.close()
+
+
+@contextmanager
+def start_peer(folder: Path) -> Iterator[Contender]:
+    """Start oidc-provider with the same client, and tokens of the same content."""
+    url = f"http://127.0.0.1:{free_port()}"
+    setup = {
+        "issuer": url,
+        "clientId": CLIENT_ID,
+        "redirectUri": REDIRECT_URI,
+        "resource": RESOURCE,
+        "scope": SCOPE,
+        "challenge": s256(VERIFIER),
+        "claims": {
+            "tenant_id": "org_acme",
+            "allowed_tools": TOOLS,
+            "data_scope": "team:engineering",
+            "rate_limit_tier": "pro",
+            "grant_id": "grant_bench",
+            "grant_version": 1,
+            "env": "live",
+        },
+    }
+
+    async def fill(kind: str, count: int) -> list[str]:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"{url}/fill", params={"kind": kind, "count": count}) as answer,
+        ):
+            made: list[str] = await answer.json(content_type=None)
+            return made
+
+    argv = (NODE / "node_modules/.bin/node", NODE / "oidc-provider.mjs", json.dumps(setup))
+    ready = "/.well-known/openid-configuration"
+    log = folder / "oidc-provider.log"
+    # What Node is told where it runs for real; it also spares it a line for each request.
+    env = {"NODE_ENV": "production"}
+    with running_service(argv, url=url, log=log, ready_path=ready, env=env) as service:
+        yield Contender(PEER, service, fill)
+
+
+async def drive(contenders: list[Contender], rounds: int) -> None:
+    """Send every contender a batch of each kind in turn; the first round warms up, uncounted."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as http:
+        for number in range(rounds + 1):
+            for kind in KINDS:
+                for contender in contenders:
+                    presented = await contender.fill(kind, BATCH)
+                    before = contender.cpu()
+                    await redeem_all(http, contender.service.url, kind, presented)
+                    if number:
+                        contender.seconds[kind] += contender.cpu() - before
+
+
+async def redeem_all(
+    http: aiohttp.ClientSession, url: str, kind: str, presented: list[str]
+) -> None:
+    """Redeem each token or code once, over a few connections at once."""
+    waiting = iter(presented)
+
+    async def work() -> None:
+        for secret in waiting:
+            form = {"grant_type": kind, "client_id": CLIENT_ID}
+            if kind == "refresh_token":
+                form |= {"refresh_token": secret}
+            else:
+                form |= {"code": secret, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+            async with http.post(f"{url}/token", data=form) as answer:
+                body = await answer.json(content_type=None)
+            if answer.status != 200 or not {"access_token", "refresh_token"} <= body.keys():
+                raise SystemExit(f"{url} refused: {answer.status} {body}")
+
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+
+
+def report(contenders: list[Contender], count: int) -> None:
+    """Write CPU for each request, and the ratio of rates to oidc-provider's."""
+    peer = next(contender for contender in contenders if contender.name == PEER)
+    lines = [
+        f"{count} of each, in turns of {BATCH}, {CONNECTIONS} connections.\n",
+        "| server | refresh, CPU ms | ratio | code, CPU ms | ratio |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for contender in contenders:
+        cells = [contender.name]
+        for kind in KINDS:
+            used = contender.seconds[kind]
+            cells += [f"{1000 * used / count:.3f}", f"{peer.seconds[kind] / used:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

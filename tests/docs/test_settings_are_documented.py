@@ -1,0 +1,70 @@
+"""`docs/settings.md` lists every setting with its variable and its default, and no other."""
+
+import re
+from typing import Any, cast
+
+import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from auth_server.settings import AuthServerSettings, ResourceSettings
+from mcp_gateway.settings import McpGatewaySettings
+from support.markdown import read, section
+
+ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.MULTILINE)
+SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
+    "## `[auth_server]`": (AuthServerSettings, "GATEPOST_AUTH_"),
+    "## `[[auth_server.resources]]`": (ResourceSettings, ""),
+    "## `[mcp_gateway]`": (McpGatewaySettings, "GATEPOST_MCP_"),
+}
+each_section = pytest.mark.parametrize("heading", SECTIONS)
+
+
+def rows(heading: str) -> dict[str, tuple[str, str, str]]:
+    """Each setting's variable, default and meaning, as the table below a heading has them."""
+    found = ROW.findall(section(read("docs/settings.md"), heading))
+    return {name: (variable, default, meaning) for name, variable, default, meaning in found}
+
+
+@each_section
+def test_every_setting_is_documented_and_no_other(heading: str) -> None:
+    model, _ = SECTIONS[heading]
+    assert set(rows(heading)) == set(model.model_fields)
+
+
+@each_section
+def test_the_variables_are_those_that_are_read(heading: str) -> None:
+    _, prefix = SECTIONS[heading]
+    for name, (variable, _, _) in rows(heading).items():
+        assert variable == (f"{prefix}{name.upper()}" if prefix else "")
+
+
+@each_section
+def test_the_defaults_are_those_of_the_code(heading: str) -> None:
+    model, _ = SECTIONS[heading]
+    documented = rows(heading)
+    wrong = [
+        name
+        for name, field in model.model_fields.items()
+        if not says_default(field, documented[name][1])
+    ]
+    assert wrong == []
+
+
+def says_default(field: FieldInfo, cell: str) -> bool:
+    """Whether a table's cell says the field's default: as text, JSON or an ISO 8601 duration."""
+    if field.is_required():
+        return cell == "required"
+    default = field.get_default(call_default_factory=True)
+    if not default and default is not False:
+        # Empty stands for nothing, or for what follows from another setting.
+        return cell != "required"
+    written = cell.strip("`")
+    adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", field.annotation))
+    for read_value in (adapter.validate_python, adapter.validate_json):
+        try:
+            if read_value(written) == default:
+                return True
+        except ValidationError:
+            continue
+    return False

@@ -1,0 +1,288 @@
+"""A person in a real browser: clicks through sign-in, organisation and consent, and gets back."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from support.deployment import Connection, Deployment, origin
+from support.oauth_client import OAuthClient, answer_of, register
+from support.person import ADA
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+Answer = TypeVar("Answer")
+CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
+CURSOR_ORIGIN = "cursor://anysphere.cursor-mcp"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Listener:
+    """Where the client waits for the browser to come back."""
+
+    origin: str
+    arrived: Queue[str]
+
+    @property
+    def redirect_uri(self) -> str:
+        """What the client registers."""
+        return f"{self.origin}/callback"
+
+    def wait(self) -> dict[str, str]:
+        """Read what the browser came back with."""
+        return answer_of(self.arrived.get(timeout=20))
+
+
+@pytest.fixture
+def callback() -> Iterator[Listener]:
+    """A loopback listener for the redirect (RFC 8252 §7.3)."""
+    arrived: Queue[str] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            # The empty icon keeps the browser from asking for one.
+            self.wfile.write(b'<!doctype html><link rel="icon" href="data:,"><h1>Connected</h1>')
+            arrived.put(self.path)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield Listener(f"http://127.0.0.1:{server.server_port}", arrived)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Seen:
+    """What the browser did besides showing pages."""
+
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Note every error and warning in the console, and every request."""
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self._note("error", str(error)))
+        page.on("request", self._sent)
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+    def _sent(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    @property
+    def origins(self) -> set[str]:
+        """Where requests went."""
+        return {origin(url) for url in self.requests if not url.startswith("data:")}
+
+
+@contextmanager
+def a_tab(
+    chromium: Browser,
+    *origins: str,
+    refused: Sequence[int] = (),
+    **options: Any,
+) -> Iterator[tuple[Page, Seen]]:
+    """Open a tab of a browser without cookies; at the end nothing may have been amiss in it.
+
+    Args:
+        chromium: the browser.
+        origins: where requests may go.
+        refused: the error statuses of pages that the test asks for, which the console notes too.
+        options: of the browser's context.
+    """
+    seen = Seen()
+    with chromium.new_context(**options) as context:
+        page = context.new_page()
+        seen.watch(page)
+        yield page, seen
+    noted = [re.sub(r".* a status of (\d+) .*", r"\1", words) for words in seen.complaints]
+    assert noted == [str(status) for status in refused]
+    assert seen.origins <= set(origins)
+
+
+def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run async helpers in a thread of their own: Playwright's loop occupies this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def register_client(deployment: Deployment, redirect_uri: str) -> OAuthClient:
+    """Register the app that will ask."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        client = await register(
+            http, deployment.issuer, deployment.resource, redirect_uris=[redirect_uri]
+        )
+    client.redirect_uri = redirect_uri
+    return client
+
+
+async def redeem(deployment: Deployment, client: OAuthClient, code: str) -> Connection:
+    """Redeem the code that the browser brought."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        client.http = http
+        tokens = await client.redeem(code)
+    assert tokens.status_code == 200, tokens.text
+    return Connection(deployment, tokens.json())
+
+
+def sign_in(page: Page, password: str = ADA[1]) -> None:
+    """Fill in the form and press its button."""
+    page.get_by_label("E-mail address").fill(ADA[0])
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def reach_consent(page: Page, url: str) -> None:
+    """Open the link, sign in, choose Acme."""
+    page.goto(url)
+    sign_in(page)
+    page.get_by_role("button", name="Acme").click()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+
+
+def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin, refused=[401]) as (page, _):
+        page.goto(app.authorize_url())
+        sign_in(page, password="not-her-password")
+        expect(page.get_by_role("alert")).to_contain_text("do not fit together")
+        sign_in(page)
+        page.get_by_role("button", name="Acme").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Test client")
+        page.get_by_role("checkbox", name="Search Tasks").uncheck()
+        expect(page.get_by_role("checkbox", name="Create Task")).to_be_checked()
+        expect(page.get_by_role("checkbox", name="Delete Task")).not_to_be_checked()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        expect(page.get_by_role("heading")).to_have_text("Connected")
+
+    answer = callback.wait()
+    assert set(answer) == {"code", "state", "iss"}
+    assert (answer["state"], answer["iss"]) == (app.state, on_sqlite.issuer)
+    connection = off_the_loop(redeem(on_sqlite, app, answer["code"]))
+    tools = off_the_loop(connection.tool_names())
+    assert "create_task" in tools
+    assert not {"search_tasks", "delete_task"} & set(tools)
+    made = off_the_loop(connection.call("create_task", project_id="prj_website", title="Clicked"))
+    assert not made.is_error
+    assert on_sqlite.rows("SELECT created_by FROM tasks WHERE title = 'Clicked'") == [
+        {"created_by": "usr_ada"}
+    ]
+
+
+def test_ada_says_no_and_the_app_is_told_so(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
+        reach_consent(page, app.authorize_url())
+        page.get_by_role("button", name="Deny").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    answer = callback.wait()
+    assert answer["error"] == "access_denied"
+    assert (answer["state"], answer["iss"]) == (app.state, on_sqlite.issuer)
+    assert "code" not in answer
+
+
+def test_everything_works_with_javascript_switched_off(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    scriptless: dict[str, Any] = {"java_script_enabled": False}
+    with a_tab(chromium, on_sqlite.issuer, callback.origin, **scriptless) as (page, _):
+        reach_consent(page, app.authorize_url())
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    assert "code" in callback.wait()
+
+
+def test_no_page_is_wider_than_a_phone(on_sqlite: Deployment, chromium: Browser) -> None:
+    app = off_the_loop(register_client(on_sqlite, CURSOR))
+    phone: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844},
+        "is_mobile": True,
+        "has_touch": True,
+    }
+    with a_tab(chromium, on_sqlite.issuer, CURSOR_ORIGIN, refused=[401, 400], **phone) as (page, _):
+
+        def require_fit(title: str) -> None:
+            expect(page).to_have_title(re.compile(title))
+            assert page.evaluate("document.documentElement.scrollWidth") == 390, title
+            assert page.evaluate("innerWidth") == 390, title
+
+        page.goto(app.authorize_url())
+        require_fit("Sign in")
+        sign_in(page, password="not-her-password")
+        expect(page.get_by_role("alert")).to_be_visible()
+        require_fit("Sign in")
+        sign_in(page)
+        require_fit("Choose an organisation")
+        page.get_by_role("button", name="Acme").click()
+        require_fit("asks to use")
+        page.get_by_role("button", name="Deny").click()
+        require_fit("Back to")
+        page.goto(f"{on_sqlite.issuer}/authorize?client_id=nobody")
+        require_fit("can't be used")
+
+
+def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_it(
+    on_sqlite: Deployment, chromium: Browser
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, CURSOR))
+    with a_tab(chromium, on_sqlite.issuer, CURSOR_ORIGIN) as (page, _):
+        reach_consent(page, app.authorize_url())
+        # No program here answers to the scheme: Chromium asks for the URL and stays on the page.
+        with page.expect_request(lambda request: request.url.startswith("cursor:")) as left_for:
+            page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+        target = page.get_by_role("link", name="Continue").get_attribute("href")
+
+    assert target is not None
+    assert target == left_for.value.url
+    assert target.startswith(f"{CURSOR}?")
+    answer = answer_of(target)
+    assert (answer["state"], answer["iss"]) == (app.state, on_sqlite.issuer)
+    connection = off_the_loop(redeem(on_sqlite, app, answer["code"]))
+    assert off_the_loop(connection.tool_names())

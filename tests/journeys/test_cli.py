@@ -1,0 +1,198 @@
+"""The `gatepost` command, as someone types it."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Timer
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from support.auth_server import SEED
+from support.deployment import GATEPOST, Deployment, import_api, origin, run, serve
+from support.services import free_port, running_service
+
+TESTS = Path(__file__).parents[1]
+
+
+def gatepost(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [str(part) for part in (*GATEPOST, *arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def typed(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command while the block lasts, and a minute at most."""
+    with subprocess.Popen(
+        [*GATEPOST, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        watchdog = Timer(60, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.terminate()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """Read what the command says until it says these words."""
+    assert process.stdout is not None and process.stderr is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    pytest.fail(f"it ended without {words!r}:\n{said}{process.stderr.read()}")
+
+
+def children_of(pid: int) -> list[int]:
+    """List the processes that a process started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def listens(port: int) -> bool:
+    """Tell whether anything accepts connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    ports = [free_port() for _ in range(3)]
+    state_file = tmp_path / "state.json"
+    flags = ("--auth-port", "--gateway-port", "--saas-port")
+    chosen = [part for flag, port in zip(flags, ports, strict=True) for part in (flag, str(port))]
+
+    with typed("demo", *chosen, "--state-file", str(state_file)) as demo:
+        said = read_until(demo, "Ctrl-C")
+        state = json.loads(state_file.read_text())
+        issuer, resource, saas = state["issuer"], state["resource"], state["saas_url"]
+        assert (issuer, resource, saas) == (
+            f"http://127.0.0.1:{ports[0]}",
+            f"http://127.0.0.1:{ports[1]}/mcp",
+            f"http://127.0.0.1:{ports[2]}",
+        )
+        assert {account["email"] for account in state["accounts"]} == {
+            "ada@acme.example",
+            "bo@globex.example",
+        }
+        for url in (issuer, resource, f"{saas}/docs"):
+            assert url in said
+        metadata = httpx2.get(
+            f"{issuer}/.well-known/oauth-authorization-server", trust_env=False
+        ).json()
+        assert metadata["issuer"] == issuer
+        assert httpx2.post(resource, json={}, trust_env=False).status_code == 401
+        assert httpx2.get(f"{saas}/docs", trust_env=False).status_code == 200
+        children = children_of(demo.pid)
+        assert len(children) == 3
+        assert Path(state["directory"]).is_dir()
+
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait() == 0
+
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+    assert [port for port in ports if listens(port)] == []
+    assert not Path(state["directory"]).exists()
+
+
+@pytest.mark.parametrize("flag", ["--auth-port", "--gateway-port", "--saas-port"])
+def test_a_port_in_use_is_named_with_the_flag_that_chooses_another(flag: str) -> None:
+    others = {"--auth-port", "--gateway-port", "--saas-port"} - {flag}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        free = [part for other in sorted(others) for part in (other, str(free_port()))]
+        ended = gatepost("demo", flag, str(port), *free)
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert f"port {port} is in use" in ended.stderr
+    assert flag in ended.stderr
+
+
+def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
+    on_sqlite: Deployment,
+) -> None:
+    task = json.dumps({"project_id": "prj_website", "title": "From the terminal"})
+    ended = gatepost(
+        *("connect", on_sqlite.resource, "--tool", "create_task", "--arguments", task),
+        BROWSER=f"{sys.executable} -m support.browser %s",
+        PYTHONPATH=str(TESTS),
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "list_projects" in ended.stdout
+    assert "delete_task" not in ended.stdout
+    assert "From the terminal" in ended.stdout.partition("Calling create_task")[2]
+    assert on_sqlite.rows(
+        "SELECT org_id, created_by FROM tasks WHERE title = 'From the terminal'"
+    ) == [{"org_id": "org_acme", "created_by": "usr_ada"}]
+
+
+def test_connect_to_where_nothing_answers_says_so_in_one_line() -> None:
+    ended = gatepost("connect", f"http://127.0.0.1:{free_port()}/mcp", "--no-browser")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_init_writes_a_file_for_its_owners_eyes_and_never_over_another(tmp_path: Path) -> None:
+    first = gatepost("init", tmp_path)
+    config = tmp_path / "gatepost.toml"
+    written = config.read_text()
+    second = gatepost("init", tmp_path)
+
+    assert first.returncode == 0, first.stderr
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    assert (second.returncode, config.read_text()) == (1, written)
+    assert "is there already" in second.stderr
+
+
+def test_after_init_import_and_seed_both_services_start_from_the_one_file(
+    tmp_path: Path, on_sqlite: Deployment
+) -> None:
+    issuer = f"http://127.0.0.1:{free_port()}"
+    resource = f"http://127.0.0.1:{free_port()}/mcp"
+    urls = ("--issuer", issuer, "--resource", resource, "--upstream-url", on_sqlite.saas)
+    run(*GATEPOST, "init", tmp_path, *urls)
+    import_api(f"{on_sqlite.saas}/openapi.json", tmp_path)
+    config, people = tmp_path / "gatepost.toml", tmp_path / "people.json"
+    people.write_text(json.dumps(SEED))
+    run(*GATEPOST, "auth-server", "seed", "--config", config, people)
+
+    with ExitStack() as stack:
+        for service, url in (("auth-server", issuer), ("mcp-gateway", origin(resource))):
+            stack.enter_context(
+                running_service(
+                    (*serve(service, config), "--port", str(urlsplit(url).port)),
+                    url=url,
+                    log=tmp_path / f"{service}.log",
+                    ready_path="/readyz",
+                )
+            )
+        ended = gatepost(
+            *("connect", resource, "--tool", "list_projects"),
+            BROWSER=f"{sys.executable} -m support.browser %s",
+            PYTHONPATH=str(TESTS),
+        )
+
+    # The API trusts another gateway's signature, so the call itself must fail there.
+    assert "list_projects" in ended.stdout
+    assert (ended.returncode, "401" in ended.stdout) == (1, True), ended.stdout + ended.stderr

@@ -1,0 +1,318 @@
+"""`gatepost doctor` finds nothing wrong with this product, and names what somebody broke."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from auth_server.clients.table import Client
+from auth_server.db.engine import open_database
+from gatepost_cli.doctor.clients import CLIENTS, KnownClient
+from gatepost_cli.doctor.command import diagnose, doctor, write_line
+from gatepost_cli.doctor.examine import Verdict
+from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
+from support.clock import Clock
+from support.deployment import Deployment
+from support.gateway import a_world
+from support.oauth_client import OAuthClient
+from support.services import free_port
+
+METADATA = f"{ISSUER}/.well-known/oauth-authorization-server"
+RESOURCE_METADATA = "http://127.0.0.1:8401/.well-known/oauth-protected-resource/mcp"
+Change = Callable[[httpx2.Response], httpx2.Response]
+
+
+class Between(httpx2.AsyncBaseTransport):
+    """The network between the doctor and a deployment, where a test breaks something."""
+
+    def __init__(self, http: httpx2.AsyncClient, breakages: dict[str, Change]) -> None:
+        """Lead to a service; an answer is changed where a breakage has its URL."""
+        self._inner = http._transport
+        self._breakages = breakages
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Pass on, and change what comes back."""
+        answer = await self._inner.handle_async_request(request)
+        change = self._breakages.get(str(request.url).partition("?")[0])
+        if change is None or request.method == "OPTIONS":
+            return answer
+        await answer.aread()
+        return change(answer)
+
+
+@dataclass
+class Patient:
+    """A deployment in process, and what the doctor says about it."""
+
+    auth_server: AuthServer
+    gateway: httpx2.AsyncClient
+    breakages: dict[str, Change] = field(default_factory=dict)
+    waited: list[float] = field(default_factory=list)
+
+    async def examine(self, issuer: str = ISSUER, resource: str | None = RESOURCE) -> list[Verdict]:
+        """Let the doctor look."""
+
+        async def sleep(seconds: float) -> None:
+            self.waited.append(seconds)
+            self.auth_server.clock.advance(seconds=seconds)
+
+        mounts = {
+            "all://127.0.0.1:8400": Between(self.auth_server.http, self.breakages),
+            "all://127.0.0.1:8401": Between(self.gateway, self.breakages),
+        }
+        async with httpx2.AsyncClient(mounts=mounts) as http:
+            return await diagnose(http, issuer, resource, sleep=sleep)
+
+    async def clients(self) -> int:
+        """Count the clients that the server would still let in."""
+        database = open_database(self.auth_server.database_url)
+        async with database.reading() as db:
+            query = (
+                select(func.count())
+                .select_from(Client)
+                .where(
+                    Client.disabled_at.is_(None)  # type: ignore[union-attr]
+                )
+            )
+            count = (await db.execute(query)).scalar_one()
+        await database.engine.dispose()
+        return count
+
+
+@asynccontextmanager
+async def a_patient(folder: Path, seeded: Path, **changes: Any) -> AsyncIterator[Patient]:
+    """Run both services in process; a keyword changes a setting of the authorization server."""
+    shutil.copy(seeded, folder / "gatepost.db")
+    url = f"sqlite+aiosqlite:///{folder / 'gatepost.db'}"
+    async with (
+        running_auth_server(url, Clock(), **changes) as auth_server,
+        a_world(folder) as world,
+    ):
+        yield Patient(auth_server, world.http)
+
+
+@pytest.fixture
+async def patient(tmp_path: Path, seeded_sqlite: Path) -> AsyncIterator[Patient]:
+    """Both services, as they are."""
+    async with a_patient(tmp_path, seeded_sqlite) as patient:
+        yield patient
+
+
+def answering(**members: Any) -> Change:
+    """Change members of a JSON answer; `...` takes one out."""
+
+    def change(answer: httpx2.Response) -> httpx2.Response:
+        document = {**answer.json(), **members}
+        kept = {name: value for name, value in document.items() if value is not ...}
+        headers = [(n, v) for n, v in answer.headers.multi_items() if n != "content-length"]
+        return httpx2.Response(answer.status_code, headers=headers, content=json.dumps(kept))
+
+    return change
+
+
+def without(header: str) -> Change:
+    """Take a header out of an answer."""
+
+    def change(answer: httpx2.Response) -> httpx2.Response:
+        headers = [(n, v) for n, v in answer.headers.multi_items() if n != header]
+        return httpx2.Response(answer.status_code, headers=headers, content=answer.content)
+
+    return change
+
+
+def failing(verdicts: list[Verdict]) -> dict[str, str]:
+    """The line of each client that can't connect."""
+    return {v.client.name: write_line(v) for v in verdicts if v.problems}
+
+
+async def test_every_known_client_could_connect_and_nothing_is_left_behind(
+    patient: Patient,
+) -> None:
+    before = await patient.clients()
+
+    verdicts = await patient.examine()
+
+    assert failing(verdicts) == {}
+    assert [verdict.client.name for verdict in verdicts] == [client.name for client in CLIENTS]
+    assert {v.client.name for v in verdicts if "document" in v.way} == {
+        *("VS Code", "Claude Code", "Claude Desktop", "opencode")
+    }
+    assert not any(verdict.left_behind for verdict in verdicts)
+    assert await patient.clients() == before
+
+
+@pytest.mark.parametrize("known", CLIENTS, ids=lambda known: known.name)
+async def test_a_person_connects_each_known_client(
+    auth_server: AuthServer, known: KnownClient
+) -> None:
+    """Its own registration and its own redirect URI, all the way to a token and a refresh."""
+    body = (await auth_server.http.post("/register", json=dict(known.registration))).json()
+    client = OAuthClient(
+        auth_server.http,
+        auth_server.issuer,
+        auth_server.resource,
+        body["client_id"],
+        redirect_uri=known.callback,
+    )
+    offline = {"prompt": "consent", "scope": "mcp:read offline_access"} if known.offline else {}
+    callback = await auth_server.person().approve(client.authorize_url(**offline))
+    secret = {"client_secret": body.get("client_secret")}
+    if body["token_endpoint_auth_method"] == "client_secret_basic":
+        answer = await auth_server.http.post(
+            "/token",
+            # The Python SDK names itself in the body too.
+            data={
+                "client_id": client.client_id,
+                "grant_type": "authorization_code",
+                "code": httpx2.URL(callback).params["code"],
+                "redirect_uri": known.callback,
+                "code_verifier": client.verifier,
+                "resource": auth_server.resource,
+            },
+            auth=(client.client_id, body["client_secret"]),
+        )
+    else:
+        answer = await client.redeem(httpx2.URL(callback).params["code"], **secret)
+
+    assert callback.startswith(known.callback)
+    assert answer.status_code == 200, answer.text
+    assert ("refresh_token" in answer.json()) is ("refresh_token" in body["grant_types"])
+
+
+async def test_with_registration_off_those_with_a_document_still_connect(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    async with a_patient(tmp_path, seeded_sqlite, registration="off") as patient:
+        lines = failing(await patient.examine())
+
+    assert lines.keys() == {
+        *("ChatGPT", "Cursor", "MCP Inspector", "mcp-remote", "Python SDK", "TypeScript SDK")
+    }
+    assert all("no registration_endpoint" in line for line in lines.values())
+
+
+async def test_a_limit_on_registrations_is_waited_for(tmp_path: Path, seeded_sqlite: Path) -> None:
+    limit = {"registrations_per_minute": 5, "registrations_per_day": 50}
+    async with a_patient(tmp_path, seeded_sqlite, **limit) as patient:
+        lines = failing(await patient.examine())
+
+    assert (lines, patient.waited) == ({}, [60])
+
+
+async def test_a_scheme_that_is_not_listed_concerns_its_client_alone(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    async with a_patient(tmp_path, seeded_sqlite, private_use_schemes=("vscode",)) as patient:
+        lines = failing(await patient.examine())
+
+    assert lines.keys() == {"Cursor"}
+    assert "invalid_redirect_uri" in lines["Cursor"]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [
+        (f"{ISSUER}/", "byte for byte"),
+        ("http://127.0.0.1:8400/tenants/one", "no metadata document"),
+    ],
+)
+async def test_an_issuer_that_is_nearly_right_is_wrong_for_everybody(
+    patient: Patient, issuer: str, words: str
+) -> None:
+    lines = failing(await patient.examine(issuer=issuer))
+
+    assert len(lines) == len(CLIENTS)
+    assert all(words in line for line in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "words"),
+    [
+        (METADATA, answering(issuer=f"{ISSUER}/"), "byte for byte"),
+        (METADATA, answering(code_challenge_methods_supported=...), "S256"),
+        (METADATA, answering(authorization_endpoint="http://id.example/authorize"), "loopback"),
+        (METADATA, lambda _: httpx2.Response(200, content="<html>"), "no JSON object"),
+        (METADATA, lambda _: httpx2.Response(500), "answers 500"),
+        (RESOURCE_METADATA, answering(resource="http://localhost:8401/mcp"), "byte for byte"),
+        (RESOURCE_METADATA, answering(authorization_servers=[f"{ISSUER}/"]), "does not list"),
+        (RESOURCE, without("www-authenticate"), "no WWW-Authenticate"),
+        (RESOURCE, lambda _: httpx2.Response(200), "without a token"),
+        (f"{ISSUER}/register", answering(token_endpoint_auth_method="client_secret_post"), "made"),
+        (f"{ISSUER}/register", lambda _: httpx2.Response(403), "registration is refused"),
+        (f"{ISSUER}/authorize", lambda _: httpx2.Response(400), "authorization of"),
+        (
+            f"{ISSUER}/authorize",
+            lambda _: httpx2.Response(
+                302,
+                headers={"location": "https://claude.ai/api/mcp/auth_callback?error=invalid_scope"},
+            ),
+            "invalid_scope",
+        ),
+    ],
+    ids=[
+        *("issuer", "no S256", "plain http", "html", "a fault", "resource", "another server"),
+        *("no challenge", "open to all", "a secret", "no registration", "an error page"),
+        "sent back with an error",
+    ],
+)
+async def test_what_is_broken_is_named_on_the_line_of_who_it_breaks(
+    patient: Patient, place: str, change: Change, words: str
+) -> None:
+    patient.breakages[place] = change
+
+    lines = failing(await patient.examine())
+
+    assert words in lines["Claude Desktop"]
+
+
+async def test_a_missing_cors_header_concerns_the_client_in_the_browser_alone(
+    patient: Patient,
+) -> None:
+    patient.breakages[METADATA] = without("access-control-allow-origin")
+
+    lines = failing(await patient.examine())
+
+    assert lines.keys() == {"MCP Inspector"}
+    assert METADATA in lines["MCP Inspector"]
+
+
+async def test_without_none_among_the_methods_a_document_is_of_no_use(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    async with a_patient(tmp_path, seeded_sqlite, registration="off") as patient:
+        only = ["client_secret_basic"]
+        patient.breakages[METADATA] = answering(token_endpoint_auth_methods_supported=only)
+        lines = failing(await patient.examine())
+
+    assert "lists none" in lines["Claude Code"]
+
+
+def test_the_command_prints_a_line_for_each_client(on_sqlite: Deployment) -> None:
+    ended = CliRunner().invoke(doctor, [on_sqlite.issuer, "--resource", on_sqlite.resource])
+
+    lines = ended.stdout.splitlines()
+    assert ended.exit_code == 0, ended.output
+    assert [line.split("  ")[0] for line in lines] == ["ok"] * len(CLIENTS)
+
+
+def test_the_command_fails_where_nothing_answers() -> None:
+    ended = CliRunner().invoke(doctor, [f"http://127.0.0.1:{free_port()}"])
+
+    lines = ended.stdout.splitlines()
+    assert ended.exit_code == 1
+    assert [line.split("  ")[0] for line in lines] == ["fails"] * len(CLIENTS)
+
+
+def test_the_command_asks_for_a_url() -> None:
+    ended = CliRunner().invoke(doctor, ["id.example.com"])
+
+    assert ended.exit_code == 1
+    assert "ISSUER" in ended.stderr

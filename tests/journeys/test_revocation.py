@@ -1,0 +1,149 @@
+"""A connection that ended is dead at a running gateway, through Redis and without."""
+
+import asyncio
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from support.deployment import API_DOCUMENT, a_person, import_api, origin, serve
+from support.oauth_client import OAuthClient, register
+from support.person import ADA
+from support.redis import RedisServer, running_redis
+from support.services import Service, free_port, running_service
+
+PROMISED_SECONDS = 2
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+
+
+@dataclass
+class Place:
+    """The authorization server and a gateway as processes, and Redis where they share one."""
+
+    issuer: str
+    resource: str
+    folder: Path
+    redis: RedisServer | None
+    _stack: ExitStack
+
+    def start(self, service: str, url: str) -> Service:
+        """Start one of the two."""
+        arguments = serve(service, self.folder / "gatepost.toml")
+        return self._stack.enter_context(
+            running_service(
+                (*arguments, "--port", str(urlsplit(url).port)),
+                url=url,
+                log=self.folder / f"{service}.log",
+                ready_path="/readyz",
+            )
+        )
+
+
+@pytest.fixture(params=["long poll", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -> Iterator[Place]:
+    with ExitStack() as stack:
+        redis = None
+        if request.param == "redis":
+            redis = stack.enter_context(running_redis(tmp_path))
+        setting = f'redis_url = "{redis.url}"' if redis else ""
+        issuer = f"http://127.0.0.1:{free_port()}"
+        resource = f"http://127.0.0.1:{free_port()}/mcp"
+        shutil.copy(seeded_sqlite, tmp_path / "gatepost.db")
+        (tmp_path / "gatepost.toml").write_text(
+            f"""\
+[auth_server]
+issuer = "{issuer}"
+secret_key = "{secrets.token_urlsafe(48)}"
+database_url = "sqlite+aiosqlite:///gatepost.db"
+{setting}
+
+[[auth_server.resources]]
+resource = "{resource}"
+
+[mcp_gateway]
+issuer = "{issuer}"
+resource = "{resource}"
+upstream_url = "http://127.0.0.1:{free_port()}"
+manifest = "tools.yaml"
+signing_key = "gateway.pem"
+{setting}
+"""
+        )
+        import_api(API_DOCUMENT, tmp_path)
+        yield Place(issuer, resource, tmp_path, redis, stack)
+
+
+async def knock(http: httpx2.AsyncClient, place: Place, access_token: str) -> httpx2.Response:
+    """Ask the gateway for its tools."""
+    headers = {"authorization": f"Bearer {access_token}", "mcp-protocol-version": "2025-11-25"}
+    return await http.post(place.resource, json=LIST, headers=headers)
+
+
+async def until_refused(http: httpx2.AsyncClient, place: Place, access_token: str) -> float:
+    """Knock until nobody opens; answers how many seconds that took."""
+    started = time.monotonic()
+    async with asyncio.timeout(20):
+        while (answer := await knock(http, place, access_token)).status_code == 200:
+            pass
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    return time.monotonic() - started
+
+
+async def revoke(client: OAuthClient, token: str) -> None:
+    """End a token."""
+    data = {"client_id": client.client_id, "token": token}
+    answer = await client.http.post(f"{client.issuer}/revoke", data=data)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_signing_out_is_seen_by_the_gateway_within_two_seconds(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
+    """A118: the promise of the project's design."""
+    authorization_server = place.start("auth-server", place.issuer)
+    gateway = place.start("mcp-gateway", origin(place.resource))
+    async with httpx2.AsyncClient(trust_env=False) as http, a_person(ADA[0]) as ada:
+        client = await register(http, place.issuer, place.resource)
+        one, other = await client.connect(ada), await client.connect(ada)
+        for tokens in (one, other):
+            assert (await knock(http, place, tokens["access_token"])).status_code == 200
+
+        await revoke(client, one["refresh_token"])
+        by_family = await until_refused(http, place, one["access_token"])
+        await revoke(client, other["access_token"])
+        by_token = await until_refused(http, place, other["access_token"])
+        record_property("seconds", (by_family, by_token))
+        assert max(by_family, by_token) < PROMISED_SECONDS
+
+        # The other connection goes on, and a gateway that starts late knows what ended.
+        again = (await client.refresh(other["refresh_token"])).json()
+        assert (await knock(http, place, again["access_token"])).status_code == 200
+        gateway.stop()
+        gateway = place.start("mcp-gateway", origin(place.resource))
+        for tokens in (one, other):
+            assert (await knock(http, place, tokens["access_token"])).status_code == 401
+        assert (await knock(http, place, again["access_token"])).status_code == 200
+
+        # What is known stays known while nobody announces anything.
+        # Asked, not killed: nobody who waits for news holds it up.
+        assert authorization_server.stop() == -signal.SIGTERM
+        if place.redis is not None:
+            place.redis.stop()
+        assert (await knock(http, place, one["access_token"])).status_code == 401
+        assert (await knock(http, place, again["access_token"])).status_code == 200
+
+        # Everything comes back, Redis empty: what ends now is seen again.
+        if place.redis is not None:
+            place.redis.start()
+        place.start("auth-server", place.issuer)
+        await revoke(client, again["refresh_token"])
+        await until_refused(http, place, again["access_token"])

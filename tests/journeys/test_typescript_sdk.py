@@ -1,0 +1,105 @@
+"""The official TypeScript clients go the whole road: version 1, and version 2 in both its modes."""
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from support.conformance import NODE, NODE_FOLDER
+from support.deployment import Deployment, require_refused_elsewhere
+from support.person import Person
+
+
+class TypeScriptClient:
+    """A client in a Node process, which tells each step that it takes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def hear(self, step: str) -> dict[str, Any]:
+        """Read the next step, which must be this one."""
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = await self._process.stdout.readline()
+        if not line:
+            pytest.fail(f"no {step!r}:\n{(await self._process.stderr.read()).decode()}")
+        said: dict[str, Any] = json.loads(line)
+        assert step in said, said
+        return said
+
+    async def tell(self, line: str) -> None:
+        """Write a line to the client."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        await self._process.stdin.drain()
+
+
+@asynccontextmanager
+async def a_typescript_client(*arguments: str) -> AsyncIterator[TypeScriptClient]:
+    """Start the client; at the end of the block it must have ended well."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(NODE), "journey.mjs", *arguments),
+        cwd=NODE_FOLDER,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=2**20,
+    )
+    try:
+        yield TypeScriptClient(process)
+        assert process.stderr is not None
+        said = await process.stderr.read()
+        assert (await process.wait(), said.decode()) == (0, "")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def call(title: str) -> str:
+    """Write a call of the tool that adds a row."""
+    task = {"project_id": "prj_mobile", "title": title, "labels": ["node"], "estimate": 3}
+    return json.dumps({"name": "create_task", "arguments": task})
+
+
+@pytest.mark.parametrize(("sdk", "mode"), [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto")])
+async def test_a_typescript_agent_given_only_a_url_ends_up_changing_a_row_and_refreshes_its_token(
+    deployment: Deployment, ada: Person, sdk: str, mode: str
+) -> None:
+    first, second = f"Written by {sdk} {mode}", f"Written after a refresh by {sdk} {mode}"
+    async with a_typescript_client(
+        sdk, deployment.resource, mode, call(first), call(second)
+    ) as client:
+        authorize = (await client.hear("authorize"))["authorize"]
+        await client.tell(await ada.approve(authorize))
+
+        opened = await client.hear("sent")
+        sent = opened["sent"]
+        assert sent[0] == ["POST", "/mcp", 401]
+        assert [path for _, path, _ in sent[1:5]] == [
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/oauth-authorization-server",
+            "/register",
+            "/token",
+        ]
+        assert opened["protocol"] == ("2026-07-28" if mode == "auto" else "2025-11-25")
+        tools = {tool["name"]: tool for tool in (await client.hear("tools"))["tools"]}
+        assert "org_id" not in tools["create_task"]["inputSchema"]["properties"]
+        assert "delete_task" not in tools
+
+        made = (await client.hear("result"))["result"]["structuredContent"]
+        again = (await client.hear("result"))["result"]["structuredContent"]
+        refreshed = await client.hear("tokens")
+
+    sql = "SELECT org_id, title, labels, estimate, created_by FROM tasks WHERE id = ?"
+    rows = deployment.rows(sql, made["id"]) + deployment.rows(sql, again["id"])
+    row = {"org_id": "org_acme", "labels": '["node"]', "estimate": 3, "created_by": "usr_ada"}
+    assert rows == [{**row, "title": first}, {**row, "title": second}]
+    assert refreshed["sent"][0] == ["POST", "/mcp", 401]
+    assert refreshed["sent"][-2:] == [["POST", "/token", 200], ["POST", "/mcp", 200]]
+    before, after = refreshed["tokens"]
+    assert before != after
+    await require_refused_elsewhere(deployment, after)

@@ -1,0 +1,121 @@
+"""`gatepost tools diff`: what changes for those who use the tools, before it ships."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+
+@pytest.fixture
+def published(review: Any) -> Any:
+    """A review whose tools were published as they are."""
+    result = review.run("diff", "--write")
+    assert result.exit_code == 0, result.output
+    assert "Wrote" in result.output
+    return review
+
+
+def body(review: Any) -> Any:
+    content = review.operation("/tasks", "post")["requestBody"]["content"]
+    return content["application/json"]["schema"]
+
+
+def test_nothing_changed_is_said_and_passes(published: Any) -> None:
+    result = published.run("diff")
+    assert (result.exit_code, result.output) == (0, "No changes.\n")
+
+
+def test_without_a_lock_file_it_says_how_to_make_one(review: Any) -> None:
+    result = review.run("diff")
+    assert result.exit_code == 1
+    assert "diff --write" in result.output
+
+
+def test_r23_a_change_that_breaks_calls_fails_and_says_what_breaks(published: Any) -> None:
+    body(published)["required"] = ["title", "owner"]
+    result = published.run("diff")
+    assert result.exit_code == 1
+    assert "breaking: create_task: owner is required now" in result.output
+    assert "1 breaking, 0 security, 0 additive, 0 wording" in result.output
+
+
+def test_a_tool_that_is_not_served_any_more_is_breaking_unless_it_has_a_successor(
+    published: Any,
+) -> None:
+    published.tools = published.tools.replace(
+        "  list_tasks: {operation", "  find_tasks: {operation"
+    )
+    result = published.run("diff")
+    assert result.exit_code == 1
+    assert "breaking: list_tasks: is not served any more" in result.output
+    published.tools += (
+        "  list_tasks: {operation: listTasks, expose: false, replaced_by: find_tasks}\n"
+    )
+    result = published.run("diff")
+    assert result.exit_code == 0
+    assert "additive: list_tasks: is replaced by find_tasks" in result.output
+    assert "additive: find_tasks: is new" in result.output
+
+
+def test_what_more_is_accepted_and_what_reads_differently_passes(published: Any) -> None:
+    body(published)["properties"]["due"] = {"type": "string"}
+    published.operation("/tasks", "get")["description"] = "List tasks, said better."
+    result = published.run("diff")
+    assert result.exit_code == 0
+    assert "additive: create_task: due is new" in result.output
+    assert "wording: list_tasks: the description changed" in result.output
+
+
+def test_a_change_nobody_who_calls_would_see_is_still_shown(published: Any) -> None:
+    published.tools = published.tools.replace("createTask}", "createTask, deadline: 5}")
+    result = published.run("diff")
+    assert result.exit_code == 0
+    assert "wording: create_task: how it is sent, asked for or limited changed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("scope: mcp:admin", "the scope: mcp:write before, mcp:admin now"),
+        ("toolsets: [tasks]", "the toolsets: write before, tasks, write now"),
+        ("bind: {owner: sub}", "what is bound to claims: none before, owner: sub now"),
+        ("check: {org_id: tenant_id}", "what is checked of the answer: none before, org_id:"),
+        ("confirm: true", "whether a person is asked first: no before, yes now"),
+        ("destructive: true", "whether it destroys: no before, yes now"),
+        ("shape: {redact: [mail]}", "which fields are hidden: none before, mail now"),
+    ],
+)
+def test_a_change_to_who_may_do_what_is_a_matter_of_security(
+    published: Any, more: str, said: str
+) -> None:
+    published.tools = published.tools.replace("createTask}", f"createTask, {more}}}")
+    result = published.run("diff")
+    assert f"security: create_task: {said}" in result.output
+    assert result.exit_code in {1, 3}
+    if not more.startswith("bind"):  # whose argument is gone, which breaks calls too
+        assert result.exit_code == 3
+
+
+def test_accepting_writes_what_is_published_now(published: Any) -> None:
+    body(published)["required"] = ["title", "owner"]
+    before = (published.path / "tools.lock.json").read_bytes()
+    assert published.run("diff", "--write").exit_code == 0
+    after = (published.path / "tools.lock.json").read_bytes()
+    assert before != after
+    assert published.run("diff").output == "No changes.\n"
+    assert orjson.loads(after)["tools"]["create_task"]["inputSchema"]["required"] == [
+        "title",
+        "owner",
+    ]
+
+
+@pytest.mark.parametrize(
+    "lock", [b"{}", b"nonsense: [", b'{"version": 1, "tools": {"list_tasks": {"hash": 1}}}']
+)
+def test_a_damaged_lock_file_is_named_and_can_be_written_anew(review: Any, lock: bytes) -> None:
+    (review.path / "tools.lock.json").write_bytes(lock)
+    result = review.run("diff")
+    assert result.exit_code == 1
+    assert "tools.lock.json" in result.output
+    assert review.run("diff", "--write").exit_code == 0
+    assert review.run("diff").output == "No changes.\n"

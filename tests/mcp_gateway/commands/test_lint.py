@@ -1,0 +1,180 @@
+"""`gatepost tools lint`: each rule says which tool, what is wrong, and what to do."""
+
+import re
+from typing import Any
+
+import pytest
+
+from mcp_gateway.tools.lint import RULES
+
+TEXT = {"type": "string"}
+
+
+def deep(levels: int) -> dict[str, Any]:
+    """Nest objects."""
+    inner = deep(levels - 1) if levels else TEXT
+    return {"type": "object", "properties": {"a": inner}, "description": "Deep."}
+
+
+def test_r23_tools_that_are_easy_to_use_pass(review: Any) -> None:
+    result = review.run("lint")
+    assert result.output == "3 tools, 0 errors, 0 warnings\n"
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("tools", "line"),
+    [
+        ("  tasks: {operation: listTasks}", "warning: tasks: verb_noun: the name is not two"),
+        ("  task_list: {operation: listTasks}", "warning: task_list: verb_noun: .* 'task'"),
+        ("  listTasks: {operation: listTasks}", "warning: listTasks: verb_noun"),
+        (
+            "  get_tasks: {operation: listTasks, description: Get tasks.}",
+            "warning: get_tasks: descriptions: the description only repeats the title",
+        ),
+        (
+            "  get_tasks: {operation: listTasks, description: For tasks.}",
+            "warning: get_tasks: descriptions: the description is 2 words",
+        ),
+        (
+            "  get_tasks: {operation: listTasks}\n  see_tasks: {operation: listTasks}",
+            "warning: see_tasks: descriptions: it is described exactly as get_tasks",
+        ),
+        (
+            "  create_task: {operation: createTask, read_only: true}",
+            "warning: create_task: annotations: POST is said to only read",
+        ),
+        (
+            "  delete_task: {operation: deleteTask, read_only: true}",
+            "error: delete_task: annotations: DELETE is said to only read",
+        ),
+        (
+            "  delete_task: {operation: deleteTask, destructive: false}",
+            "warning: delete_task: annotations: DELETE is said to destroy nothing",
+        ),
+        (
+            "  delete_task: {operation: deleteTask, sunset: 2001-01-01}",
+            "error: delete_task: lifecycle: its last day was 2001-01-01",
+        ),
+        (
+            "  delete_task: {operation: deleteTask, deprecated: true}",
+            "warning: delete_task: lifecycle: it is deprecated, and nothing says",
+        ),
+        (
+            "  list_tasks: {operation: listTasks}\n  x_y: {operation: gone, expose: false}",
+            "warning: x_y: stale_entries: the document has no gone",
+        ),
+    ],
+)
+def test_a_finding_names_the_tool_the_rule_and_the_fix(review: Any, tools: str, line: str) -> None:
+    review.tools = tools
+    result = review.run("lint")
+    assert any(re.match(line, said) for said in result.output.splitlines())
+    assert all("; " in said for said in result.output.splitlines()[:-1])
+    assert result.exit_code == (1 if line.startswith("error") else 0)
+
+
+def add_argument(review: Any, name: str, schema: dict[str, Any]) -> None:
+    body = review.operation("/tasks", "post")["requestBody"]["content"]["application/json"]
+    body["schema"]["properties"][name] = schema
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "line"),
+    [
+        ("password", {**TEXT, "description": "x"}, "error: create_task: passwords: "),
+        (
+            "org_id",
+            {**TEXT, "description": "x"},
+            "warning: create_task: tenant_arguments: the model chooses org_id",
+        ),
+        ("bare", TEXT, "warning: create_task: argument_descriptions: .* bare"),
+        ("nested", deep(3), "warning: create_task: flat_inputs: .* deep in: nested"),
+        (
+            "long",
+            {**TEXT, "description": "word " * 1_900},
+            "warning: create_task: token_cost: it costs about 2",
+        ),
+    ],
+)
+def test_arguments_that_are_hard_or_dangerous_are_found(
+    review: Any, name: str, schema: dict[str, Any], line: str
+) -> None:
+    add_argument(review, name, schema)
+    result = review.run("lint")
+    assert any(re.match(line, said) for said in result.output.splitlines())
+    assert result.exit_code == (1 if line.startswith("error") else 0)
+
+
+def test_r17_a_tool_that_fills_a_models_memory_by_itself_is_an_error(review: Any) -> None:
+    values = [f"value-{number:05}" for number in range(2_100)]
+    add_argument(review, "kind", {"enum": values, "description": "Which kind."})
+    review.tools = (
+        f"  create_task: {{operation: createTask, description: {'Create a task. ' * 500}}}"
+    )
+    result = review.run("lint")
+    assert "error: create_task: token_cost: it costs about" in result.output
+    assert result.exit_code == 1
+
+
+def test_an_object_within_itself_is_looked_at_once(review: Any) -> None:
+    tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Tree"}}}
+    review.api["components"] = {"schemas": {"Tree": tree}}
+    add_argument(review, "tree", {"$ref": "#/components/schemas/Tree", "description": "x"})
+    assert "flat_inputs" not in review.run("lint").output
+
+
+def test_a_list_without_pages_is_found_until_the_manifest_names_them(review: Any) -> None:
+    for parameter, name in zip(
+        review.operation("/tasks", "get")["parameters"], ("von", "wie_viele"), strict=True
+    ):
+        parameter["name"] = name
+    assert "warning: list_tasks: pagination: " in review.run("lint").output
+    paging = "shape: {paging: {argument: von, next: weiter}}"
+    review.tools = f"  list_tasks: {{operation: listTasks, {paging}}}"
+    assert "pagination: " not in review.run("lint").output
+
+
+def test_r17_a_list_that_costs_too_much_is_found_unless_it_is_searched(review: Any) -> None:
+    review.tools = "".join(
+        f"  get_{n}: {{operation: listTasks, description: Get the tasks of the year {n}.}}\n"
+        for n in range(41)
+    )
+    assert (
+        "warning: all tools: token_cost: 41 tools are listed at once" in review.run("lint").output
+    )
+    searched = review.run("lint", head="search_above: 20\n")
+    assert searched.output == "41 tools, 0 errors, 0 warnings\n"
+
+
+def test_an_operation_that_the_document_calls_deprecated_is_found(review: Any) -> None:
+    review.operation("/tasks", "get")["deprecated"] = True
+    assert "warning: list_tasks: lifecycle: the document calls" in review.run("lint").output
+
+
+def test_a_manifest_that_does_not_load_is_explained(review: Any) -> None:
+    review.tools = "  list_tasks: {operation: gone}"
+    result = review.run("lint")
+    assert result.exit_code == 1
+    assert "tools.list_tasks.operation: " in result.output
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("check", "{org_id: tenant_id}"),
+        ("shape", "{redact: [mail]}"),
+        ("limits", "{per_minute: 5}"),
+        ("cost", "2"),
+    ],
+)
+def test_a_key_that_the_gateway_does_not_act_upon_yet_is_said_so(
+    review: Any, key: str, value: str
+) -> None:
+    review.tools = f"  list_tasks: {{operation: listTasks, {key}: {value}}}"
+    line = f"warning: list_tasks: enforced: `{key}` is read and not enforced yet"
+    assert line in review.run("lint").output
+
+
+def test_every_rule_is_named_as_its_file() -> None:
+    assert all(rule.__module__.rpartition(".")[2] == rule.__name__ for rule in RULES)

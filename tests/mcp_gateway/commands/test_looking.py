@@ -1,0 +1,63 @@
+"""`gatepost tools list | show | tokens`: what a manifest holds, for a person to read."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import orjson
+
+
+def test_the_list_shows_every_exposed_tool_and_counts_the_others(review: Any) -> None:
+    review.tools += "  hidden: {operation: listTasks, expose: false}\n"
+    lines = review.run("list").output.splitlines()
+    assert lines[0].split() == ["TOOL", "SCOPE", "EFFECT", "TOKENS", "OPERATION"]
+    assert [line.split()[:3] for line in lines[1:4]] == [
+        ["create_task", "mcp:write", "changes"],
+        ["delete_task", "mcp:write", "destroys"],
+        ["list_tasks", "mcp:read", "reads"],
+    ]
+    assert lines[1].endswith("POST /tasks")
+    assert lines[-1].startswith("3 exposed, 1 not exposed; hash ")
+
+
+def test_a_tool_is_shown_as_models_get_it_and_with_what_they_never_see(review: Any) -> None:
+    review.tools = (
+        "  create_task:\n    operation: createTask\n    bind: {owner: sub}\n    cost: 3\n"
+        "    check: {org_id: tenant_id}\n    limits: {per_minute: 5}\n    version: '2'\n"
+    )
+    output = review.run("show", "create_task").output
+    published, _, rest = output.partition("\n}\n")
+    assert list(orjson.loads(published + "}")["inputSchema"]["properties"]) == ["title"]
+    for line in (
+        "operation: POST /tasks",
+        "bound: owner = sub",
+        "checked: org_id = tenant_id",
+        "limits: 5 a minute",
+        "cost: 3",
+        "version: 2",
+    ):
+        assert line in rest.splitlines()
+
+
+def test_a_tool_that_is_not_there_is_answered_with_the_nearest(review: Any) -> None:
+    result = review.run("show", "create_tasks")
+    assert result.exit_code == 1
+    assert "did you mean create_task" in result.output
+
+
+def test_r17_tokens_are_told_per_tool_and_in_all_the_dearest_first(review: Any) -> None:
+    lines = review.run("tokens").output.splitlines()
+    costs = [int(line.split()[0]) for line in lines]
+    assert costs[:3] == sorted(costs[:3], reverse=True)
+    assert costs[3] == sum(costs[:3])
+    assert lines[0].split()[1] == "create_task"
+
+
+def test_r17_a_searched_catalogue_costs_what_its_three_tools_do(review: Any) -> None:
+    lines = review.run("tokens", head="search_above: 2\n").output.splitlines()
+    assert "listed in their place" in lines[-1]
+    assert 0 < int(lines[-1].split()[0]) < 500
+
+
+def test_the_tools_command_is_part_of_gatepost() -> None:
+    points = {point.name: point.value for point in entry_points(group="gatepost.commands")}
+    assert points["tools"] == "mcp_gateway.cli:tools"

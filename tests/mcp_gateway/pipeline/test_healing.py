@@ -1,0 +1,21 @@
+"""A near miss of the model reaches the API as what it can only mean."""
+
+import json
+
+import pytest
+
+from support.gateway import World
+
+
+@pytest.mark.parametrize("era", ["old", "new"])
+async def test_a_number_given_as_text_arrives_as_a_number(world: World, era: str) -> None:
+    answer = await world.call(era, "create_task", {"title": "7", "priority": "2"})
+    assert not answer.get("isError")
+    assert json.loads(world.api.requests[-1].body) == {"title": "7", "priority": 2}
+
+
+@pytest.mark.parametrize("wrong", ["9", "two", ["2"], 2.5])
+async def test_what_stays_wrong_is_refused(world: World, wrong: object) -> None:
+    answer = await world.call("new", "create_task", {"title": "x", "priority": wrong})
+    assert answer["isError"]
+    assert world.api.requests == []

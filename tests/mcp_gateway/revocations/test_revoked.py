@@ -1,0 +1,164 @@
+"""What happens to someone whose connection was ended, at a gateway that has heard of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatepost.claims import parse_claims
+from gatepost.revocations import Revocation, RevocationList, names_of
+from mcp_gateway.revocations.port import FeedBroken
+from support import tokens
+from support.clock import Clock
+from support.gateway import World, a_world
+
+FAR = 1 << 40
+
+
+def ended(kind: Any, key: str, **more: int) -> Revocation:
+    """Write a revocation that counts for longer than any test lasts."""
+    return Revocation(kind=kind, key=key, expires_at=FAR, **more)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "spared"),
+    [
+        ("token", "jti_1", {"jti": "jti_2"}),
+        ("family", "jti_1", {"jti": "jti_2.x"}),
+        ("grant", "grant_1", {"grant_id": "grant_2"}),
+        ("client", "client_claude", {"client_id": "client_other"}),
+        ("tenant", "org_acme", {"tenant_id": "org_globex"}),
+        ("person", "usr_ada", {"sub": "usr_bo"}),
+    ],
+)
+async def test_a_token_that_was_used_before_is_refused_once_it_ended_and_others_are_not(
+    world: World, kind: str, key: str, spared: dict[str, str]
+) -> None:
+    """A118; RFC 6750 §3.1."""
+    token, other = world.token(), world.token(**spared)
+    for good in (token, other):
+        assert (await world.old("ping", token=good)).status_code == 200
+
+    await world.feed.announce(ended(kind, key))
+
+    refused = await world.old("ping", token=token)
+    assert refused.status_code == 401
+    assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+    assert (await world.old("ping", token=other)).status_code == 200
+    assert world.api.requests == []
+
+
+async def test_a_token_of_a_withdrawn_key_is_refused_while_the_key_is_still_published(
+    world: World,
+) -> None:
+    """A113."""
+    assert (await world.old("ping")).status_code == 200
+    await world.feed.announce(ended("key", tokens.KID))
+    assert (await world.old("ping")).status_code == 401
+
+
+async def test_what_is_known_stays_known_while_the_feed_is_broken_and_it_is_read_again(
+    world: World,
+) -> None:
+    token = world.token(jti="family_2.x")
+    await world.feed.announce(ended("family", "family_1"))
+    world.feed.news.put_nowait(FeedBroken("gone"))
+    world.feed.news.put_nowait(ValueError("a fault nobody foresaw"))
+    await world.feed.announce(ended("family", "family_2"))
+    for name in ("family_1.x", "family_2.x"):
+        assert (await world.old("ping", token=world.token(jti=name))).status_code == 401
+    assert (await world.old("ping", token=token)).status_code == 401
+
+
+async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        ready = await world.http.get("/readyz")
+        world.clock.advance(minutes=5)
+        stale = await world.http.get("/readyz")
+    assert (ready.status_code, ready.json()["details"]) == (200, {"revocations": "current"})
+    assert (stale.status_code, stale.json()["details"]) == (
+        200,
+        {"revocations": "heard 300 seconds ago"},
+    )
+
+
+async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serves_anyway(
+    tmp_path: Path,
+) -> None:
+    """A161: a feed that is down keeps no gateway from starting."""
+    async with a_world(tmp_path, silent=True) as world:
+        early = await world.http.get("/readyz")
+        world.clock.advance(seconds=11)
+        late = await world.http.get("/readyz")
+        assert (await world.old("ping")).status_code == 200
+    assert (early.status_code, early.json()["checks"]["revocations"]) == (503, "failing")
+    assert (late.status_code, late.json()["details"]) == (200, {"revocations": "never heard"})
+
+
+KINDS = st.sampled_from(["token", "family", "key", "grant", "client", "tenant", "person"])
+REVOCATIONS = st.builds(
+    Revocation,
+    kind=KINDS,
+    key=st.sampled_from(["a", "b", "a.b", "b.a"]),
+    below=st.integers(0, 4),
+    expires_at=st.integers(0, 4),
+)
+CLAIMS = st.builds(
+    lambda name, jti, number: parse_claims(
+        tokens.claims(
+            Clock()(),
+            jti=jti,
+            grant_id=name,
+            client_id=name,
+            tenant_id=name,
+            sub=name,
+            iat=number,
+            grant_version=number,
+        )
+    ),
+    st.sampled_from("ab"),
+    st.sampled_from(["a", "b", "a.b", "b.a"]),
+    st.integers(0, 4),
+)
+
+
+@given(st.lists(REVOCATIONS), CLAIMS, st.sampled_from("ab"), st.randoms())
+def test_order_and_repetition_of_the_news_change_nothing(
+    news: list[Revocation], claims: Any, kid: str, random: Any
+) -> None:
+    again = [*news, *news]
+    random.shuffle(again)
+    assert RevocationList(news).is_revoked(claims, kid) == RevocationList(again).is_revoked(
+        claims, kid
+    )
+
+
+@given(st.lists(REVOCATIONS), REVOCATIONS, CLAIMS, st.sampled_from("ab"))
+def test_more_news_never_bring_a_token_back_to_life(
+    news: list[Revocation], one_more: Revocation, claims: Any, kid: str
+) -> None:
+    known = RevocationList(news)
+    before = known.is_revoked(claims, kid)
+    known.add(one_more)
+    assert known.is_revoked(claims, kid) or not before
+
+
+@given(st.lists(REVOCATIONS), CLAIMS, st.sampled_from("ab"))
+def test_a_token_ends_exactly_by_the_names_it_is_said_to_have(
+    news: list[Revocation], claims: Any, kid: str
+) -> None:
+    """`names_of` is what introspection looks up; it must find all that a gateway would."""
+    names = set(names_of(claims, kid))
+    found = [one for one in news if (one.kind, one.key) in names]
+    assert RevocationList(found).is_revoked(claims, kid) == RevocationList(news).is_revoked(
+        claims, kid
+    )
+
+
+@given(st.lists(REVOCATIONS), st.integers(0, 5))
+def test_only_what_is_over_is_forgotten(news: list[Revocation], now: int) -> None:
+    known = RevocationList(news)
+    known.forget_expired(now)
+    assert len(known) == len({(one.kind, one.key) for one in news if one.expires_at >= now})

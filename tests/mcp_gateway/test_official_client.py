@@ -1,0 +1,90 @@
+"""The official Python SDK client, in both eras, against the gateway in process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from socket import create_server, socket
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import ElicitRequestFormParams, ElicitResult
+
+from support.gateway import API, World, a_world
+
+URL = "http://127.0.0.1:8401/mcp"
+
+
+@pytest.mark.parametrize(
+    ("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("2026-07-28",) * 2]
+)
+async def test_the_official_client_lists_and_calls(world: World, mode: str, version: str) -> None:
+    world.http.headers["authorization"] = f"Bearer {world.token()}"
+    transport = streamable_http_client(URL, http_client=world.http)
+    async with Client(transport, mode=mode) as client:
+        assert client.protocol_version == version
+        listed = await client.list_tools()
+        assert [tool.name for tool in listed.tools] == [
+            "create_task",
+            "delete_task",
+            "get_task",
+            "list_tasks",
+            "list_team_tasks",
+        ]
+        result = await client.call_tool("list_tasks", {"q": "x"})
+        assert result.structured_content == {"tasks": []}
+        refused = await client.call_tool("create_task", {"title": 1})
+        assert refused.is_error
+        with pytest.raises(MCPError, match="Unknown tool: nothing"):
+            await client.call_tool("nothing", {})
+    assert world.api.requests[-1].url.endswith("?tenant_id=org_acme&q=x")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(("action", "deleted"), [("accept", True), ("decline", False)])
+async def test_the_official_client_asks_its_person_before_something_is_deleted(
+    tmp_path: Path, mode: str, action: Any, deleted: bool
+) -> None:
+    asked: list[str] = []
+
+    async def ask(_: Any, params: Any) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        asked.append(params.message)
+        return ElicitResult(action=action, content={} if deleted else None)
+
+    listener = create_server(("127.0.0.1", 0))
+    hosts = (f"127.0.0.1:{listener.getsockname()[1]}",)
+    callback: Any = ask
+    async with a_world(tmp_path, manifest=API / "talking.yaml", allowed_hosts=hosts) as world:
+        headers = {"authorization": f"Bearer {world.token()}"}
+        async with (
+            on_a_socket(world, listener),
+            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            Client(
+                streamable_http_client(f"http://{hosts[0]}/mcp", http_client=http),
+                mode=mode,
+                elicitation_callback=callback,
+            ) as client,
+        ):
+            result = await client.call_tool("delete_task", {"id": "7"})
+        assert asked == ["Delete task 7 for good?\nid: 7"]
+        assert result.is_error is not deleted
+        assert len(world.api.requests) == deleted
+
+
+@asynccontextmanager
+async def on_a_socket(world: World, listener: socket) -> AsyncIterator[None]:
+    """Serve on a socket, since a stream does not come through in process before its end."""
+    app = world.http._transport.app  # type: ignore[attr-defined] # the app with its state
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,126 @@
+"""What an operator may set, and what is refused before anything starts."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from joserfc.jwk import ECKey, OKPKey
+
+from gatepost.settings import SettingsError
+from mcp_gateway.cli import mcp_gateway
+from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.signing_key import load_signing_key, publish_key
+
+TOML = """
+[mcp_gateway]
+resource = "https://mcp.example.com/mcp"
+issuer = "https://auth.example.com"
+manifest = "api/tools.yaml"
+upstream_url = "https://api.example.com/v1"
+signing_key = "/keys/gateway.pem"
+"""
+
+
+def load(folder: Path, text: str = TOML) -> McpGatewaySettings:
+    """Read settings from a file of this text."""
+    config = folder / "gatepost.toml"
+    config.write_text(text)
+    return McpGatewaySettings.load(config)
+
+
+def test_what_is_not_set_follows_from_what_is(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.jwks_url == "https://auth.example.com/jwks.json"
+    assert settings.upstream_audience == "https://api.example.com/v1"
+    assert settings.allowed_hosts == ("mcp.example.com",)
+    assert (settings.origin, settings.path) == ("https://mcp.example.com", "/mcp")
+
+
+def test_a_relative_path_starts_where_the_file_lies(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.manifest == tmp_path / "api" / "tools.yaml"
+    assert settings.signing_key == Path("/keys/gateway.pem")
+
+
+def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEPOST_MCP_UPSTREAM_URL", "https://other.example.com")
+    monkeypatch.setenv("GATEPOST_MCP_ALLOWED_ORIGINS", '["https://inspector.example"]')
+    settings = load(tmp_path)
+    assert settings.upstream_url == "https://other.example.com"
+    assert settings.upstream_audience == "https://other.example.com"
+    assert settings.allowed_origins == ("https://inspector.example",)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ('resource = "http://mcp.example.com/mcp"', "resource"),
+        ('resource = "https://mcp.example.com"', "resource"),
+        ('resource = "https://mcp.example.com/mcp/"', "resource"),
+        ('issuer = "https://auth.example.com/"', "issuer"),
+        ('issuer = "https://auth.example.com?x"', "issuer"),
+        ('upstream_url = "ftp://api.example.com"', "upstream_url"),
+        ('upstream_url = "api.example.com"', "upstream_url"),
+        ('upstream_url = "https://api.example.com?key=s3cret"', "upstream_url"),
+        ('jwks_url = "nothing"', "jwks_url"),
+        ('challenge_scope = "mcp:\\"read"', "challenge_scope"),
+        ('upstream_headers = {Host = "evil"}', "upstream_headers"),
+        ('upstream_headers = {"X\\r\\nY" = "s3cret"}', "upstream_headers"),
+        ('upstream_headers = {X = "s3cret\\r\\nY: z"}', "upstream_headers"),
+        ("upstrem = 1", "upstrem"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    tmp_path: Path, wrong: str, field: str
+) -> None:
+    name = wrong.partition(" ")[0]
+    kept = [line for line in TOML.splitlines() if not line.startswith(f"{name} =")]
+    with pytest.raises(SettingsError) as refusal:
+        load(tmp_path, "\n".join([*kept, wrong]))
+    assert field in str(refusal.value)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "gateway.pem"
+    first, second = load_signing_key(path), load_signing_key(path)
+    assert first.thumbprint() == second.thumbprint()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert publish_key(first)["keys"][0]["kid"] == first.thumbprint()
+    assert "d" not in publish_key(first)["keys"][0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no key",
+        ECKey.generate_key("P-384").as_pem(private=True),
+        ECKey.generate_key("P-256").as_pem(private=False),
+        OKPKey.generate_key("Ed25519").as_pem(private=True),
+    ],
+    ids=["empty", "no key", "P-384", "public", "Ed25519"],
+)
+def test_a_file_that_holds_another_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "gateway.pem"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="signing_key"):
+        load_signing_key(path)
+
+
+def test_a_person_who_serves_without_settings_is_told_which_are_missing(tmp_path: Path) -> None:
+    config = tmp_path / "gatepost.toml"
+    config.write_text("[mcp_gateway]\n")
+    result = CliRunner().invoke(mcp_gateway, ["serve", "--config", str(config)])
+    assert result.exit_code == 1
+    for field in ("resource", "issuer", "manifest", "upstream_url", "signing_key"):
+        assert field in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_person_whose_manifest_is_missing_is_told_so(tmp_path: Path) -> None:
+    config = tmp_path / "gatepost.toml"
+    config.write_text(TOML.replace("/keys/", "").replace("api/", "nowhere/"))
+    result = CliRunner().invoke(mcp_gateway, ["serve", "--config", str(config)])
+    assert (result.exit_code, "tools.yaml" in result.output) == (1, True)

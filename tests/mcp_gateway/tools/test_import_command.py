@@ -1,0 +1,211 @@
+"""`gatepost import openapi`, as a person runs it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from mcp_gateway.tools.import_command import import_
+from mcp_gateway.tools.manifest import load_catalogue
+
+TEXT = {"type": "string"}
+ORG = {"name": "org_id", "in": "path", "required": True, "schema": TEXT}
+API: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Orbit"},
+    "servers": [{"url": "https://api.orbit.example"}],
+    "paths": {
+        "/orgs/{org_id}/tasks": {
+            "parameters": [ORG],
+            "get": {"summary": "List: tasks", "tags": ["Task lists", "write"]},
+            "post": {
+                "description": "Create a task.\n\nSecond paragraph.",
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {"type": "object", "properties": {"tenant_id": TEXT}}
+                        }
+                    }
+                },
+            },
+        },
+        "/old": {"get": {"deprecated": True, "summary": "1e3"}},
+        "/soap": {"post": {"requestBody": {"content": {"application/soap+xml": {}}}}},
+    },
+}
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(import_, ["openapi", *map(str, arguments)])
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Path:
+    path = tmp_path / "api.json"
+    path.write_text(json.dumps(API))
+    return path
+
+
+def tools_in(folder: Path) -> dict[str, Any]:
+    loaded = yaml.safe_load((folder / "tools.yaml").read_text())
+    tools: dict[str, Any] = loaded["tools"]
+    return tools
+
+
+def test_only_what_reads_is_exposed_until_a_person_says_otherwise(
+    api: Path, tmp_path: Path
+) -> None:
+    result = run(api, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    tools = tools_in(tmp_path / "out")
+    assert {name: tool.get("expose", True) for name, tool in tools.items()} == {
+        "list_org_tasks": True,
+        "create_org_task": False,
+        "get_old": False,
+    }
+    assert tools["list_org_tasks"]["toolsets"] == ["task_lists"]
+    catalogue = load_catalogue(tmp_path / "out" / "tools.yaml")
+    assert list(catalogue.tools) == ["list_org_tasks"]
+
+
+def test_all_exposes_everything_that_can_be_served(api: Path, tmp_path: Path) -> None:
+    assert run(api, "--out", tmp_path / "out", "--all", "--name", "My API").exit_code == 0
+    catalogue = load_catalogue(tmp_path / "out" / "tools.yaml")
+    assert list(catalogue.tools) == ["create_org_task", "get_old", "list_org_tasks"]
+    assert catalogue.name == "My API"
+    assert catalogue.tools["get_old"].title == "1e3"
+    assert catalogue.tools["create_org_task"].description == "Create a task.\n\nSecond paragraph."
+
+
+def test_the_report_says_what_was_refused_and_what_is_to_be_decided(
+    api: Path, tmp_path: Path
+) -> None:
+    output = run(api, "--out", tmp_path / "out").output
+    assert "POST /soap: its request body is application/soap+xml" in output
+    assert "--bind org_id=tenant_id" in output
+    assert "--bind tenant_id=tenant_id" in output
+    assert "https://api.orbit.example" in output
+
+
+def test_a_binding_reaches_every_operation_that_has_the_parameter(
+    api: Path, tmp_path: Path
+) -> None:
+    arguments = ("--bind", "org_id=tenant_id", "--bind", "tenant_id=tenant_id", "--all")
+    output = run(api, "--out", tmp_path / "out", *arguments).output
+    assert "looks like the tenant" not in output
+    tools = load_catalogue(tmp_path / "out" / "tools.yaml").tools
+    assert tools["list_org_tasks"].bindings == {"org_id": "tenant_id"}
+    assert tools["create_org_task"].bindings == {"org_id": "tenant_id", "tenant_id": "tenant_id"}
+    assert tools["create_org_task"].input_schema["properties"] == {}
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("org_id", "write PARAM=CLAIM"),
+        ("org_id=tenant", "'tenant' is no claim"),
+        ("organisation=tenant_id", "no operation has a parameter named organisation"),
+    ],
+)
+def test_a_wrong_binding_is_explained_and_nothing_is_written(
+    api: Path, tmp_path: Path, binding: str, message: str
+) -> None:
+    result = run(api, "--out", tmp_path / "out", "--bind", binding)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reviewed_manifest_is_never_overwritten_by_accident(api: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(api, "--out", out)
+    (out / "tools.yaml").write_text("reviewed")
+    result = run(api, "--out", out)
+    assert result.exit_code == 1
+    assert "--force" in result.output
+    assert (out / "tools.yaml").read_text() == "reviewed"
+    assert run(api, "--out", out, "--force").exit_code == 0
+    (out / "tools.yaml").unlink()
+    (out / "openapi.json").write_text("someone else's")
+    assert run(api, "--out", out).exit_code == 1
+
+
+def test_yaml_is_copied_as_yaml(tmp_path: Path) -> None:
+    (tmp_path / "api.yml").write_text("openapi: 3.0.3\npaths: {/a: {get: {}}}\n")
+    result = run(tmp_path / "api.yml", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "openapi.yaml").read_text() == (tmp_path / "api.yml").read_text()
+    assert list(load_catalogue(tmp_path / "tools.yaml").tools) == ["get_a"]
+
+
+def test_what_is_no_openapi_document_is_named_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"swagger": "1.2"}')
+    for source, message in (("a.json", "Swagger 1.2"), ("gone.json", "No such file")):
+        result = run(tmp_path / source, "--out", tmp_path / "out")
+        assert result.exit_code == 1
+        assert message in result.output
+        assert "Traceback" not in result.output
+
+
+@pytest.fixture
+def origin() -> Iterator[str]:
+    """A server of API documents on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            places = {"/away": "http://localhost:1/api", "/here": "/api.json", "/file": "file:///x"}
+            if self.path in places:
+                self.send_response(302)
+                self.send_header("Location", places[self.path])
+                self.end_headers()
+                return
+            self.send_response(200 if self.path == "/api.json" else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(API).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_document_is_fetched_by_url_also_through_a_redirect_on_its_host(
+    origin: str, tmp_path: Path
+) -> None:
+    for path in ("api.json", "here"):
+        result = run(f"{origin}/{path}", "--out", tmp_path / path)
+        assert result.exit_code == 0, result.output
+        assert json.loads((tmp_path / path / "openapi.json").read_text()) == API
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/away", "it redirects to http://localhost:1"),
+        ("/file", "the server answered 302"),
+        ("/gone", "the server answered 404"),
+    ],
+)
+def test_a_url_that_leads_elsewhere_is_not_followed(
+    origin: str, tmp_path: Path, path: str, message: str
+) -> None:
+    result = run(origin + path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_a_url_with_credentials_is_refused_without_repeating_them(tmp_path: Path) -> None:
+    result = run("http://user:s3cret@127.0.0.1:1/api", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "s3cret" not in result.output

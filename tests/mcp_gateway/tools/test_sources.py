@@ -1,0 +1,155 @@
+"""Documents of several files: which are read, which are not, and that all read as one."""
+
+from pathlib import Path
+
+import pytest
+
+from mcp_gateway.tools.arguments import Unimportable, import_operation
+from mcp_gateway.tools.document import parse_document
+from mcp_gateway.tools.fetch import FetchError, fetch_public
+from mcp_gateway.tools.openapi import OpenApiDocument, load_openapi, read_openapi
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder / "main.yaml"
+
+
+MAIN = """
+openapi: 3.1.0
+paths:
+  /tasks: {$ref: paths/tasks.yaml}
+  /whole: {$ref: "./paths/whole.json#/items"}
+"""
+TASKS = """
+post:
+  requestBody:
+    content:
+      application/json:
+        schema: {$ref: "../schemas/task.yaml"}
+"""
+TASK = """
+type: object
+properties:
+  title: {$ref: "#/$defs/Title"}
+  parent: {$ref: task.yaml}
+  owner: {$ref: "../main.yaml#/x-person"}
+$defs: {Title: {type: string, maxLength: 9}}
+"""
+
+
+def split(folder: Path) -> OpenApiDocument:
+    return load_openapi(
+        write(
+            folder,
+            main_yaml=MAIN + "x-person: {type: string, format: email}\n",
+            paths__tasks_yaml=TASKS,
+            paths__whole_json='{"items": {"get": {}}}',
+            schemas__task_yaml=TASK,
+        )
+    )
+
+
+def test_files_below_the_documents_folder_read_as_one_document(tmp_path: Path) -> None:
+    document = split(tmp_path)
+    assert [op.key for op in document.operations] == ["POST /tasks", "GET /whole"]
+    properties = import_operation(document, document.operations[0]).properties
+    schema = document.schemas.publish({"type": "object", "properties": dict(properties)})
+    assert schema["properties"]["title"]["maxLength"] == 9
+    assert schema["properties"]["owner"]["format"] == "email"
+    assert schema["properties"]["parent"]["$ref"] == "#/$defs/task"
+
+
+def test_what_is_kept_of_several_files_is_one_document_that_reads_the_same(tmp_path: Path) -> None:
+    document = split(tmp_path)
+    again = read_openapi(parse_document(document.content))
+    assert [op.key for op in again.operations] == [op.key for op in document.operations]
+    assert import_operation(again, again.operations[0]).operation == (
+        import_operation(document, document.operations[0]).operation
+    )
+
+
+def test_what_is_kept_of_one_file_is_the_file(tmp_path: Path) -> None:
+    main = write(tmp_path, main_yaml="openapi: 3.1.0\npaths: {}\n")
+    assert load_openapi(main).content == main.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("ref", "reason"),
+    [
+        ("../secret.yaml", "outside of the document's folder"),
+        ("/etc/passwd", "outside of the document's folder"),
+        ("%2e%2e/secret.yaml", "outside of the document's folder"),
+        ("link.yaml", "outside of the document's folder"),
+        ("gone.yaml", "can't be read"),
+        ("bad.yaml", "not valid YAML"),
+        ("http://localhost/x.yaml", "not on the list"),
+        ("https://other.example/x.yaml#/a", "not on the list"),
+        ("file:///etc/passwd", "can't be read|outside"),
+    ],
+)
+def test_a_reference_to_elsewhere_costs_its_operation_alone(
+    tmp_path: Path, ref: str, reason: str
+) -> None:
+    (tmp_path / "secret.yaml").write_text("get: {}")
+    folder = tmp_path / "api"
+    main = write(
+        folder,
+        main_yaml=f"openapi: 3.1.0\npaths:\n  /good: {{get: {{}}}}\n  /bad: {{$ref: '{ref}'}}\n",
+    )
+    write(folder, bad_yaml="a: [")
+    (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    document = load_openapi(main)
+    assert [op.key for op in document.operations] == ["GET /good"]
+    assert [place for place, _ in document.unreadable] == ["/bad"]
+    assert any(part in document.unreadable[0][1] for part in reason.split("|"))
+
+
+def test_a_listed_host_is_asked_and_its_own_references_lead_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+    there = {
+        "https://specs.example/a/item.yaml": b"get: {parameters: [{$ref: 'parts.yaml#/page'}]}",
+        "https://specs.example/a/parts.yaml": b"page: {name: page, in: query}",
+    }
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return there[url]
+
+    ref = "https://specs.example/a/item.yaml"
+    main = write(tmp_path, main_yaml=f"openapi: 3.1.0\npaths:\n  /x: {{$ref: '{ref}'}}\n")
+    document = load_openapi(main, allowed_hosts=["specs.example"], fetch_ref=fetch)
+    assert list(import_operation(document, document.operations[0]).properties) == ["page"]
+    assert asked == list(there)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://[::1]:1/",
+        "http://169.254.169.254/latest",
+        "http://10.0.0.1/",
+        "http://0x7f000001/",
+    ],
+)
+def test_a_reference_never_reaches_an_address_that_is_not_public(url: str) -> None:
+    with pytest.raises(FetchError, match=r"not public|can't be reached"):
+        fetch_public(url)
+
+
+def test_one_operation_that_cannot_be_resolved_leaves_the_rest(tmp_path: Path) -> None:
+    body = "{content: {application/json: {schema: {$ref: gone.yaml}}}}"
+    main = write(
+        tmp_path,
+        main_yaml=f"openapi: 3.1.0\npaths:\n  /x: {{post: {{requestBody: {body}}}, get: {{}}}}\n",
+    )
+    document = load_openapi(main)
+    get, post = document.operations
+    assert import_operation(document, get).operation.method == "GET"
+    with pytest.raises(Unimportable, match=r"gone.yaml.*can't be read"):
+        import_operation(document, post)

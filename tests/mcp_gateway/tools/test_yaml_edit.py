@@ -1,0 +1,100 @@
+"""A manifest's text changes where it must, and nowhere else."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mcp_gateway.tools.document import parse_document
+from mcp_gateway.tools.yaml_edit import UneditableText, YamlText
+from mcp_gateway.tools.yaml_write import dump
+
+TEXT = """\
+# the head
+version: 1   # one
+tools:
+  # about the first
+  first:
+    operation: "GET /a"  # quoted by hand
+    description: |
+      Two lines,
+      écrites à la main.
+
+    bind:
+      org_id: tenant_id
+      # the end of bind
+
+  # about the second
+  second: {operation: GET /b, title: 'B', toolsets: [x]}
+  third:
+    operation: GET /c
+# the end
+"""
+
+
+def test_everything_but_the_change_stays_byte_for_byte() -> None:
+    edit = YamlText(TEXT)
+    edit.set(("tools", "first", "operation"), "GET /z")
+    edit.set(("tools", "first", "expose"), False, "gone")
+    edit.set(("tools", "second", "title"), "It's: B")
+    edit.set(("tools", "second", "expose"), False, "no room here")
+    edit.add(("tools",), {"fourth": {"operation": "GET /d"}})
+    wanted = TEXT.replace('operation: "GET /a"', "operation: GET /z")
+    wanted = wanted.replace("org_id: tenant_id\n", "org_id: tenant_id\n    expose: false  # gone\n")
+    wanted = wanted.replace("title: 'B'", "title: 'It''s: B'").replace(
+        "[x]}", "[x], expose: false}"
+    )
+    wanted = wanted.replace("GET /c\n", "GET /c\n  fourth:\n    operation: GET /d\n")
+    assert edit.write() == wanted
+
+
+def test_a_block_text_is_replaced_whole() -> None:
+    edit = YamlText(TEXT)
+    edit.set(("tools", "first", "description"), "One line.")
+    assert "    description: One line.\n\n    bind:" in edit.write()
+
+
+def test_a_manifest_without_tools_gets_its_first() -> None:
+    edit = YamlText("tools: {}  # none yet\n")
+    edit.add(("tools",), {"a": {"operation": "GET /a"}, "b": {"operation": "GET /b"}})
+    assert list(parse_document(edit.write().encode())["tools"]) == ["a", "b"]
+
+
+def test_a_change_that_would_mean_something_else_is_refused() -> None:
+    edit = YamlText("a: &x 1\nb: *x\n")
+    edit.set(("a",), 2)
+    with pytest.raises(UneditableText):
+        edit.write()
+
+
+VALUES = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30),
+    st.booleans(),
+    st.integers(-(10**6), 10**6),
+    st.just("two\nlines"),
+    st.lists(st.text("ab: #'\"-", max_size=6), max_size=3),
+)
+KEYS = st.text("abcdefg", min_size=1, max_size=3)
+
+
+@settings(max_examples=500)
+@given(
+    content=st.dictionaries(
+        KEYS, st.dictionaries(KEYS, VALUES, max_size=4), min_size=1, max_size=4
+    ),
+    key=KEYS,
+    value=VALUES,
+)
+@example(content={"a": {}}, key="a", value="0[")
+@example(content={"a": {}}, key="a", value="1e3")
+def test_any_change_reads_back_as_what_was_asked_for(
+    content: dict[str, dict[str, Any]], key: str, value: Any
+) -> None:
+    first = next(iter(content))
+    edit = YamlText(dump(content))
+    edit.set((first, key), value)
+    assert parse_document(edit.write().encode()) == {
+        **content,
+        first: {**content[first], key: value},
+    }
