@@ -107,7 +107,7 @@ class Success:
 
 
 @dataclass
-class Rules:
+class Model:
     """What the specification says about the world as it stands: no word of it is the server's."""
 
     now: float = 0.0
@@ -242,7 +242,7 @@ class TokenStates(RuleBasedStateMachine):
         )
         self.server: AuthServer = self.running.__enter__()
         self.clients: list[OAuthClient] = [self.call(self.server.client) for _ in range(2)]
-        self.rules, self.connections, self.seen = Rules(), list[Connection](), set[str]()
+        self.model, self.connections, self.seen = Model(), list[Connection](), set[str]()
 
     def call(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **named: Any) -> Any:
         """Run something of the server's or a client's in their event loop."""
@@ -281,7 +281,7 @@ class TokenStates(RuleBasedStateMachine):
     )
     def a_person_approves(self, client: int, seat: Seat, tools: frozenset[str]) -> None:
         """A code is issued, unless the person could not even get to the page."""
-        if self.rules.may_approve(self.clients[client].client_id, seat):
+        if self.model.may_approve(self.clients[client].client_id, seat):
             self.approve(client, seat, frozenset(tools))
 
     @rule(pick=PICK, who=WHO, right=st.sampled_from([True, True, False]))
@@ -314,7 +314,7 @@ class TokenStates(RuleBasedStateMachine):
                 "token": token if refresh_token else connection.access_token,
             },
         )
-        expected = self.rules.revoke(
+        expected = self.model.revoke(
             connection.family, client.client_id, refresh_token=refresh_token
         )
         assert refusal_of(answer) == expected
@@ -329,7 +329,7 @@ class TokenStates(RuleBasedStateMachine):
     def time_passes(self, wait: int) -> None:
         """Within a window, to its very end, past it."""
         self.clock.advance(seconds=wait)
-        self.rules.now += wait
+        self.model.now += wait
 
     @rule(pick=PICK, months=st.integers(2, 7))
     def a_connection_is_used_every_month(self, pick: int, months: int) -> None:
@@ -372,7 +372,7 @@ class TokenStates(RuleBasedStateMachine):
     def a_plan_changes(self, tenant: str, plan: str) -> None:
         """Paid for, or not any more."""
         self.call(self.change, Tenant, tenant, rate_limit_tier=plan)
-        self.rules.plans[tenant] = plan
+        self.model.plans[tenant] = plan
 
     # How
 
@@ -397,7 +397,7 @@ class TokenStates(RuleBasedStateMachine):
                 untick=(READ | WRITE) - tools,
             )
         )
-        family = self.rules.approve(app.client_id, seat, tools)
+        family = self.model.approve(app.client_id, seat, tools)
         self.connections.append(Connection(family, answer["code"], app.verifier))
 
     def exchange(self, connection: Connection, *, who: str, right: bool) -> None:
@@ -408,7 +408,7 @@ class TokenStates(RuleBasedStateMachine):
             connection.code,
             code_verifier=connection.verifier if right else "x" * 43,
         )
-        expected = self.rules.redeem(connection.family, client.client_id, right=right)
+        expected = self.model.redeem(connection.family, client.client_id, right=right)
         self.compare(connection, answer, expected)
 
     def present(self, connection: Connection, *, age: int, who: str, scope: str | None) -> None:
@@ -417,7 +417,7 @@ class TokenStates(RuleBasedStateMachine):
         generation = max(0, len(connection.refresh_tokens) - 1 - age)
         answer = self.call(client.refresh, connection.refresh_tokens[generation], scope=scope)
         asked = frozenset({scope}) if scope else None
-        expected = self.rules.refresh(connection.family, generation, client.client_id, asked)
+        expected = self.model.refresh(connection.family, generation, client.client_id, asked)
         self.compare(connection, answer, expected)
 
     def compare(
@@ -445,18 +445,18 @@ class TokenStates(RuleBasedStateMachine):
     def enable(self, table: type[SQLModel], key: str, *, enabled: bool) -> None:
         """Disable somebody or something, or enable it again."""
         self.call(self.change, table, key, disabled_at=None if enabled else self.clock())
-        (self.rules.disabled.discard if enabled else self.rules.disabled.add)(key)
+        (self.model.disabled.discard if enabled else self.model.disabled.add)(key)
 
     def seat_person(self, seat: Seat, data_scope: str | None) -> None:
         """Give a person a place in a tenant, with something to see there; None takes it away."""
         key = (seat.person, seat.tenant)
-        if self.rules.seats[seat] is None and data_scope is not None:
+        if self.model.seats[seat] is None and data_scope is not None:
             place = Membership(person_id=seat.person, tenant_id=seat.tenant, data_scope=data_scope)
             self.call(self.add, place)
-        elif self.rules.seats[seat] is not None:
+        elif self.model.seats[seat] is not None:
             changes = {} if data_scope is None else {"data_scope": data_scope}
             self.call(self.change, Membership, key, **changes)
-        self.rules.seats[seat] = data_scope
+        self.model.seats[seat] = data_scope
 
     async def add(self, row: SQLModel) -> None:
         """Store a row, as an administrator's tool would."""

@@ -51,6 +51,8 @@ async def until_refused(url: str) -> None:
             _, writer = await asyncio.open_connection(host, int(port))
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # it was waiting at the door when that closed
         writer.close()
 
 
