@@ -251,12 +251,8 @@ class TokenStates(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Give back whatever was taken away: what is alive works then, what is dead stays dead."""
         try:
-            for kind, key in ((PersonRow, "usr_ada"), (PersonRow, "usr_bo")):
-                self.enable(kind, key, enabled=True)
-            for tenant in ("org_acme", "org_globex"):
-                self.enable(Tenant, tenant, enabled=True)
-            for client in self.clients:
-                self.enable(Client, client.client_id, enabled=True)
+            for whom in ("usr_ada", "usr_bo", "org_acme", "org_globex", 0, 1):
+                self.somebody_is_disabled_or_enabled(whom, enabled=True)
             for seat in SEATS:
                 self.seat_person(seat, "")
             for connection in self.connections:
@@ -278,11 +274,16 @@ class TokenStates(RuleBasedStateMachine):
         client=st.integers(0, 1),
         seat=st.sampled_from(SEATS),
         tools=st.sampled_from([READ, READ | WRITE, READ | {"create_task"}, {"list_tasks"}]),
+        redeemed=st.booleans(),
     )
-    def a_person_approves(self, client: int, seat: Seat, tools: frozenset[str]) -> None:
+    def a_person_approves(
+        self, client: int, seat: Seat, tools: frozenset[str], redeemed: bool
+    ) -> None:
         """A code is issued, unless the person could not even get to the page."""
         if self.model.may_approve(self.clients[client].client_id, seat):
             self.approve(client, seat, frozenset(tools))
+            if redeemed:
+                self.exchange(self.connections[-1], who="owner", right=True)
 
     @rule(pick=PICK, who=WHO, right=st.sampled_from([True, True, False]))
     def a_code_is_presented(self, pick: int, who: str, right: bool) -> None:
@@ -319,17 +320,25 @@ class TokenStates(RuleBasedStateMachine):
         )
         assert refusal_of(answer) == expected
 
+    @rule(pick=PICK, wait=st.sampled_from([0, GRACE, GRACE + 1, 86400]), who=WHO)
+    def a_used_refresh_token_comes_back(self, pick: int, wait: int, who: str) -> None:
+        """From a client in a hurry, or from a thief."""
+        self.a_refresh_token_is_presented(pick, age=0, who="owner", scope=None)
+        self.time_passes(wait)
+        self.a_refresh_token_is_presented(pick, age=1, who=who, scope=None)
+
     # Time
 
-    @rule(
-        wait=st.sampled_from(
-            [1, CODE - 1, CODE, GRACE - 1, GRACE, GRACE + 1, 86400, IDLE - 1, IDLE, ABSOLUTE]
-        )
-    )
+    @rule(wait=st.sampled_from([1, CODE - 1, CODE, GRACE - 1, GRACE, GRACE + 1]))
     def time_passes(self, wait: int) -> None:
         """Within a window, to its very end, past it."""
         self.clock.advance(seconds=wait)
         self.model.now += wait
+
+    @rule(wait=st.sampled_from([86400, IDLE - 1, IDLE]))
+    def much_time_passes(self, wait: int) -> None:
+        """A day, as long as a connection may lie idle, just less."""
+        self.time_passes(wait)
 
     @rule(pick=PICK, months=st.integers(2, 7))
     def a_connection_is_used_every_month(self, pick: int, months: int) -> None:
@@ -340,20 +349,17 @@ class TokenStates(RuleBasedStateMachine):
 
     # What administrators do
 
-    @rule(person=st.sampled_from(["usr_ada", "usr_bo"]), enabled=ENABLED)
-    def a_person_is_disabled_or_enabled(self, person: str, enabled: bool) -> None:
-        """Suspended, or let in again."""
-        self.enable(PersonRow, person, enabled=enabled)
-
-    @rule(tenant=st.sampled_from(["org_acme", "org_globex"]), enabled=ENABLED)
-    def a_tenant_is_disabled_or_enabled(self, tenant: str, enabled: bool) -> None:
-        """Suspended, or let in again."""
-        self.enable(Tenant, tenant, enabled=enabled)
-
-    @rule(client=st.integers(0, 1), enabled=ENABLED)
-    def a_client_is_disabled_or_enabled(self, client: int, enabled: bool) -> None:
-        """Barred, or let in again."""
-        self.enable(Client, self.clients[client].client_id, enabled=enabled)
+    @rule(
+        whom=st.sampled_from(["usr_ada", "usr_bo", "org_acme", "org_globex", 0, 1]),
+        enabled=ENABLED,
+    )
+    def somebody_is_disabled_or_enabled(self, whom: str | int, enabled: bool) -> None:
+        """A person, a tenant or a client; suspended, or let in again."""
+        if isinstance(whom, int):
+            self.enable(Client, self.clients[whom].client_id, enabled=enabled)
+        else:
+            table = PersonRow if whom.startswith("usr_") else Tenant
+            self.enable(table, whom, enabled=enabled)
 
     @rule(
         seat=st.sampled_from(SEATS),

@@ -72,9 +72,15 @@ def _unpack(package: str, folder: Path, names: set[str] | None) -> None:
     file = packed / subprocess.check_output(command, cwd=packed, text=True).split()[-1]
     with tarfile.open(file) as archive:
         for member in archive:
-            member.name = member.name.partition("/")[2]
-            if member.isfile() and (names is None or member.name in names):
-                archive.extract(member, folder, filter="data")
+            name = member.name.partition("/")[2]
+            content = archive.extractfile(member) if member.isfile() else None
+            place = (folder / name).resolve()
+            # Plain files below the folder, whatever the archive says.
+            if content is None or not place.is_relative_to(folder.resolve()):
+                continue
+            if names is None or name in names:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content.read())
     file.unlink()
 
 
