@@ -28,6 +28,9 @@ _DONE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Back in 
 <p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">Gatepost has its answer.
 You can close this page and go back to the terminal.</p></html>"""
 
+# What a person can do something about; anything else is a fault of this command.
+_EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
+
 
 @click.command()
 @click.argument("url")
@@ -55,8 +58,13 @@ def connect(
         raise click.ClickException("--arguments must be a JSON object")
     try:
         asyncio.run(_connect(url, tool, given, mode, open_browser=not no_browser))
-    except* (MCPError, OAuthFlowError, httpx2.HTTPError) as group:
-        raise click.ClickException(_innermost(group)) from None
+    except (*_EXPECTED, BaseExceptionGroup) as error:
+        cause = _innermost(error)
+        if isinstance(cause, click.ClickException):
+            raise cause from None
+        if not isinstance(cause, _EXPECTED):
+            raise
+        raise click.ClickException(str(cause) or type(cause).__name__) from None
 
 
 async def _connect(
@@ -117,11 +125,11 @@ def _first_easy_one(tools: list[Tool]) -> str | None:
     return None
 
 
-def _innermost(group: BaseExceptionGroup[Exception]) -> str:
-    error: BaseException = group
+def _innermost(error: BaseException) -> BaseException:
+    """Find what went wrong first among what task groups put together."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    return error
 
 
 class _Memory:

@@ -45,4 +45,4 @@ def _not_installed(point: EntryPoint, missing: str) -> click.Command:
 @click.command(cls=Commands)
 @click.version_option(package_name="gatepost")
 def main() -> None:
-    """Let AI agents use your SaaS product's REST API, safely and billably, through MCP."""
+    """Let AI agents use your SaaS product's REST API, safely, through MCP."""

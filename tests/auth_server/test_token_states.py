@@ -156,6 +156,13 @@ class Model:
         }
         return claims, data
 
+    def is_over(self, family: Family) -> bool:
+        """Tell whether nothing will come of this code or connection any more."""
+        if not family.issued:
+            return family.presented or self.now >= family.approved + CODE
+        lapses = min(family.issued[0] + ABSOLUTE, family.issued[-1] + IDLE)
+        return family.ended or self.now >= lapses
+
     def redeem(self, family: Family, client: str, *, right: bool) -> Success | Refusal:
         """Present a code, with its own verifier or another (OAuth 2.1 §4.1.3; A24 to A28)."""
         if client in self.disabled:
@@ -269,7 +276,7 @@ class TokenStates(RuleBasedStateMachine):
         self.approve(0, seat, READ | WRITE)
         self.exchange(self.connections[0], who="owner", right=True)
 
-    @precondition(lambda self: len(self.connections) < 3)
+    @precondition(lambda self: len(self.living()) < 3)
     @rule(
         client=st.integers(0, 1),
         seat=st.sampled_from(SEATS),
@@ -285,10 +292,17 @@ class TokenStates(RuleBasedStateMachine):
             if redeemed:
                 self.exchange(self.connections[-1], who="owner", right=True)
 
-    @rule(pick=PICK, who=WHO, right=st.sampled_from([True, True, False]))
-    def a_code_is_presented(self, pick: int, who: str, right: bool) -> None:
-        """The first time or again, rightly or not."""
-        self.exchange(self.pick(pick), who=who, right=right)
+    @rule(
+        pick=PICK,
+        who=WHO,
+        right=st.sampled_from([True, True, False]),
+        again=st.booleans(),
+    )
+    def a_code_is_presented(self, pick: int, who: str, right: bool, again: bool) -> None:
+        """The first time or, less often, again; rightly or not."""
+        connection = self.pick(pick)
+        if again or not connection.family.presented:
+            self.exchange(connection, who=who, right=right)
 
     @rule(pick=PICK, age=AGE, who=WHO, scope=st.sampled_from([None, None, "mcp:read"]))
     def a_refresh_token_is_presented(
@@ -320,12 +334,42 @@ class TokenStates(RuleBasedStateMachine):
         )
         assert refusal_of(answer) == expected
 
-    @rule(pick=PICK, wait=st.sampled_from([0, GRACE, GRACE + 1, 86400]), who=WHO)
-    def a_used_refresh_token_comes_back(self, pick: int, wait: int, who: str) -> None:
-        """From a client in a hurry, or from a thief."""
-        self.a_refresh_token_is_presented(pick, age=0, who="owner", scope=None)
+    @rule(
+        pick=PICK,
+        wait=st.sampled_from([0, GRACE, GRACE + 1, 86400]),
+        who=WHO,
+        suspended=st.booleans(),
+    )
+    def a_used_refresh_token_comes_back(
+        self, pick: int, wait: int, who: str, suspended: bool
+    ) -> None:
+        """From a client in a hurry, or from a thief; its person may be suspended meanwhile."""
+        connection = self.pick(pick)
+        if not connection.refresh_tokens:
+            return
+        person = connection.family.seat.person
+        self.present(connection, age=0, who="owner", scope=None)
         self.time_passes(wait)
-        self.a_refresh_token_is_presented(pick, age=1, who=who, scope=None)
+        if suspended:
+            self.somebody_is_disabled_or_enabled(person, enabled=False)
+        self.present(connection, age=1, who=who, scope=None)
+        if suspended:
+            self.somebody_is_disabled_or_enabled(person, enabled=True)
+
+    @precondition(lambda self: len(self.living()) < 3)
+    @rule(seat=st.sampled_from(SEATS), suspended=st.booleans())
+    def a_code_is_guessed_at(self, seat: Seat, suspended: bool) -> None:
+        """With a wrong verifier, then the right one; its person may be suspended meanwhile."""
+        client = self.clients[0].client_id
+        if not self.model.may_approve(client, seat):
+            return
+        self.approve(0, seat, READ)
+        if suspended:
+            self.somebody_is_disabled_or_enabled(seat.person, enabled=False)
+        self.exchange(self.connections[-1], who="owner", right=False)
+        if suspended:
+            self.somebody_is_disabled_or_enabled(seat.person, enabled=True)
+        self.exchange(self.connections[-1], who="owner", right=True)
 
     # Time
 
@@ -382,9 +426,14 @@ class TokenStates(RuleBasedStateMachine):
 
     # How
 
+    def living(self) -> list[Connection]:
+        """List the connections that are not over."""
+        return [one for one in self.connections if not self.model.is_over(one.family)]
+
     def pick(self, pick: int) -> Connection:
-        """Choose one of the connections."""
-        return self.connections[pick % len(self.connections)]
+        """Choose one of the connections, rather one that is alive."""
+        among = (pick < 5 and self.living()) or self.connections
+        return among[pick % len(among)]
 
     def client_of(self, connection: Connection, who: str) -> OAuthClient:
         """Choose the connection's own client, or the other."""
@@ -497,18 +546,19 @@ def test_whatever_apps_thieves_and_administrators_do_goes_as_the_rules_say(
 ) -> None:
     """A24 to A28, A95 to A102: answers, successors, ends and claims, in any order."""
 
-    def start() -> TokenStates:
-        path = tmp_path / "gatepost.db"
-        for stale in tmp_path.iterdir():
-            stale.unlink()
-        shutil.copy(seeded_sqlite, path)
-        return TokenStates(portal, path, read_token)
+    class FromTheStart(TokenStates):
+        def __init__(self) -> None:
+            for stale in tmp_path.iterdir():
+                stale.unlink()
+            database = tmp_path / "gatepost.db"
+            shutil.copy(seeded_sqlite, database)
+            super().__init__(portal, database, read_token)
 
     run_state_machine_as_test(
-        start,
+        FromTheStart,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=20,
+            max_examples=45,
+            stateful_step_count=30,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.too_slow],

@@ -10,7 +10,7 @@ from auth_server.tokens.ending import end_family
 from auth_server.tokens.entitlement import resolve_entitlement
 from auth_server.tokens.refresh_token import first_token
 from auth_server.tokens.resource import resolve_resource
-from auth_server.tokens.statements import CodeFacts, read_code, redeem
+from auth_server.tokens.statements import CodeFacts, NewToken, read_code, redeem
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
@@ -41,26 +41,37 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     if resources and resolve_resource(resources, request.opened.settings).resource != code.resource:
         raise InvalidTarget("the code was issued for another resource")
     scopes = parse_scope(code.scope)
+    if not matches(code.code_challenge, s256(verifier)):
+        # Before anything may refuse it for now, so that no guess is ever free.
+        return await _use_up(request, code, code_hash, None) or Refused(
+            InvalidGrant("code_verifier does not match", detail="code used up")
+        )
     entitlement = resolve_entitlement(
         code.grant, client_id=code.client_id, resource=code.resource, scopes=scopes
     )
-    proven = matches(code.code_challenge, s256(verifier))
     refresh_token, first = None, None
-    if proven and "refresh_token" in request.client.grant_types:
+    if "refresh_token" in request.client.grant_types:
         refresh_token = request.opened.new_secret()
         first = first_token(refresh_token, policy=request.refresh_policy, now=now)
-    if not await redeem(direct, code_hash, first, now=now):
-        if now < code.expires_at:
-            await _end_what_it_gave(request, code)
-        return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
-    if not proven:
-        return Refused(InvalidGrant("code_verifier does not match", detail="code used up"))
+    refused = await _use_up(request, code, code_hash, first)
+    if refused is not None:
+        return refused
     return Proven(
         entitlement,
         offline=OFFLINE_ACCESS in scopes,
         refresh_token=refresh_token,
         family_id=code.family_id,
     )
+
+
+async def _use_up(
+    request: TokenRequest, code: CodeFacts, code_hash: str, first: NewToken | None
+) -> Refused | None:
+    if await redeem(request.opened.database.direct, code_hash, first, now=request.now):
+        return None
+    if request.now < code.expires_at:
+        await _end_what_it_gave(request, code)
+    return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
 
 
 async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:

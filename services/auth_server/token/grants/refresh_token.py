@@ -7,10 +7,10 @@ from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_server.secrets import hash_secret
 from auth_server.token.request import Proven, Refused, TokenRequest
 from auth_server.tokens.ending import end_family
-from auth_server.tokens.entitlement import Entitlement, resolve_entitlement
+from auth_server.tokens.entitlement import resolve_entitlement
 from auth_server.tokens.refresh_token import rotate_refresh_token
 from auth_server.tokens.resource import resolve_resource
-from auth_server.tokens.statements import read_refresh_token
+from auth_server.tokens.statements import RefreshFacts, read_refresh_token
 from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, narrow_scopes, parse_scope
 
 
@@ -39,13 +39,16 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     idle_expired = now >= row.idle_expires_at and row.first_used_at is None
     if row.revoked_at is not None or idle_expired or now >= row.absolute_expires_at:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
+    policy = request.refresh_policy
+    # Before anything may refuse it for now: a copy that comes back is one, whoever is suspended.
+    if row.first_used_at is not None and now > row.first_used_at + policy.grace:
+        return await _end(request, row)
     entitlement = resolve_entitlement(
         row.grant, client_id=request.client.client_id, resource=row.resource, scopes=granted
     )
-    policy = request.refresh_policy
     successor = await rotate_refresh_token(direct, token, row, policy=policy, now=now)
     if successor is None:
-        return await _end(request, row.family_id, entitlement)
+        return await _end(request, row)
     return Proven(
         replace(entitlement, scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
         offline=OFFLINE_ACCESS in asked,
@@ -54,17 +57,18 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     )
 
 
-async def _end(request: TokenRequest, family_id: str, entitlement: Entitlement) -> Refused:
+async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
     lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    grant = row.grant
     reused = Audit(
         "refresh_token.reused",
-        person_id=entitlement.person_id,
-        client_id=entitlement.client_id,
-        tenant_id=entitlement.tenant_id,
-        grant_id=entitlement.grant_id,
+        person_id=grant.person_id if grant else "",
+        client_id=row.client_id,
+        tenant_id=grant.tenant_id if grant else "",
+        grant_id=grant.grant_id if grant else "",
     )
     async with request.opened.transaction() as db:
-        await end_family(db, family_id, lifetime=lifetime, now=now)
+        await end_family(db, row.family_id, lifetime=lifetime, now=now)
         await record(db, reused, now=now)
     return Refused(
         InvalidGrant(
