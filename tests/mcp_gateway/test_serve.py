@@ -103,3 +103,45 @@ signing_key = "gateway.pem"
     assert token not in log.read_text()
     assert "confidential" not in log.read_text()
     assert (tmp_path / "gateway.pem").is_file()
+
+
+async def test_a_token_that_names_a_thousand_tools_gets_through_a_real_socket(
+    tmp_path: Path,
+) -> None:
+    """What a person may allow, the gateway takes: a refusal would send them round in circles."""
+    app = web.Application()
+    app.router.add_get("/jwks.json", Api().jwks)
+    url = f"http://127.0.0.1:{free_port()}"
+    config, log = tmp_path / "gatepost.toml", tmp_path / "gateway.log"
+    command = [sys.executable, "-m", "gatepost_cli", "mcp-gateway", "serve"]
+    options = ["--config", str(config), "--port", url.rpartition(":")[2]]
+    async with TestServer(app) as neighbours, httpx2.AsyncClient(trust_env=False) as client:
+        issuer = f"http://127.0.0.1:{neighbours.port}"
+        config.write_text(
+            f'[mcp_gateway]\nresource = "{url}/mcp"\nissuer = "{issuer}"\n'
+            f'manifest = "{API / "tools.yaml"}"\nupstream_url = "{issuer}"\n'
+            f'signing_key = "{tmp_path / "key.pem"}"\n'
+        )
+        named = [f"list_customer_objects_{number:04}" for number in range(1000)]
+        token = tokens.sign(
+            tokens.claims(
+                datetime.now(UTC),
+                iss=issuer,
+                aud=f"{url}/mcp",
+                allowed_tools=["list_tasks", *named],
+            )
+        )
+        serving = running_service([*command, *options], url=url, log=log, ready_path="/livez")
+        async with running_beside(serving):
+            answer = await client.post(
+                f"{url}/mcp",
+                json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+                headers={
+                    "authorization": f"Bearer {token}",
+                    "accept": "application/json, text/event-stream",
+                    "mcp-protocol-version": "2025-11-25",
+                },
+            )
+
+    assert len(token) > 39_000
+    assert [tool["name"] for tool in answer.json()["result"]["tools"]] == ["list_tasks"]

@@ -17,8 +17,8 @@ from mcp_gateway.auth.jwks import KID, Jwks
 
 LEEWAY = 30
 """Seconds that clocks may differ, in both directions."""
-MAX_LENGTH = 8192
-"""Bytes; a token for a thousand tools stays under half of it."""
+MAX_LENGTH = 48 * 1024
+"""Bytes; a token names each of its tools, and a thousand names take some 40,000."""
 _MAX_CACHED = 10_000
 _TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
 # Anything else (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) could only steer the verification.
