@@ -20,6 +20,7 @@ from auth_server.cors import PublicCors
 from auth_server.db.direct import DatabaseUnavailable
 from auth_server.discovery.endpoint import discovery_router, well_known_paths
 from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
+from auth_server.events.endpoint import router as events_router
 from auth_server.feed.endpoint import router as feed_router
 from auth_server.introspect.endpoint import router as introspect_router
 from auth_server.maintenance import maintained
@@ -34,6 +35,7 @@ from auth_server.settings import AuthServerSettings
 from auth_server.sign_in.endpoint import router as sign_in_router
 from auth_server.tenant_choice.endpoint import router as tenant_router
 from auth_server.token.endpoint import issue_tokens
+from gatepost.call_event import EVENTS_PATH
 from gatepost.health import check_readiness
 from gatepost.logs import RequestId
 from gatepost.revocations import REVOCATIONS_PATH
@@ -49,13 +51,14 @@ ROUTERS = (
     revoke_router,
     introspect_router,
     feed_router,
+    events_router,
 )
 # What browser-based clients call: any origin may read the answers.
 PUBLIC_PATHS = frozenset({"/token", "/register", "/revoke", "/jwks.json"})
 REGISTRATIONS = "/register/"
 """What the paths begin with at which clients manage their registrations."""
 # What programs call: errors are JSON.
-MACHINE_PATHS = PUBLIC_PATHS | {"/introspect", REVOCATIONS_PATH}
+MACHINE_PATHS = PUBLIC_PATHS | {"/introspect", REVOCATIONS_PATH, EVENTS_PATH}
 
 
 def create_app(

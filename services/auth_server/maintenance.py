@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from auth_server.audit.store import Audit, record
+from auth_server.call_log.store import purge_calls
 from auth_server.client_assertions.store import purge_assertions
 from auth_server.clients.store import purge_dynamic_clients
 from auth_server.codes.store import purge_codes
@@ -42,6 +43,7 @@ async def maintain(opened: Resources) -> None:
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
+        await purge_calls(db, before=now - opened.settings.call_log_retention)
 
 
 async def _forget_clients(db: DbSession, now: datetime) -> None:

@@ -163,6 +163,11 @@ class AuthServerSettings(ServiceSettings):
         gt=timedelta(0),
         description="However much it is used, after this a browser is signed out.",
     )
+    call_log_retention: Duration = Field(
+        default=timedelta(days=90),
+        ge=timedelta(days=1),
+        description="How long the call log keeps a call.",
+    )
     private_use_schemes: tuple[str, ...] = Field(
         default=("claude", "cursor", "vscode", "vscode-insiders", "windsurf"),
         description="Custom redirect schemes without a dot that clients may register.",

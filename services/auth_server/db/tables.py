@@ -4,6 +4,7 @@ from sqlmodel import SQLModel
 
 import auth_server.api_keys.table
 import auth_server.audit.table
+import auth_server.call_log.table
 import auth_server.catalogues.table
 import auth_server.ceilings.table
 import auth_server.client_assertions.table

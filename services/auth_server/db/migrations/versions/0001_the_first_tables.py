@@ -32,6 +32,38 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_log_tenant_id"), ["tenant_id"], unique=False)
 
     op.create_table(
+        "call_log",
+        sa.Column("call_id", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("resource", sa.String(length=2048), nullable=False),
+        sa.Column("tenant_id", sa.String(length=255), nullable=False),
+        sa.Column("sub", sa.String(length=2048), nullable=False),
+        sa.Column("client_id", sa.String(length=2048), nullable=False),
+        sa.Column("grant_id", sa.String(length=255), nullable=False),
+        sa.Column("env", sa.String(length=255), nullable=False),
+        sa.Column("tier", sa.String(length=255), nullable=False),
+        sa.Column("tool", sa.String(length=128), nullable=False),
+        sa.Column("tool_version", sa.String(length=255), nullable=False),
+        sa.Column("era", sa.String(length=16), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("error", sa.String(length=300), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("duration_ms", sa.Float(), nullable=False),
+        sa.Column("upstream_ms", sa.Float(), nullable=False),
+        sa.Column("retries", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_in", sa.BigInteger(), nullable=False),
+        sa.Column("bytes_out", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("call_id"),
+    )
+    with op.batch_alter_table("call_log", schema=None) as batch_op:
+        batch_op.create_index("calls_of_a_grant", ["grant_id", "at"], unique=False)
+        batch_op.create_index("calls_of_a_tenant", ["tenant_id", "at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_call_log_at"), ["at"], unique=False)
+
+    op.create_table(
         "catalogues",
         sa.Column("resource", sa.String(length=512), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
@@ -376,6 +408,12 @@ def downgrade() -> None:
 
     op.drop_table("client_assertions")
     op.drop_table("catalogues")
+    with op.batch_alter_table("call_log", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_call_log_at"))
+        batch_op.drop_index("calls_of_a_tenant")
+        batch_op.drop_index("calls_of_a_grant")
+
+    op.drop_table("call_log")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_log_tenant_id"))
         batch_op.drop_index(batch_op.f("ix_audit_log_person_id"))

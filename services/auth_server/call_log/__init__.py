@@ -1,0 +1,1 @@
+"""The call log: every tool call that gateways tell of, each once."""
