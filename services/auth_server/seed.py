@@ -27,6 +27,7 @@ from auth_server.people.passwords import hash_password
 from auth_server.people.store import is_person, put_person
 from auth_server.people.table import Person
 from auth_server.secrets import hash_secret
+from auth_server.sessions.table import ONE_FACTOR, Level
 from auth_server.tenants.store import find_tenant, put_membership, put_tenant
 from auth_server.tenants.table import Membership, Tenant
 from auth_server.tokens.api_key import UnusableApiKey, issue_api_key
@@ -82,6 +83,7 @@ class SeedTenant(_Entry):
     id: str = Field(min_length=1, max_length=255)
     name: str = Field(min_length=1, max_length=200)
     rate_limit_tier: str = Field(default="free", min_length=1, max_length=32)
+    required_level: Level = ONE_FACTOR
 
 
 class SeedMembership(_Entry):
@@ -203,6 +205,7 @@ async def store_seed(db: AsyncSession, contents: Seed, *, now: datetime) -> None
                 tenant_id=tenant.id,
                 name=tenant.name,
                 rate_limit_tier=tenant.rate_limit_tier,
+                required_level=tenant.required_level,
                 created_at=now,
             ),
         )

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from auth_server.address import count_as, resolve_address
 from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
 from auth_server.grants.table import Grant
 from auth_server.maintenance import maintain
-from auth_server.register.address import count_as, resolve_address
 from auth_server.register.quota import RegistrationQuota
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock

@@ -10,7 +10,7 @@ from auth_server.browser import read_browser, set_browser
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import OAuthError
-from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn
+from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
 from auth_server.flow.proof import form_proof
 from auth_server.flow.respond import error_url
 from auth_server.flow.turn import CONTINUE, resolve_signed_in, resolve_turn
@@ -64,6 +64,8 @@ async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) 
             page = "/sign-in"
         case ChooseTenant():
             page = "/tenant"
+        case StepUp():
+            page = "/sign-in/more"
         case AskConsent():
             page = "/consent"
         case NoTenant(person):

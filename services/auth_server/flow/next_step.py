@@ -30,6 +30,15 @@ class NoTenant:
 
 
 @dataclass(frozen=True, slots=True)
+class StepUp:
+    """The tenant asks for a surer sign-in than the person's."""
+
+    person: Person
+    seat: Seat
+    seats: Sequence[Seat]
+
+
+@dataclass(frozen=True, slots=True)
 class AskConsent:
     """Everything is known but the person's answer."""
 
@@ -38,7 +47,7 @@ class AskConsent:
     seats: Sequence[Seat]
 
 
-NextStep = SignIn | ChooseTenant | NoTenant | AskConsent
+NextStep = SignIn | ChooseTenant | NoTenant | StepUp | AskConsent
 
 
 def next_step(
@@ -55,9 +64,10 @@ def next_step(
         return SignIn()
     if not seats:
         return NoTenant(person)
-    if len(seats) == 1:
-        return AskConsent(person, seats[0], seats)
-    for seat in seats:
-        if seat.tenant_id == transaction.tenant_id:
-            return AskConsent(person, seat, seats)
-    return ChooseTenant(person, seats)
+    chosen = [seat for seat in seats if seat.tenant_id == transaction.tenant_id]
+    seat = seats[0] if len(seats) == 1 else next(iter(chosen), None)
+    if seat is None:
+        return ChooseTenant(person, seats)
+    if session.level < seat.required_level:
+        return StepUp(person, seat, seats)
+    return AskConsent(person, seat, seats)

@@ -43,9 +43,11 @@ def open_pages(settings: AuthServerSettings) -> Pages:
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     stylesheet = hashlib.sha256((STATIC / "gatepost.css").read_bytes()).hexdigest()[:12]
     environment.filters["brief"] = brief
     environment.globals["base"] = settings.path

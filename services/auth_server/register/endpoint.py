@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from auth_server.address import address_of
 from auth_server.audit.store import Audit, record
 from auth_server.clients.store import add_client, add_secret
 from auth_server.clients.table import Client, ClientSecret
 from auth_server.deps import Db, Opened
 from auth_server.errors import TooManyRequests
-from auth_server.register.address import count_as, resolve_address
 from auth_server.register.document import Metadata, columns_of, describe_client
 from auth_server.register.quota import RegistrationQuota
 from auth_server.secrets import hash_secret
@@ -29,12 +29,7 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
     )
 
     async def admit(_: Metadata, request: Request, opened: Opened) -> None:
-        address = resolve_address(
-            request.client.host if request.client else "",
-            request.headers.getlist("x-forwarded-for"),
-            trusted_proxies=settings.trusted_proxies,
-        )
-        wait = quota.spend(count_as(address), opened.now())
+        wait = quota.spend(address_of(request, settings), opened.now())
         if wait is not None:
             raise TooManyRequests(
                 "too many clients were registered from here; try again later",

@@ -1,10 +1,11 @@
 """The only SQL on sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import col, select
 
 from auth_server.sessions.table import Session
 
@@ -25,6 +26,40 @@ async def add_session(db: AsyncSession, session: Session) -> None:
     """Start a session."""
     db.add(session)
     await db.flush()
+
+
+async def list_sessions(
+    db: AsyncSession, person_id: str, *, now: datetime, idle: timedelta
+) -> Sequence[Session]:
+    """List where a person is signed in, the latest used first."""
+    query = (
+        select(Session)
+        .where(
+            col(Session.person_id) == person_id,
+            col(Session.ended_at).is_(None),
+            col(Session.expires_at) > now,
+            col(Session.last_seen_at) > now - idle,
+        )
+        .order_by(col(Session.last_seen_at).desc(), col(Session.session_hash))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def end_session_of(
+    db: AsyncSession, person_id: str, session_hash: str, *, now: datetime
+) -> bool:
+    """Sign one browser of a person out; answers whether there was one. Their grants stay."""
+    ended = await db.execute(
+        update(Session)
+        .where(
+            col(Session.session_hash) == session_hash,
+            col(Session.person_id) == person_id,
+            col(Session.ended_at).is_(None),
+        )
+        .values(ended_at=now)
+        .returning(col(Session.session_hash))
+    )
+    return ended.scalar_one_or_none() is not None
 
 
 async def end_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:

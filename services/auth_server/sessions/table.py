@@ -1,14 +1,29 @@
 """The sessions table."""
 
 from datetime import datetime
+from typing import Literal
 
+from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
 
+Level = Literal[1, 2]
+"""How surely somebody is who they say: 1 by one factor, 2 by two factors or a passkey."""
+
+ONE_FACTOR: Level = 1
+TWO_FACTORS: Level = 2
+
+Method = Literal["password"]
+"""How somebody signed in."""
+
 
 class Session(SQLModel, table=True):
-    """A signed-in browser."""
+    """A signed-in browser.
+
+    `address` is what the browser's address counts as, and `user_agent` what the browser calls
+    itself: both for the person to recognise it by.
+    """
 
     __tablename__ = "sessions"
 
@@ -16,6 +31,10 @@ class Session(SQLModel, table=True):
     person_id: str = Field(
         max_length=255, foreign_key="people.person_id", ondelete="CASCADE", index=True
     )
+    level: int = Field(default=ONE_FACTOR)
+    method: Method = Field(default="password", sa_type=String(64))
+    user_agent: str = Field(default="", max_length=200)
+    address: str = Field(default="", max_length=64)
     signed_in_at: datetime = Field(sa_type=UtcDateTime)
     last_seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)

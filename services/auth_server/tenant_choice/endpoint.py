@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import PageError
-from auth_server.flow.next_step import AskConsent, ChooseTenant
+from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
 from auth_server.flow.proof import form_proof, require_proof
 from auth_server.flow.turn import continue_with, resolve_turn
 from auth_server.forms import read_form, read_query, reject_repeats
@@ -19,7 +19,7 @@ router = APIRouter()
 async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show the organisations a person may connect."""
     turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
-    if not isinstance(turn.step, ChooseTenant | AskConsent):
+    if not isinstance(turn.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(turn)
     person_id = turn.step.person.person_id
     return opened.pages.answer(
@@ -41,7 +41,7 @@ async def choose(request: Request, db: Db, opened: Opened) -> Response:
     form = await read_form(request)
     reject_repeats(form)
     turn = await resolve_turn(request, form.get("transaction"), db, opened)
-    if not isinstance(turn.step, ChooseTenant | AskConsent):
+    if not isinstance(turn.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(turn)
     require_proof(form.get("proof"), turn, opened, "tenant", turn.step.person.person_id)
     tenant_id = form.get("tenant")

@@ -18,6 +18,7 @@ class Seat:
     rate_limit_tier: str
     role: str
     data_scope: DataScope
+    required_level: int
 
 
 async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
@@ -35,6 +36,7 @@ async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
             rate_limit_tier=tenant.rate_limit_tier,
             role=membership.role,
             data_scope=parse_data_scope(membership.data_scope),
+            required_level=tenant.required_level,
         )
         for tenant, membership in (await db.execute(query)).all()
     ]

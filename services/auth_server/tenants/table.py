@@ -8,13 +8,17 @@ from auth_server.db.types import UtcDateTime
 
 
 class Tenant(SQLModel, table=True):
-    """A customer organisation; `tenant_id` is the id the SaaS knows it by."""
+    """A customer organisation; `tenant_id` is the id the SaaS knows it by.
+
+    `required_level` is how surely its members must have signed in to connect anything.
+    """
 
     __tablename__ = "tenants"
 
     tenant_id: str = Field(primary_key=True, max_length=255)
     name: str = Field(max_length=200)
     rate_limit_tier: str = Field(default="free", max_length=32)
+    required_level: int = Field(default=1)
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

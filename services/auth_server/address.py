@@ -3,6 +3,21 @@
 import ipaddress
 from collections.abc import Sequence
 
+from starlette.requests import Request
+
+from auth_server.settings import AuthServerSettings
+
+
+def address_of(request: Request, settings: AuthServerSettings) -> str:
+    """Name what a request's sender is counted as."""
+    return count_as(
+        resolve_address(
+            request.client.host if request.client else "",
+            request.headers.getlist("x-forwarded-for"),
+            trusted_proxies=settings.trusted_proxies,
+        )
+    )
+
 
 def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies: int) -> str:
     """Find the address that a request was sent from.

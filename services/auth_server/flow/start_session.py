@@ -1,0 +1,68 @@
+"""The beginning of every session: under a new id, whatever the browser held before."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_server.address import address_of
+from auth_server.audit.store import Audit, record
+from auth_server.browser import read_session, set_browser, set_session
+from auth_server.db.engine import DbSession
+from auth_server.flow.errand import Errand
+from auth_server.people.table import Person
+from auth_server.resources import Resources
+from auth_server.secrets import hash_secret
+from auth_server.sessions.store import add_session, end_session
+from auth_server.sessions.table import Level, Method, Session
+
+
+async def start_session(
+    request: Request,
+    errand: Errand,
+    person: Person,
+    db: DbSession,
+    opened: Resources,
+    *,
+    level: Level,
+    method: Method,
+) -> Response:
+    """End the browser's session and begin one for a person who has proved who they are.
+
+    Args:
+        request: names the browser.
+        errand: where it goes from here.
+        person: who signed in.
+        db: the open transaction.
+        opened: the service's parts.
+        level: how surely.
+        method: how.
+
+    Returns:
+        The answer that signs the browser in.
+    """
+    if old := read_session(request, opened.settings):
+        await end_session(db, hash_secret(old), now=opened.now())
+    secret, now = opened.new_secret(), opened.now()
+    lifetime = opened.settings.session_absolute_lifetime
+    session = Session(
+        session_hash=hash_secret(secret),
+        person_id=person.person_id,
+        level=level,
+        method=method,
+        user_agent=request.headers.get("user-agent", "")[:200],
+        address=address_of(request, opened.settings),
+        signed_in_at=now,
+        last_seen_at=now,
+        expires_at=now + lifetime,
+    )
+    await add_session(db, session)
+    signed_in = Audit(
+        "signed_in",
+        person_id=person.person_id,
+        client_id=errand.client_id,
+        detail={"level": level, "method": method},
+    )
+    await record(db, signed_in, now=now)
+    response = errand.answers()
+    set_browser(response, opened.settings, errand.browser)
+    set_session(response, opened.settings, secret, lifetime)
+    return response
