@@ -1,9 +1,7 @@
 """`gatepost auth-server …`: serve, migrate, seed."""
 
 import asyncio
-import json
 import logging
-import tomllib
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -26,6 +24,7 @@ from auth_server.settings import AuthServerSettings
 from auth_server.signing_keys.store import list_published_keys
 from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
+from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
 
 
@@ -92,14 +91,11 @@ def revision(config: Path | None, message: str) -> None:
 @_config
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def seed(config: Path | None, file: Path) -> None:
-    """Add or replace the tenants, people and managed clients that FILE lists (TOML or JSON)."""
+    """Add or replace the tenants, people and managed clients that FILE lists (YAML or JSON)."""
     settings = _load(config)
     try:
-        text = file.read_text()
-        document: dict[str, Any]
-        document = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-        contents = read_seed(document)
-    except (ValueError, SeedError) as error:
+        contents = read_seed(read_document(file))
+    except (DocumentError, SeedError) as error:
         raise click.ClickException(f"{file}: {error}") from None
     migrate(settings.database_url)
     try:

@@ -1,4 +1,4 @@
-"""Settings of the authorization server: section `[auth_server]`, environment `GATEPOST_AUTH_…`."""
+"""Settings of the authorization server: section `auth_server`, environment `GATEPOST_AUTH_…`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -19,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_server.jwks import parse_jwk_set
 from gatepost.catalogue import CATALOGUE_PATH
+from gatepost.references import UrlWithSecret
 from gatepost.settings import ServiceSettings, require_secure_url
 
 PublicUrl = Annotated[str, Field(max_length=512), AfterValidator(require_secure_url)]
@@ -29,7 +31,11 @@ def _read_seconds(value: object) -> object:
 
 
 # A number of seconds, or ISO 8601 such as PT10M; environment variables are text.
-Duration = Annotated[timedelta, BeforeValidator(_read_seconds)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_seconds),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "duration"}, {"type": "integer"}]}),
+]
 
 
 class ResourceSettings(BaseModel):
@@ -103,11 +109,12 @@ class AuthServerSettings(ServiceSettings):
         description="Former values of secret_key, the latest first: what they sealed stays "
         "readable, and is sealed anew under secret_key. Take one out after a day.",
     )
-    database_url: str = Field(
+    database_url: Annotated[str, UrlWithSecret()] = Field(
+        repr=False,
         default="sqlite+aiosqlite:///gatepost.db",
         description="sqlite+aiosqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
     )
-    redis_url: SecretStr | None = Field(
+    redis_url: Annotated[SecretStr | None, UrlWithSecret()] = Field(
         default=None,
         description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: also announce "
         "revocations there, for gateways that follow them in Redis.",
@@ -197,7 +204,7 @@ class AuthServerSettings(ServiceSettings):
 
     @classmethod
     def load(cls, config: Path | None = None) -> Self:
-        """Read the settings; a relative SQLite file starts at the folder of the TOML file."""
+        """Read the settings; a relative SQLite file starts at the folder of the file."""
         settings = super().load(config)
         config = cls.config_file(config)
         scheme, _, file = settings.database_url.partition(":///")

@@ -15,7 +15,7 @@ def mcp_gateway() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.toml; GATEPOST_CONFIG where not given.",
+    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8401, show_default=True, type=click.IntRange(0, 65535))

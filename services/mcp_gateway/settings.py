@@ -1,4 +1,4 @@
-"""What an operator sets: section `[mcp_gateway]` of `gatepost.toml`, or `GATEPOST_MCP_…`."""
+"""What an operator sets: section `mcp_gateway` of `gatepost.yaml`, or `GATEPOST_MCP_…`."""
 
 import logging
 import re
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from gatepost.references import UrlWithSecret
 from gatepost.scopes import format_scope, parse_scope
 from gatepost.settings import ServiceSettings, require_secure_url
 
@@ -21,7 +22,7 @@ SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
 class McpGatewaySettings(ServiceSettings):
     """One gateway: one resource, one upstream API, one authorization server."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEPOST_MCP_")
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_MCP_", use_attribute_docstrings=True)
     section: ClassVar[str] = "mcp_gateway"
 
     resource: SecureUrl
@@ -30,7 +31,7 @@ class McpGatewaySettings(ServiceSettings):
     """The authorization server's issuer, byte for byte as it calls itself."""
     authorization_server_url: str = ""
     """Where the gateway itself reaches the authorization server; the issuer where not set."""
-    redis_url: SecretStr | None = None
+    redis_url: Annotated[SecretStr | None, UrlWithSecret()] = None
     """Redis, where the authorization server announces revocations there; where not set, the
     authorization server is asked for them."""
     jwks_url: str = ""

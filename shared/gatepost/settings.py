@@ -1,24 +1,31 @@
-"""The base of each service's settings: one section of `gatepost.toml`, overridden by environment.
+"""The base of each service's settings: one section of `gatepost.yaml`, overridden by environment.
 
 Precedence, strongest first: environment (`GATEPOST_AUTH_…`, `GATEPOST_MCP_…`), files in the
 directory that `GATEPOST_SECRETS_DIR` names (one per field, called as its environment variable, as
-container platforms mount them), the section of the TOML file named by `--config` or `GATEPOST_CONFIG`.
+container platforms mount them), the section of the file named by `--config` or `GATEPOST_CONFIG`.
 """
 
+import difflib
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
+from gatepost.document import DocumentError, find_line, parse_document, read_bytes
+from gatepost.references import FileValues, Place
+
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+SECTIONS = ("auth_server", "mcp_gateway")
 
 
 class SettingsError(Exception):
@@ -45,7 +52,7 @@ class ServiceSettings(BaseSettings):
 
     @staticmethod
     def config_file(given: Path | None) -> Path | None:
-        """Tell which TOML file is read: the given one, else the one `GATEPOST_CONFIG` names."""
+        """Tell which file is read: the given one, else the one `GATEPOST_CONFIG` names."""
         named = os.environ.get("GATEPOST_CONFIG")
         return given if given is not None or not named else Path(named)
 
@@ -54,35 +61,85 @@ class ServiceSettings(BaseSettings):
         """Read this service's settings; a relative path in the file starts at the file's folder.
 
         Args:
-            config: the TOML file; `GATEPOST_CONFIG` where not given; none at all is fine too.
+            config: the YAML file; `GATEPOST_CONFIG` where not given; none at all is fine too.
 
         Raises:
             SettingsError: the file is missing or a field is missing, unknown or wrong.
         """
         config = cls.config_file(config)
-        values: dict[str, Any] = {}
-        if config is not None:
-            if not config.is_file():
-                raise SettingsError(f"{config}: no such file; `gatepost init` writes one")
-            try:
-                document = TomlConfigSettingsSource(cls, config).toml_data
-            except ValueError as error:
-                raise SettingsError(f"{config}: not a TOML file: {error}") from None
-            values = dict(cast("dict[str, Any]", document.get(cls.section, {})))
-            for name, field in cls.model_fields.items():
-                if field.annotation is Path and isinstance(values.get(name), str):
-                    values[name] = config.absolute().parent / values[name]
-        secrets_dir = os.environ.get("GATEPOST_SECRETS_DIR")
+        values, data = ({}, b"") if config is None else read_section(config, cls.section)
+        file = FileValues((config or Path()).absolute().parent)
+        values = file.read(cls, values)
+        problems = list(file.problems)
+        prefix = str(cls.model_config.get("env_prefix") or "").upper()
         try:
-            return cls(_secrets_dir=secrets_dir, **values)
+            settings = cls(_secrets_dir=os.environ.get("GATEPOST_SECRETS_DIR"), **values)
         except ValidationError as error:
-            prefix = str(cls.model_config.get("env_prefix") or "").upper()
-            lines = [
-                f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-                for problem in error.errors(include_input=False, include_url=False)
+            found = error.errors(include_input=False, include_url=False)
+            told = {at for at, _ in problems}
+            problems += [
+                (problem["loc"], cls._advise(problem, prefix))
+                for problem in found
+                if not told & {problem["loc"][:n] for n in range(len(problem["loc"]) + 1)}
             ]
-            where = f"section [{cls.section}] of {config or 'gatepost.toml'} or {prefix}…"
-            raise SettingsError("\n".join([f"settings ({where}):", *lines])) from None
+        if not problems:
+            return settings
+        where = f"section {cls.section} of {config or 'gatepost.yaml'} or {prefix}…"
+        lines = [_tell(place, problem, data, cls.section) for place, problem in problems]
+        raise SettingsError("\n".join([f"settings ({where}):", *lines]))
+
+    @classmethod
+    def _advise(cls, problem: ErrorDetails, prefix: str) -> str:
+        """Say what is wrong and, where that is plain, what to do."""
+        place = problem["loc"]
+        if problem["type"] == "missing":
+            variable = f" or as {prefix}{str(place[0]).upper()}" if len(place) == 1 else ""
+            return f"is required: set it here{variable}"
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(place[-1]), cls.model_fields, n=1)
+            hint = f"did you mean {near[0]}?" if near and len(place) == 1 else "take it out"
+            return f"is no setting; {hint}"
+        return problem["msg"].removeprefix("Value error, ")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What `gatepost config` knows of a service; each registers its own as an entry point."""
+
+    settings: type[ServiceSettings]
+    check: Callable[[Any], Sequence[str]]
+    """Lists what keeps a service with these (loaded) settings from starting, without changing
+    anything: files that they name and that can't be used."""
+
+
+def read_section(config: Path, section: str) -> tuple[dict[str, Any], bytes]:
+    """Read one section of the file, empty where it has none; and the file's bytes.
+
+    Raises:
+        SettingsError: the file is missing, malformed, or has a section that nobody reads.
+    """
+    if not config.is_file():
+        raise SettingsError(f"{config}: no such file; `gatepost init` writes one")
+    try:
+        data = read_bytes(config)
+        document = parse_document(data) if data.strip() else {}
+    except DocumentError as error:
+        raise SettingsError(f"{config}: {error}") from None
+    if unknown := sorted(document.keys() - set(SECTIONS)):
+        near = difflib.get_close_matches(unknown[0], SECTIONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {' and '.join(SECTIONS)}"
+        line = find_line(data, (unknown[0],))
+        raise SettingsError(f"{config}: line {line}: {unknown[0]} is no section; {hint}")
+    values = document.get(section) or {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{config}: {section} must be a mapping of settings")
+    return values, data
+
+
+def _tell(place: Place, problem: str, data: bytes, section: str) -> str:
+    line = find_line(data, (section, *place)) if place and data else None
+    name = ".".join(str(part) for part in place)
+    return f"  {name}{f' (line {line})' if line else ''}{': ' if name else ''}{problem}"
 
 
 def require_secure_url(url: str) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from gatepost_cli.init import keep_secret
 from gatepost_cli.processes import Service, require_free_port, running, suppress_stop, wait_for_end
 
 PASSWORD = "gatepost-demo"  # noqa: S105 - the demo's, printed for everyone to read
@@ -70,7 +70,7 @@ class Places:
     @property
     def config(self) -> Path:
         """The configuration both services read."""
-        return self.directory / "gatepost.toml"
+        return self.directory / "gatepost.yaml"
 
 
 @click.command()
@@ -138,27 +138,21 @@ def _configure(places: Places) -> None:
         if done.returncode != 0:
             raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
 
-    key_file = places.directory / "secret_key"
-    if not key_file.exists():
-        key_file.touch(0o600)
-        key_file.write_text(secrets.token_urlsafe(48))
-    places.config.touch(0o600)
+    keep_secret(places.directory / "secret_key")
     places.config.write_text(
         f"""\
-[auth_server]
-issuer = "{places.issuer}"
-secret_key = "{key_file.read_text()}"
-database_url = "sqlite+aiosqlite:///gatepost.db"
-
-[[auth_server.resources]]
-resource = "{places.resource}"
-
-[mcp_gateway]
-issuer = "{places.issuer}"
-resource = "{places.resource}"
-upstream_url = "{places.saas}"
-manifest = "tools.yaml"
-signing_key = "gateway-key.pem"
+auth_server:
+  issuer: {places.issuer}
+  secret_key: {{file: secret_key}}
+  database_url: sqlite+aiosqlite:///gatepost.db
+  resources:
+    - resource: {places.resource}
+mcp_gateway:
+  issuer: {places.issuer}
+  resource: {places.resource}
+  upstream_url: {places.saas}
+  manifest: tools.yaml
+  signing_key: gateway-key.pem
 """
     )
     people = places.directory / "people.json"

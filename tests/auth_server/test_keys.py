@@ -16,6 +16,7 @@ from auth_server.signing_keys.table import SigningKey
 from auth_server.tokens.keyring import AFTER_USE, BEFORE_USE, JWKS_MAX_AGE
 from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock
+from support.configuration import issuing, write_config
 
 SECRET = "for-tests-only-0123456789abcdef0123456789"
 
@@ -135,13 +136,8 @@ async def test_a_refresh_inside_the_grace_window_survives_a_new_secret_key(
 
 def config_of(server: AuthServer, folder: Path) -> str:
     """Write the server's configuration for the command line."""
-    path = folder / "gatepost.toml"
-    path.write_text(
-        f'[auth_server]\nissuer = "{ISSUER}"\nsecret_key = "{SECRET}"\n'
-        f'database_url = "{server.database_url}"\n'
-        f'[[auth_server.resources]]\nresource = "{RESOURCE}"\n'
-    )
-    return str(path)
+    section = issuing(ISSUER, RESOURCE, database_url=server.database_url)
+    return str(write_config(folder, secret=SECRET, auth_server=section))
 
 
 async def run(*arguments: str) -> Any:

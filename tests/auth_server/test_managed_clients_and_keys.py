@@ -14,6 +14,7 @@ from auth_server.client_documents.fetch import Fetched
 from support.assertions import KeyPair, jwks, signed_by, statement
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock
+from support.configuration import issuing, write_config
 
 Operate = Callable[..., Result]
 GATEWAY = KeyPair(kid="gateway")
@@ -23,16 +24,8 @@ ITSELF = ("--tenant", "org_acme", "--scope", "mcp:read", "--tool", "@read")
 @pytest.fixture
 def operate(database_url: str, tmp_path: Path) -> Operate:
     """Runs a command on a seeded database."""
-    config = tmp_path / "gatepost.toml"
-    config.write_text(
-        f"""
-        [auth_server]
-        issuer = "http://127.0.0.1:8400"
-        secret_key = "for-tests-only-0123456789abcdef0123456789"
-        database_url = "{database_url}"
-        resources = [{{ resource = "{RESOURCE}" }}]
-        """
-    )
+    section = issuing("http://127.0.0.1:8400", RESOURCE, database_url=database_url)
+    config = write_config(tmp_path, auth_server=section)
 
     def run(group: str, verb: str, *arguments: str | Path) -> Result:
         words = [group, verb, "--config", str(config), *map(str, arguments)]

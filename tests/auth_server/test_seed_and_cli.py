@@ -10,24 +10,23 @@ from click.testing import CliRunner, Result
 from auth_server.cli import auth_server as command
 from support.auth_server import SEED, running_auth_server
 from support.clock import Clock
+from support.configuration import issuing, write_config
 from support.oauth_client import OAuthClient
 
 PEOPLE = """
-[[tenants]]
-id = "org_acme"
-name = "Acme"
-
-[[people]]
-id = "usr_ada"
-email = "Ada@Acme.example"
-name = "Ada Marsh"
-password = "gatepost-demo"
-memberships = [{ tenant = "org_acme", data_scope = "team:design" }]
-
-[[clients]]
-client_id = "orbit-cli"
-name = "Orbit CLI"
-redirect_uris = ["http://127.0.0.1/callback"]
+tenants:
+  - {id: org_acme, name: Acme}
+people:
+  - id: usr_ada
+    email: Ada@Acme.example
+    name: Ada Marsh
+    password: gatepost-demo
+    memberships:
+      - {tenant: org_acme, data_scope: "team:design"}
+clients:
+  - client_id: orbit-cli
+    name: Orbit CLI
+    redirect_uris: ["http://127.0.0.1/callback"]
 """
 
 
@@ -39,21 +38,13 @@ def database(tmp_path: Path) -> str:
 
 def run(tmp_path: Path, database: str, *arguments: str) -> Result:
     """Run the command as an operator would."""
-    config = tmp_path / "gatepost.toml"
-    config.write_text(
-        f"""
-        [auth_server]
-        issuer = "http://127.0.0.1:8400"
-        secret_key = "for-tests-only-0123456789abcdef0123456789"
-        database_url = "{database}"
-        resources = [{{ resource = "http://127.0.0.1:8401/mcp" }}]
-        """
-    )
+    section = issuing("http://127.0.0.1:8400", "http://127.0.0.1:8401/mcp", database_url=database)
+    config = write_config(tmp_path, auth_server=section)
     name, *rest = arguments
     return CliRunner().invoke(command, [name, "--config", str(config), *rest])
 
 
-def seed(tmp_path: Path, database: str, text: str, name: str = "seed.toml") -> Result:
+def seed(tmp_path: Path, database: str, text: str, name: str = "seed.yaml") -> Result:
     """Write a seed file and load it."""
     file = tmp_path / name
     file.write_text(text)
@@ -94,16 +85,16 @@ def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: st
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("tenants = [", "seed.toml"),
-        ("[[tenant]]\nid = 'x'", "tenant"),
-        ("[[tenants]]\nname = 'Acme'", "tenants.0.id"),
-        ("[[tenants]]\nid = ''\nname = 'Acme'", "tenants.0.id"),
+        ("tenants: [", "seed.yaml"),
+        ("tenant: [{id: x}]", "tenant"),
+        ("tenants: [{name: Acme}]", "tenants.0.id"),
+        ("tenants: [{id: '', name: Acme}]", "tenants.0.id"),
         (PEOPLE.replace("Ada@Acme.example", "nobody"), "people.0.email"),
-        (PEOPLE.replace('password = "gatepost-demo"', ""), "people.0.password"),
+        (PEOPLE.replace("    password: gatepost-demo\n", ""), "people.0.password"),
         (PEOPLE.replace("team:design", "design"), "people.0.memberships.0.data_scope"),
-        (PEOPLE.replace('tenant = "org_acme"', 'tenant = "org_none"'), "org_none"),
+        (PEOPLE.replace("tenant: org_acme", "tenant: org_none"), "org_none"),
         (PEOPLE.replace('["http://127.0.0.1/callback"]', "[]"), "redirect_uris"),
-        (PEOPLE + "\nscope = 'x'", "clients.0.scope"),
+        (PEOPLE + "    scope: x\n", "clients.0.scope"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_place(
@@ -114,15 +105,14 @@ def test_a_file_that_cannot_be_used_is_named_with_the_place(
 
     assert result.exit_code == 1
     assert named in result.output
-    assert "seed.toml" in result.output
+    assert "seed.yaml" in result.output
     assert "gatepost-demo" not in result.output
     assert not Path(database.partition(":///")[2]).exists()
 
 
 def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """The same words as at the start of the service."""
-    config = tmp_path / "gatepost.toml"
-    config.write_text("[auth_server]\nissuer = 'http://id.example'\n")
+    config = write_config(tmp_path, auth_server={"issuer": "http://id.example"})
 
     result = CliRunner().invoke(command, ["migrate", "--config", str(config)])
 

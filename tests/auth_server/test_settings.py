@@ -8,6 +8,7 @@ import pytest
 
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import SettingsError
+from support.configuration import write_config
 
 GOOD: dict[str, Any] = {
     "issuer": "https://id.example",
@@ -26,19 +27,11 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(tmp_path: Path, **changes: Any) -> AuthServerSettings:
     """Load a file with the good values, changed; `...` leaves one out."""
-    lines, tables = ["[auth_server]"], []
-    for name, value in {**GOOD, **changes}.items():
-        if value is ...:
-            continue
-        if name == "resources" and isinstance(value, list):
-            for entry in value:
-                tables.append("[[auth_server.resources]]")
-                tables += [f"{key} = {text!r}" for key, text in entry.items()]
-        else:
-            lines.append(f"{name} = {str(value).lower() if value in (True, False) else value!r}")
-    file = tmp_path / "gatepost.toml"
-    file.write_text("\n".join([*lines, *tables]))
-    return AuthServerSettings.load(file)
+    values = {name: value for name, value in {**GOOD, **changes}.items() if value is not ...}
+    secret = str(values.pop("secret_key", ""))
+    if secret:
+        values["secret_key"] = {"file": "secret_key"}
+    return AuthServerSettings.load(write_config(tmp_path, secret=secret, auth_server=values))
 
 
 def test_three_values_are_enough(tmp_path: Path) -> None:
@@ -91,7 +84,7 @@ def test_a_setting_that_cannot_be_used_is_named(
         load(tmp_path, **changes)
 
     assert field in str(refused.value)
-    assert "[auth_server]" in str(refused.value)
+    assert "section auth_server" in str(refused.value)
     for secret in ("k7Jx2mP9", "change-me"):
         assert secret not in str(refused.value)
 
@@ -115,10 +108,10 @@ def test_the_environment_overrides_the_file(
 
 def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     """The operator mistyped a path, or a quote."""
-    broken = tmp_path / "broken.toml"
-    broken.write_text("[auth_server\n")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("auth_server: [\n")
 
-    for file in (tmp_path / "none.toml", broken):
+    for file in (tmp_path / "none.yaml", broken):
         with pytest.raises(SettingsError, match=file.name):
             AuthServerSettings.load(file)
 

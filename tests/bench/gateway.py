@@ -27,6 +27,7 @@ import uvicorn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import tokens
+from support.configuration import serving, write_config
 from support.services import Service, free_port, running_service
 
 API = Path(__file__).parents[1] / "mcp_gateway" / "api"
@@ -123,12 +124,8 @@ def contenders(stack: ExitStack, folder: Path) -> list[Contender]:
     bare = start("floor", (*python, "--serve-floor", str(floor), target), floor)
     resource = f"http://127.0.0.1:{gateway}/mcp"
     issuer = f"http://127.0.0.1:{upstream}"
-    config = folder / "gatepost.toml"
-    config.write_text(
-        f'[mcp_gateway]\nissuer = "{issuer}"\nresource = "{resource}"\n'
-        f'upstream_url = "{issuer}"\nmanifest = "{API / "tools.yaml"}"\n'
-        f'signing_key = "{folder / "key.pem"}"\n'
-    )
+    section = serving(issuer, resource, issuer, manifest=API / "tools.yaml")
+    config = write_config(folder, mcp_gateway=section)
     serve = ("mcp-gateway", "serve", "--port", str(gateway), "--config", str(config))
     ours = start("gateway", (sys.executable, "-m", "gatepost_cli", *serve), gateway)
     now = datetime.now(UTC)

@@ -32,6 +32,7 @@ from auth_server.refresh_tokens.table import RefreshToken
 from auth_server.secrets import hash_secret, s256
 from gatepost.clock import utc_now
 from support.auth_server import RESOURCE, prepare_database
+from support.configuration import issuing, write_config
 from support.postgres import running_postgres
 from support.services import Service, free_port, running_service
 
@@ -44,15 +45,6 @@ KINDS = ("refresh_token", "authorization_code")
 BATCH = 150
 CONNECTIONS = 8
 PEER = "oidc-provider, memory"
-CONFIG = """
-[auth_server]
-issuer = "{issuer}"
-secret_key = "for-the-bench-only-0123456789abcdef0123456789"
-database_url = "{database_url}"
-[[auth_server.resources]]
-resource = "{resource}"
-"""
-
 Fill = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -98,8 +90,10 @@ def start_ours(name: str, database_url: str, folder: Path) -> Iterator[Contender
     rows = Rows(database_url)
     asyncio.run(rows.connect())
     url = f"http://127.0.0.1:{free_port()}"
-    config = folder / f"{name}.toml"
-    config.write_text(CONFIG.format(issuer=url, database_url=database_url, resource=RESOURCE))
+    place = folder / name
+    place.mkdir()
+    section = issuing(url, RESOURCE, database_url=database_url)
+    config = write_config(place, auth_server=section)
     serve = ("-m", "gatepost_cli", "auth-server", "serve", "--config", config)
     port = ("--port", url.rpartition(":")[2])
     argv, log = (sys.executable, *serve, *port), folder / f"{name}.log"

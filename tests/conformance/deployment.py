@@ -1,6 +1,5 @@
 """What the suite runs against: the fixture API, the authorization server and the gateway."""
 
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from support.auth_server import prepare_database
+from support.configuration import issuing, serving, write_config
 from support.deployment import a_person, origin, serve
 from support.oauth_client import register
 from support.person import ADA
@@ -41,26 +41,17 @@ def running_fixture(folder: Path) -> Iterator[Fixture]:
     proxied = f"127.0.0.1:{fixture.proxy_port}"
     database = f"sqlite+aiosqlite:///{folder}/gatepost.db"
     prepare_database(database)
-    config = folder / "gatepost.toml"
-    config.write_text(
-        f"""\
-[auth_server]
-issuer = "{issuer}"
-secret_key = "{secrets.token_urlsafe(48)}"
-database_url = "{database}"
-
-[[auth_server.resources]]
-resource = "{fixture.resource}"
-
-[mcp_gateway]
-issuer = "{issuer}"
-resource = "{fixture.resource}"
-upstream_url = "{api}"
-manifest = "{HERE / "tools.yaml"}"
-signing_key = "gateway.pem"
-allowed_hosts = ["{urlsplit(gateway).netloc}", "{proxied}"]
-allowed_origins = ["http://{proxied}"]
-"""
+    config = write_config(
+        folder,
+        auth_server=issuing(issuer, fixture.resource, database_url=database),
+        mcp_gateway=serving(
+            issuer,
+            fixture.resource,
+            api,
+            manifest=HERE / "tools.yaml",
+            allowed_hosts=[urlsplit(gateway).netloc, proxied],
+            allowed_origins=[f"http://{proxied}"],
+        ),
     )
     app = (sys.executable, "-m", "uvicorn", "--app-dir", HERE.parent, "conformance.fixture_api:app")
     with ExitStack() as stack:

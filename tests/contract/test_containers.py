@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from auth_server.seed import read_seed
 from auth_server.settings import AuthServerSettings
 from demo_saas.settings import read_settings
+from gatepost.document import read_document
 from gatepost_cli.demo import PASSWORD, PEOPLE, TENANTS
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.tools.manifest import load_catalogue
@@ -70,7 +70,7 @@ def test_the_people_who_are_seeded_are_those_of_the_demo(compose: dict[str, Any]
     [mount] = compose["seed"]["volumes"]
     assert compose["seed"]["command"][-1] == mount["target"]
 
-    seeded = read_seed(tomllib.loads(Path(mount["source"]).read_text()))
+    seeded = read_seed(read_document(Path(mount["source"])))
 
     assert seeded == read_seed(
         {"tenants": TENANTS, "people": [{**person, "password": PASSWORD} for person in PEOPLE]}

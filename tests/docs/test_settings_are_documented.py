@@ -13,9 +13,9 @@ from support.markdown import read, section
 
 ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.MULTILINE)
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
-    "## `[auth_server]`": (AuthServerSettings, "GATEPOST_AUTH_"),
-    "## `[[auth_server.resources]]`": (ResourceSettings, ""),
-    "## `[mcp_gateway]`": (McpGatewaySettings, "GATEPOST_MCP_"),
+    "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
+    "## `auth_server.resources`": (ResourceSettings, ""),
+    "## `mcp_gateway`": (McpGatewaySettings, "GATEPOST_MCP_"),
 }
 each_section = pytest.mark.parametrize("heading", SECTIONS)
 

@@ -155,13 +155,14 @@ def test_connect_to_where_nothing_answers_says_so_in_one_line() -> None:
 
 def test_init_writes_a_file_for_its_owners_eyes_and_never_over_another(tmp_path: Path) -> None:
     first = gatepost("init", tmp_path)
-    config = tmp_path / "gatepost.toml"
-    written = config.read_text()
+    files = [tmp_path / name for name in ("gatepost.yaml", "secret_key", "gatepost.schema.json")]
+    written = [file.read_text() for file in files]
     second = gatepost("init", tmp_path)
 
     assert first.returncode == 0, first.stderr
-    assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert (second.returncode, config.read_text()) == (1, written)
+    assert stat.S_IMODE(files[1].stat().st_mode) == 0o600
+    assert written[1] not in written[0]
+    assert (second.returncode, [file.read_text() for file in files]) == (1, written)
     assert "is there already" in second.stderr
 
 
@@ -173,7 +174,7 @@ def test_after_init_import_and_seed_both_services_start_from_the_one_file(
     urls = ("--issuer", issuer, "--resource", resource, "--upstream-url", on_sqlite.saas)
     run(*GATEPOST, "init", tmp_path, *urls)
     import_api(f"{on_sqlite.saas}/openapi.json", tmp_path)
-    config, people = tmp_path / "gatepost.toml", tmp_path / "people.json"
+    config, people = tmp_path / "gatepost.yaml", tmp_path / "people.json"
     people.write_text(json.dumps(SEED))
     run(*GATEPOST, "auth-server", "seed", "--config", config, people)
 

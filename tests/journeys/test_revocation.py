@@ -1,7 +1,6 @@
 """A connection that ended is dead at a running gateway, through Redis and without."""
 
 import asyncio
-import secrets
 import shutil
 import signal
 import time
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from support.configuration import issuing, serving, write_config
 from support.deployment import API_DOCUMENT, a_person, import_api, origin, serve
 from support.oauth_client import OAuthClient, register
 from support.person import ADA
@@ -36,7 +36,7 @@ class Place:
 
     def start(self, service: str, url: str) -> Service:
         """Start one of the two."""
-        arguments = serve(service, self.folder / "gatepost.toml")
+        arguments = serve(service, self.folder / "gatepost.yaml")
         return self._stack.enter_context(
             running_service(
                 (*arguments, "--port", str(urlsplit(url).port)),
@@ -53,29 +53,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -
         redis = None
         if request.param == "redis":
             redis = stack.enter_context(running_redis(tmp_path))
-        setting = f'redis_url = "{redis.url}"' if redis else ""
+        setting = {"redis_url": redis.url} if redis else {}
         issuer = f"http://127.0.0.1:{free_port()}"
         resource = f"http://127.0.0.1:{free_port()}/mcp"
         shutil.copy(seeded_sqlite, tmp_path / "gatepost.db")
-        (tmp_path / "gatepost.toml").write_text(
-            f"""\
-[auth_server]
-issuer = "{issuer}"
-secret_key = "{secrets.token_urlsafe(48)}"
-database_url = "sqlite+aiosqlite:///gatepost.db"
-{setting}
-
-[[auth_server.resources]]
-resource = "{resource}"
-
-[mcp_gateway]
-issuer = "{issuer}"
-resource = "{resource}"
-upstream_url = "http://127.0.0.1:{free_port()}"
-manifest = "tools.yaml"
-signing_key = "gateway.pem"
-{setting}
-"""
+        write_config(
+            tmp_path,
+            auth_server=issuing(issuer, resource, **setting),
+            mcp_gateway=serving(issuer, resource, f"http://127.0.0.1:{free_port()}", **setting),
         )
         import_api(API_DOCUMENT, tmp_path)
         yield Place(issuer, resource, tmp_path, redis, stack)

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from support import tokens
+from support.configuration import serving, write_config
 from support.gateway import API
 from support.services import Service, free_port, running_service
 
@@ -72,20 +73,13 @@ async def test_a_call_under_way_is_finished_before_the_gateway_stops(tmp_path: P
     app.router.add_get("/jwks.json", api.jwks)
     app.router.add_post("/tasks", api.create)
     url = f"http://127.0.0.1:{free_port()}"
-    config, log = tmp_path / "gatepost.toml", tmp_path / "gateway.log"
+    config, log = tmp_path / "gatepost.yaml", tmp_path / "gateway.log"
     command = [sys.executable, "-m", "gatepost_cli", "mcp-gateway", "serve"]
     options = ["--config", str(config), "--port", url.rpartition(":")[2]]
     async with TestServer(app) as neighbours, httpx2.AsyncClient(trust_env=False) as client:
         issuer = f"http://127.0.0.1:{neighbours.port}"
-        config.write_text(
-            f"""[mcp_gateway]
-resource = "{url}/mcp"
-issuer = "{issuer}"
-manifest = "{API / "tools.yaml"}"
-upstream_url = "{issuer}"
-signing_key = "gateway.pem"
-"""
-        )
+        section = serving(issuer, f"{url}/mcp", issuer, manifest=API / "tools.yaml")
+        write_config(tmp_path, mcp_gateway=section)
         token = tokens.sign(tokens.claims(datetime.now(UTC), iss=issuer, aud=f"{url}/mcp"))
         headers = {"authorization": f"Bearer {token}"}
         gateway = running_service([*command, *options], url=url, log=log, ready_path="/readyz")
@@ -112,16 +106,13 @@ async def test_a_token_that_names_a_thousand_tools_gets_through_a_real_socket(
     app = web.Application()
     app.router.add_get("/jwks.json", Api().jwks)
     url = f"http://127.0.0.1:{free_port()}"
-    config, log = tmp_path / "gatepost.toml", tmp_path / "gateway.log"
+    config, log = tmp_path / "gatepost.yaml", tmp_path / "gateway.log"
     command = [sys.executable, "-m", "gatepost_cli", "mcp-gateway", "serve"]
     options = ["--config", str(config), "--port", url.rpartition(":")[2]]
     async with TestServer(app) as neighbours, httpx2.AsyncClient(trust_env=False) as client:
         issuer = f"http://127.0.0.1:{neighbours.port}"
-        config.write_text(
-            f'[mcp_gateway]\nresource = "{url}/mcp"\nissuer = "{issuer}"\n'
-            f'manifest = "{API / "tools.yaml"}"\nupstream_url = "{issuer}"\n'
-            f'signing_key = "{tmp_path / "key.pem"}"\n'
-        )
+        section = serving(issuer, f"{url}/mcp", issuer, manifest=API / "tools.yaml")
+        write_config(tmp_path, mcp_gateway=section)
         named = [f"list_customer_objects_{number:04}" for number in range(1000)]
         token = tokens.sign(
             tokens.claims(
@@ -131,8 +122,8 @@ async def test_a_token_that_names_a_thousand_tools_gets_through_a_real_socket(
                 allowed_tools=["list_tasks", *named],
             )
         )
-        serving = running_service([*command, *options], url=url, log=log, ready_path="/livez")
-        async with running_beside(serving):
+        process = running_service([*command, *options], url=url, log=log, ready_path="/livez")
+        async with running_beside(process):
             answer = await client.post(
                 f"{url}/mcp",
                 json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},

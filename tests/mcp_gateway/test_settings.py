@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,22 +12,20 @@ from gatepost.settings import SettingsError
 from mcp_gateway.cli import mcp_gateway
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
+from support.configuration import write_config
 
-TOML = """
-[mcp_gateway]
-resource = "https://mcp.example.com/mcp"
-issuer = "https://auth.example.com"
-manifest = "api/tools.yaml"
-upstream_url = "https://api.example.com/v1"
-signing_key = "/keys/gateway.pem"
-"""
+GOOD = {
+    "resource": "https://mcp.example.com/mcp",
+    "issuer": "https://auth.example.com",
+    "manifest": "api/tools.yaml",
+    "upstream_url": "https://api.example.com/v1",
+    "signing_key": "/keys/gateway.pem",
+}
 
 
-def load(folder: Path, text: str = TOML) -> McpGatewaySettings:
-    """Read settings from a file of this text."""
-    config = folder / "gatepost.toml"
-    config.write_text(text)
-    return McpGatewaySettings.load(config)
+def load(folder: Path, **changes: Any) -> McpGatewaySettings:
+    """Read settings from a file with the good values, changed."""
+    return McpGatewaySettings.load(write_config(folder, mcp_gateway=GOOD | changes))
 
 
 def test_what_is_not_set_follows_from_what_is(tmp_path: Path) -> None:
@@ -53,31 +52,31 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field"),
+    ("field", "wrong"),
     [
-        ('resource = "http://mcp.example.com/mcp"', "resource"),
-        ('resource = "https://mcp.example.com"', "resource"),
-        ('resource = "https://mcp.example.com/mcp/"', "resource"),
-        ('issuer = "https://auth.example.com/"', "issuer"),
-        ('issuer = "https://auth.example.com?x"', "issuer"),
-        ('upstream_url = "ftp://api.example.com"', "upstream_url"),
-        ('upstream_url = "api.example.com"', "upstream_url"),
-        ('upstream_url = "https://api.example.com?key=s3cret"', "upstream_url"),
-        ('jwks_url = "nothing"', "jwks_url"),
-        ('challenge_scope = "mcp:\\"read"', "challenge_scope"),
-        ('upstream_headers = {Host = "evil"}', "upstream_headers"),
-        ('upstream_headers = {"X\\r\\nY" = "s3cret"}', "upstream_headers"),
-        ('upstream_headers = {X = "s3cret\\r\\nY: z"}', "upstream_headers"),
-        ("upstrem = 1", "upstrem"),
+        ("resource", "http://mcp.example.com/mcp"),
+        ("resource", "https://mcp.example.com"),
+        ("resource", "https://mcp.example.com/mcp/"),
+        ("issuer", "https://auth.example.com/"),
+        ("issuer", "https://auth.example.com?x"),
+        ("upstream_url", "ftp://api.example.com"),
+        ("upstream_url", "api.example.com"),
+        ("upstream_url", "https://api.example.com?key=s3cret"),
+        ("jwks_url", "nothing"),
+        ("challenge_scope", 'mcp:"read'),
+        ("upstream_headers", {"Host": {"env": "HEADER"}}),
+        ("upstream_headers", {"X\r\nY": {"env": "HEADER"}}),
+        ("upstream_headers", {"X": {"env": "SPLIT_HEADER"}}),
+        ("upstrem", 1),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
-    tmp_path: Path, wrong: str, field: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, wrong: object
 ) -> None:
-    name = wrong.partition(" ")[0]
-    kept = [line for line in TOML.splitlines() if not line.startswith(f"{name} =")]
+    monkeypatch.setenv("HEADER", "s3cret")
+    monkeypatch.setenv("SPLIT_HEADER", "s3cret\r\nY: z")
     with pytest.raises(SettingsError) as refusal:
-        load(tmp_path, "\n".join([*kept, wrong]))
+        load(tmp_path, **{field: wrong})
     assert field in str(refusal.value)
     assert "s3cret" not in str(refusal.value)
 
@@ -110,8 +109,7 @@ def test_a_file_that_holds_another_key_is_refused(tmp_path: Path, content: bytes
 
 
 def test_a_person_who_serves_without_settings_is_told_which_are_missing(tmp_path: Path) -> None:
-    config = tmp_path / "gatepost.toml"
-    config.write_text("[mcp_gateway]\n")
+    config = write_config(tmp_path, mcp_gateway={})
     result = CliRunner().invoke(mcp_gateway, ["serve", "--config", str(config)])
     assert result.exit_code == 1
     for field in ("resource", "issuer", "manifest", "upstream_url", "signing_key"):
@@ -120,7 +118,6 @@ def test_a_person_who_serves_without_settings_is_told_which_are_missing(tmp_path
 
 
 def test_a_person_whose_manifest_is_missing_is_told_so(tmp_path: Path) -> None:
-    config = tmp_path / "gatepost.toml"
-    config.write_text(TOML.replace("/keys/", "").replace("api/", "nowhere/"))
+    config = write_config(tmp_path, mcp_gateway=GOOD | {"signing_key": "gateway.pem"})
     result = CliRunner().invoke(mcp_gateway, ["serve", "--config", str(config)])
     assert (result.exit_code, "tools.yaml" in result.output) == (1, True)

@@ -1,6 +1,5 @@
 """The whole product on this machine: an API, an authorization server, two gateways, as processes."""
 
-import secrets
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
 import demo_saas
+from support.configuration import issuing, serving, write_config
 from support.oauth_client import register
 from support.person import Person
 from support.services import free_port, running_service
@@ -141,7 +141,7 @@ def running_deployment(folder: Path, database_url: str) -> Iterator[Deployment]:
         *(*SAAS, "--database", folder / "orbit.db", "--gatepost-issuer", deployment.resource),
         *("--gatepost-jwks-url", f"{gateway}/.well-known/jwks.json"),
     )
-    one, another = folder / "gatepost.toml", folder / "other.toml"
+    one, another = folder / "gatepost.yaml", folder / "other.yaml"
     with ExitStack() as stack:
         for name, argv, url, ready_path in (
             ("demo-saas", saas, deployment.saas, "/healthz"),
@@ -187,37 +187,25 @@ def import_api(document: str | Path, folder: Path) -> None:
 
 
 def _configure(deployment: Deployment, database_url: str) -> None:
-    folder = deployment.folder
-    gateway = """\
-[mcp_gateway]
-issuer = "{issuer}"
-resource = "{resource}"
-upstream_url = "{saas}"
-manifest = "tools.yaml"
-signing_key = "{name}.pem"
-allowed_origins = ["{browser}"]
-"""
-    places = {"issuer": deployment.issuer, "saas": deployment.saas, "browser": BROWSER_ORIGIN}
-    one = gateway.format(name="gateway", resource=deployment.resource, **places)
-    other = gateway.format(name="other-gateway", resource=deployment.other_resource, **places)
-    (folder / "other.toml").write_text(other)
-    config = folder / "gatepost.toml"
-    config.write_text(
-        f"""\
-[auth_server]
-issuer = "{deployment.issuer}"
-secret_key = "{secrets.token_urlsafe(48)}"
-database_url = "{database_url}"
-registrations_per_minute = 10000
-registrations_per_day = 10000
-registrations_overall_per_minute = 10000
-
-[[auth_server.resources]]
-resource = "{deployment.resource}"
-
-[[auth_server.resources]]
-resource = "{deployment.other_resource}"
-
-{one}"""
+    folder, issuer, saas = deployment.folder, deployment.issuer, deployment.saas
+    one, other = (
+        serving(issuer, resource, saas, signing_key=key, allowed_origins=[BROWSER_ORIGIN])
+        for resource, key in (
+            (deployment.resource, "gateway.pem"),
+            (deployment.other_resource, "other-gateway.pem"),
+        )
+    )
+    registrations = ("per_minute", "per_day", "overall_per_minute")
+    write_config(folder, name="other.yaml", mcp_gateway=other)
+    write_config(
+        folder,
+        auth_server=issuing(
+            issuer,
+            deployment.resource,
+            deployment.other_resource,
+            database_url=database_url,
+            **{f"registrations_{name}": 10000 for name in registrations},
+        ),
+        mcp_gateway=one,
     )
     import_api(API_DOCUMENT, folder)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The TOML file; GATEPOST_CONFIG names it too.",
+    help="gatepost.yaml; GATEPOST_CONFIG names it too.",
 )
 
 

@@ -52,7 +52,7 @@ class _Nowhere:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.toml, for upstream_url and upstream_headers.",
+    help="gatepost.yaml, for upstream_url and upstream_headers.",
 )
 @click.option("--upstream-url", help="Where the API is, in place of the configuration's.")
 @click.option(

@@ -15,8 +15,8 @@ from http.client import HTTPMessage
 from typing import IO
 from urllib.parse import SplitResult, urlsplit
 
+from gatepost.document import LARGEST
 from gatepost.public_address import is_public_address
-from mcp_gateway.tools.document import LARGEST
 
 _SECONDS = 30.0
 _CHUNK = 1 << 18

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from mcp_gateway.tools.document import DocumentError
+from gatepost.document import DocumentError
 from mcp_gateway.tools.fetch import FetchError
 from mcp_gateway.tools.import_report import report_coverage, report_drift, select_by_number
 from mcp_gateway.tools.manifest import Manifest, ManifestError, load_manifest

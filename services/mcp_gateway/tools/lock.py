@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from gatepost.document import DocumentError, parse_document
 from mcp_gateway.tools.catalogue import Catalogue, fingerprint
-from mcp_gateway.tools.document import DocumentError, parse_document
 from mcp_gateway.tools.fields import format_field
 from mcp_gateway.tools.tool import Tool
 

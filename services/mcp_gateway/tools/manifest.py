@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatepost.document import DocumentError, read_document
 from gatepost.scopes import READ, WRITE
 from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.discovery import META_TOOLS
-from mcp_gateway.tools.document import DocumentError, read_document
 from mcp_gateway.tools.fields import parse_field
 from mcp_gateway.tools.graphql import GraphqlEntry, GraphqlQuery, UnusableQuery, import_query
 from mcp_gateway.tools.inputs import Inputs, input_problems, read_inputs

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.tools.document import DocumentError
+from gatepost.document import DocumentError
 from mcp_gateway.tools.fetch import fetch_public
 from mcp_gateway.tools.references import References, UnresolvableReference
 from mcp_gateway.tools.schemas import Schemas, tidy_text

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import orjson
 
-from mcp_gateway.tools.document import LARGEST, DocumentError, parse_document
+from gatepost.document import LARGEST, DocumentError, parse_document
 from mcp_gateway.tools.fetch import FetchError, fetch, fetch_public
 
 FILES = "x-gatepost-files"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mcp_gateway.tools.document import DocumentError, parse_document
+from gatepost.document import DocumentError, parse_document
 from mcp_gateway.tools.yaml_write import dump, dump_flow
 
 Path = tuple[str, ...]

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from support.configuration import serving, write_config
+
 BOUND = "  list_tasks: {operation: listTasks, bind: {cursor: tenant_id, limit: data_scope.team}}\n"
 
 
@@ -35,19 +37,21 @@ def test_claims_that_are_not_given_are_examples(review: Any) -> None:
     assert "?cursor=org_example&limit=example" in review.run("dry-run", "list_tasks").output
 
 
-def test_secrets_of_the_configuration_are_masked(review: Any) -> None:
-    (review.path / "gatepost.toml").write_text(
-        f"""
-[mcp_gateway]
-issuer = "http://127.0.0.1:8400"
-resource = "http://127.0.0.1:8401/mcp"
-upstream_url = "http://127.0.0.1:8402/base"
-manifest = "{review.path}/tools.yaml"
-signing_key = "{review.path}/key.pem"
-upstream_headers = {{ X-Service-Key = "hunter2-hunter2" }}
-"""
+def test_secrets_of_the_configuration_are_masked(
+    review: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", "hunter2-hunter2")
+    config = write_config(
+        review.path,
+        mcp_gateway=serving(
+            "http://127.0.0.1:8400",
+            "http://127.0.0.1:8401/mcp",
+            "http://127.0.0.1:8402/base",
+            signing_key="key.pem",
+            upstream_headers={"X-Service-Key": {"env": "SERVICE_KEY"}},
+        ),
     )
-    result = review.run("dry-run", "list_tasks", "--config", str(review.path / "gatepost.toml"))
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
     assert result.exit_code == 0, result.output
     assert result.output.startswith("GET http://127.0.0.1:8402/base/tasks\n")
     assert "X-Service-Key: ***" in result.output
@@ -66,7 +70,7 @@ upstream_headers = {{ X-Service-Key = "hunter2-hunter2" }}
         (["create_task", "[]"], 2, "ARGUMENTS is a JSON object"),
         (["list_tasks", "--claim", "tenant=x"], 2, "write CLAIM=VALUE"),
         (["list_tasks", "--claim", "data_scope.team=a b!"], 2, "--claim"),
-        (["list_tasks", "--config", "/nowhere/gatepost.toml"], 1, "/nowhere/gatepost.toml"),
+        (["list_tasks", "--config", "/nowhere/gatepost.yaml"], 1, "/nowhere/gatepost.yaml"),
     ],
 )
 def test_a_call_that_would_be_refused_is_refused_with_the_models_words(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from mcp_gateway.tools.document import read_document
+from gatepost.document import read_document
 from mcp_gateway.tools.import_command import import_
 from mcp_gateway.tools.manifest import load_catalogue
 

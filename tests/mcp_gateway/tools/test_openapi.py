@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.document import DocumentError
+from gatepost.document import DocumentError
 from mcp_gateway.tools.openapi import UnknownOperation, read_openapi
 
 from .conftest import ReadDocument

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools import document as reading
+from gatepost import document as reading
+from gatepost.document import DocumentError, parse_document
 from mcp_gateway.tools.arguments import Unimportable, import_operation
-from mcp_gateway.tools.document import DocumentError, parse_document
 from mcp_gateway.tools.healing import heal
 from mcp_gateway.tools.manifest import ToolEntry, make_tool
 from mcp_gateway.tools.openapi import load_openapi

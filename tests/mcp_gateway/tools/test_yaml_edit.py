@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcp_gateway.tools.document import parse_document
+from gatepost.document import parse_document
 from mcp_gateway.tools.yaml_edit import UneditableText, YamlText
 from mcp_gateway.tools.yaml_write import dump
 

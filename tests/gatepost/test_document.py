@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcp_gateway.tools import document
-from mcp_gateway.tools.document import DocumentError, parse_document
+from gatepost import document
+from gatepost.document import DocumentError, parse_document
 
 
 def test_yaml_is_read_with_the_json_rules() -> None:

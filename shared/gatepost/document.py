@@ -6,7 +6,7 @@ file of ours and, with a note, read as other tools do in a document from elsewhe
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,40 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         DocumentError: it is missing, too large, malformed, or no mapping.
     """
+    return parse_document(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file, up to just beyond the largest that is parsed.
+
+    Raises:
+        DocumentError: it can't be read.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except OSError as error:
         raise DocumentError(f"can't be read: {error.strerror}") from None
-    return parse_document(data)
+
+
+def find_line(data: bytes, path: Sequence[str | int]) -> int | None:
+    """Tell the line, from 1, of the value at this path, or of the nearest one around it.
+
+    Args:
+        data: a document that `parse_document` reads.
+        path: keys and positions from its root.
+    """
+    node, line = yaml.compose(data, Loader=yaml.CSafeLoader), None
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == part), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
 
 
 def parse_document(data: bytes, notes: list[str] | None = None) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""What `gatepost config` checks of the authorization server: everything its settings name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from auth_server.settings import AuthServerSettings
+from gatepost.settings import Section
+
+_DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
+
+
+def check(settings: AuthServerSettings) -> Sequence[str]:
+    """Read the database's URL, and look for the folder of a SQLite file; nothing is opened."""
+    try:
+        url = make_url(settings.database_url)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in _DRIVERS:
+        return [
+            "database_url: write sqlite+aiosqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+        ]
+    folder = Path(url.database or "").parent
+    if url.drivername == _DRIVERS[0] and not folder.is_dir():
+        return [f"database_url: there is no folder {folder}; make it"]
+    return []
+
+
+SECTION = Section(AuthServerSettings, check)

@@ -1,0 +1,26 @@
+"""What `gatepost config` checks of the gateway: everything its settings name."""
+
+from collections.abc import Sequence
+
+from gatepost.settings import Section, SettingsError
+from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.signing_key import load_signing_key
+from mcp_gateway.tools.manifest import ManifestError, load_catalogue
+
+
+def check(settings: McpGatewaySettings) -> Sequence[str]:
+    """Load the manifest with its document, and the signing key where it was made already."""
+    problems = []
+    try:
+        load_catalogue(settings.manifest)
+    except ManifestError as error:
+        problems.append(str(error))
+    try:
+        if settings.signing_key.exists():
+            load_signing_key(settings.signing_key)
+    except SettingsError as error:
+        problems.append(str(error))
+    return problems
+
+
+SECTION = Section(McpGatewaySettings, check)

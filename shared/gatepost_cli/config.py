@@ -1,0 +1,125 @@
+"""`gatepost config`: check the configuration of both services; write its JSON Schema for editors."""
+
+import json
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatepost.references import SECRET_SCHEMA, describe_secrets
+from gatepost.settings import SECTIONS, Section, ServiceSettings, SettingsError, read_section
+
+
+@click.group()
+def config() -> None:
+    """Check gatepost.yaml, or describe it to an editor."""
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of gatepost.yaml, as `gatepost init` writes it beside one."""
+    click.echo(write_schema(), nl=False)
+
+
+@config.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
+)
+def check(path: Path | None) -> None:
+    """Read the whole configuration and all files it names; ends with 1 where anything is wrong.
+
+    Nothing is started and nothing is written.
+    """
+    path = ServiceSettings.config_file(path)
+    problems: list[str] = []
+    loaded: dict[str, Any] = {}
+    for name, section in _sections().items():
+        try:
+            if _is_absent(path, section):
+                click.echo(f"{name}: not configured here")
+                continue
+            loaded[name] = section.settings.load(path)
+        except SettingsError as error:
+            problems.append(str(error))
+        else:
+            problems += [f"{name}: {problem}" for problem in section.check(loaded[name])]
+    if len(loaded) == len(SECTIONS):
+        problems += _disagreements(loaded["auth_server"], loaded["mcp_gateway"])
+    if not loaded and not problems:
+        problems.append("there is nothing to check: name the file with --config")
+    if problems:
+        # A broken file is the same problem for each section.
+        raise click.ClickException("\n".join(dict.fromkeys(problems)))
+    click.echo(f"{path or 'The environment'}: {' and '.join(loaded)} can be started.")
+
+
+def write_schema() -> str:
+    """Write the JSON Schema (2020-12) of the file, with the sections of what is installed."""
+    properties: dict[str, Any] = {}
+    definitions: dict[str, Any] = {"Secret": SECRET_SCHEMA}
+    for name, section in _sections().items():
+        model = _without_titles(describe_secrets(section.settings.model_json_schema()))
+        definitions |= model.pop("$defs", {})
+        # Whatever the file leaves out may stand in the environment.
+        model.pop("required", None)
+        properties[name] = model
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gatepost.yaml",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "$defs": definitions,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _sections() -> dict[str, Section]:
+    found: dict[str, Section] = {}
+    for point in sorted(entry_points(group="gatepost.sections"), key=lambda point: point.name):
+        try:
+            found[point.name] = point.load()
+        except ModuleNotFoundError:
+            continue  # of a service whose packages are not installed
+    return found
+
+
+def _is_absent(path: Path | None, section: Section) -> bool:
+    """Whether neither the file nor the environment says anything about a service."""
+    prefix = str(section.settings.model_config.get("env_prefix") or "").upper()
+    is_set = any(name.startswith(prefix) for name in os.environ)
+    return not is_set and (path is None or not read_section(path, section.settings.section)[0])
+
+
+def _disagreements(issuing: Any, gateway: Any) -> list[str]:
+    problems = []
+    if gateway.issuer != issuing.issuer:
+        problems.append(
+            f"mcp_gateway.issuer is {gateway.issuer} and auth_server.issuer {issuing.issuer}: "
+            "they are compared byte by byte"
+        )
+    if issuing.find_resource(gateway.resource) is None:
+        problems.append(
+            f"auth_server.resources lacks {gateway.resource}, which mcp_gateway.resource is"
+        )
+    if (issuing.redis_url is None) != (gateway.redis_url is None):
+        problems.append("redis_url: set it in both sections or in neither, or revocations get lost")
+    return problems
+
+
+def _without_titles(schema: Any) -> Any:
+    """Take out the titles, which repeat each key's name."""
+    if isinstance(schema, list):
+        return [_without_titles(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(part)
+        for key, part in schema.items()
+        if key != "title" or not isinstance(part, str)
+    }
