@@ -17,6 +17,7 @@ from auth_server.grants.store import select_clients_granted
 from auth_server.refresh_tokens.store import purge_refresh_tokens
 from auth_server.resources import Resources
 from auth_server.sessions.store import purge_sessions
+from auth_server.tokens.catalogue_reader import CatalogueUnavailable
 from auth_server.transactions.store import purge_transactions, select_clients_under_way
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ async def maintain(opened: Resources) -> None:
     """Do it once."""
     now = opened.now()
     await opened.keyring.maintain(now)
+    await _read_catalogues(opened)
     async with opened.database.writing() as db, db.begin():
         await purge_transactions(db, before=now)
         await _forget_clients(db, now)
@@ -44,6 +46,14 @@ async def maintain(opened: Resources) -> None:
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
         await purge_calls(db, before=now - opened.settings.call_log_retention)
+
+
+async def _read_catalogues(opened: Resources) -> None:
+    for resource in opened.settings.resources:
+        try:
+            await opened.catalogues.read(resource)
+        except CatalogueUnavailable as error:
+            log.info("catalogue_unavailable", resource=resource.resource, reason=str(error))
 
 
 async def _forget_clients(db: DbSession, now: datetime) -> None:

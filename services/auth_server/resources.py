@@ -1,7 +1,7 @@
 """What the service opens once and closes once, handed to every request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,10 @@ from auth_server.revocations.feed import Feed
 from auth_server.secrets import DerivedKeys, NewSecret, derive_keys, new_secret
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.tokens.catalogue_reader import read_catalogue
+from auth_server.tokens.catalogues import Catalogues
 from auth_server.tokens.keyring import KeyPolicy, Keyring
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
-
-ReadCatalogue = Callable[[ResourceSettings, datetime], Awaitable[CatalogueDocument]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Resources:
     former_keys: tuple[DerivedKeys, ...]
     pages: Pages
     passwords: Passwords
-    read_catalogue: ReadCatalogue
+    catalogues: Catalogues
     documents: ClientDocuments
     key_sets: KeySets
     feed: Feed
@@ -113,6 +112,9 @@ async def open_resources(
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
             return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
 
+        catalogues = Catalogues(read, database, now)
+        await catalogues.load(entry.resource for entry in settings.resources)
+
         async def fetch_configured(url: str) -> Fetched:
             return await fetch_key_set(http, url)
 
@@ -128,7 +130,7 @@ async def open_resources(
             former_keys=former,
             pages=open_pages(settings),
             passwords=passwords,
-            read_catalogue=read,
+            catalogues=catalogues,
             documents=open_documents(settings, now),
             key_sets=open_key_sets(settings, now, fetch_configured),
             feed=feed,

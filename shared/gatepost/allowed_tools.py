@@ -1,21 +1,33 @@
 """The `allowed_tools` grammar: tool names, and toolsets written `@name`.
 
-Absent or empty means none, never all.
+Absent or empty means none, never all. Where many tools are allowed, tokens name them shorter, and
+exactly: `@name~DIGEST` is every tool of a toolset as long as its members are those of the digest,
+and `@name~DIGEST~BITS` some of them. A tool that joins the toolset later is allowed by neither.
 """
 
+import base64
+import binascii
+import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_ENTRY = re.compile(r"@?[a-zA-Z0-9_-]{1,64}")
+_ENTRY = re.compile(
+    r"[a-zA-Z0-9_-]{1,64}|@[a-zA-Z0-9_-]{1,64}(~[a-zA-Z0-9_-]{12}(~[\w-]+)?)?", re.ASCII
+)
+NAMED = 1536
+"""Characters up to which tools are named one by one: that is readable, and no digest outdates it.
+"""
 
 
 class MalformedAllowedTools(ValueError):
-    """An entry is neither a tool name nor `@toolset`."""
+    """An entry is neither a tool name nor a toolset."""
 
 
 def parse_allowed_tools(entries: object) -> frozenset[str]:
-    """Read the claim: a list of names and `@toolset` entries.
+    """Read the claim: a list of names and toolsets.
 
     Raises:
         MalformedAllowedTools: it is not a list of such strings.
@@ -28,6 +40,99 @@ def parse_allowed_tools(entries: object) -> frozenset[str]:
     return frozenset(entries)
 
 
-def allows(allowed: Collection[str], tool: str, toolsets: Iterable[str] = ()) -> bool:
-    """Tell whether a tool, by its name or by one of its toolsets (without `@`), is allowed."""
-    return tool in allowed or any(f"@{toolset}" in allowed for toolset in toolsets)
+@dataclass(frozen=True, slots=True)
+class Toolsets:
+    """The tools of one catalogue in their toolsets: by these, entries are shortened and read."""
+
+    tools: frozenset[str]
+    members: Mapping[str, tuple[str, ...]]
+    """Each toolset's tools, sorted, under `@name` and under `@name~DIGEST`."""
+
+    @classmethod
+    def of(cls, toolsets: Mapping[str, Iterable[str]]) -> Self:
+        """Sort tools into their toolsets; `toolsets` are those of each tool, without `@`."""
+        sets: dict[str, list[str]] = {}
+        for tool in sorted(toolsets):
+            for toolset in dict.fromkeys(toolsets[tool]):
+                sets.setdefault(f"@{toolset}", []).append(tool)
+        members = {name: tuple(tools) for name, tools in sets.items()}
+        members |= {f"{name}~{_digest(tools)}": tools for name, tools in members.items()}
+        return cls(frozenset(toolsets), members)
+
+    def shorten(self, names: Collection[str], *, room: int = NAMED) -> frozenset[str]:
+        """Write tools as entries that allow exactly them, some 2,000 characters at most.
+
+        What fits into `room` characters is left as it is. Of more, those that the catalogue does not have are left out;
+        toolsets among `names` are kept. Each tool of a gateway is in `read` or `write`, so what
+        is left after the largest toolsets is few.
+        """
+        if _length(names) <= room:
+            return frozenset(names)
+        entries = {name for name in names if name.startswith("@")}
+        left = self.tools.intersection(names)
+        while _length(left) > room:
+            # The toolset that holds most of them; of several, the smallest: its bits are fewest.
+            sizes = (
+                (len(left.intersection(members)), -len(members), key)
+                for key, members in self.members.items()
+                if "~" in key
+            )
+            held, _, key = max(sizes, default=(0, 0, ""))
+            if not held:
+                break
+            members = self.members[key]
+            entries.add(key if left.issuperset(members) else f"{key}~{_write_bits(members, left)}")
+            left = left.difference(members)
+        return frozenset(entries | left)
+
+    def expand(self, entries: Iterable[str]) -> frozenset[str]:
+        """Name every tool of this catalogue that the entries allow."""
+        allowed: set[str] = set()
+        for entry in entries:
+            if entry in self.tools:
+                allowed.add(entry)
+            elif members := self.members.get(entry):
+                allowed.update(members)
+            elif (cut := _split_bits(entry)) and (members := self.members.get(cut[0])):
+                allowed.update(_read_bits(members, cut[1]))
+        return frozenset(allowed)
+
+    def know(self, entries: Iterable[str]) -> bool:
+        """Tell whether every digest in the entries is that of a toolset as it is here."""
+        return all(
+            "~" not in entry or (_split_bits(entry) or (entry,))[0] in self.members
+            for entry in entries
+        )
+
+
+def _length(names: Iterable[str]) -> int:
+    return sum(len(name) + 3 for name in names)  # quoted, and a comma
+
+
+def _digest(tools: Iterable[str]) -> str:
+    digest = hashlib.sha256("\n".join(tools).encode()).digest()
+    return base64.urlsafe_b64encode(digest)[:12].decode()
+
+
+def _split_bits(entry: str) -> tuple[str, str] | None:
+    key, mark, bits = entry.rpartition("~")
+    return (key, bits) if mark and "~" in key else None
+
+
+def _write_bits(members: tuple[str, ...], chosen: Collection[str]) -> str:
+    """Write one bit for each member, the first one in the highest bit of the first byte."""
+    bits = bytearray(-(-len(members) // 8))
+    for place, name in enumerate(members):
+        if name in chosen:
+            bits[place // 8] |= 0x80 >> place % 8
+    return base64.urlsafe_b64encode(bits).rstrip(b"=").decode()
+
+
+def _read_bits(members: tuple[str, ...], text: str) -> list[str]:
+    try:
+        bits = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        return []
+    if len(bits) != -(-len(members) // 8):
+        return []
+    return [name for place, name in enumerate(members) if bits[place // 8] & 0x80 >> place % 8]

@@ -382,18 +382,6 @@ async def test_a_form_that_says_yes_and_no_is_refused(auth_server: AuthServer) -
     assert (refused.status, refused.moves_on_to) == (400, None)
 
 
-async def test_a_thousand_tools_can_be_ticked(auth_server: AuthServer, read_token: Any) -> None:
-    """A person with a large API gets as far as one with a small one."""
-    names = [f"{n:04}_{'x' * 50}" for n in range(1000)]
-    auth_server.catalogue = catalogue(*(tool(name) for name in names))
-    client, person = await auth_server.client(), auth_server.person()
-
-    tokens = await client.connect(person)
-
-    claims = await read_token(auth_server, tokens["access_token"])
-    assert claims["allowed_tools"] == names
-
-
 # --- when the world changes meanwhile -------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from auth_server.db.migrate import migrate
 from auth_server.resources import Resources, open_documents, open_key_sets, open_resources
 from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
+from auth_server.tokens.catalogues import Catalogues
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.clock import utc_now
 from support.asgi import running
@@ -205,12 +206,14 @@ async def running_auth_server(
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Resources]:
         async with open_resources(settings, now=clock) as resources:
+            catalogues = Catalogues(read_catalogue, resources.database, clock)
+            await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
             key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)
             server._opened.append(
                 replace(
                     resources,
-                    read_catalogue=read_catalogue,
+                    catalogues=catalogues,
                     documents=documents,
                     key_sets=key_sets,
                 )

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.audit.store import Audit, record
-from auth_server.catalogues.store import find_catalogue, keep_catalogue
+from auth_server.catalogues.store import find_catalogue
 from auth_server.clients import redirect_uris
 from auth_server.clients.table import Client
 from auth_server.consent.approve import approve
@@ -106,11 +106,11 @@ async def _read_catalogue(resource: str, db: DbSession, opened: Resources) -> Ca
     entry = opened.settings.find_resource(resource)
     if entry is None:
         raise PageError("This service is no longer connected here", "Connect again from your app.")
-    kept = await find_catalogue(db, resource)
     try:
-        current = await opened.read_catalogue(entry, opened.now())
+        return await opened.catalogues.read(entry)
     except CatalogueUnavailable as error:
         log.warning("catalogue_unavailable", resource=resource, reason=str(error))
+        kept = await find_catalogue(db, resource)
         if kept is None:
             raise PageError(
                 "The tools can't be listed right now",
@@ -118,12 +118,6 @@ async def _read_catalogue(resource: str, db: DbSession, opened: Resources) -> Ca
                 status=503,
             ) from None
         return kept
-    if kept is None or kept.hash != current.hash:
-        # A transaction of its own: this page only reads, and must not hold the write lock while
-        # a gateway takes its time to answer.
-        async with opened.database.writing() as session, session.begin():
-            await keep_catalogue(session, current, now=opened.now())
-    return current
 
 
 def _vouched_for(client: Client) -> str:

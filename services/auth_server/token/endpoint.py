@@ -56,6 +56,7 @@ def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:
     access_token = issue_access_token(
         opened.keyring.signer,
         entitlement,
+        allowed_tools=opened.catalogues.shorten(entitlement.resource, entitlement.tools),
         issuer=settings.issuer,
         token_id=token_id,
         now=now,

@@ -11,12 +11,23 @@ def issue_access_token(
     signer: Signer,
     entitlement: Entitlement,
     *,
+    allowed_tools: frozenset[str],
     issuer: str,
     token_id: str,
     now: datetime,
     lifetime: timedelta,
 ) -> str:
-    """Sign an access token that says exactly what the entitlement does (RFC 9068 §2.2)."""
+    """Sign an access token that says exactly what the entitlement does (RFC 9068 §2.2).
+
+    Args:
+        signer: the active key.
+        entitlement: what the bearer may do.
+        allowed_tools: the entitlement's tools as the token is to name them.
+        issuer: the `iss`.
+        token_id: the `jti`.
+        now: the time.
+        lifetime: how long the token is good.
+    """
     issued_at = int(now.timestamp())
     claims = AccessClaims(
         iss=issuer,
@@ -28,7 +39,7 @@ def issue_access_token(
         exp=issued_at + int(lifetime.total_seconds()),
         scopes=entitlement.scopes,
         tenant_id=entitlement.tenant_id,
-        allowed_tools=entitlement.tools,
+        allowed_tools=allowed_tools,
         data_scope=entitlement.data_scope,
         rate_limit_tier=entitlement.rate_limit_tier,
         grant_id=entitlement.grant_id,

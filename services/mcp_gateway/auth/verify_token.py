@@ -17,8 +17,8 @@ from mcp_gateway.auth.jwks import KID, Jwks
 
 LEEWAY = 30
 """Seconds that clocks may differ, in both directions."""
-MAX_LENGTH = 48 * 1024
-"""Bytes; a token names each of its tools, and a thousand names take some 40,000."""
+MAX_LENGTH = 8 * 1024
+"""Bytes; a token with a thousand tools has less than half of that."""
 _MAX_CACHED = 10_000
 _TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
 # Anything else (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) could only steer the verification.

@@ -1,6 +1,5 @@
 """Allow only what the person consented to."""
 
-from gatepost.allowed_tools import allows
 from gatepost.scopes import covers
 from mcp_gateway.pipeline.call import Next, ScopeMissing, ToolCall, ToolResult, UnknownTool
 
@@ -13,7 +12,7 @@ async def authorize(call: ToolCall, go_on: Next) -> ToolResult:
         ScopeMissing: it is allowed, but the token lacks its scope.
     """
     tool = call.found
-    if not allows(call.caller.allowed_tools, tool.name, tool.toolsets):
+    if tool.name not in call.parts.catalogue.usable(call.caller.allowed_tools):
         raise UnknownTool(call.name)
     if not covers(call.caller.scopes, tool.scope):
         raise ScopeMissing(tool.name, tool.scope)

@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 
-from gatepost.allowed_tools import allows
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.validate_arguments import refuse_arguments
 from mcp_gateway.tools.discovery import DESCRIBE, FOUND, META_TOOLS, SEARCH
@@ -57,7 +56,7 @@ def _search(call: ToolCall, query: str, most: int) -> list[dict[str, Any]]:
 
 
 def _may_see(call: ToolCall, tool: Tool) -> bool:
-    return allows(call.caller.allowed_tools, tool.name, tool.toolsets)
+    return tool.name in call.parts.catalogue.usable(call.caller.allowed_tools)
 
 
 def _shorten(text: str) -> str:

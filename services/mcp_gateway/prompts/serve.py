@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gatepost.allowed_tools import allows
 from mcp_gateway.resources.serve import write_contents
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.prompts import Prompt, PromptArgument, Resource
@@ -12,7 +11,7 @@ from mcp_gateway.tools.prompts import Prompt, PromptArgument, Resource
 def allowed_prompts(catalogue: Catalogue, allowed: frozenset[str]) -> Iterator[Prompt]:
     """Go through the prompts, in order, whose tools are all allowed."""
     for prompt in catalogue.prompts.values():
-        if all(_is_allowed(catalogue, name, allowed) for name in prompt.tools):
+        if catalogue.usable(allowed).issuperset(prompt.tools):
             yield prompt
 
 
@@ -56,8 +55,3 @@ def _describe_argument(argument: PromptArgument) -> dict[str, Any]:
     if argument.description:
         described["description"] = argument.description
     return described
-
-
-def _is_allowed(catalogue: Catalogue, name: str, allowed: frozenset[str]) -> bool:
-    tool = catalogue.tools.get(name)
-    return tool is not None and allows(allowed, tool.name, tool.toolsets)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gatepost.allowed_tools import allows
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.prompts import Resource, ResourceTemplate
 
@@ -30,8 +29,7 @@ def find_resource(catalogue: Catalogue, uri: str) -> Resource | None:
 def allowed_templates(catalogue: Catalogue, allowed: frozenset[str]) -> Iterator[ResourceTemplate]:
     """Go through the templates, in order, whose tool is allowed."""
     for template in catalogue.templates.values():
-        tool = catalogue.tools.get(template.tool)
-        if tool is not None and allows(allowed, tool.name, tool.toolsets):
+        if template.tool in catalogue.usable(allowed):
             yield template
 
 

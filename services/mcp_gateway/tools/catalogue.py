@@ -5,17 +5,18 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Self
 
 import orjson
 
-from gatepost.allowed_tools import allows
+from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from mcp_gateway.tools.prompts import Prompt, Resource, ResourceTemplate
 from mcp_gateway.tools.search import SearchIndex
 from mcp_gateway.tools.tool import Tool
+
+_MAX_CACHED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Catalogue:
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None: every tool is listed."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
+    toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
+    _usable: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -70,15 +73,22 @@ class Catalogue:
             templates=MappingProxyType({template.name: template for template in templates}),
             search_above=search_above,
             index=SearchIndex(by_name.values() if searched else ()),
+            toolsets=Toolsets.of({tool.name: tool.toolsets for tool in by_name.values()}),
         )
+
+    def usable(self, allowed: frozenset[str]) -> frozenset[str]:
+        """Name the tools that a token's `allowed_tools` allow; worked out once for each value."""
+        names = self._usable.get(allowed)
+        if names is None:
+            names = self.toolsets.expand(allowed)
+            if len(self._usable) >= _MAX_CACHED:
+                del self._usable[next(iter(self._usable))]
+            self._usable[allowed] = names
+        return names
 
     def is_searched(self, allowed: frozenset[str]) -> bool:
         """Tell whether somebody with these allowed tools finds them by search, not by listing."""
-        if self.search_above is None or len(self.tools) <= self.search_above:
-            return False
-        usable = (t for t in self.tools.values() if allows(allowed, t.name, t.toolsets))
-        # Counted no further than to the one that is too many.
-        return next(islice(usable, self.search_above, None), None) is not None
+        return self.search_above is not None and len(self.usable(allowed)) > self.search_above
 
     def document(self, resource: str) -> CatalogueDocument:
         """Describe the tools to the authorization server, for its consent pages."""

@@ -2,10 +2,9 @@
 
 import orjson
 
-from gatepost.allowed_tools import allows
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.discovery import META_TOOLS
-from mcp_gateway.tools.tool import Tool, publish_tool
+from mcp_gateway.tools.tool import publish_tool
 
 _MAX_BYTES = 16 << 20
 
@@ -21,7 +20,7 @@ class Listing:
         """Take the catalogue, whose tools are in the order to list them."""
         self._catalogue = catalogue
         self._tools = tuple(
-            (tool, orjson.dumps(publish_tool(tool))) for tool in catalogue.tools.values()
+            (tool.name, orjson.dumps(publish_tool(tool))) for tool in catalogue.tools.values()
         )
         self._written: dict[tuple[frozenset[str], bytes], bytes] = {}
         self._bytes = 0
@@ -34,7 +33,8 @@ class Listing:
             if self._catalogue.is_searched(allowed):
                 texts = [orjson.dumps(meta.published) for meta in META_TOOLS.values()]
             else:
-                texts = [text for tool, text in self._tools if _is_allowed(tool, allowed)]
+                usable = self._catalogue.usable(allowed)
+                texts = [text for name, text in self._tools if name in usable]
             written = b'{"tools":[' + b",".join(texts) + b"]" + ending
             self._keep(key, written)
         return written
@@ -44,7 +44,3 @@ class Listing:
         self._bytes += len(written)
         while self._bytes > _MAX_BYTES:
             self._bytes -= len(self._written.pop(next(iter(self._written))))
-
-
-def _is_allowed(tool: Tool, allowed: frozenset[str]) -> bool:
-    return allows(allowed, tool.name, tool.toolsets)

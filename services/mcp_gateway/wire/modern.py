@@ -24,7 +24,6 @@ from mcp_types.jsonrpc import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from gatepost.allowed_tools import allows
 from gatepost.claims import AccessClaims
 from mcp_gateway.pipeline.call import ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, InputRequired, NobodyAnswered
@@ -163,8 +162,10 @@ def _require_params(
     """Check mirrored arguments; a tool that is not there, or not allowed, is the pipeline's."""
     name, arguments = params.get("name"), params.get("arguments")
     tool = server.catalogue.tools.get(name) if isinstance(name, str) else None
+    if tool is None or not tool.mirror:
+        return
     # A mismatch would tell apart what is forbidden and what does not exist.
-    if tool is not None and tool.mirror and allows(caller.allowed_tools, tool.name, tool.toolsets):
+    if tool.name in server.catalogue.usable(caller.allowed_tools):
         given = arguments if isinstance(arguments, dict) else {}
         require_param_headers(tool, given, headers)
 

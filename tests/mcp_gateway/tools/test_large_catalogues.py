@@ -66,6 +66,33 @@ async def test_somebody_who_may_use_few_tools_sees_them_directly(shop: World, er
 
 
 @BOTH
+async def test_a_token_that_names_many_tools_by_a_digest_allows_exactly_those_a117(
+    shop: World, era: str, tmp_path: Path
+) -> None:
+    names = {f"get_{noun}" for noun in NOUNS} - {"get_plan"}
+    short = load_catalogue(tmp_path / "tools.yaml").toolsets.shorten(names, room=0)
+    token = shop.token(allowed_tools=sorted(short))
+
+    assert not short & names
+    assert await listed(shop, era, token) == sorted(names)
+    assert (await shop.call(era, "get_coupon", {"id": "c"}, token=token))["isError"] is False
+    answer = await shop.ask(era, "tools/call", {"name": "get_plan", "arguments": {}}, token=token)
+    assert answer.json()["error"]["message"] == "Unknown tool: get_plan"
+
+
+@BOTH
+async def test_a_digest_of_other_tools_allows_none_of_these_a165(
+    shop: World, era: str, tmp_path: Path
+) -> None:
+    manifest = (tmp_path / "tools.yaml").read_text()
+    (tmp_path / "before.yaml").write_text(manifest.replace("  get_plan:", "  find_plan:"))
+    before = load_catalogue(tmp_path / "before.yaml").toolsets
+    token = shop.token(allowed_tools=sorted(before.shorten(before.tools, room=0)))
+
+    assert await listed(shop, era, token) == [f"delete_{noun}" for noun in sorted(NOUNS)]
+
+
+@BOTH
 async def test_a_search_answers_the_best_first_and_the_same_each_time(
     shop: World, era: str
 ) -> None:
