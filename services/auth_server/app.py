@@ -10,21 +10,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from auth_server.account.endpoint import router as account_router
+from auth_server.account.visit import SignInFirst, sign_in_url
 from auth_server.answers import answer_json_error, answer_page_error
 from auth_server.authorize.endpoint import router as authorize_router
 from auth_server.consent.endpoint import router as consent_router
 from auth_server.cors import PublicCors
 from auth_server.db.direct import DatabaseUnavailable
+from auth_server.deps import Opened, opened_resources
 from auth_server.discovery.endpoint import discovery_router, well_known_paths
 from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
 from auth_server.events.endpoint import router as events_router
 from auth_server.feed.endpoint import router as feed_router
 from auth_server.introspect.endpoint import router as introspect_router
 from auth_server.maintenance import maintained
-from auth_server.pages.render import STATIC
+from auth_server.pages.translation import translatable
 from auth_server.prefix import BelowPath
 from auth_server.register.endpoint import limit_registrations
 from auth_server.register.endpoint import router as register_router
@@ -47,6 +49,7 @@ ROUTERS = (
     sign_in_router,
     tenant_router,
     consent_router,
+    account_router,
     registrations_router,
     revoke_router,
     introspect_router,
@@ -104,9 +107,10 @@ def create_app(
         app.include_router(router)
     app.add_api_route("/livez", _livez, methods=["GET"])
     app.add_api_route("/readyz", _readyz, methods=["GET"])
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"])
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
+    app.add_exception_handler(SignInFirst, _lead_to_sign_in)
     app.add_exception_handler(HTTPException, _answer_http_error)
     for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
         app.add_exception_handler(outage, _answer_outage)
@@ -119,7 +123,7 @@ async def _livez() -> dict[str, str]:
 
 
 async def _readyz(request: Request) -> Response:
-    opened = _opened(request)
+    opened = await opened_resources(request)
 
     async def database() -> None:
         async with opened.database.reading() as db:
@@ -129,8 +133,11 @@ async def _readyz(request: Request) -> Response:
     return JSONResponse(body, status_code=status)
 
 
-def _opened(request: Request) -> Resources:
-    return cast("Resources", request.state.resources)
+async def _static(name: str, opened: Opened) -> Response:
+    answer = opened.pages.static.answer(name)
+    if answer is None:
+        raise HTTPException(404)
+    return answer
 
 
 def _for_a_machine(request: Request) -> bool:
@@ -144,11 +151,16 @@ async def _answer_oauth_error(request: Request, error: Exception) -> Response:
         return answer_json_error(refusal, request)
     reason = f"{refusal.description[:1].upper()}{refusal.description[1:]}."
     page = PageError("That can't be used", reason, detail=refusal.detail)
-    return answer_page_error(page, request, _opened(request))
+    return answer_page_error(page, request, await opened_resources(request))
 
 
 async def _answer_page(request: Request, error: Exception) -> Response:
-    return answer_page_error(cast("PageError", error), request, _opened(request))
+    return answer_page_error(cast("PageError", error), request, await opened_resources(request))
+
+
+async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
+    url = sign_in_url(cast("SignInFirst", error), await opened_resources(request))
+    return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
@@ -157,10 +169,14 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     if _for_a_machine(request):
         body = {"error": "invalid_request", "error_description": f"HTTP {status} for this path"}
         return JSONResponse(body, status_code=status, headers=headers)
-    title = "There is no page here" if status == 404 else "That can't be done here"
-    text = "Connections start in your app: add the service there and follow its link."
-    page = PageError(title, text, status=status)
-    return answer_page_error(page, request, _opened(request))
+    page = PageError(
+        translatable("There is no page here")
+        if status == 404
+        else translatable("That can't be done here"),
+        "Connections start in your app: add the service there and follow its link.",
+        status=status,
+    )
+    return answer_page_error(page, request, await opened_resources(request))
 
 
 async def _answer_outage(request: Request, error: Exception) -> Response:
@@ -175,7 +191,7 @@ async def _answer_outage(request: Request, error: Exception) -> Response:
         "Reload this page in a minute.",
         status=503,
     )
-    return answer_page_error(page, request, _opened(request))
+    return answer_page_error(page, request, await opened_resources(request))
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
@@ -186,4 +202,4 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
     page = PageError(
         "Something failed on our side", "Go back to your app and try again.", status=500
     )
-    return answer_page_error(page, request, _opened(request))
+    return answer_page_error(page, request, await opened_resources(request))

@@ -1,10 +1,11 @@
-"""The browser's two cookies: which browser this is, and who is signed in there."""
+"""The browser's cookies: which browser this is, who is signed in there, what they read."""
 
 from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_server.pages.languages import parse_accept_language
 from auth_server.settings import AuthServerSettings
 
 
@@ -21,6 +22,23 @@ def read_browser(request: Request, settings: AuthServerSettings) -> str | None:
 def read_session(request: Request, settings: AuthServerSettings) -> str | None:
     """Read the secret of the sign-in session."""
     return request.cookies.get(_name(settings, "session"))
+
+
+def read_languages(request: Request, settings: AuthServerSettings) -> list[str]:
+    """List the languages to answer in, the preferred first.
+
+    They are those of `ui_locales` (OpenID Connect Core §3.1.2.1), of this request or the one that
+    began here, then those of `Accept-Language`.
+    """
+    asked = request.query_params.get("ui_locales", "")
+    kept = request.cookies.get(_name(settings, "language"), "")
+    accepted = parse_accept_language(request.headers.get("accept-language", ""))
+    return [*asked.split()[:20], *kept.split()[:1], *accepted]
+
+
+def set_language(response: Response, settings: AuthServerSettings, language: str) -> None:
+    """Keep what an app asked for in `ui_locales`, for the pages that follow."""
+    _set(response, settings, "language", language, lifetime=None)
 
 
 def set_browser(response: Response, settings: AuthServerSettings, secret: str) -> None:

@@ -1,17 +1,24 @@
 """What endpoints ask for by type: the open resources, a database session, the browser's cookies."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_server.browser import read_languages
 from auth_server.resources import Resources
 
 
 async def opened_resources(request: Request) -> Resources:
-    """Hand out what the lifespan opened; async, or it would be called in a thread."""
-    return cast("Resources", request.state.resources)
+    """Hand out what the lifespan opened, its pages in the language of whoever asks.
+
+    Async, or it would be called in a thread.
+    """
+    opened = cast("Resources", request.state.resources)
+    pages = opened.pages.for_languages(read_languages(request, opened.settings))
+    return opened if pages is opened.pages else replace(opened, pages=pages)
 
 
 Opened = Annotated[Resources, Depends(opened_resources)]

@@ -197,6 +197,11 @@ class AuthServerSettings(ServiceSettings):
         ge=0,
         description="How many proxies stand in front; each adds one entry to X-Forwarded-For.",
     )
+    translations: Path | None = Field(
+        default=None,
+        description="A folder of texts, one YAML file for each language: another language, or other "
+        "words.",
+    )
     client_documents_on_loopback: bool = Field(
         default=False,
         description="Development: also read client documents from https://localhost.",

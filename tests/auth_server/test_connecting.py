@@ -1,5 +1,6 @@
 """The whole way at the authorization server: register, authorize, sign in, consent, redeem."""
 
+import re
 from typing import Any
 
 import jwt
@@ -139,7 +140,10 @@ async def test_a_client_connects_at_an_issuer_with_a_path(database_url: str, clo
         client = await server.client()
         tokens = await client.connect(server.person())
         again = await client.refresh(tokens["refresh_token"])
-        style = await server.http.get(f"{issuer}/static/gatepost.css")
+        page = await server.person().open(client.authorize_url())
+        style = re.search(r'href="(/tenants/one/static/gatepost-[0-9a-f]{12}\.css)"', page.html)
+        assert style is not None
+        sheet = await server.http.get(f"https://id.example{style[1]}")
 
     assert jwt.decode(tokens["access_token"], options={"verify_signature": False})["iss"] == issuer
-    assert (again.status_code, style.status_code) == (200, 200)
+    assert (again.status_code, sheet.status_code) == (200, 200)

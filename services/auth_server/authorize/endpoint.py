@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from auth_server.authorize.checks import CHECKS
 from auth_server.authorize.request import AuthorizeRequest, CheckContext
-from auth_server.browser import read_browser, set_browser
+from auth_server.browser import read_browser, set_browser, set_language
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import OAuthError
@@ -51,6 +51,8 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     )
     response.headers["Cache-Control"] = "no-store"
     set_browser(response, opened.settings, browser)
+    if "ui_locales" in asked.parameters.values:
+        set_language(response, opened.settings, opened.pages.language)
     return response
 
 

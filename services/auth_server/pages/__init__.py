@@ -1,1 +1,1 @@
-"""HTML: templates, one stylesheet, the headers of every page, and the forms' proofs."""
+"""HTML: templates and their translations, static files, and the headers of every page."""

@@ -1,32 +1,45 @@
-"""Templates to responses."""
+"""Templates to responses, in the language of whoever asks."""
 
-import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from auth_server.pages.headers import PAGE_HEADERS
+from auth_server.pages.languages import SOURCE, match_language
+from auth_server.pages.static import StaticFiles, load_static_files
+from auth_server.pages.translation import Translation, load_translations
 from auth_server.settings import AuthServerSettings
 
-HERE = Path(__file__).parent
-STATIC = HERE / "static"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
     """Renders the pages; every value is escaped."""
 
-    environment: Environment
+    environments: Mapping[str, Environment]
+    """One for each language."""
+    static: StaticFiles
     headers: dict[str, str]
+    language: str = SOURCE
 
     def answer(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Render a template as a response with the headers of a page."""
-        html = self.environment.get_template(template).render(**values)
-        return HTMLResponse(html, status_code=status, headers=self.headers)
+        html = self.environments[self.language].get_template(template).render(**values)
+        headers = {**self.headers, "Content-Language": self.language}
+        return HTMLResponse(html, status_code=status, headers=headers)
+
+    def for_languages(self, asked: Sequence[str]) -> "Pages":
+        """Speak the first of these languages that there is, English where there is none."""
+        language = match_language(asked, self.environments) or SOURCE
+        return self if language == self.language else replace(self, language=language)
 
 
 def brief(text: str) -> str:
@@ -37,22 +50,59 @@ def brief(text: str) -> str:
     return first if len(first) <= 160 else f"{first[:159].rstrip()}…"
 
 
-def open_pages(settings: AuthServerSettings) -> Pages:
-    """Load the templates."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-        lstrip_blocks=True,
+def moment(at: datetime) -> Markup:
+    """Write a time as an element that the script turns into the reader's own time."""
+    return Markup('<time datetime="{}">{}</time>').format(
+        f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
     )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    stylesheet = hashlib.sha256((STATIC / "gatepost.css").read_bytes()).hexdigest()[:12]
-    environment.filters["brief"] = brief
-    environment.globals["base"] = settings.path
-    environment.globals["stylesheet"] = f"{settings.path}/static/gatepost.css?{stylesheet}"
+
+
+def open_pages(settings: AuthServerSettings) -> Pages:
+    """Load the templates, the static files and the texts of every language.
+
+    Raises:
+        UnusableTranslation: a file of texts is malformed.
+    """
+    static = load_static_files()
+    translations = load_translations(settings.translations)
+    environments = {
+        tag: _environment(settings, static, translation)
+        for tag, translation in translations.items()
+    }
     headers = dict(PAGE_HEADERS)
     if settings.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    return Pages(environment, headers)
+    return Pages(environments, static, headers)
+
+
+def template_environment() -> Environment:
+    """Make what reads the templates, without a language."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.filters["brief"] = brief
+    environment.filters["moment"] = moment
+    # What `_()` translates is taken for markup. A text that comes as a value must not be: it goes
+    # through this filter, and is escaped like every value.
+    environment.filters["translated"] = str
+    return environment
+
+
+def _environment(
+    settings: AuthServerSettings, static: StaticFiles, translation: Translation
+) -> Environment:
+    environment = template_environment()
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        translation.gettext, translation.ngettext, newstyle=True
+    )
+    environment.filters["translated"] = translation.gettext
+    environment.globals["base"] = settings.path
+    environment.globals["language"] = translation.tag
+    environment.globals["static"] = lambda name: f"{settings.path}/static/{static.name(name)}"
+    return environment

@@ -1,0 +1,34 @@
+"""GET /account and POST /account/sign-out."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from auth_server.account.visit import require_visit, require_visit_proof
+from auth_server.browser import clear_session
+from auth_server.deps import Db, Opened
+from auth_server.forms import read_form, reject_repeats
+from auth_server.pages.same_origin import require_same_origin
+from auth_server.sessions.store import end_session
+
+router = APIRouter()
+
+
+@router.get("/account")
+async def lead_to_apps(opened: Opened) -> Response:
+    """Send the browser to the first of the account pages."""
+    return RedirectResponse(f"{opened.settings.path}/account/apps", status_code=303)
+
+
+@router.post("/account/sign-out")
+async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
+    """End this browser's session."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    visit = await require_visit(request, db, opened, page="/account/apps")
+    require_visit_proof(form.get("proof"), visit, opened, "sign-out")
+    await end_session(db, visit.session.session_hash, now=opened.now())
+    response = RedirectResponse(f"{opened.settings.path}/account/apps", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    clear_session(response, opened.settings)
+    return response

@@ -1,0 +1,40 @@
+"""Which language a person reads: what an app or a browser asks for, matched with what there is."""
+
+from collections.abc import Collection, Iterable
+
+SOURCE = "en"
+"""The language that the templates are written in."""
+
+
+def parse_accept_language(header: str) -> list[str]:
+    """List the tags of an `Accept-Language` header, the preferred first (RFC 9110 §12.5.4).
+
+    What can't be read is left out: a browser's preference is never an error.
+    """
+    weighted: list[tuple[float, str]] = []
+    for entry in header.split(",")[:20]:
+        tag, _, parameter = entry.partition(";")
+        name, _, value = parameter.partition("=")
+        weight = 1.0
+        if name.strip() == "q":
+            try:
+                weight = float(value)
+            except ValueError:
+                weight = 0.0
+        if tag.strip() and weight > 0:
+            weighted.append((weight, tag.strip()))
+    return [tag for _, tag in sorted(weighted, key=lambda entry: -entry[0])]
+
+
+def match_language(asked: Iterable[str], known: Collection[str]) -> str | None:
+    """Find the first known language asked for: the tag itself, or one that it begins with.
+
+    `de-AT` is answered with `de` (RFC 4647 §3.4).
+    """
+    for tag in asked:
+        parts = tag.lower().split("-")
+        for length in range(len(parts), 0, -1):
+            candidate = "-".join(parts[:length])
+            if candidate in known:
+                return candidate
+    return None
