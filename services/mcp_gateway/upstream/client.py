@@ -68,7 +68,12 @@ class AiohttpUpstream:
             raise UpstreamFailed(
                 "unreachable", "The API can't be reached or broke the connection off."
             ) from error
-        return UpstreamResponse(response.status, response.headers.get("Content-Type", ""), body)
+        return UpstreamResponse(
+            response.status,
+            response.headers.get("Content-Type", ""),
+            body,
+            response.headers.get("Retry-After", ""),
+        )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []
