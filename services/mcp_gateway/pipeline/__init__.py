@@ -12,6 +12,7 @@ from mcp_gateway.pipeline.authorize import authorize
 from mcp_gateway.pipeline.bind_claims import bind_claims
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.call_upstream import call_upstream
+from mcp_gateway.pipeline.check_response import check_response
 from mcp_gateway.pipeline.discover import discover
 from mcp_gateway.pipeline.find_tool import find_tool
 from mcp_gateway.pipeline.guard_upstream import guard_upstream
@@ -35,6 +36,7 @@ STEPS: tuple[Step, ...] = (
     limit_concurrency,  # per tenant, where the manifest says so
     guard_upstream,  # breaker and places, so that no upstream and no tenant takes all
     call_upstream,
+    check_response,  # an answer with somebody else's record is withheld
     shape_result,
 )
 
