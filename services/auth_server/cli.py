@@ -16,6 +16,9 @@ from auth_server.commands.clients import clients
 from auth_server.commands.common import config_option as _config
 from auth_server.commands.common import in_transaction as _in_transaction
 from auth_server.commands.common import load_settings as _load
+from auth_server.commands.memberships import memberships
+from auth_server.commands.people import people
+from auth_server.commands.tenants import tenants
 from auth_server.db.engine import open_database
 from auth_server.db.migrate import make_revision, migrate
 from auth_server.resources import key_policy
@@ -33,6 +36,9 @@ def auth_server() -> None:
     """Run and operate the authorization server."""
 
 
+auth_server.add_command(tenants)
+auth_server.add_command(people)
+auth_server.add_command(memberships)
 auth_server.add_command(clients)
 auth_server.add_command(api_keys)
 

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from auth_server.attempts.store import purge_attempts
 from auth_server.audit.store import Audit, record
 from auth_server.call_log.store import purge_calls
 from auth_server.client_assertions.store import purge_assertions
 from auth_server.clients.store import purge_dynamic_clients
 from auth_server.codes.store import purge_codes
 from auth_server.db.engine import DbSession
-from auth_server.grants.store import select_clients_granted
+from auth_server.grants.store import list_grants_over, select_clients_granted
 from auth_server.refresh_tokens.store import purge_refresh_tokens
 from auth_server.resources import Resources
 from auth_server.sessions.store import purge_sessions
 from auth_server.tokens.catalogue_reader import CatalogueUnavailable
+from auth_server.tokens.ending import revoke_grant
 from auth_server.transactions.store import purge_transactions, select_clients_under_way
 
 log = structlog.get_logger()
@@ -36,14 +36,15 @@ Sleep = Callable[[float], Awaitable[None]]
 
 async def maintain(opened: Resources) -> None:
     """Do it once."""
-    now = opened.now()
+    now, lifetime = opened.now(), opened.settings.access_token_lifetime
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
     async with opened.database.writing() as db, db.begin():
         await purge_transactions(db, before=now)
         await _forget_clients(db, now)
+        for grant_id in await list_grants_over(db, now=now):
+            await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await purge_assertions(db, before=now)
-        await purge_attempts(db, before=now - _KEEP)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)

@@ -11,16 +11,20 @@ import httpcore2
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from click.testing import CliRunner, Result
 from sqlmodel import SQLModel
 
+from auth_server.cli import auth_server as command
 from auth_server.db.engine import open_database
 from auth_server.people import passwords
 from auth_server.settings import ResourceSettings
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock
+from support.configuration import issuing, write_config
 
 ReadToken = Callable[[AuthServer, str], Awaitable[dict[str, Any]]]
 ChangeRow = Callable[..., Awaitable[None]]
+Operate = Callable[..., Result]
 OTHER_RESOURCE = "http://127.0.0.1:8411/mcp"
 
 
@@ -104,3 +108,16 @@ def change_row() -> ChangeRow:
             await database.engine.dispose()
 
     return change
+
+
+@pytest.fixture
+def operate(database_url: str, tmp_path: Path) -> Operate:
+    """Runs a command on a seeded database."""
+    section = issuing("http://127.0.0.1:8400", RESOURCE, database_url=database_url)
+    config = write_config(tmp_path, auth_server=section)
+
+    def run(group: str, verb: str, *arguments: str | Path, input: str = "") -> Result:
+        words = [group, verb, "--config", str(config), *map(str, arguments)]
+        return CliRunner().invoke(command, words, input=input)
+
+    return run

@@ -7,31 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from auth_server.cli import auth_server as command
 from auth_server.client_documents.fetch import Fetched
 from support.assertions import KeyPair, jwks, signed_by, statement
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock
-from support.configuration import issuing, write_config
 
 Operate = Callable[..., Result]
 GATEWAY = KeyPair(kid="gateway")
 ITSELF = ("--tenant", "org_acme", "--scope", "mcp:read", "--tool", "@read")
-
-
-@pytest.fixture
-def operate(database_url: str, tmp_path: Path) -> Operate:
-    """Runs a command on a seeded database."""
-    section = issuing("http://127.0.0.1:8400", RESOURCE, database_url=database_url)
-    config = write_config(tmp_path, auth_server=section)
-
-    def run(group: str, verb: str, *arguments: str | Path) -> Result:
-        words = [group, verb, "--config", str(config), *map(str, arguments)]
-        return CliRunner().invoke(command, words)
-
-    return run
 
 
 def shown(result: Result) -> str:

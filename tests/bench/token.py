@@ -127,6 +127,7 @@ class Rows:
             tenant_id="org_acme",
             resource=RESOURCE,
             scope=SCOPE,
+            asked_scope=SCOPE,
             tools=TOOLS,
             data_scope="team:engineering",
             redirect_host="127.0.0.1",
@@ -134,6 +135,8 @@ class Rows:
             catalogue_hash="0" * 64,
             created_at=now,
             updated_at=now,
+            approved_at=now,
+            expires_at=now + timedelta(days=180),
         )
         await self._add([client])
         await self._add([grant])

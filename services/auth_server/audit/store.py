@@ -30,11 +30,18 @@ Event = Literal[
     "key.created",
     "key.rotated",
     "key.withdrawn",
+    "membership.changed",
+    "membership.created",
+    "membership.removed",
+    "person.changed",
+    "person.created",
     "policy.changed",
     "refresh_token.reused",
     "sign_in.refused",
     "signed_in",
     "signed_out",
+    "tenant.changed",
+    "tenant.created",
     "token.revoked",
 ]
 """Every kind of event: what happened, in the past tense."""

@@ -1,1 +1,1 @@
-"""`gatepost auth-server clients …` and `api-keys …`: what operators manage by hand."""
+"""`gatepost auth-server clients …`, `tenants …` and so on: what operators manage by hand."""

@@ -1,6 +1,7 @@
 """An approved consent: the grant, and the code that the client redeems."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from auth_server.audit.store import Audit, record
 from auth_server.clients import redirect_uris
@@ -49,6 +50,7 @@ async def approve(
             tenant_id=step.seat.tenant_id,
             resource=turn.transaction.resource,
             scope=scope,
+            asked_scope=format_scope(asked),
             tools=sorted(tools),
             data_scope=str(step.seat.data_scope),
             redirect_host=redirect_uris.redirect_host(turn.transaction.redirect_uri),
@@ -56,6 +58,11 @@ async def approve(
             catalogue_hash=catalogue.hash,
             created_at=now,
             updated_at=now,
+            approved_at=now,
+            expires_at=min(
+                now + opened.settings.refresh_absolute_lifetime,
+                step.seat.policy.latest_end(now) or datetime.max.replace(tzinfo=UTC),
+            ),
         ),
     )
     if not held <= _held(grant):

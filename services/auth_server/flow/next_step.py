@@ -68,6 +68,6 @@ def next_step(
     seat = seats[0] if len(seats) == 1 else next(iter(chosen), None)
     if seat is None:
         return ChooseTenant(person, seats)
-    if session.level < seat.required_level:
+    if session.level < seat.policy.required_level:
         return StepUp(person, seat, seats)
     return AskConsent(person, seat, seats)

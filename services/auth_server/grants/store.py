@@ -1,7 +1,7 @@
 """The only SQL on grants."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
@@ -45,12 +45,15 @@ async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
     if live is None:
         raise RuntimeError("the live grant was revoked while another was stored")
     live.scope = grant.scope
+    live.asked_scope = grant.asked_scope
     live.tools = grant.tools
     live.data_scope = grant.data_scope
     live.redirect_host = grant.redirect_host
     live.client_snapshot = grant.client_snapshot
     live.catalogue_hash = grant.catalogue_hash
     live.updated_at = grant.updated_at
+    live.approved_at = grant.approved_at
+    live.expires_at = grant.expires_at
     live.version += 1
     await db.flush()
     return live
@@ -90,6 +93,27 @@ async def list_live_grants(
     if client_id is not None:
         query = query.where(col(Grant.client_id) == client_id)
     return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
+
+
+async def list_granted_clients(db: AsyncSession, tenant_id: str) -> Sequence[str]:
+    """List the clients that anybody in a tenant allows something."""
+    query = select(Grant.client_id).distinct()
+    query = query.where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_grants_over(db: AsyncSession, *, now: datetime) -> Sequence[str]:
+    """List the ids of the live grants whose time is over."""
+    over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
+    return (await db.execute(select(Grant.grant_id).where(*over))).scalars().all()
+
+
+async def shorten_grants(db: AsyncSession, tenant_id: str, longest: timedelta) -> None:
+    """Let no live grant of a tenant last longer after the person's answer than this."""
+    query = select(Grant).where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
+    for grant in (await db.execute(query.with_for_update())).scalars():
+        grant.expires_at = min(grant.expires_at, grant.approved_at + longest)
+    await db.flush()
 
 
 def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:

@@ -13,7 +13,9 @@ class Grant(SQLModel, table=True):
     """The unit of revocation, and of what a person sees as one connection.
 
     `version` grows with every change, `catalogue_hash` names the tool list the person was shown,
-    `client_snapshot` how the client presented itself then.
+    `asked_scope` all that the client ever asked for, `client_snapshot` how it presented itself
+    then. `approved_at` is when the person last said yes to the client, for as long as to
+    `expires_at`.
     """
 
     __tablename__ = "grants"
@@ -38,6 +40,7 @@ class Grant(SQLModel, table=True):
     tenant_id: str = Field(max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE")
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)
+    asked_scope: str = Field(max_length=2048)
     tools: list[str] = Field(sa_type=Json)
     data_scope: str = Field(default="", max_length=4096)
     redirect_host: str = Field(max_length=2048)
@@ -46,5 +49,7 @@ class Grant(SQLModel, table=True):
     version: int = Field(default=1)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+    approved_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_reason: str | None = Field(default=None, max_length=64)

@@ -1,5 +1,7 @@
 """The only SQL on people."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -22,6 +24,23 @@ async def find_person_by_email(db: AsyncSession, email: str) -> Person | None:
     query = select(Person).where(col(Person.email) == email.strip().lower())
     person = (await db.execute(query)).scalar_one_or_none()
     return person if person is not None and person.disabled_at is None else None
+
+
+async def find_account(
+    db: AsyncSession, *, person_id: str | None = None, email: str | None = None
+) -> Person | None:
+    """Look up a person by id or e-mail address, a disabled one too, to change them."""
+    query = select(Person)
+    if person_id is not None:
+        query = query.where(col(Person.person_id) == person_id)
+    if email is not None:
+        query = query.where(col(Person.email) == email.lower())
+    return (await db.execute(query.with_for_update())).scalar_one_or_none()
+
+
+async def list_people(db: AsyncSession) -> Sequence[Person]:
+    """List everybody, disabled people too, by their ids."""
+    return (await db.execute(select(Person).order_by(col(Person.person_id)))).scalars().all()
 
 
 async def put_person(db: AsyncSession, person: Person) -> None:

@@ -71,6 +71,15 @@ async def end_session(db: AsyncSession, session_hash: str, *, now: datetime) -> 
     )
 
 
+async def end_sessions(db: AsyncSession, person_id: str, *, now: datetime) -> None:
+    """Sign a person out everywhere."""
+    await db.execute(
+        update(Session)
+        .where(col(Session.person_id) == person_id, col(Session.ended_at).is_(None))
+        .values(ended_at=now)
+    )
+
+
 async def touch_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:
     """Note that a session was used."""
     await db.execute(

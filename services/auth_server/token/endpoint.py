@@ -49,8 +49,8 @@ async def issue_tokens(request: Request) -> Response:
 def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:
     settings, entitlement = opened.settings, proven.entitlement
     lifetime = settings.access_token_lifetime
-    if proven.expires_at is not None:
-        lifetime = min(lifetime, proven.expires_at - now)
+    if entitlement.ends_at is not None:
+        lifetime = min(lifetime, entitlement.ends_at - now)
     unique = uuid.uuid4().hex
     token_id = name_token(proven.family_id, unique) if proven.family_id else unique
     access_token = issue_access_token(

@@ -39,7 +39,7 @@ class Proven:
     """The grant holds: what to issue.
 
     `family_id` names what it is issued from (a family of refresh tokens, an API key), so that the
-    access token ends when that does. It lives no longer than `expires_at`, where that is given.
+    access token ends when that does.
     """
 
     entitlement: Entitlement
@@ -47,7 +47,6 @@ class Proven:
     refresh_token: str | None
     family_id: str | None = None
     issued_token_type: str | None = None
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

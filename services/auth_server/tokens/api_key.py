@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth_server.api_keys.store import add_api_key, revoke_api_key
 from auth_server.api_keys.table import StoredApiKey
 from auth_server.audit.store import Audit, record
+from auth_server.catalogues.store import find_catalogue
 from auth_server.errors import InvalidGrant
 from auth_server.people.store import find_person
 from auth_server.secrets import hash_secret
 from auth_server.tenants.store import find_seat
 from auth_server.tokens.ending import end_family
 from auth_server.tokens.entitlement import Entitlement
+from auth_server.tokens.narrow_to_reading import narrow_to_reading
 from gatepost.allowed_tools import parse_allowed_tools
 from gatepost.api_keys import ApiKey
 from gatepost.data_scope import DataScope, contains, narrow_data_scope, parse_data_scope
@@ -122,17 +124,24 @@ async def resolve_api_key(
     """
     if row.revoked_at is not None:
         raise _over("revoked")
-    # A token lives a second at least.
-    if row.expires_at is not None and row.expires_at - now < timedelta(seconds=1):
-        raise _over("expired")
     if await find_person(db, row.person_id) is None:
         raise _over("person disabled")
     seat = await find_seat(db, row.person_id, row.tenant_id)
     if seat is None:
         raise _over("no longer a member of the tenant")
+    latest = seat.policy.latest_end(row.created_at)
+    ends_at = min((end for end in (row.expires_at, latest) if end is not None), default=None)
+    if ends_at is not None and ends_at - now < timedelta(seconds=1):  # a token lives that long
+        raise _over("expired")
     data_scope = narrow_data_scope(seat.data_scope, parse_data_scope(row.data_scope))
     if data_scope is None:
         raise _over("no data in common any more")
+    scopes, tools = parse_scope(row.scope), frozenset(row.tools)
+    if seat.policy.read_only:
+        catalogue = await find_catalogue(db, row.resource)
+        scopes, tools = narrow_to_reading(scopes, tools, catalogue)
+        if not tools:
+            raise _over("the tenant allows reading only")
     return Entitlement(
         grant_id=row.key_id,
         grant_version=1,
@@ -140,11 +149,12 @@ async def resolve_api_key(
         client_id=client_id,
         tenant_id=row.tenant_id,
         resource=row.resource,
-        scopes=parse_scope(row.scope),
-        tools=frozenset(row.tools),
+        scopes=scopes,
+        tools=tools,
         data_scope=data_scope,
         rate_limit_tier=seat.rate_limit_tier,
         env="test" if row.env == "test" else "live",
+        ends_at=ends_at,
     )
 
 

@@ -6,11 +6,13 @@ import json
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_server.catalogues.store import find_catalogue
 from auth_server.ceilings.table import Ceiling
 from auth_server.errors import UnauthorizedClient
 from auth_server.people.store import is_person
 from auth_server.tenants.store import find_tenant
 from auth_server.tokens.entitlement import Entitlement
+from auth_server.tokens.narrow_to_reading import narrow_to_reading
 from gatepost.data_scope import parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
@@ -19,7 +21,7 @@ async def resolve_service_client(db: AsyncSession, ceiling: Ceiling) -> Entitlem
     """Read what a ceiling allows now; the client itself stands where a person would.
 
     Raises:
-        UnauthorizedClient: the tenant is disabled, or a person has the client's id.
+        UnauthorizedClient: the tenant is disabled or forbids the client, or a person has its id.
     """
     # Else the token would be that person's for everybody who looks at `sub` (RFC 9068 §5).
     if await is_person(db, ceiling.client_id):
@@ -27,6 +29,12 @@ async def resolve_service_client(db: AsyncSession, ceiling: Ceiling) -> Entitlem
     tenant = await find_tenant(db, ceiling.tenant_id)
     if tenant is None:
         raise UnauthorizedClient("this client may have no tokens", detail="tenant disabled")
+    scopes, tools = parse_scope(ceiling.scope) - {OFFLINE_ACCESS}, frozenset(ceiling.tools)
+    if not tenant.policy.admits(ceiling.client_id):
+        raise UnauthorizedClient("this client may have no tokens", detail="forbidden by the tenant")
+    if tenant.policy.read_only:
+        catalogue = await find_catalogue(db, ceiling.resource)
+        scopes, tools = narrow_to_reading(scopes, tools, catalogue)
     return Entitlement(
         grant_id=name_grant(ceiling),
         grant_version=ceiling.version,
@@ -34,8 +42,8 @@ async def resolve_service_client(db: AsyncSession, ceiling: Ceiling) -> Entitlem
         client_id=ceiling.client_id,
         tenant_id=ceiling.tenant_id,
         resource=ceiling.resource,
-        scopes=parse_scope(ceiling.scope) - {OFFLINE_ACCESS},
-        tools=frozenset(ceiling.tools),
+        scopes=scopes,
+        tools=tools,
         data_scope=parse_data_scope(ceiling.data_scope),
         rate_limit_tier=tenant.rate_limit_tier,
     )

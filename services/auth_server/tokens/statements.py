@@ -5,16 +5,28 @@ in one transaction that exactly one of any number of parallel requests gets to m
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from auth_server.db.direct import Change, Direct, Row, read_json, read_time
+from auth_server.tenants.policy import TenantPolicy
+from gatepost.catalogue import CatalogueDocument
+
+
+@dataclass(frozen=True, slots=True)
+class SeatFacts:
+    """The person's place in the tenant: their data scope there, its plan, its rules for agents."""
+
+    data_scope: str
+    rate_limit_tier: str
+    policy: TenantPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
     """A grant that was not revoked, and how what it stands on is doing.
 
-    `seat`: the data scope and the plan of the person's place in the tenant; None without one.
+    `seat`: None where the person is no member any more. `catalogue`: the tool list that the person
+    was shown, read only where the tenant's policy needs it.
     """
 
     grant_id: str
@@ -26,9 +38,12 @@ class GrantFacts:
     scope: str
     tools: tuple[str, ...]
     data_scope: str
+    approved_at: datetime
+    expires_at: datetime
     client_enabled: bool
     person_enabled: bool
-    seat: tuple[str, str] | None
+    seat: SeatFacts | None
+    catalogue: CatalogueDocument | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +88,9 @@ class NewToken:
 
 _GRANT_COLUMNS = """
     g.grant_id, g.version, g.person_id, g.client_id, g.tenant_id, g.resource, g.scope, g.tools,
-    g.data_scope, c.client_id IS NOT NULL, p.person_id IS NOT NULL,
-    CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END, n.rate_limit_tier
+    g.data_scope, g.approved_at, g.expires_at, c.client_id IS NOT NULL, p.person_id IS NOT NULL,
+    CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END, n.rate_limit_tier,
+    n.allowed_clients, n.read_only, n.longest_grant, k.document
 """
 _GRANT_JOINS = """
 LEFT JOIN grants g ON g.grant_id = t.grant_id AND g.revoked_at IS NULL
@@ -82,6 +98,7 @@ LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
 LEFT JOIN people p ON p.person_id = g.person_id AND p.disabled_at IS NULL
 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.tenant_id = g.tenant_id
 LEFT JOIN tenants n ON n.tenant_id = m.tenant_id AND n.disabled_at IS NULL
+LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = g.catalogue_hash
 """
 _READ_REFRESH_TOKEN = f"""
 SELECT t.family_id, t.client_id, t.resource, t.scope,
@@ -172,7 +189,7 @@ async def read_code(direct: Direct, code_hash: str) -> CodeFacts | None:
 
 def _read_grant(columns: Row) -> GrantFacts | None:
     grant_id, version, person_id, client_id, tenant_id, resource, scope, tools = columns[:8]
-    data_scope, client_enabled, person_enabled, seat_scope, tier = columns[8:]
+    data_scope, approved, expires, client_enabled, person_enabled = columns[8:13]
     if grant_id is None:
         return None
     return GrantFacts(
@@ -185,10 +202,26 @@ def _read_grant(columns: Row) -> GrantFacts | None:
         scope=scope,
         tools=tuple(read_json(tools)),
         data_scope=data_scope,
+        approved_at=read_time(approved),
+        expires_at=read_time(expires),
         client_enabled=bool(client_enabled),
         person_enabled=bool(person_enabled),
-        seat=None if seat_scope is None else (seat_scope, tier),
+        seat=_read_seat(columns[13:18]),
+        catalogue=columns[18] and CatalogueDocument.model_validate(read_json(columns[18])),
     )
+
+
+def _read_seat(columns: Row) -> SeatFacts | None:
+    data_scope, tier, allowed_clients, read_only, longest_grant = columns
+    if data_scope is None:
+        return None
+    clients = read_json(allowed_clients)
+    policy = TenantPolicy(
+        allowed_clients=None if clients is None else tuple(clients),
+        read_only=bool(read_only),
+        longest_grant=None if longest_grant is None else timedelta(seconds=longest_grant),
+    )
+    return SeatFacts(data_scope, tier, policy)
 
 
 async def is_live(direct: Direct, token_hash: str) -> bool:

@@ -68,12 +68,7 @@ class AiohttpUpstream:
             raise UpstreamFailed(
                 "unreachable", "The API can't be reached or broke the connection off."
             ) from error
-        return UpstreamResponse(
-            response.status,
-            response.headers.get("Content-Type", ""),
-            body,
-            response.headers.get("Retry-After", ""),
-        )
+        return UpstreamResponse(response.status, response.headers.get("Content-Type", ""), body)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         chunks: list[bytes] = []

@@ -66,7 +66,6 @@ async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
         refresh_token=None,
         family_id=row.key_id,
         issued_token_type=ACCESS_TOKEN_TYPE,
-        expires_at=row.expires_at,
     )
 
 

@@ -5,9 +5,10 @@ import re
 from auth_server.audit.store import Audit, record
 from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_server.secrets import hash_secret, matches, s256
+from auth_server.token.forbidden import end_forbidden
 from auth_server.token.request import Proven, Refused, TokenRequest
 from auth_server.tokens.ending import end_family
-from auth_server.tokens.entitlement import resolve_entitlement
+from auth_server.tokens.entitlement import ClientForbidden, resolve_entitlement
 from auth_server.tokens.refresh_token import first_token
 from auth_server.tokens.resource import resolve_resource
 from auth_server.tokens.statements import CodeFacts, NewToken, read_code, redeem
@@ -46,9 +47,16 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
         return await _use_up(request, code, code_hash, None) or Refused(
             InvalidGrant("code_verifier does not match", detail="code used up")
         )
-    entitlement = resolve_entitlement(
-        code.grant, client_id=code.client_id, resource=code.resource, scopes=scopes
-    )
+    try:
+        entitlement = resolve_entitlement(
+            code.grant,
+            client_id=code.client_id,
+            resource=code.resource,
+            scopes=scopes,
+            now=now,
+        )
+    except ClientForbidden as error:
+        return await end_forbidden(request, code.grant, error)
     refresh_token, first = None, None
     if "refresh_token" in request.client.grant_types:
         refresh_token = request.opened.new_secret()

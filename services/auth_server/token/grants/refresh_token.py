@@ -5,9 +5,10 @@ from dataclasses import replace
 from auth_server.audit.store import Audit, record
 from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_server.secrets import hash_secret
+from auth_server.token.forbidden import end_forbidden
 from auth_server.token.request import Proven, Refused, TokenRequest
 from auth_server.tokens.ending import end_family
-from auth_server.tokens.entitlement import resolve_entitlement
+from auth_server.tokens.entitlement import ClientForbidden, resolve_entitlement
 from auth_server.tokens.refresh_token import rotate_refresh_token
 from auth_server.tokens.resource import resolve_resource
 from auth_server.tokens.statements import RefreshFacts, read_refresh_token
@@ -43,9 +44,16 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     # Before anything may refuse it for now: a copy that comes back is one, whoever is suspended.
     if row.first_used_at is not None and now > row.first_used_at + policy.grace:
         return await _end(request, row)
-    entitlement = resolve_entitlement(
-        row.grant, client_id=request.client.client_id, resource=row.resource, scopes=granted
-    )
+    try:
+        entitlement = resolve_entitlement(
+            row.grant,
+            client_id=request.client.client_id,
+            resource=row.resource,
+            scopes=granted,
+            now=now,
+        )
+    except ClientForbidden as error:
+        return await end_forbidden(request, row.grant, error)
     successor = await rotate_refresh_token(direct, token, row, policy=policy, now=now)
     if successor is None:
         return await _end(request, row)

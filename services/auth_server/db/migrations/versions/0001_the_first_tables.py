@@ -13,16 +13,6 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
-        "attempts",
-        sa.Column("counted_as", sa.String(length=64), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("counted_as"),
-    )
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_attempts_since"), ["since"], unique=False)
-
-    op.create_table(
         "audit_log",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -180,6 +170,13 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("rate_limit_tier", sa.String(length=32), nullable=False),
         sa.Column("required_level", sa.Integer(), nullable=False),
+        sa.Column(
+            "allowed_clients",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("read_only", sa.Boolean(), nullable=False),
+        sa.Column("longest_grant", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id"),
@@ -244,6 +241,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(length=255), nullable=False),
         sa.Column("resource", sa.String(length=512), nullable=False),
         sa.Column("scope", sa.String(length=2048), nullable=False),
+        sa.Column("asked_scope", sa.String(length=2048), nullable=False),
         sa.Column(
             "tools", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
@@ -258,6 +256,8 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_reason", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], ondelete="CASCADE"),
@@ -267,6 +267,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_grants_client_id"), ["client_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_grants_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index(
             "one_live_grant",
             ["person_id", "client_id", "tenant_id", "resource"],
@@ -388,6 +389,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("revoked_at IS NULL"),
             postgresql_where=sa.text("revoked_at IS NULL"),
         )
+        batch_op.drop_index(batch_op.f("ix_grants_expires_at"))
         batch_op.drop_index(batch_op.f("ix_grants_client_id"))
 
     op.drop_table("grants")
@@ -435,7 +437,3 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_audit_log_event"))
 
     op.drop_table("audit_log")
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_attempts_since"))
-
-    op.drop_table("attempts")

@@ -1,1 +1,0 @@
-"""How often sign-in failed lately, by whatever it is counted."""

@@ -1,0 +1,85 @@
+"""`gatepost auth-server memberships …`: who is in which tenant, as what, with which data."""
+
+import asyncio
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.tenants.store import list_memberships
+from auth_server.tokens.change_membership import remove_membership, set_membership
+from auth_server.tokens.change_policy import ChangeRefused
+from gatepost.clock import utc_now
+from gatepost.data_scope import MalformedDataScope, parse_data_scope
+
+
+@click.group()
+def memberships() -> None:
+    """Manage who is in which tenant."""
+
+
+@memberships.command(name="list")
+@config_option
+@click.option("--tenant", "tenant_id", help="Of this tenant alone.")
+@click.option("--person", "person_id", help="Of this person alone.")
+def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> None:
+    """List memberships with their roles and data."""
+
+    async def work(db: AsyncSession) -> list[str]:
+        rows = await list_memberships(db, tenant_id=tenant_id, person_id=person_id)
+        return [
+            f"{row.tenant_id}  {row.person_id}  {row.role}  {row.data_scope or 'all data'}"
+            for row in rows
+        ]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is no such membership.")
+
+
+@memberships.command(name="set")
+@config_option
+@click.argument("person_id")
+@click.argument("tenant_id")
+@click.option("--role", default="member", show_default=True, help="admin decides the policy.")
+@click.option("--data-scope", default="", help="Such as team:design; all data where not given.")
+def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_scope: str) -> None:
+    """Make a person a member, or change their role and data; their tokens follow at once."""
+    settings = load_settings(config)
+
+    async def work(db: AsyncSession) -> None:
+        await set_membership(
+            db,
+            person_id,
+            tenant_id,
+            role=role,
+            data_scope=parse_data_scope(data_scope),
+            by=None,
+            lifetime=settings.access_token_lifetime,
+            now=utc_now(),
+        )
+
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except (ChangeRefused, MalformedDataScope) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{person_id} is {role} of {tenant_id}.")
+
+
+@memberships.command(name="remove")
+@config_option
+@click.argument("person_id")
+@click.argument("tenant_id")
+def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
+    """End a membership, with the person's connections and API keys in the tenant."""
+    settings = load_settings(config)
+
+    async def work(db: AsyncSession) -> None:
+        lifetime = settings.access_token_lifetime
+        await remove_membership(db, person_id, tenant_id, by=None, lifetime=lifetime, now=utc_now())
+
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except ChangeRefused as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{person_id} is no longer a member of {tenant_id}.")

@@ -1,0 +1,148 @@
+"""`gatepost auth-server people …`: accounts, as operators manage them."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.audit.store import Audit, record
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.people.passwords import LONGEST, hash_password
+from auth_server.people.store import find_account, list_people, put_person
+from auth_server.people.table import Person
+from auth_server.sessions.store import end_sessions
+from auth_server.tokens.ending import outdate_tokens
+from gatepost.clock import utc_now
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_SHORTEST = 8
+_password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read a password from the first line of standard input."
+)
+
+
+@click.group()
+def people() -> None:
+    """Manage people's accounts."""
+
+
+@people.command(name="list")
+@config_option
+def list_(config: Path | None) -> None:
+    """List the people."""
+
+    async def work(db: AsyncSession) -> list[str]:
+        return [
+            f"{person.person_id}  {'active' if person.disabled_at is None else 'disabled'}"
+            f"  {person.email}  {person.name}"
+            for person in await list_people(db)
+        ]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is nobody.")
+
+
+@people.command(name="add")
+@config_option
+@click.argument("person_id")
+@click.option("--email", required=True, help="What they sign in with.")
+@click.option("--name", required=True, help="What others call them.")
+@_password_option
+def add(config: Path | None, person_id: str, email: str, name: str, password_stdin: bool) -> None:
+    """Add a person under the SaaS's own id; without a password they sign in another way."""
+    settings = load_settings(config)
+    if not 1 <= len(person_id) <= 255:
+        raise click.ClickException("the id must have 1 to 255 characters")
+    email, name = _require_email(email), _require_name(name)
+    password_hash = _read_password() if password_stdin else None
+
+    async def work(db: AsyncSession) -> None:
+        now = utc_now()
+        if await find_account(db, person_id=person_id) or await find_account(db, email=email):
+            raise click.ClickException(f"there is a person {person_id}, or one with {email}")
+        person = Person(
+            person_id=person_id,
+            email=email,
+            name=name,
+            password_hash=password_hash,
+            created_at=now,
+        )
+        await put_person(db, person)
+        await record(db, Audit("person.created", person_id=person_id), now=now)
+
+    asyncio.run(in_transaction(settings, work))
+    click.echo(f"{person_id} is a person here.")
+
+
+@people.command(name="set")
+@config_option
+@click.argument("person_id")
+@click.option("--email", help="What they sign in with.")
+@click.option("--name", help="What others call them.")
+@_password_option
+@click.option(
+    "--disable/--enable", "disabled", default=None, help="Signed out everywhere, at once."
+)
+def set_(
+    config: Path | None,
+    person_id: str,
+    email: str | None,
+    name: str | None,
+    password_stdin: bool,
+    disabled: bool | None,
+) -> None:
+    """Change what is given; a new password and a disabled account end every sign-in."""
+    settings = load_settings(config)
+    password_hash = _read_password() if password_stdin else None
+
+    async def work(db: AsyncSession) -> None:
+        now = utc_now()
+        person = await find_account(db, person_id=person_id)
+        if person is None:
+            raise click.ClickException(f"there is no person {person_id}")
+        if email is not None:
+            other = await find_account(db, email=_require_email(email))
+            if other is not None and other.person_id != person_id:
+                raise click.ClickException(f"{email} is {other.person_id}'s")
+            person.email = _require_email(email)
+        if name is not None:
+            person.name = _require_name(name)
+        if password_hash is not None:
+            person.password_hash = password_hash
+        if disabled is not None:
+            person.disabled_at = now if disabled else None
+        await put_person(db, person)
+        if password_hash is not None or disabled:
+            await end_sessions(db, person_id, now=now)
+        if disabled:
+            lifetime = settings.access_token_lifetime
+            await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
+        given = {"email": email, "name": name, "password": password_hash, "disabled": disabled}
+        changed = [field for field, value in given.items() if value is not None]
+        detail: dict[str, bool | list[str]] = {"changed": changed, "disabled": bool(disabled)}
+        await record(db, Audit("person.changed", person_id=person_id, detail=detail), now=now)
+
+    asyncio.run(in_transaction(settings, work))
+    click.echo(f"{person_id} is changed.")
+
+
+def _require_email(email: str) -> str:
+    if len(email) > 320 or not _EMAIL.fullmatch(email):
+        raise click.ClickException("email must be an e-mail address")
+    return email.lower()
+
+
+def _require_name(name: str) -> str:
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise click.ClickException("name must be 1 to 200 printable characters")
+    return name
+
+
+def _read_password() -> str:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not _SHORTEST <= len(password) <= LONGEST:
+        raise click.ClickException(f"the password must have {_SHORTEST} to {LONGEST} characters")
+    return hash_password(password)

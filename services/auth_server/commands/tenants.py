@@ -1,0 +1,154 @@
+"""`gatepost auth-server tenants …`: the SaaS's customer organisations and their rules for agents."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.audit.store import Audit, record
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.settings import AuthServerSettings
+from auth_server.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
+from auth_server.tenants.store import list_tenants, lock_tenant, put_tenant
+from auth_server.tenants.table import Tenant
+from auth_server.tokens.change_policy import change_policy
+from auth_server.tokens.ending import outdate_tokens
+from gatepost.clock import utc_now
+
+
+@click.group()
+def tenants() -> None:
+    """Manage tenants and what agents may do in them."""
+
+
+@tenants.command(name="list")
+@config_option
+def list_(config: Path | None) -> None:
+    """List the tenants with their rules."""
+
+    async def work(db: AsyncSession) -> list[str]:
+        return [_describe(tenant) for tenant in await list_tenants(db)]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is no tenant.")
+
+
+@tenants.command(name="add")
+@config_option
+@click.argument("tenant_id")
+@click.option("--name", required=True, help="What people read on the consent page.")
+@click.option("--tier", default="free", show_default=True, help="The rate limit tier.")
+def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
+    """Add a tenant under the SaaS's own id, or change its name and tier."""
+    too_long = len(tenant_id) > 255 or len(name) > 200 or len(tier) > 32
+    if too_long or not (tenant_id and name and tier):
+        raise click.ClickException("id, name and tier must have 1 to 255, 200 and 32 characters")
+
+    async def work(db: AsyncSession) -> None:
+        now = utc_now()
+        known = await lock_tenant(db, tenant_id)
+        tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=tier, created_at=now)
+        await put_tenant(db, tenant)
+        put = Audit(
+            "tenant.created" if known is None else "tenant.changed",
+            tenant_id=tenant_id,
+            detail={"name": name, "rate_limit_tier": tier},
+        )
+        await record(db, put, now=now)
+
+    asyncio.run(in_transaction(load_settings(config), work))
+    click.echo(f"{tenant_id} is a tenant.")
+
+
+@tenants.command(name="set")
+@config_option
+@click.argument("tenant_id")
+@click.option("--allow-client", "clients", multiple=True, help="A client id, or a host; repeat.")
+@click.option("--allow-any-client", is_flag=True, help="Lift the list of clients.")
+@click.option("--read-only/--not-read-only", default=None, help="Agents may only look things up.")
+@click.option("--longest-grant-days", type=click.IntRange(0, 3650), help="0 for no limit.")
+@click.option("--required-level", type=click.IntRange(1, 2), help="2: two factors or a passkey.")
+@click.option("--disable/--enable", "disabled", default=None, help="Nobody connects to it at all.")
+def set_(
+    config: Path | None,
+    tenant_id: str,
+    clients: tuple[str, ...],
+    allow_any_client: bool,
+    read_only: bool | None,
+    longest_grant_days: int | None,
+    required_level: int | None,
+    disabled: bool | None,
+) -> None:
+    """Change the rules that are given; the others stay."""
+    if clients and allow_any_client:
+        raise click.ClickException("give --allow-client or --allow-any-client, not both")
+    settings = load_settings(config)
+
+    def decide(before: TenantPolicy) -> TenantPolicy:
+        after = before
+        if clients or allow_any_client:
+            after = replace(after, allowed_clients=clients or None)
+        if read_only is not None:
+            after = replace(after, read_only=read_only)
+        if longest_grant_days is not None:
+            longest = timedelta(days=longest_grant_days) if longest_grant_days else None
+            after = replace(after, longest_grant=longest)
+        if required_level is not None:
+            after = replace(after, required_level=required_level)
+        return require_policy(
+            required_level=after.required_level,
+            allowed_clients=after.allowed_clients,
+            read_only=after.read_only,
+            longest_grant=after.longest_grant,
+        )
+
+    try:
+        asyncio.run(in_transaction(settings, _change(settings, tenant_id, decide, disabled)))
+    except UnusablePolicy as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{tenant_id} is changed.")
+
+
+def _change(
+    settings: AuthServerSettings,
+    tenant_id: str,
+    decide: Callable[[TenantPolicy], TenantPolicy],
+    disabled: bool | None,
+) -> Callable[[AsyncSession], Awaitable[None]]:
+    lifetime = settings.access_token_lifetime
+
+    async def work(db: AsyncSession) -> None:
+        now = utc_now()
+        tenant = await lock_tenant(db, tenant_id)
+        if tenant is None:
+            raise click.ClickException(f"there is no tenant {tenant_id}")
+        policy = decide(tenant.policy)
+        await change_policy(db, tenant_id, policy, by=None, lifetime=lifetime, now=now)
+        if disabled is not None and disabled != (tenant.disabled_at is not None):
+            tenant.disabled_at = now if disabled else None
+            await db.flush()
+            changed = Audit("tenant.changed", tenant_id=tenant_id, detail={"disabled": disabled})
+            await record(db, changed, now=now)
+            await outdate_tokens(db, "tenant", tenant_id, lifetime=lifetime, now=now)
+
+    return work
+
+
+def _describe(tenant: Tenant) -> str:
+    policy = tenant.policy
+    state = "disabled" if tenant.disabled_at is not None else "active"
+    rules = []
+    if policy.required_level > 1:
+        rules.append("two factors")
+    if policy.allowed_clients is not None:
+        rules.append(f"clients {', '.join(policy.allowed_clients) or 'none'}")
+    if policy.read_only:
+        rules.append("read only")
+    if policy.longest_grant is not None:
+        rules.append(f"at most {policy.longest_grant}")
+    said = "; ".join(rules) or "no rules"
+    return f"{tenant.tenant_id}  {state}  {tenant.rate_limit_tier}  {tenant.name}  ({said})"

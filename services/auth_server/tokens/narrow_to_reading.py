@@ -1,0 +1,27 @@
+"""What is left where a tenant lets agents look things up and nothing else."""
+
+from collections.abc import Collection
+
+from gatepost.allowed_tools import Toolsets
+from gatepost.catalogue import CatalogueDocument
+from gatepost.scopes import covers
+
+
+def narrow_to_reading(
+    scopes: Collection[str], tools: Collection[str], catalogue: CatalogueDocument | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Keep the tools that only read, and the scopes that they need.
+
+    Args:
+        scopes: what was granted.
+        tools: names, or toolsets written `@name`.
+        catalogue: says which tools only read; without one, none is known to.
+    """
+    listed = catalogue.tools if catalogue is not None else ()
+    allowed = Toolsets.of({tool.name: tool.toolsets for tool in listed}).expand(tools)
+    reading = [
+        tool
+        for tool in listed
+        if tool.read_only and tool.name in allowed and covers(scopes, tool.scope)
+    ]
+    return frozenset(tool.scope for tool in reading), frozenset(tool.name for tool in reading)
