@@ -44,7 +44,7 @@ from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
-from mcp_gateway.upstream.client import AiohttpUpstream
+from mcp_gateway.upstream.http1 import Http1Upstream
 from mcp_gateway.upstream.port import Upstream, UpstreamFailed
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.wire.listing import Listing
@@ -69,7 +69,7 @@ OpenResources = Callable[[McpGatewaySettings], AbstractAsyncContextManager[Resou
 @asynccontextmanager
 async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resources]:
     """Open the connections to the upstream and to the authorization server."""
-    async with AiohttpUpstream() as http:
+    async with Http1Upstream() as http:
 
         async def fetch_keys() -> bytes:
             request = UpstreamRequest("GET", settings.jwks_url, (), b"")

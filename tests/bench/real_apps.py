@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from mcp_gateway.upstream.client import AiohttpUpstream
+from mcp_gateway.upstream.http1 import Http1Upstream
 from support.gateway import a_world
 from support.openapi_corpus import cache_folder
 from support.services import free_port
@@ -122,7 +122,7 @@ class Hand:
 async def through_the_gateway(app: Running, folder: Path, drive: Any) -> int:
     """Open a gateway in front of the application and an MCP client in front of that."""
     async with (
-        AiohttpUpstream() as upstream,
+        Http1Upstream() as upstream,
         a_world(
             folder,
             upstream=upstream,

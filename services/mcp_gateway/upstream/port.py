@@ -10,18 +10,23 @@ ASSERTION_HEADER = "Gatepost-Assertion"
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """The upstream's whole answer: `content_type` as its header has it, the body decompressed."""
+    """The upstream's whole answer: the header fields as they came, the body decompressed."""
 
     status: int
     content_type: str
     body: bytes
+    retry_after: str = ""
 
 
 class UpstreamFailed(Exception):
     """No answer that can be passed on; the message is what the model may read."""
 
     def __init__(self, reason: str, message: str) -> None:
-        """Take one word for the log beside the message."""
+        """Take one word for the log beside the message.
+
+        `unreachable`: no connection, or one that broke off; `deadline`: nothing in time. Any other
+        means that an answer came which is of no use, such as `too_large` or `unreadable`.
+        """
         super().__init__(message)
         self.reason = reason
 

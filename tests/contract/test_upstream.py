@@ -1,0 +1,648 @@
+"""The port `Upstream`: requests to an API that is slow, huge, gone, sly or wrong, over sockets."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+
+from mcp_gateway.upstream.http1 import Http1Upstream
+from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+from support.certificates import Authority
+from support.raw_api import OK, Call, RawApi, running_raw_api
+from support.services import free_port
+
+LIMIT = 1 << 16
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio, as the gateway does."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RawApi]:
+    """Serve an API on a loopback port."""
+    async with running_raw_api() as api:
+        yield api
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Http1Upstream]:
+    """Open a client whose limit is 64 KiB."""
+    async with Http1Upstream(max_response=LIMIT) as client:
+        yield client
+
+
+def ask(api: RawApi, method: str = "GET", *headers: tuple[str, str]) -> UpstreamRequest:
+    """Write a request without a body."""
+    return UpstreamRequest(method, f"{api.url}/x", headers, b"")
+
+
+async def fail(upstream: Http1Upstream, request: UpstreamRequest, deadline: float = 5) -> str:
+    """Send a request that fails, and say what for."""
+    with pytest.raises(UpstreamFailed) as failure:
+        await upstream.send(request, deadline=deadline)
+    assert "127.0.0.1" not in str(failure.value)
+    return failure.value.reason
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+async def test_the_request_arrives_exactly_as_written(api: RawApi, upstream: Http1Upstream) -> None:
+    target = "/a%2Fb/%7Bx%7D/%C3%A9;v=1?q=a%20b%2Bc&q=%26&empty=&%5B%5D=1"
+    headers = (("Content-Type", "application/json"), ("X-One", "1"), ("X-One", "2"))
+    request = UpstreamRequest("POST", api.url + target, headers, b'{"title":"x"}')
+    answer = await upstream.send(request, deadline=5)
+    assert answer == UpstreamResponse(200, "application/json", b"{}")
+    [call] = api.calls
+    first, *lines = call.head.decode().splitlines()
+    assert first == f"POST {target} HTTP/1.1"
+    assert f"Host: 127.0.0.1:{api.port}" in lines
+    assert [line for line in lines if line.startswith("X-One")] == ["X-One: 1", "X-One: 2"]
+    assert lines.count("Content-Length: 13") == 1
+    assert call.body == b'{"title":"x"}'
+
+
+async def test_a_request_without_a_body_says_nothing_of_its_type(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    for method in ("GET", "DELETE", "POST"):
+        await upstream.send(ask(api, method), deadline=5)
+        head = api.calls[-1].head.lower()
+        assert b"content-type:" not in head
+        assert b"authorization:" not in head
+        assert (b"content-length: 0" in head) == (method == "POST")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X-One", "1\r\nX-Two: 2"),
+        ("X-One", "1\nX-Two: 2"),
+        ("X-One", "1\0"),
+        ("X-One: 1\r\nX-Two", "2"),
+        ("X One", "1"),
+        ("", "1"),
+        ("Content-Length", "0"),
+        ("Transfer-Encoding", "chunked"),
+        ("Connection", "close"),
+    ],
+)
+async def test_a_header_that_would_make_it_another_request_is_never_sent(
+    api: RawApi, upstream: Http1Upstream, header: tuple[str, str]
+) -> None:
+    assert await fail(upstream, ask(api, "GET", header)) == "unwritable"
+    assert not api.calls
+
+
+@pytest.mark.parametrize(
+    "url", ["/x", "ftp://127.0.0.1/x", "http://a b/x", "http://ada:pw@127.0.0.1/x", "http:///x"]
+)
+async def test_a_url_that_names_no_plain_origin_is_never_asked(
+    upstream: Http1Upstream, url: str
+) -> None:
+    assert await fail(upstream, UpstreamRequest("GET", url, (), b"")) == "unwritable"
+
+
+@pytest.mark.parametrize("path", ["/x y", "/x\r\nX-Two: 2", "/é"])
+async def test_a_path_that_is_not_encoded_is_never_asked(
+    api: RawApi, upstream: Http1Upstream, path: str
+) -> None:
+    assert await fail(upstream, UpstreamRequest("GET", api.url + path, (), b"")) == "unwritable"
+    assert not api.calls
+
+
+async def test_a_redirect_is_handed_back_and_never_followed(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    api.answer(
+        b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
+    )
+    response = await upstream.send(ask(api, "GET", ("X-Secret", "1")), deadline=5)
+    assert (response.status, len(api.calls)) == (302, 1)
+
+
+async def test_a_cookie_the_api_sets_is_not_sent_to_it_for_the_next_person(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    api.answer(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=ada; Path=/\r\nContent-Length: 0\r\n\r\n")
+    for _ in range(2):
+        await upstream.send(ask(api), deadline=5)
+    assert b"cookie" not in api.calls[-1].head.lower()
+
+
+async def test_a_proxy_in_the_environment_changes_nothing(
+    api: RawApi, upstream: Http1Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pieces", "body"),
+    [
+        ([HEAD + b"5\r\n\r\nhello"], b"hello"),
+        ([CHUNKED + b"2\r\nhe\r\n3;x=1\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n"], b"hello"),
+        ([b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello"], b"hello"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"5\r\n\r\nhello"], b"hello"),
+        ([b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + HEAD + b"2\r\n\r\nok"], b"ok"),
+        ([b"HTTP/1.1 204 No Content\r\n\r\n"], b""),
+        ([b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n"], b""),
+        ([b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"], b"ok"),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True])
+async def test_an_answer_is_read_to_its_end_however_it_is_framed_and_cut(
+    api: RawApi, upstream: Http1Upstream, pieces: list[bytes], body: bytes, cut: bool
+) -> None:
+    text = b"".join(pieces)
+    api.answer(*(text[n : n + 1] for n in range(len(text))) if cut else pieces)
+    for _ in range(2):
+        assert (await upstream.send(ask(api), deadline=5)).body == body
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    api.answer(b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo", then_close=True)
+    for connection in (1, 2):
+        assert (await upstream.send(ask(api), deadline=5)).body == b"hello"
+        assert api.calls[-1].connection == connection
+
+
+async def test_an_answer_to_head_has_a_length_and_no_body(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    api.answer(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n")
+    for _ in range(2):
+        answer = await upstream.send(ask(api, "HEAD"), deadline=5)
+        assert answer == UpstreamResponse(200, "text/plain", b"")
+
+
+@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])
+@pytest.mark.parametrize("framing", ["length", "chunks", "close", "gzip"])
+async def test_an_answer_is_read_up_to_the_limit_and_no_further(
+    api: RawApi, upstream: Http1Upstream, size: int, framing: str
+) -> None:
+    body = b"x" * size
+    if framing == "length":
+        api.answer(HEAD + b"%d\r\n\r\n" % size + body)
+    elif framing == "chunks":
+        api.answer(CHUNKED + b"%x\r\n" % size + body + b"\r\n0\r\n\r\n")
+    elif framing == "close":
+        api.answer(b"HTTP/1.1 200 OK\r\n\r\n" + body, then_close=True)
+    else:
+        packed = gzip.compress(body, mtime=0)
+        api.answer(HEAD + b"%d\r\nContent-Encoding: gzip\r\n\r\n" % len(packed) + packed)
+    if size <= LIMIT:
+        assert (await upstream.send(ask(api), deadline=5)).body == body
+    else:
+        assert await fail(upstream, ask(api)) == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        (b"br", b"x"),
+        (b"gzip, gzip", b"x"),
+        (b"gzip", b"no gzip"),
+        (b"gzip", gzip.compress(b"x" * 99, mtime=0)[:-9]),
+    ],
+)
+async def test_an_answer_in_a_damaged_or_unknown_encoding_is_unreadable(
+    api: RawApi, upstream: Http1Upstream, encoding: bytes, body: bytes
+) -> None:
+    head = HEAD + b"%d\r\nContent-Encoding: %s\r\n\r\n" % (len(body), encoding)
+    api.answer(head + body)
+    assert await fail(upstream, ask(api)) == "unreadable"
+
+
+# --- an API that is wrong -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nX: 1\r\n", HEAD + b"9\r\n\r\nx", CHUNKED]
+)
+async def test_an_api_that_hangs_is_given_up_at_the_deadline(
+    api: RawApi, upstream: Http1Upstream, begun: bytes
+) -> None:
+    async def hang(call: Call) -> None:
+        await call.say(begun)
+        await call.never()
+
+    api.script = hang
+    with pytest.raises(UpstreamFailed, match=r"within 0\.2 seconds") as failure:
+        await upstream.send(ask(api), deadline=0.2)
+    assert failure.value.reason == "deadline"
+
+
+async def test_an_api_that_never_ends_its_answer_is_given_up_at_the_deadline(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def drip(call: Call) -> None:
+        await call.say(CHUNKED)
+        while not call.writer.is_closing():
+            await call.say(b"1\r\nx\r\n")
+            await asyncio.sleep(0.01)
+
+    api.script = drip
+    assert await fail(upstream, ask(api), 0.2) == "deadline"
+
+
+async def test_an_api_that_is_gone_is_unreachable(upstream: Http1Upstream) -> None:
+    gone = UpstreamRequest("GET", f"http://127.0.0.1:{free_port()}/x", (), b"")
+    assert await fail(upstream, gone) == "unreachable"
+
+
+async def test_an_api_whose_name_leads_nowhere_is_unreachable(upstream: Http1Upstream) -> None:
+    gone = UpstreamRequest("GET", "http://nowhere.invalid/x", (), b"")
+    assert await fail(upstream, gone) == "unreachable"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"HTTP/1.1 200", HEAD + b"9\r\n\r\nx", CHUNKED + b"2\r\nok\r\n", CHUNKED + b"5\r\no"],
+)
+async def test_an_api_that_breaks_off_is_unreachable(
+    api: RawApi, upstream: Http1Upstream, begun: bytes, reset: bool
+) -> None:
+    async def break_off(call: Call) -> None:
+        await call.say(begun)
+        if reset:
+            call.reset()
+        else:
+            call.close()
+
+    api.script = break_off
+    assert await fail(upstream, ask(api)) == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (HEAD + b"%d\r\n\r\n" % (100 << 20), b"x" * LIMIT),
+        (CHUNKED, b"10000\r\n" + b"x" * LIMIT + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * LIMIT),
+        (CHUNKED + b"2;", b"x" * LIMIT),  # the extension of a chunk
+        (CHUNKED + b"0\r\n", b"X-Sum: " + b"x" * 1000 + b"\r\n"),  # trailers
+    ],
+)
+async def test_a_flood_is_cut_off_soon_after_the_limit(
+    api: RawApi, upstream: Http1Upstream, head: bytes, piece: bytes
+) -> None:
+    sent = 0
+
+    async def flood(call: Call) -> None:
+        nonlocal sent
+        await call.say(head)
+        while sent < 100 << 20:
+            await call.say(piece)
+            sent += len(piece)
+
+    api.script = flood
+    assert await fail(upstream, ask(api)) in {"too_large", "unreadable"}
+    assert await api.closed.get() == 1
+    assert sent < 20 << 20  # what sockets hold is on its way already
+
+
+@pytest.mark.parametrize("piece", [b"X-%d: 1\r\n", b"x" * 1000])
+async def test_headers_that_never_end_are_cut_off(
+    api: RawApi, upstream: Http1Upstream, piece: bytes
+) -> None:
+    async def flood(call: Call) -> None:
+        await call.say(b"HTTP/1.1 200 OK\r\nX: ")
+        for number in range(1 << 20):
+            await call.say(piece % number if b"%" in piece else piece)
+
+    api.script = flood
+    assert await fail(upstream, ask(api)) == "unreadable"
+    assert await api.closed.get() == 1
+
+
+async def test_one_read_full_of_headers_is_too_much_as_well(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    lines = b"".join(b"X-%d: 1\r\n" % number for number in range(200))
+    api.answer(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n")
+    assert await fail(upstream, ask(api)) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 000 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        CHUNKED + b"zz\r\nok\r\n0\r\n\r\n",
+        CHUNKED + b"2\r\nokk\r\n0\r\n\r\n",
+        CHUNKED + b"-2\r\nok\r\n0\r\n\r\n",
+        CHUNKED + b"ffffffffffffffffff\r\nok\r\n0\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_unreadable(
+    api: RawApi, upstream: Http1Upstream, answer: bytes
+) -> None:
+    api.answer(answer)
+    assert await fail(upstream, ask(api)) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        CHUNKED[:-2] + b"Content-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        HEAD + b"2\r\nContent-Length: 2\r\n\r\nok",
+        HEAD + b"2\r\nContent-Length: 7\r\n\r\nok",
+        HEAD + b"2, 2\r\n\r\nok",
+        HEAD + b"+2\r\n\r\nok",
+        HEAD + b"\r\n\r\nok",
+        HEAD + b"99999999999999999999999999\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        HEAD + b"2\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\nok",
+        CHUNKED[:-2] + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        CHUNKED + b"2\nok\r\n0\r\n\r\n",
+    ],
+)
+async def test_an_answer_with_two_meanings_is_refused_and_its_connection_closed(
+    api: RawApi, upstream: Http1Upstream, answer: bytes
+) -> None:
+    api.answer(answer)
+    assert await fail(upstream, ask(api)) == "unreadable"
+    assert await api.closed.get() == 1
+
+
+async def test_an_api_that_promises_less_than_it_sends_spoils_no_other_answer(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def sly(call: Call) -> None:
+        evil = HEAD + b"6\r\n\r\nforged"
+        await call.say(HEAD + b"2\r\n\r\nok" + evil if call.connection == 1 else OK)
+
+    api.script = sly
+    assert (await upstream.send(ask(api), deadline=5)).body == b"ok"
+    assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+    assert [call.connection for call in api.calls] == [1, 2]
+
+
+async def test_what_an_api_says_unasked_answers_nobody(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def chatty(call: Call) -> None:
+        await call.say(OK)
+        if call.connection == 1:
+            await call.say(HEAD + b"6\r\n\r\nforged")
+
+    api.script = chatty
+    assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+    assert await api.closed.get() == 1
+    assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+
+
+# --- connections ----------------------------------------------------------------------------------
+
+
+async def test_calls_one_after_the_other_share_a_connection(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    for number in (1, 2, 3):
+        await upstream.send(ask(api, "POST"), deadline=5)
+        assert (api.calls[-1].connection, api.calls[-1].number) == (1, number)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+async def test_a_connection_that_the_api_will_close_is_not_used_again(
+    api: RawApi, upstream: Http1Upstream, answer: bytes
+) -> None:
+    api.answer(answer)
+    for connection in (1, 2):
+        await upstream.send(ask(api), deadline=5)
+        assert api.calls[-1].connection == connection
+
+
+async def test_two_calls_at_once_get_their_own_answers(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def echo(call: Call) -> None:
+        number = call.head.partition(b"id=")[2].partition(b" ")[0]
+        await call.say(HEAD + b"%d\r\n\r\n" % len(number), number)
+
+    api.script = echo
+    answers = await asyncio.gather(
+        *(
+            upstream.send(UpstreamRequest("GET", f"{api.url}/x?id={n}", (), b""), deadline=5)
+            for n in range(100)
+        )
+    )
+    assert [orjson.loads(answer.body) for answer in answers] == list(range(100))
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_what_may_have_been_done_is_not_asked_again_when_a_kept_connection_ends(
+    api: RawApi, upstream: Http1Upstream, method: str, reset: bool
+) -> None:
+    async def forgetful(call: Call) -> None:
+        if (call.connection, call.number) != (1, 2):
+            await call.say(OK)
+        elif reset:
+            call.reset()
+        else:
+            call.close()
+
+    api.script = forgetful
+    await upstream.send(ask(api), deadline=5)
+    if method == "GET":
+        assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+        assert [call.connection for call in api.calls] == [1, 1, 2]
+    else:
+        assert await fail(upstream, ask(api, "POST")) == "unreachable"
+        assert [call.connection for call in api.calls] == [1, 1]
+
+
+async def test_a_new_connection_that_ends_is_no_reason_to_ask_again(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    api.answer(then_close=True)
+    assert await fail(upstream, ask(api)) == "unreachable"
+    assert len(api.calls) == 1
+
+
+async def test_half_an_answer_is_no_reason_to_ask_again(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def half(call: Call) -> None:
+        await call.say(OK if call.number == 1 else OK[:20])
+        if call.number == 2:
+            call.close()
+
+    api.script = half
+    await upstream.send(ask(api), deadline=5)
+    assert await fail(upstream, ask(api)) == "unreachable"
+    assert len(api.calls) == 2
+
+
+async def test_a_connection_that_the_api_has_closed_meanwhile_is_left_for_a_new_one(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def close_half(call: Call) -> None:
+        await call.say(OK)
+        call.writer.write_eof()
+
+    api.script = close_half
+    await upstream.send(ask(api), deadline=5)
+    assert await api.closed.get() == 1
+    await upstream.send(UpstreamRequest("POST", f"{api.url}/x", (), b"{}"), deadline=5)
+    assert [call.connection for call in api.calls] == [1, 2]
+
+
+async def test_a_call_that_is_cancelled_takes_its_connection_along(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    asked = asyncio.Event()
+
+    async def slow(call: Call) -> None:
+        asked.set()
+        await call.never()
+
+    await upstream.send(ask(api), deadline=5)
+    usual, api.script = api.script, slow
+    cancelled = asyncio.create_task(upstream.send(ask(api), deadline=5))
+    await asked.wait()
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    api.script = usual
+    assert (await upstream.send(ask(api), deadline=5)).body == b"{}"
+    assert [call.connection for call in api.calls] == [1, 1, 2]
+
+
+async def test_an_answer_that_comes_before_all_was_sent_ends_the_connection(
+    api: RawApi, upstream: Http1Upstream
+) -> None:
+    async def refuse(call: Call) -> None:
+        await call.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+        await call.never()
+
+    usual, api.script = api.script, refuse
+    large = UpstreamRequest("POST", f"{api.url}/x", (), b"x" * (64 << 20))
+    assert (await upstream.send(large, deadline=5)).status == 413
+    api.script = usual
+    await upstream.send(ask(api), deadline=5)
+    assert [call.connection for call in api.calls] == [1, 2]
+
+
+async def test_no_more_connections_are_opened_than_may_be(api: RawApi) -> None:
+    at_once: set[int] = set()
+    most = 0
+
+    async def busy(call: Call) -> None:
+        nonlocal most
+        at_once.add(call.connection)
+        most = max(most, len(at_once))
+        await call.say(OK[:-1])
+        at_once.discard(call.connection)
+        await call.say(OK[-1:])
+
+    api.script = busy
+    async with Http1Upstream(max_connections=3) as upstream:
+        await asyncio.gather(*(upstream.send(ask(api), deadline=5) for _ in range(50)))
+    assert (len(api.calls), most, api.connections) == (50, 3, 3)
+
+
+async def test_who_waits_for_a_connection_gives_up_at_the_deadline_and_holds_nobody_up(
+    api: RawApi,
+) -> None:
+    async def slow(call: Call) -> None:
+        asked.set()
+        await answer.wait()
+        await call.say(OK)
+
+    asked, answer = asyncio.Event(), asyncio.Event()
+    api.script = slow
+    async with Http1Upstream(max_connections=1) as upstream:
+        first = asyncio.create_task(upstream.send(ask(api), deadline=5))
+        await asked.wait()
+        assert await fail(upstream, ask(api), 0.1) == "deadline"
+        waiting = asyncio.create_task(upstream.send(ask(api), deadline=5))
+        answer.set()
+        assert (await first).status == (await waiting).status == 200
+    assert len(api.calls) == 2
+
+
+async def test_who_waits_for_a_connection_opens_one_where_another_broke(api: RawApi) -> None:
+    async def break_first(call: Call) -> None:
+        if call.connection == 1:
+            call.reset()
+        else:
+            await call.say(OK)
+
+    api.script = break_first
+    async with Http1Upstream(max_connections=1) as upstream:
+        answers = await asyncio.gather(
+            *(upstream.send(ask(api), deadline=5) for _ in range(3)), return_exceptions=True
+        )
+    assert [type(answer) for answer in answers] == [
+        UpstreamFailed,
+        UpstreamResponse,
+        UpstreamResponse,
+    ]
+
+
+async def test_a_connection_that_is_not_used_is_closed(api: RawApi) -> None:
+    async with Http1Upstream(idle=0.01) as upstream:
+        await upstream.send(ask(api), deadline=5)
+        assert await api.closed.get() == 1
+        await upstream.send(ask(api), deadline=5)
+
+
+async def test_a_client_that_closes_leaves_no_connection(api: RawApi) -> None:
+    async with Http1Upstream() as upstream:
+        await asyncio.gather(*(upstream.send(ask(api), deadline=5) for _ in range(3)))
+    assert {await api.closed.get() for _ in range(api.connections)} == {1, 2, 3}
+
+
+# --- TLS ------------------------------------------------------------------------------------------
+
+
+async def test_an_api_is_believed_over_tls_under_its_own_name_alone() -> None:
+    authority, named = Authority(), []
+    context = authority.server("localhost")
+    context.sni_callback = lambda _, name, __: named.append(name)
+    async with (
+        running_raw_api(context) as api,
+        Http1Upstream(tls=authority.trusted()) as trusting,
+        Http1Upstream() as upstream,
+    ):
+        by_name = UpstreamRequest("GET", f"https://localhost:{api.port}/x", (), b"")
+        for _ in range(2):
+            assert (await trusting.send(by_name, deadline=5)).body == b"{}"
+        assert (named, api.connections) == (["localhost"], 1)
+        assert await fail(trusting, ask(api)) == "unreachable"  # the certificate has no address
+        assert await fail(upstream, by_name) == "unreachable"  # an authority nobody knows
+        assert len(api.calls) == 2
