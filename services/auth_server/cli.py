@@ -50,8 +50,11 @@ auth_server.add_command(api_keys)
 def serve(config: Path | None, host: str, port: int) -> None:
     """Serve; brings the database to the newest schema first."""
     from auth_server.app import create_app
+    from auth_server.configuration import check
 
     settings = _load(config)
+    if problems := check(settings):
+        raise click.ClickException("\n".join(problems))
     configure_logs()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     migrate(settings.database_url)

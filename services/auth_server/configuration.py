@@ -6,6 +6,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from auth_server.pages.render import open_pages
+from auth_server.pages.static import UnusableFile
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import Section
 
@@ -13,7 +15,19 @@ _DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 
 
 def check(settings: AuthServerSettings) -> Sequence[str]:
-    """Read the database's URL, and look for the folder of a SQLite file; nothing is opened."""
+    """Read what the pages are made of and the database's URL, and look for a SQLite file's folder."""
+    return [*_check_pages(settings), *_check_database(settings)]
+
+
+def _check_pages(settings: AuthServerSettings) -> Sequence[str]:
+    try:
+        open_pages(settings)
+    except UnusableFile as error:
+        return [str(error)]
+    return []
+
+
+def _check_database(settings: AuthServerSettings) -> Sequence[str]:
     try:
         url = make_url(settings.database_url)
     except (ArgumentError, ValueError):

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from auth_server.branding import Branding
 from auth_server.jwks import parse_jwk_set
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
@@ -197,6 +198,7 @@ class AuthServerSettings(ServiceSettings):
         ge=0,
         description="How many proxies stand in front; each adds one entry to X-Forwarded-For.",
     )
+    branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(
         default=None,
         description="A folder of texts, one YAML file for each language: another language, or other "

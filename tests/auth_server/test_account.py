@@ -1,6 +1,5 @@
 """The account pages: who may see them, and what their forms are bound to."""
 
-from auth_server.pages.static import load_static_files
 from support.auth_server import AuthServer
 
 
@@ -33,7 +32,7 @@ async def test_a_sign_out_that_the_page_did_not_make_is_refused_a40(
 async def test_static_files_are_kept_for_good_under_a_name_that_changes_with_them(
     table_server: AuthServer,
 ) -> None:
-    files = load_static_files()
+    files = table_server.opened.pages.static
     for plain in files.files:
         name = files.name(plain)
         answer = await table_server.http.get(f"/static/{name}")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import auth_server
 from auth_server.pages.languages import match_language, parse_accept_language
 from auth_server.pages.render import TEMPLATES, template_environment
-from auth_server.pages.translation import UnusableTranslation, load_translations
+from auth_server.pages.static import UnusableFile
+from auth_server.pages.translation import load_translations
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 
@@ -153,7 +154,7 @@ def test_a_file_of_texts_that_would_break_a_page_is_refused_at_the_start(
     tmp_path: Path, name: str, content: str, says: str
 ) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
-    with pytest.raises(UnusableTranslation) as refused:
+    with pytest.raises(UnusableFile) as refused:
         load_translations(tmp_path)
     assert says in str(refused.value)
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from auth_server.branding import Branding
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from mcp_gateway.settings import McpGatewaySettings
 from support.markdown import read, section
@@ -15,6 +16,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
+    "## `auth_server.branding`": (Branding, ""),
     "## `mcp_gateway`": (McpGatewaySettings, "GATEPOST_MCP_"),
 }
 each_section = pytest.mark.parametrize("heading", SECTIONS)

@@ -61,9 +61,9 @@ def open_pages(settings: AuthServerSettings) -> Pages:
     """Load the templates, the static files and the texts of every language.
 
     Raises:
-        UnusableTranslation: a file of texts is malformed.
+        UnusableFile: a file of texts is malformed, or the logo is no picture.
     """
-    static = load_static_files()
+    static = load_static_files(settings.branding)
     translations = load_translations(settings.translations)
     environments = {
         tag: _environment(settings, static, translation)
@@ -104,5 +104,16 @@ def _environment(
     environment.filters["translated"] = translation.gettext
     environment.globals["base"] = settings.path
     environment.globals["language"] = translation.tag
-    environment.globals["static"] = lambda name: f"{settings.path}/static/{static.name(name)}"
+
+    def locate(name: str) -> str:
+        return f"{settings.path}/static/{static.name(name)}"
+
+    logo = next((locate(name) for name in static.files if name.startswith("logo.")), None)
+    colours = locate("branding.css") if "branding.css" in static.files else None
+    environment.globals["static"] = locate
+    environment.globals["brand"] = {
+        **settings.branding.model_dump(include={"name", "support_url", "privacy_url", "terms_url"}),
+        "logo": logo,
+        "stylesheet": colours,
+    }
     return environment

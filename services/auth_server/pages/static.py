@@ -9,14 +9,22 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from auth_server.branding import Branding
+
 STATIC = Path(__file__).parent / "static"
 _HASHED = re.compile(r"(?P<stem>[\w.-]+)-(?P<hash>[0-9a-f]{12})(?P<suffix>\.\w+)")
+_LOGOS = ("logo.svg", "logo.png", "logo.webp")
+_LARGEST_LOGO = 100 * 1024
 _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     # What an SVG file would be able to do if it were opened by itself: nothing.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
+
+
+class UnusableFile(ValueError):
+    """A file that the settings name can't be used; the message names it and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,29 @@ class StaticFiles:
         return Response(file.content, media_type=file.media_type, headers=headers)
 
 
-def read_static_file(path: Path) -> StaticFile:
-    """Read a file into memory."""
-    content = path.read_bytes()
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def load_static_files(branding: Branding) -> StaticFiles:
+    """Read the package's static files, and make those of the branding: `branding.css`, `logo.…`.
+
+    Raises:
+        UnusableFile: the logo is missing, too large, or no picture that browsers show.
+    """
+    files = {path.name: _make(path.name, path.read_bytes()) for path in STATIC.iterdir()}
+    if branding.stylesheet:
+        files["branding.css"] = _make("branding.css", branding.stylesheet.encode())
+    if branding.logo is not None:
+        name = f"logo{branding.logo.suffix.lower()}"
+        if name not in _LOGOS:
+            raise UnusableFile(f"branding.logo: {branding.logo} is no {', '.join(_LOGOS)}")
+        try:
+            content = branding.logo.read_bytes()
+        except OSError as error:
+            raise UnusableFile(f"branding.logo: {branding.logo}: {error.strerror}") from None
+        if len(content) > _LARGEST_LOGO:
+            raise UnusableFile(f"branding.logo: {branding.logo} is larger than 100 KB")
+        files[name] = _make(name, content)
+    return StaticFiles(files)
+
+
+def _make(name: str, content: bytes) -> StaticFile:
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return StaticFile(content, media_type, hashlib.sha256(content).hexdigest()[:12])
-
-
-def load_static_files() -> StaticFiles:
-    """Read the package's static files."""
-    return StaticFiles({path.name: read_static_file(path) for path in STATIC.iterdir()})

@@ -10,14 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auth_server.pages.languages import SOURCE
+from auth_server.pages.static import UnusableFile
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
-
-
-class UnusableTranslation(ValueError):
-    """A file of texts can't be used; the message names the file, the text and what is wrong."""
 
 
 class _File(BaseModel):
@@ -56,13 +53,13 @@ def load_translations(folder: Path | None) -> dict[str, Translation]:
     """Read what comes with the package, then an operator's folder, whose texts win.
 
     Raises:
-        UnusableTranslation: a file is malformed, or a text has other placeholders than its source.
+        UnusableFile: a file is malformed, or a text has other placeholders than its source.
     """
     found = {SOURCE: Translation(SOURCE, "English", {}, lambda number: int(number != 1))}
     files = sorted(TRANSLATIONS.glob("*.yaml"))
     if folder is not None:
         if not folder.is_dir():
-            raise UnusableTranslation(f"translations: there is no folder {folder}")
+            raise UnusableFile(f"translations: there is no folder {folder}")
         files += sorted(folder.glob("*.yaml"))
     for path in files:
         read = _read(path)
@@ -75,13 +72,13 @@ def load_translations(folder: Path | None) -> dict[str, Translation]:
 def _read(path: Path) -> Translation:
     tag = path.stem.lower()
     if not _TAG.fullmatch(tag):
-        raise UnusableTranslation(f"{path}: the file's name is no language tag such as de or pt-br")
+        raise UnusableFile(f"{path}: the file's name is no language tag such as de or pt-br")
     try:
         content = _File.model_validate(yaml.safe_load(path.read_bytes()))
         plural = c2py(content.plural)
     except (yaml.YAMLError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise UnusableTranslation(f"{path}: {reason}") from None
+        raise UnusableFile(f"{path}: {reason}") from None
     texts = {
         source: (translated,) if isinstance(translated, str) else tuple(translated)
         for source, translated in content.texts.items()
@@ -92,7 +89,7 @@ def _read(path: Path) -> Translation:
             try:
                 form % dict.fromkeys(known, "")
             except (KeyError, TypeError, ValueError):
-                raise UnusableTranslation(
+                raise UnusableFile(
                     f"{path}: {form!r} may hold the placeholders of {source!r}, and no other %"
                 ) from None
     return Translation(tag, content.name, texts, plural)

@@ -1,0 +1,52 @@
+"""`./dev screenshots`: pictures of every page, at two widths, on a light and on a dark screen."""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from support.auth_server import prepare_database
+from support.deployment import running_deployment
+from support.tour import running_chromium, tour
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs/pictures"
+WIDTHS = {1280: 800, 390: 844}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+KEPT = ("consent-1280-light.png", "consent-390-dark.png")
+"""The pictures that README and docs show."""
+
+
+def main() -> None:
+    """Start the product, walk through it, write `NAME-WIDTH-SCHEME.png`."""
+    parser = argparse.ArgumentParser(prog="./dev screenshots", description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / ".pictures", help="the folder for all")
+    parser.add_argument("--only", default="", help="pages whose name begins so")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name:
+        folder = Path(name)
+        url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
+        prepare_database(url)
+        with running_deployment(folder, url) as deployment, running_chromium() as chromium:
+            for width, height in WIDTHS.items():
+                for scheme in SCHEMES:
+                    with chromium.new_context(
+                        viewport={"width": width, "height": height},
+                        color_scheme=scheme,
+                        locale="en-GB",
+                        timezone_id="Europe/Berlin",
+                    ) as context:
+                        page = context.new_page()
+                        for shown in tour(page, deployment):
+                            picture = f"{shown}-{width}-{scheme}.png"
+                            if picture in KEPT:
+                                page.screenshot(path=PICTURES / picture)
+                            if shown.startswith(options.only):
+                                whole = page.evaluate("document.documentElement.scrollHeight")
+                                page.set_viewport_size({"width": width, "height": whole})
+                                page.screenshot(path=options.out / picture)
+                                page.set_viewport_size({"width": width, "height": height})
+
+
+main()

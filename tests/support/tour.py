@@ -1,0 +1,92 @@
+"""A tour of every page that people see, in a real browser, for whoever wants to look at each."""
+
+import asyncio
+import shutil
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx2
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from support.deployment import Deployment
+from support.oauth_client import OAuthClient, register
+from support.person import ADA
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
+CLAUDE = "https://claude.ai/api/mcp/auth_callback"
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """Start the system's Chromium; while it runs, no async code of this thread can."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run async helpers in a thread of their own: Playwright's loop occupies this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def register_app(deployment: Deployment, name: str, redirect_uri: str) -> OAuthClient:
+    """Register an app that will ask."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        client = await register(
+            http,
+            deployment.issuer,
+            deployment.resource,
+            client_name=name,
+            redirect_uris=[redirect_uri],
+        )
+    client.redirect_uri = redirect_uri
+    return client
+
+
+def sign_in(page: Page, email: str = ADA[0], password: str = ADA[1]) -> None:
+    """Fill in the form and press its button."""
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def tour(page: Page, deployment: Deployment) -> Iterator[str]:
+    """Walk through the pages as Ada; yields a page's name while the browser shows it."""
+    app = off_the_loop(register_app(deployment, "Claude", CLAUDE))
+    page.goto(app.authorize_url())
+    yield "sign-in"
+    sign_in(page, password="not-her-password")
+    yield "sign-in-wrong"
+    sign_in(page)
+    yield "organisation"
+    page.get_by_role("button", name="Acme").click()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    yield "consent"
+    app = off_the_loop(register_app(deployment, "Cursor", CURSOR))
+    page.goto(app.authorize_url())
+    page.get_by_role("button", name="Acme").click()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+    yield "leave"
+    page.goto(f"{deployment.issuer}/authorize?client_id=nobody")
+    yield "error"
+    for name in ACCOUNT_PAGES:
+        page.goto(f"{deployment.issuer}/account/{name}")
+        yield f"account-{name}"
+
+
+ACCOUNT_PAGES = ("sessions",)
