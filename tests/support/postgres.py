@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from support.services import POLL_SECONDS, STOP_SECONDS, free_port
+from support.services import POLL_SECONDS, STOP_SECONDS, end_with_us, free_port
 
 Prepare = Callable[[str], None]
 
@@ -130,11 +130,13 @@ def running_postgres() -> Iterator[PostgresServer]:
                 start_new_session=True,
             )
         server = PostgresServer(port)
+        call_off = end_with_us(process)
         try:
             _wait_until_ready(server, process, log)
             yield server
         finally:
             _stop(process)
+            call_off()
 
 
 def _wait_until_ready(

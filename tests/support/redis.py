@@ -1,7 +1,7 @@
 """A private Redis server for the tests: loopback, no files, gone at the end."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from support.services import POLL_SECONDS, free_port
+from support.services import POLL_SECONDS, end_with_us, free_port
 
 
 class RedisFailed(Exception):
@@ -23,6 +23,7 @@ class RedisServer:
     port: int
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    _call_off: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -50,6 +51,7 @@ class RedisServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._call_off = end_with_us(self.process)
         for _ in range(tries):
             with self.connect() as client:
                 try:
@@ -68,6 +70,7 @@ class RedisServer:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self._call_off()
             self.process = None
 
 

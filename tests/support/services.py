@@ -3,7 +3,7 @@
 import os
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,29 @@ def free_port() -> int:
             return port
 
 
+def end_with_us(process: subprocess.Popen[bytes]) -> Callable[[], None]:
+    """Have a process interrupted when this one is gone, killed even; answers what calls that off.
+
+    A shell waits for the end of a pipe of which only this process holds the other end.
+    """
+    read, write = os.pipe()
+    watchdog = subprocess.Popen(
+        ["sh", "-c", 'read -r _; kill -INT "$0"', str(process.pid)],
+        stdin=read,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(read)
+
+    def call_off() -> None:
+        watchdog.kill()
+        watchdog.wait()
+        os.close(write)
+
+    return call_off
+
+
 @contextmanager
 def running_service(
     argv: Sequence[str | Path],
@@ -103,11 +126,13 @@ def running_service(
             start_new_session=True,
         )
     service = Service(name=Path(argv[0]).name, url=url, log=log, process=process)
+    call_off = end_with_us(process)
     try:
         _wait_until_ready(service, ready_path, tries)
         yield service
     finally:
         service.stop()
+        call_off()
 
 
 def _wait_until_ready(service: Service, ready_path: str, tries: int) -> None:
