@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
+from auth_server.settings import ResourceSettings
 from gatepost_cli.doctor.clients import CLIENTS, KnownClient
 from gatepost_cli.doctor.command import diagnose, doctor, write_line
 from gatepost_cli.doctor.examine import Verdict
@@ -56,6 +57,7 @@ class Patient:
     gateway: httpx2.AsyncClient
     breakages: dict[str, Change] = field(default_factory=dict)
     waited: list[float] = field(default_factory=list)
+    left_behind: int = 0
 
     async def examine(self, issuer: str = ISSUER, resource: str | None = RESOURCE) -> list[Verdict]:
         """Let the doctor look."""
@@ -69,7 +71,8 @@ class Patient:
             "all://127.0.0.1:8401": Between(self.gateway, self.breakages),
         }
         async with httpx2.AsyncClient(mounts=mounts) as http:
-            return await diagnose(http, issuer, resource, sleep=sleep)
+            verdicts, self.left_behind = await diagnose(http, issuer, resource, sleep=sleep)
+        return verdicts
 
     async def clients(self) -> int:
         """Count the clients that the server would still let in."""
@@ -145,7 +148,7 @@ async def test_every_known_client_could_connect_and_nothing_is_left_behind(
     assert {v.client.name for v in verdicts if "document" in v.way} == {
         *("VS Code", "Claude Code", "Claude Desktop", "opencode")
     }
-    assert not any(verdict.left_behind for verdict in verdicts)
+    assert patient.left_behind == 0
     assert await patient.clients() == before
 
 
@@ -199,12 +202,40 @@ async def test_with_registration_off_those_with_a_document_still_connect(
     assert all("no registration_endpoint" in line for line in lines.values())
 
 
-async def test_a_limit_on_registrations_is_waited_for(tmp_path: Path, seeded_sqlite: Path) -> None:
+async def test_a_limit_on_registrations_is_met_by_changing_the_last_one(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
     limit = {"registrations_per_minute": 5, "registrations_per_day": 50}
+    async with a_patient(tmp_path, seeded_sqlite, **limit) as patient:
+        before = await patient.clients()
+        lines = failing(await patient.examine())
+        after = await patient.clients()
+
+    assert (lines, patient.waited, after - before) == ({}, [], 0)
+
+
+async def test_what_is_refused_is_named_also_where_the_limit_was_met(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    limit = {"registrations_per_minute": 1, "private_use_schemes": ("vscode",)}
     async with a_patient(tmp_path, seeded_sqlite, **limit) as patient:
         lines = failing(await patient.examine())
 
+    assert lines.keys() == {"Cursor"}
+    assert "invalid_redirect_uri" in lines["Cursor"]
+    assert patient.waited == []
+
+
+async def test_a_limit_is_waited_for_where_registrations_can_t_be_changed(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    limit = {"registrations_per_minute": 5, "registrations_per_day": 50}
+    async with a_patient(tmp_path, seeded_sqlite, **limit) as patient:
+        patient.breakages[f"{ISSUER}/register"] = answering(registration_access_token=...)
+        lines = failing(await patient.examine())
+
     assert (lines, patient.waited) == ({}, [60])
+    assert patient.left_behind == len(CLIENTS)
 
 
 async def test_a_scheme_that_is_not_listed_concerns_its_client_alone(
@@ -271,6 +302,17 @@ async def test_what_is_broken_is_named_on_the_line_of_who_it_breaks(
     lines = failing(await patient.examine())
 
     assert words in lines["Claude Desktop"]
+
+
+async def test_a_refusal_is_named_also_where_it_waits_for_a_click(
+    tmp_path: Path, seeded_sqlite: Path
+) -> None:
+    other = ResourceSettings(resource=RESOURCE, scopes=("tasks",), default_scopes=("tasks",))
+    async with a_patient(tmp_path, seeded_sqlite, resources=(other,)) as patient:
+        lines = failing(await patient.examine())
+
+    assert len(lines) == len(CLIENTS)
+    assert all("refused: invalid_scope this resource offers tasks" in x for x in lines.values())
 
 
 async def test_a_missing_cors_header_concerns_the_client_in_the_browser_alone(

@@ -7,7 +7,8 @@ import httpx2
 
 from gatepost_cli.doctor.clients import CLIENTS
 from gatepost_cli.doctor.deployment import look_at
-from gatepost_cli.doctor.examine import Sleep, Verdict, examine
+from gatepost_cli.doctor.examine import Verdict, examine
+from gatepost_cli.doctor.registrations import Registrations, Sleep
 
 
 @click.command()
@@ -21,10 +22,9 @@ def doctor(issuer: str, resource: str | None) -> None:
     for flag, url in (("ISSUER", issuer), ("--resource", resource)):
         if url is not None and not url.startswith(("https://", "http://")):
             raise click.ClickException(f"{flag}: {url!r} is not an http or https URL")
-    verdicts = asyncio.run(_examine_all(issuer, resource))
+    verdicts, left = asyncio.run(_examine_all(issuer, resource))
     for verdict in verdicts:
         click.echo(write_line(verdict))
-    left = sum(verdict.left_behind for verdict in verdicts)
     if left:
         click.echo(f"{left} registrations could not be deleted again (RFC 7592).", err=True)
     if any(verdict.problems for verdict in verdicts):
@@ -33,10 +33,19 @@ def doctor(issuer: str, resource: str | None) -> None:
 
 async def diagnose(
     http: httpx2.AsyncClient, issuer: str, resource: str | None, *, sleep: Sleep
-) -> list[Verdict]:
-    """Examine every known client, one after the other."""
+) -> tuple[list[Verdict], int]:
+    """Examine every known client, one after the other.
+
+    Returns:
+        What is said of each, and how many registrations could not be deleted.
+    """
     seen = await look_at(http, issuer, resource)
-    return [await examine(client, seen, http, sleep=sleep) for client in CLIENTS]
+    registrations = Registrations(http, sleep)
+    try:
+        verdicts = [await examine(client, seen, http, registrations) for client in CLIENTS]
+    finally:
+        await registrations.delete()
+    return verdicts, registrations.left_behind
 
 
 def write_line(verdict: Verdict) -> str:
@@ -47,7 +56,7 @@ def write_line(verdict: Verdict) -> str:
     return f"fails  {name} {'; '.join(dict.fromkeys(verdict.problems))}"
 
 
-async def _examine_all(issuer: str, resource: str | None) -> list[Verdict]:
+async def _examine_all(issuer: str, resource: str | None) -> tuple[list[Verdict], int]:
     async def wait(seconds: float) -> None:
         click.echo(f"The server limits registrations; waiting {seconds:.0f} seconds …", err=True)
         await asyncio.sleep(seconds)

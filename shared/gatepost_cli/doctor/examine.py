@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
+import html
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -12,34 +13,28 @@ import httpx2
 
 from gatepost_cli.doctor.clients import KnownClient
 from gatepost_cli.doctor.deployment import PROTOCOL, Seen, describe, is_secure, read_object
-
-Sleep = Callable[[float], Awaitable[None]]
-_LONGEST_WAIT = 120
+from gatepost_cli.doctor.registrations import Registrations
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one client fares: `way` is how it becomes known; no problem means that it can connect.
-
-    `left_behind`: its registration could not be deleted.
-    """
+    """How one client fares: `way` is how it becomes known; no problem means that it can connect."""
 
     client: KnownClient
     way: str
     problems: tuple[str, ...]
-    left_behind: bool = False
 
 
 async def examine(
-    client: KnownClient, seen: Seen, http: httpx2.AsyncClient, *, sleep: Sleep
+    client: KnownClient, seen: Seen, http: httpx2.AsyncClient, registrations: Registrations
 ) -> Verdict:
-    """Do what the client does, and delete what was registered.
+    """Do what the client does.
 
     Args:
         client: whose shapes to send.
         seen: what the deployment publishes.
         http: follows no redirects; its cookies are cleared.
-        sleep: waits as long as a limit of the server asks for.
+        registrations: registers it, and deletes it later.
     """
     problems = list(seen.problems)
     if not seen.metadata:
@@ -51,16 +46,15 @@ async def examine(
         public = seen.lists("token_endpoint_auth_methods_supported", "none")
         by_document = client.document is not None and documents and public
         endpoint = seen.metadata.get("registration_endpoint")
-        left_behind = False
         if is_secure(endpoint):
-            more, left_behind = await _try_registration(client, str(endpoint), seen, http, sleep)
-            problems += more
+            answer = await registrations.register(str(endpoint), client.registration)
+            problems += await _try_registered(client, answer, seen, http)
         elif not by_document:
             problems.append(_why_nobody_knows_it(client, documents=documents))
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return Verdict(client, "", (*problems, describe(error)))
     way = "by its metadata document" if by_document else "by registering itself"
-    return Verdict(client, way, tuple(problems), left_behind)
+    return Verdict(client, way, tuple(problems))
 
 
 def _why_nobody_knows_it(client: KnownClient, *, documents: bool) -> str:
@@ -105,25 +99,16 @@ def _lets_read(answer: httpx2.Response, origin: str) -> bool:
     return answer.headers.get("access-control-allow-origin") in {"*", origin}
 
 
-async def _try_registration(
-    client: KnownClient, endpoint: str, seen: Seen, http: httpx2.AsyncClient, sleep: Sleep
-) -> tuple[list[str], bool]:
-    answer = await http.post(endpoint, json=client.registration, headers=PROTOCOL)
-    wait = answer.headers.get("retry-after", "")
-    if answer.status_code == 429 and wait.isdigit() and int(wait) <= _LONGEST_WAIT:
-        await sleep(int(wait))
-        answer = await http.post(endpoint, json=client.registration, headers=PROTOCOL)
+async def _try_registered(
+    client: KnownClient, answer: httpx2.Response, seen: Seen, http: httpx2.AsyncClient
+) -> list[str]:
     registered = read_object(answer)
     if answer.status_code not in {200, 201}:
-        return [f"registration is refused: {_reason(answer)}"], False
+        return [f"registration is refused: {_reason(answer)}"]
     if registered is None or not isinstance(registered.get("client_id"), str):
-        return ["the answer to the registration has no client_id"], True
-    try:
-        problems = _judge_registration(client, registered)
-        problems += await _try_authorization(client, str(registered["client_id"]), seen, http)
-    finally:
-        deleted = await _delete(registered, http)
-    return problems, not deleted
+        return ["the answer to the registration has no client_id"]
+    problems = _judge_registration(client, registered)
+    return problems + await _try_authorization(client, str(registered["client_id"]), seen, http)
 
 
 def _judge_registration(client: KnownClient, registered: Mapping[str, Any]) -> list[str]:
@@ -181,33 +166,29 @@ async def _reach_sign_in(url: str, client: KnownClient, http: httpx2.AsyncClient
     for _ in range(10):
         answer = await http.get(url)
         if answer.status_code not in {302, 303, 307, 308}:
-            return None if answer.is_success else _reason(answer)
+            return None if answer.is_success else _reason(answer, client.callback)
         url = urljoin(url, answer.headers.get("location", ""))
         if url.startswith(client.callback):
-            sent = parse_qs(urlsplit(url).query)
-            return " ".join((*sent.get("error", ["?"]), *sent.get("error_description", [])))
+            return _error_in(url)
         if urlsplit(url)[:2] != origin:
             return None  # people sign in elsewhere
     return "it redirects without end"
 
 
-async def _delete(registered: Mapping[str, Any], http: httpx2.AsyncClient) -> bool:
-    """Delete a registration (RFC 7592 §2.3); answers whether it is gone."""
-    url, token = (
-        registered.get(name) for name in ("registration_client_uri", "registration_access_token")
-    )
-    if not is_secure(url) or not isinstance(token, str):
-        return False
-    try:
-        answer = await http.delete(str(url), headers={"authorization": f"Bearer {token}"})
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
-        return False
-    return answer.is_success
-
-
-def _reason(answer: httpx2.Response) -> str:
+def _reason(answer: httpx2.Response, callback: str | None = None) -> str:
     document = read_object(answer)
-    if document is None:
-        return f"status {answer.status_code}"
-    said = " ".join(str(document[k])[:200] for k in ("error", "error_description") if k in document)
-    return f"status {answer.status_code} {said}".strip()
+    if document is not None:
+        said = [str(document[k])[:200] for k in ("error", "error_description") if k in document]
+        return f"status {answer.status_code} {' '.join(said)}".strip()
+    if callback is not None:
+        # A page that leads on only by a click, with a link to where the error belongs.
+        page = html.unescape(answer.text)
+        place = page.find(f'"{callback}')
+        if place >= 0:
+            return _error_in(page[place + 1 :].partition('"')[0])
+    return f"status {answer.status_code}"
+
+
+def _error_in(url: str) -> str:
+    sent = parse_qs(urlsplit(url).query)
+    return " ".join((*sent.get("error", ["?"]), *sent.get("error_description", [])))
