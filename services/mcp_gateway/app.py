@@ -1,5 +1,6 @@
 """The gateway's only wiring: settings in, ASGI app out."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -44,13 +45,16 @@ from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
+from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.http1 import Http1Upstream
 from mcp_gateway.upstream.port import Upstream, UpstreamFailed
 from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.upstream.retries import Random, Wait
 from mcp_gateway.wire.listing import Listing
 from mcp_gateway.wire.server import Server
 
 _log = structlog.get_logger()
+_RANDOM = secrets.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ def create_app(
     *,
     now: Now = utc_now,
     new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+    wait: Wait = asyncio.sleep,
+    random: Random = _RANDOM.random,
     open_resources: OpenResources = open_resources,
 ) -> Gateway:
     """Wire the gateway.
@@ -156,6 +162,10 @@ def create_app(
     challenge = Challenge(f"{settings.origin}{WELL_KNOWN}{settings.path}", settings.challenge_scope)
     signer = AssertionSigner(
         key, resource=settings.resource, audience=settings.upstream_audience, now=now
+    )
+
+    guards = Guards(
+        now=now, upstream_url=settings.upstream_url, places=settings.upstream_concurrency
     )
 
     @asynccontextmanager
@@ -178,9 +188,12 @@ def create_app(
                     (name, value.get_secret_value())
                     for name, value in settings.upstream_headers.items()
                 ),
+                guards=guards,
                 sign=signer.sign,
                 record=resources.record,
                 now=now,
+                wait=wait,
+                random=random,
             )
             server = Server(
                 name=catalogue.name,

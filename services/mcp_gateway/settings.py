@@ -45,6 +45,9 @@ class McpGatewaySettings(ServiceSettings):
     """`aud` of the identity assertions; `upstream_url` where not set."""
     upstream_headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Headers sent with every upstream request, such as a service credential."""
+    upstream_concurrency: int = Field(default=512, ge=2)
+    """Calls at one upstream at once, of this process. No tenant has more of them than it leaves free
+    to the others: one tenant alone half of them."""
     signing_key: Path
     """PEM file of the EC P-256 key that signs identity assertions; made where missing."""
     allowed_origins: tuple[str, ...] = ()

@@ -103,6 +103,8 @@ class World:
     records: list[dict[str, Any]]
     settings: McpGatewaySettings
     feed: Announcements
+    waits: list[float]
+    """Seconds that the gateway let pass before it sent something again; the clock went with it."""
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -179,11 +181,16 @@ async def a_world(
     keys = keys or Keys()
     records: list[dict[str, Any]] = []
     feed = Announcements(silent)
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock.advance(seconds=seconds)
 
     @asynccontextmanager
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
         yield Resources(upstream or api, keys.fetch, records.append, feed)
 
-    app = create_app(settings, now=clock, open_resources=resources)
+    app = create_app(settings, now=clock, wait=wait, random=lambda: 0.5, open_resources=resources)
     async with running(app, "http://127.0.0.1:8401") as http:
-        yield World(http, api, keys, clock, records, settings, feed)
+        yield World(http, api, keys, clock, records, settings, feed, waits)

@@ -7,6 +7,8 @@ from starlette.responses import RedirectResponse, Response
 from auth_server.authorize.checks import CHECKS
 from auth_server.authorize.request import AuthorizeRequest, CheckContext
 from auth_server.browser import read_browser, set_browser, set_language
+from auth_server.clients import redirect_uris
+from auth_server.clients.table import Client
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import OAuthError
@@ -120,11 +122,27 @@ def _refuse(error: OAuthError, asked: AuthorizeRequest | None, opened: Resources
             text=f"{error.description[:1].upper()}{error.description[1:]}.",
             code=error.code,
         )
-    issuer = opened.settings.issuer
+    url = error_url(asked.redirect_uri, error, state=asked.state, issuer=opened.settings.issuer)
+    if not _may_redirect(asked.known_client(), asked.redirect_uri):
+        return opened.pages.answer(
+            "turned_back.html",
+            status=400,
+            text=f"{error.description[:1].upper()}{error.description[1:]}.",
+            code=error.code,
+            redirect_host=redirect_uris.redirect_host(asked.redirect_uri),
+            url=url,
+        )
     response = RedirectResponse("/", status_code=303)
     # Set by hand: the registered URI goes out byte for byte, never re-quoted.
-    response.headers["Location"] = error_url(
-        asked.redirect_uri, error, state=asked.state, issuer=issuer
-    )
+    response.headers["Location"] = url
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _may_redirect(client: Client, redirect_uri: str) -> bool:
+    """Tell whether a refusal may lead a browser away without a click (RFC 9700 §4.11.2).
+
+    Anybody can register a client, send people a link to this server, and have them end up at an
+    address of theirs.
+    """
+    return client.source == "managed" or redirect_uris.is_loopback(redirect_uri)

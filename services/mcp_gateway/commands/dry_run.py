@@ -24,6 +24,7 @@ from mcp_gateway.pipeline.validate_arguments import validate_arguments
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
 
@@ -106,9 +107,12 @@ async def _walk(
         upstream=nowhere,
         upstream_url=url,
         upstream_headers=headers,
+        guards=Guards(now=utc_now, upstream_url=url, places=2),
         sign=lambda request, caller, tool, call_id: _MASK,
         record=lambda line: None,
         now=utc_now,
+        wait=asyncio.sleep,
+        random=lambda: 0.0,
     )
     call = ToolCall("dry-run", caller, tool.name, arguments, parts)
     result = await compose(_ROAD)(call)

@@ -12,8 +12,11 @@ from mcp_gateway.pipeline.authorize import authorize
 from mcp_gateway.pipeline.bind_claims import bind_claims
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.call_upstream import call_upstream
+from mcp_gateway.pipeline.check_response import check_response
 from mcp_gateway.pipeline.discover import discover
 from mcp_gateway.pipeline.find_tool import find_tool
+from mcp_gateway.pipeline.guard_upstream import guard_upstream
+from mcp_gateway.pipeline.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.narrate import narrate
 from mcp_gateway.pipeline.record_call import record_call
 from mcp_gateway.pipeline.shape_result import shape_result
@@ -30,7 +33,10 @@ STEPS: tuple[Step, ...] = (
     ask_person,  # for what the model left out, and for a yes
     bind_claims,  # who and which tenant comes from the token, never from the caller
     narrate,  # to a client that waits for a slow tool
+    limit_concurrency,  # per tenant, where the manifest says so
+    guard_upstream,  # breaker and places, so that no upstream and no tenant takes all
     call_upstream,
+    check_response,  # an answer with somebody else's record is withheld
     shape_result,
 )
 

@@ -7,12 +7,16 @@ _DATA_SCOPE = "data_scope."
 
 
 async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
-    """Add the bound values; the call ends where one is missing or the caller sent its own.
+    """Add the bound values; the call ends where one is missing or the caller sent its own, and where
+    a claim is missing that the answer is to be checked against.
 
     A binding to `data_scope.KIND` gives the one value where the token names one, else the list.
     Where the upstream takes an idempotency key, that is the call's id.
     """
     values = dict(call.arguments)
+    for check in call.found.checks:
+        if not resolve_claim(call.caller, check.claim):
+            return _refuse(check.claim)
     for argument, claim in call.found.bindings.items():
         if argument in values:
             return tool_error(
@@ -21,15 +25,18 @@ async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
             )
         value = resolve_claim(call.caller, claim)
         if not value:
-            return tool_error(
-                f"This tool needs the claim {claim}, which this connection does not carry. "
-                "Nothing was done.",
-                reason="claim_missing",
-            )
+            return _refuse(claim)
         values[argument] = value
     if call.found.operation.idempotency is not None:
         values[call.found.operation.idempotency] = call.id
     return await go_on(call._replace(values=values))
+
+
+def _refuse(claim: str) -> ToolResult:
+    return tool_error(
+        f"This tool needs the claim {claim}, which this connection does not carry. Nothing was done.",
+        reason="claim_missing",
+    )
 
 
 def resolve_claim(caller: AccessClaims, claim: str) -> str | list[str]:

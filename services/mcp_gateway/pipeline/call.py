@@ -10,8 +10,10 @@ from gatepost.clock import Now
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.upstream.retries import Random, Wait
 
 Decision = Literal["allowed", "refused", "failed"]
 SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
@@ -26,9 +28,12 @@ class Parts:
     upstream: Upstream
     upstream_url: str
     upstream_headers: tuple[tuple[str, str], ...]
+    guards: Guards
     sign: SignAssertion
     record: Record
     now: Now
+    wait: Wait
+    random: Random
 
 
 class ToolCall(NamedTuple):
@@ -44,6 +49,8 @@ class ToolCall(NamedTuple):
     """Set by `find_tool`."""
     values: Mapping[str, Any] = MappingProxyType({})
     """What fills the operation: arguments and bound claims. Set by `bind_claims`."""
+    waited: float = 0.0
+    """Seconds of the tool's deadline that are gone. Set by `guard_upstream`."""
     response: UpstreamResponse | None = None
     """Set by `call_upstream`."""
 

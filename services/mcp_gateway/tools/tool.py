@@ -1,10 +1,12 @@
 """A tool as the gateway serves it."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from mcp_gateway.shaping.check import Check, compile_check
 from mcp_gateway.tools.fields import FieldPath
 from mcp_gateway.tools.graphql import GraphqlQuery
 from mcp_gateway.tools.inputs import Inputs
@@ -28,6 +30,12 @@ class ResponseCheck:
 
     field: FieldPath
     claim: str
+    holds: Check = dataclasses.field(init=False, compare=False, repr=False)
+    """Tells of a parsed answer whether it does, given the claim's values."""
+
+    def __post_init__(self) -> None:
+        """Compile the check, once."""
+        object.__setattr__(self, "holds", compile_check(self.field))
 
 
 @dataclass(frozen=True, slots=True)

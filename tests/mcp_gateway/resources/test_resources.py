@@ -100,9 +100,9 @@ async def test_a_record_the_api_does_not_have_is_not_found(world: World, era: st
 
 @ERAS
 async def test_an_api_that_fails_is_said_to_have_failed(world: World, era: str) -> None:
-    world.api.answer = lambda _: UpstreamResponse(503, "", b"")
+    world.api.answer = lambda _: UpstreamResponse(500, "", b"")
     error = (await read(world, era, "tracker://tasks/8")).json()["error"]
-    assert "503" in error["message"]
+    assert "500" in error["message"]
 
 
 @pytest.mark.parametrize("uri", [1, None, {}, ["tracker://guide"]])

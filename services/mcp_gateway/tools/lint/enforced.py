@@ -6,7 +6,6 @@ from mcp_gateway.tools.lint.finding import Finding, Reviewed
 from mcp_gateway.tools.tool import Limits, Shape, Tool
 
 NOT_YET: Mapping[str, Callable[[Tool], bool]] = {
-    "check": lambda tool: bool(tool.checks),
     "shape": lambda tool: tool.shape != Shape(),
     "limits": lambda tool: tool.limits != Limits(),
     "cost": lambda tool: tool.cost != 1,

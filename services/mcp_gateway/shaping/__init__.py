@@ -1,0 +1,1 @@
+"""What becomes of an upstream's answer before a model reads it: pure functions, made at load."""

@@ -1,0 +1,100 @@
+"""What stands before one upstream: its places, its breakers, its retry budget."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from gatepost.clock import Now
+from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.breaker import Breaker
+from mcp_gateway.upstream.places import Places
+from mcp_gateway.upstream.retries import RetryBudget
+
+# More for all tools together than for one, so that a tool that fails alone is left alone, alone.
+_TOOL_PATIENCE = 5
+_ORIGIN_PATIENCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OriginGuard:
+    """What all tools at one origin share."""
+
+    name: str
+    places: Places
+    breaker: Breaker
+    budget: RetryBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands before one tool."""
+
+    origin: OriginGuard
+    breaker: Breaker
+    running: Counter[str] = field(default_factory=Counter)
+    """Calls under way by tenant, for tools that the manifest limits."""
+
+    def wait(self, tenant: str) -> float:
+        """Tell how many seconds a tenant's calls are not worth making; 0 where one is."""
+        return max(self.origin.breaker.wait(tenant), self.breaker.wait(tenant))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether some calls are refused."""
+        return self.breaker.is_open or self.origin.breaker.is_open
+
+    def begin_probe(self, tenant: str) -> bool:
+        """Note that the call about to be made is the one that tries, where one has to."""
+        here = self.breaker.begin_probe(tenant)
+        return self.origin.breaker.begin_probe(tenant) or here
+
+    def end_probe(self) -> None:
+        """Let another call try, where the one that did has ended without an outcome."""
+        self.breaker.end_probe()
+        self.origin.breaker.end_probe()
+
+    def succeeded(self) -> None:
+        """Note an answer, whatever it says."""
+        self.breaker.succeeded()
+        self.origin.breaker.succeeded()
+
+    def failed(self, tenant: str, *, at_least: float = 0.0) -> bool:
+        """Note that nothing fit to be passed on came; answer whether that opened a breaker."""
+        here = self.breaker.failed(tenant, at_least=at_least)
+        return self.origin.breaker.failed(tenant, at_least=at_least) or here
+
+
+class Guards:
+    """The guards of all tools; they outlive the catalogue, which may be loaded anew."""
+
+    def __init__(self, *, now: Now, upstream_url: str, places: int) -> None:
+        """Take where tools are sent that name no server of their own."""
+        self._now = now
+        self._upstream_url = upstream_url
+        self._places = places
+        self._origins: dict[str, OriginGuard] = {}
+        self._tools: dict[tuple[str, str | None], Guard] = {}
+
+    def of(self, tool: Tool) -> Guard:
+        """Answer a tool's guard, the same at each call."""
+        key = (tool.name, tool.operation.base_url)
+        return self._tools.get(key) or self._add(key)
+
+    def open_breakers(self) -> list[str]:
+        """Name the origins and tools that are not asked at the moment."""
+        origins = [name for name, origin in self._origins.items() if origin.breaker.is_open]
+        return origins + [key[0] for key, guard in self._tools.items() if guard.breaker.is_open]
+
+    def _add(self, key: tuple[str, str | None]) -> Guard:
+        parts = urlsplit(key[1] or self._upstream_url)
+        origin = f"{parts.scheme}://{parts.netloc.lower()}"
+        if origin not in self._origins:
+            self._origins[origin] = OriginGuard(
+                origin,
+                Places(self._places),
+                Breaker(self._now, patience=_ORIGIN_PATIENCE),
+                RetryBudget(),
+            )
+        guard = Guard(self._origins[origin], Breaker(self._now, patience=_TOOL_PATIENCE))
+        self._tools[key] = guard
+        return guard

@@ -1,0 +1,85 @@
+"""How many calls are at one upstream at once, shared fairly between tenants."""
+
+import asyncio
+from collections import deque
+
+
+class Places:
+    """A number of places, of which no tenant holds more than it leaves free to the others.
+
+    One tenant alone gets half of them, two get a third each, and a tenant that comes anew always
+    finds one. Whoever finds none waits in its tenant's queue; tenants take turns. Queues are
+    bounded in the same manner: all together hold as many calls as there are places.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Take the number of places, 2 or more."""
+        self._free = limit
+        self._queue_free = limit
+        self._held: dict[str, int] = {}
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        """By tenant, in the order in which they get their turn."""
+
+    def take(self, tenant: str) -> bool:
+        """Take a place where there is one now."""
+        held = self._held.get(tenant, 0)
+        if held >= self._free or tenant in self._queues:
+            return False
+        self._held[tenant] = held + 1
+        self._free -= 1
+        return True
+
+    async def wait(self, tenant: str, seconds: float) -> bool:
+        """Wait for a place that is taken once it is free; `False` where none came in time."""
+        queue = self._queues.get(tenant, ())
+        if len(queue) >= self._queue_free:
+            return False
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(tenant, deque()).append(turn)
+        self._queue_free -= 1
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave(tenant)  # it came, and nobody is there to use it
+            else:
+                self._drop(tenant, turn)
+            if isinstance(error, TimeoutError):
+                return False
+            raise
+        return True
+
+    def leave(self, tenant: str) -> None:
+        """Give a place back, to whoever's turn it is."""
+        held = self._held[tenant] - 1
+        if held:
+            self._held[tenant] = held
+        else:
+            del self._held[tenant]
+        self._free += 1
+        if self._queues:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        for tenant in list(self._queues):
+            if not self._free:
+                return
+            held = self._held.get(tenant, 0)
+            if held >= self._free:
+                continue
+            queue = self._queues.pop(tenant)
+            turn = queue.popleft()
+            self._queue_free += 1
+            if queue:
+                self._queues[tenant] = queue  # at the end: the others are first now
+            self._held[tenant] = held + 1
+            self._free -= 1
+            turn.set_result(None)
+
+    def _drop(self, tenant: str, turn: asyncio.Future[None]) -> None:
+        queue = self._queues[tenant]
+        queue.remove(turn)
+        self._queue_free += 1
+        if not queue:
+            del self._queues[tenant]

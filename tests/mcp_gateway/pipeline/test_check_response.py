@@ -1,0 +1,141 @@
+"""The API answers with somebody else's row: nothing of it reaches the model."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from mcp_gateway.upstream.port import UpstreamResponse
+from support.gateway import API, World, a_world
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+CHECKS = """
+  checked_tasks:
+    operation: listTasks
+    bind: {tenant_id: tenant_id}
+    check: {"tasks[].org_id": tenant_id}
+  own_tasks:
+    operation: listTasks
+    bind: {tenant_id: tenant_id}
+    check: {"[].owner.id": sub, "[].team": data_scope.team}
+  checked_query:
+    graphql: {query: "query CheckedQuery { orders { org } }"}
+    check: {"data.orders[].org": tenant_id}
+"""
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    (tmp_path / "openapi.yaml").write_bytes((API / "openapi.yaml").read_bytes())
+    manifest = tmp_path / "tools.yaml"
+    manifest.write_text((API / "tools.yaml").read_text() + CHECKS)
+    async with a_world(tmp_path, manifest=manifest) as opened:
+        yield opened
+
+
+def answer(world: World, body: Any, status: int = 200) -> None:
+    """Let the API answer this."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    world.api.answer = lambda _: UpstreamResponse(status, "application/json", raw)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tasks": [{"org_id": "org_acme"}, {"org_id": "org_globex", "title": "Merger"}]},
+        {"tasks": [{"title": "Merger"}]},
+        {"tasks": [{"org_id": None, "title": "Merger"}]},
+        {"tasks": [{"org_id": ["org_acme"], "title": "Merger"}]},
+        {"tasks": {"org_id": "org_acme", "title": "Merger"}},
+        {"items": [{"org_id": "org_globex", "title": "Merger"}]},
+        [{"org_id": "org_acme", "title": "Merger"}],
+        b'{"tasks": [{"org_id": "org_acme", "title": "Merger"}',
+        b"Merger",
+    ],
+)
+async def test_another_tenants_row_in_an_answer_reaches_nobody_and_the_operator_is_told_a123(
+    world: World, era: str, body: Any
+) -> None:
+    answer(world, body)
+    with capture_logs() as logs:
+        result = await world.call(era, "checked_tasks")
+    record = world.records[-1]
+    assert result["isError"] is True
+    assert result["content"] == [
+        {
+            "type": "text",
+            "text": "The API was called, and its answer may hold data of somebody else. It was "
+            "withheld, and the operator was told. Calling again will not help. "
+            f"Call id: {record['call_id']}",
+        }
+    ]
+    assert "Merger" not in orjson.dumps(result).decode()
+    assert (record["decision"], record["reason"]) == ("failed", "foreign_record")
+    [alarm] = [line for line in logs if line["event"] == "foreign record in an answer"]
+    assert (alarm["log_level"], alarm["call_id"]) == ("error", record["call_id"])
+    assert (alarm["tenant_id"], alarm["tool"]) == ("org_acme", "checked_tasks")
+    assert "Merger" not in repr(alarm)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tasks": [{"org_id": "org_acme"}, {"org_id": "org_acme"}]},
+        {"tasks": []},
+        {"tasks": None},
+    ],
+)
+async def test_rows_of_the_callers_own_tenant_come_through(world: World, body: Any) -> None:
+    answer(world, body)
+    result = await world.call("new", "checked_tasks")
+    assert (result["isError"], result["structuredContent"]) == (False, body)
+
+
+async def test_a_tenant_whose_id_is_a_number_in_the_api_is_known_by_its_digits(
+    world: World,
+) -> None:
+    answer(world, {"tasks": [{"org_id": 42}]})
+    for tenant, withheld in (("42", False), ("4", True), ("042", True)):
+        result = await world.call("new", "checked_tasks", token=world.token(tenant_id=tenant))
+        assert result["isError"] is withheld
+    answer(world, {"tasks": [{"org_id": True}]})
+    assert (await world.call("new", "checked_tasks", token=world.token(tenant_id="1")))["isError"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "withheld"),
+    [
+        ([{"owner": {"id": "usr_ada"}, "team": "design"}], False),
+        ([{"owner": {"id": "usr_ada"}, "team": "sales"}], True),
+        ([{"owner": {"id": "usr_bo"}, "team": "design"}], True),
+        ([{"owner": None, "team": "design"}], True),
+    ],
+)
+async def test_every_place_is_checked_against_any_value_of_its_claim(
+    world: World, rows: Any, withheld: bool
+) -> None:
+    answer(world, rows)
+    token = world.token(data_scope="team:design team:engineering")
+    assert (await world.call("new", "own_tasks", token=token))["isError"] is withheld
+
+
+async def test_without_the_claim_to_check_against_nothing_is_sent(world: World) -> None:
+    result = await world.call("new", "own_tasks", token=world.token(data_scope="region:eu"))
+    assert (result["isError"], world.api.requests) == (True, [])
+    assert world.records[-1]["reason"] == "claim_missing"
+
+
+async def test_an_error_of_the_api_stays_an_error_of_the_api(world: World) -> None:
+    answer(world, {"title": "Busy"}, 503)
+    await world.call("new", "checked_tasks")
+    assert world.records[-1]["reason"] == "upstream_status"
+    answer(world, {"data": None, "errors": [{"message": "No such order"}]})
+    result = await world.call("new", "checked_query")
+    assert "No such order" in result["content"][0]["text"]
+    answer(world, {"data": {"orders": [{"org": "org_globex"}]}})
+    await world.call("new", "checked_query")
+    assert world.records[-1]["reason"] == "foreign_record"

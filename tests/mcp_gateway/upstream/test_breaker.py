@@ -1,0 +1,110 @@
+"""When an upstream is left alone, for whom, and how it is tried again."""
+
+import pytest
+
+from mcp_gateway.upstream.breaker import LONGEST_PAUSE, PAUSE, Breaker
+from support.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(clock, patience=3)
+
+
+def fail(breaker: Breaker, times: int = 3, tenants: str = "ab") -> list[bool]:
+    """Fail for tenants by turns."""
+    return [breaker.failed(tenants[number % len(tenants)]) for number in range(times)]
+
+
+def test_what_fails_again_and_again_is_left_alone_for_a_while(
+    clock: Clock, breaker: Breaker
+) -> None:
+    assert fail(breaker) == [False, False, True]
+    assert breaker.wait("a") == breaker.wait("c") == PAUSE
+    clock.advance(seconds=PAUSE - 1)
+    assert breaker.wait("a") == 1
+
+
+def test_an_answer_in_between_is_a_new_beginning(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    breaker.succeeded()
+    fail(breaker, 2)
+    assert breaker.wait("a") == 0
+
+
+def test_failing_half_of_the_time_is_failing(breaker: Breaker) -> None:
+    for _ in range(3):
+        assert not breaker.is_open
+        breaker.succeeded()
+        fail(breaker, 2)
+    assert breaker.is_open
+
+
+def test_failing_now_and_then_is_not(clock: Clock, breaker: Breaker) -> None:
+    for _ in range(50):
+        breaker.succeeded()
+        fail(breaker, 1)
+        clock.advance(seconds=31)
+    assert not breaker.is_open
+
+
+def test_one_call_tries_and_the_others_wait_for_what_becomes_of_it(
+    clock: Clock, breaker: Breaker
+) -> None:
+    fail(breaker)
+    clock.advance(seconds=PAUSE)
+    assert breaker.wait("a") == 0
+    assert breaker.begin_probe("a")
+    assert breaker.wait("b") > 0
+    breaker.succeeded()
+    assert breaker.wait("b") == 0
+    assert not breaker.begin_probe("b")
+
+
+def test_each_try_that_fails_doubles_the_pause_up_to_a_minute(
+    clock: Clock, breaker: Breaker
+) -> None:
+    fail(breaker)
+    pauses = []
+    for _ in range(6):
+        clock.advance(seconds=breaker.wait("a"))
+        breaker.begin_probe("a")
+        assert breaker.failed("a")
+        pauses.append(breaker.wait("b"))
+    assert pauses == [10, 20, 40, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+
+
+def test_a_try_that_ended_without_an_outcome_lets_another_try(
+    clock: Clock, breaker: Breaker
+) -> None:
+    fail(breaker)
+    clock.advance(seconds=PAUSE)
+    breaker.begin_probe("a")
+    breaker.end_probe()
+    assert breaker.wait("b") == 0
+
+
+def test_a_call_that_was_on_its_way_before_makes_no_pause_longer(breaker: Breaker) -> None:
+    fail(breaker)
+    assert not breaker.failed("a")
+    assert breaker.wait("a") == PAUSE
+
+
+def test_the_pause_that_the_upstream_asks_for_is_kept(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    breaker.failed("a", at_least=42)
+    assert breaker.wait("a") == 42
+
+
+def test_a_tenant_whose_calls_alone_fail_closes_nothing_to_the_others(breaker: Breaker) -> None:
+    fail(breaker, 9, "a")
+    assert breaker.wait("a") > 0
+    assert breaker.wait("b") == 0
+    assert not breaker.begin_probe("b")
+    breaker.failed("b")
+    assert breaker.wait("c") > 0
