@@ -1,4 +1,4 @@
-"""The browser's cookies: which browser this is, who is signed in there, what they read."""
+"""The browser's cookies: which browser this is, who is or was signed in there, what they read."""
 
 from datetime import timedelta
 
@@ -39,6 +39,16 @@ def read_languages(request: Request, settings: AuthServerSettings) -> list[str]:
 def set_language(response: Response, settings: AuthServerSettings, language: str) -> None:
     """Keep what an app asked for in `ui_locales`, for the pages that follow."""
     _set(response, settings, "language", language, lifetime=None)
+
+
+def read_known(request: Request, settings: AuthServerSettings) -> str | None:
+    """Read what says who has signed in in this browser before."""
+    return request.cookies.get(_name(settings, "known"))
+
+
+def set_known(response: Response, settings: AuthServerSettings, known: str) -> None:
+    """Remember who has signed in in this browser; counted from the last time."""
+    _set(response, settings, "known", known, lifetime=timedelta(days=180))
 
 
 def set_browser(response: Response, settings: AuthServerSettings, secret: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from auth_server.attempts.store import purge_attempts
 from auth_server.audit.store import Audit, record
 from auth_server.call_log.store import purge_calls
 from auth_server.client_assertions.store import purge_assertions
@@ -45,6 +46,7 @@ async def maintain(opened: Resources) -> None:
         for grant_id in await list_grants_over(db, now=now):
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await purge_assertions(db, before=now)
+        await purge_attempts(db, before=now - _KEEP)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)

@@ -15,7 +15,7 @@ from auth_server.client_documents.reader import ClientDocuments
 from auth_server.db.engine import Database, DbSession, open_database
 from auth_server.gateways.fetch import fetch_key_set
 from auth_server.pages.render import Pages, open_pages
-from auth_server.people.passwords import Passwords, open_passwords
+from auth_server.people.passwords import Passwords
 from auth_server.revocations.announce import announcing
 from auth_server.revocations.feed import Feed
 from auth_server.secrets import DerivedKeys, NewSecret, derive_keys, new_secret
@@ -107,7 +107,7 @@ async def open_resources(
         )
         keyring = Keyring(database, key_policy(settings))
         await keyring.maintain(now())
-        passwords = await asyncio.to_thread(open_passwords)
+        passwords = await asyncio.to_thread(Passwords)
 
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
             return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)

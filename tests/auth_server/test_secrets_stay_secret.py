@@ -85,7 +85,7 @@ async def test_no_secret_is_stored_or_logged(
         auth_server.clock.advance(hours=1)
         await client.refresh(tokens["refresh_token"], **authenticated)
 
-    assert len(secrets) == 13
+    assert len(secrets) == 14
     # What the tests' own HTTP client says about its requests is not the server's.
     records = [r for r in caplog.records if not r.name.startswith(("httpx2", "httpcore2"))]
     logged = "\n".join([str(event) for event in events] + [r.getMessage() for r in records])

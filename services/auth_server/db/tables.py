@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 import auth_server.api_keys.table
+import auth_server.attempts.table
 import auth_server.audit.table
 import auth_server.call_log.table
 import auth_server.catalogues.table

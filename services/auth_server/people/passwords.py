@@ -3,12 +3,12 @@
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 LONGEST = 1024
+MOST_WAITING = 200
 
 
 def hash_password(password: str) -> str:
@@ -21,34 +21,43 @@ def _hasher() -> PasswordHasher:
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
-@dataclass(frozen=True, slots=True)
+class PasswordsBusy(Exception):
+    """So many passwords wait to be compared that another would wait for seconds."""
+
+
 class Passwords:
     """Verification that costs the same whether or not the person exists."""
 
-    hasher: PasswordHasher
-    pool: ThreadPoolExecutor
-    nobody: str
+    def __init__(self) -> None:
+        """Open the pool; hashes once, for the person that does not exist."""
+        self._hasher = _hasher()
+        self._nobody = self._hasher.hash(os.urandom(16).hex())
+        # As many at once as there are cores: a flood of sign-ins queues here, not in the event
+        # loop, and not without end.
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
+        self._waiting = 0
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether the password is right; no hash stands for an unknown person."""
+        """Tell whether the password is right; no hash stands for an unknown person.
+
+        Raises:
+            PasswordsBusy: too many wait already.
+        """
         if len(password) > LONGEST:
             return False
-        loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(
-            self.pool, self._verify, password_hash or self.nobody, password
-        )
+        if self._waiting >= MOST_WAITING:
+            raise PasswordsBusy
+        self._waiting += 1
+        try:
+            right = await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._verify, password_hash or self._nobody, password
+            )
+        finally:
+            self._waiting -= 1
         return right and password_hash is not None
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self.hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
-
-
-def open_passwords() -> Passwords:
-    """Make the verifier; hashes once, for the person that does not exist."""
-    hasher = _hasher()
-    # As many at once as there are cores: a flood of sign-ins queues here, not in the event loop.
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
-    return Passwords(hasher, pool, hasher.hash(os.urandom(16).hex()))

@@ -1,23 +1,31 @@
 """GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
 
+import math
+from datetime import datetime
+from typing import Literal
+
 import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.audit.store import Audit, record
-from auth_server.browser import clear_session, read_session, set_browser
+from auth_server.browser import clear_session, read_known, read_session, set_browser, set_known
 from auth_server.deps import Db, Opened, ReadingDb
+from auth_server.errors import PageError
 from auth_server.flow.errand import Errand, errand_of, resolve_errand
 from auth_server.flow.next_step import StepUp
 from auth_server.flow.start_session import start_session
 from auth_server.flow.turn import continue_with, resolve_turn
 from auth_server.forms import read_form, read_query, reject_repeats
 from auth_server.pages.same_origin import require_same_origin
+from auth_server.people.passwords import PasswordsBusy
 from auth_server.people.store import find_person_by_email
 from auth_server.resources import Resources
 from auth_server.secrets import hash_secret
 from auth_server.sessions.store import end_session
 from auth_server.sessions.table import ONE_FACTOR
+from auth_server.sign_in.known_browser import make_known
+from auth_server.sign_in.throttle import throttle_of
 from auth_server.transactions.store import choose_tenant
 
 router = APIRouter()
@@ -39,13 +47,26 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     reject_repeats(form)
     errand = await resolve_errand(request, form, reading, opened)
     errand.require_proof(form.get("proof"), opened, "sign-in")
-    email, password = form.get("email") or "", form.get("password") or ""
-    person = await find_person_by_email(reading, email[:320])
-    # Nothing of the database is held while the password is hashed: that takes long on purpose.
+    email, password = (form.get("email") or "")[:320], form.get("password") or ""
+    person = await find_person_by_email(reading, email)
     await reading.close()
-    known_hash = person.password_hash if person else None
-    right = await opened.passwords.verify(known_hash, password)
-    async with opened.database.writing() as db, db.begin():
+    throttle = throttle_of(
+        request, email.strip().lower(), person.person_id if person else None, opened
+    )
+    async with opened.transaction() as db:
+        until = await throttle.admit(db, now=opened.now())
+    if until is not None:
+        return _too_often(errand, opened, email=email, until=until)
+    # Nothing of the database is held while the password is hashed: that takes long on purpose.
+    try:
+        right = await opened.passwords.verify(person.password_hash if person else None, password)
+    except PasswordsBusy:
+        raise PageError(
+            "Sign-in is busy for a moment",
+            "Too many people are signing in at once. Try again in a minute.",
+            status=503,
+        ) from None
+    async with opened.transaction() as db:
         if person is None or not right:
             log.info("sign_in_refused", client_id=errand.client_id)
             if person is not None:
@@ -53,10 +74,14 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
                     "sign_in.refused", person_id=person.person_id, client_id=errand.client_id
                 )
                 await record(db, refused, now=opened.now())
-            return _form(errand, opened, email=email[:320], wrong=True, status=401)
-        return await start_session(
+            return _form(errand, opened, email=email, refusal="wrong", status=401)
+        await throttle.passed(db)
+        response = await start_session(
             request, errand, person, db, opened, level=ONE_FACTOR, method="password"
         )
+    known = make_known(read_known(request, opened.settings), person.person_id, opened)
+    set_known(response, opened.settings, known)
+    return response
 
 
 @router.get("/sign-in/more")
@@ -94,15 +119,31 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     return response
 
 
+def _too_often(errand: Errand, opened: Resources, *, email: str, until: datetime) -> Response:
+    log.info("sign_in_throttled", client_id=errand.client_id)
+    seconds = math.ceil((until - opened.now()).total_seconds())
+    minutes = math.ceil(seconds / 60)
+    response = _form(errand, opened, email=email, refusal="too often", minutes=minutes, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
 def _form(
-    errand: Errand, opened: Resources, *, email: str, wrong: bool = False, status: int = 200
+    errand: Errand,
+    opened: Resources,
+    *,
+    email: str,
+    refusal: Literal["wrong", "too often"] | None = None,
+    minutes: int = 0,
+    status: int = 200,
 ) -> Response:
     response = opened.pages.answer(
         "sign_in.html",
         status=status,
         client_name=errand.turn.client.name if errand.turn else None,
         email=email,
-        wrong=wrong,
+        refusal=refusal,
+        minutes=minutes,
         errand=errand,
         proof=errand.proof(opened, "sign-in"),
     )

@@ -13,6 +13,16 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "attempts",
+        sa.Column("counted_as", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("counted_as"),
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempts_since"), ["since"], unique=False)
+
+    op.create_table(
         "audit_log",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -437,3 +447,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_audit_log_event"))
 
     op.drop_table("audit_log")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attempts_since"))
+
+    op.drop_table("attempts")

@@ -1,0 +1,1 @@
+"""How often sign-in failed lately, by whatever it is counted."""

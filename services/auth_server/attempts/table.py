@@ -1,0 +1,17 @@
+"""The attempts table."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import UtcDateTime
+
+
+class Attempts(SQLModel, table=True):
+    """Attempts since a moment; `counted_as` is a hash, so that no address is kept here."""
+
+    __tablename__ = "attempts"
+
+    counted_as: str = Field(primary_key=True, max_length=64)
+    number: int = 0
+    since: datetime = Field(sa_type=UtcDateTime, index=True)

@@ -1,0 +1,25 @@
+"""In which browsers a person signed in before, as a cookie says that nobody else could write."""
+
+from auth_server.resources import Resources
+from auth_server.secrets import matches, sign_form
+
+_MOST_PEOPLE = 5
+
+
+def is_known(known: str, person_id: str, opened: Resources) -> bool:
+    """Tell whether this cookie's browser is one that the person signed in in before."""
+    browser, *marks = known.split(".")
+    keys = (opened.keys, *opened.former_keys)
+    own = [sign_form(key.forms, "known browser", browser, person_id) for key in keys]
+    return any(matches(mark, given) for mark in own for given in marks)
+
+
+def make_known(known: str | None, person_id: str, opened: Resources) -> str:
+    """Write the cookie of a browser in which this person, too, has signed in.
+
+    The latest few people count; the cookie grows no further.
+    """
+    browser, *marks = (known or opened.new_secret()).split(".")
+    mark = sign_form(opened.keys.forms, "known browser", browser, person_id)
+    others = [given for given in marks if given != mark]
+    return ".".join([browser, mark, *others][: _MOST_PEOPLE + 1])
