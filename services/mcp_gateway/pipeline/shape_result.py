@@ -2,7 +2,9 @@
 
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
 from mcp_gateway.upstream.graphql_errors import graphql_errors
-from mcp_gateway.upstream.response import describe_failure, shape_body
+from mcp_gateway.upstream.refusal import describe_refusal
+from mcp_gateway.upstream.response import shape_body
+from mcp_gateway.upstream.retries import read_retry_after
 
 
 async def shape_result(call: ToolCall, _: Next) -> ToolResult:
@@ -11,7 +13,7 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
     assert response is not None  # noqa: S101 - the order of STEPS
     if response.status >= 300:
         return tool_error(
-            describe_failure(response),
+            describe_refusal(response, wait=read_retry_after(response.retry_after, call.parts.now)),
             reason="upstream_status",
             decision="failed",
             status=response.status,

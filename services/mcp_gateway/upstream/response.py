@@ -1,19 +1,15 @@
-"""Reading the upstream's answers: content for the model, errors in words it can act on."""
+"""Reading the upstream's answers: content for the model."""
 
 from base64 import b64encode
 from email.message import Message
 from email.parser import BytesParser
-from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from mcp_gateway.upstream.bodies import is_json
 from mcp_gateway.upstream.port import UpstreamResponse
 
-_MAX_ERROR = 2000
-"""Characters of an upstream's own words in an error."""
-# RFC 9457 members meant for the caller; any other may hold what the API would not show a stranger.
-_PROBLEM_MEMBERS = ("title", "detail", "errors")
 _TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
 _BOM = b"\xef\xbb\xbf"
 
@@ -33,7 +29,7 @@ def shape_body(response: UpstreamResponse, *, name: str) -> tuple[list[Block], A
     if media_type == "multipart/mixed" and (parts := _split(response)):
         shaped = (shape_body(part, name=f"{name}/{n}")[0] for n, part in enumerate(parts))
         return [block for blocks in shaped for block in blocks], None
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if is_json(media_type):
         body = response.body.removeprefix(_BOM)
         try:
             parsed = orjson.loads(body)
@@ -44,37 +40,6 @@ def shape_body(response: UpstreamResponse, *, name: str) -> tuple[list[Block], A
     if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
         return [_text(_decode(response.body, charset))], None
     return [_binary(response.body, media_type or "application/octet-stream", name)], None
-
-
-def describe_failure(response: UpstreamResponse) -> str:
-    """Say what the upstream refused and why, in its own words where it used problem details."""
-    try:
-        phrase = f" {HTTPStatus(response.status).phrase}"
-    except ValueError:
-        phrase = ""
-    if response.status < 400:
-        return f"The API answered {response.status}{phrase}: a redirect, which is not followed."
-    said = _problem(response)
-    return f"The API answered {response.status}{phrase}." + (f"\n{said}" if said else "")
-
-
-def _problem(response: UpstreamResponse) -> str:
-    media_type, _ = _media_type(response.content_type)
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        return ""
-    try:
-        parsed = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        return ""
-    if not isinstance(parsed, dict):
-        return ""
-    lines = [
-        f"{member}: {said if isinstance(said, str) else orjson.dumps(said).decode()}"
-        for member in _PROBLEM_MEMBERS
-        if (said := parsed.get(member))
-    ]
-    text = "\n".join(lines)
-    return text if len(text) <= _MAX_ERROR else f"{text[:_MAX_ERROR]}…"
 
 
 def _split(response: UpstreamResponse) -> list[UpstreamResponse]:

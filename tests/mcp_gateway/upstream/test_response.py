@@ -9,18 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_gateway.upstream.port import UpstreamResponse
-from mcp_gateway.upstream.response import describe_failure, shape_body
+from mcp_gateway.upstream.response import shape_body
 
 
 def shape(content_type: str, body: bytes, status: int = 200) -> tuple[list[dict[str, Any]], Any]:
     """Shape a body and read the structured content back as a client would."""
     content, structured = shape_body(UpstreamResponse(status, content_type, body), name="t/1")
     return content, orjson.loads(orjson.dumps(structured))
-
-
-def fail(status: int, content_type: str = "", body: bytes = b"") -> str:
-    """Describe a failure."""
-    return describe_failure(UpstreamResponse(status, content_type, body))
 
 
 @pytest.mark.parametrize(
@@ -90,32 +85,6 @@ def test_a_file_arrives_whole() -> None:
     assert (block["type"], b64decode(block["data"])) == ("image", b"\x89PNG")
     [block], _ = shape("", b"\x00")
     assert block["resource"]["mimeType"] == "application/octet-stream"
-
-
-def test_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
-    problem = b'{"title":"Taken","detail":"In use","errors":[{"field":"a"}],"trace":"s3cret"}'
-    text = fail(409, "application/problem+json", problem)
-    assert text == (
-        'The API answered 409 Conflict.\ntitle: Taken\ndetail: In use\nerrors: [{"field":"a"}]'
-    )
-
-
-@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"null", b"<h1>Stack trace s3cret</h1>"])
-@pytest.mark.parametrize("content_type", ["application/json", "text/html"])
-def test_a_refusal_without_problem_details_is_told_by_its_status(
-    content_type: str, body: bytes
-) -> None:
-    assert fail(500, content_type, body) == "The API answered 500 Internal Server Error."
-
-
-def test_a_long_refusal_is_cut() -> None:
-    text = fail(400, "application/json", orjson.dumps({"detail": "x" * 9000}))
-    assert len(text) < 2100
-
-
-def test_a_redirect_and_a_status_nobody_knows_are_named() -> None:
-    assert fail(302) == "The API answered 302 Found: a redirect, which is not followed."
-    assert fail(799) == "The API answered 799."
 
 
 def test_an_answer_in_parts_becomes_a_block_for_each() -> None:
