@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from auth_server.account.endpoint import router as account_router
+from auth_server.account.sessions import router as sessions_router
 from auth_server.account.visit import SignInFirst, sign_in_url
 from auth_server.answers import answer_json_error, answer_page_error
 from auth_server.authorize.endpoint import router as authorize_router
@@ -50,6 +51,7 @@ ROUTERS = (
     tenant_router,
     consent_router,
     account_router,
+    sessions_router,
     registrations_router,
     revoke_router,
     introspect_router,

@@ -1,9 +1,10 @@
 """GET /account and POST /account/sign-out."""
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from auth_server.account.visit import require_visit, require_visit_proof
+from auth_server.account.visit import lead_back, require_visit, require_visit_proof
+from auth_server.audit.store import Audit, record
 from auth_server.browser import clear_session
 from auth_server.deps import Db, Opened
 from auth_server.forms import read_form, reject_repeats
@@ -16,7 +17,7 @@ router = APIRouter()
 @router.get("/account")
 async def lead_to_apps(opened: Opened) -> Response:
     """Send the browser to the first of the account pages."""
-    return RedirectResponse(f"{opened.settings.path}/account/apps", status_code=303)
+    return lead_back(opened, "/account/apps")
 
 
 @router.post("/account/sign-out")
@@ -28,7 +29,7 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     visit = await require_visit(request, db, opened, page="/account/apps")
     require_visit_proof(form.get("proof"), visit, opened, "sign-out")
     await end_session(db, visit.session.session_hash, now=opened.now())
-    response = RedirectResponse(f"{opened.settings.path}/account/apps", status_code=303)
-    response.headers["Cache-Control"] = "no-store"
+    await record(db, Audit("signed_out", person_id=visit.person.person_id), now=opened.now())
+    response = lead_back(opened, "/sign-in")
     clear_session(response, opened.settings)
     return response

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
@@ -97,6 +97,13 @@ def require_visit_proof(
             status=403,
             detail=f"proof of the {form} form is missing or foreign",
         )
+
+
+def lead_back(opened: Resources, page: str) -> Response:
+    """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
+    response = RedirectResponse(f"{opened.settings.path}{page}", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def answer_account(

@@ -37,6 +37,7 @@ Event = Literal[
     "person.created",
     "policy.changed",
     "refresh_token.reused",
+    "session.ended",
     "sign_in.refused",
     "signed_in",
     "signed_out",

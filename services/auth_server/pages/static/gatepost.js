@@ -57,12 +57,14 @@ for (const presets of document.querySelectorAll("[data-presets]")) {
   list.addEventListener("change", () => { if (own) own.checked = true; });
 }
 
+const page = document.documentElement.lang;
+const reader = navigator.languages.find((tag) => tag.split("-")[0] === page) ?? page;
 // <time datetime>: in the reader's own time zone and language.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.getTime())) continue;
   time.title = time.textContent;
-  time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {
+  time.textContent = new Intl.DateTimeFormat(reader, {
     dateStyle: "medium", timeStyle: "short",
   }).format(at);
 }
