@@ -11,12 +11,17 @@ from auth_server.browser import read_languages
 from auth_server.resources import Resources
 
 
+def resources_of(request: Request) -> Resources:
+    """Hand out what the lifespan opened."""
+    return cast("Resources", request.state.resources)
+
+
 async def opened_resources(request: Request) -> Resources:
     """Hand out what the lifespan opened, its pages in the language of whoever asks.
 
     Async, or it would be called in a thread.
     """
-    opened = cast("Resources", request.state.resources)
+    opened = resources_of(request)
     pages = opened.pages.for_languages(read_languages(request, opened.settings))
     return opened if pages is opened.pages else replace(opened, pages=pages)
 

@@ -142,12 +142,22 @@ class PageError(Exception):
         title: what happened, in a few words.
         text: what it means and what to do.
         status: the HTTP status of the page.
+        retry_after: after how many seconds it may be tried again, where that would help.
     """
 
-    def __init__(self, title: str, text: str, *, status: int = 400, detail: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        *,
+        status: int = 400,
+        detail: str = "",
+        retry_after: int | None = None,
+    ) -> None:
         """Refuse on a page, saying why."""
         super().__init__(title)
         self.title = title
         self.text = text
         self.status = status
         self.detail = detail
+        self.retry_after = retry_after

@@ -40,6 +40,7 @@ async def maintain(opened: Resources) -> None:
     now, lifetime = opened.now(), opened.settings.access_token_lifetime
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
+    await _tell_denials(opened)
     async with opened.database.writing() as db, db.begin():
         await purge_transactions(db, before=now)
         await _forget_clients(db, now)
@@ -59,6 +60,14 @@ async def _read_catalogues(opened: Resources) -> None:
             await opened.catalogues.read(resource)
         except CatalogueUnavailable as error:
             log.info("catalogue_unavailable", resource=resource.resource, reason=str(error))
+
+
+async def _tell_denials(opened: Resources) -> None:
+    if not (denials := opened.denials.take()):
+        return
+    async with opened.database.writing() as db, db.begin():
+        for denial in denials:
+            await record(db, Audit("denied", detail=denial), now=opened.now())
 
 
 async def _forget_clients(db: DbSession, now: datetime) -> None:
@@ -88,3 +97,7 @@ async def maintained(opened: Resources, *, sleep: Sleep = asyncio.sleep) -> Asyn
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        try:
+            await _tell_denials(opened)
+        except Exception as error:  # noqa: BLE001 - stopping goes on without
+            log.warning("denials_lost", kind=type(error).__name__)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import httpx2
 
+from auth_server.audit.denials import Denials
+from auth_server.buckets import Buckets, WrongGuesses
 from auth_server.client_documents.cache import Fetch
 from auth_server.client_documents.fetch import Fetched, GuardedFetch
 from auth_server.client_documents.key_sets import KeySets
@@ -42,6 +44,10 @@ class Resources:
     documents: ClientDocuments
     key_sets: KeySets
     feed: Feed
+    wrong_guesses: WrongGuesses
+    begun: Buckets
+    """Authorizations, by address."""
+    denials: Denials
     now: Now
     new_secret: NewSecret
 
@@ -134,6 +140,9 @@ async def open_resources(
             documents=open_documents(settings, now),
             key_sets=open_key_sets(settings, now, fetch_configured),
             feed=feed,
+            wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
+            begun=Buckets(settings.authorizations_per_minute),
+            denials=Denials(),
             now=now,
             new_secret=new_secret,
         )

@@ -193,6 +193,18 @@ class AuthServerSettings(ServiceSettings):
     registrations_overall_per_minute: int = Field(
         default=120, ge=1, description="How many clients all addresses may register in a minute."
     )
+    wrong_guesses_per_minute: int = Field(
+        default=120,
+        ge=1,
+        description="How many wrong secrets, codes and tokens one client may send from one address "
+        "in a minute, in each process; all clients of an address ten times as many.",
+    )
+    authorizations_per_minute: int = Field(
+        default=120,
+        ge=1,
+        description="How many authorizations may be begun from one address in a minute, in each "
+        "process.",
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,

@@ -278,6 +278,20 @@ async def test_a_key_is_good_at_its_own_resource_alone(table_server: AuthServer)
     assert refusal(forged) == (401, "invalid_client")
 
 
+async def test_wrong_keys_shown_to_a_gateway_keep_it_from_no_right_one_a128(
+    database_url: str, clock: Clock
+) -> None:
+    """What strangers show it is not its own guess."""
+    async with running_auth_server(database_url, clock, wrong_guesses_per_minute=3) as server:
+        key = await make_key(server)
+        wrong = make_api_key("live", bytes(32)).text
+        refused = [await exchange(server, wrong) for _ in range(40)]
+        answer = await exchange(server, key.text)
+
+    assert {refusal(one) for one in refused} == {DEAD}
+    assert answer.status_code == 200
+
+
 async def test_only_a_gateway_exchanges_keys(table_server: AuthServer) -> None:
     """A128: neither a public client, nor a managed one, nor one that registered itself."""
     key = await make_key(table_server, seed=10)

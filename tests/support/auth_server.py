@@ -178,6 +178,8 @@ async def running_auth_server(
             "registrations_per_minute": 10_000,
             "registrations_per_day": 10_000,
             "registrations_overall_per_minute": 10_000,
+            "wrong_guesses_per_minute": 10_000,
+            "authorizations_per_minute": 10_000,
             **changes,
         }
     )

@@ -1,9 +1,13 @@
 """GET /authorize and GET /authorize/continue."""
 
+from math import ceil
+
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from auth_server.address import address_of
+from auth_server.answers import count_denial
 from auth_server.authorize.checks import CHECKS
 from auth_server.authorize.request import AuthorizeRequest, CheckContext
 from auth_server.browser import read_browser, set_browser, set_language
@@ -11,7 +15,7 @@ from auth_server.clients import redirect_uris
 from auth_server.clients.table import Client
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
-from auth_server.errors import OAuthError
+from auth_server.errors import OAuthError, PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
 from auth_server.flow.proof import form_proof
 from auth_server.flow.respond import error_url
@@ -28,7 +32,21 @@ router = APIRouter()
 log = structlog.get_logger()
 
 
-@router.get("/authorize")
+async def _limit(request: Request, opened: Opened) -> None:
+    address, now = address_of(request, opened.settings), opened.now()
+    wait = opened.begun.wait(address, now)
+    if wait > 0:
+        raise PageError(
+            "Too many apps are connecting",
+            "More connections were begun from your network than this server takes in a minute. "
+            "Try again in a minute.",
+            status=429,
+            retry_after=ceil(wait),
+        )
+    opened.begun.take(address, now)
+
+
+@router.get("/authorize", dependencies=[Depends(_limit)])
 async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     """Check an authorization request, store it, and send the browser on (OAuth 2.1 §4.1.1).
 
@@ -38,12 +56,12 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     try:
         asked = AuthorizeRequest(read_query(request))
     except OAuthError as error:
-        return _refuse(error, None, opened)
+        return _refuse(error, None, request, opened)
     try:
         for check in CHECKS:
             asked = await check(asked, context)
     except OAuthError as error:
-        return _refuse(error, asked, opened)
+        return _refuse(error, asked, request, opened)
     if signed_in := await resolve_signed_in(request, db, opened):
         await touch_session(db, signed_in[0].session_hash, now=opened.now())
     browser = read_browser(request, opened.settings) or opened.new_secret()
@@ -105,7 +123,9 @@ async def _store(asked: AuthorizeRequest, browser: str, db: DbSession, opened: R
     return transaction.transaction_id
 
 
-def _refuse(error: OAuthError, asked: AuthorizeRequest | None, opened: Resources) -> Response:
+def _refuse(
+    error: OAuthError, asked: AuthorizeRequest | None, request: Request, opened: Resources
+) -> Response:
     client_id = asked.parameters.get("client_id") if asked else None
     log.info(
         "authorize_refused",
@@ -114,6 +134,7 @@ def _refuse(error: OAuthError, asked: AuthorizeRequest | None, opened: Resources
         detail=error.detail,
         client_id=(client_id or "")[:200],
     )
+    count_denial(request, error.code)
     if asked is None or asked.redirect_uri is None:
         return opened.pages.answer(
             "error.html",

@@ -2,12 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.requests import Request
+
+from auth_server.address import address_of
 from auth_server.client_authentication.credentials import Credentials, read_credentials
 from auth_server.client_authentication.private_key_jwt import match_assertion
 from auth_server.client_authentication.public import match_public_client
 from auth_server.client_authentication.secret import match_secret
 from auth_server.clients.facts import ClientFacts
 from auth_server.clients.table import AuthMethod
+from auth_server.errors import InvalidClient
 from auth_server.forms import Parameters
 from auth_server.resources import Resources
 
@@ -21,9 +25,7 @@ METHODS: Mapping[AuthMethod, MatchClient] = {
 }
 
 
-async def authenticate_client(
-    form: Parameters, authorization: str | None, opened: Resources
-) -> ClientFacts:
+async def authenticate_client(form: Parameters, request: Request, opened: Resources) -> ClientFacts:
     """Find the client and check that it is who it says, by its registered method alone.
 
     The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes
@@ -31,12 +33,19 @@ async def authenticate_client(
 
     Args:
         form: the request's form.
-        authorization: the `Authorization` header.
+        request: whose `Authorization` header and address count.
         opened: what the service opened.
 
     Raises:
         InvalidClient: unknown, another method than the registered one, or no proof.
         InvalidRequest: two methods in one request.
+        TooManyRequests: too much of it, or of this address, was wrong lately.
     """
-    given = read_credentials(form, authorization)
-    return await METHODS[given.method](given, opened)
+    given = read_credentials(form, request.headers.get("authorization"))
+    address, now = address_of(request, opened.settings), opened.now()
+    opened.wrong_guesses.require_patience(given.client_id, address, now)
+    try:
+        return await METHODS[given.method](given, opened)
+    except InvalidClient:
+        opened.wrong_guesses.count(given.client_id, address, now)
+        raise

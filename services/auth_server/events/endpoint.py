@@ -40,9 +40,7 @@ async def take_events(request: Request, opened: Opened) -> Response:
     body = await _read(request)
     # 1. Authenticate the gateway.
     proof = {name: (body[name],) for name in _PROOF if isinstance(body.get(name), str)}
-    client = await authenticate_client(
-        Parameters(proof), request.headers.get("authorization"), opened
-    )
+    client = await authenticate_client(Parameters(proof), request, opened)
     if client.source != "gateway":
         raise UnauthorizedClient("events are from gateways")
     # 2. Read the events.

@@ -26,7 +26,7 @@ async def follow_revocations(request: Request, opened: Opened) -> Response:
     form = await read_form(request)
     reject_repeats(form)
     # 1. Authenticate the gateway. No transaction may be open while the request waits.
-    client = await authenticate_client(form, request.headers.get("authorization"), opened)
+    client = await authenticate_client(form, request, opened)
     if client.source != "gateway":
         raise UnauthorizedClient("revocations are for gateways")
     after, wait = form.get("after") or "", form.get("wait") or str(LONGEST_WAIT)

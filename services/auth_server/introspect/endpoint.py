@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from auth_server.address import address_of
 from auth_server.client_authentication.authenticate import authenticate_client
 from auth_server.clients.facts import ClientFacts
 from auth_server.db.engine import DbSession
@@ -30,13 +31,13 @@ async def introspect_token(request: Request, db: ReadingDb, opened: Opened) -> R
 
     A gateway may ask about access tokens for its own resource, a managed client that an operator
     allowed it about every token. To anybody else, and about any other token, the answer is the
-    same `active: false`, which tells nothing (§2.2).
+    same `active: false`, which tells nothing (§2.2) and counts as a wrong guess.
     """
     # 1. Parse the form, once.
     form = await read_form(request)
     reject_repeats(form)
     # 2. Authenticate the client; one that can't prove itself may not ask (§2.1).
-    client = await authenticate_client(form, request.headers.get("authorization"), opened)
+    client = await authenticate_client(form, request, opened)
     if client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
         raise InvalidClient("a client without credentials may not introspect tokens")
     token = form.require("token")
@@ -46,6 +47,9 @@ async def introspect_token(request: Request, db: ReadingDb, opened: Opened) -> R
         answer = await _describe_access_token(token, client, db, opened)
     if answer is None and _may_ask_about_all(client):
         answer = await _describe_refresh_token(token, db, opened)
+    if answer is None:
+        address = address_of(request, opened.settings)
+        opened.wrong_guesses.count(client.client_id, address, opened.now())
     return JSONResponse(answer or INACTIVE, headers={"Cache-Control": "no-store"})
 
 

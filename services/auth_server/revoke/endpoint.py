@@ -29,7 +29,7 @@ async def revoke_token(request: Request, db: Db, opened: Opened) -> Response:
     form = await read_form(request)
     reject_repeats(form)
     # 2. Authenticate the client.
-    client = await authenticate_client(form, request.headers.get("authorization"), opened)
+    client = await authenticate_client(form, request, opened)
     token = form.require("token")
     # 3, 4, 5. Find what it is, whose, and end it.
     if not await _end_refresh_token(token, client, db, opened):

@@ -7,10 +7,12 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from auth_server.address import address_of
 from auth_server.answers import answer_json_error
 from auth_server.client_authentication.authenticate import authenticate_client
-from auth_server.deps import opened_resources
-from auth_server.errors import UnauthorizedClient, UnsupportedGrantType
+from auth_server.clients.facts import ClientFacts
+from auth_server.deps import resources_of
+from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from auth_server.forms import read_form, reject_repeats
 from auth_server.resources import Resources
 from auth_server.token.grants import GRANTS
@@ -24,12 +26,12 @@ log = structlog.get_logger()
 
 async def issue_tokens(request: Request) -> Response:
     """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
-    opened = await opened_resources(request)
+    opened = resources_of(request)
     # 1. Parse the form, once.
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
     # 2. Authenticate the client.
-    client = await authenticate_client(form, request.headers.get("authorization"), opened)
+    client = await authenticate_client(form, request, opened)
     # 3. Pick the grant type.
     grant_type = form.require("grant_type")
     prove = GRANTS.get(grant_type)
@@ -39,11 +41,22 @@ async def issue_tokens(request: Request) -> Response:
         raise UnauthorizedClient("this client is not registered for that grant type")
     # 4. The grant proves itself.
     now = opened.now()
-    outcome = await prove(TokenRequest(form, client, opened, now))
+    try:
+        outcome = await prove(TokenRequest(form, client, opened, now))
+    except InvalidGrant:
+        _count_wrong(client, request, opened, now)
+        raise
     if isinstance(outcome, Refused):
+        _count_wrong(client, request, opened, now)
         return answer_json_error(outcome.error, request)
     # 5. Issue.
     return _answer(outcome, opened, now)
+
+
+def _count_wrong(client: ClientFacts, request: Request, opened: Resources, now: datetime) -> None:
+    # What a gateway was shown is not its own guess: one stranger would lock out everybody's keys.
+    if client.source != "gateway":
+        opened.wrong_guesses.count(client.client_id, address_of(request, opened.settings), now)
 
 
 def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:

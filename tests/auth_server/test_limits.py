@@ -1,0 +1,225 @@
+"""How often strangers may guess, begin and be refused, and what is left of it."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import col, select
+
+from auth_server.audit.denials import Denials
+from auth_server.audit.store import find_break
+from auth_server.audit.table import AuditEntry
+from auth_server.buckets import Buckets
+from auth_server.clients.table import Client
+from auth_server.db.engine import open_database
+from auth_server.maintenance import maintain
+from support.auth_server import AuthServer, running_auth_server
+from support.clock import Clock
+
+A_SECRET = {"token_endpoint_auth_method": "client_secret_basic"}
+
+
+@pytest.fixture
+async def strict(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
+    """A server behind a proxy that looks at five wrong guesses a minute and begins three apps."""
+    limits = {"wrong_guesses_per_minute": 5, "authorizations_per_minute": 3}
+    async with running_auth_server(database_url, clock, trusted_proxies=1, **limits) as server:
+        yield server
+
+
+def from_address(address: str) -> dict[str, str]:
+    """Send as the proxy passes on what comes from there."""
+    return {"x-forwarded-for": address}
+
+
+async def guess(
+    server: AuthServer, client_id: str, secret: str, *, address: str = "192.0.2.1", path: str = ""
+) -> httpx2.Response:
+    """Try a secret."""
+    credentials = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    return await server.http.post(
+        path or "/token",
+        data={"grant_type": "authorization_code", "code": "x", "token": "x"},
+        headers={**from_address(address), "authorization": f"Basic {credentials}"},
+    )
+
+
+async def confidential(server: AuthServer) -> tuple[str, str]:
+    """Register a client with a secret."""
+    document = {"redirect_uris": ["https://app.example/cb"], **A_SECRET}
+    body = (await server.http.post("/register", json=document)).json()
+    return body["client_id"], body["client_secret"]
+
+
+def assert_wait(answer: httpx2.Response, seconds: int) -> None:
+    """The client hears when to come back, and nothing about its guess."""
+    assert (answer.status_code, answer.json()["error"]) == (429, "temporarily_unavailable")
+    assert answer.headers["retry-after"] == str(seconds)
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_after_some_wrong_secrets_not_even_the_right_one_is_looked_at_a91(
+    strict: AuthServer, path: str
+) -> None:
+    client_id, secret = await confidential(strict)
+    wrong = [await guess(strict, client_id, f"wrong{n}", path=path) for n in range(5)]
+
+    assert [answer.status_code for answer in wrong] == [401] * 5
+    assert_wait(await guess(strict, client_id, secret, path=path), 12)
+    strict.clock.advance(seconds=12)
+    assert (await guess(strict, client_id, secret, path=path)).status_code not in {401, 429}
+
+
+async def test_one_address_guessing_keeps_no_other_from_its_client_a91(strict: AuthServer) -> None:
+    client_id, secret = await confidential(strict)
+    other_id, other_secret = await confidential(strict)
+    for n in range(6):
+        await guess(strict, client_id, f"wrong{n}")
+
+    elsewhere = await guess(strict, client_id, secret, address="192.0.2.2")
+    beside = await guess(strict, other_id, other_secret)
+
+    assert (elsewhere.json()["error"], beside.json()["error"]) == ("invalid_request",) * 2
+
+
+async def test_an_address_that_invents_clients_is_stopped_as_well_a93(strict: AuthServer) -> None:
+    for n in range(50):
+        assert (await guess(strict, f"client_{n}", "x")).status_code == 401
+
+    assert_wait(await guess(strict, "client_next", "x"), 2)
+
+
+async def test_codes_that_never_were_run_out_a31(strict: AuthServer) -> None:
+    client = await strict.client()
+    answers = [await client.redeem(f"code{n}" * 10, code_verifier="v" * 43) for n in range(6)]
+
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+
+
+async def test_what_is_right_is_never_counted(strict: AuthServer) -> None:
+    client, person = await strict.client(), strict.person()
+    tokens = await client.connect(person)
+    for _ in range(10):
+        answer = await client.refresh(tokens["refresh_token"])
+        tokens = answer.json()
+
+    assert answer.status_code == 200
+
+
+async def test_asking_about_tokens_that_are_none_runs_out_a135(
+    strict: AuthServer, change_row: Any
+) -> None:
+    client_id, secret = await confidential(strict)
+    await change_row(strict, Client, client_id, source="managed", introspects=True)
+    client = await strict.client()
+    token = (await client.connect(strict.person()))["access_token"]
+    credentials = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+
+    async def ask(token: str) -> httpx2.Response:
+        headers = {**from_address("192.0.2.1"), "authorization": f"Basic {credentials}"}
+        return await strict.http.post("/introspect", data={"token": token}, headers=headers)
+
+    living = [(await ask(token)).json()["active"] for _ in range(8)]
+    scanned = [await ask(f"token{n}") for n in range(5)]
+
+    assert living == [True] * 8
+    assert [answer.json() for answer in scanned] == [{"active": False}] * 5
+    assert_wait(await ask("token6"), 12)
+
+
+async def test_an_address_begins_no_more_apps_than_a_person_could_a77(strict: AuthServer) -> None:
+    client = await strict.client()
+    url = client.authorize_url()
+
+    begun = [await strict.http.get(url, headers=from_address("192.0.2.1")) for _ in range(4)]
+    elsewhere = await strict.http.get(url, headers=from_address("192.0.2.2"))
+    strict.clock.advance(seconds=20)
+    later = await strict.http.get(url, headers=from_address("192.0.2.1"))
+
+    assert [answer.status_code for answer in begun] == [303, 303, 303, 429]
+    assert begun[3].headers["retry-after"] == "20"
+    assert begun[3].headers["content-type"].startswith("text/html")
+    assert (elsewhere.status_code, later.status_code) == (303, 303)
+
+
+@given(st.lists(st.floats(0, 30), max_size=40), st.integers(1, 10))
+def test_a_bucket_never_gives_more_than_two_minutes_worth_in_a_minute(
+    pauses: list[float], per_minute: int
+) -> None:
+    """Full at first and filling meanwhile; whoever waits as told is let through."""
+    clock, buckets, taken = Clock(), Buckets(per_minute), list[float]()
+    for pause in pauses:
+        clock.advance(seconds=pause)
+        wait = buckets.wait("a", clock())
+        if wait:
+            clock.advance(seconds=wait)
+            assert buckets.wait("a", clock()) == 0
+        buckets.take("a", clock())
+        taken.append(clock().timestamp())
+        assert sum(at > taken[-1] - 60 for at in taken) <= 2 * per_minute
+
+
+# --- what is left of it ---------------------------------------------------------------------------
+
+
+async def told(server: AuthServer) -> list[dict[str, Any]]:
+    """Read what the audit log tells of refusals; its chain must hold."""
+    database = open_database(server.database_url)
+    async with database.reading() as db:
+        query = select(AuditEntry).where(col(AuditEntry.event) == "denied")
+        rows = list((await db.execute(query.order_by(col(AuditEntry.number)))).scalars())
+        assert await find_break(db) is None
+    await database.engine.dispose()
+    return [json.loads(row.detail) for row in rows]
+
+
+async def test_a_flood_of_refusals_is_one_entry_of_the_audit_log_for_each_kind(
+    auth_server: AuthServer,
+) -> None:
+    client = await auth_server.client()
+    for n in range(30):
+        await guess(auth_server, f"client_{n}", "x")
+    await client.redeem("never-was", code_verifier="v" * 43)
+    await auth_server.http.get(client.authorize_url(redirect_uri="https://evil.example/"))
+    await auth_server.http.get(client.authorize_url(scope="mcp:everything"))
+
+    assert await told(auth_server) == []
+    await maintain(auth_server.opened)
+    await maintain(auth_server.opened)
+
+    one = {"times": 1, "addresses": 1}
+    assert await told(auth_server) == [
+        {"path": "/authorize", "error": "invalid_request", **one},
+        {"path": "/authorize", "error": "invalid_scope", **one},
+        {"path": "/token", "error": "invalid_client", "times": 30, "addresses": 1},
+        {"path": "/token", "error": "invalid_grant", **one},
+    ]
+
+
+async def test_a_server_that_stops_tells_what_it_had_counted(
+    database_url: str, clock: Clock
+) -> None:
+    async with running_auth_server(database_url, clock) as server:
+        await guess(server, "client_unknown", "x")
+
+    assert [entry["error"] for entry in await told(server)] == ["invalid_client"]
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9), st.text(max_size=3))))
+def test_every_refusal_is_counted_whatever_it_is_called(
+    refused: list[tuple[str, str, str]],
+) -> None:
+    denials = Denials()
+    for path, error, address in refused:
+        denials.count(path, error, address)
+
+    entries = denials.take()
+
+    assert sum(int(entry["times"]) for entry in entries) == len(refused)
+    assert len(entries) <= 201
+    assert denials.take() == []
