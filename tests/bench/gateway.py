@@ -1,9 +1,11 @@
-"""CPU of one `tools/call` through the gateway, beside a bare proxy that only forwards.
+"""CPU of one `tools/call` through the gateway, beside what people use today and a bare proxy.
 
-`./dev bench gateway`: the gateway as it is deployed (token, tool and scope checks, arguments
-validated, claims bound, the call signed for the API, one log line), in both protocol eras; and a
-raw ASGI app that forwards the same request with aiohttp: the floor that nothing in Python goes
-below. They get their calls in turns. What counts is the CPU time of the server's process.
+`./dev bench gateway`: the gateway as it is deployed, with everything on, in both protocol eras and
+with 20 and with 500 tools; FastMCP's server from the same OpenAPI document; the official SDK's
+low-level server; and the floor, a raw ASGI app that forwards the same request with aiohttp. Each is
+one process, all are asked in turns, and what counts is the CPU time of the server's processes.
+
+`--check` asks the gateway and the floor alone, and fails where their ratio is too large.
 """
 
 import argparse
@@ -13,75 +15,34 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import orjson
-import uvicorn
+import uvloop
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from mcp_gateway.upstream.http1 import Http1Upstream
+from mcp_gateway.upstream.request import UpstreamRequest
 from support import tokens
 from support.configuration import serving, write_config
+from support.peers import FASTMCP, peer_environment
+from support.redis import running_redis
 from support.services import Service, free_port, running_service
 
-API = Path(__file__).parents[1] / "mcp_gateway" / "api"
+PEERS = Path(__file__).parent / "peers"
 MODERN = "2026-07-28"
-TASKS = orjson.dumps({"tasks": [{"id": n, "title": f"Task {n}"} for n in range(10)]})
-
-
-class Api:
-    """Answer as the upstream API does, and with the keys that tokens are verified with."""
-
-    def __init__(self, jwks: bytes) -> None:
-        """Take the key set; the keys are made by the process that signs."""
-        self._jwks = jwks
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return
-        body = self._jwks if scope["path"] == "/jwks.json" else TASKS
-        # It is no authorization server: whoever follows revocations is told so.
-        status = 404 if scope["path"].startswith("/internal/") else 200
-        await answer(send, body, status)
-
-
-async def answer(send: Any, body: bytes, status: int = 200) -> None:
-    """Answer with JSON."""
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-class Floor:
-    """Forward every request, and nothing else."""
-
-    def __init__(self, target: str) -> None:
-        """Take the URL to forward to; the session opens with the first request."""
-        self._target = target
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            return
-        while (await receive()).get("more_body"):
-            pass
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0)
-            self._session = aiohttp.ClientSession(connector=connector)
-        async with self._session.get(self._target) as response:
-            body = await response.read()
-        await answer(send, body)
+EXPECTED = b"quarterly-report"
+TOOL = "get_task_0"
+CHECKED = 2.6
+"""Times the floor that `--check` lets a call cost, with room for a machine that does other work."""
 
 
 @dataclass(frozen=True)
@@ -90,128 +51,352 @@ class Contender:
 
     name: str
     service: Service
-    url: str
-    headers: dict[str, str]
-    body: bytes
+    request: UpstreamRequest
+    expected: bytes = EXPECTED
 
     def cpu(self) -> float:
-        """Read the CPU seconds its process has used so far."""
-        fields = Path(f"/proc/{self.service.process.pid}/stat").read_text().rsplit(")", 1)[1]
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Read the CPU seconds that its processes have used so far."""
+        ticks = sum(
+            int(count) for pid in self._processes() for count in _stat(pid)[11:15]
+        )  # its own, and those of children that have ended
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> float:
+        """Read the MiB that its processes hold."""
+        pages = sum(int(_stat(pid)[21]) for pid in self._processes())
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def _processes(self) -> list[int]:
+        found = [self.service.process.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        return found
 
 
-def contenders(stack: ExitStack, folder: Path) -> list[Contender]:
-    """Start the API, the floor and the gateway."""
-    # -P: a bench may be called as a module of the standard library is.
-    python = (sys.executable, "-P", str(Path(__file__)))
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
 
-    def start(name: str, argv: tuple[str, ...], port: int) -> Service:
-        return stack.enter_context(
+
+@dataclass
+class Figures:
+    """What the runs of one contender at one number of connections gave."""
+
+    cpu: list[float] = field(default_factory=list)
+    """Microseconds a call, one for each run."""
+    p50: list[float] = field(default_factory=list)
+    """Milliseconds."""
+
+
+class Bench:
+    """The servers, started once."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        """Start the API and Redis; the servers are started by their methods."""
+        self._stack = stack
+        self._folder = folder
+        self._api = free_port()
+        jwks = folder / "jwks.json"
+        jwks.write_bytes(tokens.jwks())
+        self._start("api", self._api, sys.executable, "-P", PEERS / "api.py", self._api, jwks)
+        self._redis = stack.enter_context(running_redis(folder))
+        self._documents = {count: write_document(folder, count) for count in (20, 500)}
+
+    @property
+    def _issuer(self) -> str:
+        return f"http://127.0.0.1:{self._api}"
+
+    def floor(self) -> Contender:
+        """Start the floor."""
+        port = free_port()
+        target = f"{self._issuer}/v1/kind0/1?tenant_id=org_acme"
+        service = self._start("floor", port, sys.executable, "-P", PEERS / "floor.py", port, target)
+        request = self._call(f"http://127.0.0.1:{port}/mcp", "handshake", [])
+        return Contender("floor", service, request)
+
+    def gateway(self, tools: int) -> list[Contender]:
+        """Start a gateway; answer it as one contender for each era, and one that lists."""
+        port = free_port()
+        folder = self._folder / f"gateway-{tools}"
+        folder.mkdir()
+        (folder / "openapi.json").write_bytes(self._documents[tools].read_bytes())
+        (folder / "tools.yaml").write_text(write_manifest(tools))
+        resource = f"http://127.0.0.1:{port}/mcp"
+        section = serving(self._issuer, resource, self._issuer, redis_url=self._redis.url)
+        config = write_config(folder, mcp_gateway=section)
+        arguments = ("mcp-gateway", "serve", "--port", port, "--config", config)
+        name = f"gateway-{tools}"
+        service = self._start(name, port, sys.executable, "-m", "gatepost_cli", *arguments)
+        allowed = ["@half"]
+        said = f", {tools} tools" if tools != 20 else ""
+        return [
+            Contender(f"handshake era{said}", service, self._call(resource, "handshake", allowed)),
+            Contender(f"modern era{said}", service, self._call(resource, "modern", allowed)),
+            Contender(f"list{said}", service, self._list(resource, allowed), TOOL.encode()),
+        ]
+
+    def fastmcp(self, tools: int) -> list[Contender]:
+        """Start FastMCP; answer the same three."""
+        python = peer_environment(FASTMCP, "httptools", "uvloop")
+        service, resource = self._peer("fastmcp_server", python, tools)
+        return [
+            Contender("FastMCP, handshake era", service, self._call(resource, "handshake", [])),
+            Contender("FastMCP, modern era", service, self._call(resource, "modern", [])),
+            Contender("FastMCP, list", service, self._list(resource, []), TOOL.encode()),
+        ]
+
+    def sdk(self) -> Contender:
+        """Start the SDK's server."""
+        service, resource = self._peer("sdk_server", sys.executable, 20)
+        return Contender("SDK, modern era", service, self._call(resource, "modern", []))
+
+    def _peer(self, program: str, python: str, tools: int) -> tuple[Service, str]:
+        port = free_port()
+        resource = f"http://127.0.0.1:{port}/mcp"
+        arguments = (port, self._documents[tools], self._issuer, self._issuer, resource)
+        path = PEERS / f"{program}.py"
+        return self._start(f"{program}-{tools}", port, python, "-P", path, *arguments), resource
+
+    def _start(self, name: str, port: int, *argv: object) -> Service:
+        return self._stack.enter_context(
             running_service(
-                argv,
+                [str(part) for part in argv],
                 url=f"http://127.0.0.1:{port}",
-                log=folder / f"{name}.log",
+                log=self._folder / f"{name}.log",
                 ready_path="/livez",
             )
         )
 
-    upstream, floor, gateway = free_port(), free_port(), free_port()
-    jwks = folder / "jwks.json"
-    jwks.write_bytes(tokens.jwks())
-    start("api", (*python, "--serve-api", str(upstream), str(jwks)), upstream)
-    target = f"http://127.0.0.1:{upstream}/v1/tasks?tenant_id=org_acme"
-    bare = start("floor", (*python, "--serve-floor", str(floor), target), floor)
-    resource = f"http://127.0.0.1:{gateway}/mcp"
-    issuer = f"http://127.0.0.1:{upstream}"
-    section = serving(issuer, resource, issuer, manifest=API / "tools.yaml")
-    config = write_config(folder, mcp_gateway=section)
-    serve = ("mcp-gateway", "serve", "--port", str(gateway), "--config", str(config))
-    ours = start("gateway", (sys.executable, "-m", "gatepost_cli", *serve), gateway)
-    now = datetime.now(UTC)
-    token = tokens.sign(tokens.claims(now, iss=issuer, aud=resource, allowed_tools=["list_tasks"]))
-    usual = {
-        "authorization": f"Bearer {token}",
-        "content-type": "application/json",
-        "accept": "application/json, text/event-stream",
+    def _call(self, resource: str, era: str, allowed: Sequence[str]) -> UpstreamRequest:
+        return self._request(
+            resource, era, "tools/call", {"name": TOOL, "arguments": {"id": "1"}}, allowed
+        )
+
+    def _list(self, resource: str, allowed: Sequence[str]) -> UpstreamRequest:
+        return self._request(resource, "handshake", "tools/list", {}, allowed)
+
+    def _request(
+        self, resource: str, era: str, method: str, params: dict[str, Any], allowed: Sequence[str]
+    ) -> UpstreamRequest:
+        claims = tokens.claims(
+            datetime.now(UTC),
+            iss=self._issuer,
+            aud=resource,
+            allowed_tools=list(allowed),
+            exp=int(datetime.now(UTC).timestamp()) + 7200,
+        )
+        headers = [
+            ("Authorization", f"Bearer {tokens.sign(claims)}"),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json, text/event-stream"),
+            ("MCP-Protocol-Version", MODERN if era == "modern" else "2025-11-25"),
+        ]
+        if era == "modern":
+            headers += [("Mcp-Method", method), ("Mcp-Name", params["name"])]
+            capabilities = "io.modelcontextprotocol/clientCapabilities"
+            meta = {"io.modelcontextprotocol/protocolVersion": MODERN, capabilities: {}}
+            params = {**params, "_meta": meta}
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return UpstreamRequest("POST", resource, tuple(headers), orjson.dumps(message))
+
+
+def write_document(folder: Path, count: int) -> Path:
+    """Describe an API of so many operations."""
+    text = {"type": "string"}
+    paths = {
+        f"/v1/kind{number}/{{id}}": {
+            "get": {
+                "operationId": f"get_task_{number}",
+                "summary": f"Get one record of kind {number} by its id.",
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": text},
+                    {"name": "tenant_id", "in": "query", "schema": text},
+                    {"name": "expand", "in": "query", "schema": {"type": "boolean"}},
+                ],
+                "responses": {"200": {"description": "The record."}},
+            }
+        }
+        for number in range(count)
     }
-    call = {"name": "list_tasks", "arguments": {}}
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientCapabilities": {},
+    document = {"openapi": "3.1.0", "info": {"title": "Bench", "version": "1"}, "paths": paths}
+    path = folder / f"openapi-{count}.json"
+    path.write_bytes(orjson.dumps(document))
+    return path
+
+
+def write_manifest(count: int) -> str:
+    """Serve every operation, bound to the tenant and its answers checked; one half is a toolset."""
+    tools = {
+        f"get_task_{number}": {
+            "operation": f"get_task_{number}",
+            "title": f"Get a record of kind {number}",
+            "description": f"Get one record of kind {number} by its id.",
+            "scope": "mcp:read",
+            "toolsets": ["read", "half"] if number < 250 else ["read"],
+            "bind": {"tenant_id": "tenant_id"},
+            "check": {"tenant_id": "tenant_id"},
+        }
+        for number in range(count)
     }
-    modern = {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": "list_tasks"}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
-    legacy_body = orjson.dumps({**message, "params": call})
-    modern_body = orjson.dumps({**message, "params": {**call, "_meta": meta}})
-    return [
-        Contender("floor", bare, f"http://127.0.0.1:{floor}/", usual, legacy_body),
-        Contender(
-            "handshake era",
-            ours,
-            resource,
-            {**usual, "mcp-protocol-version": "2025-11-25"},
-            legacy_body,
-        ),
-        Contender("modern era", ours, resource, {**usual, **modern}, modern_body),
-    ]
+    manifest = {"version": 1, "name": "Bench", "openapi": "openapi.json", "tools": tools}
+    return yaml.safe_dump(manifest, sort_keys=False)
 
 
-async def drive(contender: Contender, calls: int, connections: int) -> float:
-    """Make the calls; answers the server's CPU microseconds for each."""
-    numbers: Iterator[int] = iter(range(calls))
-    async with aiohttp.ClientSession(headers=contender.headers) as session:
+async def drive(contender: Contender, connections: int, seconds: float) -> tuple[float, float]:
+    """Ask for so long, and then wait for every answer.
 
-        async def work() -> None:
-            for _ in numbers:
-                async with session.post(contender.url, data=contender.body) as response:
-                    text = await response.read()
-                    if response.status != 200 or b"Task 9" not in text:
-                        raise SystemExit(f"{contender.name}: {response.status} {text[:300]!r}")
+    Returns:
+        CPU microseconds a call of the server, and the median milliseconds of an answer.
+    """
+    took: list[float] = []
+    async with Http1Upstream(max_connections=connections) as client:
+
+        async def work(until: float) -> None:
+            now = time.perf_counter()
+            while now < until:
+                answer = await client.send(contender.request, deadline=120)
+                if answer.status != 200 or contender.expected not in answer.body:
+                    said = answer.body[:300]
+                    raise SystemExit(f"{contender.name}: {answer.status} {said!r}")
+                began, now = now, time.perf_counter()
+                took.append(now - began)
 
         before = contender.cpu()
-        await asyncio.gather(*(work() for _ in range(connections)))
-        return (contender.cpu() - before) / calls * 1e6
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(work(until) for _ in range(connections)))
+        used = contender.cpu() - before
+    return used / len(took) * 1e6, statistics.median(took) * 1e3
 
 
-async def compare(found: list[Contender], calls: int, runs: int) -> str:
-    """Let them take turns, and write the table."""
-    lines = [f"{'':<16}{'connections':>12}{'CPU µs a call':>24}{'of the floor':>22}"]
-    for connections in (1, 16):
-        figures: dict[str, list[float]] = {contender.name: [] for contender in found}
-        for contender in found:
-            await drive(contender, calls // 4, connections)  # warm
-        for _, contender in itertools.product(range(runs), found):
-            figures[contender.name].append(await drive(contender, calls, connections))
-        floor = figures["floor"]
-        for name, values in figures.items():
-            ratios = [value / base for value, base in zip(values, floor, strict=True)]
-            spread = f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
-            ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-            lines.append(f"{name:<16}{connections:>12}{spread:>24}{ratio:>22}")
-    return "\n".join(lines)
+async def take_turns(
+    contenders: Sequence[Contender], connections: int, seconds: float, runs: int
+) -> dict[str, Figures]:
+    """Warm each up, then measure them in turns."""
+    figures = {contender.name: Figures() for contender in contenders}
+    for contender in contenders:
+        await drive(contender, connections, seconds / 4)
+    for _, contender in itertools.product(range(runs), contenders):
+        cpu, p50 = await drive(contender, connections, seconds)
+        figures[contender.name].cpu.append(cpu)
+        figures[contender.name].p50.append(p50)
+    return figures
+
+
+def ratio(figures: dict[str, Figures], name: str, base: str, kind: str = "cpu") -> list[float]:
+    """Compare the runs that stood beside each other."""
+    ours, theirs = getattr(figures[name], kind), getattr(figures[base], kind)
+    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+
+
+def spread(values: Iterable[float], digits: int = 2) -> str:
+    """Write a median with the least and the most."""
+    found = sorted(values)
+    middle = statistics.median(found)
+    return f"{middle:.{digits}f} ({found[0]:.{digits}f}-{found[-1]:.{digits}f})"
+
+
+def say_table(title: str, figures: dict[str, Figures], base: str) -> None:
+    """Write what was measured, as Markdown."""
+    say(f"\n| {title} | CPU µs a call | of {base} | p50 ms |")
+    say("|---|---|---|---|")
+    for name, found in figures.items():
+        cells = (
+            spread(found.cpu, 0),
+            spread(ratio(figures, name, base)),
+            spread(found.p50),
+        )
+        say(f"| {name} | {' | '.join(cells)} |")
+
+
+def say(line: str) -> None:
+    """Write one line."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def check(bench: Bench) -> int:
+    """Compare the gateway with the floor alone, in many short turns."""
+    contenders = [bench.floor(), *bench.gateway(20)[:2]]
+    figures = await take_turns(contenders, 16, 0.5, 9)
+    say_table("16 connections", figures, "floor")
+    worst = max(
+        statistics.median(ratio(figures, name, "floor")) for name in figures if name != "floor"
+    )
+    say(f"\nat most {worst:.2f} of the floor; {CHECKED} is allowed")
+    return int(worst > CHECKED)
+
+
+async def compare(bench: Bench, options: argparse.Namespace) -> int:
+    """Measure everything, and hold it against the targets."""
+    floor = bench.floor()
+    legacy, modern, _ = bench.gateway(20)
+    legacy500, modern500, ours_list = bench.gateway(500)
+    old, new, sdk = [], [], []
+    fastmcp_list = []
+    if options.peers:
+        first, second, _ = bench.fastmcp(20)
+        old, new, sdk = [first], [second], [bench.sdk()]
+        fastmcp_list = [bench.fastmcp(500)[2]]
+    peers = [*old, *new, *sdk]
+    scale, runs = options.scale, options.runs
+    one = await take_turns([floor, legacy, modern, *peers], 1, 1.5 * scale, runs)
+    say_table("1 connection", one, "floor")
+    all_of_them = [floor, legacy, modern, legacy500, modern500, *peers]
+    sixteen = await take_turns(all_of_them, 16, 2 * scale, runs)
+    say_table("16 connections", sixteen, "floor")
+    many = await take_turns([floor, legacy, modern, *peers], 256, 8 * scale, runs)
+    say_table("256 connections", many, "floor")
+    listing = await take_turns([ours_list, *fastmcp_list], 4, 1.5 * scale, runs)
+    say_table("tools/list, 4 connections", listing, ours_list.name)
+    memory = {contender.name: contender.memory() for contender in [legacy, *old]}
+    say("\n" + ", ".join(f"{name}: {mib:.0f} MiB" for name, mib in memory.items()))
+
+    targets: list[tuple[str, list[float], float]] = []
+    for era in (legacy.name, modern.name):
+        targets.append((f"{era} / floor, 16", ratio(sixteen, era, "floor"), 2.2))
+        larger = f"{era}, 500 tools"
+        targets.append((f"{era}, 500 tools / 20, 16", ratio(sixteen, larger, era), 1.1))
+        scaled = [a / b for a, b in zip(many[era].cpu, sixteen[era].cpu, strict=True)]
+        targets.append((f"{era}, 256 connections / 16", scaled, 1.3))
+    targets.append(("modern / handshake, 16", ratio(sixteen, modern.name, legacy.name), 1.2))
+    if options.peers:
+        theirs = (old[0].name, new[0].name)
+        for era, peer, most in zip(
+            (legacy.name, modern.name), theirs, (1 / 7, 1 / 12), strict=True
+        ):
+            targets.append((f"{era} / FastMCP, 16", ratio(sixteen, era, peer), most))
+            targets.append((f"p50 of {era} / FastMCP, 1", ratio(one, era, peer, "p50"), 0.4))
+        lists = ratio(listing, ours_list.name, fastmcp_list[0].name)
+        targets.append(("tools/list / FastMCP", lists, 1 / 300))
+        targets.append(("memory / FastMCP", [memory[legacy.name] / memory[old[0].name]], 0.9))
+    say("\n| ratio | measured | at most | |")
+    say("|---|---|---|---|")
+    missed = 0
+    for name, values, most in targets:
+        met = statistics.median(values) <= most
+        missed += not met
+        say(
+            f"| {name} | {spread(values, 4 if most < 0.1 else 2)} | {most:.3g} | "
+            f"{'met' if met else 'MISSED'} |"
+        )
+    return missed
 
 
 def main() -> None:
-    """Run the comparison, or one of its servers."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=2000)
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(prog="./dev bench gateway", description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--serve-api", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--serve-floor", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="three runs, a quarter as long")
+    parser.add_argument("--no-peers", dest="peers", action="store_false")
+    parser.add_argument("--check", action="store_true", help="the ratio to the floor alone")
     options = parser.parse_args()
-    quiet: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off"}
-    if options.serve_api:
-        port, jwks = options.serve_api
-        uvicorn.run(Api(Path(jwks).read_bytes()), port=int(port), **quiet)
-    elif options.serve_floor:
-        port, target = options.serve_floor
-        uvicorn.run(Floor(target), port=int(port), **quiet)
-    else:
-        with tempfile.TemporaryDirectory() as made, ExitStack() as stack:
-            found = contenders(stack, Path(made))
-            table = asyncio.run(compare(found, options.calls, options.runs))
-        sys.stdout.write(f"{table}\n")
+    options.scale = 0.25 if options.quick else 1.0
+    options.runs = 3 if options.quick else options.runs
+    with tempfile.TemporaryDirectory() as made, ExitStack() as stack:
+        bench = Bench(stack, Path(made))
+        run = check(bench) if options.check else compare(bench, options)
+        failed = uvloop.run(run)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

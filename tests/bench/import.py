@@ -27,13 +27,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.openapi_corpus import (
     DIRECTORY,
     GITHUB,
-    cache_folder,
     check_document,
     install,
     is_saas,
 )
+from support.peers import FASTMCP, peer_environment
 
-FASTMCP = "fastmcp==4.1.2"
 LIMITS = {"Stripe": (2.0, 250), "GitHub": (4.0, 250)}
 """CPU seconds and MiB that the import of a large document may take."""
 SECONDS = 120
@@ -211,7 +210,7 @@ def compare(folder: Path, *, peer: bool) -> int:
         "Jira": folder / "atlassian.com" / "jira.json",
         "NetBox": next(iter(sorted(folder.glob("netbox*.json"))), github),
     }
-    python = peer_environment() if peer else None
+    python = peer_environment(FASTMCP) if peer else None
     say("\n| document | importer | CPU s | peak MiB | tools | lost | list bytes | schema bytes |")
     say("| --- | --- | --- | --- | --- | --- | --- | --- |")
     over: list[str] = []
@@ -258,18 +257,6 @@ def measure(python: str, program: str, path: Path) -> dict[str, Any]:
         return {"failed": (ended.stderr.strip().splitlines() or ["died"])[-1][:150]}
     figures: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return figures
-
-
-def peer_environment() -> str:
-    """Make a virtual environment with FastMCP in the cache folder; answer its Python."""
-    folder = cache_folder() / FASTMCP.replace("==", "-")
-    python = folder / "bin" / "python"
-    if not (folder / ".installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", FASTMCP]
-        subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
-        (folder / ".installed").touch()
-    return str(python)
 
 
 def say(line: str) -> None:
