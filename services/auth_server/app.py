@@ -17,6 +17,7 @@ from auth_server.account.sessions import router as sessions_router
 from auth_server.account.visit import SignInFirst, sign_in_url
 from auth_server.answers import answer_json_error, answer_page_error
 from auth_server.authorize.endpoint import router as authorize_router
+from auth_server.connect.endpoint import router as connect_router
 from auth_server.consent.endpoint import router as consent_router
 from auth_server.cors import PublicCors
 from auth_server.db.direct import DatabaseUnavailable
@@ -50,6 +51,7 @@ ROUTERS = (
     sign_in_router,
     tenant_router,
     consent_router,
+    connect_router,
     account_router,
     sessions_router,
     registrations_router,

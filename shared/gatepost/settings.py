@@ -7,6 +7,7 @@ container platforms mount them), the section of the file named by `--config` or 
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from pydantic_settings import (
 from gatepost.document import DocumentError, find_line, parse_document, read_bytes
 from gatepost.references import FileValues, Place
 
+_PLAIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SECTIONS = ("auth_server", "mcp_gateway")
 
@@ -159,6 +161,9 @@ def require_secure_url(url: str) -> str:
     if parts.netloc != parts.netloc.lower() or parts.netloc.endswith(default_port):
         # Browsers write an origin that way, and what they write is compared.
         raise ValueError("must have a lower-case host, and no port where it is the usual one")
+    if not _PLAIN.fullmatch(url):
+        # It stands in commands that people copy, and clients have run what a server called its URL.
+        raise ValueError("must be written with letters, digits and - . _ ~ / alone")
     if url.endswith("/"):
         raise ValueError("must not end with a slash: it is compared byte by byte")
     return url

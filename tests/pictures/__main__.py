@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev screenshots", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / ".pictures", help="the folder for all")
     parser.add_argument("--only", default="", help="pages whose name begins so")
+    parser.add_argument("--keep", action="store_true", help="also those of docs/pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name:
@@ -40,7 +41,7 @@ def main() -> None:
                         page = context.new_page()
                         for shown in tour(page, deployment):
                             picture = f"{shown}-{width}-{scheme}.png"
-                            if picture in KEPT:
+                            if options.keep and picture in KEPT:
                                 page.screenshot(path=PICTURES / picture)
                             if shown.startswith(options.only):
                                 whole = page.evaluate("document.documentElement.scrollHeight")

@@ -84,6 +84,8 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     yield "leave"
     page.goto(f"{deployment.issuer}/authorize?client_id=nobody")
     yield "error"
+    page.goto(f"{deployment.issuer}/")
+    yield "connect"
     for name in ACCOUNT_PAGES:
         page.goto(f"{deployment.issuer}/account/{name}")
         yield f"account-{name}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
@@ -22,19 +22,25 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Renders the pages; every value is escaped."""
+    """Renders the pages."""
 
     environments: Mapping[str, Environment]
     """One for each language."""
     static: StaticFiles
     headers: dict[str, str]
+    languages: Mapping[str, str]
+    """What each is called in itself, by its tag."""
     language: str = SOURCE
 
     def answer(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Render a template as a response with the headers of a page."""
-        html = self.environments[self.language].get_template(template).render(**values)
+        html = self.render(template, **values)
         headers = {**self.headers, "Content-Language": self.language}
         return HTMLResponse(html, status_code=status, headers=headers)
+
+    def render(self, template: str, **values: Any) -> str:
+        """Render a template; in an HTML one every value is escaped."""
+        return self.environments[self.language].get_template(template).render(**values)
 
     def for_languages(self, asked: Sequence[str]) -> "Pages":
         """Speak the first of these languages that there is, English where there is none."""
@@ -72,14 +78,15 @@ def open_pages(settings: AuthServerSettings) -> Pages:
     headers = dict(PAGE_HEADERS)
     if settings.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    return Pages(environments, static, headers)
+    names = {tag: translation.name for tag, translation in sorted(translations.items())}
+    return Pages(environments, static, headers, names)
 
 
 def template_environment() -> Environment:
     """Make what reads the templates, without a language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
