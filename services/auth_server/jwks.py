@@ -9,8 +9,11 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-ALGORITHMS = ("ES256", "RS256", "EdDSA")
-"""What a key may sign with; which of them follows from its type."""
+ALGORITHMS = {"ES256": "ES256", "RS256": "RS256", "EdDSA": "EdDSA", "Ed25519": "EdDSA"}
+"""What a key may sign with, by the names it is written under; which follows from the key's type.
+
+RFC 9864 names EdDSA by its curve; many still write the older name.
+"""
 
 _MOST = 20
 _LARGEST_RSA_BYTES = 1024
@@ -73,7 +76,10 @@ def _read(entry: Mapping[str, Any]) -> PublicKey | None:
     algorithm = _algorithm(entry)
     if algorithm is None or not (kid is None or _is_name(kid)):
         return None
-    if entry.get("use", "sig") != "sig" or entry.get("alg", algorithm) != algorithm:
+    named = entry.get("alg", algorithm)
+    if not isinstance(named, str) or ALGORITHMS.get(named) != algorithm:
+        return None
+    if entry.get("use", "sig") != "sig":
         return None
     names = ("kty", "crv", "x", "y", "n", "e")
     members: dict[str, str | list[str]] = {

@@ -42,6 +42,7 @@ async def test_a_client_finds_the_server_at_both_well_known_places(
         "ES256",
         "RS256",
         "EdDSA",
+        "Ed25519",
     }
     assert document["response_types_supported"] == ["code"]
     assert document["grant_types_supported"] == [

@@ -67,6 +67,18 @@ async def test_a_client_signs_with_the_algorithm_of_its_key(
     assert answer == (200, "")
 
 
+async def test_a_client_may_call_its_algorithm_by_the_newer_name(auth_server: AuthServer) -> None:
+    """RFC 9864 §2.2: `Ed25519` for what was `EdDSA`, in the header and in the key."""
+    key = KeyPair("EdDSA", kid="k")
+    await manage(auth_server, jwks={"keys": [key.public(alg="Ed25519")]})
+
+    newer = await ask(auth_server, signed_by(key.sign(say(auth_server), alg="Ed25519")))
+    older = await ask(auth_server, signed_by(key.sign(say(auth_server))))
+    other = await ask(auth_server, signed_by(key.sign(say(auth_server), alg="Ed448")))
+
+    assert (newer, older, other) == ((200, ""), (200, ""), INVALID)
+
+
 async def test_the_client_may_name_itself_beside_its_assertion_and_need_not(
     auth_server: AuthServer,
 ) -> None:

@@ -44,6 +44,7 @@ Event = Literal[
     "signed_out",
     "tenant.changed",
     "tenant.created",
+    "token.outdated",
     "token.revoked",
 ]
 """Every kind of event: what happened, in the past tense."""

@@ -59,8 +59,9 @@ def parse_assertion(text: str) -> Assertion:
     header, claims = _read_object(parts[0]), _read_object(parts[1])
     if any(name in header for name in _REFUSED_HEADERS):
         _refuse("a header member that is not allowed")
-    algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
-    if algorithm not in ALGORITHMS:
+    named, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
+    algorithm = ALGORITHMS.get(named) if isinstance(named, str) else None
+    if algorithm is None:
         _refuse("an algorithm that is not allowed")
     if not (kid is None or isinstance(kid, str)):
         _refuse("kid is not a string")
@@ -121,7 +122,6 @@ def require_signature(assertion: Assertion, keys: Sequence[PublicKey]) -> None:
     if len(fitting) != 1:
         _refuse("kid and alg do not name one registered key")
     key = fitting[0]
-    # RFC 9864 names the algorithm by its curve; clients still write the older name.
     name = "Ed25519" if key.algorithm == "EdDSA" else key.algorithm
     if (
         not jws.JWSRegistry(algorithms=[name])

@@ -83,9 +83,9 @@ async def list_live_grants(
     tenant_id: str | None = None,
     person_id: str | None = None,
     client_id: str | None = None,
-) -> Sequence[str]:
-    """List the ids of the live grants that match all the given ids."""
-    query = select(Grant.grant_id).where(col(Grant.revoked_at).is_(None))
+) -> Sequence[Grant]:
+    """List the live grants that match all the given ids."""
+    query = select(Grant).where(col(Grant.revoked_at).is_(None))
     if tenant_id is not None:
         query = query.where(col(Grant.tenant_id) == tenant_id)
     if person_id is not None:

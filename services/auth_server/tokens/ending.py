@@ -93,7 +93,7 @@ async def revoke_grants(
         db, tenant_id=tenant_id, person_id=person_id, client_id=client_id
     )
     ended = 0
-    for grant_id in grants:
+    for grant_id in [grant.grant_id for grant in grants]:
         ended += await revoke_grant(db, grant_id, reason, lifetime=lifetime, now=now)
     return ended
 
@@ -114,6 +114,25 @@ async def outdate_tokens(
     """
     below = int(now.timestamp()) + 1
     await add_revocation(db, kind, key, now=now, expires_at=now + lifetime + MARGIN, below=below)
+
+
+async def outdate_for_operator(
+    db: AsyncSession,
+    kind: Literal["client", "tenant", "person"],
+    key: str,
+    *,
+    lifetime: timedelta,
+    now: datetime,
+) -> None:
+    """Do as `outdate_tokens` because an operator says so, and record that."""
+    await outdate_tokens(db, kind, key, lifetime=lifetime, now=now)
+    outdated = Audit(
+        "token.outdated",
+        person_id=key if kind == "person" else "",
+        tenant_id=key if kind == "tenant" else "",
+        client_id=key if kind == "client" else "",
+    )
+    await record(db, outdated, now=now)
 
 
 async def outdate_grant(

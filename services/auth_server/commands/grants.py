@@ -1,0 +1,115 @@
+"""`gatepost auth-server grants …`: what people allowed apps, and ending it for them."""
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+import click
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.grants.store import list_live_grants
+from auth_server.grants.table import Grant
+from auth_server.tokens.ending import outdate_for_operator, revoke_grant, revoke_grants
+from gatepost.clock import utc_now
+
+_REASON = "an operator ended it"
+_person = click.option("--person", "person_id", help="Of this person.")
+_tenant = click.option("--tenant", "tenant_id", help="In this tenant.")
+_client = click.option("--client", "client_id", help="Of this client.")
+
+
+@click.group()
+def grants() -> None:
+    """List and end what people allowed apps."""
+
+
+@grants.command(name="list")
+@config_option
+@_person
+@_tenant
+@_client
+def list_(
+    config: Path | None, person_id: str | None, tenant_id: str | None, client_id: str | None
+) -> None:
+    """List the live grants that fit every given option."""
+
+    async def work(db: AsyncSession) -> list[str]:
+        found = await list_live_grants(
+            db, person_id=person_id, tenant_id=tenant_id, client_id=client_id
+        )
+        return [_describe(grant) for grant in found]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is no such grant.")
+
+
+@grants.command(name="end")
+@config_option
+@click.argument("grant_id", required=False)
+@_person
+@_tenant
+@_client
+def end(
+    config: Path | None,
+    grant_id: str | None,
+    person_id: str | None,
+    tenant_id: str | None,
+    client_id: str | None,
+) -> None:
+    """End GRANT_ID, or every grant that fits all the options; gateways refuse it within seconds.
+
+    Whoever it concerns has to connect again.
+    """
+    options = [one for one in (person_id, tenant_id, client_id) if one is not None]
+    if (grant_id is None) == (not options):
+        raise click.ClickException("name one GRANT_ID, or give --person, --tenant or --client")
+    settings = load_settings(config)
+    lifetime = settings.access_token_lifetime
+
+    async def work(db: AsyncSession) -> int:
+        now = utc_now()
+        if grant_id is not None:
+            return int(await revoke_grant(db, grant_id, _REASON, lifetime=lifetime, now=now))
+        return await revoke_grants(
+            db,
+            _REASON,
+            lifetime=lifetime,
+            now=now,
+            person_id=person_id,
+            tenant_id=tenant_id,
+            client_id=client_id,
+        )
+
+    ended = asyncio.run(in_transaction(settings, work))
+    if grant_id is not None and not ended:
+        raise click.ClickException(f"{grant_id} is no grant, or ended before")
+    click.echo(f"{ended} grants ended.")
+
+
+@grants.command(name="refresh")
+@config_option
+@click.argument("kind", type=click.Choice(["person", "tenant", "client"]))
+@click.argument("key")
+def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], key: str) -> None:
+    """End the access tokens of one person, tenant or client (KIND, with its id), not the grants.
+
+    Apps refresh by themselves, and what they get says what holds now.
+    """
+    settings = load_settings(config)
+    lifetime = settings.access_token_lifetime
+
+    async def work(db: AsyncSession) -> None:
+        await outdate_for_operator(db, kind, key, lifetime=lifetime, now=utc_now())
+
+    asyncio.run(in_transaction(settings, work))
+    click.echo(f"Access tokens issued so far for {kind} {key} are over.")
+
+
+def _describe(grant: Grant) -> str:
+    client = grant.client_snapshot.get("name", grant.client_id)
+    return (
+        f"{grant.grant_id}  {grant.person_id} in {grant.tenant_id}  {client} ({grant.client_id})  "
+        f"{len(grant.tools)} tools, {grant.scope} at {grant.resource}  "
+        f"since {grant.created_at:%Y-%m-%d}, version {grant.version}"
+    )
