@@ -74,6 +74,8 @@ class ToolResult:
     """For the record: refused here, or let through and failed."""
     reason: str = ""
     """For the record: one word where the decision is not `allowed`."""
+    meta: Mapping[str, Any] | None = None
+    """What clients are told beside the content (MCP basic, `_meta`)."""
 
 
 class UnknownTool(CallRefused):

@@ -1,25 +1,37 @@
 """JSON whose numbers stay as they were written."""
 
 import json
-import re
 from typing import Any
 
 import orjson
 
-_LONG_NUMBER = re.compile(rb"[0-9]{16}|[0-9][eE]")
-"""What may not survive a float: sixteen digits in a row, or an exponent."""
+_LONG = b"0" * 16
+"""As many digits in a row as a float may not keep."""
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
 
 
 def read_json(body: bytes) -> Any:
-    """Parse JSON; a number that a float or 64 bits can't hold is an `orjson.Fragment` of its text.
+    """Parse JSON; a number that neither a float nor 64 bits may hold is kept as its text.
 
     Raises:
         ValueError: it is no JSON.
     """
-    if _LONG_NUMBER.search(body) is None:
-        return orjson.loads(body)
-    orjson.loads(body)  # strict, and bounded in depth, as the parser below is not
+    parsed = orjson.loads(body)  # strict, and bounded in depth, as the parser below is not
+    if _LONG not in body.translate(_DIGITS):
+        return parsed
     return json.loads(body, parse_int=_read_int, parse_float=_keep)
+
+
+def write_json(value: Any) -> bytes:
+    """Write what `read_json` answers.
+
+    Raises:
+        ValueError: it is nested too deep to be written.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _read_int(text: str) -> int | orjson.Fragment:

@@ -13,6 +13,10 @@ from typing import Any
 
 from gatepost.document import DocumentError, read_document
 from gatepost.scopes import READ, WRITE
+from mcp_gateway.shaping.content import MOST_BYTES, Shaping
+from mcp_gateway.shaping.edit import compile_edit
+from mcp_gateway.shaping.instructions import Guard
+from mcp_gateway.shaping.pages import Pages
 from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.discovery import META_TOOLS
@@ -27,6 +31,7 @@ from mcp_gateway.tools.openapi import (
     load_openapi,
     read_openapi,
 )
+from mcp_gateway.tools.pages import name_pages
 from mcp_gateway.tools.prompts import (
     Prompt,
     Resource,
@@ -86,6 +91,7 @@ class Manifest:
     openapi: Path | None
     hosts: tuple[str, ...]
     search_above: int | None
+    guard: Guard
     tools: tuple[ToolEntry, ...]
     prompts: tuple[Prompt, ...]
     resources: tuple[Resource, ...]
@@ -116,7 +122,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
     for entry in manifest.tools:
         if entry.expose:
             try:
-                tools.append(make_tool(entry, document, manifest.hosts))
+                tools.append(make_tool(entry, document, manifest.hosts, manifest.guard))
             except ManifestError as error:
                 problems.append(f"{manifest.path}: tools.{entry.name}{error}")
     by_name = {tool.name: tool for tool in tools}
@@ -177,6 +183,7 @@ def load_manifest(path: Path) -> Manifest:
         openapi=path.parent / source["openapi"] if "openapi" in source else None,
         hosts=tuple(host.lower() for host in source.get("hosts", ())),
         search_above=source.get("search_above"),
+        guard=source.get("guard", "off"),
         tools=tuple(_entry(name, value) for name, value in source["tools"].items()),
         prompts=prompts,
         resources=resources,
@@ -184,13 +191,19 @@ def load_manifest(path: Path) -> Manifest:
     )
 
 
-def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str] = ()) -> Tool:
+def make_tool(
+    entry: ToolEntry,
+    document: OpenApiDocument,
+    hosts: Collection[str] = (),
+    guard: Guard = "off",
+) -> Tool:
     """Join what the manifest decides with what the document describes.
 
     Args:
         entry: what the manifest says of the tool.
         document: where its operation is.
         hosts: hosts that an operation with a server of its own may be sent to.
+        guard: what becomes of instructions in answers, where the entry doesn't say.
 
     Raises:
         ManifestError: the text begins with the key, as `.operation: …`.
@@ -199,6 +212,8 @@ def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str
     imported = _bind(entry, document, imported)
     key = "operation" if query is None else "graphql"
     bound = dict(entry.bind)
+    _require_arguments(entry, imported.properties.keys() - bound.keys())
+    imported, pages = name_pages(imported, entry.shape.paging, _named_elsewhere(entry))
     for problem in input_problems(entry.inputs, imported.properties.keys() - bound.keys()):
         raise ManifestError(problem)
     asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
@@ -223,7 +238,6 @@ def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str
     safe = found.method in SAFE_METHODS if query is None else query.read_only
     read_only = _or(entry.read_only, safe)
     toolset = _require_honest_consent(entry, read_only=read_only)
-    _require_arguments(entry, root["properties"])
     title = entry.title or title_operation(found) or entry.name.replace("_", " ").capitalize()
     description = entry.description or found.description or found.summary or title
     return Tool(
@@ -242,6 +256,7 @@ def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str
         validate=validate,
         checks=entry.checks,
         shape=entry.shape,
+        shaping=_compile(entry.shape, pages, guard),
         limits=entry.limits,
         cost=entry.cost,
         confirm=_question(entry.confirm, title),
@@ -251,6 +266,15 @@ def make_tool(entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str
         validate_all=validate_all,
         slow=entry.slow,
         mirror=dict(entry.mirror),
+    )
+
+
+def _compile(shape: Shape, pages: Pages | None, guard: Guard) -> Shaping:
+    return Shaping(
+        edit=compile_edit(shape.fields, shape.redact),
+        pages=pages,
+        most_bytes=shape.most_bytes or MOST_BYTES,
+        guard=shape.guard or guard,
     )
 
 
@@ -301,7 +325,13 @@ def _require_honest_consent(entry: ToolEntry, *, read_only: bool) -> str:
     return kind
 
 
-def _require_arguments(entry: ToolEntry, properties: Mapping[str, Any]) -> None:
+def _named_elsewhere(entry: ToolEntry) -> set[str]:
+    """Name the arguments that other keys of the manifest speak of."""
+    asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
+    return asked | dict(entry.bind).keys() | dict(entry.mirror).keys()
+
+
+def _require_arguments(entry: ToolEntry, properties: Collection[str]) -> None:
     paging = entry.shape.paging
     named = {} if paging is None else {"argument": paging.argument, "size": paging.size}
     for key, argument in named.items():
@@ -403,6 +433,8 @@ def _entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
             fields=tuple(parse_field(place) for place in shape.get("fields", ())),
             redact=tuple(parse_field(place) for place in shape.get("redact", ())),
             paging=_paging(shape.get("paging")),
+            most_bytes=shape.get("most_bytes"),
+            guard=shape.get("guard"),
         ),
         limits=Limits(**value.get("limits", {})),
         cost=value.get("cost", 1),

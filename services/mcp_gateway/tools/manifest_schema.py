@@ -138,6 +138,12 @@ _QUESTION = _closed(
 )
 _QUESTION["oneOf"] = [{"required": ["ask", "fields"]}, {"required": ["draft", "into"]}]
 
+_GUARD: _Schema = {
+    "enum": ["off", "report", "block"],
+    "description": "What becomes of an answer that reads like instructions to a model.",
+    "errorMessage": "must be off, report or block",
+}
+
 _TOOL = _closed(
     "One tool: an operation, and what was decided about it.",
     operation=_text(2000, "`METHOD /path` or the operationId, from the OpenAPI document."),
@@ -181,6 +187,11 @@ _TOOL = _closed(
             size=_text(64, "The argument that says how many items a page holds."),
             most=_whole(1, 100_000, "The most that `size` may ask for."),
         ),
+        most_bytes={
+            **_whole(1024, 4 << 20, "Bytes of an answer that are shown; what is more is cut."),
+            "default": 65536,
+        },
+        guard=_GUARD,
     ),
     limits=_closed(
         "How often one tenant may call the tool, beside its tier's limits.",
@@ -328,6 +339,7 @@ SCHEMA: _Schema = {
             10_000,
             "Somebody who may use more tools than this is shown three tools to find and use them.",
         ),
+        guard={**_GUARD, "default": "off"},
         tools=_named("Tool name to tool.", _TOOL, "must be a mapping of tool names to tools"),
         prompts=_named("Prompt name to prompt.", _PROMPT, "must be a mapping of names to prompts"),
         resources=_named("Name to resource.", _RESOURCE, "must be a mapping of names to resources"),

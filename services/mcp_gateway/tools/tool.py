@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 
 from mcp_gateway.shaping.check import Check, compile_check
+from mcp_gateway.shaping.content import Shaping
+from mcp_gateway.shaping.instructions import Guard
 from mcp_gateway.tools.fields import FieldPath
 from mcp_gateway.tools.graphql import GraphqlQuery
 from mcp_gateway.tools.inputs import Inputs
@@ -61,6 +63,10 @@ class Shape:
     redact: tuple[FieldPath, ...] = ()
     """Never these: their values are replaced."""
     paging: Paging | None = None
+    most_bytes: int | None = None
+    """How much of an answer is shown; None: as much as usual."""
+    guard: Guard | None = None
+    """What becomes of an answer that talks to the model; None: what the manifest's head says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ class Tool:
     checks: tuple[ResponseCheck, ...] = ()
     """All must hold of an answer, or it is not passed on."""
     shape: Shape = field(default_factory=Shape)
+    shaping: Shaping = field(default_factory=Shaping)
+    """`shape` with what is known of the operation, compiled."""
     limits: Limits = field(default_factory=Limits)
     cost: int = 1
     """What one call counts for in quota and billing."""

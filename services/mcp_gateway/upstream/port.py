@@ -16,6 +16,7 @@ class UpstreamResponse:
     content_type: str
     body: bytes
     retry_after: str = ""
+    link: str = ""
 
 
 class UpstreamFailed(Exception):

@@ -186,6 +186,7 @@ async def _initialize(server: Server, incoming: Incoming) -> bytes:
             "protocolVersion": asked if known else LATEST_HANDSHAKE_VERSION,
             "capabilities": server.capabilities,
             "serverInfo": server.info,
+            "instructions": server.instructions,
         }
     )
 
@@ -213,6 +214,8 @@ def write_tool_result(result: ToolResult) -> bytes:
     members: dict[str, Any] = {"content": result.content, "isError": result.is_error}
     if result.structured is not None:
         members["structuredContent"] = result.structured
+    if result.meta is not None:
+        members["_meta"] = result.meta
     return orjson.dumps(members)
 
 

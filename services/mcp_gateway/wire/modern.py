@@ -203,6 +203,7 @@ async def _discover(server: Server, _: Incoming) -> bytes:
         {
             "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
             "capabilities": server.capabilities,
+            "instructions": server.instructions,
             **_cacheable(server),
         }
     )
@@ -222,6 +223,8 @@ async def _call_tool(server: Server, incoming: Incoming) -> bytes:
     members = {"content": result.content, "isError": result.is_error, **_complete(server)}
     if result.structured is not None:
         members["structuredContent"] = result.structured
+    if result.meta is not None:
+        members["_meta"] = {SERVER_INFO_META_KEY: server.info, **result.meta}
     return orjson.dumps(members)
 
 

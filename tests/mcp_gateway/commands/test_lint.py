@@ -162,7 +162,6 @@ def test_a_manifest_that_does_not_load_is_explained(review: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("shape", "{redact: [mail]}"),
         ("limits", "{per_minute: 5}"),
         ("cost", "2"),
     ],

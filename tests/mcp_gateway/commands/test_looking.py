@@ -49,7 +49,7 @@ def test_r17_tokens_are_told_per_tool_and_in_all_the_dearest_first(review: Any) 
     costs = [int(line.split()[0]) for line in lines]
     assert costs[:3] == sorted(costs[:3], reverse=True)
     assert costs[3] == sum(costs[:3])
-    assert lines[0].split()[1] == "create_task"
+    assert lines[0].split()[1] == "list_tasks"
 
 
 def test_r17_a_searched_catalogue_costs_what_its_three_tools_do(review: Any) -> None:

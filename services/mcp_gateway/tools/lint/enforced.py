@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from mcp_gateway.tools.lint.finding import Finding, Reviewed
-from mcp_gateway.tools.tool import Limits, Shape, Tool
+from mcp_gateway.tools.tool import Limits, Tool
 
 NOT_YET: Mapping[str, Callable[[Tool], bool]] = {
-    "shape": lambda tool: tool.shape != Shape(),
     "limits": lambda tool: tool.limits != Limits(),
     "cost": lambda tool: tool.cost != 1,
 }

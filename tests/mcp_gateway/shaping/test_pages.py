@@ -1,0 +1,49 @@
+"""Where a listing goes on, in the ways that APIs say it."""
+
+from typing import Any
+
+import pytest
+
+from mcp_gateway.shaping.pages import Pages
+
+CURSOR = Pages("cursor", "cursor", "page_token", next=("meta", "next"))
+OFFSET = Pages("offset", "cursor", "skip", "limit", 50, items=("items",))
+PAGE = Pages("page", "cursor", "page", "limit", items=())
+LINK = Pages("page", "cursor", "page")
+STRIPE = Pages("cursor", "cursor", "starting_after", "limit", items=("data",))
+
+
+@pytest.mark.parametrize(
+    ("pages", "answer", "given", "link", "found"),
+    [
+        (CURSOR, {"meta": {"next": "abc"}}, {}, "", "abc"),
+        (CURSOR, {"meta": {"next": 7}}, {}, "", 7),
+        (CURSOR, {"meta": {"next": "https://api/x?a=1&page_token=a%20b"}}, {}, "", "a b"),
+        (CURSOR, {"meta": {"next": "/x?page_token=abc"}}, {}, "", "abc"),
+        (CURSOR, {"meta": {"next": "/x?other=abc"}}, {}, "", None),
+        (CURSOR, {"meta": {"next": ""}}, {}, "", None),
+        (CURSOR, {"meta": {"next": True}}, {}, "", None),
+        (CURSOR, {"meta": None}, {}, "", None),
+        (CURSOR, [], {}, "", None),
+        (OFFSET, {"items": [1] * 50}, {}, "", 50),
+        (OFFSET, {"items": [1] * 20}, {"limit": 20, "cursor": 40}, "", 60),
+        (OFFSET, {"items": [1] * 19}, {"limit": 20}, "", None),
+        (OFFSET, {"items": []}, {"limit": 0}, "", None),
+        (OFFSET, {"items": [1] * 50}, {"cursor": "x"}, "", None),
+        (PAGE, [1, 2], {"limit": 2}, "", 2),
+        (PAGE, [1, 2], {"limit": 2, "cursor": 4}, "", 5),
+        # How many make a whole page is not known: nothing is claimed.
+        (PAGE, [1, 2], {}, "", None),
+        (LINK, [], {}, '<https://api/x?page=2>; rel="next"', "2"),
+        (LINK, [], {}, "</x?page=1>; rel=prev, </x?page=3>;title=\"a, b\"; rel=\"last next\"", "3"),
+        (LINK, [], {}, '<https://api/x?page=1>; rel="prev"', None),
+        (LINK, [], {}, "garbage <", None),
+        (STRIPE, {"data": [{"id": "a"}, {"id": "b"}], "has_more": True}, {}, "", "b"),
+        (STRIPE, {"data": [{"id": "b"}], "has_more": False}, {}, "", None),
+        (STRIPE, {"data": [7], "has_more": True}, {}, "", None),
+    ],
+)  # fmt: skip
+def test_the_next_page_is_found_where_there_is_one(
+    pages: Pages, answer: Any, given: dict[str, Any], link: str, found: object
+) -> None:
+    assert pages.find_next(answer, given, link) == found
