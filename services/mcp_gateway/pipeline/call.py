@@ -1,12 +1,13 @@
 """One tool call on its way through the steps, and what it ends in."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
@@ -34,6 +35,7 @@ class Parts:
     now: Now
     wait: Wait
     random: Random
+    confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
 
 
 class ToolCall(NamedTuple):
