@@ -11,6 +11,7 @@ from hypothesis import settings
 from support.auth_server import AuthServer, prepare_database, running_auth_server
 from support.clock import Clock
 from support.postgres import PostgresServer, running_postgres
+from support.redis import RedisServer, running_redis
 
 # How long one example takes says something about the machine, not about the code.
 settings.register_profile("gatepost", deadline=None)
@@ -28,6 +29,23 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of this test process."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis server of this test process."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_process: RedisServer) -> RedisServer:
+    """A Redis server that is up and empty."""
+    if redis_process.process is None:
+        redis_process.start()
+    with redis_process.connect() as client:
+        client.flushall()
+    return redis_process
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from auth_server.commands.clients import clients
 from auth_server.commands.common import config_option as _config
 from auth_server.commands.common import in_transaction as _in_transaction
 from auth_server.commands.common import load_settings as _load
+from auth_server.commands.events_worker import events_worker
 from auth_server.commands.grants import grants
 from auth_server.commands.memberships import memberships
 from auth_server.commands.people import people
@@ -43,6 +44,7 @@ auth_server.add_command(memberships)
 auth_server.add_command(clients)
 auth_server.add_command(grants)
 auth_server.add_command(api_keys)
+auth_server.add_command(events_worker)
 
 
 @auth_server.command()

@@ -118,7 +118,7 @@ class AuthServerSettings(ServiceSettings):
     redis_url: Annotated[SecretStr | None, UrlWithSecret()] = Field(
         default=None,
         description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: also announce "
-        "revocations there, for gateways that follow them in Redis.",
+        "revocations there, for gateways that follow them in Redis, and read call events there.",
     )
     resources: tuple[ResourceSettings, ...] = Field(
         min_length=1, description="The gateways to issue tokens for; the first is the default."

@@ -2,9 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TypedDict
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
+from gatepost.call_event import EVENTS_PATH
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
 from gatepost.revocations import REVOCATIONS_PATH
@@ -23,12 +24,15 @@ from mcp_gateway.auth.jwks import Fetch, Jwks, KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.call_log import open_call_log
+from mcp_gateway.events.http_delivery import HttpDelivery, Post
+from mcp_gateway.events.port import Delivery, DeliveryFailed
+from mcp_gateway.events.recorder import Recorder
+from mcp_gateway.events.spool import Spool
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.front.exchange import Door
 from mcp_gateway.inputs.answers import LocalAnswers
-from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.inputs.seal import Sealer
 from mcp_gateway.operational import (
     Published,
@@ -66,6 +70,8 @@ class Resources:
     fetch_keys: Fetch
     record: Record
     feed: Feed
+    details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    """What `/readyz` says of parts that stop no call, each in a few words."""
 
 
 OpenResources = Callable[[McpGatewaySettings], AbstractAsyncContextManager[Resources]]
@@ -86,22 +92,60 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
                 raise KeysUnavailable(f"{settings.jwks_url} answered {response.status}")
             return response.body
 
-        yield Resources(http, fetch_keys, open_call_log(), _open_feed(settings, http))
+        assertions = ClientAssertions(
+            load_signing_key(settings.signing_key),
+            resource=settings.resource,
+            issuer=settings.issuer,
+            now=utc_now,
+            new_id=lambda: secrets.token_hex(16),
+        )
+        async with AsyncExitStack() as stack:
+            delivery: Delivery
+            if settings.redis_url is not None:
+                # Takes a second and 40 MB to import, for those who have it.
+                from mcp_gateway.events.redis_delivery import RedisDelivery
+                from mcp_gateway.redis_connection import RedisConnection
+
+                redis = RedisConnection(settings.redis_url.get_secret_value())
+                await stack.enter_async_context(redis.connected())
+                delivery = RedisDelivery(redis, issuer=settings.issuer)
+            else:
+                delivery = HttpDelivery(_post_events(settings, http), assertions.form)
+            events = Recorder(
+                delivery,
+                Spool(settings.spool),
+                direct=settings.redis_url is not None,
+                write_log=open_call_log(),
+            )
+            await stack.enter_async_context(events.running())
+            yield Resources(
+                http,
+                fetch_keys,
+                events.record,
+                _open_feed(settings, http, assertions),
+                {"events": events.describe},
+            )
 
 
-def _open_feed(settings: McpGatewaySettings, http: Upstream) -> Feed:
+def _post_events(settings: McpGatewaySettings, http: Upstream) -> Post:
+    url = f"{settings.authorization_server_url}{EVENTS_PATH}"
+    headers = (("Content-Type", "application/json"),)
+
+    async def post(body: bytes) -> int:
+        try:
+            request = UpstreamRequest("POST", url, headers, body)
+            return (await http.send(request, deadline=30)).status
+        except UpstreamFailed as failure:
+            raise DeliveryFailed(f"{url}: {failure.reason}") from failure
+
+    return post
+
+
+def _open_feed(settings: McpGatewaySettings, http: Upstream, assertions: ClientAssertions) -> Feed:
     if settings.redis_url is not None:
-        # Takes a second and 40 MB to import, for those who have it.
         from mcp_gateway.revocations.redis_stream import RedisStream
 
         return RedisStream(settings.redis_url.get_secret_value(), issuer=settings.issuer)
-    assertions = ClientAssertions(
-        load_signing_key(settings.signing_key),
-        resource=settings.resource,
-        issuer=settings.issuer,
-        now=utc_now,
-        new_id=lambda: secrets.token_hex(16),
-    )
     headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 
     async def ask(after: str, wait: int) -> bytes:
@@ -195,9 +239,6 @@ def create_app(
                 now=now,
                 wait=wait,
                 random=random,
-                confirmation=ConfirmationPolicy(
-                    settings.confirm_destructive, settings.confirm_destructive_for
-                ),
             )
             server = Server(
                 name=catalogue.name,
@@ -220,8 +261,10 @@ def create_app(
             await keys.refresh()
             _log.info("serving", resource=settings.resource, tools=len(catalogue.tools))
             async with revocations.following():
+                details = {"revocations": revocations.describe, **resources.details}
                 yield State(
-                    endpoint=McpEndpoint(door, new_id), trust=Trust(keys, verifier, revocations)
+                    endpoint=McpEndpoint(door, new_id),
+                    trust=Trust(keys, verifier, revocations, details),
                 )
 
     published = Published(

@@ -1,35 +1,36 @@
-"""Where the record of each call goes: one line on standard error."""
+"""The line that each call leaves on standard error, written from its event."""
 
 import os
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 import orjson
 import structlog
 
-from mcp_gateway.pipeline.call import Record
+from mcp_gateway.events.recorder import WriteLog
 
 _log = structlog.get_logger()
 
+_AT = b'{"at"'
+_START = b'{"level":"info","event":"tool call","timestamp"'
 
-def open_call_log() -> Record:
+
+def open_call_log() -> WriteLog:
     """Open the log: readable on a terminal, JSON lines elsewhere."""
-    if sys.stderr.isatty():
-        return _write_for_people
-    return _write_json
+    return _write_for_people if sys.stderr.isatty() else _write_json
 
 
-def _write_for_people(call: dict[str, Any]) -> None:
-    fields = {name: value for name, value in call.items() if name not in _ADDED}
-    _log.info("tool call", **fields)
+def _write_for_people(events: Sequence[bytes]) -> None:
+    for event in events:
+        fields = orjson.loads(event)
+        del fields["at"]
+        _log.info("tool call", **{name: value for name, value in fields.items() if value != ""})
 
 
-def _write_json(call: dict[str, Any]) -> None:
+def _write_json(events: Sequence[bytes]) -> None:
     # Past structlog: its processors would cost more than the rest of the call's bookkeeping.
+    lines = b"".join([_START + event.removeprefix(_AT) + b"\n" for event in events])
     try:
-        os.write(sys.stderr.fileno(), orjson.dumps(call, option=orjson.OPT_APPEND_NEWLINE))
+        os.write(sys.stderr.fileno(), lines)
     except OSError:
-        return  # nobody reads the log any more; the call must not fail for it
-
-
-_ADDED = frozenset({"timestamp", "level", "event"})
+        return  # nobody reads the log any more

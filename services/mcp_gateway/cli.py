@@ -26,6 +26,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
     from gatepost.logs import configure_logs
     from gatepost.settings import SettingsError
     from mcp_gateway.app import create_app
+    from mcp_gateway.events.spool import Spool, SpoolBroken
     from mcp_gateway.settings import McpGatewaySettings
     from mcp_gateway.tools.manifest import ManifestError
 
@@ -33,8 +34,12 @@ def serve(config: Path | None, host: str, port: int) -> None:
         settings = McpGatewaySettings.load(config)
         configure_logs(level=settings.level)
         app = create_app(settings)
+        Spool(settings.spool).close()
     except (SettingsError, ManifestError) as error:
         raise click.ClickException(str(error)) from None
+    except SpoolBroken as error:
+        problem = f"event_spool: {settings.spool} can't be used: {error}"
+        raise click.ClickException(problem) from None
     uvicorn.run(
         app,
         host=host,

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from gatepost.settings import Section, SettingsError
+from mcp_gateway.events.spool import Spool, SpoolBroken
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key
 from mcp_gateway.tools.manifest import ManifestError, load_catalogue
 
 
 def check(settings: McpGatewaySettings) -> Sequence[str]:
-    """Load the manifest with its document, and the signing key where it was made already."""
+    """Load the manifest with its document, and the signing key and the spool where they were made already."""
     problems = []
     try:
         load_catalogue(settings.manifest)
@@ -20,6 +21,11 @@ def check(settings: McpGatewaySettings) -> Sequence[str]:
             load_signing_key(settings.signing_key)
     except SettingsError as error:
         problems.append(str(error))
+    try:
+        if settings.spool.exists():
+            Spool(settings.spool).close()
+    except SpoolBroken as error:
+        problems.append(f"event_spool: {settings.spool} can't be used: {error}")
     return problems
 
 

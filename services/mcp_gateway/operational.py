@@ -43,6 +43,7 @@ class Trust:
     keys: Jwks
     verifier: TokenVerifier
     revocations: Revocations
+    details: Mapping[str, Callable[[], str]]
 
 
 def operational_routes(published: Published, trust: Callable[[Request], Trust]) -> list[BaseRoute]:
@@ -89,7 +90,7 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
         status, body = await check_readiness(
             {"keys": opened.keys.ping, "revocations": opened.revocations.ping}
         )
-        details = {"revocations": opened.revocations.describe()}
+        details = {name: describe() for name, describe in opened.details.items()}
         return answer_json({**body, "details": details}, status=status)
 
     return [

@@ -16,7 +16,6 @@ from gatepost.settings import ServiceSettings, require_secure_url
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
-Confirmation = Literal["always", "where_possible", "never"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
 
 
@@ -33,8 +32,8 @@ class McpGatewaySettings(ServiceSettings):
     authorization_server_url: str = ""
     """Where the gateway itself reaches the authorization server; the issuer where not set."""
     redis_url: Annotated[SecretStr | None, UrlWithSecret()] = None
-    """Redis, where the authorization server announces revocations there; where not set, the
-    authorization server is asked for them."""
+    """Redis, which the gateway shares with the authorization server: revocations are read and call
+    events written there. Where not set, both go to the authorization server itself."""
     jwks_url: str = ""
     """Where the issuer's signing keys are; `jwks.json` of it where not set. Plain http to
     another host is for a private network only: whoever answers there decides who may come in."""
@@ -51,15 +50,13 @@ class McpGatewaySettings(ServiceSettings):
     to the others: one tenant alone half of them."""
     signing_key: Path
     """PEM file of the EC P-256 key that signs identity assertions; made where missing."""
+    event_spool: Path | None = None
+    """File in which call events wait on this machine until they are delivered; beside the signing
+    key, as `NAME.events.db`, where not set."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of browser clients, besides the resource's own."""
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values the MCP endpoint answers to; the resource's own where not set."""
-    confirm_destructive: Confirmation = "where_possible"
-    """Whether a person confirms a call of a destructive tool: `always`, and a client that can't ask
-    is refused; `where_possible`; or `never`, but for tools whose `confirm` the manifest sets."""
-    confirm_destructive_for: dict[str, Confirmation] = Field(default_factory=dict)
-    """The same for single tenants, by tenant id."""
     challenge_scope: str = "mcp:read mcp:write"
     """Scopes a client is told to ask for when it comes without a token."""
     keep_alive: float = Field(default=15, gt=0)
@@ -114,6 +111,11 @@ class McpGatewaySettings(ServiceSettings):
         if not filled.get("allowed_hosts") and isinstance(filled.get("resource"), str):
             filled["allowed_hosts"] = (_host(str(filled["resource"])),)
         return filled
+
+    @property
+    def spool(self) -> Path:
+        """The file in which call events wait."""
+        return self.event_spool or self.signing_key.with_suffix(".events.db")
 
     @property
     def origin(self) -> str:

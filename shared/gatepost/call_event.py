@@ -19,6 +19,8 @@ MOST_EVENTS = 500
 """Events in one delivery."""
 MOST_BYTES = 1 << 20
 """Bytes of all events in one delivery."""
+EVENTS_FIELD = "events"
+"""Of an entry of the stream: the events as a JSON array."""
 LONGEST_ERROR = 300
 """Characters of `error`."""
 
@@ -90,6 +92,11 @@ class CallEvent(NamedTuple):
     """Of what the model reads."""
     cost: _Count
     """Units that the call stands for in quota and billing; 0 for a tool that does not exist."""
+
+
+def events_stream(issuer: str) -> str:
+    """Name the Redis stream of an issuer's gateways: one key, so one slot of a cluster holds it."""
+    return f"gatepost:{{{issuer}}}:events"
 
 
 class MalformedEvent(ValueError):

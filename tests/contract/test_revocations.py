@@ -1,7 +1,7 @@
 """Both ways to follow revocations: by long polling and through Redis, on either database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,26 +13,10 @@ from mcp_gateway.revocations.redis_stream import RedisStream
 from support import tokens
 from support.auth_server import ISSUER, AuthServer, running_auth_server
 from support.clock import Clock
-from support.redis import RedisServer, running_redis
+from support.redis import RedisServer
 from support.revocations import GATEWAY, ask_in_process, commit_revocation, following
 
 Way = str
-
-
-@pytest.fixture(scope="module")
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(redis_process: RedisServer) -> RedisServer:
-    """A Redis server that is up and empty."""
-    if redis_process.process is None:
-        redis_process.start()
-    with redis_process.connect() as client:
-        client.flushall()
-    return redis_process
 
 
 @pytest.fixture(params=["long poll", "redis"])

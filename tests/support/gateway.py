@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from gatepost.call_event import CallEvent
 from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
 from mcp_gateway.settings import McpGatewaySettings
@@ -187,9 +188,12 @@ async def a_world(
         waits.append(seconds)
         clock.advance(seconds=seconds)
 
+    def record(event: CallEvent) -> None:
+        records.append(event._asdict())
+
     @asynccontextmanager
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
-        yield Resources(upstream or api, keys.fetch, records.append, feed)
+        yield Resources(upstream or api, keys.fetch, record, feed)
 
     app = create_app(settings, now=clock, wait=wait, random=lambda: 0.5, open_resources=resources)
     async with running(app, "http://127.0.0.1:8401") as http:

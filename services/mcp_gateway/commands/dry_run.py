@@ -17,7 +17,7 @@ from gatepost.settings import SettingsError
 from mcp_gateway.commands.options import load, manifest_option, require_tool
 from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bind_claims import bind_claims, resolve_claim
-from mcp_gateway.pipeline.call import Parts, ToolCall, ToolResult
+from mcp_gateway.pipeline.call import Parts, ToolCall, ToolResult, Trip
 from mcp_gateway.pipeline.call_upstream import call_upstream
 from mcp_gateway.pipeline.find_tool import find_tool
 from mcp_gateway.pipeline.validate_arguments import validate_arguments
@@ -114,7 +114,7 @@ async def _walk(
         wait=asyncio.sleep,
         random=lambda: 0.0,
     )
-    call = ToolCall("dry-run", caller, tool.name, arguments, parts)
+    call = ToolCall("dry-run", caller, tool.name, arguments, parts, Trip())
     result = await compose(_ROAD)(call)
     return nowhere.request, result
 

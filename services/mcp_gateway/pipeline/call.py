@@ -1,13 +1,13 @@
 """One tool call on its way through the steps, and what it ends in."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from gatepost.call_event import CallEvent, Decision
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
-from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
@@ -16,9 +16,8 @@ from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import Random, Wait
 
-Decision = Literal["allowed", "refused", "failed"]
 SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
-Record = Callable[[dict[str, Any]], None]
+Record = Callable[[CallEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,15 @@ class Parts:
     now: Now
     wait: Wait
     random: Random
-    confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
+
+
+@dataclass(slots=True)
+class Trip:
+    """What a call met upstream, for its record; the one thing that steps change in place."""
+
+    seconds: float = 0.0
+    retries: int = 0
+    status: int | None = None
 
 
 class ToolCall(NamedTuple):
@@ -46,6 +53,7 @@ class ToolCall(NamedTuple):
     name: str
     arguments: Mapping[str, Any]
     parts: Parts
+    trip: Trip
     conversation: Conversation = SILENT
     tool: Tool | None = None
     """Set by `find_tool`."""
@@ -76,6 +84,8 @@ class ToolResult:
     """For the record: refused here, or let through and failed."""
     reason: str = ""
     """For the record: one word where the decision is not `allowed`."""
+    error: str = ""
+    """For the record: what went wrong, in words that hold nothing of arguments or the answer."""
     meta: Mapping[str, Any] | None = None
     """What clients are told beside the content (MCP basic, `_meta`)."""
 
@@ -109,8 +119,13 @@ Step = Callable[[ToolCall, Next], Awaitable[ToolResult]]
 
 
 def tool_error(
-    text: str, *, reason: str, decision: Decision = "refused", status: int | None = None
+    text: str,
+    *,
+    reason: str,
+    decision: Decision = "refused",
+    status: int | None = None,
+    error: str = "",
 ) -> ToolResult:
     """Answer a call with an error the model can read and act on (MCP tools, Error Handling)."""
     content = [{"type": "text", "text": text}]
-    return ToolResult(content, is_error=True, status=status, decision=decision, reason=reason)
+    return ToolResult(content, None, True, status, decision, reason, error)

@@ -52,6 +52,19 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
         request = tool.graphql.wrap(request)
     parts.guards.of(tool).origin.budget.earn()
     began = parts.now()
+    try:
+        outcome = await _send_with_retries(call, request)
+    finally:
+        call.trip.seconds = (parts.now() - began).total_seconds()
+    if isinstance(outcome, UpstreamFailed):
+        said = str(outcome)
+        return tool_error(said, reason=outcome.reason, decision="failed", error=said)
+    return await go_on(call._replace(response=outcome))
+
+
+async def _send_with_retries(call: ToolCall, request: UpstreamRequest) -> Outcome:
+    tool, parts = call.found, call.parts
+    began = parts.now()
     deadline = tool.deadline - call.waited
     outcome, attempt = await _send(call, request, call.id, deadline), 1
     while pause := _worth_another(call, request, outcome, attempt):
@@ -62,11 +75,10 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
         await call.conversation.log("warning", f"{tool.title}: {said}")
         await parts.wait(pause)
         attempt += 1
+        call.trip.retries += 1
         left = deadline - (parts.now() - began).total_seconds()
         outcome = await _send(call, request, f"{call.id}.{attempt}", left)
-    if isinstance(outcome, UpstreamFailed):
-        return tool_error(str(outcome), reason=outcome.reason, decision="failed")
-    return await go_on(call._replace(response=outcome))
+    return outcome
 
 
 async def _send(call: ToolCall, request: UpstreamRequest, jti: str, deadline: float) -> Outcome:
@@ -81,9 +93,11 @@ async def _send(call: ToolCall, request: UpstreamRequest, jti: str, deadline: fl
         response = await parts.upstream.send(request, deadline=deadline)
     except UpstreamFailed as failure:
         outcome: Outcome = failure
+        call.trip.status = None
         broken = failure.reason in _SILENCE
     else:
         outcome = response
+        call.trip.status = response.status
         if broken := response.status in _BROKEN:
             at_least = read_retry_after(response.retry_after, parts.now) or 0.0
     if not broken:

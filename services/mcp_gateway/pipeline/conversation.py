@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from gatepost.call_event import Era
 from mcp_gateway.inputs.ask import Ask
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
@@ -10,6 +11,8 @@ Level = Literal["debug", "info", "notice", "warning", "error", "critical", "aler
 
 class Conversation(Protocol):
     """The client's side of one call, in the form of its era."""
+
+    era: Era
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Report a step, where the client asked for progress; `done` only ever grows."""
@@ -32,6 +35,8 @@ class Conversation(Protocol):
 
 class Silent:
     """Nobody listens and nobody can be asked."""
+
+    era: Era = "modern"
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Say nothing."""

@@ -1,36 +1,40 @@
-"""One line for every call, however it ends; never its arguments."""
+"""One event for every call, however it ends; never its arguments."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
+import orjson
 import structlog
 
-from mcp_gateway.pipeline.call import Decision, Next, ToolCall, ToolResult, tool_error
+from gatepost.call_event import LONGEST_ERROR, CallEvent, Decision
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused
 
 _log = structlog.get_logger()
 
 
 async def record_call(call: ToolCall, go_on: Next) -> ToolResult:
-    """Write down who called what, what was decided and how long it took.
+    """Write down who called what, what was decided, and what it took.
 
     An error nobody foresaw becomes a tool error that names the call, so that a person can quote it
     to the operator; nothing of the exception reaches the model.
     """
     started = call.parts.now()
     decision: Decision = "failed"
-    reason = "cancelled"
-    status = None
+    reason, error, result = "cancelled", "", None
     try:
         result = await go_on(call)
-        decision, reason, status = result.decision, result.reason, result.status
+        decision, reason, error = result.decision, result.reason, result.error
         return result
     except CallRefused as refusal:
-        decision, reason = "refused", refusal.reason
+        decision, reason, error = "refused", refusal.reason, str(refusal)
         raise
     except asyncio.CancelledError:
         raise
-    except Exception:  # noqa: BLE001 - the one place where a fault of ours ends a call
-        reason = "gateway_error"
+    except Exception as fault:  # noqa: BLE001 - the one place where a fault of ours ends a call
+        reason, error = "gateway_error", type(fault).__name__
         _log.exception("tool call failed in the gateway", call_id=call.id, tool=call.name[:128])
         return tool_error(
             f"The gateway could not complete this call. Call id: {call.id}",
@@ -38,22 +42,58 @@ async def record_call(call: ToolCall, go_on: Next) -> ToolResult:
             decision=decision,
         )
     finally:
-        caller = call.caller
-        ended = call.parts.now()
-        call.parts.record(
-            {
-                "timestamp": ended,
-                "level": "info",
-                "event": "tool call",
-                "call_id": call.id,
-                "tenant_id": caller.tenant_id,
-                "sub": caller.sub,
-                "client_id": caller.client_id,
-                "grant_id": caller.grant_id,
-                "tool": call.name[:128],
-                "decision": decision,
-                "reason": reason,
-                "status": status,
-                "duration_ms": round((ended - started).total_seconds() * 1000, 3),
-            }
-        )
+        call.parts.record(_describe(call, started, decision, reason, error, result))
+
+
+def _describe(
+    call: ToolCall,
+    started: datetime,
+    decision: Decision,
+    reason: str,
+    error: str,
+    result: ToolResult | None,
+) -> CallEvent:
+    caller, trip = call.caller, call.trip
+    tool = call.parts.catalogue.tools.get(call.name)
+    return CallEvent(
+        at=started,
+        call_id=call.id,
+        # A batch of 2025-03-26 numbers its calls.
+        request_id=call.id.partition("-")[0],
+        resource=caller.aud,
+        tenant_id=caller.tenant_id,
+        sub=caller.sub,
+        client_id=caller.client_id,
+        grant_id=caller.grant_id,
+        env=caller.env,
+        tier=caller.rate_limit_tier,
+        tool=call.name[:128].replace("\0", ""),
+        tool_version="" if tool is None else tool.lifecycle.version or "",
+        era=call.conversation.era,
+        decision=decision,
+        reason=reason,
+        error=error[:LONGEST_ERROR].replace("\0", ""),
+        status=trip.status,
+        duration_ms=_milliseconds((call.parts.now() - started).total_seconds()),
+        upstream_ms=_milliseconds(trip.seconds),
+        retries=trip.retries,
+        bytes_in=_size_of_arguments(call.arguments),
+        bytes_out=0 if result is None else sum(map(_size, result.content)),
+        cost=0 if tool is None else tool.cost,
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    # A clock that was set back in between must not make it negative.
+    return round(max(seconds, 0.0) * 1000, 3)
+
+
+def _size_of_arguments(arguments: Mapping[str, Any]) -> int:
+    return len(orjson.dumps(arguments)) if arguments else 2
+
+
+def _size(block: Mapping[str, Any]) -> int:
+    held = block.get("resource", block)
+    text = held.get("text") or held.get("data") or held.get("blob") or ""
+    # Most text is ASCII, which a string knows of itself.
+    return len(text) if text.isascii() else len(text.encode())

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import orjson
 from mcp_types import LOG_LEVEL_META_KEY
 
+from gatepost.call_event import Era
 from gatepost.claims import AccessClaims
 from mcp_gateway.inputs.answers import Answer, Answers
 from mcp_gateway.inputs.ask import Ask
@@ -69,6 +70,8 @@ class _Telling:
 class HandshakeConversation(_Telling):
     """Asks on the call's own stream, and waits for the answer that another POST brings."""
 
+    era: Era = "handshake"
+
     def __init__(
         self,
         outlet: Outlet | None,
@@ -119,6 +122,8 @@ class HandshakeConversation(_Telling):
 
 class ModernConversation(_Telling):
     """Asks by ending the request; the answers come with the next one, and the state with them."""
+
+    era: Era = "modern"
 
     def __init__(
         self,

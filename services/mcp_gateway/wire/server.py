@@ -10,7 +10,7 @@ from gatepost.claims import AccessClaims
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.inputs.answers import Answers
 from mcp_gateway.inputs.seal import Sealer
-from mcp_gateway.pipeline.call import Next, Parts, ToolCall, ToolResult, UnknownTool
+from mcp_gateway.pipeline.call import Next, Parts, ToolCall, ToolResult, Trip, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.wire.jsonrpc import RpcError
@@ -95,7 +95,13 @@ def call_tool(
     """Take one call through the pipeline."""
     return server.run(
         ToolCall(
-            incoming.call_id, incoming.caller, name, arguments, server.parts, incoming.conversation
+            incoming.call_id,
+            incoming.caller,
+            name,
+            arguments,
+            server.parts,
+            Trip(),
+            incoming.conversation,
         )
     )
 

@@ -1,0 +1,47 @@
+"""`gatepost auth-server events-worker`: from the stream in Redis into the call log."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from pathlib import Path
+
+import click
+
+from auth_server.commands.common import config_option, load_settings
+from auth_server.db.engine import open_database
+from auth_server.settings import AuthServerSettings
+from gatepost.logs import configure_logs
+
+
+@click.command(name="events-worker")
+@config_option
+def events_worker(config: Path | None) -> None:
+    """Write the calls that gateways announce in Redis into the call log, until told to stop.
+
+    Any number may run beside each other.
+    """
+    settings = load_settings(config)
+    if settings.redis_url is None:
+        raise click.ClickException(
+            "redis_url is not set; without Redis, gateways deliver to the server itself and no "
+            "worker is needed"
+        )
+    configure_logs()
+    asyncio.run(_work(settings, settings.redis_url.get_secret_value()))
+
+
+async def _work(settings: AuthServerSettings, url: str) -> None:
+    from auth_server.call_log.stream import EventsWorker  # costs what nobody without Redis needs
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    database = open_database(settings.database_url)
+    name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    worker = EventsWorker(url, issuer=settings.issuer, database=database, name=name)
+    try:
+        await worker.run(stopped)
+    finally:
+        await worker.close()
+        await database.close()

@@ -1,0 +1,433 @@
+"""Both ways of a call event into the call log: each call arrives, and is counted once."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from auth_server.call_log.stream import GROUP, EventsWorker
+from auth_server.db.engine import open_database
+from gatepost.call_event import EVENTS_FIELD, EVENTS_PATH, events_stream, write_event, write_events
+from mcp_gateway.events.http_delivery import HttpDelivery
+from mcp_gateway.events.port import Delivery, DeliveryFailed
+from mcp_gateway.events.recorder import Recorder
+from mcp_gateway.events.redis_delivery import MOST_ENTRIES, RedisDelivery
+from mcp_gateway.events.spool import MOST_EVENTS, Spool, SpoolBroken
+from mcp_gateway.redis_connection import RedisConnection
+from support.auth_server import ISSUER, AuthServer, running_auth_server
+from support.call_events import call_event, logged_calls
+from support.clock import Clock
+from support.redis import RedisServer
+from support.revocations import GATEWAY, assertions
+
+
+class Pauses:
+    """Time between two tries: it stands still until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self._made = asyncio.Event()
+        self._flowing = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        """Wait, as for so many seconds."""
+        self.asked.append(seconds)
+        self._made.set()
+        await self._flowing.wait()
+        await asyncio.sleep(0)
+
+    async def made(self) -> None:
+        """Wait until a try has failed and the next is waited for."""
+        await self._made.wait()
+
+    def flow(self) -> None:
+        """Let time pass from now on."""
+        self._flowing.set()
+
+
+@dataclass
+class Watched:
+    """A delivery that tells of each try, and that may lose answers."""
+
+    delivery: Delivery
+    lose_answers: int = 0
+    sizes: list[int] = field(default_factory=list)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, events: Sequence[bytes]) -> None:
+        """Pass the events on."""
+        try:
+            await self.delivery.send(events)
+            self.sizes.append(len(events))
+            if self.lose_answers:
+                self.lose_answers -= 1
+                raise DeliveryFailed("the answer was lost")
+        finally:
+            self.again.set()
+            self.again = asyncio.Event()
+
+
+class Road:
+    """One gateway's recorder, one way to the authorization server, and the call log at its end."""
+
+    def __init__(
+        self, database_url: str, clock: Clock, folder: Path, redis: RedisServer | None
+    ) -> None:
+        self.database_url = database_url
+        self.clock = clock
+        self.spool = folder / "gateway.events.db"
+        self.redis = redis
+        self.log: list[bytes] = []
+        self.pauses = Pauses()
+        self.watched: Watched
+        self.server: AuthServer | None = None
+        self.connection: RedisConnection | None = None
+        self._server = AsyncExitStack()
+
+    async def start_server(self) -> None:
+        """Start the authorization server."""
+        context = running_auth_server(self.database_url, self.clock, resources=(GATEWAY,))
+        self.server = await self._server.enter_async_context(context)
+
+    async def stop_server(self) -> None:
+        """Stop it; nothing answers any more."""
+        self.server = None
+        await self._server.aclose()
+
+    async def _post(self, body: bytes) -> int:
+        if self.server is None:
+            raise DeliveryFailed("unreachable")
+        headers = {"content-type": "application/json"}
+        answer = await self.server.http.post(EVENTS_PATH, content=body, headers=headers)
+        return answer.status_code
+
+    @asynccontextmanager
+    async def gateway(
+        self, *, lose_answers: int = 0, room: int = MOST_EVENTS, most_entries: int = MOST_ENTRIES
+    ) -> AsyncIterator[Recorder]:
+        """Run a gateway's recorder for as long as the block lasts."""
+        async with AsyncExitStack() as stack:
+            delivery: Delivery = HttpDelivery(self._post, assertions(self.clock).form)
+            if self.redis is not None:
+                self.connection = RedisConnection(self.redis.url)
+                await stack.enter_async_context(self.connection.connected())
+                delivery = RedisDelivery(self.connection, issuer=ISSUER, most_entries=most_entries)
+            self.watched = Watched(delivery, lose_answers)
+            recorder = Recorder(
+                self.watched,
+                Spool(self.spool, most=room),
+                direct=self.redis is not None,
+                write_log=self.log.extend,
+                sleep=self.pauses,
+            )
+            await stack.enter_async_context(recorder.running())
+            yield recorder
+
+    @asynccontextmanager
+    async def worker(self, name: str = "one", **options: Any) -> AsyncIterator[EventsWorker]:
+        """Open a worker; it works when told to."""
+        assert self.redis is not None
+        database = open_database(self.database_url)
+        worker = EventsWorker(
+            self.redis.url, issuer=ISSUER, database=database, name=name, **options
+        )
+        yield worker
+        await worker.close()
+        await database.close()
+
+    async def until_delivered(self, *sizes: int) -> None:
+        """Wait until deliveries of just these sizes were made."""
+        while self.watched.sizes != list(sizes):
+            await self.watched.again.wait()
+
+    async def until_logged(self, *calls: str) -> dict[str, dict[str, Any]]:
+        """Wait until these calls are in the log; answers all that is there."""
+        if self.redis is None:
+            while True:
+                again = self.watched.again  # of before the look, or one could be missed
+                known = await logged_calls(self.database_url)
+                if known.keys() >= set(calls):
+                    return known
+                await again.wait()
+        async with self.worker() as worker:
+            while not (known := await logged_calls(self.database_url)).keys() >= set(calls):
+                await worker.step()
+        return known
+
+
+@pytest.fixture(params=["http", "redis"])
+async def road(
+    database_url: str, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Road]:
+    redis = request.getfixturevalue("redis") if request.param == "redis" else None
+    made = Road(database_url, clock, tmp_path, redis)
+    await made.start_server()
+    yield made
+    await made.stop_server()
+
+
+@pytest.fixture
+async def redis_road(
+    database_url: str, clock: Clock, tmp_path: Path, redis: RedisServer
+) -> AsyncIterator[Road]:
+    made = Road(database_url, clock, tmp_path, redis)
+    yield made
+
+
+async def test_a_call_arrives_with_everything_that_is_known_of_it(road: Road) -> None:
+    event = call_event(road.clock(), decision="failed", reason="deadline", status=None)
+    async with road.gateway() as gateway:
+        gateway.record(event)
+        known = await road.until_logged(event.call_id)
+
+    assert known == {event.call_id: event._asdict()}
+    assert road.log == [write_event(event)]
+
+
+async def test_calls_that_come_together_travel_together_and_each_counts_once(road: Road) -> None:
+    events = [call_event(road.clock()) for _ in range(1200)]
+    async with road.gateway() as gateway:
+        for event in events:
+            gateway.record(event)
+        known = await road.until_logged(*(event.call_id for event in events))
+
+    assert len(known) == 1200
+    assert road.watched.sizes == [500, 500, 200]
+
+
+async def test_a_delivery_whose_answer_was_lost_is_made_again_and_counts_nothing_twice(
+    road: Road,
+) -> None:
+    events = [call_event(road.clock()) for _ in range(3)]
+    async with road.gateway(lose_answers=2) as gateway:
+        for event in events:
+            gateway.record(event)
+        road.pauses.flow()
+        await road.until_delivered(3, 3, 3)
+        known = await road.until_logged(*(event.call_id for event in events))
+
+    assert len(known) == 3
+
+
+async def test_what_was_recorded_just_before_the_end_is_delivered_before_it(road: Road) -> None:
+    events = [call_event(road.clock()) for _ in range(3)]
+    async with road.gateway() as gateway:
+        for event in events:
+            gateway.record(event)
+
+    assert len(await road.until_logged(*(event.call_id for event in events))) == 3
+
+
+async def test_a_gateway_that_died_with_events_in_its_spool_delivers_them_when_it_is_back(
+    road: Road,
+) -> None:
+    events = [call_event(road.clock()) for _ in range(3)]
+    Spool(road.spool).add([write_event(event) for event in events])
+
+    async with road.gateway():
+        known = await road.until_logged(*(event.call_id for event in events))
+
+    assert len(known) == 3
+
+
+async def test_an_hour_without_the_authorization_server_costs_no_event(road: Road) -> None:
+    await road.stop_server()
+    sent = []
+    async with road.gateway() as gateway:
+        for _ in range(6):
+            sent.append(call_event(road.clock()))
+            gateway.record(sent[-1])
+            road.clock.advance(minutes=10)
+        if road.redis is None:
+            await road.pauses.made()
+            assert "to be delivered" in gateway.describe()
+        await road.start_server()
+        road.pauses.flow()
+        known = await road.until_logged(*(event.call_id for event in sent))
+
+    assert len(known) == 6
+    assert max(road.pauses.asked, default=0) <= 30
+
+
+async def test_a_gateway_whose_spool_is_full_goes_on_and_says_how_much_it_lost(
+    road: Road,
+) -> None:
+    """What waits longest is kept; the newest find no room."""
+    if road.redis is not None:
+        road.redis.stop()
+    await road.stop_server()
+    events = [call_event(road.clock()) for _ in range(5)]
+    async with road.gateway(room=3) as gateway:
+        for event in events:
+            gateway.record(event)
+        await road.pauses.made()
+        assert gateway.describe() == "3 wait to be delivered, 2 lost"
+        if road.redis is not None:
+            road.redis.start()
+        await road.start_server()
+        road.pauses.flow()
+        await road.until_delivered(3)
+        known = await road.until_logged(*(event.call_id for event in events[:3]))
+
+    assert known.keys() == {event.call_id for event in events[:3]}
+
+
+async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: Road) -> None:
+    redis = redis_road.redis
+    assert redis is not None
+    before, during, after = (call_event(redis_road.clock()) for _ in range(3))
+    async with redis_road.gateway() as gateway:
+        gateway.record(before)
+        await redis_road.until_logged(before.call_id)
+        redis.stop()
+        gateway.record(during)
+        await redis_road.pauses.made()
+        assert gateway.describe() == "1 wait to be delivered"
+        redis.start()
+        redis_road.pauses.flow()
+        await redis_road.until_delivered(1, 1)
+        gateway.record(after)
+        known = await redis_road.until_logged(during.call_id, after.call_id)
+
+    assert known.keys() == {before.call_id, during.call_id, after.call_id}
+
+
+async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: Road) -> None:
+    first, second = (call_event(redis_road.clock()) for _ in range(2))
+    async with redis_road.gateway(most_entries=1) as gateway:
+        gateway.record(first)
+        await redis_road.until_delivered(1)
+        gateway.record(second)
+        await redis_road.pauses.made()
+        assert gateway.describe() == "1 wait to be delivered"
+        await redis_road.until_logged(first.call_id)
+        redis_road.pauses.flow()
+        assert len(await redis_road.until_logged(second.call_id)) == 2
+
+
+async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: Road) -> None:
+    assert redis_road.redis is not None
+    event = call_event(redis_road.clock())
+    async with redis_road.worker(block=0.01) as worker:
+        await worker.step()
+        with redis_road.redis.connect() as client:
+            client.flushall()
+        async with redis_road.gateway() as gateway:
+            gateway.record(event)
+        while not await worker.step():
+            pass
+
+    assert list(await logged_calls(redis_road.database_url)) == [event.call_id]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_what_a_dead_worker_left_is_written_by_another_once(
+    redis_road: Road, committed: bool
+) -> None:
+    """It died before it committed, or between that and the acknowledgement."""
+    assert redis_road.redis is not None
+    events = [call_event(redis_road.clock()) for _ in range(3)]
+    key = events_stream(ISSUER)
+    async with redis_road.gateway() as gateway:
+        for event in events:
+            gateway.record(event)
+    with redis_road.redis.connect() as dead:
+        dead.xgroup_create(key, GROUP, id="0")
+        [[_, [[_, fields]]]] = dead.xreadgroup(GROUP, "dead", {key: ">"})
+        if committed:
+            dead.xadd(key, fields)
+            async with redis_road.worker(claim_after=3600) as first:
+                assert await first.step() == 1
+        async with redis_road.worker("two", claim_after=0, block=0.01) as other:
+            assert await other.step() == 1
+        assert dead.xlen(key) == 0
+        assert dead.xpending(key, GROUP)["pending"] == 0
+
+    assert len(await logged_calls(redis_road.database_url)) == 3
+
+
+async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_later(
+    redis_road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = call_event(redis_road.clock())
+    async with redis_road.gateway() as gateway:
+        gateway.record(event)
+    async with redis_road.worker(block=0.01) as worker:
+        await worker.step()  # makes the group
+        with monkeypatch.context() as patch:
+            patch.setattr("auth_server.call_log.stream.add_calls", _refuse)
+            with pytest.raises(ConnectionRefusedError):
+                await worker.step()
+        assert await worker.step() == 1
+
+    assert list(await logged_calls(redis_road.database_url)) == [event.call_id]
+
+
+async def _refuse(*_: object) -> int:
+    raise ConnectionRefusedError
+
+
+async def test_an_entry_that_cannot_be_read_holds_up_nobody(redis_road: Road) -> None:
+    assert redis_road.redis is not None
+    event = call_event(redis_road.clock())
+    written = write_events([b'{"call_id":"half"}', write_event(event)])
+    with redis_road.redis.connect() as client:
+        for entry in ({"other": "x"}, {EVENTS_FIELD: "{"}, {EVENTS_FIELD: written}):
+            client.xadd(events_stream(ISSUER), entry)
+
+        known = await redis_road.until_logged(event.call_id)
+
+        assert client.xlen(events_stream(ISSUER)) == 0
+    assert list(known) == [event.call_id]
+
+
+ADDING = """
+import sys
+from pathlib import Path
+from mcp_gateway.events.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+while True:
+    spool.add([b"{}"] * 7)
+    sys.stdout.write("kept\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_what_the_spool_answered_for_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    adding = subprocess.Popen([sys.executable, "-c", ADDING, str(path)], stdout=subprocess.PIPE)
+    assert adding.stdout is not None
+    answered = sum(7 for _, _ in zip(range(20), adding.stdout, strict=False))
+    adding.kill()
+    answered += 7 * len(adding.stdout.readlines())
+    adding.stdout.close()
+    adding.wait()
+
+    spool = Spool(path)
+
+    assert len(spool) >= answered >= 140
+    assert len(spool) % 7 == 0
+    spool.close()
+
+
+def test_a_file_that_is_no_spool_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    path.write_text("These are minutes of a meeting.\n" * 100)
+
+    with pytest.raises(SpoolBroken, match="not a database"):
+        Spool(path)
+
+
+async def test_an_answer_other_than_200_is_no_delivery(clock: Clock) -> None:
+    async def post(_: bytes) -> int:
+        return httpx2.codes.SERVICE_UNAVAILABLE
+
+    with pytest.raises(DeliveryFailed, match="503"):
+        await HttpDelivery(post, assertions(clock).form).send([b"{}"])

@@ -1,0 +1,172 @@
+"""The connection to Redis that calls share: many at once, and none waits longer than its time."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_gateway.redis_connection import (
+    ErrorReply,
+    Incomplete,
+    RedisConnection,
+    RedisUnavailable,
+    read_reply,
+    write_command,
+)
+from support.redis import RedisServer
+from support.services import free_port
+
+replies = st.recursive(
+    st.none() | st.integers(-(1 << 63), (1 << 63) - 1) | st.binary(max_size=40),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def encode(reply: Any) -> bytes:
+    """Write a reply as Redis does."""
+    match reply:
+        case None:
+            return b"$-1\r\n"
+        case int():
+            return b":%d\r\n" % reply
+        case bytes():
+            return b"$%d\r\n%b\r\n" % (len(reply), reply)
+        case _:
+            return b"*%d\r\n" % len(reply) + b"".join(encode(item) for item in reply)
+
+
+@given(replies, st.data())
+def test_a_reply_is_read_once_it_is_whole_and_not_before(reply: Any, data: st.DataObject) -> None:
+    written = encode(reply)
+    cut = data.draw(st.integers(0, len(written) - 1))
+
+    with pytest.raises(Incomplete):
+        read_reply(written[:cut], 0)
+    assert read_reply(b"..." + written + b"+OK\r\n", 3) == (reply, 3 + len(written))
+
+
+@given(st.lists(st.binary() | st.text() | st.integers(), min_size=1))
+def test_a_command_is_an_array_of_its_arguments(command: list[bytes | str | int]) -> None:
+    written = [one if isinstance(one, bytes) else str(one).encode() for one in command]
+
+    assert read_reply(write_command(tuple(command)), 0)[0] == written
+
+
+@pytest.fixture
+async def connection(redis: RedisServer) -> AsyncIterator[RedisConnection]:
+    made = RedisConnection(redis.url)
+    async with made.connected():
+        yield made
+
+
+async def until_it_answers(connection: RedisConnection) -> None:
+    """Ask until there is an answer."""
+    while True:
+        try:
+            assert await connection.ask("ECHO", "there") == b"there"
+        except RedisUnavailable:
+            await asyncio.sleep(0)
+        else:
+            return
+
+
+async def test_each_of_many_callers_at_once_gets_its_own_answer(
+    connection: RedisConnection,
+) -> None:
+    async def echo(number: int) -> int:
+        return int(await connection.ask("ECHO", number))
+
+    assert await asyncio.gather(*(echo(number) for number in range(500))) == list(range(500))
+
+
+async def test_a_caller_that_left_takes_no_answer_away_from_the_others(
+    connection: RedisConnection,
+) -> None:
+    first, left, last = (connection.ask("ECHO", number) for number in range(3))
+    left.cancel()
+
+    assert (await first, await last) == (b"0", b"2")
+
+
+async def test_an_error_is_for_the_one_who_asked(connection: RedisConnection) -> None:
+    wrong, right = connection.ask("NONSENSE"), connection.ask("ECHO", "fine")
+
+    with pytest.raises(ErrorReply, match="ERR unknown command"):
+        await wrong
+    assert await right == b"fine"
+
+
+async def test_redis_that_dies_fails_whoever_waits_and_is_found_again(
+    redis: RedisServer, connection: RedisConnection
+) -> None:
+    assert redis.process is not None
+    redis.process.send_signal(signal.SIGSTOP)
+    waiting = connection.ask("ECHO", "?")
+    redis.stop()
+
+    with pytest.raises(RedisUnavailable):
+        await waiting
+    with pytest.raises(RedisUnavailable):
+        connection.ask("ECHO", "?")
+    assert not connection.is_up
+
+    redis.start()
+    await until_it_answers(connection)
+
+
+async def test_redis_that_hangs_is_waited_for_no_longer_than_a_call_can_afford(
+    redis: RedisServer,
+) -> None:
+    connection = RedisConnection(redis.url, deadline=0.05)
+    async with connection.connected():
+        assert redis.process is not None
+        redis.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(RedisUnavailable, match=r"no answer within 0\.05 seconds"):
+                await connection.ask("ECHO", "?")
+            assert not connection.is_up
+        finally:
+            redis.process.send_signal(signal.SIGCONT)
+        await until_it_answers(connection)
+
+
+@asynccontextmanager
+async def something_else(answer: bytes) -> AsyncIterator[str]:
+    """A server that is no Redis; it greets as one would and then answers so."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(answer if b"ECHO" in data else b"+OK\r\n" * data.count(b"*"))
+        writer.close()
+
+    port = free_port()
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.close()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400\r\n", b":one\r\n", b"+a"])
+async def test_an_answer_that_is_none_of_redis_ends_the_connection(answer: bytes) -> None:
+    async with something_else(answer) as url:
+        connection = RedisConnection(url)
+        async with connection.connected():
+            with pytest.raises(RedisUnavailable):
+                await connection.ask("ECHO", "?")
+
+
+async def test_a_redis_that_was_never_there_stops_nobody_from_starting() -> None:
+    connection = RedisConnection(f"redis://127.0.0.1:{free_port()}/0")
+    async with connection.connected():
+        with pytest.raises(RedisUnavailable):
+            connection.ask("ECHO", "?")
+
+
+def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="scheme"):
+        RedisConnection("http://127.0.0.1")
