@@ -36,6 +36,7 @@ from auth_server.register.manage import router as registrations_router
 from auth_server.resources import OpenResources, Resources, open_resources
 from auth_server.revoke.endpoint import router as revoke_router
 from auth_server.settings import AuthServerSettings
+from auth_server.sign_in.elsewhere import router as sign_in_elsewhere_router
 from auth_server.sign_in.endpoint import router as sign_in_router
 from auth_server.tenant_choice.endpoint import router as tenant_router
 from auth_server.token.endpoint import issue_tokens
@@ -49,6 +50,7 @@ log = structlog.get_logger()
 ROUTERS = (
     authorize_router,
     sign_in_router,
+    sign_in_elsewhere_router,
     tenant_router,
     consent_router,
     connect_router,

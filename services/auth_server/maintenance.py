@@ -18,6 +18,7 @@ from auth_server.grants.store import list_grants_over, select_clients_granted
 from auth_server.refresh_tokens.store import purge_refresh_tokens
 from auth_server.resources import Resources
 from auth_server.sessions.store import purge_sessions
+from auth_server.tickets.store import purge_tickets
 from auth_server.tokens.catalogue_reader import CatalogueUnavailable
 from auth_server.tokens.ending import revoke_grant
 from auth_server.transactions.store import purge_transactions, select_clients_under_way
@@ -48,6 +49,7 @@ async def maintain(opened: Resources) -> None:
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
+        await purge_tickets(db, before=now)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)

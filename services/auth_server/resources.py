@@ -1,7 +1,7 @@
 """What the service opens once and closes once, handed to every request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,8 @@ from auth_server.client_documents.cache import Fetch
 from auth_server.client_documents.fetch import Fetched, GuardedFetch
 from auth_server.client_documents.key_sets import KeySets
 from auth_server.client_documents.reader import ClientDocuments
+from auth_server.connectors.open import open_connectors
+from auth_server.connectors.port import Connector
 from auth_server.db.engine import Database, DbSession, open_database
 from auth_server.gateways.fetch import fetch_key_set
 from auth_server.pages.render import Pages, open_pages
@@ -40,6 +42,7 @@ class Resources:
     former_keys: tuple[DerivedKeys, ...]
     pages: Pages
     passwords: Passwords
+    connectors: Mapping[str, Connector]
     catalogues: Catalogues
     documents: ClientDocuments
     key_sets: KeySets
@@ -136,6 +139,7 @@ async def open_resources(
             former_keys=former,
             pages=open_pages(settings),
             passwords=passwords,
+            connectors=open_connectors(settings, lambda: keyring.signer, now),
             catalogues=catalogues,
             documents=open_documents(settings, now),
             key_sets=open_key_sets(settings, now, fetch_configured),

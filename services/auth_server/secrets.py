@@ -38,6 +38,7 @@ class DerivedKeys:
     forms: bytes
     refresh: bytes
     at_rest: bytes
+    tickets: bytes
 
 
 def derive_keys(secret_key: str) -> DerivedKeys:
@@ -47,7 +48,7 @@ def derive_keys(secret_key: str) -> DerivedKeys:
         info = b"gatepost/auth_server/" + purpose.encode()
         return HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(secret_key.encode())
 
-    return DerivedKeys(derive("forms"), derive("refresh"), derive("at_rest"))
+    return DerivedKeys(derive("forms"), derive("refresh"), derive("at_rest"), derive("tickets"))
 
 
 def seal(key: bytes, plaintext: bytes, *, context: str) -> bytes:

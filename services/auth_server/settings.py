@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_server.branding import Branding
 from auth_server.jwks import parse_jwk_set
+from auth_server.sign_in_settings import LocalSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
 from gatepost.settings import ServiceSettings, require_secure_url
@@ -205,6 +206,12 @@ class AuthServerSettings(ServiceSettings):
         description="How many authorizations may be begun from one address in a minute, in each "
         "process.",
     )
+    sign_in: tuple[SignIn, ...] = Field(
+        default=(LocalSignIn(kind="local"),),
+        min_length=1,
+        description="The ways to sign in, in the order they are shown: accounts kept here "
+        "(`local`), OpenID Connect (`oidc`), a signed hand-off (`hand_off`).",
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
@@ -245,6 +252,14 @@ class AuthServerSettings(ServiceSettings):
         """Refuse a switch that is for development on a server that is not on this machine."""
         if self.client_documents_on_loopback and self.secure:
             raise ValueError("client_documents_on_loopback is for an http issuer on loopback only")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_repeated_ways_to_sign_in(self) -> Self:
+        """Refuse two ways of one name: it stands in the URL that people come back to."""
+        names = [getattr(entry, "name", entry.kind) for entry in self.sign_in]
+        if len(names) != len(set(names)):
+            raise ValueError("sign_in names one way twice")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, GetJsonSchemaHandler, SecretStr
@@ -51,6 +51,8 @@ class FileValues:
 
     def _read(self, kind: Any, value: Any, at: Place, *, is_url: bool = False) -> Any:
         origin, inner = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            return self._read(inner[0], value, at, is_url=is_url)
         if is_url or kind is SecretStr:
             return self._secret(value, at, is_url=is_url)
         if kind is Path and isinstance(value, str):

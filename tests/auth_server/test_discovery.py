@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import jwt
 import pytest
-from authlib.oauth2.rfc8414 import (  # type: ignore[import-untyped]
+from authlib.oauth2.rfc8414 import (
     AuthorizationServerMetadata,
     get_well_known_url,
 )

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from auth_server.branding import Branding
 from auth_server.settings import AuthServerSettings, ResourceSettings
+from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
 from mcp_gateway.settings import McpGatewaySettings
 from support.markdown import read, section
 
@@ -17,6 +18,9 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
     "## `auth_server.branding`": (Branding, ""),
+    "### `oidc`": (OidcSignIn, ""),
+    "### `hand_off`": (HandOffSignIn, ""),
+    "### `claims`": (ClaimMapping, ""),
     "## `mcp_gateway`": (McpGatewaySettings, "GATEPOST_MCP_"),
 }
 each_section = pytest.mark.parametrize("heading", SECTIONS)

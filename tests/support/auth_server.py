@@ -10,6 +10,7 @@ import httpx2
 
 from auth_server.app import create_app
 from auth_server.client_documents.fetch import Fetched, FetchRefused
+from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
 from auth_server.db.migrate import migrate
 from auth_server.resources import Resources, open_documents, open_key_sets, open_resources
@@ -165,9 +166,9 @@ class AuthServer:
 
 @asynccontextmanager
 async def running_auth_server(
-    database_url: str, clock: Clock, **changes: Any
+    database_url: str, clock: Clock, *, outside: Any = None, **changes: Any
 ) -> AsyncIterator[AuthServer]:
-    """Start a server; a keyword changes a setting."""
+    """Start a server; a keyword changes a setting. `outside` answers what it asks of providers."""
     settings = AuthServerSettings(
         **{
             "issuer": ISSUER,
@@ -212,9 +213,16 @@ async def running_auth_server(
             await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
             key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)
+            connectors = open_connectors(
+                settings,
+                lambda: resources.keyring.signer,
+                clock,
+                transport=lambda: httpx2.ASGITransport(app=outside),
+            )
             server._opened.append(
                 replace(
                     resources,
+                    connectors=connectors,
                     catalogues=catalogues,
                     documents=documents,
                     key_sets=key_sets,

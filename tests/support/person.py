@@ -27,6 +27,7 @@ class _Reader(HTMLParser):
         self.forms: dict[str, Form] = {}
         self.moves_on_to: str | None = None
         self.text: list[str] = []
+        self.links: list[str] = []
         self._form: Form | None = None
         self._button: tuple[Form, str, str] | None = None
 
@@ -35,6 +36,8 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._form = Form(given["action"])
             self.forms[given.get("id", given["action"])] = self._form
+        elif tag == "a":
+            self.links.append(given.get("href", ""))
         elif tag == "meta" and given.get("http-equiv") == "refresh":
             self.moves_on_to = given["content"].partition("url=")[2]
         elif tag == "input" and self._form is not None:
@@ -71,6 +74,7 @@ class Page:
     text: str
     forms: dict[str, Form]
     moves_on_to: str | None
+    links: list[str]
     headers: httpx2.Headers
 
 
@@ -177,6 +181,7 @@ def _read(url: str, answer: httpx2.Response) -> Page:
         text=" ".join(" ".join(reader.text).split()),
         forms=reader.forms,
         moves_on_to=reader.moves_on_to,
+        links=reader.links,
         headers=answer.headers,
     )
 

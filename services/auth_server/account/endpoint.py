@@ -30,6 +30,6 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     require_visit_proof(form.get("proof"), visit, opened, "sign-out")
     await end_session(db, visit.session.session_hash, now=opened.now())
     await record(db, Audit("signed_out", person_id=visit.person.person_id), now=opened.now())
-    response = lead_back(opened, "/sign-in")
+    response = lead_back(opened, "/sign-in?other=yes")
     clear_session(response, opened.settings)
     return response

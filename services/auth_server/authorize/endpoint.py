@@ -94,7 +94,7 @@ async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) 
             return opened.pages.answer(
                 "no_tenant.html",
                 status=403,
-                email=person.email,
+                email=person.known_as,
                 transaction=transaction_id,
                 sign_out_proof=form_proof(turn, opened, "sign-in"),
             )

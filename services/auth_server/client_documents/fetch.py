@@ -37,10 +37,11 @@ async def resolve_host(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-class _GuardedBackend(httpcore2.AsyncNetworkBackend):
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Connects to the very address that was checked, so that a second look-up can't differ."""
 
     def __init__(self, resolve: Resolve, *, allow_loopback: bool) -> None:
+        """Take what looks hosts up, and whether this machine may be reached, for development."""
         self._resolve = resolve
         self._allow_loopback = allow_loopback
         self._inner = httpcore2.AnyIOBackend()
@@ -53,6 +54,11 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the first of a host's addresses.
+
+        Raises:
+            FetchRefused: one of them may not be reached, or there is none.
+        """
         try:
             addresses = await self._resolve(host, port)
         except OSError:
@@ -65,6 +71,7 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
         )
 
     async def sleep(self, seconds: float) -> None:
+        """Wait, as the connection pool asks."""
         await self._inner.sleep(seconds)
 
     def _may_connect(self, address: str) -> bool:
@@ -91,7 +98,7 @@ class GuardedFetch:
             allow_loopback: development only.
         """
         self._tls = tls or ssl.create_default_context()
-        self._backend = _GuardedBackend(resolve, allow_loopback=allow_loopback)
+        self._backend = GuardedBackend(resolve, allow_loopback=allow_loopback)
 
     async def __call__(self, url: str) -> Fetched:
         """Fetch a document.

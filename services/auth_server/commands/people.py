@@ -37,7 +37,7 @@ def list_(config: Path | None) -> None:
     async def work(db: AsyncSession) -> list[str]:
         return [
             f"{person.person_id}  {'active' if person.disabled_at is None else 'disabled'}"
-            f"  {person.email}  {person.name}"
+            f"  {person.email or '-'}  {person.name}"
             for person in await list_people(db)
         ]
 

@@ -18,6 +18,7 @@ import auth_server.revocations.table
 import auth_server.sessions.table
 import auth_server.signing_keys.table
 import auth_server.tenants.table
+import auth_server.tickets.table
 import auth_server.transactions.table  # noqa: F401 - each import registers its tables
 
 metadata = SQLModel.metadata

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -46,6 +47,13 @@ class Errand:
     def answers(self) -> RedirectResponse:
         """Send the browser to where sign-in leads."""
         response = RedirectResponse(self.next_url, status_code=303)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def asks_again(self, opened: Resources) -> RedirectResponse:
+        """Send the browser to sign in as somebody else, past no provider that still knows it."""
+        again = urlencode({self.field: self.value, "other": "yes"})
+        response = RedirectResponse(f"{opened.settings.path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"
         return response
 

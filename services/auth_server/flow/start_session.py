@@ -12,7 +12,7 @@ from auth_server.people.table import Person
 from auth_server.resources import Resources
 from auth_server.secrets import hash_secret
 from auth_server.sessions.store import add_session, end_session
-from auth_server.sessions.table import Level, Method, Session
+from auth_server.sessions.table import Level, Session
 
 
 async def start_session(
@@ -23,7 +23,7 @@ async def start_session(
     opened: Resources,
     *,
     level: Level,
-    method: Method,
+    method: str,
 ) -> Response:
     """End the browser's session and begin one for a person who has proved who they are.
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from auth_server.people.table import Person
+from auth_server.people.table import Identity, Person
 
 
 async def find_person(db: AsyncSession, person_id: str) -> Person | None:
@@ -47,3 +48,26 @@ async def put_person(db: AsyncSession, person: Person) -> None:
     """Add a person, or replace the one with the same id."""
     await db.merge(person)
     await db.flush()
+
+
+async def find_identity(db: AsyncSession, issuer: str, subject: str) -> Identity | None:
+    """Look up whom a provider means."""
+    return await db.get(Identity, (issuer, subject))
+
+
+async def is_signed_in_elsewhere(db: AsyncSession, person_id: str) -> bool:
+    """Tell whether any provider means this person already."""
+    query = select(Identity).where(col(Identity.person_id) == person_id).limit(1)
+    return (await db.execute(query)).first() is not None
+
+
+async def add_identity(db: AsyncSession, person: Person, identity: Identity) -> bool:
+    """Note whom a provider means, a new person or a known one; False where another call was faster."""
+    try:
+        async with db.begin_nested():
+            db.add(person)
+            await db.flush()
+            db.add(identity)
+    except IntegrityError:
+        return False
+    return True

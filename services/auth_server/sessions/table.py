@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
@@ -14,15 +13,25 @@ Level = Literal[1, 2]
 ONE_FACTOR: Level = 1
 TWO_FACTORS: Level = 2
 
-Method = Literal["password"]
-"""How somebody signed in."""
+_PROVIDER = "provider "
+
+
+def from_provider(name: str) -> str:
+    """Write as a session's `method` that a provider signed somebody in."""
+    return f"{_PROVIDER}{name}"
+
+
+def provider_of(method: str) -> str | None:
+    """Read the provider's name out of a session's `method`; None where there was none."""
+    return method.removeprefix(_PROVIDER) if method.startswith(_PROVIDER) else None
 
 
 class Session(SQLModel, table=True):
     """A signed-in browser.
 
     `address` is what the browser's address counts as, and `user_agent` what the browser calls
-    itself: both for the person to recognise it by.
+    itself: both for the person to recognise it by. `method` is how they signed in: `password`,
+    `password and code`, `passkey`, or a provider's, as `from_provider` writes it.
     """
 
     __tablename__ = "sessions"
@@ -32,7 +41,7 @@ class Session(SQLModel, table=True):
         max_length=255, foreign_key="people.person_id", ondelete="CASCADE", index=True
     )
     level: int = Field(default=ONE_FACTOR)
-    method: Method = Field(default="password", sa_type=String(64))
+    method: str = Field(default="password", max_length=64)
     user_agent: str = Field(default="", max_length=200)
     address: str = Field(default="", max_length=64)
     signed_in_at: datetime = Field(sa_type=UtcDateTime)

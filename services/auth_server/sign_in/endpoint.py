@@ -2,14 +2,13 @@
 
 import math
 from datetime import datetime
-from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.audit.store import Audit, record
-from auth_server.browser import clear_session, read_known, read_session, set_browser, set_known
+from auth_server.browser import clear_session, read_known, read_session, set_known
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import PageError
 from auth_server.flow.errand import Errand, errand_of, resolve_errand
@@ -25,7 +24,9 @@ from auth_server.secrets import hash_secret
 from auth_server.sessions.store import end_session
 from auth_server.sessions.table import ONE_FACTOR
 from auth_server.sign_in.known_browser import make_known
+from auth_server.sign_in.page import show
 from auth_server.sign_in.throttle import throttle_of
+from auth_server.sign_in_settings import LocalSignIn
 from auth_server.transactions.store import choose_tenant
 
 router = APIRouter()
@@ -35,8 +36,10 @@ log = structlog.get_logger()
 @router.get("/sign-in")
 async def show_sign_in(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show the ways to sign in, to answer an app or to see one's account."""
-    errand = await resolve_errand(request, read_query(request), db, opened)
-    return _form(errand, opened, email=errand.turn.transaction.login_hint if errand.turn else "")
+    given = read_query(request)
+    errand = await resolve_errand(request, given, db, opened)
+    hint = errand.turn.transaction.login_hint if errand.turn else ""
+    return show(errand, opened, email=hint, other=given.get("other") is not None)
 
 
 @router.post("/sign-in")
@@ -47,6 +50,12 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     reject_repeats(form)
     errand = await resolve_errand(request, form, reading, opened)
     errand.require_proof(form.get("proof"), opened, "sign-in")
+    if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
+        raise PageError(
+            "That can't be done here",
+            "Nobody signs in with a password here. Go back and use the way that is offered.",
+            status=404,
+        )
     email, password = (form.get("email") or "")[:320], form.get("password") or ""
     person = await find_person_by_email(reading, email)
     await reading.close()
@@ -74,7 +83,7 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
                     "sign_in.refused", person_id=person.person_id, client_id=errand.client_id
                 )
                 await record(db, refused, now=opened.now())
-            return _form(errand, opened, email=email, refusal="wrong", status=401)
+            return show(errand, opened, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
         response = await start_session(
             request, errand, person, db, opened, level=ONE_FACTOR, method="password"
@@ -94,7 +103,7 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
         "step_up.html",
         status=403,
         client_name=turn.client.name,
-        email=turn.step.person.email,
+        email=turn.step.person.known_as,
         seat=turn.step.seat,
         several_tenants=len(turn.step.seats) > 1,
         transaction=turn.transaction.transaction_id,
@@ -114,7 +123,7 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
         await end_session(db, hash_secret(secret), now=opened.now())
     if errand.turn:
         await choose_tenant(db, errand.turn.transaction.transaction_id, None)
-    response = errand.answers()
+    response = errand.asks_again(opened)
     clear_session(response, opened.settings)
     return response
 
@@ -123,29 +132,6 @@ def _too_often(errand: Errand, opened: Resources, *, email: str, until: datetime
     log.info("sign_in_throttled", client_id=errand.client_id)
     seconds = math.ceil((until - opened.now()).total_seconds())
     minutes = math.ceil(seconds / 60)
-    response = _form(errand, opened, email=email, refusal="too often", minutes=minutes, status=429)
+    response = show(errand, opened, email=email, refusal="too often", minutes=minutes, status=429)
     response.headers["Retry-After"] = str(seconds)
-    return response
-
-
-def _form(
-    errand: Errand,
-    opened: Resources,
-    *,
-    email: str,
-    refusal: Literal["wrong", "too often"] | None = None,
-    minutes: int = 0,
-    status: int = 200,
-) -> Response:
-    response = opened.pages.answer(
-        "sign_in.html",
-        status=status,
-        client_name=errand.turn.client.name if errand.turn else None,
-        email=email,
-        refusal=refusal,
-        minutes=minutes,
-        errand=errand,
-        proof=errand.proof(opened, "sign-in"),
-    )
-    set_browser(response, opened.settings, errand.browser)
     return response

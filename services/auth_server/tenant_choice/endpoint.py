@@ -25,7 +25,7 @@ async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Respo
     return opened.pages.answer(
         "tenant.html",
         client_name=turn.client.name,
-        email=turn.step.person.email,
+        email=turn.step.person.known_as,
         seats=turn.step.seats,
         chosen=turn.transaction.tenant_id,
         transaction=turn.transaction.transaction_id,

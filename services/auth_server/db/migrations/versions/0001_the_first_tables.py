@@ -122,7 +122,7 @@ def upgrade() -> None:
     op.create_table(
         "people",
         sa.Column("person_id", sa.String(length=255), nullable=False),
-        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("password_hash", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -191,6 +191,17 @@ def upgrade() -> None:
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id"),
     )
+    op.create_table(
+        "used_tickets",
+        sa.Column("ticket_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("ticket_hash"),
+    )
+    with op.batch_alter_table("used_tickets", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_used_tickets_expires_at"), ["expires_at"], unique=False
+        )
+
     op.create_table(
         "api_keys",
         sa.Column("key_id", sa.String(length=32), nullable=False),
@@ -285,6 +296,18 @@ def upgrade() -> None:
             sqlite_where=sa.text("revoked_at IS NULL"),
             postgresql_where=sa.text("revoked_at IS NULL"),
         )
+
+    op.create_table(
+        "identities",
+        sa.Column("issuer", sa.String(length=512), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.person_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("issuer", "subject"),
+    )
+    with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_identities_person_id"), ["person_id"], unique=False)
 
     op.create_table(
         "memberships",
@@ -393,6 +416,10 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     op.drop_table("memberships")
+    with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_identities_person_id"))
+
+    op.drop_table("identities")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index(
             "one_live_grant",
@@ -410,6 +437,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_keys_person_id"))
 
     op.drop_table("api_keys")
+    with op.batch_alter_table("used_tickets", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_used_tickets_expires_at"))
+
+    op.drop_table("used_tickets")
     op.drop_table("tenants")
     with op.batch_alter_table("signing_keys", schema=None) as batch_op:
         batch_op.drop_index(

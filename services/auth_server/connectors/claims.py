@@ -1,0 +1,162 @@
+"""From a provider's claims to who somebody is: pure functions, each refusing what does not fit."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from auth_server.connectors.port import Asserted, AssertedMembership, SignInRefused
+from auth_server.sign_in_settings import TEMPLATE, ClaimMapping
+from gatepost.data_scope import DataScope, MalformedDataScope, parse_data_scope
+
+MEMBER, ADMIN = "member", "admin"
+_LONGEST_ID, _LONGEST_NAME, _LONGEST_EMAIL, _LONGEST_ROLE = 255, 200, 320, 32
+_MOST_TENANTS = 200
+_SURE = frozenset({"mfa", "hwk", "swk"})
+"""Methods by which a provider means more than a password (RFC 8176 §2)."""
+
+
+def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> Asserted:
+    """Read who signed in out of claims whose signature, issuer and audience are proven.
+
+    Raises:
+        SignInRefused: the subject or the person's id is missing or unusable.
+    """
+    return Asserted(
+        issuer=_text(claims, "iss", longest=512),
+        subject=_text(claims, "sub", longest=_LONGEST_ID),
+        person_id=_text(claims, mapping.person_id, longest=_LONGEST_ID),
+        name=_name(find_claim(claims, mapping.name)) or _text(claims, mapping.person_id),
+        email=_email(claims, mapping),
+        memberships=_memberships(claims, mapping),
+        two_factors=bool(_SURE & set(_texts(claims.get("amr")))),
+    )
+
+
+def find_claim(claims: Any, path: str) -> Any:
+    """Find what a dotted path leads to; None where nothing is there.
+
+    A name that holds dots itself, such as a URL, is taken whole where there is such a member.
+    """
+    if not isinstance(claims, dict):
+        return None
+    if path in claims:
+        return claims[path]
+    parts = path.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        inner = claims.get(".".join(parts[:count]))
+        if inner is not None:
+            return find_claim(inner, ".".join(parts[count:]))
+    return None
+
+
+def _memberships(
+    claims: Mapping[str, Any], mapping: ClaimMapping
+) -> tuple[AssertedMembership, ...] | None:
+    if mapping.tenant is None and mapping.tenants is None:
+        return None
+    found: dict[str, AssertedMembership] = {}
+    for entry in _entries(claims, mapping):
+        tenant_id = find_claim(entry, mapping.tenant_id)
+        if isinstance(tenant_id, int) and not isinstance(tenant_id, bool):
+            tenant_id = str(tenant_id)
+        if not isinstance(tenant_id, str) or not _is_usable(tenant_id, _LONGEST_ID):
+            continue
+        if mapping.allowed_tenants and tenant_id not in mapping.allowed_tenants:
+            continue
+        data_scope = _data_scope(entry, claims, mapping)
+        if data_scope is not None and len(found) < _MOST_TENANTS:
+            name = _name(find_claim(entry, mapping.tenant_name))
+            role = _role(entry, claims, mapping)
+            found[tenant_id] = AssertedMembership(tenant_id, name or tenant_id, role, data_scope)
+    return tuple(found.values())
+
+
+def _entries(claims: Mapping[str, Any], mapping: ClaimMapping) -> Iterator[Any]:
+    """List the tenants as objects, in whichever of the usual ways they are written."""
+    if mapping.tenant is not None:
+        yield {mapping.tenant_id: mapping.tenant}
+        return
+    listed = find_claim(claims, mapping.tenants or "")
+    if isinstance(listed, dict) and find_claim(listed, mapping.tenant_id) is None:
+        # As Keycloak writes organisations: an object of them, by their names.
+        for name, entry in listed.items():
+            yield {mapping.tenant_id: name, **(entry if isinstance(entry, dict) else {})}
+        return
+    for entry in listed if isinstance(listed, list) else [listed]:
+        yield entry if isinstance(entry, dict) else {mapping.tenant_id: entry}
+
+
+def _role(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> str:
+    ours = [
+        mapping.roles[role]
+        for role in _texts(_near(entry, claims, mapping.role))
+        if role in mapping.roles
+    ]
+    if ADMIN in ours:
+        return ADMIN
+    return ours[0][:_LONGEST_ROLE] if ours else MEMBER
+
+
+def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> DataScope | None:
+    """Fill the templates; None where one stays empty: a restriction that vanishes would widen."""
+    parts = []
+    for template in mapping.data_scope:
+        place = TEMPLATE.search(template)
+        if place is None:
+            parts.append(template)
+            continue
+        values = _texts(_near(entry, claims, place[1]))
+        if not values:
+            return None
+        kind = template.partition(":")[0]
+        for value in values:
+            part = template.replace(place[0], value)
+            try:
+                read = parse_data_scope(part)
+            except MalformedDataScope:
+                return None
+            # One value makes one entry: a space in it must not begin another.
+            if set(read.kinds) != {kind} or len(read[kind]) != 1 or str(read) != part:
+                return None
+            parts.append(part)
+    return parse_data_scope(" ".join(parts))
+
+
+def _near(entry: Any, claims: Mapping[str, Any], path: str | None) -> Any:
+    if path is None:
+        return None
+    own = find_claim(entry, path)
+    return find_claim(claims, path) if own is None else own
+
+
+def _email(claims: Mapping[str, Any], mapping: ClaimMapping) -> str | None:
+    email = find_claim(claims, mapping.email)
+    verified = find_claim(claims, mapping.email_verified) is True
+    if not verified or not isinstance(email, str) or not _is_usable(email, _LONGEST_EMAIL):
+        return None
+    return email.strip().lower() if "@" in email else None
+
+
+def _text(claims: Mapping[str, Any], path: str, *, longest: int = _LONGEST_ID) -> str:
+    value = find_claim(claims, path)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not _is_usable(value, longest):
+        raise SignInRefused(f"the claim {path} is missing or unusable")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    shown = "".join(character for character in value if character.isprintable())
+    return " ".join(shown.split())[:_LONGEST_NAME]
+
+
+def _texts(value: object) -> list[str]:
+    """List the texts of a claim that is one or a list of them."""
+    values = value if isinstance(value, list) else [value]
+    return [item for item in values if isinstance(item, str) and item]
+
+
+def _is_usable(value: str, longest: int) -> bool:
+    return 0 < len(value) <= longest and value.isprintable() and value == value.strip()

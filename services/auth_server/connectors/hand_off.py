@@ -1,0 +1,79 @@
+"""The signed hand-off: for a product with a login page and no OpenID Connect.
+
+Both ways a JWT: ours asks, signed with the key at our `/jwks.json`; the product's answers, signed
+with its own, within two minutes, for the very browser that left.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from auth_server.connectors.claims import read_claims
+from auth_server.connectors.port import Asserted, Departure, SignInRefused, answered_error
+from auth_server.connectors.signed import LEEWAY, read_signed, read_time, require_claims
+from auth_server.jwks import parse_jwk_set
+from auth_server.sign_in_settings import HandOffSignIn
+from auth_server.tokens.signer import Signer
+from gatepost.clock import Now
+
+REQUEST_TYPE = "hand-off-request+jwt"
+ASSERTION_TYPE = "hand-off+jwt"
+REQUEST_LIFETIME = timedelta(minutes=10)
+ASSERTION_LIFETIME = timedelta(minutes=2)
+
+
+class HandOffConnector:
+    """Signs people in at one product's login page."""
+
+    def __init__(
+        self, settings: HandOffSignIn, issuer: str, signer: Callable[[], Signer], now: Now
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: what the operator decided.
+            issuer: who we are.
+            signer: answers the key that signs now.
+            now: the time.
+        """
+        self.settings = settings
+        self._issuer = issuer
+        self._signer = signer
+        self._now = now
+        self._keys = parse_jwk_set(settings.jwks)
+
+    async def depart(self, departure: Departure) -> str:
+        """Send the browser to the login page with a signed request."""
+        issued = int(departure.left_at.timestamp())
+        request = {
+            "iss": self._issuer,
+            "aud": self.settings.login_url,
+            "iat": issued,
+            "exp": issued + int(REQUEST_LIFETIME.total_seconds()),
+            "nonce": departure.nonce,
+            "return_to": f"{departure.callback}?{urlencode({'state': departure.state})}",
+            "login_hint": departure.login_hint,
+            "fresh": departure.fresh,
+        }
+        signed = self._signer().sign(request, token_type=REQUEST_TYPE)
+        separator = "&" if "?" in self.settings.login_url else "?"
+        return f"{self.settings.login_url}{separator}{urlencode({'request': signed})}"
+
+    async def arrive(self, parameters: Mapping[str, str], departure: Departure) -> Asserted:
+        """Believe the assertion that the product signed for this browser."""
+        if error := parameters.get("error"):
+            raise answered_error(error)
+        claims = read_signed(parameters.get("assertion"), self._keys, token_type=ASSERTION_TYPE)
+        require_claims(
+            claims,
+            issuer=self.settings.issuer,
+            audience=self._issuer,
+            nonce=departure.nonce,
+            now=self._now(),
+            longest=ASSERTION_LIFETIME,
+        )
+        if departure.fresh:
+            since = departure.left_at.timestamp() - LEEWAY.total_seconds()
+            if read_time(claims, "auth_time") < since:
+                raise SignInRefused("auth_time is from before this sign-in")
+        return read_claims(claims, self.settings.claims)

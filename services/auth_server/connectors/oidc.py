@@ -1,0 +1,243 @@
+"""OpenID Connect: the code flow with PKCE, a nonce, and an ID token that is verified here."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from auth_server.connectors.claims import read_claims
+from auth_server.connectors.outbound import MakeTransport, get_json
+from auth_server.connectors.port import Asserted, Departure, SignInRefused, answered_error
+from auth_server.connectors.signed import (
+    LEEWAY,
+    UnknownKey,
+    read_signed,
+    read_time,
+    require_claims,
+)
+from auth_server.jwks import PublicKey, UnusableKeySet, parse_jwk_set
+from auth_server.sign_in_settings import OidcSignIn
+from gatepost.clock import Now
+from gatepost.settings import LOOPBACK_HOSTS
+
+REREAD = timedelta(hours=1)
+"""How long a provider's documents are believed; keys that rotate are read sooner."""
+REREAD_KEYS = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a provider says of itself (OpenID Connect Discovery §3), and its keys."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None
+    names_itself: bool
+    """Whether its answers carry `iss` (RFC 9207)."""
+    keys: Sequence[PublicKey]
+    read_at: datetime
+
+
+class OidcConnector:
+    """Signs people in at one OpenID provider."""
+
+    def __init__(
+        self,
+        settings: OidcSignIn,
+        now: Now,
+        transport: MakeTransport,
+        *,
+        allow_loopback: bool = False,
+    ) -> None:
+        """Prepare; nothing is asked of the provider before the first sign-in.
+
+        Args:
+            settings: what the operator decided.
+            now: the time.
+            transport: makes what carries requests.
+            allow_loopback: development: the provider may be http on this machine.
+        """
+        self.settings = settings
+        self._now = now
+        self._transport = transport
+        self._allow_loopback = allow_loopback
+        self._known: Provider | None = None
+
+    async def depart(self, departure: Departure) -> str:
+        """Send the browser to the provider (OpenID Connect Core §3.1.2.1)."""
+        async with self._client(departure) as client:
+            provider = await self._provider(client)
+            asked = {"nonce": departure.nonce, "response_mode": "query"}
+            if departure.login_hint:
+                asked["login_hint"] = departure.login_hint
+            if departure.fresh:
+                asked |= {"prompt": "login", "max_age": "0"}
+            url, _ = client.create_authorization_url(
+                provider.authorization_endpoint,
+                state=departure.state,
+                code_verifier=departure.verifier,
+                **asked,
+            )
+        return str(url)
+
+    async def arrive(self, parameters: Mapping[str, str], departure: Departure) -> Asserted:
+        """Redeem the code and believe what the ID token and the userinfo endpoint say."""
+        async with self._client(departure) as client:
+            provider = await self._provider(client)
+            _require_issuer(parameters, provider, self.settings.issuer)
+            if error := parameters.get("error"):
+                raise answered_error(error)
+            token = await self._redeem(client, provider, parameters.get("code", ""), departure)
+            claims = await self._id_claims(client, provider, token, departure)
+            if provider.userinfo_endpoint and isinstance(token.get("access_token"), str):
+                # Many providers say more there; what the ID token says wins.
+                bearer = f"Bearer {token['access_token']}"
+                more = await get_json(client, provider.userinfo_endpoint, Authorization=bearer)
+                if more.get("sub") != claims.get("sub"):
+                    raise SignInRefused("userinfo is about somebody else")
+                claims = {**more, **claims}
+        return read_claims(claims, self.settings.claims)
+
+    def _client(self, departure: Departure) -> AsyncOAuth2Client:
+        secret = self.settings.client_secret
+        return AsyncOAuth2Client(
+            self.settings.client_id,
+            secret.get_secret_value() if secret else None,
+            scope=" ".join(self.settings.scopes),
+            redirect_uri=departure.callback,
+            code_challenge_method="S256",
+            transport=self._transport(),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def _redeem(
+        self, client: AsyncOAuth2Client, provider: Provider, code: str, departure: Departure
+    ) -> Mapping[str, Any]:
+        if not code:
+            raise SignInRefused("the provider sent no code")
+        try:
+            token = await client.fetch_token(
+                provider.token_endpoint,
+                grant_type="authorization_code",
+                code=code,
+                code_verifier=departure.verifier,
+            )
+        except OAuthError as error:
+            raise SignInRefused(f"the provider refused the code: {str(error.error)[:80]}") from None
+        except (httpx2.HTTPError, ValueError, TypeError) as error:
+            reason = f"no answer from the token endpoint ({type(error).__name__})"
+            raise SignInRefused(reason, told="unavailable") from None
+        return dict(token)
+
+    async def _id_claims(
+        self,
+        client: AsyncOAuth2Client,
+        provider: Provider,
+        token: Mapping[str, Any],
+        departure: Departure,
+    ) -> dict[str, Any]:
+        try:
+            claims = read_signed(token.get("id_token"), provider.keys, token_type=None)
+        except UnknownKey:
+            if self._now() < provider.read_at + REREAD_KEYS:
+                raise
+            provider = await self._read(client)
+            claims = read_signed(token.get("id_token"), provider.keys, token_type=None)
+        require_claims(
+            claims,
+            issuer=self.settings.issuer,
+            audience=self.settings.client_id,
+            nonce=departure.nonce,
+            now=self._now(),
+        )
+        _require_hash(claims, token.get("access_token"))
+        if departure.fresh:
+            since = departure.left_at.timestamp() - LEEWAY.total_seconds()
+            if read_time(claims, "auth_time") < since:
+                raise SignInRefused("auth_time is from before this sign-in")
+        return claims
+
+    async def _provider(self, client: AsyncOAuth2Client) -> Provider:
+        known = self._known
+        if known is not None and self._now() < known.read_at + REREAD:
+            return known
+        try:
+            return await self._read(client)
+        except SignInRefused:
+            if known is None:
+                raise
+            return known
+
+    async def _read(self, client: AsyncOAuth2Client) -> Provider:
+        issuer = self.settings.issuer
+        url = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
+        document = await self._get(client, url)
+        if document.get("issuer") != issuer:
+            raise SignInRefused("the provider calls itself otherwise", told="unavailable")
+        keys_at = self._endpoint(document, "jwks_uri")
+        try:
+            keys = parse_jwk_set(await self._get(client, keys_at))
+        except UnusableKeySet as error:
+            raise SignInRefused(f"jwks_uri {error}", told="unavailable") from None
+        more = "userinfo_endpoint"
+        self._known = Provider(
+            authorization_endpoint=self._endpoint(document, "authorization_endpoint"),
+            token_endpoint=self._endpoint(document, "token_endpoint"),
+            jwks_uri=keys_at,
+            userinfo_endpoint=self._endpoint(document, more) if more in document else None,
+            names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+            keys=keys,
+            read_at=self._now(),
+        )
+        return self._known
+
+    async def _get(self, client: AsyncOAuth2Client, url: str) -> dict[str, Any]:
+        async with httpx2.AsyncClient(
+            transport=self._transport(), trust_env=False, follow_redirects=False
+        ) as http:
+            return await get_json(http, url)
+
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
+        url = document.get(name)
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+        local = parts is not None and parts.hostname in LOOPBACK_HOSTS and self._allow_loopback
+        if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+            raise SignInRefused(f"{name} is no https URL", told="unavailable")
+        return str(url)
+
+
+def _require_issuer(parameters: Mapping[str, str], provider: Provider, issuer: str) -> None:
+    # Whose answer it is: another provider's code must not be sent to this one (RFC 9207 §2.4).
+    named = parameters.get("iss")
+    if (named is not None or provider.names_itself) and named != issuer:
+        raise SignInRefused("iss of the answer is not the configured issuer")
+
+
+def _require_hash(claims: Mapping[str, Any], access_token: object) -> None:
+    # OpenID Connect Core §3.1.3.6: left half of the hash; every algorithm used here has SHA-256,
+    # but for EdDSA, where it is not defined the same everywhere.
+    given = claims.get("at_hash")
+    if given is None:
+        return
+    if not isinstance(given, str) or not isinstance(access_token, str):
+        raise SignInRefused("at_hash is unusable")
+    digests = (
+        hashlib.sha256(access_token.encode()).digest()[:16],
+        hashlib.sha512(access_token.encode()).digest()[:32],
+    )
+    try:
+        read = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4))
+    except (binascii.Error, ValueError):
+        read = b""
+    if read not in digests:
+        raise SignInRefused("at_hash is not the access token's")

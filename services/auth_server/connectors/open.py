@@ -1,0 +1,40 @@
+"""The configured connectors, by their names."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from auth_server.connectors.hand_off import HandOffConnector
+from auth_server.connectors.oidc import OidcConnector
+from auth_server.connectors.outbound import GuardedTransport, MakeTransport
+from auth_server.connectors.port import Connector
+from auth_server.settings import AuthServerSettings
+from auth_server.sign_in_settings import HandOffSignIn, OidcSignIn
+from auth_server.tokens.signer import Signer
+from gatepost.clock import Now
+
+
+def open_connectors(
+    settings: AuthServerSettings,
+    signer: Callable[[], Signer],
+    now: Now,
+    *,
+    transport: MakeTransport | None = None,
+) -> Mapping[str, Connector]:
+    """Make every external connector that is configured.
+
+    Args:
+        settings: what the operator decided.
+        signer: answers the key that signs now.
+        now: the time.
+        transport: stands in for the guarded one in tests.
+    """
+    # An http issuer is on loopback, and so may be what it works with.
+    loopback = not settings.secure
+    carry = transport or partial(GuardedTransport, allow_loopback=loopback)
+    made: dict[str, Connector] = {}
+    for entry in settings.sign_in:
+        if isinstance(entry, OidcSignIn):
+            made[entry.name] = OidcConnector(entry, now, carry, allow_loopback=loopback)
+        elif isinstance(entry, HandOffSignIn):
+            made[entry.name] = HandOffConnector(entry, settings.issuer, signer, now)
+    return made

@@ -1,0 +1,1 @@
+"""Tickets that were used: what may count once, counts once."""

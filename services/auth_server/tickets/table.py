@@ -1,0 +1,16 @@
+"""The used tickets table."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import UtcDateTime
+
+
+class UsedTicket(SQLModel, table=True):
+    """One ticket, kept until it has expired."""
+
+    __tablename__ = "used_tickets"
+
+    ticket_hash: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
