@@ -55,6 +55,7 @@ from mcp_gateway.upstream.http1 import Http1Upstream
 from mcp_gateway.upstream.port import Upstream, UpstreamFailed
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import Random, Wait
+from mcp_gateway.upstream.serialise import RequestWriters
 from mcp_gateway.wire.listing import Listing
 from mcp_gateway.wire.server import Server
 
@@ -228,7 +229,7 @@ def create_app(
             parts = Parts(
                 catalogue=catalogue,
                 upstream=resources.upstream,
-                upstream_url=settings.upstream_url,
+                requests=RequestWriters(settings.upstream_url),
                 upstream_headers=tuple(
                     (name, value.get_secret_value())
                     for name, value in settings.upstream_headers.items()

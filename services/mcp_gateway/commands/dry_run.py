@@ -27,6 +27,7 @@ from mcp_gateway.tools.tool import Tool
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.upstream.serialise import RequestWriters
 
 _ROAD = (find_tool, validate_arguments, bind_claims, call_upstream)
 _MASK = "***"
@@ -105,7 +106,7 @@ async def _walk(
     parts = Parts(
         catalogue=catalogue,
         upstream=nowhere,
-        upstream_url=url,
+        requests=RequestWriters(url),
         upstream_headers=headers,
         guards=Guards(now=utc_now, upstream_url=url, places=2),
         sign=lambda request, caller, tool, call_id: _MASK,

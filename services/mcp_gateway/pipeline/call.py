@@ -15,6 +15,7 @@ from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import Random, Wait
+from mcp_gateway.upstream.serialise import RequestWriters
 
 SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
 Record = Callable[[CallEvent], None]
@@ -26,7 +27,7 @@ class Parts:
 
     catalogue: Catalogue
     upstream: Upstream
-    upstream_url: str
+    requests: RequestWriters
     upstream_headers: tuple[tuple[str, str], ...]
     guards: Guards
     sign: SignAssertion

@@ -4,7 +4,7 @@ from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
 from mcp_gateway.upstream.port import ASSERTION_HEADER, UpstreamFailed, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import MOST_ATTEMPTS, backoff, is_repeatable, read_retry_after
-from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise
+from mcp_gateway.upstream.serialise import UnserialisableArgument
 
 # Never from an argument: credentials, identity, and what frames or reroutes the request.
 _RESERVED = frozenset(
@@ -42,7 +42,7 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     """
     tool, parts = call.found, call.parts
     try:
-        request = serialise(tool.operation, parts.upstream_url, call.values)
+        request = parts.requests.write(tool.name, tool.operation, call.values)
     except UnserialisableArgument as problem:
         subject = problem.argument or "The request"
         return tool_error(

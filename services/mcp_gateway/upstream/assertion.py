@@ -9,7 +9,9 @@ from base64 import urlsafe_b64encode
 from datetime import timedelta
 
 import orjson
-from joserfc import jws
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey
 
 from gatepost.claims import ALGORITHM, AccessClaims
@@ -18,6 +20,7 @@ from mcp_gateway.upstream.request import UpstreamRequest
 
 TYPE = "gatepost-assertion+jwt"
 LIFETIME = timedelta(seconds=60)
+_SECONDS = int(LIFETIME.total_seconds())
 
 
 class AssertionSigner:
@@ -25,8 +28,10 @@ class AssertionSigner:
 
     def __init__(self, key: ECKey, *, resource: str, audience: str, now: Now) -> None:
         """Take the gateway's own key."""
-        self._key = key
-        self._algorithm = jws.JWSRegistry(algorithms=[ALGORITHM]).get_alg(ALGORITHM)
+        private = key.get_op_key("sign")
+        assert isinstance(private, EllipticCurvePrivateKey)  # noqa: S101 - the key's type
+        self._key = private
+        self._algorithm = ECDSA(SHA256())
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.thumbprint()}
         # Every assertion has the same header, so it is checked and encoded once.
         self._header = _encode(orjson.dumps(header))
@@ -37,6 +42,7 @@ class AssertionSigner:
     def sign(self, request: UpstreamRequest, caller: AccessClaims, tool: str, call_id: str) -> str:
         """State who makes this one request, through which client and tool."""
         issued = int(self._now().timestamp())
+        body = request.body
         claims = {
             "iss": self._resource,
             "aud": self._audience,
@@ -47,15 +53,24 @@ class AssertionSigner:
             "tool": tool,
             "jti": call_id,
             "iat": issued,
-            "exp": issued + int(LIFETIME.total_seconds()),
+            "exp": issued + _SECONDS,
             "htm": request.method,
             "htu": request.url,
-            "body_sha256": _encode(hashlib.sha256(request.body).digest()).decode("ascii"),
+            "body_sha256": _hash(body) if body else _EMPTY,
         }
         signed = self._header + b"." + _encode(orjson.dumps(claims))
-        signature = self._algorithm.sign(signed, self._key)
+        # By hand what joserfc would do at twice the cost (RFC 7518 §3.4): r and s, 32 bytes each.
+        r, s = decode_dss_signature(self._key.sign(signed, self._algorithm))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         return (signed + b"." + _encode(signature)).decode("ascii")
 
 
 def _encode(data: bytes) -> bytes:
     return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _hash(body: bytes) -> str:
+    return _encode(hashlib.sha256(body).digest()).decode("ascii")
+
+
+_EMPTY = _hash(b"")

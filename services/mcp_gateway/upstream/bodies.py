@@ -55,15 +55,15 @@ def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | Non
             return None
         return _write_whole(body, body.whole, values[body.whole])
     given = {argument: values[argument] for argument in body.properties if argument in values}
-    names = dict(body.properties)
     if body.extra is not None and body.extra in values:
+        names = dict(body.properties)
         for name, value in _beside(body, values[body.extra]):
             # An object's own names come in no argument's shape: a space keeps the two apart.
             key = f"{body.extra} {name}"
             given[key], names[key] = value, name
+        body = replace(body, properties=names)
     if not given and not body.required:
         return None
-    body = replace(body, properties=names)
     kind = essence(body.content_type)
     if kind == FORM:
         return body.content_type, _write_form(body, given)
