@@ -12,7 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from auth_server.account.connections import router as connections_router
 from auth_server.account.endpoint import router as account_router
+from auth_server.account.members import router as members_router
+from auth_server.account.organisations import router as organisations_router
+from auth_server.account.rules import router as rules_router
 from auth_server.account.sessions import router as sessions_router
 from auth_server.account.visit import SignInFirst, sign_in_url
 from auth_server.answers import answer_json_error, answer_page_error
@@ -56,6 +60,10 @@ ROUTERS = (
     connect_router,
     account_router,
     sessions_router,
+    organisations_router,
+    rules_router,
+    members_router,
+    connections_router,
     registrations_router,
     revoke_router,
     introspect_router,

@@ -88,7 +88,12 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     yield "connect"
     for name in ACCOUNT_PAGES:
         page.goto(f"{deployment.issuer}/account/{name}")
-        yield f"account-{name}"
+        yield f"account-{name.partition('?')[0].replace('/', '-')}"
 
 
-ACCOUNT_PAGES = ("sessions",)
+ACCOUNT_PAGES = (
+    "sessions",
+    "organisations",
+    "organisation?tenant=org_acme",
+    "organisation/member?tenant=org_acme&person=usr_ada",
+)

@@ -95,6 +95,23 @@ async def list_live_grants(
     return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
 
 
+async def list_grants_of_tenant(
+    db: AsyncSession, tenant_id: str, *, ended_since: datetime
+) -> Sequence[Grant]:
+    """List a tenant's live grants and those that ended since then, the live and latest first."""
+    query = (
+        select(Grant)
+        .where(
+            col(Grant.tenant_id) == tenant_id,
+            or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= ended_since),
+        )
+        .order_by(
+            col(Grant.revoked_at).is_not(None), col(Grant.approved_at).desc(), col(Grant.grant_id)
+        )
+    )
+    return (await db.execute(query)).scalars().all()
+
+
 async def list_granted_clients(db: AsyncSession, tenant_id: str) -> Sequence[str]:
     """List the clients that anybody in a tenant allows something."""
     query = select(Grant.client_id).distinct()

@@ -1,6 +1,6 @@
 """The only SQL on people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,6 +37,12 @@ async def find_account(
     if email is not None:
         query = query.where(col(Person.email) == email.lower())
     return (await db.execute(query.with_for_update())).scalar_one_or_none()
+
+
+async def find_people(db: AsyncSession, person_ids: Collection[str]) -> dict[str, Person]:
+    """Look people up by their ids, disabled ones too."""
+    query = select(Person).where(col(Person.person_id).in_(set(person_ids)))
+    return {person.person_id: person for person in (await db.execute(query)).scalars()}
 
 
 async def list_people(db: AsyncSession) -> Sequence[Person]:
