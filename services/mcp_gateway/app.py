@@ -33,6 +33,7 @@ from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.front.exchange import Door
 from mcp_gateway.inputs.answers import LocalAnswers
+from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.inputs.seal import Sealer
 from mcp_gateway.operational import (
     Published,
@@ -240,6 +241,9 @@ def create_app(
                 now=now,
                 wait=wait,
                 random=random,
+                confirmation=ConfirmationPolicy(
+                    settings.confirm_destructive, settings.confirm_destructive_for
+                ),
             )
             server = Server(
                 name=catalogue.name,

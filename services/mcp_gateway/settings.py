@@ -16,6 +16,7 @@ from gatepost.settings import ServiceSettings, require_secure_url
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
+Confirmation = Literal["always", "where_possible", "never"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
 
 
@@ -57,6 +58,11 @@ class McpGatewaySettings(ServiceSettings):
     """Origins of browser clients, besides the resource's own."""
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values the MCP endpoint answers to; the resource's own where not set."""
+    confirm_destructive: Confirmation = "where_possible"
+    """Whether a person confirms a call of a destructive tool: `always`, and a client that can't ask
+    is refused; `where_possible`; or `never`, but for tools whose `confirm` the manifest sets."""
+    confirm_destructive_for: dict[str, Confirmation] = Field(default_factory=dict)
+    """The same for single tenants, by tenant id."""
     challenge_scope: str = "mcp:read mcp:write"
     """Scopes a client is told to ask for when it comes without a token."""
     keep_alive: float = Field(default=15, gt=0)

@@ -9,12 +9,15 @@ from mcp_gateway.inputs.ask import (
     read_values,
 )
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
-from mcp_gateway.pipeline.conversation import NobodyAnswered
+from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
 from mcp_gateway.pipeline.validate_arguments import refuse_arguments
 
 
 async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
     """Put the manifest's questions whose arguments are missing, then the confirmation.
+
+    A tool is confirmed where the manifest says so, a destructive one also where the tenant's policy
+    does.
 
     Raises:
         CannotAsk: the client can't be asked.
@@ -22,7 +25,7 @@ async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
         InputRequired: the answers come with another request.
     """
     tool = call.found
-    if not tool.inputs and tool.confirm is None:
+    if not tool.inputs and tool.confirm is None and not tool.destructive:
         return await go_on(call)
     try:
         if tool.inputs:
@@ -30,14 +33,31 @@ async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
             if problems := tool.validate_all(call.arguments):
                 return refuse_arguments(problems)
         if tool.confirm is not None:
-            asked = ask_confirmation(tool.confirm, call.arguments)
-            answers = await call.conversation.ask([asked])
-            read_form(answers[asked.key])
+            await _confirm(call, tool.confirm)
+        elif tool.destructive:
+            await _confirm_by_policy(call)
     except Declined as no:
         return tool_error(str(no), reason="declined")
     except BadAnswer as problem:
         raise NobodyAnswered(f"The client's answer {problem}.") from None
     return await go_on(call)
+
+
+async def _confirm(call: ToolCall, question: str) -> None:
+    asked = ask_confirmation(question, call.arguments)
+    answers = await call.conversation.ask([asked])
+    read_form(answers[asked.key])
+
+
+async def _confirm_by_policy(call: ToolCall) -> None:
+    policy = call.parts.confirmation.of(call.caller.tenant_id)
+    if policy == "never":
+        return
+    try:
+        await _confirm(call, f"Allow this: {call.found.title}?")
+    except CannotAsk:
+        if policy == "always":
+            raise
 
 
 async def _ask_for_missing(call: ToolCall) -> ToolCall:

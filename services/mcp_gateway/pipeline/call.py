@@ -1,13 +1,14 @@
 """One tool call on its way through the steps, and what it ends in."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gatepost.call_event import CallEvent, Decision
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
@@ -35,6 +36,7 @@ class Parts:
     now: Now
     wait: Wait
     random: Random
+    confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
 
 
 @dataclass(slots=True)
