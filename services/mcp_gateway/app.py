@@ -254,6 +254,7 @@ def create_app(
                 challenge=challenge,
                 answers=LocalAnswers(new_id),
                 sealer=Sealer.of(key),
+                since=now().timestamp(),
             )
             door = Door(
                 hosts=_encode(settings.allowed_hosts),

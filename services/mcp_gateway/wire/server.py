@@ -16,6 +16,11 @@ from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
 
+_KNOWN_WITHIN = 90.0
+"""Seconds within which the authorization server has read a new catalogue: it does each minute."""
+_CLOCKS_DIFFER = 60.0
+"""Seconds by which no token is taken for older than it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -29,6 +34,8 @@ class Server:
     challenge: Challenge
     answers: Answers
     sealer: Sealer
+    since: float
+    """When it began to serve this catalogue, in Unix seconds."""
 
     @property
     def info(self) -> Mapping[str, str]:
@@ -46,6 +53,18 @@ class Server:
     def catalogue(self) -> Catalogue:
         """What is served."""
         return self.parts.catalogue
+
+    def outdates(self, caller: AccessClaims, now: float) -> bool:
+        """Tell whether a token was written by an older tool list, and a new one would know more.
+
+        The token is older than the authorization server's knowledge of this catalogue, and names
+        a toolset as it is not any more. It is refreshed once for that: a newer one stays, whatever
+        it names.
+        """
+        known_at = self.since + _KNOWN_WITHIN
+        if caller.iat >= known_at or now < known_at + _CLOCKS_DIFFER:
+            return False
+        return not self.catalogue.toolsets.know(caller.allowed_tools)
 
     @property
     def capabilities(self) -> Mapping[str, Any]:

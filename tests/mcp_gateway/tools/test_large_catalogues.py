@@ -93,6 +93,31 @@ async def test_a_digest_of_other_tools_allows_none_of_these_a165(
 
 
 @BOTH
+async def test_a_client_is_told_once_to_fetch_a_token_that_knows_the_tools_of_today(
+    shop: World, era: str
+) -> None:
+    """After a gateway's new version, before ten minutes have passed: and never in circles."""
+    named = ["@read~AAAAAAAAAAAA", "get_plan"]
+    early = shop.token(allowed_tools=named)
+
+    at_first = await shop.ask(era, "tools/list", token=early)
+    shop.clock.advance(seconds=89)
+    late = shop.token(allowed_tools=named)
+    shop.clock.advance(seconds=10)
+    at_once = await shop.ask(era, "tools/list", token=late)
+    shop.clock.advance(seconds=60)
+    for token in (early, late):
+        refused = await shop.ask(era, "tools/list", token=token)
+        assert refused.status_code == 401
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+    assert (at_first.status_code, at_once.status_code) == (200, 200)
+    slow_clock = int(shop.clock().timestamp()) - 30
+    assert await listed(shop, era, shop.token(allowed_tools=named, iat=slow_clock)) == ["get_plan"]
+    assert await listed(shop, era, shop.token(allowed_tools=["get_plan"])) == ["get_plan"]
+
+
+@BOTH
 async def test_a_search_answers_the_best_first_and_the_same_each_time(
     shop: World, era: str
 ) -> None:
