@@ -51,6 +51,8 @@ from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
+from mcp_gateway.upstream.credentials.attach import Attachments
+from mcp_gateway.upstream.credentials.open import open_sources, require_usable
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.http1 import Http1Upstream
 from mcp_gateway.upstream.port import Upstream, UpstreamFailed
@@ -201,7 +203,7 @@ def create_app(
     """Wire the gateway.
 
     Raises:
-        SettingsError: the signing key can't be used.
+        SettingsError: the signing key or a credential of the upstream can't be used.
         ManifestError: the manifest or the OpenAPI document beside it can't be.
     """
     catalogue = load_catalogue(settings.manifest)
@@ -211,6 +213,7 @@ def create_app(
         key, resource=settings.resource, audience=settings.upstream_audience, now=now
     )
 
+    require_usable(settings.upstream_credentials, catalogue.schemes)
     guards = Guards(
         now=now, upstream_url=settings.upstream_url, places=settings.upstream_concurrency
     )
@@ -227,13 +230,22 @@ def create_app(
                 is_revoked=revocations.is_revoked,
                 now=now,
             )
+            sources = open_sources(
+                settings.upstream_credentials,
+                http=resources.upstream,
+                sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
+                now=now,
+            )
             parts = Parts(
                 catalogue=catalogue,
                 upstream=resources.upstream,
                 requests=RequestWriters(settings.upstream_url),
-                upstream_headers=tuple(
-                    (name, value.get_secret_value())
-                    for name, value in settings.upstream_headers.items()
+                attachments=Attachments(
+                    catalogue,
+                    upstream_url=settings.upstream_url,
+                    headers=settings.headers,
+                    configured=settings.upstream_credentials,
+                    sources=sources,
                 ),
                 guards=guards,
                 sign=signer.sign,

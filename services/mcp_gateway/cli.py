@@ -1,9 +1,14 @@
 """`gatepost mcp-gateway …`. Light to import: what serves is imported when it serves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from mcp_gateway.upstream.credentials.sealed_file import SealedFile
 
 
 @click.group()
@@ -53,6 +58,91 @@ def serve(config: Path | None, host: str, port: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=30,
     )
+
+
+@mcp_gateway.group()
+def credentials() -> None:
+    """What the API knows each of your tenants by: the file of a `per_tenant` credential."""
+
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
+)
+_name = click.option("--name", help="The credential's name, where several have a file.")
+
+
+@credentials.command(name="set")
+@click.argument("tenant")
+@_name
+@_config
+def set_credential(tenant: str, name: str | None, config: Path | None) -> None:
+    """Keep a secret for TENANT, encrypted; it is asked for, or read from a pipe.
+
+    Gateways that are running use it from their next call on.
+    """
+    import sys
+
+    with _sealed_file(name, config) as file:
+        if sys.stdin.isatty():
+            secret = click.prompt(f"Secret of {tenant}", hide_input=True, confirmation_prompt=True)
+        else:
+            secret = sys.stdin.readline(1 << 16).strip("\r\n")
+        if not secret:
+            raise click.UsageError("the secret is empty")
+        file.put(tenant, secret)
+    click.echo(f"{tenant}: set.")
+
+
+@credentials.command(name="list")
+@_name
+@_config
+def list_credentials(name: str | None, config: Path | None) -> None:
+    """List the tenants that have a secret, never the secrets."""
+    with _sealed_file(name, config) as file:
+        for tenant in file.tenants():
+            click.echo(tenant)
+
+
+@credentials.command(name="remove")
+@click.argument("tenant")
+@_name
+@_config
+def remove_credential(tenant: str, name: str | None, config: Path | None) -> None:
+    """Forget the secret of TENANT; its calls end from then on with a tool error."""
+    with _sealed_file(name, config) as file:
+        if not file.remove(tenant):
+            raise click.ClickException(f"{tenant} has no secret here")
+    click.echo(f"{tenant}: removed.")
+
+
+@contextmanager
+def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]":
+    """Open the file that the settings name, and tell a person what is wrong with it."""
+    from gatepost.settings import SettingsError
+    from mcp_gateway.credential_settings import PerTenantCredential
+    from mcp_gateway.settings import McpGatewaySettings
+    from mcp_gateway.upstream.credentials.open import sealed_file
+    from mcp_gateway.upstream.credentials.sealed_file import SealedFileError
+
+    try:
+        settings = McpGatewaySettings.load(config)
+        files = {
+            known: credential
+            for known, credential in settings.upstream_credentials.items()
+            if isinstance(credential, PerTenantCredential) and credential.file is not None
+        }
+        if not files:
+            raise SettingsError("upstream_credentials has no per_tenant credential with a file")
+        if name is None and len(files) > 1:
+            raise SettingsError(f"several have a file: say --name {' or --name '.join(files)}")
+        chosen = next(iter(files)) if name is None else name
+        if chosen not in files:
+            raise SettingsError(f"{chosen} has no file; {', '.join(files)} has")
+        yield sealed_file(chosen, files[chosen])
+    except (SettingsError, SealedFileError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def __getattr__(name: str) -> Any:

@@ -7,14 +7,16 @@ from mcp_gateway.events.spool import Spool, SpoolBroken
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key
 from mcp_gateway.tools.manifest import ManifestError, load_catalogue
+from mcp_gateway.upstream.credentials.open import require_usable
 
 
 def check(settings: McpGatewaySettings) -> Sequence[str]:
     """Load the manifest with its document, and the signing key and the spool where they were made already."""
     problems = []
     try:
-        load_catalogue(settings.manifest)
-    except ManifestError as error:
+        catalogue = load_catalogue(settings.manifest)
+        require_usable(settings.upstream_credentials, catalogue.schemes)
+    except (ManifestError, SettingsError) as error:
         problems.append(str(error))
     try:
         if settings.signing_key.exists():

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from gatepost.references import UrlWithSecret
 from gatepost.scopes import format_scope, parse_scope
 from gatepost.settings import ServiceSettings, require_secure_url
+from mcp_gateway.credential_settings import AnyCredential
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
@@ -45,7 +46,10 @@ class McpGatewaySettings(ServiceSettings):
     upstream_audience: str = ""
     """`aud` of the identity assertions; `upstream_url` where not set."""
     upstream_headers: dict[str, SecretStr] = Field(default_factory=dict)
-    """Headers sent with every upstream request, such as a service credential."""
+    """Headers sent with every request to the upstream's own origin."""
+    upstream_credentials: dict[str, AnyCredential] = Field(default_factory=dict)
+    """What the upstream knows the gateway by: the name of a security scheme of the OpenAPI document
+    to where its secret comes from."""
     upstream_concurrency: int = Field(default=512, ge=2)
     """Calls at one upstream at once, of this process. No tenant has more of them than it leaves free
     to the others: one tenant alone half of them."""
@@ -127,6 +131,12 @@ class McpGatewaySettings(ServiceSettings):
     def origin(self) -> str:
         """The resource's origin, as browsers write one."""
         return f"{urlsplit(self.resource).scheme}://{_host(self.resource)}"
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What `upstream_headers` holds, in the clear."""
+        named = self.upstream_headers.items()
+        return tuple((name, value.get_secret_value()) for name, value in named)
 
     @property
     def path(self) -> str:

@@ -10,6 +10,13 @@ from pydantic.fields import FieldInfo
 from auth_server.branding import Branding
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
+from mcp_gateway.credential_settings import (
+    ClientCredentials,
+    CredentialSettings,
+    PerTenantCredential,
+    StaticCredential,
+    TokenExchange,
+)
 from mcp_gateway.settings import McpGatewaySettings
 from support.markdown import read, section
 
@@ -22,13 +29,22 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "### `hand_off`": (HandOffSignIn, ""),
     "### `claims`": (ClaimMapping, ""),
     "## `mcp_gateway`": (McpGatewaySettings, "GATEPOST_MCP_"),
+    "### `mode: static`": (StaticCredential, ""),
+    "### `mode: per_tenant`": (PerTenantCredential, ""),
+    "### `mode: client_credentials`": (ClientCredentials, ""),
+    "### `mode: token_exchange`": (TokenExchange, ""),
 }
+# Said once, above the modes.
+SHARED = ("## `mcp_gateway.upstream_credentials`", CredentialSettings)
 each_section = pytest.mark.parametrize("heading", SECTIONS)
 
 
 def rows(heading: str) -> dict[str, tuple[str, str, str]]:
     """Each setting's variable, default and meaning, as the table below a heading has them."""
-    found = ROW.findall(section(read("docs/settings.md"), heading))
+    text = section(read("docs/settings.md"), heading)
+    if issubclass(SECTIONS[heading][0], SHARED[1]):
+        text += section(read("docs/settings.md"), SHARED[0]).partition("\n### ")[0]
+    found = ROW.findall(text)
     return {name: (variable, default, meaning) for name, variable, default, meaning in found}
 
 

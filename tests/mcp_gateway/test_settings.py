@@ -67,6 +67,38 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("upstream_headers", {"Host": {"env": "HEADER"}}),
         ("upstream_headers", {"X\r\nY": {"env": "HEADER"}}),
         ("upstream_headers", {"X": {"env": "SPLIT_HEADER"}}),
+        ("upstream_credentials", {"x": {"mode": "static", "value": "s3cret"}}),
+        ("upstream_credentials", {"x": {"mode": "static"}}),
+        ("upstream_credentials", {"x": {"mode": "magic", "value": {"env": "HEADER"}}}),
+        ("upstream_credentials", {"x": {"mode": "static", "value": {"env": "NOT_THERE"}}}),
+        *(
+            ("upstream_credentials", {"x": {"value": {"env": "HEADER"}, **wrong}})
+            for wrong in (
+                {"mode": "static", "place": "body x"},
+                {"mode": "static", "place": "header Host"},
+                {"mode": "static", "place": "header Gatepost-Assertion"},
+                {"mode": "static", "place": "header X\r\nY"},
+                {"mode": "static", "hosts": ["https://files.example"]},
+                {"mode": "static", "client_id": "x"},
+            )
+        ),
+        *(
+            ("upstream_credentials", {"x": {"mode": "per_tenant", **wrong}})
+            for wrong in (
+                {},
+                {"file": "a"},
+                {"key": {"env": "HEADER"}},
+                {"file": "a", "key": {"env": "HEADER"}},
+                {"variable": "SECRET"},
+                {"variable": "{tenant_id}"},
+                {"variable": "{tenant_id}_KEY"},
+                {"variable": "K_{tenant_id}", "file": "a", "key": {"env": "HEADER"}},
+            )
+        ),
+        (
+            "upstream_credentials",
+            {"x": {"mode": "token_exchange", "token_url": "https://u:s3cret@login.example"}},
+        ),
         ("upstrem", 1),
     ],
 )

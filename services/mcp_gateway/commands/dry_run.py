@@ -24,6 +24,8 @@ from mcp_gateway.pipeline.validate_arguments import validate_arguments
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.credentials.attach import Attachments
+from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
@@ -54,7 +56,7 @@ class _Nowhere:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.yaml, for upstream_url and upstream_headers.",
+    help="gatepost.yaml, for where the API is and what it knows the gateway by.",
 )
 @click.option("--upstream-url", help="Where the API is, in place of the configuration's.")
 @click.option(
@@ -80,14 +82,14 @@ def dry_run(
     catalogue = load(path)[2]
     tool = require_tool(catalogue, name)
     caller = _caller(tool, claims)
-    url, headers = _upstream(config, upstream_url)
+    url, attachments = _upstream(config, upstream_url, catalogue)
     try:
         given = orjson.loads(arguments)
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"ARGUMENTS is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise click.UsageError('ARGUMENTS is a JSON object, as {"limit": 5}')
-    request, result = asyncio.run(_walk(catalogue, tool, caller, given, url, headers))
+    request, result = asyncio.run(_walk(catalogue, tool, caller, given, url, attachments))
     if request is None:
         raise click.ClickException(str(result.content[0]["text"]))
     for line in _describe(tool, caller, request):
@@ -100,14 +102,14 @@ async def _walk(
     caller: AccessClaims,
     arguments: Mapping[str, Any],
     url: str,
-    headers: tuple[tuple[str, str], ...],
+    attachments: Attachments,
 ) -> tuple[UpstreamRequest | None, ToolResult]:
     nowhere = _Nowhere()
     parts = Parts(
         catalogue=catalogue,
         upstream=nowhere,
         requests=RequestWriters(url),
-        upstream_headers=headers,
+        attachments=attachments,
         guards=Guards(now=utc_now, upstream_url=url, places=2),
         sign=lambda request, caller, tool, call_id: _MASK,
         record=lambda line: None,
@@ -158,17 +160,24 @@ def _caller(tool: Tool, given: tuple[str, ...]) -> AccessClaims:
 
 
 def _upstream(
-    config: Path | None, upstream_url: str | None
-) -> tuple[str, tuple[tuple[str, str], ...]]:
+    config: Path | None, upstream_url: str | None, catalogue: Catalogue
+) -> tuple[str, Attachments]:
     if config is None:
-        return upstream_url or "https://api.example.com", ()
+        url = upstream_url or "https://api.example.com"
+        return url, Attachments(catalogue, upstream_url=url)
     try:
         settings = McpGatewaySettings.load(config)
+        # The values are never needed here: what is not read can't be shown.
+        url = upstream_url or settings.upstream_url
+        return url, Attachments(
+            catalogue,
+            upstream_url=url,
+            headers=tuple((name, _MASK) for name in settings.upstream_headers),
+            configured=settings.upstream_credentials,
+            sources=dict.fromkeys(settings.upstream_credentials, Static(_MASK)),
+        )
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    # The values are never needed here: what is not read can't be shown.
-    masked = tuple((name, _MASK) for name in settings.upstream_headers)
-    return upstream_url or settings.upstream_url, masked
 
 
 def _describe(tool: Tool, caller: AccessClaims, request: UpstreamRequest) -> list[str]:

@@ -12,6 +12,7 @@ from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
@@ -29,7 +30,7 @@ class Parts:
     catalogue: Catalogue
     upstream: Upstream
     requests: RequestWriters
-    upstream_headers: tuple[tuple[str, str], ...]
+    attachments: Attachments
     guards: Guards
     sign: SignAssertion
     record: Record

@@ -14,6 +14,7 @@ from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from mcp_gateway.tools.prompts import Prompt, Resource, ResourceTemplate
 from mcp_gateway.tools.search import SearchIndex
+from mcp_gateway.tools.security import Credential
 from mcp_gateway.tools.tool import Tool
 
 _MAX_CACHED = 1000
@@ -35,6 +36,8 @@ class Catalogue:
     """Resources that a tool reads."""
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None: every tool is listed."""
+    schemes: Mapping[str, Credential] = field(default_factory=dict)
+    """The document's security schemes, for the operator's credentials."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
     _usable: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, compare=False)
@@ -49,6 +52,7 @@ class Catalogue:
         resources: Iterable[Resource] = (),
         templates: Iterable[ResourceTemplate] = (),
         search_above: int | None = None,
+        schemes: Mapping[str, Credential] | None = None,
     ) -> Self:
         """Put everything in order and fingerprint it; the same content always has the same hash."""
         by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
@@ -72,6 +76,7 @@ class Catalogue:
             resources=MappingProxyType({resource.name: resource for resource in resources}),
             templates=MappingProxyType({template.name: template for template in templates}),
             search_above=search_above,
+            schemes=schemes or {},
             index=SearchIndex(by_name.values() if searched else ()),
             toolsets=Toolsets.of({tool.name: tool.toolsets for tool in by_name.values()}),
         )

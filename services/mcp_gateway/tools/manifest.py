@@ -144,6 +144,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         resources=manifest.resources,
         templates=manifest.templates,
         search_above=manifest.search_above,
+        schemes=document.credentials,
     )
 
 

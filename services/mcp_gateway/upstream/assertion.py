@@ -43,21 +43,46 @@ class AssertionSigner:
         """State who makes this one request, through which client and tool."""
         issued = int(self._now().timestamp())
         body = request.body
-        claims = {
-            "iss": self._resource,
-            "aud": self._audience,
-            "sub": caller.sub,
-            "tenant_id": caller.tenant_id,
-            "data_scope": str(caller.data_scope),
-            "client_id": caller.client_id,
-            "tool": tool,
-            "jti": call_id,
-            "iat": issued,
-            "exp": issued + _SECONDS,
-            "htm": request.method,
-            "htu": request.url,
-            "body_sha256": _hash(body) if body else _EMPTY,
-        }
+        return self._sign(
+            {
+                "iss": self._resource,
+                "aud": self._audience,
+                "sub": caller.sub,
+                "tenant_id": caller.tenant_id,
+                "data_scope": str(caller.data_scope),
+                "client_id": caller.client_id,
+                "tool": tool,
+                "jti": call_id,
+                "iat": issued,
+                "exp": issued + _SECONDS,
+                "htm": request.method,
+                "htu": request.url,
+                "body_sha256": _hash(body) if body else _EMPTY,
+            }
+        )
+
+    def sign_subject(self, who: tuple[str, ...], token_url: str, jti: str) -> str:
+        """State who is calling, to the token endpoint that gives a token for it (RFC 8693 §2.1).
+
+        It names that endpoint as its audience, so that it is worth nothing anywhere else.
+        """
+        tenant_id, sub, data_scope, client_id = who
+        issued = int(self._now().timestamp())
+        return self._sign(
+            {
+                "iss": self._resource,
+                "aud": token_url,
+                "sub": sub,
+                "tenant_id": tenant_id,
+                "data_scope": data_scope,
+                "client_id": client_id,
+                "jti": jti,
+                "iat": issued,
+                "exp": issued + _SECONDS,
+            }
+        )
+
+    def _sign(self, claims: dict[str, str | int]) -> str:
         signed = self._header + b"." + _encode(orjson.dumps(claims))
         # By hand what joserfc would do at twice the cost (RFC 7518 §3.4): r and s, 32 bytes each.
         r, s = decode_dss_signature(self._key.sign(signed, self._algorithm))

@@ -7,7 +7,7 @@ def deadline_passed(deadline: float) -> UpstreamFailed:
     """No whole answer came within `deadline` seconds."""
     return UpstreamFailed(
         "deadline",
-        f"The API did not answer within {deadline:g} seconds. "
+        f"The API did not answer within {deadline:.3g} seconds. "
         "Whether the call took effect there is not known.",
     )
 

@@ -1,0 +1,133 @@
+"""How an operator configures what the upstream knows the gateway by: `upstream_credentials`."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110 §5.6.2
+_PLACE = re.compile(rf"bearer|basic|(?:header|cookie) {_TOKEN}|query [^\s&=#]+")
+_FRAMING = re.compile(
+    r"header (?:connection|content-length|host|transfer-encoding|gatepost-assertion)",
+    re.IGNORECASE,
+)
+TENANT = "{tenant_id}"
+
+
+def _require_place(place: str) -> str:
+    if place and (not _PLACE.fullmatch(place) or _FRAMING.fullmatch(place)):
+        raise ValueError("write bearer, basic, header NAME, query NAME or cookie NAME")
+    return place
+
+
+def _require_host(host: str) -> str:
+    if not re.fullmatch(r"[a-z0-9.\-\[\]:]+", host):
+        raise ValueError("write host or host:port, in lower case")
+    return host
+
+
+def _require_http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("must be an http or https URL without a user name")
+    return url
+
+
+class CredentialSettings(BaseModel):
+    """What all modes have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    place: Annotated[str, AfterValidator(_require_place)] = ""
+    """Where it goes: `bearer`, `basic`, `header NAME`, `query NAME` or `cookie NAME`. What the
+    security scheme says where not set."""
+    hosts: tuple[Annotated[str, AfterValidator(_require_host)], ...] = ()
+    """Hosts it is sent to beside the upstream's own, as `host` or `host:port`."""
+
+
+class StaticCredential(CredentialSettings):
+    """One secret for all."""
+
+    mode: Literal["static"]
+    """`static`."""
+    value: SecretStr
+    """The secret; for `basic`, `user:password`."""
+
+
+class PerTenantCredential(CredentialSettings):
+    """A secret for each tenant."""
+
+    mode: Literal["per_tenant"]
+    """`per_tenant`."""
+    file: Path | None = None
+    """Where they are kept, encrypted; `gatepost mcp-gateway credentials set` writes it."""
+    key: SecretStr | None = None
+    """32 or more random characters; what the file is encrypted under hangs on it."""
+    variable: str = ""
+    """In place of a file: the variables of the environment, as `ORBIT_KEY_{tenant_id}`."""
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.file is None) == (not self.variable) or (self.file is None) != (self.key is None):
+            raise ValueError("set either file and key, or variable")
+        if self.key is not None and len(self.key.get_secret_value()) < 32:
+            raise ValueError("key: 32 or more random characters")
+        return self
+
+    @field_validator("variable")
+    @classmethod
+    def _require_tenant(cls, variable: str) -> str:
+        if variable and not re.fullmatch(r"[A-Za-z_]\w*\{tenant_id\}", variable, re.ASCII):
+            raise ValueError(f"must be a name that ends in {TENANT}, as ORBIT_KEY_{TENANT}")
+        return variable
+
+
+class _TokenEndpoint(CredentialSettings):
+    token_url: Annotated[str, AfterValidator(_require_http)]
+    """The token endpoint. Plain http to another host is for a private network only."""
+    scope: str = ""
+    """What to ask for, separated by spaces."""
+    audience: str = ""
+    """For whom, where the token endpoint wants it said (RFC 8693 `audience`)."""
+    resource: str = ""
+    """For which API, where the token endpoint wants it said (RFC 8707 `resource`)."""
+    authentication: Literal["basic", "post"] = "basic"
+    """How the gateway proves who it is there: `basic` or `post`."""
+
+
+class ClientCredentials(_TokenEndpoint):
+    """A token by client credentials (RFC 6749 §4.4), the same for all."""
+
+    mode: Literal["client_credentials"]
+    """`client_credentials`."""
+    client_id: str
+    """The gateway's name at the token endpoint."""
+    client_secret: SecretStr
+    """Its secret there."""
+
+
+class TokenExchange(_TokenEndpoint):
+    """A token for each person, exchanged for the gateway's statement of who is calling (RFC 8693)."""
+
+    mode: Literal["token_exchange"]
+    """`token_exchange`."""
+    client_id: str = ""
+    """The gateway's name at the token endpoint, where it has one."""
+    client_secret: SecretStr | None = None
+    """Its secret there."""
+
+
+AnyCredential = Annotated[
+    StaticCredential | PerTenantCredential | ClientCredentials | TokenExchange,
+    Field(discriminator="mode"),
+]

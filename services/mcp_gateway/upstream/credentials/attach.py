@@ -1,0 +1,164 @@
+"""Which credentials each tool's requests bear, decided once when the catalogue is loaded.
+
+A credential that bears the name of a security scheme goes with the operations that ask for that
+scheme; any other, with every request. It goes to the upstream's own origin and to hosts that the
+settings list for it, and nowhere else.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gatepost.settings import SettingsError
+from mcp_gateway.credential_settings import AnyCredential, StaticCredential
+from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.security import Credential
+from mcp_gateway.tools.tool import Tool
+from mcp_gateway.upstream.credentials.place import Place
+from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
+from mcp_gateway.upstream.credentials.static import Static
+from mcp_gateway.upstream.port import ASSERTION_HEADER
+
+# Never from an argument: credentials, identity, and what frames or reroutes the request.
+_RESERVED = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        ASSERTION_HEADER.lower(),
+        "connection",
+        "content-length",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    }
+)
+_SECRET = 8
+"""Characters from which on a header's value is taken for a secret, not for a word."""
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What one tool's requests bear."""
+
+    headers: Headers = ()
+    """The same with every request."""
+    sources: tuple[tuple[Place, CredentialSource], ...] = ()
+    """Whose secret is the caller's, or changes, or goes elsewhere than in a header."""
+    taken: frozenset[str] = _RESERVED
+    """Headers, in lower case, that no argument sets."""
+    secrets: tuple[str, ...] = ()
+    """What of `headers` no answer may tell a model."""
+
+
+class Attachments:
+    """The credentials of a catalogue's tools."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        upstream_url: str,
+        headers: Headers = (),
+        configured: Mapping[str, AnyCredential] | None = None,
+        sources: Mapping[str, CredentialSource] | None = None,
+    ) -> None:
+        """Decide for every tool.
+
+        Args:
+            catalogue: the tools, and the security schemes that their document describes.
+            upstream_url: where a tool without a server of its own is sent.
+            headers: sent with every request to the upstream's own origin.
+            configured: credentials by the name of their security scheme.
+            sources: what was opened for them, by the same names.
+
+        Raises:
+            SettingsError: as `place_credentials`.
+        """
+        self._own = _origin(upstream_url)
+        self._headers = headers
+        self._configured = configured or {}
+        self._sources = sources or {}
+        self._places = place_credentials(self._configured, catalogue.schemes)
+        self._everywhere = [n for n in self._configured if n not in catalogue.schemes]
+        self._tools = {name: self._attach(tool) for name, tool in catalogue.tools.items()}
+
+    def of(self, tool: Tool) -> Attached:
+        """Answer what a tool's requests bear."""
+        return self._tools[tool.name]
+
+    def _attach(self, tool: Tool) -> Attached:
+        origin = _origin(tool.operation.base_url or "") if tool.operation.base_url else self._own
+        asked = [*self._asked(tool.operation.security), *self._everywhere]
+        headers = self._headers if origin == self._own else ()
+        sources: list[tuple[Place, CredentialSource]] = []
+        secrets = [value for _, value in headers if len(value) >= _SECRET]
+        for name in dict.fromkeys(asked):
+            if origin != self._own and origin[1] not in self._configured[name].hosts:
+                continue
+            place, source = self._places[name], self._sources[name]
+            if isinstance(source, Static) and place.kind in {"bearer", "basic", "header"}:
+                headers = (*headers, (place.header, place.write(source.secret)))
+                secrets.append(source.secret)
+            else:
+                sources.append((place, source))
+        ours = [name for name, _ in headers]
+        # Cookies from arguments are kept, beside ours.
+        ours += [place.header for place, _ in sources if place.kind not in {"query", "cookie"}]
+        taken = _RESERVED | {name.lower() for name in ours}
+        return Attached(headers, tuple(sources), taken, tuple(secrets))
+
+    def _asked(self, alternatives: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+        """Choose the alternative that can be met, or met best; what is not configured is left out."""
+        known = self._configured.keys()
+        met = [a for a in alternatives if known >= set(a)] or [
+            a for a in alternatives if known & set(a)
+        ]
+        return tuple(name for name in met[0] if name in known) if met else ()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def place_credentials(
+    configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
+) -> dict[str, Place]:
+    """Decide where each credential goes: where the settings say, else where its scheme does.
+
+    Raises:
+        SettingsError: nothing says it, or a static secret can't stand there.
+    """
+    return {name: _place(name, settings, schemes) for name, settings in configured.items()}
+
+
+def _place(name: str, settings: AnyCredential, schemes: Mapping[str, Credential]) -> Place:
+    if settings.place:
+        place = Place.of(settings.place)
+    elif name in schemes:
+        place = Place.of_scheme(schemes[name])
+    else:
+        near = difflib.get_close_matches(name, schemes, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(schemes) or 'none'}"
+        raise SettingsError(
+            f"upstream_credentials.{name}: the OpenAPI document has no security scheme of that "
+            f"name ({hint}); name one, or set place"
+        )
+    if isinstance(settings, StaticCredential):
+        try:
+            place.write(settings.value.get_secret_value())
+        except NoCredential:
+            raise SettingsError(
+                f"upstream_credentials.{name}.value: holds what can't stand in a {place.kind}"
+            ) from None
+    return place

@@ -1,0 +1,68 @@
+"""Open what the settings configure as `upstream_credentials`."""
+
+from collections.abc import Mapping
+
+from gatepost.clock import Now
+from gatepost.settings import SettingsError
+from mcp_gateway.credential_settings import (
+    AnyCredential,
+    ClientCredentials,
+    PerTenantCredential,
+    StaticCredential,
+)
+from mcp_gateway.tools.security import Credential
+from mcp_gateway.upstream.credentials.attach import place_credentials
+from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
+from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
+from mcp_gateway.upstream.credentials.port import CredentialSource
+from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
+from mcp_gateway.upstream.credentials.static import Static
+from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange, SignSubject
+from mcp_gateway.upstream.port import Upstream
+
+
+def open_sources(
+    configured: Mapping[str, AnyCredential], *, http: Upstream, sign: SignSubject, now: Now
+) -> Mapping[str, CredentialSource]:
+    """Open the source of each credential, by its name."""
+
+    def opened(name: str, settings: AnyCredential) -> CredentialSource:
+        match settings:
+            case StaticCredential(value=value):
+                return Static(value.get_secret_value())
+            case PerTenantCredential(file=None, variable=variable):
+                return FromEnvironment(variable)
+            case PerTenantCredential():
+                return FromFile(sealed_file(name, settings))
+            case ClientCredentials():
+                return ByClientCredentials(settings, http, now)
+            case _:
+                return ByTokenExchange(settings, http, sign, now)
+
+    return {name: opened(name, settings) for name, settings in configured.items()}
+
+
+def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
+    """Open the file of a `per_tenant` credential that has one."""
+    assert settings.file is not None  # noqa: S101 - the settings' own check
+    assert settings.key is not None  # noqa: S101
+    return SealedFile(settings.file, settings.key.get_secret_value(), name=name)
+
+
+def require_usable(
+    configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
+) -> None:
+    """Make sure that every credential has its place, and every file of them opens under its key.
+
+    Raises:
+        SettingsError: naming the credential and what is wrong with it.
+    """
+    place_credentials(configured, schemes)
+    for name, settings in configured.items():
+        if isinstance(settings, PerTenantCredential) and settings.file is not None:
+            file = sealed_file(name, settings)
+            try:
+                for tenant in file.tenants():
+                    file.unseal(tenant)
+            except SealedFileError as error:
+                raise SettingsError(f"upstream_credentials.{name}: {error}") from None

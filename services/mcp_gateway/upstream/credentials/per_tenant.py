@@ -1,0 +1,73 @@
+"""A secret for each tenant: from an encrypted file, or from the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gatepost.claims import AccessClaims
+from mcp_gateway.credential_settings import TENANT
+from mcp_gateway.upstream.credentials.port import NoCredential
+from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
+
+# What can stand in a variable's name as it is: two tenants never share one.
+_PLAIN = re.compile(r"\w+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """Reads the caller's tenant's secret from the file, again where that was changed."""
+
+    file: SealedFile
+
+    async def resolve(self, caller: AccessClaims, *, within: float) -> str:
+        """Answer the tenant's own.
+
+        Raises:
+            NoCredential: it has none, or the file can't be used.
+        """
+        try:
+            secret = self.file.unseal(caller.tenant_id)
+        except SealedFileError:
+            secret = None
+        if secret is None:
+            raise none_for_tenant()
+        return secret
+
+    def reject(self, caller: AccessClaims, secret: str) -> bool:
+        """There is no other."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """Reads the caller's tenant's secret from a variable that bears the tenant's id."""
+
+    variable: str
+    """A name that ends in `{tenant_id}`."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    async def resolve(self, caller: AccessClaims, *, within: float) -> str:
+        """Answer the tenant's own.
+
+        Raises:
+            NoCredential: it has none, or its id can't stand in a variable's name.
+        """
+        tenant = caller.tenant_id
+        name = self.variable.replace(TENANT, tenant)
+        secret = self.environment.get(name) if _PLAIN.fullmatch(tenant) else None
+        if not secret:
+            raise none_for_tenant()
+        return secret
+
+    def reject(self, caller: AccessClaims, secret: str) -> bool:
+        """There is no other."""
+        return False
+
+
+def none_for_tenant() -> NoCredential:
+    """Say whose it is to act."""
+    return NoCredential(
+        "Your organisation has not set up its access to the API. Nothing was sent. "
+        "Ask your administrator, or the operator of this server, to set it up."
+    )

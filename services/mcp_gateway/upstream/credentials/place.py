@@ -1,0 +1,93 @@
+"""Where in a request a credential goes (OpenAPI 3.1.1 §4.8.27)."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_plus
+
+from mcp_gateway.tools.security import Credential
+from mcp_gateway.upstream.credentials.port import NoCredential
+from mcp_gateway.upstream.request import UpstreamRequest
+
+_COOKIE = frozenset("!#$%&'()*+-./:<=>?@[]^_`{|}~")  # RFC 6265 §4.1.1, beside letters and digits
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A header, a query parameter or a cookie; what an argument put there gives way."""
+
+    kind: str
+    """`bearer`, `basic`, `header`, `query` or `cookie`."""
+    name: str = ""
+
+    @classmethod
+    def of(cls, written: str) -> "Place":
+        """Read a place as the settings have it, such as `query api_key`."""
+        kind, _, name = written.partition(" ")
+        return cls(kind, name)
+
+    @classmethod
+    def of_scheme(cls, scheme: Credential) -> "Place":
+        """Read a place off a security scheme; a token is borne as RFC 6750 §2.1 says."""
+        match scheme.kind:
+            case "header" | "query" | "cookie":
+                return cls(scheme.kind, scheme.name)
+            case "basic" | "bearer":
+                return cls(scheme.kind)
+            case _:
+                return cls("bearer")
+
+    @property
+    def header(self) -> str:
+        """The header it is, or is in; "" for a query parameter."""
+        if self.kind == "query":
+            return ""
+        return {"header": self.name, "cookie": "Cookie"}.get(self.kind, "Authorization")
+
+    def write(self, secret: str) -> str:
+        """Write the value for its place.
+
+        Raises:
+            NoCredential: the secret holds what can't stand there.
+        """
+        fits = secret.isascii() and secret.isprintable()
+        if self.kind == "cookie":
+            fits = all(c in _COOKIE or (c.isascii() and c.isalnum()) for c in secret)
+        if not secret or (self.kind != "query" and (not fits or secret != secret.strip())):
+            raise NoCredential(
+                "The gateway's credential for the API can't be sent as it is. Nothing was sent. "
+                "The operator has to set it anew."
+            )
+        match self.kind:
+            case "bearer":
+                return f"Bearer {secret}"
+            case "basic":
+                return f"Basic {b64encode(secret.encode()).decode()}"
+            case "query":
+                return quote(secret, safe="")
+            case _:
+                return secret
+
+    def put(self, request: UpstreamRequest, secret: str) -> UpstreamRequest:
+        """Put the secret into a request."""
+        value = self.write(secret)
+        if self.kind == "query":
+            url = _with_query(request.url, self.name, value)
+            return UpstreamRequest(request.method, url, request.headers, request.body)
+        name = self.header
+        kept, cookies = [], []
+        for header in request.headers:
+            if header[0].lower() != name.lower():
+                kept.append(header)
+            elif self.kind == "cookie":
+                pairs = header[1].split("; ")
+                cookies += [pair for pair in pairs if pair.partition("=")[0] != self.name]
+        if self.kind == "cookie":
+            value = "; ".join([*cookies, f"{self.name}={value}"])
+        return UpstreamRequest(request.method, request.url, (*kept, (name, value)), request.body)
+
+
+def _with_query(url: str, name: str, value: str) -> str:
+    base, _, query = url.partition("?")
+    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != name]
+    pairs = [*filter(None, kept), quote(name, safe="") + "=" + value]
+    return base + "?" + "&".join(pairs)

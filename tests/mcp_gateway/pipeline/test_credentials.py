@@ -1,0 +1,334 @@
+"""What the API knows the gateway by: which calls bear it, where, and who never gets to see it."""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+from structlog.testing import capture_logs
+
+from gatepost.settings import SettingsError
+from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+from support.gateway import World, a_world
+
+SECRET = "s3cret-0123456789"
+FINE = UpstreamResponse(200, "application/json", b"{}")
+REFUSED = UpstreamResponse(401, "application/json", b'{"message":"who is it?"}')
+TOKEN_URL = "https://login.example/token"
+SCHEMES = {
+    "inHeader": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+    "inQuery": {"type": "apiKey", "in": "query", "name": "api key"},
+    "inCookie": {"type": "apiKey", "in": "cookie", "name": "sid"},
+    "user": {"type": "http", "scheme": "basic"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "oauth": {
+        "type": "oauth2",
+        "flows": {"clientCredentials": {"tokenUrl": TOKEN_URL, "scopes": {}}},
+    },
+}
+COOKIE = {"name": "view", "in": "cookie", "schema": {"type": "string"}}
+HEADER = {"name": "X-Forged", "in": "header", "schema": {"type": "string"}}
+
+
+def operations(security: Any) -> dict[str, Any]:
+    """Write a document whose operations ask for some schemes; one of them for none."""
+    return {
+        "openapi": "3.1.0",
+        "security": security,
+        "components": {"securitySchemes": SCHEMES},
+        "paths": {
+            "/tasks": {
+                "get": {
+                    "operationId": "list",
+                    "parameters": [
+                        COOKIE,
+                        HEADER,
+                        {"name": "q", "in": "query", "schema": {"type": "string"}},
+                    ],
+                },
+                "post": {"operationId": "create"},
+            },
+            "/open": {"get": {"operationId": "open", "security": []}},
+            "/files": {
+                "servers": [{"url": "https://files.example:8443"}],
+                "get": {"operationId": "files"},
+            },
+        },
+    }
+
+
+def files(folder: Path, security: Any) -> Path:
+    """Write a manifest and its document."""
+    (folder / "openapi.json").write_text(json.dumps(operations(security)))
+    tools = "".join(
+        f"  {name}: {{operation: {name}}}\n" for name in ("list", "create", "open", "files")
+    )
+    head = "version: 1\nname: T\nopenapi: openapi.json\nhosts: ['files.example:8443']\ntools:\n"
+    (folder / "tools.yaml").write_text(head + tools)
+    return folder / "tools.yaml"
+
+
+def a_gateway(folder: Path, security: Any, **changes: Any) -> Any:
+    """Open a gateway whose document asks for some schemes."""
+    return a_world(folder, manifest=files(folder, security), **changes)
+
+
+def static(**more: Any) -> dict[str, Any]:
+    """Configure one secret for all."""
+    return {"mode": "static", "value": SECRET, **more}
+
+
+def reader(scheme: str) -> Callable[[World], str | None]:
+    """Say where in the last request a scheme's secret is."""
+    match scheme:
+        case "inHeader":
+            return lambda world: world.api.header("x-api-key")
+        case "inQuery":
+            return lambda world: parse_qs(urlsplit(world.api.requests[-1].url).query)["api key"][0]
+        case "inCookie":
+            return lambda world: (world.api.header("cookie") or "").partition("sid=")[2]
+        case "user":
+            return lambda world: b64decode(
+                (world.api.header("authorization") or "").removeprefix("Basic ")
+            ).decode()
+        case _:
+            return lambda world: (world.api.header("authorization") or "").removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_credential_goes_where_its_security_scheme_says_and_only_when_asked_for(
+    tmp_path: Path, scheme: str
+) -> None:
+    """OpenAPI 3.1.1 §4.8.27 and §4.8.30; R12."""
+    async with a_gateway(
+        tmp_path, [{scheme: []}], upstream_credentials={scheme: static()}
+    ) as world:
+        assert (await world.call("new", "list", {"q": "a"}))["isError"] is False
+        assert reader(scheme)(world) == SECRET
+        await world.call("new", "open")
+        assert SECRET not in repr(world.api.requests[-1])
+        shown = (await world.new("tools/list")).text
+    assert SECRET not in shown
+    assert "X-Api-Key" not in shown
+    assert SECRET not in repr(world.records)
+
+
+async def test_of_several_alternatives_the_one_that_is_configured_is_met(tmp_path: Path) -> None:
+    security: Any = [{"oauth": []}, {"inHeader": [], "user": []}, {"bearer": []}]
+    credentials = {"inHeader": static(value="key"), "user": static(value="u:p")}
+    async with a_gateway(tmp_path, security, upstream_credentials=credentials) as world:
+        await world.call("new", "list")
+    assert world.api.header("x-api-key") == "key"
+    assert world.api.header("authorization") == "Basic dTpw"
+
+
+async def test_a_credential_with_a_place_of_its_own_goes_with_every_request(tmp_path: Path) -> None:
+    credentials = {"service": static(place="header X-Service")}
+    async with a_gateway(tmp_path, [], upstream_credentials=credentials) as world:
+        for tool in ("list", "open"):
+            await world.call("new", tool)
+            assert world.api.header("x-service") == SECRET
+
+
+async def test_a_name_that_is_no_scheme_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"upstream_credentials.inHeadr: .*did you mean inHeader"
+    ):
+        async with a_gateway(tmp_path, [], upstream_credentials={"inHeadr": static()}):
+            pass
+
+
+async def test_a_secret_that_can_not_stand_in_its_place_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="holds what can't stand in a header") as refused:
+        bad = static(value="s3cret\r\nX-Admin: 1")
+        async with a_gateway(tmp_path, [], upstream_credentials={"inHeader": bad}):
+            pass
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("hosts", [(), ("files.example:8443",)])
+async def test_credentials_go_to_no_other_host_unless_the_settings_name_it_a121(
+    tmp_path: Path, hosts: tuple[str, ...]
+) -> None:
+    changes = {
+        "upstream_headers": {"X-Service": "of the upstream"},
+        "upstream_credentials": {
+            "bearer": static(hosts=hosts),
+            "inQuery": static(value="in-the-query", hosts=hosts),
+        },
+    }
+    security: Any = [{"bearer": [], "inQuery": []}]
+    async with a_gateway(tmp_path, security, **changes) as world:
+        await world.call("new", "files")
+        elsewhere = world.api.requests[-1]
+        assert elsewhere.url.startswith("https://files.example:8443/files")
+        assert world.api.header("x-service") is None
+        assert (SECRET in repr(elsewhere)) == bool(hosts)
+        assert ("in-the-query" in elsewhere.url) == bool(hosts)
+        await world.call("new", "list")
+        assert world.api.header("x-service") == "of the upstream"
+
+
+async def test_no_argument_stands_in_for_a_credential_or_the_identity_a122(tmp_path: Path) -> None:
+    credentials = {
+        "inCookie": static(),
+        "inQuery": static(value="key"),
+        "forged": static(value="ours", place="header x-forged"),
+    }
+    security: Any = [{"inCookie": [], "inQuery": []}]
+    async with a_gateway(tmp_path, security, upstream_credentials=credentials) as world:
+        given = {"view": "wide", "X-Forged": "theirs", "q": "x"}
+        await world.call("new", "list", given)
+        request = world.api.requests[-1]
+    assert world.api.header("cookie") == f"view=wide; sid={SECRET}"
+    assert [text for name, text in request.headers if name.lower() == "x-forged"] == ["ours"]
+    assert urlsplit(request.url).query == "q=x&api%20key=key"
+
+
+async def test_the_signed_url_is_the_one_that_is_sent(tmp_path: Path) -> None:
+    async with a_gateway(
+        tmp_path, [{"inQuery": []}], upstream_credentials={"inQuery": static()}
+    ) as world:
+        await world.call("new", "list")
+    assertion = world.api.header("gatepost-assertion") or ""
+    stated = jwt.decode(assertion, options={"verify_signature": False})
+    assert stated["htu"] == world.api.requests[-1].url
+
+
+async def test_a_tenant_without_a_credential_is_told_and_nothing_is_sent_a123(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORBIT_KEY_org_acme", SECRET)
+    credentials = {"bearer": {"mode": "per_tenant", "variable": "ORBIT_KEY_{tenant_id}"}}
+    async with a_gateway(tmp_path, [{"bearer": []}], upstream_credentials=credentials) as world:
+        assert (await world.call("new", "list"))["isError"] is False
+        assert world.api.header("authorization") == f"Bearer {SECRET}"
+        other = world.token(tenant_id="org_globex")
+        result = await world.call("new", "list", token=other)
+    assert result["content"][0]["text"] == (
+        "Your organisation has not set up its access to the API. Nothing was sent. "
+        "Ask your administrator, or the operator of this server, to set it up."
+    )
+    assert len(world.api.requests) == 1
+    assert world.records[-1]["reason"] == "no_credential"
+
+
+class Api:
+    """An API that takes the token issued last, and the endpoint that issues them."""
+
+    def __init__(self) -> None:
+        """Begin with no token issued."""
+        self.issued = 0
+        self.refuses = 0
+        """How many calls are refused whatever they bear."""
+
+    def __call__(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Answer one request."""
+        if request.url == TOKEN_URL:
+            self.issued += 1
+            token = {"access_token": f"t{self.issued}", "token_type": "Bearer", "expires_in": 600}
+            return UpstreamResponse(200, "application/json", json.dumps(token).encode())
+        if self.refuses:
+            self.refuses -= 1
+            return REFUSED
+        return FINE
+
+
+def by_client_credentials() -> dict[str, Any]:
+    """Configure a token by client credentials."""
+    return {
+        "mode": "client_credentials",
+        "token_url": TOKEN_URL,
+        "client_id": "gateway",
+        "client_secret": SECRET,
+    }
+
+
+@pytest.mark.parametrize("tool", ["list", "create"])
+async def test_a_token_that_the_api_refuses_is_fetched_again_once(
+    tmp_path: Path, tool: str
+) -> None:
+    """A 401 says that nothing was done, so this holds for changes too."""
+    credentials = {"oauth": by_client_credentials()}
+    async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
+        world.api.answer = api = Api()
+        await world.call("new", tool)
+        world.clock.advance(seconds=60)
+        api.refuses = 1
+        assert (await world.call("new", tool))["isError"] is False
+        assert world.api.header("authorization") == "Bearer t2"
+        world.clock.advance(seconds=60)
+        api.refuses = 99
+        sent = len(world.api.requests)
+        result = await world.call("new", tool)
+        assert "401" in result["content"][0]["text"]
+        assert len(world.api.requests) == sent + 3, "refused, a token, refused again"
+        await world.call("new", tool)
+        assert len(world.api.requests) == sent + 4, "no further token just now"
+
+
+async def test_each_attempt_with_another_token_is_signed_for_itself(tmp_path: Path) -> None:
+    credentials = {"oauth": by_client_credentials()}
+    async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
+        world.api.answer = api = Api()
+        await world.call("new", "list")
+        world.clock.advance(seconds=60)
+        api.refuses = 1
+        await world.call("new", "list")
+        sent = [r for r in world.api.requests if r.url != TOKEN_URL]
+        assertions = [dict(request.headers)["Gatepost-Assertion"] for request in sent]
+    stated = [jwt.decode(a, options={"verify_signature": False})["jti"] for a in assertions]
+    assert len(set(stated)) == 3
+
+
+async def test_a_token_endpoint_that_is_down_is_a_tool_error_that_names_the_wait(
+    tmp_path: Path,
+) -> None:
+    credentials = {"oauth": by_client_credentials()}
+    async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
+        world.api.answer = lambda _: UpstreamResponse(503, "", b"")
+        with capture_logs():
+            result = await world.call("new", "list")
+    assert result["isError"] is True
+    assert result["content"][0]["text"] == (
+        "The gateway can't get its credential for the API at the moment. Nothing was sent. "
+        "Try again in 5 seconds."
+    )
+    assert [request.url for request in world.api.requests] == [TOKEN_URL]
+
+
+@pytest.mark.parametrize("scheme", ["inHeader", "inQuery", "bearer"])
+async def test_an_api_that_repeats_its_credential_in_an_error_does_not_tell_the_model(
+    tmp_path: Path, scheme: str
+) -> None:
+    body = json.dumps({"message": f"key {SECRET} is not known"}).encode()
+    async with a_gateway(
+        tmp_path,
+        [{scheme: []}],
+        upstream_credentials={scheme: static()},
+        upstream_headers={"X-Service": f"other-{SECRET}"},
+    ) as world:
+        world.api.answer = lambda _: UpstreamResponse(403, "application/json", body)
+        result = await world.call("new", "list")
+    assert result["content"][0]["text"] == (
+        "The API answered 403 Forbidden.\nmessage: key [hidden] is not known"
+    )
+
+
+async def test_the_clients_own_token_is_never_the_upstreams_a121(tmp_path: Path) -> None:
+    credentials = {
+        "oauth": {"mode": "token_exchange", "token_url": TOKEN_URL, "resource": "https://api"}
+    }
+    async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
+        world.api.answer = Api()
+        token = world.token()
+        await world.call("new", "list", token=token)
+        exchange, request = world.api.requests
+    assert token not in repr(world.api.requests)
+    assert parse_qs(exchange.body.decode())["resource"] == ["https://api"]
+    assert ("Authorization", "Bearer t1") in request.headers
