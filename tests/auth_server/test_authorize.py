@@ -552,7 +552,7 @@ async def test_only_get_begins_an_authorization(
     assert (answer.status_code, "location" in answer.headers) == (405, False)
 
 
-async def test_fifty_connections_at_once_leave_two_small_cookies(
+async def test_fifty_connections_at_once_leave_three_small_cookies(
     table_server: AuthServer, client: OAuthClient
 ) -> None:
     """A58: a cookie per flow would end in 431."""
@@ -563,8 +563,8 @@ async def test_fifty_connections_at_once_leave_two_small_cookies(
 
     cookies = list(person.http.cookies.jar)
 
-    assert len(cookies) == 2
-    assert sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) < 200
+    assert len(cookies) == 3  # the browser, its session, and that it is known
+    assert sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) < 256
 
 
 ODD = st.one_of(
