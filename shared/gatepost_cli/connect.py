@@ -85,7 +85,7 @@ async def _connect(
         auth = OAuthClientProvider(
             url,
             OAuthClientMetadata(
-                client_name="gatepost connect",
+                client_name="Command line client",
                 redirect_uris=[AnyUrl(redirect_uri)],
                 grant_types=["authorization_code", "refresh_token"],
                 token_endpoint_auth_method="none",  # noqa: S106 - the method's name

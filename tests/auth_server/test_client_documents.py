@@ -130,7 +130,7 @@ async def test_a_person_is_told_which_host_stands_behind_the_name(auth_server: A
 
     page = await auth_server.person().reach_consent(client.authorize_url())
 
-    assert "from app.example" in page.text
+    assert "verified: app.example" in page.text
     assert "unverified" not in page.text
 
 
@@ -227,7 +227,7 @@ async def test_a82_a_document_rewritten_after_consent_is_shown_as_it_now_is(
     page = await person.reach_consent(client.authorize_url())
 
     assert "GitHub" in page.text
-    assert "from app.example" in page.text
+    assert "verified: app.example" in page.text
 
 
 async def test_a85_an_endless_client_id_is_refused_before_anything_is_asked(

@@ -47,7 +47,8 @@ async def answer(person: Person, page: Page, **changes: str | list[str] | None) 
     fields: dict[str, str | list[str] | None] = {
         **form.fields,
         "decision": "approve",
-        "tool": [name for (_, name), checked in form.checkboxes.items() if checked],
+        "tool": [name for name, ticked in page.ticks().items() if ticked],
+        "data": [entry for entry, ticked in page.ticks("data").items() if ticked],
         **changes,
     }
     data = [
@@ -64,34 +65,37 @@ async def answer(person: Person, page: Page, **changes: str | list[str] | None) 
 
 async def test_a_person_sees_who_asks_for_what_and_where_it_goes(auth_server: AuthServer) -> None:
     """A45, A46, A47: name, badge, host, account, organisation, data, service, tools by effect."""
-    client = await auth_server.client(client_name="Claude Desktop")
+    client = await auth_server.client(client_name="Tasks Desktop")
     page = await auth_server.person().reach_consent(
         client.authorize_url(scope="mcp:read mcp:write")
     )
 
     for shown in (
-        "Claude Desktop asks to use Orbit",
+        "Tasks Desktop asks to use Orbit",
         "unverified",
         "127.0.0.1:3999",
         "a program on this device",
         "Nobody has checked who made this app",
+        "Any program on this device could be asking",
         "ada@acme.example",
         "Acme",
-        "team design, engineering",
+        "Team design engineering",
         auth_server.resource,
         "Look things up 2",
         "Make changes 1",
         "Delete and other lasting effects 1",
-        "stays connected",
-        "30 days",
+        "stays connected while you are away",
+        "not been used for 30 days",
+        "180 days",
     ):
         assert shown in page.text, shown
-    assert page.forms["/consent"].checkboxes == {
-        ("tool", "list_projects"): True,
-        ("tool", "list_tasks"): True,
-        ("tool", "create_task"): True,
-        ("tool", "delete_task"): False,
+    assert page.ticks() == {
+        "list_projects": True,
+        "list_tasks": True,
+        "create_task": True,
+        "delete_task": False,
     }
+    assert page.ticks("data") == {"team:design": True, "team:engineering": True}
 
 
 async def test_a_web_app_is_shown_with_its_host_and_without_the_warning_about_this_device(
@@ -138,7 +142,7 @@ async def test_only_what_the_asked_scopes_reach_is_on_offer_and_the_rest_is_coun
     client = await auth_server.client()
     page = await auth_server.person().reach_consent(client.authorize_url(scope=scope))
 
-    assert {name for _, name in page.forms["/consent"].checkboxes} == offered
+    assert set(page.ticks()) == offered
     assert ("stay closed" in page.text) is (closed is not None)
     assert (closed or "") in page.text
 
@@ -192,8 +196,7 @@ async def test_asking_again_shows_what_was_allowed_before(auth_server: AuthServe
 
     page = await person.reach_consent(client.authorize_url(scope=EVERYTHING))
 
-    ticked = {name for (_, name), on in page.forms["/consent"].checkboxes.items() if on}
-    assert ticked == {"list_tasks"}
+    assert {name for name, ticked in page.ticks().items() if ticked} == {"list_tasks"}
 
 
 # --- what is answered -----------------------------------------------------------------------------
@@ -356,7 +359,7 @@ async def test_nothing_ticked_is_asked_again_and_gives_nothing(auth_server: Auth
     again = await answer(person, page, tool=None)
     assert (again.status, again.moves_on_to) == (400, None)
     assert "Nothing was chosen" in again.text
-    assert not any(again.forms["/consent"].checkboxes.values())
+    assert not any(again.ticks().values())
     left = await person.press(again, "Approve", tick=["list_tasks"])
 
     assert "code" in answer_of(left.moves_on_to or "")
@@ -415,7 +418,7 @@ async def test_the_tools_seen_last_are_shown_while_the_gateway_does_not_answer(
 
     page = await person.reach_consent(client.authorize_url())
 
-    assert set(page.forms["/consent"].checkboxes) == {("tool", "version_2")}
+    assert set(page.ticks()) == {"version_2"}
     assert (await person.press(page, "Approve")).moves_on_to
 
 

@@ -214,7 +214,7 @@ async def test_a_person_ends_one_of_their_sessions_and_what_they_connected_stays
     assert (foreign, ended, again) == (False, True, False)
     assert await sessions(auth_server) == [kept]
     assert path_of(await phone.open(client.authorize_url())) == "/sign-in"
-    assert path_of(await laptop.open(client.authorize_url())) == "/tenant"
+    assert path_of(await laptop.open(client.authorize_url())) == "/consent"
     refreshed = await client.refresh(tokens["refresh_token"])
     assert refreshed.status_code == 200
 

@@ -30,7 +30,7 @@ async def test_a_person_chooses_among_their_own_organisations_and_may_change_it(
     page = await person.press(page, "Acme")
 
     assert path_of(page) == "/consent"
-    assert "team design, engineering" in page.text
+    assert page.ticks("data") == {"team:design": True, "team:engineering": True}
 
 
 async def test_a_tenant_the_person_is_no_member_of_is_refused(auth_server: AuthServer) -> None:
@@ -103,3 +103,35 @@ async def test_an_organisation_lost_between_page_and_choice_is_refused(
     refused = await person.press(page, "Acme")
 
     assert refused.status == 403
+
+
+async def test_a_person_who_comes_back_finds_the_organisation_they_chose_the_last_time(
+    auth_server: AuthServer,
+) -> None:
+    """Sign-in and approval are then all they do; the page still says which, and lets them change."""
+    client, other = await auth_server.client(), await auth_server.client()
+    await client.connect(auth_server.person(), tenant="Globex")
+    person = auth_server.person()
+
+    page = await person.sign_in(await person.open(client.authorize_url()))
+    elsewhere = await person.open(other.authorize_url())
+
+    for shown in (page, elsewhere):
+        assert path_of(shown) == "/consent"
+        assert "What you can see in Globex yourself" in shown.text
+        assert [label for label, *_ in shown.forms["/tenant"].buttons] == ["Acme"]
+    switched = await person.press(page, "Acme")
+    assert switched.ticks("data") == {"team:design": True, "team:engineering": True}
+
+
+async def test_the_organisation_of_the_last_time_is_not_offered_once_it_is_lost_a53(
+    auth_server: AuthServer, change_row: Any
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person, tenant="Globex")
+    await change_row(auth_server, Membership, ("usr_ada", "org_globex"))
+
+    page = await person.open(client.authorize_url())
+
+    assert path_of(page) == "/consent"
+    assert "Acme" in page.text and "Globex" not in page.text

@@ -30,6 +30,7 @@ class _Reader(HTMLParser):
         self.links: list[str] = []
         self._form: Form | None = None
         self._button: tuple[Form, str, str] | None = None
+        self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -43,8 +44,12 @@ class _Reader(HTMLParser):
         elif tag == "input" and self._form is not None:
             if given.get("type") == "checkbox":
                 self._form.checkboxes[given["name"], given["value"]] = "checked" in given
-            else:
+            elif "name" in given:
                 self._form.fields[given["name"]] = given.get("value", "")
+        elif tag == "select":
+            self._select = given["name"]
+        elif tag == "option" and "selected" in given and self._form is not None:
+            self._form.fields[self._select] = given["value"]
         elif tag == "button":
             form = self.forms[given["form"]] if "form" in given else self._form
             if form is not None:
@@ -76,6 +81,11 @@ class Page:
     moves_on_to: str | None
     links: list[str]
     headers: httpx2.Headers
+
+    def ticks(self, box: str = "tool") -> dict[str, bool]:
+        """Tell what is on offer on the consent page, and what of it is ticked."""
+        boxes = self.forms["/consent"].checkboxes.items()
+        return {value: ticked for (name, value), ticked in boxes if name == box}
 
 
 class Person:
@@ -137,7 +147,8 @@ class Person:
         page = await self.open(url)
         if urlsplit(page.url).path.endswith("/sign-in"):
             page = await self.sign_in(page)
-        if urlsplit(page.url).path.endswith("/tenant"):
+        choice = page.forms.get("/tenant")
+        if choice and any(label.startswith(tenant) for label, *_ in choice.buttons):
             page = await self.press(page, tenant)
         return page
 

@@ -24,6 +24,7 @@ Event = Literal[
     "client.secret_dropped",
     "code.replayed",
     "consent.denied",
+    "consent.remembered",
     "denied",
     "grant.changed",
     "grant.created",

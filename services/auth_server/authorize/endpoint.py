@@ -65,7 +65,7 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     if signed_in := await resolve_signed_in(request, db, opened):
         await touch_session(db, signed_in[0].session_hash, now=opened.now())
     browser = read_browser(request, opened.settings) or opened.new_secret()
-    transaction = await _store(asked, browser, db, opened)
+    transaction = await _store(asked, request, browser, db, opened)
     response = RedirectResponse(
         f"{opened.settings.path}{CONTINUE}?transaction={transaction}", status_code=303
     )
@@ -103,7 +103,9 @@ async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) 
     return response
 
 
-async def _store(asked: AuthorizeRequest, browser: str, db: DbSession, opened: Resources) -> str:
+async def _store(
+    asked: AuthorizeRequest, request: Request, browser: str, db: DbSession, opened: Resources
+) -> str:
     now = opened.now()
     transaction = Transaction(
         transaction_id=opened.new_secret(),
@@ -116,11 +118,22 @@ async def _store(asked: AuthorizeRequest, browser: str, db: DbSession, opened: R
         scope=format_scope(asked.scopes),
         login_hint=(asked.parameters.get("login_hint") or "")[:320],
         signed_in_after=asked.signed_in_after,
+        may_be_silent=_may_be_silent(asked, request),
         created_at=now,
         expires_at=now + opened.settings.transaction_lifetime,
     )
     await add_transaction(db, transaction)
     return transaction.transaction_id
+
+
+def _may_be_silent(asked: AuthorizeRequest, request: Request) -> bool:
+    """Tell whether a remembered consent may answer: not where another site led the browser here.
+
+    A browser that does not say where it comes from is taken for one that was led (A37).
+    """
+    led_here = request.headers.get("sec-fetch-site") not in {"none", "same-origin"}
+    prompts = (asked.parameters.get("prompt") or "").split()
+    return not led_here and "consent" not in prompts
 
 
 def _refuse(

@@ -1,46 +1,45 @@
 """An approved consent: the grant, and the code that the client redeems."""
 
-from collections.abc import Collection
-from datetime import UTC, datetime
-
 from auth_server.audit.store import Audit, record
 from auth_server.clients import redirect_uris
 from auth_server.codes.store import add_code
 from auth_server.codes.table import AuthorizationCode
 from auth_server.consent.offer import scopes_for
+from auth_server.consent.question import Choice, Question
 from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
 from auth_server.flow.respond import success_url
 from auth_server.flow.turn import Turn
-from auth_server.grants.store import find_live_grant, put_grant
+from auth_server.grants.store import put_grant
 from auth_server.grants.table import Grant
 from auth_server.resources import Resources
 from auth_server.secrets import hash_secret
 from auth_server.tokens.ending import outdate_grant
-from gatepost.catalogue import CatalogueDocument
-from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
+from gatepost.data_scope import DataScope
+from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
 
 
 async def approve(
     turn: Turn,
     step: AskConsent,
-    catalogue: CatalogueDocument,
-    tools: Collection[str],
+    question: Question,
+    choice: Choice,
+    data_scope: DataScope,
     db: DbSession,
     opened: Resources,
 ) -> str:
-    """Store what the person allowed and issue a code; answers the URL that carries it back."""
-    asked = parse_scope(turn.transaction.scope)
-    scope = format_scope(scopes_for(catalogue, tools, asked) | (asked & {OFFLINE_ACCESS}))
-    now = opened.now()
-    before = await find_live_grant(
-        db,
-        person_id=step.person.person_id,
-        client_id=turn.client.client_id,
-        tenant_id=step.seat.tenant_id,
-        resource=turn.transaction.resource,
-    )
-    held = _held(before) if before is not None else frozenset()
+    """Store what the person allowed and issue a code; answers the URL that carries it back.
+
+    What an earlier answer allowed and this request does not touch stays in the grant; the code, and
+    what is refreshed from it, reach no further than this request asked.
+    """
+    before, catalogue, now = question.before, question.catalogue, opened.now()
+    held = what_it_holds(before) if before is not None else frozenset()
+    asked, offline = _split(turn.transaction.scope)
+    had, had_offline = _split(before.scope) if before is not None else (frozenset(), frozenset())
+    asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
+    tools = choice.tools | set(question.kept)
+    scope = scopes_for(catalogue, tools, expand_scopes(asked) | expand_scopes(had))
     grant = await put_grant(
         db,
         Grant(
@@ -49,42 +48,37 @@ async def approve(
             client_id=turn.client.client_id,
             tenant_id=step.seat.tenant_id,
             resource=turn.transaction.resource,
-            scope=scope,
-            asked_scope=format_scope(asked),
+            scope=format_scope(scope | offline | had_offline),
+            asked_scope=format_scope(asked | offline | asked_before),
             tools=sorted(tools),
-            data_scope=str(step.seat.data_scope),
+            data_scope=str(data_scope),
             redirect_host=redirect_uris.redirect_host(turn.transaction.redirect_uri),
             client_snapshot={"name": turn.client.name, "source": turn.client.source},
             catalogue_hash=catalogue.hash,
             created_at=now,
             updated_at=now,
             approved_at=now,
-            expires_at=min(
-                now + opened.settings.refresh_absolute_lifetime,
-                step.seat.policy.latest_end(now) or datetime.max.replace(tzinfo=UTC),
-            ),
+            expires_at=now + choice.lasts,
         ),
     )
-    if not held <= _held(grant):
+    if not held <= what_it_holds(grant):
         lifetime = opened.settings.access_token_lifetime
         await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
-    given = Audit(
-        "grant.created" if grant.version == 1 else "grant.changed",
-        person_id=grant.person_id,
-        client_id=grant.client_id,
-        tenant_id=grant.tenant_id,
-        grant_id=grant.grant_id,
-        detail={
-            "version": grant.version,
-            "scope": grant.scope,
-            "tools": grant.tools,
-            "data_scope": grant.data_scope,
-            "redirect_host": grant.redirect_host,
-            "catalogue_hash": grant.catalogue_hash,
-        },
-    )
-    await record(db, given, now=now)
-    code = opened.new_secret()
+    await record(db, audit_of(grant), now=now)
+    return await issue_code(turn, grant, question, choice, db, opened)
+
+
+async def issue_code(
+    turn: Turn,
+    grant: Grant,
+    question: Question,
+    choice: Choice,
+    db: DbSession,
+    opened: Resources,
+) -> str:
+    """Issue a code of a grant; answers the URL that carries it back."""
+    asked, offline = _split(turn.transaction.scope)
+    code, now = opened.new_secret(), opened.now()
     await add_code(
         db,
         AuthorizationCode(
@@ -94,7 +88,7 @@ async def approve(
             client_id=turn.client.client_id,
             redirect_uri=turn.transaction.redirect_uri,
             resource=turn.transaction.resource,
-            scope=scope,
+            scope=format_scope(scopes_for(question.catalogue, choice.tools, asked) | offline),
             code_challenge=turn.transaction.code_challenge,
             expires_at=now + opened.settings.code_lifetime,
         ),
@@ -107,8 +101,37 @@ async def approve(
     )
 
 
-def _held(grant: Grant) -> frozenset[tuple[str, str]]:
-    """Write down what a grant allows, to be compared: tokens that held more must not outlive it."""
+def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
+    """Write down what a grant allows from now on."""
+    return Audit(
+        "grant.created" if grant.version == 1 else "grant.changed",
+        person_id=grant.person_id,
+        client_id=grant.client_id,
+        tenant_id=grant.tenant_id,
+        grant_id=grant.grant_id,
+        detail={
+            "by": by,
+            "version": grant.version,
+            "scope": grant.scope,
+            "tools": grant.tools,
+            "data_scope": grant.data_scope,
+            "redirect_host": grant.redirect_host,
+            "catalogue_hash": grant.catalogue_hash,
+            "expires_at": grant.expires_at.isoformat(timespec="seconds"),
+        },
+    )
+
+
+def what_it_holds(grant: Grant) -> frozenset[tuple[str, str]]:
+    """Write a grant as something to compare: tokens that held more must not outlive a change.
+
+    Data is compared as a whole, since fewer entries of one kind are less and of no kind more.
+    """
     scopes = {("scope", scope) for scope in parse_scope(grant.scope)}
     tools = {("tool", tool) for tool in grant.tools}
     return frozenset(scopes | tools | {("data", grant.data_scope)})
+
+
+def _split(scope: str) -> tuple[frozenset[str], frozenset[str]]:
+    scopes, offline = parse_scope(scope), frozenset({OFFLINE_ACCESS})
+    return scopes - offline, scopes & offline

@@ -1,18 +1,13 @@
-"""What a client may be given here: the tools its scopes reach, in groups a person can judge."""
+"""What a client may be given here: tools in groups a person can judge, and what is new among them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from auth_server.grants.table import Grant
+from auth_server.pages.translation import translatable
+from auth_server.tenants.policy import TenantPolicy
 from gatepost.catalogue import CatalogueDocument, ToolSummary
-from gatepost.scopes import covers, expand_scopes
-
-
-@dataclass(frozen=True, slots=True)
-class OfferedTool:
-    """One tool with its checkbox as it is first shown."""
-
-    tool: ToolSummary
-    checked: bool
+from gatepost.scopes import covers, expand_scopes, parse_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +17,85 @@ class ToolGroup:
     key: str
     title: str
     explanation: str
-    tools: tuple[OfferedTool, ...]
+    tools: tuple[ToolSummary, ...]
+
+    def ticked(self, chosen: Collection[str]) -> int:
+        """Count the tools among those chosen."""
+        return sum(tool.name in chosen for tool in self.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A choice made with one click."""
+
+    key: str
+    title: str
+    kinds: tuple[str, ...]
+    tools: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Everything on offer, and how many tools the asked scopes do not reach."""
+    """Everything on offer.
 
-    groups: tuple[ToolGroup, ...]
+    `asked`: what the person has not decided about before, everything where this is the first time.
+    `decided`: what they allowed or left out before, and may decide anew. `kept`: what they allowed
+    before and this request does not touch; it stays. `out_of_reach` counts the tools that the asked
+    scopes don't reach, `closed` those that the tenant's policy forbids. `suggested` is ticked when
+    the page is first shown.
+    """
+
+    asked: tuple[ToolGroup, ...]
+    decided: tuple[ToolGroup, ...]
+    kept: tuple[ToolSummary, ...]
     out_of_reach: int
+    closed: int
+    suggested: frozenset[str]
+
+    @property
+    def tools(self) -> tuple[ToolSummary, ...]:
+        """Every tool that may be chosen."""
+        return tuple(tool for group in (*self.asked, *self.decided) for tool in group.tools)
 
     @property
     def names(self) -> frozenset[str]:
-        """Every tool that may be chosen."""
-        return frozenset(entry.tool.name for group in self.groups for entry in group.tools)
+        """The names of those."""
+        return frozenset(tool.name for tool in self.tools)
+
+    @property
+    def presets(self) -> tuple[Preset, ...]:
+        """The choices with one click, from careful to daring; none where they would be the same."""
+        sets = (
+            ("read", translatable("Look things up only"), ("read",)),
+            ("change", translatable("Everything but deleting"), ("read", "change")),
+            ("all", translatable("Everything it asks for"), ("read", "change", "delete")),
+        )
+        found: dict[frozenset[str], Preset] = {}
+        for key, title, kinds in sets:
+            tools = frozenset(tool.name for tool in self.tools if kind_of(tool) in kinds)
+            if tools:
+                # Of two that come to the same, the one that says more is true as well.
+                found[tools] = Preset(key, title, kinds, tools)
+        return tuple(found.values()) if len(found) > 1 else ()
 
 
 _GROUPS = (
-    ("read", "Look things up", "Reads data. Changes nothing."),
-    ("change", "Make changes", "Creates and updates data in your name."),
-    ("delete", "Delete and other lasting effects", "Can't be undone. Off unless you turn it on."),
+    ("read", translatable("Look things up"), translatable("Reads data. Changes nothing.")),
+    (
+        "change",
+        translatable("Make changes"),
+        translatable("Creates and updates data in your name."),
+    ),
+    (
+        "delete",
+        translatable("Delete and other lasting effects"),
+        translatable("Can't be undone. Off unless you turn it on."),
+    ),
 )
 
 
-def _kind(tool: ToolSummary) -> str:
+def kind_of(tool: ToolSummary) -> str:
+    """Tell what a tool does at worst: `read`, `change` or `delete`."""
     if tool.read_only:
         return "read"
     return "delete" if tool.destructive else "change"
@@ -54,37 +104,56 @@ def _kind(tool: ToolSummary) -> str:
 def make_offer(
     catalogue: CatalogueDocument,
     scopes: Collection[str],
+    policy: TenantPolicy,
     *,
-    chosen_before: Collection[str] | None = None,
+    before: Grant | None = None,
+    shown_before: CatalogueDocument | None = None,
 ) -> Offer:
-    """Group the tools that the asked scopes reach.
+    """Group the tools that the asked scopes reach and the tenant allows.
+
+    A tool counts as decided about where the person saw it, with the same effect and scope, on an
+    earlier page. Of the others these are ticked: everything but lasting effects the first time;
+    later only what a newly asked scope reaches, and lasting effects where it reaches nothing else,
+    so that the request can be about nothing else. A tool that joined the catalogue under a scope that was
+    allowed before starts unticked (A165).
 
     Args:
         catalogue: the tool list that is shown.
         scopes: what the client asks for; a tool whose scope they do not cover is not on offer.
-        chosen_before: the tools of this connection's last consent, which are then the ones
-            checked; without one, everything is but lasting effects.
+        policy: the tenant's.
+        before: the live grant of the same person, client, tenant and resource.
+        shown_before: the tool list that the person was shown for it.
     """
-    reachable = [tool for tool in catalogue.tools if covers(scopes, tool.scope)]
+    allowed = [tool for tool in catalogue.tools if tool.read_only or not policy.read_only]
+    reached = [tool for tool in allowed if covers(scopes, tool.scope)]
+    asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
+    seen = {_judged(tool) for tool in shown_before.tools} if shown_before is not None else set()
 
-    def offered(tools: Iterable[ToolSummary]) -> tuple[OfferedTool, ...]:
-        return tuple(
-            OfferedTool(
-                tool,
-                checked=not tool.destructive
-                if chosen_before is None
-                else tool.name in chosen_before,
-            )
-            for tool in tools
-        )
+    def is_decided(tool: ToolSummary) -> bool:
+        return covers(asked_before, tool.scope) and _judged(tool) in seen
 
-    groups = tuple(
-        ToolGroup(key, title, explanation, offered(t for t in reachable if _kind(t) == key))
-        for key, title, explanation in _GROUPS
-    )
+    newly_reached = [tool for tool in reached if not covers(asked_before, tool.scope)]
+    about_lasting_effects = all(tool.destructive for tool in newly_reached)
+
+    def suggest(tool: ToolSummary) -> bool:
+        if is_decided(tool):
+            return before is not None and tool.name in before.tools
+        if before is None:
+            return not tool.destructive
+        return tool in newly_reached and (not tool.destructive or about_lasting_effects)
+
+    had = frozenset(before.tools) if before is not None else frozenset()
     return Offer(
-        groups=tuple(group for group in groups if group.tools),
-        out_of_reach=len(catalogue.tools) - len(reachable),
+        asked=_group(tool for tool in reached if not is_decided(tool)),
+        decided=_group(tool for tool in reached if is_decided(tool)),
+        kept=tuple(
+            tool
+            for tool in allowed
+            if tool.name in had and tool not in reached and is_decided(tool)
+        ),
+        out_of_reach=len(allowed) - len(reached),
+        closed=len(catalogue.tools) - len(allowed),
+        suggested=frozenset(tool.name for tool in reached if suggest(tool)),
     )
 
 
@@ -94,3 +163,16 @@ def scopes_for(
     """Keep of the asked scopes just what the chosen tools need."""
     needed = {tool.scope for tool in catalogue.tools if tool.name in tools}
     return frozenset(needed) & expand_scopes(frozenset(asked))
+
+
+def _judged(tool: ToolSummary) -> tuple[str, str, str]:
+    return tool.name, kind_of(tool), tool.scope
+
+
+def _group(tools: Iterable[ToolSummary]) -> tuple[ToolGroup, ...]:
+    listed = tuple(tools)
+    groups = (
+        ToolGroup(key, title, explanation, tuple(t for t in listed if kind_of(t) == key))
+        for key, title, explanation in _GROUPS
+    )
+    return tuple(group for group in groups if group.tools)

@@ -54,8 +54,16 @@ def next_step(
     transaction: Transaction,
     signed_in: tuple[Session, Person] | None,
     seats: Sequence[Seat],
+    usual_tenant: str | None = None,
 ) -> NextStep:
-    """Decide the next page of a transaction."""
+    """Decide the next page of a transaction.
+
+    Args:
+        transaction: the app's request.
+        signed_in: who is.
+        seats: where they are a member.
+        usual_tenant: which one they chose the last time; it stands until they say otherwise.
+    """
     if signed_in is None:
         return SignIn()
     session, person = signed_in
@@ -64,7 +72,8 @@ def next_step(
         return SignIn()
     if not seats:
         return NoTenant(person)
-    chosen = [seat for seat in seats if seat.tenant_id == transaction.tenant_id]
+    wanted = transaction.tenant_id or usual_tenant
+    chosen = [seat for seat in seats if seat.tenant_id == wanted]
     seat = seats[0] if len(seats) == 1 else next(iter(chosen), None)
     if seat is None:
         return ChooseTenant(person, seats)

@@ -11,6 +11,7 @@ from auth_server.clients.table import Client
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.next_step import NextStep, next_step
+from auth_server.grants.store import find_usual_tenant
 from auth_server.people.store import find_person
 from auth_server.people.table import Person
 from auth_server.resources import Resources
@@ -62,7 +63,10 @@ async def resolve_turn(
         raise PageError("This app is no longer known here", "Connect it again from the app.")
     signed_in = await resolve_signed_in(request, db, opened)
     seats = await list_seats(db, signed_in[1].person_id) if signed_in else []
-    step = next_step(transaction, signed_in, seats)
+    usual = None
+    if signed_in and len(seats) > 1 and transaction.tenant_id is None:
+        usual = await find_usual_tenant(db, signed_in[1].person_id, client.client_id)
+    step = next_step(transaction, signed_in, seats, usual)
     return Turn(transaction, browser, client, step, opened.settings.path)
 
 

@@ -19,10 +19,29 @@ async def find_grant(db: AsyncSession, grant_id: str) -> Grant | None:
 
 
 async def find_live_grant(
-    db: AsyncSession, *, person_id: str, client_id: str, tenant_id: str, resource: str
+    db: AsyncSession,
+    *,
+    person_id: str,
+    client_id: str,
+    tenant_id: str,
+    resource: str,
+    lock: bool = False,
 ) -> Grant | None:
-    """Look up the one live grant of a person, client, tenant and resource."""
+    """Look up the one live grant of a person, client, tenant and resource; `lock` to change it."""
     query = _live_grant(person_id, client_id, tenant_id, resource)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+async def find_usual_tenant(db: AsyncSession, person_id: str, client_id: str) -> str | None:
+    """Tell in which tenant a person last allowed this client something, or else any client."""
+    query = (
+        select(Grant.tenant_id)
+        .where(col(Grant.person_id) == person_id, col(Grant.revoked_at).is_(None))
+        .order_by((col(Grant.client_id) == client_id).desc(), col(Grant.approved_at).desc())
+        .limit(1)
+    )
     return (await db.execute(query)).scalar_one_or_none()
 
 
@@ -142,9 +161,14 @@ def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
 
 async def _lock_live_grant(db: AsyncSession, like: Grant) -> Grant | None:
     # Locked, so that two answers at once become two versions.
-    query = _live_grant(like.person_id, like.client_id, like.tenant_id, like.resource)
-    query = query.with_for_update().execution_options(populate_existing=True)
-    return (await db.execute(query)).scalar_one_or_none()
+    return await find_live_grant(
+        db,
+        person_id=like.person_id,
+        client_id=like.client_id,
+        tenant_id=like.tenant_id,
+        resource=like.resource,
+        lock=True,
+    )
 
 
 def _live_grant(

@@ -11,7 +11,8 @@ class Transaction(SQLModel, table=True):
     """A checked authorization request, never changed once stored, and how far it has come.
 
     `browser_hash` binds it to the browser that began it; `signed_in_after` asks for a sign-in no
-    older than that. Only `tenant_id` and `finished_at` are written later.
+    older than that. `may_be_silent`: no other site led the browser here, and the app did not ask
+    for the consent page. Only `tenant_id` and `finished_at` are written later.
     """
 
     __tablename__ = "transactions"
@@ -28,6 +29,7 @@ class Transaction(SQLModel, table=True):
     scope: str = Field(max_length=2048)
     login_hint: str = Field(default="", max_length=320)
     signed_in_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    may_be_silent: bool = Field(default=False)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     tenant_id: str | None = Field(default=None, max_length=255)

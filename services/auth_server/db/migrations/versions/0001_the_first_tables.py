@@ -349,6 +349,7 @@ def upgrade() -> None:
         sa.Column("scope", sa.String(length=2048), nullable=False),
         sa.Column("login_hint", sa.String(length=320), nullable=False),
         sa.Column("signed_in_after", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("may_be_silent", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tenant_id", sa.String(length=255), nullable=True),

@@ -1,0 +1,19 @@
+"""How long a person lets a connection last."""
+
+from datetime import timedelta
+
+_USUAL = (1, 7, 30, 90, 180, 365)
+
+
+def offer_lasting(longest: timedelta) -> tuple[timedelta, ...]:
+    """List the times on offer, the longest that server and tenant allow being the last."""
+    usual = (timedelta(days=days) for days in _USUAL)
+    return (*(time for time in usual if time < longest), longest)
+
+
+def choose_lasting(offered: tuple[timedelta, ...], seconds: str | None) -> timedelta:
+    """Read the chosen time; one that is not on offer means the longest that is no longer."""
+    if seconds is None or not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
+        return offered[0]
+    asked = timedelta(seconds=int(seconds))
+    return max((time for time in offered if time <= asked), default=offered[0])
