@@ -265,7 +265,7 @@ async def test_a_shrunk_membership_shrinks_the_next_token(
     assert claims["data_scope"] == "region:eu team:design"
 
 
-async def test_a_key_is_good_at_its_own_resource_alone(table_server: AuthServer) -> None:
+async def test_a_key_is_good_at_its_own_resource_alone_a109(table_server: AuthServer) -> None:
     """A109, A128: to another gateway it does not exist."""
     key = await make_key(table_server, seed=9)
 

@@ -64,7 +64,7 @@ def assert_page(answer: httpx2.Response) -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_an_address_that_was_not_registered_is_never_redirected_to_whatever_else_is_wrong(
+async def test_an_address_that_was_not_registered_is_never_redirected_to_whatever_else_is_wrong_a01_a02(
     table_server: AuthServer, client: OAuthClient, wrong: str
 ) -> None:
     """A01, A02; CVE-2025-4143, CVE-2026-44681. RFC 6749 §4.1.2.1."""
@@ -76,7 +76,7 @@ async def test_an_address_that_was_not_registered_is_never_redirected_to_whateve
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_a_registered_address_is_told_what_is_wrong_with_state_and_iss_once(
+async def test_a_registered_address_is_told_what_is_wrong_with_state_and_iss_once_a13_a17(
     table_server: AuthServer, client: OAuthClient, wrong: str
 ) -> None:
     """RFC 6749 §4.1.2.1, RFC 9207 §2. A02, A17, A20, A21, A51."""
@@ -107,7 +107,7 @@ async def test_a_registered_address_is_told_what_is_wrong_with_state_and_iss_onc
         {"redirect_uri": "http://127.0.0.1:3999/callback\r\nSet-Cookie: a=b"},
     ],
 )
-async def test_an_unknown_client_or_address_gets_a_page_and_never_a_redirect(
+async def test_an_unknown_client_or_address_gets_a_page_and_never_a_redirect_a03(
     table_server: AuthServer, client: OAuthClient, changes: dict[str, str | None]
 ) -> None:
     """A01, A03. RFC 6749 §4.1.2.1."""
@@ -146,7 +146,7 @@ async def test_an_app_that_an_operator_registered_is_told_without_a_click(
     assert answer.headers["location"].startswith("https://orbit.example/cb?error=")
 
 
-async def test_one_clients_address_is_not_another_clients(table_server: AuthServer) -> None:
+async def test_one_clients_address_is_not_another_clients_a01(table_server: AuthServer) -> None:
     """A01."""
     mine = await table_server.client(redirect_uris=["https://mine.example/cb"])
     theirs = await table_server.client(redirect_uris=["https://theirs.example/cb"])
@@ -167,7 +167,7 @@ async def test_one_clients_address_is_not_another_clients(table_server: AuthServ
     ],
 )
 @pytest.mark.parametrize("second", [EVIL, ""])
-async def test_a_parameter_sent_twice_is_refused_on_a_page(
+async def test_a_parameter_sent_twice_is_refused_on_a_page_a10(
     table_server: AuthServer, client: OAuthClient, name: str, second: str
 ) -> None:
     """RFC 6749 §3.1. A10: readers differ on which of two values counts."""
@@ -215,7 +215,7 @@ async def test_other_spellings_of_a_name_are_other_names(
     ],
 )
 @pytest.mark.parametrize("method_of_client", ["none", "client_secret_basic"])
-async def test_no_client_gets_by_without_a_proper_s256_challenge(
+async def test_no_client_gets_by_without_a_proper_s256_challenge_a20_a21_a22_a23(
     table_server: AuthServer, challenge: str | None, method: str | None, method_of_client: str
 ) -> None:
     """RFC 7636 §4.3, OAuth 2.1 §4.1.1. A20, A21, A22, A23."""
@@ -227,7 +227,7 @@ async def test_no_client_gets_by_without_a_proper_s256_challenge(
     assert query_of(answer.headers["location"])["error"] == ["invalid_request"]
 
 
-async def test_a_resource_is_known_in_every_form_that_mcp_lets_a_client_write(
+async def test_a_resource_is_known_in_every_form_that_mcp_lets_a_client_write_a129(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """MCP 2026-07-28, authorization, Canonical Server URI. A129: the token says the one string."""
@@ -278,7 +278,7 @@ async def test_a_resource_is_known_in_every_form_that_mcp_lets_a_client_write(
         "x" * 3000,
     ],
 )
-async def test_no_other_spelling_of_a_resource_is_taken_for_it(
+async def test_no_other_spelling_of_a_resource_is_taken_for_it_a129(
     table_server: AuthServer, client: OAuthClient, resource: str
 ) -> None:
     """RFC 8707 §2. A129."""
@@ -287,7 +287,7 @@ async def test_no_other_spelling_of_a_resource_is_taken_for_it(
     assert query_of(answer.headers["location"])["error"] == ["invalid_target"]
 
 
-async def test_a_client_may_name_a_resource_twice_but_not_two_resources(
+async def test_a_client_may_name_a_resource_twice_but_not_two_resources_a129(
     table_server: AuthServer, client: OAuthClient
 ) -> None:
     """RFC 8707 §2: a token is for one resource. A129."""
@@ -334,7 +334,7 @@ async def test_a_client_may_name_a_resource_twice_but_not_two_resources(
         (" ".join(f"s{n}" for n in range(2000)), "invalid_scope"),
     ],
 )
-async def test_a_scope_is_read_by_the_grammar_and_unknown_scopes_are_left_out(
+async def test_a_scope_is_read_by_the_grammar_and_unknown_scopes_are_left_out_a132(
     table_server: AuthServer, client: OAuthClient, scope: str, error: str | None
 ) -> None:
     """RFC 6749 §3.3. A132."""
@@ -347,7 +347,7 @@ async def test_a_scope_is_read_by_the_grammar_and_unknown_scopes_are_left_out(
         assert query_of(location)["error"] == [error]
 
 
-async def test_a_scope_that_is_no_clients_to_have_never_reaches_a_token(
+async def test_a_scope_that_is_no_clients_to_have_never_reaches_a_token_a63(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A132, A47: unknown, internal and repeated scopes fall away."""
@@ -361,7 +361,7 @@ async def test_a_scope_that_is_no_clients_to_have_never_reaches_a_token(
     assert (tokens["scope"], claims["scope"]) == ("mcp:read", "mcp:read")
 
 
-async def test_prompt_login_asks_for_the_password_again(auth_server: AuthServer) -> None:
+async def test_prompt_login_asks_for_the_password_again_a51(auth_server: AuthServer) -> None:
     """OpenID Connect Core §3.1.2.1. A51."""
     client, person = await auth_server.client(), auth_server.person()
     await person.reach_consent(client.authorize_url())
@@ -376,7 +376,7 @@ async def test_prompt_login_asks_for_the_password_again(auth_server: AuthServer)
     assert urlsplit(again.url).path == "/tenant"
 
 
-async def test_max_age_asks_again_once_the_sign_in_is_too_old(auth_server: AuthServer) -> None:
+async def test_max_age_asks_again_once_the_sign_in_is_too_old_a51(auth_server: AuthServer) -> None:
     """OpenID Connect Core §3.1.2.1. A51."""
     client, person = await auth_server.client(), auth_server.person()
     await person.reach_consent(client.authorize_url())
@@ -458,7 +458,7 @@ async def test_a_state_too_long_to_carry_is_refused_to_the_client(
         "cursor://anysphere.cursor-mcp/cb?y",
     ],
 )
-async def test_the_answer_is_added_to_the_registered_bytes(
+async def test_the_answer_is_added_to_the_registered_bytes_a18(
     table_server: AuthServer, redirect_uri: str
 ) -> None:
     """RFC 6749 §3.1.2: a query is kept. A18."""
@@ -526,7 +526,7 @@ async def test_opening_the_same_link_twice_does_no_harm(auth_server: AuthServer)
     assert answer_of((await person.press(second, "Approve")).moves_on_to or "")["code"]
 
 
-async def test_looking_at_a_link_without_cookies_gives_nothing_away(
+async def test_looking_at_a_link_without_cookies_gives_nothing_away_a36(
     auth_server: AuthServer,
 ) -> None:
     """A19, A36: a visitor that keeps no cookies gets as far as a page that says so."""
@@ -552,7 +552,7 @@ async def test_only_get_begins_an_authorization(
     assert (answer.status_code, "location" in answer.headers) == (405, False)
 
 
-async def test_fifty_connections_at_once_leave_three_small_cookies(
+async def test_fifty_connections_at_once_leave_three_small_cookies_a58(
     table_server: AuthServer, client: OAuthClient
 ) -> None:
     """A58: a cookie per flow would end in 431."""

@@ -48,7 +48,7 @@ async def registered(server: AuthServer, method: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("method", [*METHODS, SIGNED])
 @pytest.mark.parametrize("used", [*METHODS, SIGNED])
-async def test_a_client_is_believed_by_its_registered_method_alone(
+async def test_a_client_is_believed_by_its_registered_method_alone_a88(
     table_server: AuthServer, method: str, used: str
 ) -> None:
     """RFC 6749 §2.3. A88: every method against every other."""
@@ -104,7 +104,7 @@ async def test_a_confidential_client_connects_with_its_secret(
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_an_unknown_client_and_a_wrong_secret_sound_the_same(
+async def test_an_unknown_client_and_a_wrong_secret_sound_the_same_a93(
     table_server: AuthServer, method: str
 ) -> None:
     """RFC 6749 §5.2. A93: nobody learns which clients exist."""
@@ -133,7 +133,7 @@ async def test_an_unknown_client_and_a_wrong_secret_sound_the_same(
     assert challenges == (basic_challenge if method == "client_secret_basic" else {"none"})
 
 
-async def test_two_methods_in_one_request_are_refused(table_server: AuthServer) -> None:
+async def test_two_methods_in_one_request_are_refused_a89(table_server: AuthServer) -> None:
     """RFC 6749 §2.3. A89."""
     client_id, secret = await registered(table_server, "client_secret_basic")
     header = basic(client_id, secret)
@@ -176,7 +176,7 @@ BROKEN = [
 ]
 
 
-async def test_broken_credentials_are_a_401_with_a_challenge(auth_server: AuthServer) -> None:
+async def test_broken_credentials_are_a_401_with_a_challenge_a90(auth_server: AuthServer) -> None:
     """RFC 6749 §5.2. A90: not a 500, and not ignored in favour of the form."""
     for authorization in BROKEN:
         for form in ({}, {"client_id": "orbit-cli"}):
@@ -191,7 +191,7 @@ async def test_broken_credentials_are_a_401_with_a_challenge(auth_server: AuthSe
                 assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
-async def test_the_scheme_is_read_in_any_case_and_the_parts_are_form_decoded(
+async def test_the_scheme_is_read_in_any_case_and_the_parts_are_form_decoded_a90(
     table_server: AuthServer,
 ) -> None:
     """RFC 9110 §11.1, RFC 6749 §2.3.1. A90."""
@@ -212,7 +212,7 @@ async def test_the_scheme_is_read_in_any_case_and_the_parts_are_form_decoded(
 
 
 @pytest.mark.parametrize("name", ["client_id", "grant_type", "refresh_token", "scope", "unheard"])
-async def test_a_parameter_sent_twice_to_the_token_endpoint_is_refused(
+async def test_a_parameter_sent_twice_to_the_token_endpoint_is_refused_a10(
     table_server: AuthServer, name: str
 ) -> None:
     """RFC 6749 §3.2."""
@@ -257,7 +257,7 @@ async def test_what_is_no_form_is_refused_in_json(
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_credentials_in_the_url_are_not_read(table_server: AuthServer) -> None:
+async def test_credentials_in_the_url_are_not_read_a104(table_server: AuthServer) -> None:
     """RFC 6749 §2.3.1: never in the request URI. A104."""
     query = httpx2.QueryParams({**GRANT, "client_id": "orbit-cli"})
 

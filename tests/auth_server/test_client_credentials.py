@@ -115,7 +115,7 @@ async def test_a_program_may_ask_for_less_and_not_for_more(
         assert refusal(await ask(auth_server, scope=scope)) == (400, "invalid_scope")
 
 
-async def test_without_a_ceiling_there_is_nothing(auth_server: AuthServer) -> None:
+async def test_without_a_ceiling_there_is_nothing_a63(auth_server: AuthServer) -> None:
     """A63: none means none, never all."""
     people = {"ceilings": [], "redirect_uris": ["https://app.example/cb"]}
     await manage(auth_server, **people)
@@ -139,7 +139,7 @@ async def test_a_ceiling_that_was_taken_away_is_gone(auth_server: AuthServer) ->
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_post"])
-async def test_a_client_that_registered_itself_gets_no_token_of_its_own(
+async def test_a_client_that_registered_itself_gets_no_token_of_its_own_a62(
     auth_server: AuthServer, change_row: Any, method: str
 ) -> None:
     """A62: asked for at registration, and even where it stood in the table."""
@@ -200,7 +200,7 @@ async def test_a_program_of_a_disabled_tenant_or_of_a_disabled_client_gets_nothi
     assert refusal(await ask(auth_server)) == (401, "invalid_client")
 
 
-async def test_a_program_never_gets_a_persons_name(auth_server: AuthServer) -> None:
+async def test_a_program_never_gets_a_persons_name_a150(auth_server: AuthServer) -> None:
     """A150: a client whose id is a person's, even a disabled one's (RFC 9068 §5)."""
     await manage(auth_server)
     async with auth_server.opened.database.writing() as db, db.begin():

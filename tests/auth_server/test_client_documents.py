@@ -134,7 +134,7 @@ async def test_a_person_is_told_which_host_stands_behind_the_name(auth_server: A
     assert "unverified" not in page.text
 
 
-async def test_a46_a_program_on_this_device_is_warned_of_whoever_published_the_document(
+async def test_a_program_on_this_device_is_warned_of_whoever_published_the_document_a46(
     auth_server: AuthServer,
 ) -> None:
     """A46: any local program can use a published client id with a loopback redirect."""
@@ -160,7 +160,7 @@ async def test_a_document_is_fetched_once_while_it_is_fresh(
     assert auth_server.fetched == [URL, URL]
 
 
-async def test_a78_a_failure_is_never_remembered(auth_server: AuthServer) -> None:
+async def test_a_failure_is_never_remembered_a78(auth_server: AuthServer) -> None:
     """A78: an error must not lock a client out."""
     client = client_of(auth_server)
     good = auth_server.web.pop(URL)
@@ -173,7 +173,7 @@ async def test_a78_a_failure_is_never_remembered(auth_server: AuthServer) -> Non
     assert second.url.startswith(f"{auth_server.issuer}/sign-in")
 
 
-async def test_a78_a_stale_document_counts_for_nothing_once_it_is_gone(
+async def test_a_stale_document_counts_for_nothing_once_it_is_gone_a78(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A78: a withdrawn redirect URI must not live on here."""
@@ -187,7 +187,7 @@ async def test_a78_a_stale_document_counts_for_nothing_once_it_is_gone(
     assert page.status == 400
 
 
-async def test_a77_a_stranger_can_not_make_this_server_hammer_another(
+async def test_a_stranger_can_not_make_this_server_hammer_another_a77(
     auth_server: AuthServer,
 ) -> None:
     """A77: thirty fetches a minute for one origin, whatever comes."""
@@ -199,7 +199,7 @@ async def test_a77_a_stranger_can_not_make_this_server_hammer_another(
     assert len(auth_server.fetched) == 30
 
 
-async def test_a84_what_was_wrong_with_a_document_is_not_told_to_strangers(
+async def test_what_was_wrong_with_a_document_is_not_told_to_strangers_a84(
     auth_server: AuthServer,
 ) -> None:
     """A84: error texts that differ would map what is behind this server."""
@@ -214,7 +214,7 @@ async def test_a84_what_was_wrong_with_a_document_is_not_told_to_strangers(
     assert len(pages) == 1
 
 
-async def test_a82_a_document_rewritten_after_consent_is_shown_as_it_now_is(
+async def test_a_document_rewritten_after_consent_is_shown_as_it_now_is_a82(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A82: the person is asked again, and sees the new name and host."""
@@ -230,7 +230,7 @@ async def test_a82_a_document_rewritten_after_consent_is_shown_as_it_now_is(
     assert "verified: app.example" in page.text
 
 
-async def test_a85_an_endless_client_id_is_refused_before_anything_is_asked(
+async def test_an_endless_client_id_is_refused_before_anything_is_asked_a85(
     auth_server: AuthServer,
 ) -> None:
     """A85: a length no database column is tried with."""
@@ -246,7 +246,7 @@ async def test_a85_an_endless_client_id_is_refused_before_anything_is_asked(
     assert (answer.status_code, auth_server.fetched) == (400, [])
 
 
-async def test_a69_a_managed_client_keeps_an_id_that_looks_like_a_document(
+async def test_a_managed_client_keeps_an_id_that_looks_like_a_document_a69(
     auth_server: AuthServer,
 ) -> None:
     """A69: what a stranger publishes can't replace what an operator set."""
@@ -327,7 +327,7 @@ async def test_deny_reaches_a_client_known_by_its_document(auth_server: AuthServ
         "https://-app.example/c",
     ],
 )
-def test_a75_a_url_that_two_readers_could_read_differently_is_no_client_id(url: str) -> None:
+def test_a_url_that_two_readers_could_read_differently_is_no_client_id_a75(url: str) -> None:
     """A75: every rule looks at the text itself."""
     with pytest.raises(UnusableClientUrl):
         require_client_url(url, allow_loopback=False)
@@ -368,7 +368,7 @@ def test_a_plain_url_may_be_a_client_id(url: str) -> None:
         (fetched(document(skip_consent=True)), "skip_consent"),
     ],
 )
-def test_a79_to_a83_an_unusable_document_is_refused(answer: Fetched, reason: str) -> None:
+def test_an_unusable_document_is_refused_a79_a80_a83(answer: Fetched, reason: str) -> None:
     """A79, A80, A83."""
     with pytest.raises(UnusableDocument, match=reason):
         parse_document(answer.body, answer.content_type, client_id=URL, private_use_schemes=())
@@ -393,7 +393,9 @@ def test_no_bytes_break_the_reading_of_a_document(body: bytes) -> None:
         ("max-age=junk", SHORTEST),
     ],
 )
-def test_freshness_stays_between_five_minutes_and_a_day(cache_control: str, expected: Any) -> None:
+def test_freshness_stays_between_five_minutes_and_a_day_a78(
+    cache_control: str, expected: Any
+) -> None:
     """A78: neither hammered nor believed for a year."""
     found = freshness(cache_control)
     assert found == expected or (expected is None and found.total_seconds() == 3600)

@@ -63,7 +63,9 @@ async def answer(person: Person, page: Page, **changes: str | list[str] | None) 
 # --- what is shown --------------------------------------------------------------------------------
 
 
-async def test_a_person_sees_who_asks_for_what_and_where_it_goes(auth_server: AuthServer) -> None:
+async def test_a_person_sees_who_asks_for_what_and_where_it_goes_a45_a47(
+    auth_server: AuthServer,
+) -> None:
     """A45, A46, A47: name, badge, host, account, organisation, data, service, tools by effect."""
     client = await auth_server.client(client_name="Tasks Desktop")
     page = await auth_server.person().reach_consent(
@@ -113,7 +115,7 @@ async def test_a_web_app_is_shown_with_its_host_and_without_the_warning_about_th
     assert "unverified" in page.text
 
 
-async def test_a_managed_client_is_not_called_unverified_but_this_device_is_still_named(
+async def test_a_managed_client_is_not_called_unverified_but_this_device_is_still_named_a46(
     auth_server: AuthServer,
 ) -> None:
     """A46: another program on the device can send the same request."""
@@ -135,7 +137,7 @@ async def test_a_managed_client_is_not_called_unverified_but_this_device_is_stil
         ("mcp:admin", {t.name for t in CATALOGUE.tools}, None),
     ],
 )
-async def test_only_what_the_asked_scopes_reach_is_on_offer_and_the_rest_is_counted(
+async def test_only_what_the_asked_scopes_reach_is_on_offer_and_the_rest_is_counted_a47(
     auth_server: AuthServer, scope: str, offered: set[str], closed: str | None
 ) -> None:
     """A47; the hierarchy mcp:admin ⊃ mcp:write ⊃ mcp:read."""
@@ -156,7 +158,7 @@ async def test_one_tool_out_of_reach_is_counted_in_the_singular(auth_server: Aut
     assert "1 more tool stays closed: the app did not ask for it." in page.text
 
 
-async def test_markup_in_what_a_tool_says_is_shown_as_text(auth_server: AuthServer) -> None:
+async def test_markup_in_what_a_tool_says_is_shown_as_text_a44(auth_server: AuthServer) -> None:
     """A44: an OpenAPI document is somebody else's text too."""
     nasty = "<img src=x onerror=alert(1)>\"'</label><script>alert(2)</script>"
     auth_server.catalogue = catalogue(
@@ -173,7 +175,7 @@ async def test_markup_in_what_a_tool_says_is_shown_as_text(auth_server: AuthServ
     assert nasty in page.text
 
 
-async def test_a_parameter_never_breaks_out_of_the_page_that_leads_back(
+async def test_a_parameter_never_breaks_out_of_the_page_that_leads_back_a44(
     auth_server: AuthServer,
 ) -> None:
     """A44: state and redirect URI end up in an attribute."""
@@ -189,7 +191,7 @@ async def test_a_parameter_never_breaks_out_of_the_page_that_leads_back(
     assert left.startswith(redirect_uri + "&code=")
 
 
-async def test_asking_again_shows_what_was_allowed_before(auth_server: AuthServer) -> None:
+async def test_asking_again_shows_what_was_allowed_before_a49(auth_server: AuthServer) -> None:
     """A49: a wider request ticks nothing the person has not ticked."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person, untick=["list_projects", "create_task"])
@@ -227,7 +229,7 @@ SMUGGLED: list[dict[str, str]] = [
 ]
 
 
-async def test_a_form_that_says_more_than_its_answer_changes_nothing(
+async def test_a_form_that_says_more_than_its_answer_changes_nothing_a11_a12(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A11, A12: the request stays what was checked and stored."""
@@ -243,7 +245,7 @@ async def test_a_form_that_says_more_than_its_answer_changes_nothing(
         assert claims["data_scope"] == "team:design team:engineering"
 
 
-async def test_a_hidden_field_that_was_tampered_with_ends_without_a_code(
+async def test_a_hidden_field_that_was_tampered_with_ends_without_a_code_a11(
     auth_server: AuthServer,
 ) -> None:
     """A11, A38."""
@@ -259,7 +261,7 @@ async def test_a_hidden_field_that_was_tampered_with_ends_without_a_code(
     assert (await answer(person, page)).moves_on_to
 
 
-async def test_a_proof_made_for_something_else_is_refused(auth_server: AuthServer) -> None:
+async def test_a_proof_made_for_something_else_is_refused_a38(auth_server: AuthServer) -> None:
     """A38: of another transaction, tenant, tool list, page or browser."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -294,7 +296,7 @@ async def test_switching_the_organisation_in_another_tab_voids_the_page(
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
-async def test_a_page_loaded_twice_stays_good_in_both_tabs(auth_server: AuthServer) -> None:
+async def test_a_page_loaded_twice_stays_good_in_both_tabs_a39(auth_server: AuthServer) -> None:
     """A39: the second render must not void the first."""
     client, person = await auth_server.client(), auth_server.person()
     first = await person.reach_consent(client.authorize_url())
@@ -307,7 +309,7 @@ async def test_a_page_loaded_twice_stays_good_in_both_tabs(auth_server: AuthServ
 
 @pytest.mark.parametrize("first", ["Approve", "Deny"])
 @pytest.mark.parametrize("second", ["Approve", "Deny"])
-async def test_only_the_first_answer_counts(
+async def test_only_the_first_answer_counts_a50(
     auth_server: AuthServer, first: str, second: str
 ) -> None:
     """A50: the back button, a double click, a second tab."""
@@ -322,7 +324,7 @@ async def test_only_the_first_answer_counts(
     assert (reloaded.status, "answered already" in reloaded.text) == (400, True)
 
 
-async def test_ten_clicks_at_once_are_one_answer(auth_server: AuthServer) -> None:
+async def test_ten_clicks_at_once_are_one_answer_a50(auth_server: AuthServer) -> None:
     """A50: exactly one code."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -375,7 +377,7 @@ async def test_a_form_without_an_answer_is_none(auth_server: AuthServer) -> None
         assert (refused.status, refused.moves_on_to) == (400, None)
 
 
-async def test_a_form_that_says_yes_and_no_is_refused(auth_server: AuthServer) -> None:
+async def test_a_form_that_says_yes_and_no_is_refused_a10(auth_server: AuthServer) -> None:
     """A10: one value for each name."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -437,7 +439,7 @@ async def test_a_gateway_never_seen_and_not_answering_is_said_on_a_page(
     assert (await person.press(page, "Approve")).moves_on_to
 
 
-async def test_a_membership_lost_between_page_and_answer_gives_nothing(
+async def test_a_membership_lost_between_page_and_answer_gives_nothing_a53(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     """A53."""
@@ -467,7 +469,7 @@ async def test_data_that_changed_between_page_and_answer_is_asked_about_again(
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
-async def test_another_clients_consent_is_no_consent(auth_server: AuthServer) -> None:
+async def test_another_clients_consent_is_no_consent_a34_a37(auth_server: AuthServer) -> None:
     """A34, A37: the confused deputy; every client asks for itself, every time."""
     first, second = await auth_server.client(), await auth_server.client()
     person = auth_server.person()
@@ -481,7 +483,9 @@ async def test_another_clients_consent_is_no_consent(auth_server: AuthServer) ->
 # --- the pages themselves -------------------------------------------------------------------------
 
 
-async def test_every_page_comes_with_the_headers_that_protect_it(auth_server: AuthServer) -> None:
+async def test_every_page_comes_with_the_headers_that_protect_it_a16_a43_a55_a56(
+    auth_server: AuthServer,
+) -> None:
     """A16, A43, A55, A56: no framing, no storing, no referrer, no third party, no script."""
     client, person = await auth_server.client(), auth_server.person()
     sign_in = await person.open(client.authorize_url())
@@ -517,7 +521,7 @@ async def test_every_page_comes_with_the_headers_that_protect_it(auth_server: Au
                 assert local or page is left, value[:60]
 
 
-async def test_no_form_is_answered_with_a_redirect_that_repeats_it(
+async def test_no_form_is_answered_with_a_redirect_that_repeats_it_a15(
     auth_server: AuthServer,
 ) -> None:
     """A15, RFC 9700 §4.12: 303, never 307 or 308; and no answer of ours is kept."""
@@ -536,7 +540,7 @@ async def test_no_form_is_answered_with_a_redirect_that_repeats_it(
     assert {r.headers["cache-control"] for r in seen} == {"no-store"}
 
 
-async def test_the_page_that_leads_back_also_shows_the_way(auth_server: AuthServer) -> None:
+async def test_the_page_that_leads_back_also_shows_the_way_a54(auth_server: AuthServer) -> None:
     """A54, design §9.7: custom schemes and strict form-action; a person can always go on."""
     redirect_uri = "cursor://anysphere.cursor-mcp/oauth/callback"
     client = await auth_server.client(redirect_uris=[redirect_uri])

@@ -56,7 +56,7 @@ async def test_a_client_finds_the_server_at_both_well_known_places(
     assert "gatepost:catalogue" not in document["scopes_supported"]
 
 
-async def test_an_issuer_with_a_path_is_found_wherever_clients_look(
+async def test_an_issuer_with_a_path_is_found_wherever_clients_look_a134(
     database_url: str, clock: Clock
 ) -> None:
     """RFC 8414 §3.1 (inserted), OpenID Connect Discovery §4 (appended), and the root. A134."""
@@ -91,7 +91,7 @@ async def test_an_independent_library_accepts_the_metadata(table_server: AuthSer
     AuthorizationServerMetadata(secure).validate()
 
 
-async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers(
+async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers_a94(
     table_server: AuthServer,
 ) -> None:
     """A94: nothing is advertised that is not there."""
@@ -117,7 +117,7 @@ async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers(
         assert 404 not in {answer.status_code for answer in answers}, url
 
 
-async def test_the_issuer_is_the_same_bytes_in_documents_tokens_and_answers(
+async def test_the_issuer_is_the_same_bytes_in_documents_tokens_and_answers_a17(
     auth_server: AuthServer,
 ) -> None:
     """RFC 9207 §2.4, RFC 8414 §3.3. A17: clients compare strings."""
@@ -144,7 +144,7 @@ async def test_the_issuer_is_the_same_bytes_in_documents_tokens_and_answers(
         {"x-original-url": "https://evil.example/", "x-forwarded-prefix": "/evil"},
     ],
 )
-async def test_naming_another_host_changes_no_byte_of_a_document(
+async def test_naming_another_host_changes_no_byte_of_a_document_a133(
     table_server: AuthServer, path: str, headers: dict[str, str]
 ) -> None:
     """A133: metadata forged by Host and forwarding headers."""
@@ -156,7 +156,7 @@ async def test_naming_another_host_changes_no_byte_of_a_document(
 
 
 @pytest.mark.parametrize("path", ["/token/", "/sign-in/", "/consent/", "/register/"])
-async def test_a_path_with_a_slash_too_many_never_sends_a_posted_form_elsewhere(
+async def test_a_path_with_a_slash_too_many_never_sends_a_posted_form_elsewhere_a15(
     table_server: AuthServer, path: str
 ) -> None:
     """A15, A146: a 307 would repeat the password, at the host that the request names."""
@@ -185,7 +185,7 @@ async def test_a_client_that_has_the_document_is_told_that_it_did_not_change(
 
 
 @pytest.mark.parametrize("path", [*MACHINE_PATHS, "/token", "/register"])
-async def test_a_browser_based_client_may_call_what_machines_call(
+async def test_a_browser_based_client_may_call_what_machines_call_a71(
     table_server: AuthServer, path: str
 ) -> None:
     """A71: the MCP Inspector registers and redeems from a page of another origin."""
@@ -214,7 +214,7 @@ async def test_a_browser_based_client_may_call_what_machines_call(
     "path", ["/authorize", "/authorize/continue", "/sign-in", "/tenant", "/consent", "/nowhere"]
 )
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-async def test_no_script_of_another_site_reads_a_page(
+async def test_no_script_of_another_site_reads_a_page_a71(
     table_server: AuthServer, path: str, origin: str
 ) -> None:
     """A71: pages get no CORS header, and `Origin: null` is not reflected."""
@@ -229,7 +229,7 @@ async def test_no_script_of_another_site_reads_a_page(
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
-async def test_the_published_keys_hold_no_private_part(table_server: AuthServer) -> None:
+async def test_the_published_keys_hold_no_private_part_a115(table_server: AuthServer) -> None:
     """RFC 7517 §4, A115."""
     keys = (await table_server.http.get("/jwks.json")).json()["keys"]
 
@@ -262,7 +262,9 @@ async def test_two_servers_that_start_together_agree_on_one_key(
     assert len(set(await asyncio.gather(keys(), keys(), keys()))) == 1
 
 
-async def test_the_private_key_lies_encrypted_in_the_database(tmp_path: Path, clock: Clock) -> None:
+async def test_the_private_key_lies_encrypted_in_the_database_a115(
+    tmp_path: Path, clock: Clock
+) -> None:
     """A115: a copy of the database signs nothing."""
     path = tmp_path / "gatepost.db"
     await asyncio.to_thread(migrate, f"sqlite+aiosqlite:///{path}")

@@ -117,7 +117,7 @@ async def test_a_document_is_fetched_from_the_address_that_was_checked(certifica
     assert app.resolved == [HOST]
 
 
-async def test_a73_a_name_that_answers_differently_the_second_time_is_not_asked_twice(
+async def test_a_name_that_answers_differently_the_second_time_is_not_asked_twice_a73(
     certificate: Path,
 ) -> None:
     """A73: DNS rebinding."""
@@ -127,7 +127,7 @@ async def test_a73_a_name_that_answers_differently_the_second_time_is_not_asked_
     assert app.resolved == [HOST]
 
 
-async def test_a72_one_private_answer_among_public_ones_ends_it(certificate: Path) -> None:
+async def test_one_private_answer_among_public_ones_ends_it_a72(certificate: Path) -> None:
     """A72: every answer must be public."""
     async with site(certificate, http()) as app:
         for addresses in (["1.1.1.1", "10.0.0.1"], ["169.254.169.254"], []):
@@ -136,7 +136,7 @@ async def test_a72_one_private_answer_among_public_ones_ends_it(certificate: Pat
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
-async def test_a74_a_redirect_is_not_followed(certificate: Path, status: str) -> None:
+async def test_a_redirect_is_not_followed_a74(certificate: Path, status: str) -> None:
     """A74: a redirect leads wherever its server likes."""
     answer = http(status, headers="Location: https://127.0.0.1/\r\n")
     async with site(certificate, answer) as app:
@@ -152,7 +152,7 @@ async def test_only_status_200_is_a_document(certificate: Path, status: str) -> 
             await app.fetch(["127.0.0.1"])(app.url)
 
 
-async def test_a76_a_large_document_is_read_up_to_the_limit_and_no_further(
+async def test_a_large_document_is_read_up_to_the_limit_and_no_further_a76(
     certificate: Path,
 ) -> None:
     """A76: five kilobytes."""
@@ -163,7 +163,7 @@ async def test_a76_a_large_document_is_read_up_to_the_limit_and_no_further(
             await app.fetch(["127.0.0.1"])(app.url)
 
 
-async def test_a76_a_server_that_never_finishes_is_given_up(
+async def test_a_server_that_never_finishes_is_given_up_a76(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A76: one deadline for everything, headers and body."""
@@ -236,7 +236,7 @@ async def test_a_certificate_of_another_name_is_refused(certificate: Path) -> No
         "",
     ],
 )
-def test_a72_an_address_that_is_not_public_is_known_as_such(address: str) -> None:
+def test_an_address_that_is_not_public_is_known_as_such_a72(address: str) -> None:
     """A72: also where an IPv6 address carries an IPv4 one."""
     assert not is_public_address(address)
 

@@ -75,7 +75,7 @@ async def test_a_gateway_is_told_what_a_token_for_its_own_resource_says(
     assert told == {"active": True, "token_type": "Bearer", **claims.to_json()}
 
 
-async def test_a_gateway_learns_nothing_about_tokens_that_are_not_for_it(
+async def test_a_gateway_learns_nothing_about_tokens_that_are_not_for_it_a135(
     server: AuthServer, tokens: dict[str, Any]
 ) -> None:
     """RFC 7662 §4. A135."""

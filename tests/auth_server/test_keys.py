@@ -44,7 +44,7 @@ async def stored(server: AuthServer) -> list[SigningKey]:
     return rows
 
 
-async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_one(
+async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_one_a112(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A112: the next key is published longer than any key set is cached before it signs."""
@@ -164,7 +164,7 @@ async def test_an_operator_rotates_by_command_and_no_sooner_than_is_safe(
     assert "next" in listed.output
 
 
-async def test_a_compromised_key_is_withdrawn_at_once(
+async def test_a_compromised_key_is_withdrawn_at_once_a113(
     auth_server: AuthServer, tmp_path: Path
 ) -> None:
     """A113: `gatepost keys rotate --now`."""

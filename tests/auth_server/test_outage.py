@@ -99,7 +99,7 @@ def assert_silent(answer: httpx2.Response) -> None:
         assert word not in answer.text
 
 
-async def test_a_client_keeps_its_refresh_token_over_an_outage(
+async def test_a_client_keeps_its_refresh_token_over_an_outage_a105(
     outage: Outage, server: AuthServer
 ) -> None:
     """A105, design §8: hearing `invalid_grant` it would throw the token away."""
@@ -112,7 +112,7 @@ async def test_a_client_keeps_its_refresh_token_over_an_outage(
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_a_code_outlives_a_short_outage(outage: Outage, server: AuthServer) -> None:
+async def test_a_code_outlives_a_short_outage_a105(outage: Outage, server: AuthServer) -> None:
     """A105."""
     client = await server.client()
     code = answer_of(await server.person().approve(client.authorize_url()))["code"]

@@ -55,7 +55,7 @@ def say(server: AuthServer, client_id: str = REPORTS, **changes: Any) -> dict[st
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
-async def test_a_client_signs_with_the_algorithm_of_its_key(
+async def test_a_client_signs_with_the_algorithm_of_its_key_a94(
     table_server: AuthServer, algorithm: Algorithm
 ) -> None:
     """RFC 7523 §3; one test for each algorithm that the metadata lists."""
@@ -94,7 +94,7 @@ async def test_the_client_may_name_itself_beside_its_assertion_and_need_not(
     assert await ask(auth_server, {**form(), "client_id": "another"}) == INVALID
 
 
-async def test_an_assertion_serves_once(auth_server: AuthServer) -> None:
+async def test_an_assertion_serves_once_a92(auth_server: AuthServer) -> None:
     """A92: a replayed jti (GHSA-3p3g-vpw6-4w66 elsewhere)."""
     await manage(auth_server, jwks=jwks(KEY))
     form = signed_by(KEY.sign(say(auth_server)))
@@ -112,7 +112,7 @@ async def test_an_assertion_is_used_up_by_a_request_that_fails(auth_server: Auth
     assert await ask(auth_server, form) == INVALID
 
 
-async def test_of_twenty_who_present_one_assertion_at_once_one_is_believed(
+async def test_of_twenty_who_present_one_assertion_at_once_one_is_believed_a92(
     auth_server: AuthServer,
 ) -> None:
     """A92, at the same moment."""
@@ -178,7 +178,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("wrong", CLAIMS)
-async def test_an_assertion_that_says_something_else_is_refused(
+async def test_an_assertion_that_says_something_else_is_refused_a92(
     table_server: AuthServer, wrong: str
 ) -> None:
     """RFC 7523 §3, with the issuer as the only audience. A92."""
@@ -254,7 +254,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("wrong", HEADERS)
-async def test_an_assertion_under_another_header_is_refused(
+async def test_an_assertion_under_another_header_is_refused_a92(
     table_server: AuthServer, wrong: str
 ) -> None:
     """RFC 7515 §4.1, RFC 8725 §3. A92: alg none and HS, kid confusion, keys brought along."""
@@ -265,7 +265,7 @@ async def test_an_assertion_under_another_header_is_refused(
     assert await ask(table_server, signed_by(assertion)) == INVALID
 
 
-async def test_a_secret_made_of_the_public_key_signs_nothing(table_server: AuthServer) -> None:
+async def test_a_secret_made_of_the_public_key_signs_nothing_a92(table_server: AuthServer) -> None:
     """A92: HS256 with what everybody knows as its key."""
     await manage(table_server, jwks=jwks(KEY))
     head = encode(json.dumps({"alg": "HS256", "kid": "one"}).encode())
@@ -275,7 +275,7 @@ async def test_a_secret_made_of_the_public_key_signs_nothing(table_server: AuthS
         assert await ask(table_server, signed_by(f"{signed}.{encode(digest)}")) == INVALID
 
 
-async def test_only_the_clients_own_key_counts(table_server: AuthServer) -> None:
+async def test_only_the_clients_own_key_counts_a92(table_server: AuthServer) -> None:
     """A92: a stranger's key under the registered name, another client's key, another signature."""
     await manage(table_server, jwks=jwks(KEY))
     await manage(table_server, "another", jwks=jwks(OTHER_KEY))
@@ -499,7 +499,7 @@ async def test_keys_that_cannot_be_read_are_the_same_refusal(
     "url",
     ["https://10.0.0.1/keys.json", "https://acme.example:6379/keys", "https://localhost/keys"],
 )
-async def test_keys_are_never_fetched_from_inside(auth_server: AuthServer, url: str) -> None:
+async def test_keys_are_never_fetched_from_inside_a64(auth_server: AuthServer, url: str) -> None:
     """A64, A75: refused by the text of the URL; the guarded fetch looks at addresses."""
     await manage(auth_server, jwks_uri=url)
     auth_server.web[url] = published(KEY)
@@ -543,7 +543,7 @@ async def test_a_client_whose_document_names_its_key_must_sign(auth_server: Auth
 
 
 @pytest.mark.parametrize("signs", [True, False])
-async def test_a_client_that_offers_both_ways_connects_in_either(
+async def test_a_client_that_offers_both_ways_connects_in_either_a81(
     auth_server: AuthServer, signs: bool
 ) -> None:
     """A81, the shape of ChatGPT: nobody tells a client with a document which way was picked."""

@@ -156,13 +156,15 @@ def test_a_client_may_register_an_address_that_is_its_own(uri: str, kind: str) -
 @pytest.mark.parametrize(
     "uri", [uri for uris in UNUSABLE.values() for uri in uris], ids=lambda uri: repr(uri)[:60]
 )
-def test_nobody_registers_an_address_that_could_be_somebody_elses(uri: str) -> None:
+def test_nobody_registers_an_address_that_could_be_somebody_elses_a05_a06_a07_a09_a18(
+    uri: str,
+) -> None:
     """A05 to A09, A18; the table says which."""
     with pytest.raises(UnusableRedirectUri):
         require_redirect_uri(uri, private_use_schemes=SCHEMES)
 
 
-def test_an_operator_cannot_list_a_scheme_that_runs_code() -> None:
+def test_an_operator_cannot_list_a_scheme_that_runs_code_a07() -> None:
     """A07: the list adds to what is safe, it does not lift what is not."""
     for scheme in ("javascript", "data", "file", "http"):
         with pytest.raises(UnusableRedirectUri):
@@ -209,7 +211,7 @@ REGISTERED = "https://ok.example/cb"
         "",
     ],
 )
-def test_an_address_that_is_nearly_the_registered_one_is_refused(asked: str) -> None:
+def test_an_address_that_is_nearly_the_registered_one_is_refused_a04(asked: str) -> None:
     """A04: simple string comparison, nothing normalised (RFC 9700 §4.1.3)."""
     assert match_redirect_uri([REGISTERED], REGISTERED)
     assert not match_redirect_uri([REGISTERED], asked)
@@ -246,7 +248,7 @@ def test_an_address_that_is_nearly_the_registered_one_is_refused(asked: str) -> 
         ("com.example.app://x/cb", "com.example.app://x:1/cb", False),
     ],
 )
-def test_only_the_port_of_a_program_on_this_device_may_differ(
+def test_only_the_port_of_a_program_on_this_device_may_differ_a08(
     registered: str, asked: str, matches: bool
 ) -> None:
     """RFC 8252 §7.3. A08."""
@@ -291,7 +293,7 @@ ADDRESSES = st.one_of(
 
 
 @given(uri=ADDRESSES)
-def test_whatever_may_be_registered_is_safe_as_another_reader_sees_it(uri: str) -> None:
+def test_whatever_may_be_registered_is_safe_as_another_reader_sees_it_a05_a06_a09(uri: str) -> None:
     """A05 to A09: `urllib` reads what the rules let through, and agrees."""
     try:
         require_redirect_uri(uri, private_use_schemes=SCHEMES)
@@ -317,7 +319,7 @@ def test_whatever_may_be_registered_is_safe_as_another_reader_sees_it(uri: str) 
     character=st.characters(max_codepoint=0x2FF),
     change=st.sampled_from(["replace", "insert", "delete"]),
 )
-def test_one_changed_character_is_another_address_unless_it_is_the_port_of_this_device(
+def test_one_changed_character_is_another_address_unless_it_is_the_port_of_this_device_a04(
     uri: str, place: int, character: str, change: str
 ) -> None:
     """A04, A08."""

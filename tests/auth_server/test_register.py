@@ -69,7 +69,7 @@ async def test_a_client_hears_exactly_how_it_was_registered(auth_server: AuthSer
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-async def test_a_confidential_client_gets_a_secret_once_and_with_an_expiry(
+async def test_a_confidential_client_gets_a_secret_once_and_with_an_expiry_a68(
     auth_server: AuthServer, method: str
 ) -> None:
     """RFC 7591 §3.2.1. A68: `client_secret_expires_at` is required beside a secret."""
@@ -79,7 +79,7 @@ async def test_a_confidential_client_gets_a_secret_once_and_with_an_expiry(
     assert body["client_secret_expires_at"] == 0
 
 
-async def test_a_public_client_gets_no_secret(table_server: AuthServer) -> None:
+async def test_a_public_client_gets_no_secret_a68(table_server: AuthServer) -> None:
     """RFC 7591 §3.2.1. A68."""
     body = (await post(table_server)).json()
 
@@ -132,7 +132,7 @@ async def test_two_registrations_are_two_clients(table_server: AuthServer) -> No
     ],
 )
 @pytest.mark.parametrize("value", [True, None, "x"])
-async def test_a_registration_cannot_give_itself_what_only_an_operator_gives(
+async def test_a_registration_cannot_give_itself_what_only_an_operator_gives_a61(
     table_server: AuthServer, member: str, value: object
 ) -> None:
     """A61."""
@@ -162,7 +162,7 @@ async def test_a_registration_cannot_give_itself_what_only_an_operator_gives(
         ),
     ],
 )
-async def test_a_client_keeps_of_its_grant_types_those_that_a_stranger_may_have(
+async def test_a_client_keeps_of_its_grant_types_those_that_a_stranger_may_have_a62(
     table_server: AuthServer, asked: Any, kept: list[str]
 ) -> None:
     """A62: filtered, not refused; some clients list every grant type there is."""
@@ -257,7 +257,7 @@ NAMES = [
 ]
 
 
-async def test_a_name_keeps_only_what_can_be_seen(auth_server: AuthServer) -> None:
+async def test_a_name_keeps_only_what_can_be_seen_a44_a45(auth_server: AuthServer) -> None:
     """A44, A45: bidirectional overrides and invisible characters make one name look like another."""
     for given_name, kept in NAMES:
         body = (await post(auth_server, client_name=given_name)).json()
@@ -296,7 +296,7 @@ async def test_a_home_page_that_cannot_be_shown_is_left_out(
     "member",
     ["logo_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri", "request_uris"],
 )
-async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept(
+async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept_a64(
     table_server: AuthServer, member: str
 ) -> None:
     """A64: nothing listens at port 9; a fetch would fail or be remembered."""
@@ -315,7 +315,7 @@ async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept(
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_a_body_that_is_no_json_object_is_refused_in_json(
+async def test_a_body_that_is_no_json_object_is_refused_in_json_a65(
     table_server: AuthServer, body: bytes
 ) -> None:
     """RFC 7591 §3.2.2. A65."""
@@ -327,7 +327,7 @@ async def test_a_body_that_is_no_json_object_is_refused_in_json(
     assert answer.json()["error"] in {"invalid_client_metadata", "invalid_redirect_uri"}
 
 
-async def test_a_huge_body_is_refused_before_it_is_read(table_server: AuthServer) -> None:
+async def test_a_huge_body_is_refused_before_it_is_read_a65_a157(table_server: AuthServer) -> None:
     """A65, A157: it would end nowhere."""
     sent = 0
 
@@ -388,7 +388,7 @@ async def test_odd_headers_do_not_stop_a_registration(
     assert answer.status_code == 201
 
 
-async def test_a_name_full_of_markup_is_shown_as_text(auth_server: AuthServer) -> None:
+async def test_a_name_full_of_markup_is_shown_as_text_a44(auth_server: AuthServer) -> None:
     """A44, Spring AS CVE-2026-22752: stored script through registration."""
     client = await auth_server.client(client_name="<script>alert(1)</script>\"'><img src=x>")
     page = await auth_server.person().open(client.authorize_url())

@@ -46,7 +46,7 @@ def assert_wait(answer: httpx2.Response, seconds: int) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_an_address_registers_five_clients_a_minute_and_hears_when_to_come_back(
+async def test_an_address_registers_five_clients_a_minute_and_hears_when_to_come_back_a59(
     database_url: str, clock: Clock
 ) -> None:
     """A59: and a hundred attempts leave no more rows than that."""
@@ -76,7 +76,7 @@ async def test_what_is_refused_for_another_reason_does_not_count(
     assert [answer.status_code for answer in (*wrong, right)] == [400, 400, 400, 201]
 
 
-async def test_an_invented_forwarding_header_makes_no_other_address(
+async def test_an_invented_forwarding_header_makes_no_other_address_a59(
     database_url: str, clock: Clock
 ) -> None:
     """A59: without a trusted proxy nobody is asked who they are."""
@@ -133,7 +133,7 @@ async def known(server: AuthServer, client: OAuthClient) -> bool:
     return error == "invalid_grant"
 
 
-async def test_a_client_that_nobody_answered_is_forgotten_after_an_hour(
+async def test_a_client_that_nobody_answered_is_forgotten_after_an_hour_a59(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A59; the operator's own client is no such one."""
@@ -148,7 +148,7 @@ async def test_a_client_that_nobody_answered_is_forgotten_after_an_hour(
     assert await how_many_clients(auth_server) == 1
 
 
-async def test_a_person_who_is_about_to_answer_still_can(
+async def test_a_person_who_is_about_to_answer_still_can_a60(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A60: the hour ends while the consent page is open."""
@@ -161,7 +161,7 @@ async def test_a_person_who_is_about_to_answer_still_can(
     assert (await person.press(page, "Approve")).moves_on_to
 
 
-async def test_a_client_that_somebody_uses_is_never_forgotten(
+async def test_a_client_that_somebody_uses_is_never_forgotten_a60(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A60: neither for its age, nor for any number of others."""

@@ -94,7 +94,7 @@ async def test_a_client_reads_how_it_is_registered(auth_server: AuthServer) -> N
     assert answer.json() == registration.body
 
 
-async def test_a_secret_is_told_once(auth_server: AuthServer) -> None:
+async def test_a_secret_is_told_once_a67(auth_server: AuthServer) -> None:
     """A67: neither reading nor changing a registration shows its secret, or makes another."""
     registration = await register(auth_server, token_endpoint_auth_method="client_secret_post")
     secret = registration.body["client_secret"]
@@ -114,7 +114,7 @@ async def test_a_secret_is_told_once(auth_server: AuthServer) -> None:
     assert refused.json()["error"] == "invalid_grant"
 
 
-async def test_the_token_is_stored_as_a_hash(auth_server: AuthServer, change_row: Any) -> None:
+async def test_the_token_is_stored_as_a_hash_a67(auth_server: AuthServer, change_row: Any) -> None:
     """A67, A158."""
     registration = await register(auth_server)
     database = open_database(auth_server.database_url)
@@ -128,7 +128,7 @@ async def test_the_token_is_stored_as_a_hash(auth_server: AuthServer, change_row
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_one_clients_token_does_nothing_to_another_client(
+async def test_one_clients_token_does_nothing_to_another_client_a66(
     table_server: AuthServer, method: str
 ) -> None:
     """A66."""
@@ -178,7 +178,7 @@ async def test_without_its_token_a_registration_is_out_of_reach(
     "client_id", ["client_unknown", "orbit-cli", "%00", "%ff", "a" * 3000, "%F0%9F%99%82"]
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_an_unknown_or_a_managed_client_answers_like_another_clients(
+async def test_an_unknown_or_a_managed_client_answers_like_another_clients_a66(
     table_server: AuthServer, method: str, client_id: str
 ) -> None:
     """A66: nothing is learned about who exists, and no operator's client is changed."""
@@ -288,7 +288,7 @@ async def test_a_client_that_becomes_confidential_is_given_a_secret_and_loses_it
     ],
     ids=["one more address", "another address", "another name", "a secret", "a key"],
 )
-async def test_an_app_that_becomes_another_has_to_ask_people_again(
+async def test_an_app_that_becomes_another_has_to_ask_people_again_a70(
     auth_server: AuthServer, changes: dict[str, Any]
 ) -> None:
     """A70: a stolen registration token must not inherit a yes that was given to this app."""

@@ -63,7 +63,7 @@ async def rows(server: AuthServer, table: Any) -> list[Any]:
         return list((await db.execute(select(table))).scalars())
 
 
-async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_it(
+async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_it_a137(
     server: AuthServer,
 ) -> None:
     """RFC 7009 §2.1. A137: the answer is no lie, the JWTs end too."""
@@ -116,7 +116,7 @@ async def test_ending_an_access_token_ends_it_alone(server: AuthServer) -> None:
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "saml", ""])
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-async def test_a_wrong_or_unknown_hint_changes_nothing(
+async def test_a_wrong_or_unknown_hint_changes_nothing_a138(
     server: AuthServer, kind: str, hint: str
 ) -> None:
     """RFC 7009 §2.1. A138."""
@@ -128,7 +128,7 @@ async def test_a_wrong_or_unknown_hint_changes_nothing(
     assert await has_ended(server, tokens["access_token"])
 
 
-async def test_a_client_can_not_end_the_tokens_of_another_nor_learn_that_they_exist(
+async def test_a_client_can_not_end_the_tokens_of_another_nor_learn_that_they_exist_a136(
     server: AuthServer,
 ) -> None:
     """RFC 7009 §2.1, §2.2. A136."""
@@ -209,7 +209,7 @@ async def test_repeating_a_revocation_writes_nothing_more(server: AuthServer) ->
     assert sorted(kinds) == ["family", "token"]
 
 
-async def test_a_replayed_code_ends_the_access_token_it_gave_too(server: AuthServer) -> None:
+async def test_a_replayed_code_ends_the_access_token_it_gave_too_a26(server: AuthServer) -> None:
     """OAuth 2.1 §4.1.3. A26."""
     client = await server.client()
     code = answer_of(await server.person().approve(client.authorize_url()))["code"]
@@ -220,7 +220,7 @@ async def test_a_replayed_code_ends_the_access_token_it_gave_too(server: AuthSer
     assert await has_ended(server, tokens["access_token"])
 
 
-async def test_a_reused_refresh_token_ends_the_access_tokens_of_its_family_too(
+async def test_a_reused_refresh_token_ends_the_access_tokens_of_its_family_too_a95(
     server: AuthServer,
 ) -> None:
     """RFC 9700 §4.14.2. A95."""
@@ -330,7 +330,9 @@ async def test_what_a_withdrawn_key_signed_is_announced_as_ended(server: AuthSer
 
 
 @pytest.mark.parametrize("how", ["refresh_token", "grant"])
-async def test_ending_while_rotating_leaves_nothing_alive(server: AuthServer, how: str) -> None:
+async def test_ending_while_rotating_leaves_nothing_alive_a103(
+    server: AuthServer, how: str
+) -> None:
     """A103: whichever came first, the end state is ended."""
     client = await server.client()
     lifetime, now = server.settings.access_token_lifetime, server.clock()
@@ -425,7 +427,7 @@ async def test_who_waits_is_let_go_when_the_server_stops(server: AuthServer) -> 
     assert (await waiting).status_code == 200
 
 
-async def test_a_place_nobody_knows_any_more_gets_everything_that_counts(
+async def test_a_place_nobody_knows_any_more_gets_everything_that_counts_a162(
     server: AuthServer,
 ) -> None:
     """A162: a restored backup does not know what it had announced."""

@@ -32,7 +32,7 @@ async def everything_stored(database_url: str) -> str:
     return "\n".join(cells)
 
 
-async def test_no_secret_is_stored_or_logged(
+async def test_no_secret_is_stored_or_logged_a104_a158(
     auth_server: AuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A31, A91, A104, A158: passwords, session ids, codes, verifiers, tokens, client secrets."""

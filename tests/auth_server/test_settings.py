@@ -76,7 +76,7 @@ def test_three_values_are_enough(tmp_path: Path) -> None:
         ({"client_documents_on_loopback": True}, "client_documents_on_loopback"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(
+def test_a_setting_that_cannot_be_used_is_named_a163(
     tmp_path: Path, changes: dict[str, Any], field: str
 ) -> None:
     """A163: refused at the start, not found out in production."""

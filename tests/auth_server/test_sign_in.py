@@ -57,7 +57,7 @@ async def post(
         ("<script>@acme.example", "gatepost-demo"),
     ],
 )
-async def test_a_wrong_password_and_an_unknown_person_get_the_same_answer(
+async def test_a_wrong_password_and_an_unknown_person_get_the_same_answer_a143(
     table_server: AuthServer, email: str, password: str
 ) -> None:
     """A143: nobody learns who has an account."""
@@ -98,7 +98,7 @@ async def test_a_disabled_person_may_not_sign_in_nor_go_on(
     assert (refused.status, WRONG in refused.text) == (401, True)
 
 
-async def test_a_session_gets_a_new_id_at_each_sign_in_and_the_old_one_is_dead(
+async def test_a_session_gets_a_new_id_at_each_sign_in_and_the_old_one_is_dead_a41(
     auth_server: AuthServer,
 ) -> None:
     """A41: session fixation."""
@@ -117,7 +117,7 @@ async def test_a_session_gets_a_new_id_at_each_sign_in_and_the_old_one_is_dead(
     assert path_of(page) == "/sign-in"
 
 
-async def test_a_session_id_that_an_attacker_planted_is_not_the_one_signed_in(
+async def test_a_session_id_that_an_attacker_planted_is_not_the_one_signed_in_a41(
     auth_server: AuthServer,
 ) -> None:
     """A41."""
@@ -147,7 +147,7 @@ async def test_a_session_id_that_an_attacker_planted_is_not_the_one_signed_in(
     ],
 )
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/tenant", "/consent"])
-async def test_a_form_that_another_site_posts_is_refused(
+async def test_a_form_that_another_site_posts_is_refused_a38_a40(
     table_server: AuthServer, path: str, headers: dict[str, str]
 ) -> None:
     """A38, A40: cross-site request forgery, and signing someone in as somebody else."""
@@ -187,7 +187,7 @@ async def test_a_form_that_a_browser_posts_from_our_own_page_is_taken(
 
 
 @pytest.mark.parametrize("proof", [None, "", "x", "x" * 43, "é", "\x7f" * 43])
-async def test_a_form_without_its_proof_is_refused(
+async def test_a_form_without_its_proof_is_refused_a38_a40(
     table_server: AuthServer, proof: str | None
 ) -> None:
     """A38, A40."""
@@ -224,7 +224,7 @@ async def test_a_proof_made_for_another_browser_transaction_or_page_is_refused(
 
 
 @pytest.mark.parametrize("path", ["/authorize/continue", "/sign-in", "/tenant", "/consent"])
-async def test_a_link_into_another_browsers_transaction_leads_nowhere(
+async def test_a_link_into_another_browsers_transaction_leads_nowhere_a35(
     auth_server: AuthServer, path: str
 ) -> None:
     """A35, CVE-2026-27124: the attacker consents, the victim follows the link."""
@@ -294,7 +294,9 @@ async def test_no_session_lasts_longer_than_its_end_however_much_it_is_used(
     assert pages[-1] == "/sign-in"
 
 
-async def test_not_you_lets_somebody_else_answer_the_same_request(auth_server: AuthServer) -> None:
+async def test_not_you_lets_somebody_else_answer_the_same_request_a40(
+    auth_server: AuthServer,
+) -> None:
     """A40: the account is shown, and can be changed."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -314,7 +316,9 @@ async def test_not_you_lets_somebody_else_answer_the_same_request(auth_server: A
     assert path_of(await other.open(client.authorize_url())) == "/sign-in"
 
 
-async def test_the_approval_page_of_the_person_before_is_refused(auth_server: AuthServer) -> None:
+async def test_the_approval_page_of_the_person_before_is_refused_a42(
+    auth_server: AuthServer,
+) -> None:
     """A40, A42: two people, one browser; an old tab must not answer for the new person."""
     client, person = await auth_server.client(), auth_server.person()
     adas = await person.reach_consent(client.authorize_url(), tenant="Globex")
@@ -354,7 +358,7 @@ async def test_cookies_are_out_of_reach_for_scripts_and_other_sites(
         assert not [part for part in attributes if part.startswith("domain")]
 
 
-async def test_over_https_only_host_cookies_are_read(database_url: str, clock: Clock) -> None:
+async def test_over_https_only_host_cookies_are_read_a57(database_url: str, clock: Clock) -> None:
     """A57: a sibling subdomain can plant a plain name, never `__Host-`."""
     issuer = "https://id.example"
     async with running_auth_server(database_url, clock, issuer=issuer) as server:
@@ -387,7 +391,7 @@ async def test_a_password_in_the_url_or_in_json_is_not_read(table_server: AuthSe
     assert (in_url.status_code, as_json.status_code) == (400, 400)
 
 
-async def test_a_signed_in_browser_is_sent_no_further_than_a_page_of_ours(
+async def test_a_signed_in_browser_is_sent_no_further_than_a_page_of_ours_a14(
     auth_server: AuthServer,
 ) -> None:
     """A14: nothing a request says can name where sign-in leads."""

@@ -33,7 +33,7 @@ async def test_a_person_chooses_among_their_own_organisations_and_may_change_it(
     assert page.ticks("data") == {"team:design": True, "team:engineering": True}
 
 
-async def test_a_tenant_the_person_is_no_member_of_is_refused(auth_server: AuthServer) -> None:
+async def test_a_tenant_the_person_is_no_member_of_is_refused_a53(auth_server: AuthServer) -> None:
     """A53: the form says any id; membership decides."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.sign_in(await person.open(client.authorize_url()))

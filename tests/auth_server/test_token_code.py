@@ -54,7 +54,7 @@ async def test_a_code_gives_tokens_that_are_not_cached(auth_server: AuthServer) 
     assert len(answer.json()["refresh_token"]) >= 43
 
 
-async def test_fifty_redemptions_at_once_are_one_redemption(auth_server: AuthServer) -> None:
+async def test_fifty_redemptions_at_once_are_one_redemption_a25(auth_server: AuthServer) -> None:
     """A25: eight parallel redemptions of one code have given eight tokens elsewhere."""
     issued = await issue(auth_server)
 
@@ -64,7 +64,7 @@ async def test_fifty_redemptions_at_once_are_one_redemption(auth_server: AuthSer
     assert {a.json()["error"] for a in answers if a.status_code == 400} == {"invalid_grant"}
 
 
-async def test_a_replayed_code_ends_what_the_first_redemption_gave(
+async def test_a_replayed_code_ends_what_the_first_redemption_gave_a26(
     auth_server: AuthServer,
 ) -> None:
     """RFC 6749 §4.1.2, OAuth 2.1 §4.1.3. A26."""
@@ -91,7 +91,7 @@ async def test_a_replay_after_the_code_has_expired_still_ends_what_it_gave(
     assert error_of(await issued.client.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_another_clients_replay_ends_nothing(auth_server: AuthServer) -> None:
+async def test_another_clients_replay_ends_nothing_a27(auth_server: AuthServer) -> None:
     """A27: knowing a code must not let a stranger end somebody's connection."""
     issued = await issue(auth_server)
     tokens = (await issued.redeem()).json()
@@ -103,7 +103,7 @@ async def test_another_clients_replay_ends_nothing(auth_server: AuthServer) -> N
     assert (await issued.client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_another_client_cannot_use_a_code_nor_use_it_up(auth_server: AuthServer) -> None:
+async def test_another_client_cannot_use_a_code_nor_use_it_up_a28(auth_server: AuthServer) -> None:
     """A28; zitadel GHSA-xqxv-4jc2-x56x."""
     issued = await issue(auth_server)
     stranger = await auth_server.client()
@@ -114,7 +114,7 @@ async def test_another_client_cannot_use_a_code_nor_use_it_up(auth_server: AuthS
     assert (await issued.redeem()).status_code == 200
 
 
-async def test_a_refusal_does_not_say_whether_a_code_exists(auth_server: AuthServer) -> None:
+async def test_a_refusal_does_not_say_whether_a_code_exists_a93(auth_server: AuthServer) -> None:
     """A93: somebody else's code and no code at all sound the same."""
     issued = await issue(auth_server)
     stranger = await auth_server.client()
@@ -125,7 +125,7 @@ async def test_a_refusal_does_not_say_whether_a_code_exists(auth_server: AuthSer
     assert theirs.content == made_up.content
 
 
-async def test_a_wrong_verifier_uses_the_code_up(auth_server: AuthServer) -> None:
+async def test_a_wrong_verifier_uses_the_code_up_a24(auth_server: AuthServer) -> None:
     """RFC 7636 §4.6. A24: a verifier can't be guessed at."""
     issued = await issue(auth_server)
 
@@ -151,7 +151,7 @@ async def test_a_wrong_verifier_uses_the_code_up(auth_server: AuthServer) -> Non
         ("-._~" * 20, "invalid_grant"),
     ],
 )
-async def test_a_verifier_is_43_to_128_unreserved_characters(
+async def test_a_verifier_is_43_to_128_unreserved_characters_a23(
     table_server: AuthServer, verifier: str | None, error: str
 ) -> None:
     """RFC 7636 §4.1. A20, A23."""
@@ -187,7 +187,7 @@ async def test_a_challenge_itself_is_no_verifier(auth_server: AuthServer) -> Non
         ({"code_verifier": None}, "invalid_request"),
     ],
 )
-async def test_a_mistake_that_a_client_can_correct_does_not_use_the_code_up(
+async def test_a_mistake_that_a_client_can_correct_does_not_use_the_code_up_a29_a32_a131(
     table_server: AuthServer, changes: dict[str, str | None], error: str
 ) -> None:
     """RFC 6749 §4.1.3, RFC 8707 §2.2. A29, A32, A131."""
@@ -197,7 +197,7 @@ async def test_a_mistake_that_a_client_can_correct_does_not_use_the_code_up(
     assert (await issued.redeem()).status_code == 200
 
 
-async def test_a_code_is_good_for_its_whole_minute_and_not_a_second_more(
+async def test_a_code_is_good_for_its_whole_minute_and_not_a_second_more_a30(
     auth_server: AuthServer,
 ) -> None:
     """A30."""
@@ -220,7 +220,7 @@ async def test_a_code_that_never_was_is_refused(table_server: AuthServer, code: 
     assert (status, error) == (400, "invalid_grant" if code else "invalid_request")
 
 
-async def test_a_code_is_random_and_long(auth_server: AuthServer) -> None:
+async def test_a_code_is_random_and_long_a31(auth_server: AuthServer) -> None:
     """RFC 6749 §10.10, A31: 256 bits, none like another."""
     client, person = await auth_server.client(), auth_server.person()
     codes = {answer_of(await person.approve(client.authorize_url()))["code"] for _ in range(5)}
@@ -243,7 +243,7 @@ GONE: dict[str, tuple[type, Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("gone", GONE)
-async def test_what_ended_between_approval_and_redemption_gives_no_token(
+async def test_what_ended_between_approval_and_redemption_gives_no_token_a33(
     auth_server: AuthServer, change_row: Any, gone: str
 ) -> None:
     """A33: everything is read again when the code is redeemed."""
@@ -255,7 +255,7 @@ async def test_what_ended_between_approval_and_redemption_gives_no_token(
     assert error_of(await issued.redeem()) == (400, "invalid_grant")
 
 
-async def test_a_client_disabled_between_approval_and_redemption_is_not_a_client_any_more(
+async def test_a_client_disabled_between_approval_and_redemption_is_not_a_client_any_more_a33(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     """A33."""
@@ -265,7 +265,7 @@ async def test_a_client_disabled_between_approval_and_redemption_is_not_a_client
     assert error_of(await issued.redeem()) == (401, "invalid_client")
 
 
-async def test_a_later_narrower_consent_narrows_a_code_from_before(
+async def test_a_later_narrower_consent_narrows_a_code_from_before_a48(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A48: the person's latest answer is the one that counts."""

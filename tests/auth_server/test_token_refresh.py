@@ -83,7 +83,9 @@ async def test_a_refresh_token_used_twice_in_a_hurry_has_one_successor(
     assert first["access_token"] != second["access_token"]
 
 
-async def test_fifty_refreshes_at_once_converge_on_one_successor(auth_server: AuthServer) -> None:
+async def test_fifty_refreshes_at_once_converge_on_one_successor_a96(
+    auth_server: AuthServer,
+) -> None:
     """A96, Keycloak CVE-2026-1035: one conditional statement decides who was first."""
     connection = await connect(auth_server)
 
@@ -94,7 +96,7 @@ async def test_fifty_refreshes_at_once_converge_on_one_successor(auth_server: Au
     assert (await connection.refresh()).status_code == 200
 
 
-async def test_without_a_grace_window_exactly_one_of_fifty_gets_a_successor(
+async def test_without_a_grace_window_exactly_one_of_fifty_gets_a_successor_a96(
     database_url: str, clock: Clock
 ) -> None:
     """A96: with the window set to nothing; at the first use's own instant it is still open."""
@@ -109,7 +111,7 @@ async def test_without_a_grace_window_exactly_one_of_fifty_gets_a_successor(
     assert error_of(late) == error_of(after) == DEAD
 
 
-async def test_a_token_that_comes_back_after_the_window_ends_the_whole_family(
+async def test_a_token_that_comes_back_after_the_window_ends_the_whole_family_a95(
     auth_server: AuthServer,
 ) -> None:
     """RFC 9700 §4.14.2. A95: thief or owner, one of the two holds a copy."""
@@ -123,7 +125,7 @@ async def test_a_token_that_comes_back_after_the_window_ends_the_whole_family(
         assert error_of(await connection.refresh(generation)) == DEAD
 
 
-async def test_coming_back_does_not_keep_the_window_open(auth_server: AuthServer) -> None:
+async def test_coming_back_does_not_keep_the_window_open_a97(auth_server: AuthServer) -> None:
     """A97: it is anchored at the first use, however often the token is shown again."""
     connection = await connect(auth_server)
     await connection.refresh(0)
@@ -136,7 +138,7 @@ async def test_coming_back_does_not_keep_the_window_open(auth_server: AuthServer
     assert len(connection.tokens) == 2
 
 
-async def test_an_old_token_leads_to_its_own_successor_and_never_to_a_second_chain(
+async def test_an_old_token_leads_to_its_own_successor_and_never_to_a_second_chain_a97(
     auth_server: AuthServer,
 ) -> None:
     """A97: three generations within the window are still one chain."""
@@ -161,7 +163,7 @@ async def test_the_owner_coming_back_after_a_month_still_uncovers_the_thief(
     assert error_of(await connection.refresh()) == DEAD
 
 
-async def test_a_family_left_alone_for_a_month_is_over(auth_server: AuthServer) -> None:
+async def test_a_family_left_alone_for_a_month_is_over_a101(auth_server: AuthServer) -> None:
     """A101: idle lifetime, counted from the latest rotation."""
     kept, left = await connect(auth_server), await connect(auth_server)
     auth_server.clock.advance(days=29, hours=23)
@@ -172,7 +174,7 @@ async def test_a_family_left_alone_for_a_month_is_over(auth_server: AuthServer) 
     assert (await kept.refresh()).status_code == 200
 
 
-async def test_no_family_outlives_half_a_year_however_often_it_is_used(
+async def test_no_family_outlives_half_a_year_however_often_it_is_used_a101(
     auth_server: AuthServer,
 ) -> None:
     """A101: absolute lifetime, counted from the approval."""
@@ -188,7 +190,7 @@ async def test_no_family_outlives_half_a_year_however_often_it_is_used(
     assert error_of(await connection.refresh(-2)) == DEAD
 
 
-async def test_a_scope_narrows_one_access_token_and_leaves_the_next_as_wide(
+async def test_a_scope_narrows_one_access_token_and_leaves_the_next_as_wide_a99(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """RFC 6749 §6. A99."""
@@ -206,7 +208,7 @@ async def test_a_scope_narrows_one_access_token_and_leaves_the_next_as_wide(
     "scope",
     ["mcp:admin", "mcp:read mcp:admin", "mcp:read offline_access", "mcp:other", 'x"', "mcp:rëad"],
 )
-async def test_a_scope_never_widens_and_trying_costs_nothing(
+async def test_a_scope_never_widens_and_trying_costs_nothing_a99(
     table_server: AuthServer, scope: str
 ) -> None:
     """RFC 6749 §6. A99."""
@@ -219,7 +221,7 @@ async def test_a_scope_never_widens_and_trying_costs_nothing(
 @pytest.mark.parametrize(
     "resource", ["https://evil.example/mcp", "http://127.0.0.1:8411/mcp", "x", "http://["]
 )
-async def test_another_resource_is_refused_and_leaves_the_token_usable(
+async def test_another_resource_is_refused_and_leaves_the_token_usable_a100(
     table_server: AuthServer, resource: str
 ) -> None:
     """RFC 8707 §2.2. A100, A131: refused before anything is written."""
@@ -230,7 +232,7 @@ async def test_another_resource_is_refused_and_leaves_the_token_usable(
     assert len(connection.tokens) == 2
 
 
-async def test_another_client_can_neither_use_nor_end_a_family(auth_server: AuthServer) -> None:
+async def test_another_client_can_neither_use_nor_end_a_family_a98(auth_server: AuthServer) -> None:
     """A98, A28: also with a token that is used up."""
     connection, stranger = await connect(auth_server), await auth_server.client()
     await connection.refresh(0)
@@ -254,7 +256,7 @@ async def test_a_refresh_token_that_never_was_is_refused(
     assert (status, error) == (400, "invalid_grant" if token else "invalid_request")
 
 
-async def test_an_access_token_or_a_code_is_no_refresh_token(auth_server: AuthServer) -> None:
+async def test_an_access_token_or_a_code_is_no_refresh_token_a107(auth_server: AuthServer) -> None:
     """A107: one artefact never stands in for another."""
     client = await auth_server.client()
     tokens = await client.connect(auth_server.person())
@@ -293,7 +295,7 @@ SHRUNK: dict[str, tuple[type, Any, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("shrunk", SHRUNK)
-async def test_a_refresh_says_what_the_person_may_see_now_and_never_more_than_they_allowed(
+async def test_a_refresh_says_what_the_person_may_see_now_and_never_more_than_they_allowed_a102_a153(
     auth_server: AuthServer, change_row: Any, read_token: Any, shrunk: str
 ) -> None:
     """A102, A153: every policy is read again at each refresh."""
@@ -321,7 +323,7 @@ ENDED: dict[str, tuple[type, Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("ended", ENDED)
-async def test_a_connection_ends_with_what_it_stood_on(
+async def test_a_connection_ends_with_what_it_stood_on_a102(
     auth_server: AuthServer, change_row: Any, ended: str
 ) -> None:
     """A53, A102."""
@@ -357,7 +359,7 @@ async def test_a_refusal_for_a_while_does_not_use_the_token_up(
     assert (await connection.refresh()).status_code == 200
 
 
-async def test_a_later_consent_counts_for_the_connections_from_before(
+async def test_a_later_consent_counts_for_the_connections_from_before_a48(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A48: narrowing by approving again reaches the older refresh token."""

@@ -207,7 +207,7 @@ async def test_the_same_revocation_committed_again_is_not_announced_again(
         assert source.server.opened.feed.newest == newest + 1
 
 
-async def test_redis_that_lost_everything_is_filled_again_and_followed_again(
+async def test_redis_that_lost_everything_is_filled_again_and_followed_again_a161(
     database_url: str, clock: Clock, redis: RedisServer, token: Callable[..., str]
 ) -> None:
     """A161: what is known stays known; what was announced while Redis was away arrives."""

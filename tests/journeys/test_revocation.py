@@ -90,7 +90,7 @@ async def revoke(client: OAuthClient, token: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def test_signing_out_is_seen_by_the_gateway_within_two_seconds(
+async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
     place: Place, record_property: Callable[[str, object], None]
 ) -> None:
     """A118: the promise of the project's design."""

@@ -33,7 +33,7 @@ def ended(kind: Any, key: str, **more: int) -> Revocation:
         ("person", "usr_ada", {"sub": "usr_bo"}),
     ],
 )
-async def test_a_token_that_was_used_before_is_refused_once_it_ended_and_others_are_not(
+async def test_a_token_that_was_used_before_is_refused_once_it_ended_and_others_are_not_a118(
     world: World, kind: str, key: str, spared: dict[str, str]
 ) -> None:
     """A118; RFC 6750 §3.1."""
@@ -84,7 +84,7 @@ async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: P
     )
 
 
-async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serves_anyway(
+async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serves_anyway_a161(
     tmp_path: Path,
 ) -> None:
     """A161: a feed that is down keeps no gateway from starting."""
