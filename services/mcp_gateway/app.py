@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TypedDict
 from urllib.parse import urlencode
@@ -31,10 +31,11 @@ from mcp_gateway.events.spool import Spool
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
-from mcp_gateway.front.exchange import Door
+from mcp_gateway.front.exchange import Door, Serving
 from mcp_gateway.inputs.answers import LocalAnswers
 from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.inputs.seal import Sealer
+from mcp_gateway.live_catalogue import LiveCatalogue, Pause
 from mcp_gateway.operational import (
     Published,
     Trust,
@@ -49,7 +50,7 @@ from mcp_gateway.revocations.long_poll import LongPoll
 from mcp_gateway.revocations.port import Feed, FeedBroken
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.open import open_sources, require_usable
@@ -198,6 +199,7 @@ def create_app(
     new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     wait: Wait = asyncio.sleep,
     random: Random = _RANDOM.random,
+    pause: Pause = asyncio.sleep,
     open_resources: OpenResources = open_resources,
 ) -> Gateway:
     """Wire the gateway.
@@ -206,14 +208,14 @@ def create_app(
         SettingsError: the signing key or a credential of the upstream can't be used.
         ManifestError: the manifest or the OpenAPI document beside it can't be.
     """
-    catalogue = load_catalogue(settings.manifest)
+    live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
     challenge = Challenge(f"{settings.origin}{WELL_KNOWN}{settings.path}", settings.challenge_scope)
     signer = AssertionSigner(
         key, resource=settings.resource, audience=settings.upstream_audience, now=now
     )
 
-    require_usable(settings.upstream_credentials, catalogue.schemes)
+    require_usable(settings.upstream_credentials, live.catalogue.schemes)
     guards = Guards(
         now=now, upstream_url=settings.upstream_url, places=settings.upstream_concurrency
     )
@@ -236,17 +238,21 @@ def create_app(
                 sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
                 now=now,
             )
-            parts = Parts(
-                catalogue=catalogue,
-                upstream=resources.upstream,
-                requests=RequestWriters(settings.upstream_url),
-                attachments=Attachments(
+
+            def attach(catalogue: Catalogue) -> Attachments:
+                return Attachments(
                     catalogue,
                     upstream_url=settings.upstream_url,
                     headers=settings.headers,
                     configured=settings.upstream_credentials,
                     sources=sources,
-                ),
+                )
+
+            parts = Parts(
+                catalogue=live.catalogue,
+                upstream=resources.upstream,
+                requests=RequestWriters(settings.upstream_url),
+                attachments=attach(live.catalogue),
                 guards=guards,
                 sign=signer.sign,
                 record=resources.record,
@@ -258,9 +264,8 @@ def create_app(
                 ),
             )
             server = Server(
-                name=catalogue.name,
                 version=version("gatepost"),
-                listing=Listing(catalogue),
+                listing=Listing(live.catalogue),
                 parts=parts,
                 run=compose(STEPS),
                 challenge=challenge,
@@ -268,18 +273,28 @@ def create_app(
                 sealer=Sealer.of(key),
                 since=now().timestamp(),
             )
+            serving = Serving(server)
+
+            def switch(catalogue: Catalogue) -> None:
+                parts = replace(server.parts, catalogue=catalogue, attachments=attach(catalogue))
+                serving.server = server.serve(parts, since=now().timestamp())
+
             door = Door(
                 hosts=_encode(settings.allowed_hosts),
                 origins=_encode((settings.origin, *settings.allowed_origins)),
                 verifier=verifier,
                 challenge=challenge,
-                server=server,
+                serving=serving,
                 attendants=Attendants(settings.keep_alive),
             )
             await keys.refresh()
-            _log.info("serving", resource=settings.resource, tools=len(catalogue.tools))
-            async with revocations.following():
-                details = {"revocations": revocations.describe, **resources.details}
+            _log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
+            async with revocations.following(), live.following(switch):
+                details = {
+                    "catalogue": live.describe,
+                    "revocations": revocations.describe,
+                    **resources.details,
+                }
                 yield State(
                     endpoint=McpEndpoint(door, new_id),
                     trust=Trust(keys, verifier, revocations, details),
@@ -291,10 +306,10 @@ def create_app(
             resource=settings.resource,
             issuer=settings.issuer,
             scope=settings.challenge_scope,
-            name=catalogue.name,
+            name=live.catalogue.name,
         ),
         jwks=publish_key(key),
-        catalogue=catalogue.document(settings.resource).model_dump_json().encode(),
+        catalogue=lambda: live.document,
     )
 
     def trust(request: Request) -> Trust:

@@ -33,7 +33,7 @@ class Published:
     """Of the MCP endpoint."""
     resource: Mapping[str, Any]
     jwks: Mapping[str, Any]
-    catalogue: bytes
+    catalogue: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
                 {"error": "temporarily_unavailable"}, status=503, headers={"retry-after": "5"}
             )
         return Response(
-            published.catalogue,
+            published.catalogue(),
             media_type="application/json",
             headers={"cache-control": "no-store"},
         )

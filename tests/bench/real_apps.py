@@ -183,7 +183,7 @@ async def drive_directus(call: Hand, app: Running) -> None:
     expect(one["data"]["title"] == "article 2", "one is read")
     seen = []
     for offset in (0, 2, 4):
-        page = await call(f"GET {items}", limit=2, offset=offset, sort=["-id"], fields=["id"])
+        page = await call(f"GET {items}", limit=2, cursor=offset, sort=["-id"], fields=["id"])
         seen += [article["id"] for article in page["data"]]
     expect(seen == made[::-1], f"all are listed in pages: {seen}")
     await call(f"PATCH {items}/{{id}}", id=made[0], title="new")

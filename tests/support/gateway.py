@@ -94,6 +94,27 @@ class Announcements:
 
 
 @dataclass
+class Looks:
+    """The gateway's looks at its files, each when a test wants one."""
+
+    wanted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, _: float) -> None:
+        """Wait for the next one."""
+        self.waiting.set()
+        await self.wanted.acquire()
+
+    async def look(self, times: int = 2) -> None:
+        """Let the gateway look, as often as it takes to notice a change, and do what follows."""
+        for _ in range(times):
+            await self.waiting.wait()
+            self.waiting.clear()
+            self.wanted.release()
+        await self.waiting.wait()
+
+
+@dataclass
 class World:
     """Everything around one gateway, and a hand to knock at its door."""
 
@@ -106,6 +127,7 @@ class World:
     feed: Announcements
     waits: list[float]
     """Seconds that the gateway let pass before it sent something again; the clock went with it."""
+    looks: Looks
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -195,6 +217,14 @@ async def a_world(
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
         yield Resources(upstream or api, keys.fetch, record, feed)
 
-    app = create_app(settings, now=clock, wait=wait, random=lambda: 0.5, open_resources=resources)
+    looks = Looks()
+    app = create_app(
+        settings,
+        now=clock,
+        wait=wait,
+        random=lambda: 0.5,
+        pause=looks.pause,
+        open_resources=resources,
+    )
     async with running(app, "http://127.0.0.1:8401") as http:
-        yield World(http, api, keys, clock, records, settings, feed, waits)
+        yield World(http, api, keys, clock, records, settings, feed, waits, looks)

@@ -33,7 +33,7 @@ async def authenticate(exchange: Exchange, door: Door) -> Exchange:
             "tokens can't be verified at the moment",
             (b"retry-after", b"5"),
         ) from None
-    server = door.server
+    server = door.serving.server
     if server.outdates(caller, server.parts.now().timestamp()):
         raise _invalid(door, "the tool list has changed since; refresh the token")
     return exchange._replace(caller=caller)

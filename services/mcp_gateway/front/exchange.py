@@ -16,6 +16,13 @@ from mcp_gateway.wire.jsonrpc import Reply
 from mcp_gateway.wire.server import Server
 
 
+@dataclass(slots=True)
+class Serving:
+    """Which server answers; replaced when the catalogue changes. Who began with one keeps it."""
+
+    server: Server
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What the checks compare with and answer from; wired once."""
@@ -24,7 +31,7 @@ class Door:
     origins: frozenset[bytes]
     verifier: TokenVerifier
     challenge: Challenge
-    server: Server
+    serving: Serving
     attendants: Attendants
 
 

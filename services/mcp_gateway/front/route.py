@@ -31,7 +31,7 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
     is_modern = not known or modern.VERSION_HEADER in headers.repeated
     if is_modern:
         work = modern.answer(
-            door.server,
+            door.serving.server,
             exchange.message,
             headers=headers,
             caller=caller,
@@ -40,7 +40,7 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
         )
     else:
         work = handshake.answer(
-            door.server,
+            door.serving.server,
             exchange.message,
             version=version.decode() if version else None,
             session=headers.get(handshake.SESSION_HEADER),

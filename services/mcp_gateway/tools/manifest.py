@@ -96,6 +96,8 @@ class Manifest:
     prompts: tuple[Prompt, ...]
     resources: tuple[Resource, ...]
     templates: tuple[ResourceTemplate, ...]
+    files: tuple[Path, ...]
+    """What it names beside itself: the OpenAPI document and files of resources."""
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -189,6 +191,7 @@ def load_manifest(path: Path) -> Manifest:
         prompts=prompts,
         resources=resources,
         templates=templates,
+        files=tuple(_files(source, path.parent)),
     )
 
 
@@ -450,6 +453,13 @@ def _entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         inputs=read_inputs(value.get("inputs", [])),
         mirror=tuple(value.get("mirror", {}).items()),
         slow=value.get("slow", False),
+    )
+
+
+def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    named = [source, *source.get("resources", {}).values()]
+    yield from (
+        folder / value[key] for value in named for key in ("openapi", "file") if key in value
     )
 
 

@@ -1,8 +1,8 @@
 """What both eras answer from: the catalogue's listing, the pipeline, the server's name."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 from mcp_types.jsonrpc import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
 
@@ -26,7 +26,6 @@ _CLOCKS_DIFFER = 60.0
 class Server:
     """The MCP server's parts; wired once."""
 
-    name: str
     version: str
     listing: Listing
     parts: Parts
@@ -36,6 +35,15 @@ class Server:
     sealer: Sealer
     since: float
     """When it began to serve this catalogue, in Unix seconds."""
+
+    def serve(self, parts: Parts, *, since: float) -> Self:
+        """Serve another catalogue from now on; questions that are open stay so."""
+        return replace(self, listing=Listing(parts.catalogue), parts=parts, since=since)
+
+    @property
+    def name(self) -> str:
+        """What people call the product."""
+        return self.catalogue.name
 
     @property
     def info(self) -> Mapping[str, str]:

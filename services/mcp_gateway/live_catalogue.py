@@ -1,0 +1,121 @@
+"""The catalogue while its files change: loaded whole, then switched, or kept as it was."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import structlog
+
+from gatepost.settings import SettingsError
+from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.manifest import ManifestError, load_document, load_manifest, make_catalogue
+
+PAUSE = 2.0
+"""Seconds between two looks at the files."""
+
+_log = structlog.get_logger()
+_Stamp = tuple[int, int, int] | None
+Switch = Callable[[Catalogue], None]
+Pause = Callable[[float], Awaitable[None]]
+
+
+class LiveCatalogue:
+    """The catalogue of a manifest, followed on SIGHUP and whenever one of its files has changed."""
+
+    def __init__(self, manifest: Path, *, resource: str, pause: Pause = asyncio.sleep) -> None:
+        """Load it for the first time, for the gateway that is this resource.
+
+        Raises:
+            ManifestError: listing everything that must be fixed.
+        """
+        self._manifest = manifest
+        self._resource = resource
+        self._pause = pause
+        self._loading = asyncio.Lock()
+        self._seen: dict[Path, _Stamp] = {}
+        self._is_stale = False
+        self.catalogue, self.document = self._load()
+        """What is served, and what the authorization server reads of it."""
+
+    def describe(self) -> str:
+        """Say in a few words whether what is served is what the files say."""
+        return "kept: the files can't be served" if self._is_stale else "current"
+
+    @asynccontextmanager
+    async def following(self, switch: Switch) -> AsyncIterator[None]:
+        """Follow the files in the background; `switch` is called with each catalogue that is new.
+
+        It may refuse one with `SettingsError`, which is then kept out like one that can't be loaded.
+        """
+        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+        def start(work: Awaitable[None]) -> None:
+            task = asyncio.ensure_future(work)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        # Only the main thread hears signals, and Windows has no such.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGHUP, lambda: start(self.reload(switch)))
+        start(self._follow(switch))
+        try:
+            yield
+        finally:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(signal.SIGHUP)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def reload(self, switch: Switch) -> None:
+        """Load the files as they are now; what can't be served changes nothing and is logged."""
+        async with self._loading:
+            try:
+                # Seconds for a large document: calls go on meanwhile.
+                catalogue, document = await asyncio.to_thread(self._load)
+                served = self.catalogue
+                is_new = (catalogue.hash, catalogue.schemes) != (served.hash, served.schemes)
+                if is_new:
+                    switch(catalogue)
+            except (ManifestError, SettingsError) as problem:
+                self._is_stale = True
+                _log.error("catalogue kept: the files can't be served", problems=str(problem))
+                return
+            except Exception:  # noqa: BLE001 - whatever is wrong with the files, calls go on
+                self._is_stale = True
+                _log.exception("catalogue kept: the files can't be loaded")
+                return
+            self._is_stale = False
+            if is_new:
+                self.catalogue, self.document = catalogue, document
+                _log.info("catalogue switched", tools=len(catalogue.tools), hash=catalogue.hash)
+
+    async def _follow(self, switch: Switch) -> None:
+        before = self._seen
+        while True:
+            await self._pause(PAUSE)
+            now = {file: _stamp(file) for file in self._seen}
+            # Twice the same, so that files that are being written are not read half.
+            if now != self._seen and now == before:
+                await self.reload(switch)
+            before = now
+
+    def _load(self) -> tuple[Catalogue, bytes]:
+        seen = {self._manifest: _stamp(self._manifest)}
+        try:
+            manifest = load_manifest(self._manifest)
+            seen |= {file: _stamp(file) for file in manifest.files}
+            catalogue = make_catalogue(manifest, load_document(manifest))
+            return catalogue, catalogue.document(self._resource).model_dump_json().encode()
+        finally:
+            self._seen = seen
+
+
+def _stamp(file: Path) -> _Stamp:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,175 @@
+"""The manifest changes while the gateway serves: nobody's call is lost, and no mistake goes live."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.lowlevel import checkpoint
+from structlog.testing import capture_logs
+
+from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.upstream.request import UpstreamRequest
+from support.gateway import API, World, a_world
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+NEW_TOOL = """
+  find_tasks:
+    operation: listTasks
+    title: Find tasks
+    bind: {tenant_id: tenant_id}
+"""
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    for name in ("tools.yaml", "openapi.yaml"):
+        shutil.copy(API / name, tmp_path / name)
+    async with a_world(tmp_path, manifest=tmp_path / "tools.yaml") as opened:
+        yield opened
+
+
+def change(world: World, name: str, before: str, after: str) -> None:
+    """Write one of the files anew, with some text replaced."""
+    file = world.settings.manifest.with_name(name)
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+
+
+def add_tool(world: World) -> None:
+    """Add a tool to the manifest."""
+    change(world, "tools.yaml", "\n  get_task:", f"{NEW_TOOL}  get_task:")
+
+
+async def listed(world: World, era: str = "new") -> dict[str, dict[str, Any]]:
+    """List the tools by name."""
+    tools = (await world.ask(era, "tools/list")).json()["result"]["tools"]
+    return {tool["name"]: tool for tool in tools}
+
+
+async def state(world: World) -> tuple[int, str]:
+    """Ask whether the gateway is ready, and what it says of its catalogue."""
+    answer = await world.http.get("/readyz")
+    return answer.status_code, answer.json()["details"]["catalogue"]
+
+
+@BOTH
+async def test_a_changed_manifest_is_served_soon_in_lists_calls_and_consent(
+    world: World, era: str
+) -> None:
+    assert "find_tasks" not in await listed(world, era)
+    add_tool(world)
+    with capture_logs() as logs:
+        await world.looks.look()
+    assert "find_tasks" in await listed(world, era)
+    assert (await world.call(era, "find_tasks"))["isError"] is False
+    token = world.token(scope="gatepost:catalogue", tenant_id="", allowed_tools=[])
+    answer = await world.http.get(
+        "/internal/catalogue", headers={"authorization": f"Bearer {token}"}
+    )
+    assert "find_tasks" in [tool["name"] for tool in answer.json()["tools"]]
+    assert [line["tools"] for line in logs if line["event"] == "catalogue switched"] == [6]
+    assert await state(world) == (200, "current")
+
+
+async def test_a_changed_api_document_is_served_too(world: World) -> None:
+    change(world, "openapi.yaml", "{name: q, in: query", "{name: words, in: query")
+    await world.looks.look()
+    assert "words" in (await listed(world))["list_tasks"]["inputSchema"]["properties"]
+    await world.call("new", "list_tasks", {"words": "x"})
+    assert world.api.requests[-1].url.endswith("words=x")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "problem"),
+    [
+        ("tools.yaml", "operation: getTask", "operation: gone", "tools.get_task.operation"),
+        ("tools.yaml", "tools:", "tools: [", "is not valid YAML"),
+        ("tools.yaml", "openapi: openapi.yaml", "openapi: gone.yaml", "gone.yaml can't be read"),
+        ("openapi.yaml", "operationId: getTask", "operationId: other", "tools.get_task.operation"),
+        ("openapi.yaml", "openapi: 3.1.0", "openapi: 9", "openapi"),
+    ],
+)
+async def test_r24_a_file_that_can_not_be_served_changes_nothing_and_is_told(
+    world: World, name: str, before: str, after: str, problem: str
+) -> None:
+    was = await listed(world)
+    change(world, name, before, after)
+    with capture_logs() as logs:
+        await world.looks.look(4)
+    [told] = [line for line in logs if line["event"].startswith("catalogue kept")]
+    assert told["log_level"] == "error"
+    assert problem in told["problems"]
+    assert await listed(world) == was
+    assert (await world.call("new", "get_task", {"id": "1"}))["isError"] is False
+    assert await state(world) == (200, "kept: the files can't be served")
+    change(world, name, after, before)
+    await world.looks.look()
+    assert await state(world) == (200, "current")
+
+
+async def test_a_document_that_comes_after_the_manifest_which_names_it_is_taken(
+    world: World,
+) -> None:
+    change(world, "tools.yaml", "openapi: openapi.yaml", "openapi: second.yaml")
+    await world.looks.look()
+    assert (await state(world))[1].startswith("kept")
+    shutil.copy(API / "openapi.yaml", world.settings.manifest.with_name("second.yaml"))
+    await world.looks.look()
+    assert await state(world) == (200, "current")
+
+
+async def test_files_that_are_still_being_written_are_left_alone(world: World) -> None:
+    with capture_logs() as logs:
+        change(world, "tools.yaml", "tools:", "tools: [")
+        await world.looks.look(1)
+        change(world, "tools.yaml", "tools: [", "tools:")
+        add_tool(world)
+        await world.looks.look()
+    assert [line["event"] for line in logs if "catalogue" in line["event"]] == [
+        "catalogue switched"
+    ]
+
+
+async def test_a_call_under_way_ends_with_the_tool_it_began_with(world: World) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+        began.set()
+        await go_on.wait()
+        return UpstreamResponse(200, "application/json", b'{"tasks":[],"secret":1}')
+
+    world.api.send = send  # type: ignore[method-assign]
+    calling = asyncio.create_task(world.call("new", "list_tasks"))
+    await began.wait()
+    change(
+        world,
+        "tools.yaml",
+        "  list_tasks:\n    operation: listTasks",
+        "  list_tasks:\n    operation: listTasks\n    shape: {redact: [secret]}",
+    )
+    await world.looks.look()
+    go_on.set()
+    assert (await calling)["structuredContent"] == {"tasks": [], "secret": 1}
+    after = await world.call("new", "list_tasks")
+    assert after["structuredContent"] == {"tasks": [], "secret": "[redacted]"}
+
+
+async def test_a_hangup_signal_loads_the_files_at_once(world: World) -> None:
+    add_tool(world)
+    os.kill(os.getpid(), signal.SIGHUP)
+    async with asyncio.timeout(20):
+        while "find_tasks" not in await listed(world):
+            await checkpoint()
+
+
+async def test_what_says_the_same_is_not_switched(world: World) -> None:
+    change(world, "tools.yaml", "tools:", "# A remark.\ntools:")
+    with capture_logs() as logs:
+        await world.looks.look()
+    assert [line for line in logs if "catalogue" in line["event"]] == []
