@@ -35,6 +35,8 @@ from mcp_gateway.front.exchange import Door, Serving
 from mcp_gateway.inputs.answers import LocalAnswers
 from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.inputs.seal import Sealer
+from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.port import Limits, Tier, Tiers
 from mcp_gateway.live_catalogue import LiveCatalogue, Pause
 from mcp_gateway.operational import (
     Published,
@@ -75,6 +77,8 @@ class Resources:
     fetch_keys: Fetch
     record: Record
     feed: Feed
+    limits: Limits | None = None
+    """None where this process counts for itself."""
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """What `/readyz` says of parts that stop no call, each in a few words."""
 
@@ -106,14 +110,18 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
         )
         async with AsyncExitStack() as stack:
             delivery: Delivery
+            limits: Limits | None = None
             if settings.redis_url is not None:
                 # Takes a second and 40 MB to import, for those who have it.
                 from mcp_gateway.events.redis_delivery import RedisDelivery
+                from mcp_gateway.limits.shared import SharedLimits
                 from mcp_gateway.redis_connection import RedisConnection
 
                 redis = RedisConnection(settings.redis_url.get_secret_value())
                 await stack.enter_async_context(redis.connected())
                 delivery = RedisDelivery(redis, issuer=settings.issuer)
+                alone = LocalLimits(utc_now, replicas=settings.replicas)
+                limits = SharedLimits(redis, resource=settings.resource, alone=alone)
             else:
                 delivery = HttpDelivery(_post_events(settings, http), assertions.form)
             events = Recorder(
@@ -128,6 +136,7 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
                 fetch_keys,
                 events.record,
                 _open_feed(settings, http, assertions),
+                limits,
                 {"events": events.describe},
             )
 
@@ -216,6 +225,10 @@ def create_app(
     )
 
     require_usable(settings.upstream_credentials, live.catalogue.schemes)
+    tiers = Tiers(
+        [Tier(name, tier.per_minute, tier.burst) for name, tier in settings.tiers.items()],
+        default=settings.default_tier,
+    )
     guards = Guards(
         now=now, upstream_url=settings.upstream_url, places=settings.upstream_concurrency
     )
@@ -248,12 +261,15 @@ def create_app(
                     sources=sources,
                 )
 
+            limits = resources.limits or LocalLimits(now, replicas=settings.replicas)
             parts = Parts(
                 catalogue=live.catalogue,
                 upstream=resources.upstream,
                 requests=RequestWriters(settings.upstream_url),
                 attachments=attach(live.catalogue),
                 guards=guards,
+                limits=limits,
+                tiers=tiers,
                 sign=signer.sign,
                 record=resources.record,
                 now=now,
@@ -293,6 +309,7 @@ def create_app(
                 details = {
                     "catalogue": live.describe,
                     "revocations": revocations.describe,
+                    "limits": limits.describe,
                     **resources.details,
                 }
                 yield State(

@@ -3,10 +3,18 @@
 import logging
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from gatepost.references import UrlWithSecret
@@ -19,6 +27,17 @@ _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding
 
 Confirmation = Literal["always", "where_possible", "never"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
+
+
+class TierSettings(BaseModel):
+    """How often a tenant of one tier may call tools."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    per_minute: int = Field(ge=1, le=10_000_000)
+    """Calls a minute, all of the tenant's people and apps together, spread evenly."""
+    burst: int = Field(ge=1, le=10_000_000)
+    """Calls at once, after a pause."""
 
 
 class McpGatewaySettings(ServiceSettings):
@@ -53,6 +72,19 @@ class McpGatewaySettings(ServiceSettings):
     upstream_concurrency: int = Field(default=512, ge=2)
     """Calls at one upstream at once, of this process. No tenant has more of them than it leaves free
     to the others: one tenant alone half of them."""
+    tiers: dict[str, TierSettings] = Field(
+        default={
+            "free": TierSettings(per_minute=120, burst=60),
+            "pro": TierSettings(per_minute=1200, burst=300),
+            "enterprise": TierSettings(per_minute=6000, burst=1000),
+        }
+    )
+    """How often tenants may call, by the tier in their tokens."""
+    default_tier: str = "free"
+    """The tier of tenants whose own is not among `tiers`."""
+    replicas: int = Field(default=1, ge=1)
+    """How many processes of this gateway run. Each allows its share of a limit where calls are not
+    counted in Redis, and while Redis is away."""
     signing_key: Path
     """PEM file of the EC P-256 key that signs identity assertions; made where missing."""
     event_spool: Path | None = None
@@ -105,6 +137,12 @@ class McpGatewaySettings(ServiceSettings):
             if any(not " " <= character <= "~" for character in value.get_secret_value()):
                 raise ValueError(f"{name}: the value must be printable ASCII")
         return headers
+
+    @model_validator(mode="after")
+    def _require_default_tier(self) -> Self:
+        if self.default_tier not in self.tiers:
+            raise ValueError(f"default_tier: tiers has no {self.default_tier!r}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

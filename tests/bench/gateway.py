@@ -122,7 +122,15 @@ class Bench:
         (folder / "openapi.json").write_bytes(self._documents[tools].read_bytes())
         (folder / "tools.yaml").write_text(write_manifest(tools))
         resource = f"http://127.0.0.1:{port}/mcp"
-        section = serving(self._issuer, resource, self._issuer, redis_url=self._redis.url)
+        section = serving(
+            self._issuer,
+            resource,
+            self._issuer,
+            redis_url=self._redis.url,
+            # Counted as ever, and never reached.
+            tiers={"pro": {"per_minute": 10_000_000, "burst": 10_000_000}},
+            default_tier="pro",
+        )
         config = write_config(folder, mcp_gateway=section)
         arguments = ("mcp-gateway", "serve", "--port", port, "--config", config)
         name = f"gateway-{tools}"

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.lint.enforced import NOT_YET
 from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.tools.manifest_schema import SCHEMA
-from support.markdown import fences, read, section, spans
+from support.markdown import fences, read, spans
 
 PAGE = read("docs/manifest.md")
 HEAD = "version: 1\nname: Orbit\nopenapi: openapi.json\n"
@@ -45,9 +44,3 @@ def test_a_key_is_explained_and_shown(key: str) -> None:
     # One line of a table is enough for what needs no excerpt.
     assert explained
     assert shown or f"`{key}`" in PAGE
-
-
-def test_what_is_not_enforced_yet_is_said() -> None:
-    said = section(PAGE, "## What is read and not enforced yet")
-    for key in NOT_YET:
-        assert f"`{key}`" in said

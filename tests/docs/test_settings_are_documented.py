@@ -17,7 +17,7 @@ from mcp_gateway.credential_settings import (
     StaticCredential,
     TokenExchange,
 )
-from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.settings import McpGatewaySettings, TierSettings
 from support.markdown import read, section
 
 ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.MULTILINE)
@@ -33,6 +33,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "### `mode: per_tenant`": (PerTenantCredential, ""),
     "### `mode: client_credentials`": (ClientCredentials, ""),
     "### `mode: token_exchange`": (TokenExchange, ""),
+    "## `mcp_gateway.tiers`": (TierSettings, ""),
 }
 # Said once, above the modes.
 SHARED = ("## `mcp_gateway.upstream_credentials`", CredentialSettings)

@@ -15,6 +15,8 @@ from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
 from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
 from mcp_gateway.commands.options import load, manifest_option, require_tool
+from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.port import Tier, Tiers
 from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bind_claims import bind_claims, resolve_claim
 from mcp_gateway.pipeline.call import Parts, ToolCall, ToolResult, Trip
@@ -111,6 +113,8 @@ async def _walk(
         requests=RequestWriters(url),
         attachments=attachments,
         guards=Guards(now=utc_now, upstream_url=url, places=2),
+        limits=LocalLimits(utc_now),
+        tiers=Tiers([Tier("", 60, 60)], default=""),
         sign=lambda request, caller, tool, call_id: _MASK,
         record=lambda line: None,
         now=utc_now,

@@ -17,6 +17,7 @@ from mcp_gateway.pipeline.discover import discover
 from mcp_gateway.pipeline.find_tool import find_tool
 from mcp_gateway.pipeline.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.limit_concurrency import limit_concurrency
+from mcp_gateway.pipeline.limit_rate import limit_rate
 from mcp_gateway.pipeline.narrate import narrate
 from mcp_gateway.pipeline.record_call import record_call
 from mcp_gateway.pipeline.shape_result import shape_result
@@ -29,6 +30,7 @@ STEPS: tuple[Step, ...] = (
     discover,  # search_tools and describe_tool of large catalogues
     find_tool,
     authorize,  # allowed_tools, then scope
+    limit_rate,  # per tenant, by its tier and by the tool
     validate_arguments,
     ask_person,  # for what the model left out, and for a yes
     bind_claims,  # who and which tenant comes from the token, never from the caller

@@ -1,5 +1,6 @@
 """One tool call on its way through the steps, and what it ends in."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from gatepost.call_event import CallEvent, Decision
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.inputs.policy import ConfirmationPolicy
+from mcp_gateway.limits.port import Limits, Tiers
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.tool import Tool
@@ -32,6 +34,8 @@ class Parts:
     requests: RequestWriters
     attachments: Attachments
     guards: Guards
+    limits: Limits
+    tiers: Tiers
     sign: SignAssertion
     record: Record
     now: Now
@@ -118,8 +122,25 @@ class ScopeMissing(CallRefused):
         self.scope = scope
 
 
+class RateLimited(CallRefused):
+    """The tenant calls too often; `seconds` says how long to wait, a whole number."""
+
+    reason = "rate_limited"
+
+    def __init__(self, why: str, seconds: float) -> None:
+        """Take the limit in words, and the seconds until there is room."""
+        self.seconds = max(math.ceil(seconds), 1)
+        super().__init__(f"{why} Nothing was done. {try_again_in(self.seconds)}")
+
+
 Next = Callable[[ToolCall], Awaitable[ToolResult]]
 Step = Callable[[ToolCall, Next], Awaitable[ToolResult]]
+
+
+def try_again_in(seconds: float) -> str:
+    """Tell a model when a call is worth making again."""
+    whole = max(1, math.ceil(seconds))
+    return f"Try again in {whole} second{'s' if whole > 1 else ''}."
 
 
 def tool_error(

@@ -1,8 +1,6 @@
 """Let a call through to an upstream that answers and has room for it."""
 
-import math
-
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error, try_again_in
 
 _BUSY = 5
 """Seconds after which a call that found no room is worth making again."""
@@ -37,9 +35,3 @@ async def guard_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     finally:
         if probes:
             guard.end_probe()
-
-
-def try_again_in(seconds: float) -> str:
-    """Tell a model when a call is worth making again."""
-    whole = max(1, math.ceil(seconds))
-    return f"Try again in {whole} second{'s' if whole > 1 else ''}."

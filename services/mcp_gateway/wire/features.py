@@ -85,7 +85,7 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
 
     Raises:
         RpcError: `-32602` where the caller can read nothing there; ours where the tool failed.
-        ScopeMissing: as in `call_tool`.
+        ScopeMissing, RateLimited: as in `call_tool`.
     """
     uri = incoming.params.get("uri")
     if not isinstance(uri, str):

@@ -16,7 +16,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.inputs.seal import principal_of
-from mcp_gateway.pipeline.call import ScopeMissing, ToolResult, tool_error
+from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import (
@@ -27,6 +27,7 @@ from mcp_gateway.wire.conversation import (
     read_token,
 )
 from mcp_gateway.wire.jsonrpc import (
+    RATE_LIMITED,
     RESOURCE_NOT_FOUND,
     SESSION_UNKNOWN,
     Reply,
@@ -203,8 +204,8 @@ async def _list_tools(server: Server, incoming: Incoming) -> bytes:
 async def _call_tool(server: Server, incoming: Incoming) -> bytes:
     try:
         result = await run_tool(server, incoming)
-    except (ScopeMissing, CannotAsk, NobodyAnswered) as refusal:
-        # Several clients of this era break on a 403, so the model is told instead.
+    except (ScopeMissing, RateLimited, CannotAsk, NobodyAnswered) as refusal:
+        # Several clients of this era break on a 403 or a 429, so the model is told instead.
         result = tool_error(str(refusal), reason=refusal.reason)
     return write_tool_result(result)
 
@@ -233,6 +234,8 @@ async def _read_resource(server: Server, incoming: Incoming) -> bytes:
         raise RpcError(RESOURCE_NOT_FOUND, missing.message, missing.data) from None
     except ScopeMissing as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal)) from None
+    except RateLimited as refusal:
+        raise RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds}) from None
 
 
 def _plain(feature: Callable[[Server, Incoming], Awaitable[features.Members]]) -> Method:

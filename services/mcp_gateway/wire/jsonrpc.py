@@ -21,6 +21,7 @@ RESOURCE_NOT_FOUND = -32002
 # Ours, outside every range the protocol reserves (2026-07-28 basic, Error Codes).
 SCOPE_MISSING = 403
 SESSION_UNKNOWN = 404
+RATE_LIMITED = 429
 UPSTREAM_FAILED = 502
 
 HeaderLines = Sequence[tuple[bytes, bytes]]
@@ -37,6 +38,7 @@ STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
         RESOURCE_NOT_FOUND: (200, 400),
         SCOPE_MISSING: (403, 403),
         SESSION_UNKNOWN: (404, 404),
+        RATE_LIMITED: (200, 429),
         UPSTREAM_FAILED: (200, 200),
     }
 )

@@ -5,6 +5,7 @@ method and name in headers; what is mirrored must agree before anything else is 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,12 +26,13 @@ from mcp_types.jsonrpc import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gatepost.claims import AccessClaims
-from mcp_gateway.pipeline.call import ScopeMissing, tool_error
+from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, InputRequired, NobodyAnswered
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import ModernConversation, Outlet, read_level, read_token
 from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
 from mcp_gateway.wire.jsonrpc import (
+    RATE_LIMITED,
     SCOPE_MISSING,
     Reply,
     RpcError,
@@ -103,6 +105,8 @@ async def answer(
         result = _write_questions(server, required)
     except ScopeMissing as refusal:
         return _step_up(server, given_id, refusal)
+    except RateLimited as refusal:
+        return _slow_down(given_id, refusal)
     return Reply(200, write_result(given_id, result))
 
 
@@ -188,6 +192,13 @@ def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
     )
     body = write_error(given_id, RpcError(SCOPE_MISSING, str(refusal)))
     return Reply(403, body, ((b"www-authenticate", challenge),))
+
+
+def _slow_down(given_id: bytes, refusal: RateLimited) -> Reply:
+    """Name the wait in a header, too (RFC 6585 §4, RFC 9110 §10.2.3)."""
+    error = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
+    reply = _refuse(given_id, error)
+    return replace(reply, headers=((b"retry-after", str(refusal.seconds).encode()),))
 
 
 def _complete(server: Server) -> dict[str, Any]:

@@ -100,7 +100,7 @@ async def run_tool(server: Server, incoming: Incoming) -> ToolResult:
 
     Raises:
         RpcError: `-32602` where the params are malformed or the tool does not exist for the caller.
-        ScopeMissing, CannotAsk, NobodyAnswered, InputRequired: for the era to say in its own form.
+        ScopeMissing, RateLimited, CannotAsk, NobodyAnswered, InputRequired: for the era to say in its own form.
     """
     name = incoming.params.get("name")
     if not isinstance(name, str):

@@ -159,20 +159,5 @@ def test_a_manifest_that_does_not_load_is_explained(review: Any) -> None:
     assert "tools.list_tasks.operation: " in result.output
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("limits", "{per_minute: 5}"),
-        ("cost", "2"),
-    ],
-)
-def test_a_key_that_the_gateway_does_not_act_upon_yet_is_said_so(
-    review: Any, key: str, value: str
-) -> None:
-    review.tools = f"  list_tasks: {{operation: listTasks, {key}: {value}}}"
-    line = f"warning: list_tasks: enforced: `{key}` is read and not enforced yet"
-    assert line in review.run("lint").output
-
-
 def test_every_rule_is_named_as_its_file() -> None:
     assert all(rule.__module__.rpartition(".")[2] == rule.__name__ for rule in RULES)

@@ -77,10 +77,10 @@ async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: P
         ready = await world.http.get("/readyz")
         world.clock.advance(minutes=5)
         stale = await world.http.get("/readyz")
-    assert (ready.status_code, ready.json()["details"]) == (200, {"revocations": "current"})
-    assert (stale.status_code, stale.json()["details"]) == (
+    assert (ready.status_code, ready.json()["details"]["revocations"]) == (200, "current")
+    assert (stale.status_code, stale.json()["details"]["revocations"]) == (
         200,
-        {"revocations": "heard 300 seconds ago"},
+        "heard 300 seconds ago",
     )
 
 
@@ -94,7 +94,7 @@ async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serv
         late = await world.http.get("/readyz")
         assert (await world.old("ping")).status_code == 200
     assert (early.status_code, early.json()["checks"]["revocations"]) == (503, "failing")
-    assert (late.status_code, late.json()["details"]) == (200, {"revocations": "never heard"})
+    assert (late.status_code, late.json()["details"]["revocations"]) == (200, "never heard")
 
 
 KINDS = st.sampled_from(["token", "family", "key", "grant", "client", "tenant", "person"])

@@ -6,7 +6,6 @@ Each rule is a function in a file of its name.
 from mcp_gateway.tools.lint.annotations import annotations
 from mcp_gateway.tools.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.tools.lint.descriptions import descriptions
-from mcp_gateway.tools.lint.enforced import enforced
 from mcp_gateway.tools.lint.finding import Finding, Reviewed, Rule
 from mcp_gateway.tools.lint.flat_inputs import flat_inputs
 from mcp_gateway.tools.lint.lifecycle import lifecycle
@@ -22,7 +21,6 @@ RULES: tuple[Rule, ...] = (
     tenant_arguments,
     annotations,
     lifecycle,
-    enforced,
     stale_entries,
     verb_noun,
     descriptions,

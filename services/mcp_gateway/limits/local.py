@@ -1,0 +1,49 @@
+"""Counting in this process alone."""
+
+from collections.abc import Sequence
+
+from gatepost.clock import Now
+from mcp_gateway.limits.port import Bucket, Full
+
+_MANY = 50_000
+
+
+class LocalLimits:
+    """Counts what passes through one process, which gets its share of each limit."""
+
+    def __init__(self, now: Now, *, replicas: int = 1) -> None:
+        """Take among how many processes each limit is divided."""
+        self._now = now
+        self._replicas = replicas
+        self._full_until: dict[tuple[str, str], int] = {}
+
+    async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take room in every bucket, or in none."""
+        return self.take_now(tenant, buckets)
+
+    def take_now(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take room in every bucket, or in none, without waiting for anything."""
+        now = int(self._now().timestamp() * 1_000_000)
+        taken = []
+        for bucket in buckets:
+            interval = bucket.interval * self._replicas
+            burst = max(bucket.burst // self._replicas, 1)
+            key = (tenant, bucket.name)
+            full_until = max(self._full_until.get(key, 0), now) + interval
+            wait = full_until - interval * burst - now
+            if wait > 0:
+                return Full(bucket.name, wait / 1_000_000)
+            taken.append((key, full_until))
+        if len(self._full_until) >= _MANY:
+            self._forget(now)
+        self._full_until.update(taken)
+        return None
+
+    def describe(self) -> str:
+        """Say that this process counts."""
+        return "counted by this process"
+
+    def _forget(self, now: int) -> None:
+        """Drop the buckets that are empty: they count nothing."""
+        kept = {key: until for key, until in self._full_until.items() if until > now}
+        self._full_until = kept if len(kept) < _MANY else {}

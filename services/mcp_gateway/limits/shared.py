@@ -1,0 +1,97 @@
+"""Counting in Redis, for all processes of a gateway together."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from gatepost.clock import Now
+from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.port import Bucket, Full
+from mcp_gateway.redis_connection import ErrorReply, RedisConnection, RedisUnavailable
+
+# One round trip for all that a call needs before it is made. Nothing is taken where anything has
+# no room. All keys of a tenant share a hash tag, so that they lie in one slot of a cluster.
+SCRIPT = """
+local now = tonumber(ARGV[1])
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+end
+local taken = {}
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  local full_until = math.max(tonumber(redis.call('GET', key) or 0), now) + interval
+  local wait = full_until - interval * burst - now
+  if wait > 0 then return {i, string.format('%.0f', wait)} end
+  taken[i] = full_until
+end
+for i, key in ipairs(KEYS) do
+  local left = math.ceil((taken[i] - now) / 1000) + 1
+  redis.call('SET', key, string.format('%.0f', taken[i]), 'PX', left)
+end
+return {0, '0'}
+"""
+_SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - how Redis names a script
+
+_log = structlog.get_logger()
+
+
+class SharedLimits:
+    """Counts in Redis by Redis's clock; while it is away, each process counts its share."""
+
+    def __init__(
+        self,
+        redis: RedisConnection,
+        *,
+        resource: str,
+        alone: LocalLimits,
+        now: Now | None = None,
+    ) -> None:
+        """Take the connection that all of the gateway shares.
+
+        Args:
+            redis: the connection.
+            resource: the gateway's, beside whose tenants those of others are counted for themselves.
+            alone: counts while Redis is away.
+            now: a clock in place of Redis's.
+        """
+        self._redis = redis
+        self._resource = resource
+        self._alone = alone
+        self._now = now
+        self._away = False
+
+    async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take room in every bucket, or in none."""
+        prefix = f"gatepost:{{{self._resource} {tenant}}}:limit:"
+        now = 0 if self._now is None else int(self._now().timestamp() * 1_000_000)
+        command: list[str | int] = [len(buckets)]
+        command += [prefix + bucket.name for bucket in buckets]
+        command.append(now)
+        for bucket in buckets:
+            command += (bucket.interval, bucket.burst)
+        try:
+            which, wait = await self._run(command)
+        except RedisUnavailable as problem:
+            if not self._away:
+                _log.warning("calls are counted by each process", reason=str(problem))
+            self._away = True
+            return self._alone.take_now(tenant, buckets)
+        self._away = False
+        return Full(buckets[which - 1].name, int(wait) / 1_000_000) if which else None
+
+    def describe(self) -> str:
+        """Say who counts."""
+        away = self._away or not self._redis.is_up
+        return "counted by each process: Redis is away" if away else "counted in Redis"
+
+    async def _run(self, command: list[str | int]) -> Any:
+        try:
+            return await self._redis.ask("EVALSHA", _SHA, *command)
+        except ErrorReply as reply:
+            if not str(reply).startswith("NOSCRIPT"):
+                raise
+            # A Redis that is new, or was restarted; this teaches it the script again.
+            return await self._redis.ask("EVAL", SCRIPT, *command)

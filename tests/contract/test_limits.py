@@ -1,0 +1,242 @@
+"""Both ways to count calls: in this process and in Redis, against a model that is easy to believe."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.port import MINUTE, Bucket, Limits, Tier
+from mcp_gateway.limits.shared import SharedLimits
+from mcp_gateway.redis_connection import RedisConnection
+from support.clock import Clock
+from support.redis import RedisServer, running_redis
+
+RESOURCE = "http://127.0.0.1:8401/mcp"
+TEN_A_MINUTE = Bucket("tier", MINUTE // 10, 3)
+ONE_AN_HOUR = Bucket("tool:export", 60 * MINUTE, 1)
+
+
+def shared(connection: RedisConnection, clock: Clock, *, replicas: int = 1) -> SharedLimits:
+    """Count in Redis, by the test's clock."""
+    alone = LocalLimits(clock, replicas=replicas)
+    return SharedLimits(connection, resource=RESOURCE, alone=alone, now=clock)
+
+
+@pytest.fixture(params=["local", "redis"])
+async def limits(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Limits]:
+    if request.param == "local":
+        yield LocalLimits(clock)
+        return
+    redis: RedisServer = request.getfixturevalue("redis")
+    connection = RedisConnection(redis.url)
+    async with connection.connected():
+        yield shared(connection, clock)
+
+
+async def test_a_burst_is_let_through_and_then_one_call_for_each_interval(
+    limits: Limits, clock: Clock
+) -> None:
+    taken = [await limits.take("org_acme", [TEN_A_MINUTE]) for _ in range(4)]
+
+    assert taken[:3] == [None] * 3
+    assert taken[3] == ("tier", 6.0)
+    clock.advance(seconds=5.5)
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 0.5)
+    clock.advance(seconds=0.5)
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 6.0)
+
+
+async def test_a_tenant_that_calls_too_often_takes_nothing_from_another(limits: Limits) -> None:
+    for _ in range(20):
+        await limits.take("org_acme", [TEN_A_MINUTE])
+
+    assert await limits.take("org_globex", [TEN_A_MINUTE]) is None
+
+
+async def test_a_call_that_finds_no_room_in_one_bucket_takes_room_in_none(
+    limits: Limits,
+) -> None:
+    both = [TEN_A_MINUTE, ONE_AN_HOUR]
+    assert await limits.take("org_acme", both) is None
+    for _ in range(20):
+        assert await limits.take("org_acme", both) == ("tool:export", 3600.0)
+
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 6.0)
+
+
+async def test_of_many_calls_at_once_the_burst_is_let_through(limits: Limits) -> None:
+    taken = await asyncio.gather(*(limits.take("org_acme", [TEN_A_MINUTE]) for _ in range(50)))
+
+    assert taken.count(None) == 3
+
+
+async def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_it_was_set_back(
+    limits: Limits, clock: Clock
+) -> None:
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
+    clock.advance(seconds=-30)
+    refused = await limits.take("org_acme", [TEN_A_MINUTE])
+    assert refused is not None and refused.seconds <= 30
+
+    clock.advance(seconds=30)
+    assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
+
+
+class Model:
+    """The law itself: in any stretch of time, no more than the burst and one for each interval.
+
+    It keeps every call that was let through, and lets one through where each stretch that ends now
+    holds no more than it may.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[int, str, str]] = []
+
+    def take(self, now: int, tenant: str, buckets: list[Bucket]) -> bool:
+        """Tell whether there is room, and take it."""
+        for bucket in buckets:
+            mine = [at for at, *key in self._calls if key == [tenant, bucket.name]]
+            for number, since in enumerate(mine):
+                room = bucket.burst * bucket.interval + now - since
+                if (len(mine) - number + 1) * bucket.interval > room:
+                    return False
+            if bucket.burst < 1:
+                return False
+        self._calls += [(now, tenant, bucket.name) for bucket in buckets]
+        return True
+
+
+BUCKETS = [Bucket("tier", 1_000_000, 3), Bucket("tool:a", 2_500_000, 1), Bucket("tool:b", 7, 2)]
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 4_000_000),
+        st.sampled_from(["org_acme", "org_globex"]),
+        st.lists(st.sampled_from(BUCKETS), min_size=1, max_size=3, unique=True),
+    ),
+    max_size=30,
+)
+
+
+@pytest.fixture(scope="module")
+def redis_for_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("examples")) as server:
+        yield server
+
+
+@given(steps)
+def test_no_tenant_gets_more_than_its_limit_whatever_the_order(
+    calls: list[tuple[int, str, list[Bucket]]],
+) -> None:
+    """And nobody gets less: the process's own count agrees with the model call by call."""
+    clock, model = Clock(), Model()
+    limits = LocalLimits(clock)
+    for pause, tenant, buckets in calls:
+        clock.advance(microseconds=pause)
+        now = int(clock().timestamp() * 1_000_000)
+        assert (limits.take_now(tenant, buckets) is None) == model.take(now, tenant, buckets)
+
+
+@given(steps)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_redis_counts_as_one_process_would(
+    redis_for_examples: RedisServer, calls: list[tuple[int, str, list[Bucket]]]
+) -> None:
+    async def compare() -> None:
+        clock = Clock()
+        connection = RedisConnection(redis_for_examples.url)
+        async with connection.connected():
+            await connection.ask("FLUSHALL")
+            alone, together = LocalLimits(clock), shared(connection, clock)
+            for pause, tenant, buckets in calls:
+                clock.advance(microseconds=pause)
+                expected = alone.take_now(tenant, buckets)
+                assert await together.take(tenant, buckets) == expected
+
+    asyncio.run(compare())
+
+
+async def test_many_processes_together_let_through_what_one_would(
+    redis: RedisServer, clock: Clock
+) -> None:
+    one, other = RedisConnection(redis.url), RedisConnection(redis.url)
+    async with one.connected(), other.connected():
+        processes = [shared(one, clock), shared(other, clock)]
+        taken = [await processes[n % 2].take("org_acme", [TEN_A_MINUTE]) for n in range(8)]
+
+    assert taken.count(None) == 3
+
+
+async def test_redis_counts_by_its_own_clock_where_none_is_given(redis: RedisServer) -> None:
+    connection = RedisConnection(redis.url)
+    async with connection.connected():
+        limits = SharedLimits(connection, resource=RESOURCE, alone=LocalLimits(Clock()))
+        taken = [await limits.take("org_acme", [ONE_AN_HOUR]) for _ in range(2)]
+
+    assert taken[0] is None
+    assert taken[1] is not None and 3590 < taken[1].seconds <= 3600
+
+
+async def test_what_is_counted_in_redis_is_gone_once_it_counts_nothing(
+    redis: RedisServer, clock: Clock
+) -> None:
+    connection = RedisConnection(redis.url)
+    async with connection.connected():
+        limits = shared(connection, clock)
+        await limits.take("org_acme", [TEN_A_MINUTE, ONE_AN_HOUR])
+        with redis.connect() as client:
+            keys = client.keys()
+            ends = sorted(client.pttl(key) for key in keys)
+
+    assert [key.count(b"{" + RESOURCE.encode() + b" org_acme}") for key in keys] == [1, 1]
+    assert 0 < ends[0] <= 6001
+    assert 6001 < ends[1] <= 3_600_001
+
+
+async def test_a_redis_that_was_restarted_is_taught_to_count_again(
+    redis: RedisServer, clock: Clock
+) -> None:
+    connection = RedisConnection(redis.url)
+    async with connection.connected():
+        limits = shared(connection, clock)
+        assert await limits.take("org_acme", [ONE_AN_HOUR]) is None
+        await connection.ask("SCRIPT", "FLUSH")
+        assert await limits.take("org_acme", [ONE_AN_HOUR]) == ("tool:export", 3600.0)
+
+
+async def test_while_redis_is_away_each_process_lets_its_share_through(
+    redis: RedisServer, clock: Clock
+) -> None:
+    connection = RedisConnection(redis.url, deadline=0.05)
+    bucket = Tier("pro", per_minute=40, burst=8).bucket
+    async with connection.connected():
+        limits = shared(connection, clock, replicas=4)
+        assert limits.describe() == "counted in Redis"
+        assert redis.process is not None
+        redis.process.send_signal(signal.SIGSTOP)
+        try:
+            taken = [await limits.take("org_acme", [bucket]) for _ in range(4)]
+            assert limits.describe() == "counted by each process: Redis is away"
+        finally:
+            redis.process.send_signal(signal.SIGCONT)
+        assert taken == [None, None, ("tier", 6.0), ("tier", 6.0)]
+        clock.advance(hours=1)
+        while limits.describe() != "counted in Redis":
+            await limits.take("org_back", [bucket])
+            await asyncio.sleep(0)
+
+
+def test_what_a_process_counts_does_not_grow_without_end(clock: Clock) -> None:
+    limits = LocalLimits(clock)
+    for number in range(60_000):
+        limits.take_now(f"org_{number}", [TEN_A_MINUTE])
+        clock.advance(milliseconds=1)
+
+    assert len(limits._full_until) < 50_001
+    assert limits.take_now("org_59999", [TEN_A_MINUTE]) is None

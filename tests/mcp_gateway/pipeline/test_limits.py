@@ -1,0 +1,120 @@
+"""A tenant that calls too often is told how long to wait, in the words of its era."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_gateway.settings import TierSettings
+from support.gateway import API, World, a_world
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+SLOW = {"pro": TierSettings(per_minute=10, burst=2), "free": TierSettings(per_minute=1, burst=1)}
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[World]:
+    """A gateway that allows a tenant two calls at once, and ten a minute."""
+    async with a_world(tmp_path, tiers=SLOW) as world:
+        yield world
+
+
+async def call(world: World, era: str, tool: str = "list_tasks", **more: Any) -> Any:
+    """Call a tool; answers the response as it came."""
+    return await world.ask(era, "tools/call", {"name": tool, "arguments": {}}, **more)
+
+
+async def test_a_newer_client_hears_429_with_the_wait(slow: World) -> None:
+    for _ in range(2):
+        assert (await call(slow, "new")).status_code == 200
+
+    refused = await call(slow, "new")
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "6"
+    error = refused.json()["error"]
+    assert error["code"] == 429
+    assert error["data"] == {"retryAfter": 6}
+    assert error["message"] == (
+        "Your organisation may make 10 calls a minute. Nothing was done. Try again in 6 seconds."
+    )
+
+
+async def test_an_older_client_gets_a_tool_error_that_names_the_wait(slow: World) -> None:
+    for _ in range(2):
+        assert (await slow.call("old", "list_tasks"))["isError"] is False
+
+    refused = await slow.call("old", "list_tasks")
+
+    assert refused["isError"] is True
+    assert refused["content"][0]["text"].endswith("Nothing was done. Try again in 6 seconds.")
+
+
+@BOTH
+async def test_a_call_that_is_one_too_many_reaches_nobody_and_is_recorded(
+    slow: World, era: str
+) -> None:
+    for _ in range(3):
+        await call(slow, era)
+
+    assert len(slow.api.requests) == 2
+    last = slow.records[-1]
+    assert (last["decision"], last["reason"], last["status"]) == ("refused", "rate_limited", None)
+
+
+@BOTH
+async def test_who_waited_as_told_is_let_through(slow: World, era: str) -> None:
+    for _ in range(3):
+        await call(slow, era)
+    slow.clock.advance(seconds=6)
+
+    assert (await slow.call(era, "list_tasks"))["isError"] is False
+
+
+async def test_a_tenant_is_limited_as_a_whole_and_alone(slow: World) -> None:
+    """Whoever of it calls, through whatever client; another tenant is not touched."""
+    await call(slow, "new")
+    await call(slow, "new", token=slow.token(sub="usr_eve", client_id="client_other"))
+
+    assert (await call(slow, "new")).status_code == 429
+    globex = slow.token(tenant_id="org_globex")
+    assert (await call(slow, "new", token=globex)).status_code == 200
+
+
+@pytest.mark.parametrize("tier", ["free", "", "platinum"])
+async def test_a_tier_that_nobody_configured_is_the_default_one(slow: World, tier: str) -> None:
+    token = slow.token(rate_limit_tier=tier)
+
+    answers = [(await call(slow, "new", token=token)).status_code for _ in range(2)]
+
+    assert answers == [200, 429]
+
+
+async def test_a_call_of_a_tool_that_is_not_allowed_counts_for_nothing(slow: World) -> None:
+    """Nor could a limit tell that the tool exists."""
+    for _ in range(5):
+        refused = await call(slow, "new", "delete_everything")
+        assert refused.status_code == 400
+
+    assert (await call(slow, "new")).status_code == 200
+
+
+async def test_a_tool_that_the_manifest_limits_is_limited_beside_the_tier(tmp_path: Path) -> None:
+    for source in API.iterdir():
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    manifest = tmp_path / "tools.yaml"
+    written = manifest.read_text()
+    assert "\n  list_tasks:\n" in written
+    limited = "\n  list_tasks:\n    limits: {per_minute: 1}\n"
+    manifest.write_text(written.replace("\n  list_tasks:\n", limited))
+    async with a_world(tmp_path, manifest=manifest) as world:
+        assert (await call(world, "new")).status_code == 200
+        refused = await call(world, "new")
+        assert refused.headers["retry-after"] == "60"
+        assert "may make 1 a minute of list_tasks" in refused.json()["error"]["message"]
+        assert (await call(world, "new", "list_team_tasks")).status_code == 200
+
+
+async def test_readiness_says_who_counts(slow: World) -> None:
+    assert (await slow.http.get("/readyz")).json()["details"]["limits"] == "counted by this process"
