@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -64,31 +65,54 @@ def sign_in(page: Page, email: str = ADA[0], password: str = ADA[1]) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
+def ask(page: Page, deployment: Deployment, app: OAuthClient, **changes: str | None) -> None:
+    """Have an app ask Ada, who is signed in, and go as far as the consent page for Acme."""
+    page.goto(app.authorize_url(**changes))
+    acme = page.get_by_role("button", name="Acme")
+    approve = page.get_by_role("button", name="Approve")
+    expect(acme.or_(approve).first).to_be_visible()
+    if not approve.is_visible():
+        acme.click()
+    expect(approve).to_be_visible()
+
+
+def approve(page: Page) -> None:
+    """Press the button, and see the page that leads back."""
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+
+
 def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     """Walk through the pages as Ada; yields a page's name while the browser shows it."""
-    app = off_the_loop(register_app(deployment, "Claude", CLAUDE))
-    page.goto(app.authorize_url())
+    issuer = deployment.issuer
+    # No app of somebody else's is reached from here.
+    page.route(lambda url: not url.startswith(issuer), lambda route: route.abort())
+    claude = off_the_loop(register_app(deployment, "Claude", CLAUDE))
+    cursor = off_the_loop(register_app(deployment, "Cursor", CURSOR))
+    page.goto(claude.authorize_url())
     yield "sign-in"
     sign_in(page, password="not-her-password")
     yield "sign-in-wrong"
     sign_in(page)
+    # Who connected something before is not asked: they change it there.
+    page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     yield "organisation"
     page.get_by_role("button", name="Acme").click()
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
     yield "consent"
-    app = off_the_loop(register_app(deployment, "Cursor", CURSOR))
-    page.goto(app.authorize_url())
-    page.get_by_role("button", name="Acme").click()
-    page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+    ask(page, deployment, cursor, scope="mcp:read")
+    yield "consent-small"
+    approve(page)
     yield "leave"
-    page.goto(f"{deployment.issuer}/authorize?client_id=nobody")
+    ask(page, deployment, cursor)
+    yield "consent-more"
+    page.goto(f"{issuer}/authorize?client_id=nobody")
     yield "error"
-    page.goto(f"{deployment.issuer}/")
+    page.goto(f"{issuer}/")
     yield "connect"
-    for name in ACCOUNT_PAGES:
-        page.goto(f"{deployment.issuer}/account/{name}")
-        yield f"account-{name.partition('?')[0].replace('/', '-')}"
+    for path in ACCOUNT_PAGES:
+        page.goto(f"{issuer}/account/{path}")
+        yield f"account-{path.partition('?')[0].replace('/', '-')}"
 
 
 ACCOUNT_PAGES = (
