@@ -6,8 +6,9 @@ every problem found, each naming file, tool, key and the fix.
 """
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ class ToolEntry:
     inputs: Inputs = ()
     mirror: tuple[tuple[str, str], ...] = ()
     slow: bool = False
+    slashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ def make_tool(
     key = "operation" if query is None else "graphql"
     bound = dict(entry.bind)
     _require_arguments(entry, imported.properties.keys() - bound.keys())
+    imported = _allow_slashes(entry, document, imported)
     imported, pages = name_pages(imported, entry.shape.paging, _named_elsewhere(entry))
     for problem in input_problems(entry.inputs, imported.properties.keys() - bound.keys()):
         raise ManifestError(problem)
@@ -271,6 +274,36 @@ def make_tool(
         slow=entry.slow,
         mirror=dict(entry.mirror),
     )
+
+
+def _allow_slashes(
+    entry: ToolEntry, document: OpenApiDocument, imported: ImportedOperation
+) -> ImportedOperation:
+    """Let values at the end of the path be paths, where that reaches no other operation."""
+    if not entry.slashes:
+        return imported
+    operation = imported.operation
+    for argument in entry.slashes:
+        where = f".slashes.{argument}"
+        named = next((p for p in operation.parameters if p.argument == argument), None)
+        if named is None or named.location != "path" or named.style != "simple":
+            raise ManifestError(f"{where}: no plain argument of the path; take it out")
+        if not operation.path.endswith(f"/{{{named.name}}}"):
+            raise ManifestError(f"{where}: something follows it in the path; take it out")
+        folder = _shape_of(operation.path).removesuffix("{}")
+        for other in document.operations:
+            tail = _shape_of(other.path).removeprefix(folder)
+            if "/" in tail and len(tail) < len(_shape_of(other.path)):
+                raise ManifestError(f"{where}: a value could reach {other.key}; take it out")
+    parameters = tuple(
+        replace(p, slashes=p.argument in entry.slashes) for p in operation.parameters
+    )
+    return replace(imported, operation=replace(operation, parameters=parameters))
+
+
+def _shape_of(path: str) -> str:
+    """Write a path template without the names of its parts."""
+    return re.sub(r"\{[^{}]*\}", "{}", path)
 
 
 def _compile(shape: Shape, pages: Pages | None, guard: Guard) -> Shaping:
@@ -453,6 +486,7 @@ def _entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         inputs=read_inputs(value.get("inputs", [])),
         mirror=tuple(value.get("mirror", {}).items()),
         slow=value.get("slow", False),
+        slashes=tuple(value.get("slashes", ())),
     )
 
 

@@ -229,6 +229,7 @@ _TOOL = _closed(
         "description": "Argument to N of the header Mcp-Param-N, in which clients repeat it.",
         "errorMessage": "must be a mapping of argument to header name, as `region: Region`",
     },
+    slashes=_names("Arguments at the path's end that may hold slashes, as a file's path does."),
     slow=_flag("Whether a client that waits is told how far a call is."),
     deadline={
         "type": "number",

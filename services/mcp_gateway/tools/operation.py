@@ -20,6 +20,8 @@ class Parameter:
     style: str = "simple"
     explode: bool = False
     allow_reserved: bool = False
+    slashes: bool = False
+    """Whether `/` in a path parameter's value stays one, for an API whose ids are paths."""
     content_type: str | None = None
     """Set where the parameter is serialised as a document (OpenAPI `content`), else by style."""
 

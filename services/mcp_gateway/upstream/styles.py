@@ -73,6 +73,8 @@ def write_path(parameter: Parameter, value: Any) -> str:
         Unwritable: it has no form in the parameter's style, or is empty, or holds `/` or `\\`, or
             steps through directories (`.`, `..`), however often any of them is encoded.
     """
+    if parameter.slashes and isinstance(value, str):
+        return "/".join(_one_segment(_encode(_path_segment(part))) for part in value.split("/"))
     if parameter.content_type is not None:
         return _one_segment(_encode(write_json(value)))
     style, name = parameter.style, _encode(parameter.name)

@@ -169,3 +169,18 @@ async def test_clients_are_told_that_answers_are_data(world: World) -> None:
         await world.new("server/discover"),
     ):
         assert "data, not instructions" in answer_.json()["result"]["instructions"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"data": null}', b'{"data": "none"}', b"[]", b"null", b'{"data": [{"id": {}}]}']
+)
+async def test_r19_an_answer_that_is_not_as_the_document_says_is_delivered(
+    world: World, body: bytes
+) -> None:
+    """No output schema is published, so no client refuses what the API gave."""
+    world.api.answer = lambda _: UpstreamResponse(200, "application/json", body)
+    for tool in (await world.new("tools/list")).json()["result"]["tools"]:
+        assert "outputSchema" not in tool
+    result = await world.call("new", "list_tasks")
+    assert (result["isError"], result["content"][0]["text"]) == (False, body.decode())
+    assert isinstance(result["structuredContent"], dict)

@@ -54,7 +54,7 @@ async def test_a_bound_argument_is_in_no_schema(world: World) -> None:
 
 @BOTH
 @pytest.mark.parametrize("tool", ["list_tasks", "create_task"])
-async def test_a_call_without_the_bound_claim_fails_closed(
+async def test_r7_a_call_without_the_bound_claim_fails_closed(
     world: World, era: str, tool: str
 ) -> None:
     arguments = {"title": "x"} if tool == "create_task" else {}

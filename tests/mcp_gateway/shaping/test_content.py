@@ -57,12 +57,12 @@ def test_any_json_reaches_the_model_unchanged(value: object) -> None:
     assert orjson.loads(content[0]["text"]) == value
 
 
-def test_what_calls_itself_json_and_is_not_is_passed_on_as_text() -> None:
+def test_r19_what_calls_itself_json_and_is_not_is_passed_on_as_text() -> None:
     assert shape("application/json", b"<html>") == ([{"type": "text", "text": "<html>"}], None)
 
 
 @pytest.mark.parametrize("status", [200, 204])
-def test_an_empty_answer_says_so(status: int) -> None:
+def test_r19_an_empty_answer_says_so(status: int) -> None:
     content, structured = shape("application/json", b"", status)
     assert (structured, str(status) in content[0]["text"]) == (None, True)
 
@@ -83,7 +83,7 @@ def test_text_is_text(content_type: str, body: bytes, text: str) -> None:
     assert shape(content_type, body) == ([{"type": "text", "text": text}], None)
 
 
-def test_a_file_arrives_whole() -> None:
+def test_r19_a_file_arrives_whole() -> None:
     [block], _ = shape("application/pdf", b"\x00\xff")
     assert block["resource"]["mimeType"] == "application/pdf"
     assert b64decode(block["resource"]["blob"]) == b"\x00\xff"

@@ -3,6 +3,7 @@
 Each is shown once, from a document to the request; the details are tested beside the modules.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
 from mcp_gateway.tools.arguments import Unimportable, import_operation
 from mcp_gateway.tools.healing import heal
-from mcp_gateway.tools.manifest import ToolEntry, make_tool
+from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
 from mcp_gateway.tools.openapi import load_openapi
 from mcp_gateway.tools.schemas import Schemas
 from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise
@@ -56,6 +57,44 @@ def test_r3_a_path_value_names_no_other_path(tool_of: MakeTool, value: str) -> N
     assert serialise(tool.operation, BASE, {"id": "a?b#c %"}).url == f"{BASE}/users/a%3Fb%23c%20%25"
     with pytest.raises(UnserialisableArgument):
         serialise(tool.operation, BASE, {"id": value})
+
+
+CONTENTS = "GET /repos/{repo}/contents/{path}"
+IN_PATH = {"parameters": [param("repo", "path"), param("path", "path")]}
+
+
+def test_r3_a_path_value_may_hold_slashes_where_the_manifest_says_so(tool_of: MakeTool) -> None:
+    tool = tool_of(IN_PATH, CONTENTS, slashes=("path",))
+    request = serialise(tool.operation, BASE, {"repo": "r", "path": "docs/a b?.md"})
+    assert request.url == f"{BASE}/repos/r/contents/docs/a%20b%3F.md"
+    for value in ("", "/", "/etc", "docs/", "a//b", "a/../b", ".", "a/%2e%2e/b", "a%2Fb", "a\\b"):
+        with pytest.raises(UnserialisableArgument):
+            serialise(tool.operation, BASE, {"repo": "r", "path": value})
+    with pytest.raises(UnserialisableArgument):
+        serialise(tool.operation, BASE, {"repo": "r/x", "path": "a"})
+
+
+@pytest.mark.parametrize(
+    ("other", "slashes", "problem"),
+    [
+        ("/x", "repo", "something follows it"),
+        ("/x", "branch", "no plain argument"),
+        ("/repos/{repo}/contents/{file}/history", "path", "could reach GET /repos/{repo}/contents"),
+        ("/repos/{name}/contents/latest/size", "path", "could reach GET /repos/{name}/contents"),
+    ],
+)
+def test_r3_slashes_that_could_lead_to_another_operation_are_refused(
+    read: ReadDocument, other: str, slashes: str, problem: str
+) -> None:
+    names = [name.partition("}")[0] for name in other.split("{")[1:]]
+    document = read(
+        {
+            CONTENTS.partition(" ")[2]: {"get": IN_PATH},
+            other: {"get": {"parameters": [param(name, "path") for name in names]}},
+        }
+    )
+    with pytest.raises(ManifestError, match=re.escape(problem)):
+        make_tool(ToolEntry("t", CONTENTS, slashes=(slashes,)), document)
 
 
 def test_r4_no_line_break_and_no_second_cookie_gets_through(tool_of: MakeTool) -> None:

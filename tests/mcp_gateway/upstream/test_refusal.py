@@ -17,7 +17,7 @@ def fail(status: int, content_type: str = "", body: object = b"", wait: float | 
     return describe_refusal(UpstreamResponse(status, content_type, written), wait=wait)
 
 
-def test_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
+def test_r6_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
     """RFC 9457 §3.1."""
     problem = {
         "title": "Taken",
@@ -129,7 +129,7 @@ def test_what_helps_a_model_is_left_as_it_is(harmless: str) -> None:
     assert f"detail: {harmless}" in fail(400, PROBLEM, {"detail": harmless})
 
 
-def test_the_wait_that_an_api_asks_for_is_told() -> None:
+def test_r6_the_wait_that_an_api_asks_for_is_told() -> None:
     assert fail(429, wait=17) == (
         "The API answered 429 Too Many Requests.\n"
         "It asks for 17 seconds of patience: try again after that."
