@@ -85,7 +85,7 @@ async def test_denying_sends_access_denied_with_state_and_iss(auth_server: AuthS
     assert (answer["state"], answer["iss"]) == (client.state, auth_server.issuer)
 
 
-async def test_a_client_that_asks_for_no_scope_gets_the_resources_default(
+async def test_a_client_that_asks_for_no_scope_gets_the_resources_default_a130(
     auth_server: AuthServer,
 ) -> None:
     """RFC 6749 §3.3: a missing scope means the server's default, not an error."""

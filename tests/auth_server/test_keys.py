@@ -44,7 +44,7 @@ async def stored(server: AuthServer) -> list[SigningKey]:
     return rows
 
 
-async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_one_a112(
+async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_one_a112_a114(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A112: the next key is published longer than any key set is cached before it signs."""

@@ -207,7 +207,7 @@ async def test_an_assertion_that_says_something_else_is_refused_a92(
     ],
     ids=str,
 )
-async def test_an_assertion_holds_for_five_minutes_at_most_and_clocks_may_differ_by_30_s(
+async def test_an_assertion_holds_for_five_minutes_at_most_and_clocks_may_differ_by_30_s_a159(
     table_server: AuthServer, offsets: dict[str, int], believed: bool
 ) -> None:
     """A92: `exp` years away; RFC 7523 §3 with 30 s of leeway. Offsets from now."""

@@ -151,7 +151,7 @@ async def test_connections_of_a_client_that_is_no_longer_allowed_end_and_others_
     assert (await dropped.refresh(bad["refresh_token"])).status_code == 400
 
 
-async def test_a_forbidden_clients_refresh_ends_its_grant_however_the_policy_came_about(
+async def test_a_forbidden_clients_refresh_ends_its_grant_however_the_policy_came_about_a87(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     """A row that was changed by hand is felt as well."""

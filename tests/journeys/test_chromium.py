@@ -189,7 +189,7 @@ def reach_consent(page: Page, url: str, tenant: str = "Acme") -> None:
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
 
 
-def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked(
+def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
     app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))

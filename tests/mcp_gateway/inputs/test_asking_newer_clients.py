@@ -53,7 +53,7 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
     assert [request.method for request in world.api.requests] == ["DELETE"]
 
 
-async def test_nothing_is_done_where_the_person_did_not_say_yes(world: World) -> None:
+async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(world: World) -> None:
     _, state = await ask(world, "delete_task", {"id": "7"})
     answer = await send(
         world,

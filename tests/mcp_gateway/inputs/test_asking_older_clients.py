@@ -40,7 +40,7 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
 
 
 @pytest.mark.parametrize(("action", "said"), [("decline", "said no"), ("cancel", "closed")])
-async def test_nothing_is_done_where_the_person_did_not_say_yes(
+async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(
     world: World, action: str, said: str
 ) -> None:
     session = await initialize(world, CAN_BE_ASKED)
@@ -73,7 +73,7 @@ async def test_a_client_that_refuses_to_ask_does_nothing(world: World) -> None:
     assert world.api.requests == []
 
 
-async def test_nobody_else_can_answer_for_the_person(world: World) -> None:
+async def test_nobody_else_can_answer_for_the_person_a125(world: World) -> None:
     session = await initialize(world, CAN_BE_ASKED)
     bo = world.token(sub="usr_bo", tenant_id="org_globex")
     theirs = await initialize(world, CAN_BE_ASKED, token=bo)

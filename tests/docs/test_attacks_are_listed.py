@@ -1,0 +1,42 @@
+"""`docs/attacks.md` lists every attack once, with tests that exist."""
+
+import re
+
+from support.markdown import ROOT, read
+
+ROW = re.compile(r"^\| A(\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
+LAST = 168
+
+
+def every_tests_name() -> set[str]:
+    """The name of every test."""
+    return {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "node_modules" not in path.parts
+        for name in re.findall(r"^\s*(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+
+
+def test_every_attack_has_one_row_in_order() -> None:
+    assert [int(number) for number, *_ in ROW.findall(read("docs/attacks.md"))] == [
+        *range(1, LAST + 1)
+    ]
+
+
+def test_every_listed_test_exists_and_a_row_without_one_says_why() -> None:
+    known = every_tests_name()
+    for number, attack, defence, tests in ROW.findall(read("docs/attacks.md")):
+        listed = re.findall(r"`(\w+)`", tests)
+        assert set(listed) <= known, (number, attack)
+        assert listed or tests.startswith(("not applicable", "not built", "no test")), number
+        assert defence.strip()
+
+
+def test_the_number_at_the_end_of_a_tests_name_is_an_attacks() -> None:
+    numbers = {
+        int(number)
+        for name in every_tests_name()
+        for number in re.findall(r"_a(\d{2,3})(?=_a\d|$)", name)
+    }
+    assert numbers <= set(range(1, LAST + 1))
