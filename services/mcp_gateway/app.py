@@ -1,6 +1,7 @@
 """The gateway's only wiring: settings in, ASGI app out."""
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -205,7 +206,7 @@ def create_app(
     settings: McpGatewaySettings,
     *,
     now: Now = utc_now,
-    new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+    new_id: Callable[[], str] = lambda: os.urandom(16).hex(),
     wait: Wait = asyncio.sleep,
     random: Random = _RANDOM.random,
     pause: Pause = asyncio.sleep,

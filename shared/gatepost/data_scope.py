@@ -22,10 +22,16 @@ class DataScope:
     """A restriction on data: for each named kind, the values that may be seen."""
 
     kinds: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Write it once: every call states it to the upstream."""
+        pairs = (f"{kind}:{value}" for kind in sorted(self.kinds) for value in self[kind])
+        object.__setattr__(self, "_text", " ".join(pairs))
 
     def __str__(self) -> str:
         """Write the data scope as the claim holds it, sorted."""
-        return " ".join(f"{kind}:{value}" for kind in sorted(self.kinds) for value in self[kind])
+        return self._text
 
     def __getitem__(self, kind: str) -> list[str]:
         """List the values of one kind, sorted; empty where the kind is not restricted."""
@@ -33,7 +39,7 @@ class DataScope:
 
     def __hash__(self) -> int:
         """Hash by content, so that a data scope can be a cache key."""
-        return hash(str(self))
+        return hash(self._text)
 
 
 def parse_data_scope(text: str) -> DataScope:

@@ -5,7 +5,7 @@ everything here answers in sorted order so that equal sets are equal strings.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 READ = "mcp:read"
 WRITE = "mcp:write"
@@ -48,9 +48,9 @@ def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
     return frozenset(held)
 
 
-def covers(granted: Iterable[str], required: str) -> bool:
+def covers(granted: Collection[str], required: str) -> bool:
     """Tell whether the granted scopes suffice where one scope is required (MCP, Step-Up flow)."""
-    return required in expand_scopes(frozenset(granted))
+    return required in granted or required in expand_scopes(frozenset(granted))
 
 
 def narrow_scopes(asked: Iterable[str], ceiling: Iterable[str]) -> frozenset[str]:

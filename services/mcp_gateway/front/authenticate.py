@@ -36,7 +36,7 @@ async def authenticate(exchange: Exchange, door: Door) -> Exchange:
     server = door.serving.server
     if server.outdates(caller, server.parts.now().timestamp()):
         raise _invalid(door, "the tool list has changed since; refresh the token")
-    return exchange._replace(caller=caller)
+    return exchange.with_caller(caller)
 
 
 def _invalid(door: Door, description: str) -> Refused:

@@ -11,6 +11,7 @@ from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Send
 from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.stream import Stream
+from mcp_gateway.growing import grown
 from mcp_gateway.wire.headers import Headers
 from mcp_gateway.wire.jsonrpc import Reply
 from mcp_gateway.wire.server import Server
@@ -49,6 +50,21 @@ class Exchange(NamedTuple):
     caller: AccessClaims | None = None
     message: Any = None
     reply: Reply | None = None
+
+    def with_body(self, body: bytes) -> "Exchange":
+        """Go on with the whole body."""
+        return grown(self, _BODY, body)
+
+    def with_caller(self, caller: AccessClaims) -> "Exchange":
+        """Go on with who calls."""
+        return grown(self, _CALLER, caller)
+
+    def with_message(self, message: Any) -> "Exchange":
+        """Go on with what the body says."""
+        return grown(self, _MESSAGE, message)
+
+
+_BODY, _CALLER, _MESSAGE = map(Exchange._fields.index, ("body", "caller", "message"))
 
 
 class Refused(Exception):

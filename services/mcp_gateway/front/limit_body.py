@@ -29,7 +29,7 @@ async def limit_body(exchange: Exchange, _: Door) -> Exchange:
             raise _too_large()
         chunks.append(chunk)
         more = message.get("more_body", False)
-    return exchange._replace(body=b"".join(chunks))
+    return exchange.with_body(b"".join(chunks))
 
 
 def _too_large() -> Refused:

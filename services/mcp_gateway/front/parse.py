@@ -18,4 +18,4 @@ async def parse(exchange: Exchange, _: Door) -> Exchange:
     except orjson.JSONDecodeError:
         problem = RpcError(PARSE_ERROR, "The body is not JSON")
         raise Refused("parse_error", reply_error(b"null", problem, modern=True)) from None
-    return exchange._replace(message=message)
+    return exchange.with_message(message)

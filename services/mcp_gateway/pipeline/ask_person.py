@@ -1,5 +1,7 @@
 """Ask, before anything is sent, for what the model left out and for a yes."""
 
+from collections.abc import Awaitable
+
 from mcp_gateway.inputs.ask import (
     BadAnswer,
     Declined,
@@ -13,7 +15,7 @@ from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
 from mcp_gateway.pipeline.validate_arguments import refuse_arguments
 
 
-async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
+def ask_person(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Put the manifest's questions whose arguments are missing, then the confirmation.
 
     A tool is confirmed where the manifest says so, a destructive one also where the tenant's policy
@@ -26,7 +28,12 @@ async def ask_person(call: ToolCall, go_on: Next) -> ToolResult:
     """
     tool = call.found
     if not tool.inputs and tool.confirm is None and not tool.destructive:
-        return await go_on(call)
+        return go_on(call)
+    return _ask(call, go_on)
+
+
+async def _ask(call: ToolCall, go_on: Next) -> ToolResult:
+    tool = call.found
     try:
         if tool.inputs:
             call = await _ask_for_missing(call)

@@ -1,10 +1,12 @@
 """Allow only what the person consented to."""
 
+from collections.abc import Awaitable
+
 from gatepost.scopes import covers
 from mcp_gateway.pipeline.call import Next, ScopeMissing, ToolCall, ToolResult, UnknownTool
 
 
-async def authorize(call: ToolCall, go_on: Next) -> ToolResult:
+def authorize(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Compare the token's allowed tools, then its scope, with what the tool asks for.
 
     Raises:
@@ -16,4 +18,4 @@ async def authorize(call: ToolCall, go_on: Next) -> ToolResult:
         raise UnknownTool(call.name)
     if not covers(call.caller.scopes, tool.scope):
         raise ScopeMissing(tool.name, tool.scope)
-    return await go_on(call)
+    return go_on(call)

@@ -1,18 +1,26 @@
 """Fill the arguments that belong to the caller's identity from the token, and from nowhere else."""
 
+from collections.abc import Awaitable
+from typing import Any
+
 from gatepost.claims import AccessClaims
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once, tool_error
 
 _DATA_SCOPE = "data_scope."
 
 
-async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
+def bind_claims(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Add the bound values; the call ends where one is missing or the caller sent its own, and where
     a claim is missing that the answer is to be checked against.
 
     A binding to `data_scope.KIND` gives the one value where the token names one, else the list.
     Where the upstream takes an idempotency key, that is the call's id.
     """
+    bound = _bind(call)
+    return at_once(bound) if isinstance(bound, ToolResult) else go_on(call.with_values(bound))
+
+
+def _bind(call: ToolCall) -> dict[str, Any] | ToolResult:
     values = dict(call.arguments)
     for check in call.found.checks:
         if not resolve_claim(call.caller, check.claim):
@@ -29,7 +37,7 @@ async def bind_claims(call: ToolCall, go_on: Next) -> ToolResult:
         values[argument] = value
     if call.found.operation.idempotency is not None:
         values[call.found.operation.idempotency] = call.id
-    return await go_on(call._replace(values=values))
+    return values
 
 
 def _refuse(claim: str) -> ToolResult:

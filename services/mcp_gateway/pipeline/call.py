@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gatepost.call_event import CallEvent, Decision
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.growing import grown
 from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.limits.port import Limits, Tiers
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
@@ -72,6 +73,18 @@ class ToolCall(NamedTuple):
     response: UpstreamResponse | None = None
     """Set by `call_upstream`."""
 
+    def with_tool(self, tool: Tool) -> "ToolCall":
+        """Go on with the tool that was found."""
+        return grown(self, _TOOL, tool)
+
+    def with_values(self, values: Mapping[str, Any]) -> "ToolCall":
+        """Go on with what fills the operation."""
+        return grown(self, _VALUES, values)
+
+    def with_response(self, response: UpstreamResponse) -> "ToolCall":
+        """Go on with the upstream's answer."""
+        return grown(self, _RESPONSE, response)
+
     @property
     def found(self) -> Tool:
         """The tool, for steps after `find_tool`."""
@@ -79,8 +92,10 @@ class ToolCall(NamedTuple):
         return self.tool
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+_TOOL, _VALUES, _RESPONSE = map(ToolCall._fields.index, ("tool", "values", "response"))
+
+
+class ToolResult(NamedTuple):
     """What the model reads: content blocks and, where the answer was JSON, its object."""
 
     content: list[dict[str, Any]]
@@ -141,6 +156,11 @@ def try_again_in(seconds: float) -> str:
     """Tell a model when a call is worth making again."""
     whole = max(1, math.ceil(seconds))
     return f"Try again in {whole} second{'s' if whole > 1 else ''}."
+
+
+async def at_once(result: ToolResult) -> ToolResult:
+    """Answer, from a step that has nothing to wait for."""
+    return result
 
 
 def tool_error(

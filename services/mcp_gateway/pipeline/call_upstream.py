@@ -45,7 +45,7 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     if isinstance(outcome, UpstreamFailed):
         said = str(outcome)
         return tool_error(said, reason=outcome.reason, decision="failed", error=said)
-    return await go_on(call._replace(response=outcome))
+    return await go_on(call.with_response(outcome))
 
 
 async def _worth_another(

@@ -1,12 +1,13 @@
 """Answer the tools about tools, for callers who may use more than are listed."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 import orjson
 
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.validate_arguments import refuse_arguments
-from mcp_gateway.tools.discovery import DESCRIBE, FOUND, META_TOOLS, SEARCH
+from mcp_gateway.tools.discovery import DESCRIBE, FOUND, META_TOOLS, SEARCH, MetaTool
 from mcp_gateway.tools.healing import heal
 from mcp_gateway.tools.tool import Tool, publish_tool
 
@@ -14,7 +15,7 @@ _LONGEST = 300
 """Characters of a description among what was found; `describe_tool` shows all of it."""
 
 
-async def discover(call: ToolCall, go_on: Next) -> ToolResult:
+def discover(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Search among, or describe, what the caller may use; anything else doesn't exist.
 
     Raises:
@@ -22,7 +23,11 @@ async def discover(call: ToolCall, go_on: Next) -> ToolResult:
     """
     meta = META_TOOLS.get(call.name)
     if meta is None or not call.parts.catalogue.is_searched(call.caller.allowed_tools):
-        return await go_on(call)
+        return go_on(call)
+    return _discover(call, meta)
+
+
+async def _discover(call: ToolCall, meta: MetaTool) -> ToolResult:
     given = heal(meta.input_schema, call.arguments)
     if problems := meta.validate(given):
         return refuse_arguments(problems)

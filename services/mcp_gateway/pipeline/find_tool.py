@@ -1,9 +1,11 @@
 """Find the tool a call names."""
 
+from collections.abc import Awaitable
+
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, UnknownTool
 
 
-async def find_tool(call: ToolCall, go_on: Next) -> ToolResult:
+def find_tool(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Look the tool up in the catalogue.
 
     Raises:
@@ -12,4 +14,4 @@ async def find_tool(call: ToolCall, go_on: Next) -> ToolResult:
     tool = call.parts.catalogue.tools.get(call.name)
     if tool is None:
         raise UnknownTool(call.name)
-    return await go_on(call._replace(tool=tool))
+    return go_on(call.with_tool(tool))

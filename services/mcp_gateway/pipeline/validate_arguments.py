@@ -3,16 +3,16 @@
 Those that break it by a near miss which can mean one thing only are put right first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once, tool_error
 from mcp_gateway.tools.healing import heal
 from mcp_gateway.tools.tool import ArgumentProblem
 
 _MAX_LISTED = 20
 
 
-async def validate_arguments(call: ToolCall, go_on: Next) -> ToolResult:
+def validate_arguments(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Answer a tool error that lists each problem (MCP tools, Error Handling; SEP-1303)."""
     tool = call.found
     problems = tool.validate(call.arguments)
@@ -20,7 +20,7 @@ async def validate_arguments(call: ToolCall, go_on: Next) -> ToolResult:
         healed = heal(tool.input_schema, call.arguments)
         problems = tool.validate(healed)
         call = call._replace(arguments=healed)
-    return refuse_arguments(problems) if problems else await go_on(call)
+    return at_once(refuse_arguments(problems)) if problems else go_on(call)
 
 
 def refuse_arguments(problems: Sequence[ArgumentProblem]) -> ToolResult:

@@ -1,15 +1,13 @@
 """What the pipeline needs of whatever carries requests to the upstream API."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mcp_gateway.upstream.request import UpstreamRequest
 
 ASSERTION_HEADER = "Gatepost-Assertion"
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamResponse:
+class UpstreamResponse(NamedTuple):
     """The upstream's whole answer: the header fields as they came, the body decompressed."""
 
     status: int

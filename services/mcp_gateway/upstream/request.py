@@ -1,10 +1,9 @@
 """The exact HTTP request that one tool call becomes."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """A request ready to send: the URL fully encoded, headers without credentials."""
 
     method: str

@@ -4,13 +4,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SENTINEL = re.compile(rb"=\?base64\?(.*)\?=")
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(NamedTuple):
     """Lower-case names to values without surrounding blanks (RFC 9110 §5.5)."""
 
     values: dict[bytes, bytes]

@@ -1,9 +1,8 @@
 """JSON-RPC 2.0 as MCP uses it: reading requests, writing replies, and the HTTP status of errors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from mcp_types.jsonrpc import (
@@ -56,8 +55,7 @@ class RpcError(Exception):
         self.data = data
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP answer; the content type is JSON wherever there is a body."""
 
     status: int

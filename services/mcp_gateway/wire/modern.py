@@ -5,7 +5,6 @@ method and name in headers; what is mirrored must agree before anything else is 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -198,7 +197,7 @@ def _slow_down(given_id: bytes, refusal: RateLimited) -> Reply:
     """Name the wait in a header, too (RFC 6585 §4, RFC 9110 §10.2.3)."""
     error = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
     reply = _refuse(given_id, error)
-    return replace(reply, headers=((b"retry-after", str(refusal.seconds).encode()),))
+    return reply._replace(headers=((b"retry-after", str(refusal.seconds).encode()),))
 
 
 def _complete(server: Server) -> dict[str, Any]:

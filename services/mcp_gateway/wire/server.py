@@ -1,7 +1,7 @@
 """What both eras answer from: the catalogue's listing, the pipeline, the server's name."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from mcp_types.jsonrpc import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
@@ -35,6 +35,13 @@ class Server:
     sealer: Sealer
     since: float
     """When it began to serve this catalogue, in Unix seconds."""
+    info: Mapping[str, str] = field(init=False)
+    """The server as MCP's `Implementation` describes it; every modern answer holds it."""
+
+    def __post_init__(self) -> None:
+        """Write down what is the same in every answer."""
+        info = {"name": self.name, "title": self.name, "version": self.version}
+        object.__setattr__(self, "info", info)
 
     def serve(self, parts: Parts, *, since: float) -> Self:
         """Serve another catalogue from now on; questions that are open stay so."""
@@ -44,11 +51,6 @@ class Server:
     def name(self) -> str:
         """What people call the product."""
         return self.catalogue.name
-
-    @property
-    def info(self) -> Mapping[str, str]:
-        """The server as MCP's `Implementation` describes it."""
-        return {"name": self.name, "title": self.name, "version": self.version}
 
     @property
     def instructions(self) -> str:
