@@ -12,11 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from auth_server.account.code_app import router as code_app_router
 from auth_server.account.connections import router as connections_router
 from auth_server.account.endpoint import router as account_router
 from auth_server.account.members import router as members_router
 from auth_server.account.organisations import router as organisations_router
+from auth_server.account.passkeys import router as account_passkeys_router
 from auth_server.account.rules import router as rules_router
+from auth_server.account.security import router as security_router
 from auth_server.account.sessions import router as sessions_router
 from auth_server.account.visit import SignInFirst, sign_in_url
 from auth_server.answers import answer_json_error, answer_page_error
@@ -40,8 +43,10 @@ from auth_server.register.manage import router as registrations_router
 from auth_server.resources import OpenResources, Resources, open_resources
 from auth_server.revoke.endpoint import router as revoke_router
 from auth_server.settings import AuthServerSettings
+from auth_server.sign_in.code import router as code_router
 from auth_server.sign_in.elsewhere import router as sign_in_elsewhere_router
 from auth_server.sign_in.endpoint import router as sign_in_router
+from auth_server.sign_in.passkey import router as passkey_router
 from auth_server.tenant_choice.endpoint import router as tenant_router
 from auth_server.token.endpoint import issue_tokens
 from gatepost.call_event import EVENTS_PATH
@@ -55,6 +60,8 @@ ROUTERS = (
     authorize_router,
     sign_in_router,
     sign_in_elsewhere_router,
+    code_router,
+    passkey_router,
     tenant_router,
     consent_router,
     connect_router,
@@ -64,6 +71,9 @@ ROUTERS = (
     rules_router,
     members_router,
     connections_router,
+    security_router,
+    code_app_router,
+    account_passkeys_router,
     registrations_router,
     revoke_router,
     introspect_router,

@@ -19,6 +19,8 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     checkboxes: dict[tuple[str, str], bool] = field(default_factory=dict)
     buttons: list[tuple[str, str, str]] = field(default_factory=list)
+    options: str = ""
+    """What the form hands to the browser's passkeys."""
 
 
 class _Reader(HTMLParser):
@@ -35,7 +37,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = Form(given["action"])
+            self._form = Form(given["action"], options=given.get("data-options", ""))
             self.forms[given.get("id", given["action"])] = self._form
         elif tag == "a":
             self.links.append(given.get("href", ""))

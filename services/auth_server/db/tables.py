@@ -15,6 +15,7 @@ import auth_server.grants.table
 import auth_server.people.table
 import auth_server.refresh_tokens.table
 import auth_server.revocations.table
+import auth_server.second_factors.table
 import auth_server.sessions.table
 import auth_server.signing_keys.table
 import auth_server.tenants.table

@@ -10,11 +10,11 @@ from auth_server.deps import Opened, ReadingDb
 from auth_server.errors import PageError
 from auth_server.flow.errand import Errand, resolve_errand
 from auth_server.flow.start_session import start_session
+from auth_server.flow.ticket import Ticket, over, redeem_ticket, write_ticket
 from auth_server.forms import Parameters, read_query, reject_repeats
 from auth_server.resources import Resources
 from auth_server.sessions.table import ONE_FACTOR, TWO_FACTORS, from_provider
 from auth_server.sign_in.page import show
-from auth_server.sign_in.ticket import Ticket, redeem_ticket, write_ticket
 from auth_server.sign_in.welcome import welcome
 
 router = APIRouter()
@@ -70,12 +70,7 @@ async def come_back(name: str, request: Request, db: ReadingDb, opened: Opened) 
     state, browser = given.get("state"), read_browser(request, opened.settings)
     ticket = await redeem_ticket(state, browser, opened, way=name)
     if ticket is None or state is None:
-        raise PageError(
-            "This sign-in is over",
-            "It was used already, took too long, or began in another browser. "
-            "Go back to where you came from and try again.",
-            detail="no such ticket in this browser",
-        )
+        raise over()
     errand_of = Parameters({ticket.field: (ticket.value,)})
     errand = await resolve_errand(request, errand_of, db, opened)
     await db.close()

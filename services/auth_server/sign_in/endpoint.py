@@ -1,17 +1,14 @@
 """GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
 
-import math
-from datetime import datetime
-
 import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.audit.store import Audit, record
-from auth_server.browser import clear_session, read_known, read_session, set_known
+from auth_server.browser import clear_session, read_session
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import PageError
-from auth_server.flow.errand import Errand, errand_of, resolve_errand
+from auth_server.flow.errand import errand_of, resolve_errand
 from auth_server.flow.next_step import StepUp
 from auth_server.flow.start_session import start_session
 from auth_server.flow.turn import continue_with, resolve_turn
@@ -19,13 +16,15 @@ from auth_server.forms import read_form, read_query, reject_repeats
 from auth_server.pages.same_origin import require_same_origin
 from auth_server.people.passwords import PasswordsBusy
 from auth_server.people.store import find_person_by_email
-from auth_server.resources import Resources
+from auth_server.second_factors.store import find_code_app, has_second_factor
 from auth_server.secrets import hash_secret
 from auth_server.sessions.store import end_session
 from auth_server.sessions.table import ONE_FACTOR
-from auth_server.sign_in.known_browser import make_known
+from auth_server.sign_in.code import ask_for_code
+from auth_server.sign_in.known_browser import remember
 from auth_server.sign_in.page import show
-from auth_server.sign_in.throttle import throttle_of
+from auth_server.sign_in.passkey import offer
+from auth_server.sign_in.throttle import throttle_of, wait
 from auth_server.sign_in_settings import LocalSignIn
 from auth_server.transactions.store import choose_tenant
 
@@ -65,7 +64,14 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     async with opened.transaction() as db:
         until = await throttle.admit(db, now=opened.now())
     if until is not None:
-        return _too_often(errand, opened, email=email, until=until)
+        log.info("sign_in_throttled", client_id=errand.client_id)
+        return wait(
+            until,
+            opened,
+            lambda minutes: show(
+                errand, opened, email=email, refusal="too often", minutes=minutes, status=429
+            ),
+        )
     # Nothing of the database is held while the password is hashed: that takes long on purpose.
     try:
         right = await opened.passwords.verify(person.password_hash if person else None, password)
@@ -85,11 +91,13 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
                 await record(db, refused, now=opened.now())
             return show(errand, opened, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
+        if await find_code_app(db, person.person_id) is not None:
+            # Not signed in by half: there is no session before the code is right.
+            return ask_for_code(errand, person, opened)
         response = await start_session(
             request, errand, person, db, opened, level=ONE_FACTOR, method="password"
         )
-    known = make_known(read_known(request, opened.settings), person.person_id, opened)
-    set_known(response, opened.settings, known)
+    remember(request, response, person.person_id, opened)
     return response
 
 
@@ -99,15 +107,20 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
     turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
     if not isinstance(turn.step, StepUp):
         return continue_with(turn)
+    errand, person = errand_of(turn), turn.step.person
     return opened.pages.answer(
         "step_up.html",
         status=403,
         client_name=turn.client.name,
-        email=turn.step.person.known_as,
+        email=person.known_as,
         seat=turn.step.seat,
         several_tenants=len(turn.step.seats) > 1,
+        local=person.password_hash is not None,
+        enrolled=await has_second_factor(db, person.person_id),
+        passkey=offer(errand, opened),
+        errand=errand,
         transaction=turn.transaction.transaction_id,
-        sign_out_proof=errand_of(turn).proof(opened, "sign-in"),
+        sign_out_proof=errand.proof(opened, "sign-in"),
     )
 
 
@@ -125,13 +138,4 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
         await choose_tenant(db, errand.turn.transaction.transaction_id, None)
     response = errand.asks_again(opened)
     clear_session(response, opened.settings)
-    return response
-
-
-def _too_often(errand: Errand, opened: Resources, *, email: str, until: datetime) -> Response:
-    log.info("sign_in_throttled", client_id=errand.client_id)
-    seconds = math.ceil((until - opened.now()).total_seconds())
-    minutes = math.ceil(seconds / 60)
-    response = show(errand, opened, email=email, refusal="too often", minutes=minutes, status=429)
-    response.headers["Retry-After"] = str(seconds)
     return response

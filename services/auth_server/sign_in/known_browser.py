@@ -1,5 +1,9 @@
 """In which browsers a person signed in before, as a cookie says that nobody else could write."""
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auth_server.browser import read_known, set_known
 from auth_server.resources import Resources
 from auth_server.secrets import matches, sign_form
 
@@ -23,3 +27,9 @@ def make_known(known: str | None, person_id: str, opened: Resources) -> str:
     mark = sign_form(opened.keys.forms, "known browser", browser, person_id)
     others = [given for given in marks if given != mark]
     return ".".join([browser, mark, *others][: _MOST_PEOPLE + 1])
+
+
+def remember(request: Request, response: Response, person_id: str, opened: Resources) -> None:
+    """Have the browser remember that this person signed in in it."""
+    known = make_known(read_known(request, opened.settings), person_id, opened)
+    set_known(response, opened.settings, known)

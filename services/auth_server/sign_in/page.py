@@ -8,6 +8,7 @@ from auth_server.browser import set_browser
 from auth_server.connectors.port import Refusal
 from auth_server.flow.errand import Errand
 from auth_server.resources import Resources
+from auth_server.sign_in.passkey import offer
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn
 
 
@@ -45,6 +46,7 @@ def show(
         refusal=refusal,
         minutes=minutes,
         local=local,
+        passkey=offer(errand, opened) if local else None,
         elsewhere=elsewhere,
         other=other or refusal == "refused",
         errand=errand,

@@ -4,10 +4,13 @@ Locking an account would hand strangers a way to keep its owner out. So a browse
 person signed in before has a count of its own, which no stranger can use up.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from auth_server.address import address_of
 from auth_server.attempts.store import count_attempt, forget_attempts, give_back_attempt
@@ -51,13 +54,21 @@ def throttle_of(
 
     Args:
         request: from which browser and address.
-        account: what was typed, or the person's id after the first factor; counted whether or not
-            there is such a person.
+        account: what was typed, counted whether or not there is such a person; or whose second
+            factor is tried, counted apart.
         person_id: whose it is, where somebody's.
         opened: the service's keys and settings.
     """
     known = read_known(request, opened.settings)
     if person_id is not None and known and is_known(known, person_id, opened):
-        return Throttle(hash_secret(f"browser {known.partition('.')[0]} {person_id}"), None)
+        return Throttle(hash_secret(f"browser {known.partition('.')[0]} {account}"), None)
     address = address_of(request, opened.settings)
     return Throttle(hash_secret(f"account {account}"), hash_secret(f"address {address}"))
+
+
+def wait(until: datetime, opened: Resources, page: Callable[[int], Response]) -> Response:
+    """Answer that it was too often: a page that says for how many minutes, and `Retry-After`."""
+    seconds = math.ceil((until - opened.now()).total_seconds())
+    response = page(math.ceil(seconds / 60))
+    response.headers["Retry-After"] = str(seconds)
+    return response

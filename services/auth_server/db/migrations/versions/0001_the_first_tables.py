@@ -255,6 +255,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client_id", "secret_hash"),
     )
     op.create_table(
+        "code_apps",
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column("last_step", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.person_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("person_id"),
+    )
+    op.create_table(
         "grants",
         sa.Column("grant_id", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.String(length=255), nullable=False),
@@ -319,6 +328,33 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("person_id", "tenant_id"),
     )
+    op.create_table(
+        "passkeys",
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.person_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("credential_id"),
+    )
+    with op.batch_alter_table("passkeys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_passkeys_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "recovery_codes",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("person_id", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.person_id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("code_hash"),
+    )
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_recovery_codes_person_id"), ["person_id"], unique=False
+        )
+
     op.create_table(
         "sessions",
         sa.Column("session_hash", sa.String(length=64), nullable=False),
@@ -416,6 +452,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sessions_person_id"))
 
     op.drop_table("sessions")
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recovery_codes_person_id"))
+
+    op.drop_table("recovery_codes")
+    with op.batch_alter_table("passkeys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_passkeys_person_id"))
+
+    op.drop_table("passkeys")
     op.drop_table("memberships")
     with op.batch_alter_table("identities", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_identities_person_id"))
@@ -431,6 +475,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_grants_client_id"))
 
     op.drop_table("grants")
+    op.drop_table("code_apps")
     op.drop_table("client_secrets")
     op.drop_table("ceilings")
     with op.batch_alter_table("api_keys", schema=None) as batch_op:

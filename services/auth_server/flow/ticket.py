@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
 
+from auth_server.errors import PageError
 from auth_server.resources import Resources
 from auth_server.secrets import hash_secret, seal, unseal
 from auth_server.tickets.store import use_ticket
@@ -45,6 +46,21 @@ class Ticket:
         """When the browser left."""
         return datetime.fromtimestamp(self.left_at, UTC)
 
+    @property
+    def until(self) -> datetime:
+        """When it is over."""
+        return self.left + LIFETIME
+
+
+def over() -> PageError:
+    """Make the refusal of a ticket that serves no more."""
+    return PageError(
+        "This sign-in is over",
+        "It was used already, took too long, or began in another browser. "
+        "Go back to where you came from and try again.",
+        detail="no such ticket in this browser",
+    )
+
 
 def write_ticket(ticket: Ticket, browser: str, opened: Resources) -> str:
     """Seal a ticket for one browser, base64url."""
@@ -67,7 +83,7 @@ def read_ticket(text: str | None, browser: str | None, opened: Resources) -> Tic
         except (InvalidTag, ValueError):
             continue
         ticket = Ticket(**json.loads(plain))
-        return ticket if opened.now() < ticket.left + LIFETIME else None
+        return ticket if opened.now() < ticket.until else None
     return None
 
 
@@ -79,5 +95,5 @@ async def redeem_ticket(
     if ticket is None or ticket.way != way:
         return None
     async with opened.transaction() as db:
-        first = await use_ticket(db, hash_secret(text or ""), expires_at=ticket.left + LIFETIME)
+        first = await use_ticket(db, hash_secret(text or ""), expires_at=ticket.until)
     return ticket if first else None
