@@ -5,6 +5,7 @@ possible, and the upstream checks what the schema no longer can.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -228,3 +229,17 @@ def children(schema: Schema) -> list[tuple[str, Schema]]:
         elif keyword in NAMED:
             found += [(keyword, item) for item in value.values() if isinstance(item, dict)]
     return found
+
+
+def walk(schema: Schema) -> Iterator[Schema]:
+    """Yield a converted schema and every schema inside it, references not followed."""
+    stack = [schema]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(child for _, child in children(node))
+
+
+def list_references(schema: Schema) -> list[str]:
+    """List the references in a converted schema, as they stand."""
+    return [node["$ref"] for node in walk(schema) if "$ref" in node]

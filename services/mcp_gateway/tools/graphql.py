@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from mcp_gateway.tools.arguments import ImportedOperation
+from mcp_gateway.tools.budget import walk
 from mcp_gateway.tools.openapi import FoundOperation
 from mcp_gateway.tools.operation import Body, Operation
-from mcp_gateway.tools.schemas import walk
 from mcp_gateway.upstream.request import UpstreamRequest
 
 _IGNORED = re.compile(r'"""(?:\\"""|.)*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from mcp_gateway.tools.schemas import tidy_text
+from mcp_gateway.tools.texts import tidy_text
 
 _LENGTHS = ("minLength", "maxLength", "minItems", "maxItems")
 _TITLED = {"type": "array", "items": {"required": ["const", "title"]}}

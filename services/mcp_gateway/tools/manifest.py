@@ -18,9 +18,10 @@ from mcp_gateway.shaping.content import MOST_BYTES, Shaping
 from mcp_gateway.shaping.edit import compile_edit
 from mcp_gateway.shaping.instructions import Guard
 from mcp_gateway.shaping.pages import Pages
-from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
+from mcp_gateway.tools.arguments import ImportedOperation, import_operation
 from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.tools.discovery import META_TOOLS
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.fields import parse_field
 from mcp_gateway.tools.graphql import GraphqlEntry, GraphqlQuery, UnusableQuery, import_query
 from mcp_gateway.tools.inputs import Inputs, input_problems, read_inputs
@@ -41,7 +42,8 @@ from mcp_gateway.tools.prompts import (
     read_prompts,
     read_resources,
 )
-from mcp_gateway.tools.schemas import UnusableSchema, tidy_text
+from mcp_gateway.tools.schemas import UnusableSchema
+from mcp_gateway.tools.texts import tidy_text
 from mcp_gateway.tools.titles import title_operation
 from mcp_gateway.tools.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape, Tool
 from mcp_gateway.tools.validation import compile_validator

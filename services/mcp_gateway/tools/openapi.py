@@ -13,11 +13,12 @@ from typing import Any
 from gatepost.document import DocumentError
 from mcp_gateway.tools.fetch import fetch_public
 from mcp_gateway.tools.references import References, UnresolvableReference
-from mcp_gateway.tools.schemas import Schemas, tidy_text
+from mcp_gateway.tools.schemas import Schemas
 from mcp_gateway.tools.security import Credential, read_credentials
 from mcp_gateway.tools.servers import is_absolute, server_urls
 from mcp_gateway.tools.sources import Fetch, Source, read_source
 from mcp_gateway.tools.swagger2 import upgrade
+from mcp_gateway.tools.texts import tidy_text
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "query", "options", "trace")
 SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})

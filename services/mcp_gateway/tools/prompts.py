@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from mcp_gateway.tools.schemas import tidy_text
+from mcp_gateway.tools.texts import tidy_text
 
 _LARGEST = 1 << 20
 _TEXTS = frozenset({"json", "xml", "yaml", "toml", "graphql", "javascript"})

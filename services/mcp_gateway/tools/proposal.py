@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from textwrap import indent
 from typing import Any
 
-from mcp_gateway.tools.arguments import ImportedOperation, Unimportable, import_operation
+from mcp_gateway.tools.arguments import ImportedOperation, import_operation
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
 from mcp_gateway.tools.manifest_schema import SCHEMA_FILE
 from mcp_gateway.tools.naming import name_operations
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument
-from mcp_gateway.tools.schemas import tidy_text
 from mcp_gateway.tools.tenants import tenant_arguments, upstream_names
+from mcp_gateway.tools.texts import tidy_text
 from mcp_gateway.tools.tool import Tool, asks_for_password
 from mcp_gateway.tools.yaml_write import dump
 

@@ -8,41 +8,21 @@ its place, a shared or recursive one stays in `$defs`. Sources: OpenAPI 3.0.4 §
 
 import hashlib
 import re
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
+from collections.abc import Iterable
 from typing import Any
 
 import jsonschema_rs
 
-from mcp_gateway.tools.budget import (
-    DEFS,
-    MANY,
-    NAMED,
-    ONE,
-    Schema,
-    TooLarge,
-    children,
-    fit,
-    relax,
-    stub,
-)
+from mcp_gateway.tools.all_of import ANNOTATIONS, LEFT_OUT, merge
+from mcp_gateway.tools.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
+from mcp_gateway.tools.numbers import convert_numbers
 from mcp_gateway.tools.passwords import find_password
+from mcp_gateway.tools.publishing import Publisher
 from mcp_gateway.tools.references import References
+from mcp_gateway.tools.texts import tidy_text, without_echo
 
 _TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
-_NUMBERS = ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum")
-_COUNTS = (
-    "maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties",
-    "maxContains", "minContains",
-)  # fmt: skip
-ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
-# Properties left out because the upstream sets them; kept by name until the schema is published,
-# since a part of an `allOf` may require what another part marks as read-only.
-_LEFT_OUT = "readOnly"
-_MOST_NODES = 3_000
-_DEEPEST = 60
 _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _LONGEST_EXAMPLE = 200
 
@@ -63,11 +43,11 @@ class Schemas:
         self._converted: dict[str, Schema] = {}
         self._converting: set[str] = set()
         self._patterns: dict[str, bool] = {}
-        self._tiny: dict[str, bool] = {}
         self._edges: dict[str, list[str]] = {}
         self._secret: dict[int, bool] = {}
         self._renamed: dict[int, dict[str, str]] = {}
         self._originals: dict[str, str] = {}
+        self._publisher = Publisher(self.component, self.types)
 
     # Conversion
 
@@ -110,7 +90,8 @@ class Schemas:
             self._sources[name] = target
         return DEFS + self._names[text]
 
-    def _component(self, ref: str) -> Schema:
+    def component(self, ref: str) -> Schema:
+        """Answer the converted component that a reference of ours names."""
         name = ref.removeprefix(DEFS)
         if name not in self._converted:
             source = self._sources[name]
@@ -156,7 +137,7 @@ class Schemas:
         if out.get("format") == "byte":
             del out["format"]
             out["contentEncoding"] = "base64"
-        self._convert_numbers(source, out)
+        convert_numbers(source, out)
         for keyword in sorted(ONE & source.keys()):
             if isinstance(source[keyword], dict | bool):
                 value = source[keyword]
@@ -187,22 +168,6 @@ class Schemas:
         if isinstance(source.get("pattern"), str) and self._compiles(source["pattern"]):
             out["pattern"] = source["pattern"]
         return out
-
-    def _convert_numbers(self, source: Schema, out: Schema) -> None:
-        for keyword in _NUMBERS:
-            value = source.get(keyword)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                out[keyword] = value
-        for bound in ("Maximum", "Minimum"):  # Booleans beside the bound in OpenAPI 3.0.
-            if source.get(f"exclusive{bound}") is True and bound.lower() in out:
-                out[f"exclusive{bound}"] = out.pop(bound.lower())
-        for keyword in _COUNTS:
-            value = source.get(keyword)
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                out[keyword] = value
-        multiple = source.get("multipleOf")
-        if isinstance(multiple, int | float) and not isinstance(multiple, bool) and multiple > 0:
-            out["multipleOf"] = multiple
 
     def _convert_discriminator(self, source: Schema, out: Schema) -> None:
         """Say of each form of a union which values of the discriminator stand for it.
@@ -272,13 +237,13 @@ class Schemas:
     def reachable(self, schema: Schema) -> list[Schema]:
         """List the converted components that a converted schema leads to, each once."""
         found: dict[str, Schema] = {}
-        queue = _references(schema)
+        queue = list_references(schema)
         while queue:
             ref = queue.pop()
             if ref not in found:
-                found[ref] = self._component(ref)
+                found[ref] = self.component(ref)
                 if ref not in self._edges:
-                    self._edges[ref] = _references(found[ref])
+                    self._edges[ref] = list_references(found[ref])
                 queue += self._edges[ref]
         return list(found.values())
 
@@ -306,7 +271,7 @@ class Schemas:
                 if (key := self.key(name)) not in left_out
             }
         if left_out:
-            out[_LEFT_OUT] = sorted(left_out)
+            out[LEFT_OUT] = sorted(left_out)
         required = source.get("required")
         if isinstance(required, list):
             wanted = dict.fromkeys(self.key(name) for name in required if isinstance(name, str))
@@ -348,7 +313,7 @@ class Schemas:
         merged: Schema | None = {}
         for part in [*parts, base]:
             whole = self._inlined(part)
-            merged = None if whole is None or merged is None else _merge(merged, whole)
+            merged = None if whole is None or merged is None else merge(merged, whole)
         return schema if merged is None else merged
 
     def _inlined(self, part: Schema) -> Schema | None:
@@ -358,8 +323,8 @@ class Schemas:
         if part["$ref"].removeprefix(DEFS) in self._converting:
             return None
         beside = {key: value for key, value in part.items() if key != "$ref"}
-        target = self._inlined(self._component(part["$ref"]))
-        return None if target is None else _merge(target, beside)
+        target = self._inlined(self.component(part["$ref"]))
+        return None if target is None else merge(target, beside)
 
     # Reading converted schemas
 
@@ -402,7 +367,7 @@ class Schemas:
                 kept = [s for s in schema.pop(keyword) if s.get("type") != "null"]
                 if len(kept) != 1:
                     schema[keyword] = kept
-                elif (merged := _merge(kept[0], schema)) is not None:
+                elif (merged := merge(kept[0], schema)) is not None:
                     schema = merged
                 else:
                     schema["allOf"] = [*schema.get("allOf", ()), *kept]
@@ -422,7 +387,7 @@ class Schemas:
             UnresolvableReference: a component it needs refers to nothing.
         """
         try:
-            published = self._publish(root)
+            published = self._publisher.publish(root)
         except TooLarge as error:
             raise UnusableSchema(str(error)) from None
         except RecursionError:
@@ -434,202 +399,6 @@ class Schemas:
             raise UnusableSchema(f"the schema is malformed at {where or 'its root'}") from None
         return published
 
-    def _publish(self, root: Schema) -> Schema:
-        uses: Counter[str] = Counter()
-        edges: dict[str, list[str]] = {"": []}
-        depths = {"": 0}
-        deepest: int | None = None
-        queue: deque[tuple[str, Schema, int]] = deque([("", root, 0)])
-        nodes = 0
-        while queue:
-            owner, node, depth = queue.popleft()
-            nodes += 1
-            # Nearest first: what lies deeper than this is cut.
-            if nodes > _MOST_NODES or depth > _DEEPEST:
-                deepest = max(depth - 1, 1)
-                break
-            if "$ref" in node:
-                name = node["$ref"].removeprefix(DEFS)
-                uses[name] += 1
-                edges[owner].append(name)
-                if name not in edges:
-                    edges[name] = []
-                    depths[name] = depth + 1
-                    queue.append((name, self._component(node["$ref"]), depth + 1))
-            queue.extend((owner, child, depth + 1) for _, child in children(node))
-        recursive = _recursive(edges)
-        inlined = {
-            name
-            for name, count in uses.items()
-            if name not in recursive and (count == 1 or self._is_tiny(name))
-        }
-        published = self._expand(root, inlined, 0, deepest)
-        kept: dict[str, Schema] = {}
-        unread = [published]
-        while unread:
-            for node in walk(unread.pop()):
-                if "$ref" not in node:
-                    continue
-                name = node["$ref"].removeprefix(DEFS)
-                if name not in kept:
-                    whole = self._component(DEFS + name)
-                    kept[name] = self._expand(whole, inlined, depths[name], deepest)
-                    unread.append(kept[name])
-        if kept:
-            published["$defs"] = {name: kept[name] for name in sorted(kept)}
-        return fit(published if deepest is None else relax(published))
-
-    def _is_tiny(self, name: str) -> bool:
-        """Tell whether repeating a component costs no more than referring to it."""
-        if name not in self._tiny:
-            schema = self._component(DEFS + name)
-            holds = {*ONE, *MANY, *NAMED, "$ref"} & schema.keys()
-            self._tiny[name] = not holds and len(str(schema)) < 300
-        return self._tiny[name]
-
-    def _expand(self, schema: Schema, inlined: set[str], depth: int, deepest: int | None) -> Schema:
-        if deepest is not None and depth > deepest:
-            return stub(schema)
-        if "$ref" in schema and schema["$ref"].removeprefix(DEFS) in inlined:
-            beside = {key: value for key, value in schema.items() if key != "$ref"}
-            if not beside.keys() - ANNOTATIONS:
-                schema = {**self._component(schema["$ref"]), **beside}
-                return self._expand(schema, inlined, depth + 1, deepest)
-        out: Schema = {}
-        for keyword, value in schema.items():
-            if keyword == _LEFT_OUT:
-                continue
-            if keyword in ONE and isinstance(value, dict):
-                out[keyword] = self._expand(value, inlined, depth + 1, deepest)
-            elif keyword in MANY:
-                forms = [self._expand(item, inlined, depth + 1, deepest) for item in value]
-                loose = keyword == "oneOf" and "anyOf" not in schema and not self._exclude(value)
-                out["anyOf" if loose else keyword] = forms
-            elif keyword in NAMED:
-                out[keyword] = {
-                    name: self._expand(item, inlined, depth + 1, deepest)
-                    for name, item in value.items()
-                }
-            else:
-                out[keyword] = value
-        return out
-
-    def _exclude(self, forms: list[Schema]) -> bool:
-        """Tell whether no value fits two forms of a `oneOf`, or a rule is what is meant by it.
-
-        Else it becomes an `anyOf`: documents say `oneOf` of forms that overlap, and a call that
-        fits two of them is one that the upstream takes.
-        """
-        if all(not form.keys() - ANNOTATIONS - {"required", "not"} for form in forms):
-            return True
-        kinds = [self.types(form) for form in forms]
-        kinds = [kind | {"integer"} if "number" in kind else kind for kind in kinds]
-        return all(
-            not kind & other or _told_apart(form, second)
-            for (kind, form), (other, second) in combinations(zip(kinds, forms, strict=True), 2)
-        )
-
-
-def walk(schema: Schema) -> Iterator[Schema]:
-    """Yield a converted schema and every schema inside it, references not followed."""
-    stack = [schema]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(child for _, child in children(node))
-
-
-def _references(schema: Schema) -> list[str]:
-    return [node["$ref"] for node in walk(schema) if "$ref" in node]
-
-
-def tidy_text(text: str) -> str:
-    """Take out what a reader can't see (control and formatting characters), and outer spaces."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
-
-
-def without_echo(name: str, schema: Schema) -> Schema:
-    """Drop a title that only repeats the name: it costs a model's attention and says nothing."""
-    if _letters(str(schema.get("title", ""))) != _letters(name):
-        return schema
-    return {key: value for key, value in schema.items() if key != "title"}
-
-
-def _told_apart(one: Schema, two: Schema) -> bool:
-    """Tell whether a property that both require has different values in each."""
-    for name in {*one.get("required", ())} & {*two.get("required", ())}:
-        values = []
-        for form in (one, two):
-            said = form.get("properties", {}).get(name, {})
-            values.append([said["const"]] if "const" in said else said.get("enum"))
-        if values[0] and values[1] and not any(value in values[1] for value in values[0]):
-            return True
-    return False
-
-
-def _recursive(edges: Mapping[str, list[str]]) -> set[str]:
-    """Find, on every cycle, at least one component: those a depth-first walk comes back to."""
-    found: set[str] = set()
-    open_, done = {""}, set()
-    stack = [("", iter(edges[""]))]
-    while stack:
-        name, rest = stack[-1]
-        following = next(rest, None)
-        if following is None:
-            stack.pop()
-            open_.discard(name)
-            done.add(name)
-        elif following in open_:
-            found.add(following)
-        elif following not in done:
-            open_.add(following)
-            stack.append((following, iter(edges[following])))
-    return found
-
-
-def _merge(one: Schema, two: Schema) -> Schema | None:
-    """Join two schemas that must both hold; the second's words win. None where words can't."""
-    if not one.keys() - ANNOTATIONS or not two.keys() - ANNOTATIONS:
-        return {**one, **two}
-    merged = dict(one)
-    left_out = {*one.get(_LEFT_OUT, ()), *two.get(_LEFT_OUT, ())}
-    for schema, other in ((one, two), (two, one)):
-        closed = schema.get("additionalProperties", True)
-        mine = schema.get("properties", {}).keys()
-        # A closed part speaks of its own properties alone; joined, it would speak of both.
-        if closed is not True and closed != {} and other.get("properties", {}).keys() - mine:
-            return None
-        if "patternProperties" in schema and "additionalProperties" in other:
-            return None
-        if "unevaluatedProperties" in schema and "unevaluatedProperties" not in other:
-            return None
-    for keyword, value in two.items():
-        if keyword not in merged or keyword in ANNOTATIONS or merged[keyword] == value:
-            merged[keyword] = value
-        elif keyword == "properties":
-            merged[keyword] = {**merged[keyword]}
-            for name, schema in value.items():
-                mine = merged[keyword].get(name, schema)
-                merged[keyword][name] = (
-                    schema if mine == schema else _merge(mine, schema) or {"allOf": [mine, schema]}
-                )
-        elif keyword in {"required", _LEFT_OUT}:
-            merged[keyword] = list(dict.fromkeys([*merged[keyword], *value]))
-        elif keyword == "allOf":
-            merged[keyword] = [*merged[keyword], *value]
-        else:
-            return None
-    if left_out:
-        merged["properties"] = {
-            name: schema
-            for name, schema in merged.get("properties", {}).items()
-            if name not in left_out
-        }
-        merged["required"] = [n for n in merged.get("required", ()) if n not in left_out]
-        if not merged["required"]:
-            del merged["required"]
-    return merged
-
 
 def _type_of(value: object) -> str:
     if value is None:
@@ -638,7 +407,3 @@ def _type_of(value: object) -> str:
         return "boolean"
     names = ((str, "string"), (int, "integer"), (float, "number"), (list, "array"))
     return next((name for kind, name in names if isinstance(value, kind)), "object")
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.tools.schemas import tidy_text
+from mcp_gateway.tools.texts import tidy_text
 from mcp_gateway.upstream.bodies import essence, is_json
 from mcp_gateway.upstream.port import UpstreamResponse
 

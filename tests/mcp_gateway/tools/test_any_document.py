@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.tools.arguments import Unimportable, import_operation
+from mcp_gateway.tools.arguments import import_operation
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.openapi import read_openapi
 from mcp_gateway.tools.references import UnresolvableReference
 from mcp_gateway.tools.schemas import UnusableSchema

@@ -11,7 +11,8 @@ import pytest
 
 from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.tools.arguments import Unimportable, import_operation
+from mcp_gateway.tools.arguments import import_operation
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.healing import heal
 from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
 from mcp_gateway.tools.openapi import load_openapi

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gatepost.document import parse_document
-from mcp_gateway.tools.arguments import Unimportable, import_operation
+from mcp_gateway.tools.arguments import import_operation
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.fetch import FetchError, fetch_public
 from mcp_gateway.tools.openapi import OpenApiDocument, load_openapi, read_openapi
 

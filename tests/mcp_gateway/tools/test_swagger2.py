@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.arguments import Unimportable, import_operation
+from mcp_gateway.tools.arguments import import_operation
+from mcp_gateway.tools.draft import Unimportable
 from mcp_gateway.tools.manifest import ToolEntry, make_tool
 from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
 from mcp_gateway.tools.tool import Tool
