@@ -311,6 +311,7 @@ def create_app(
                     "catalogue": live.describe,
                     "revocations": revocations.describe,
                     "limits": limits.describe,
+                    "upstream": guards.describe,
                     **resources.details,
                 }
                 yield State(

@@ -30,13 +30,12 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
         request = tool.graphql.wrap(request)
     parts.guards.of(tool).origin.budget.earn()
     began = parts.now()
-    until = began + timedelta(seconds=tool.deadline - call.waited)
+    deadline = tool.deadline - call.waited
     try:
-        outcome, attempt = await send(call, request, call.id, until), 1
-        while await _worth_another(call, request, outcome, attempt, until):
-            attempt += 1
-            call.trip.retries += 1
-            outcome = await send(call, request, f"{call.id}.{attempt}", until)
+        outcome = await send(call, request, call.id, deadline)
+        if isinstance(outcome, UpstreamFailed) or outcome.status in _WORTH_ANOTHER:
+            until = began + timedelta(seconds=deadline)
+            outcome = await _insist(call, request, outcome, until)
     except NoCredential as problem:
         said = str(problem)
         return tool_error(said, reason="no_credential", decision="failed", error=said)
@@ -46,6 +45,19 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
         said = str(outcome)
         return tool_error(said, reason=outcome.reason, decision="failed", error=said)
     return await go_on(call.with_response(outcome))
+
+
+async def _insist(
+    call: ToolCall, request: UpstreamRequest, outcome: Outcome, until: datetime
+) -> Outcome:
+    """Make the request again for as long as that is safe and worth it."""
+    attempt = 1
+    while await _worth_another(call, request, outcome, attempt, until):
+        attempt += 1
+        call.trip.retries += 1
+        left = (until - call.parts.now()).total_seconds()
+        outcome = await send(call, request, f"{call.id}.{attempt}", left)
+    return outcome
 
 
 async def _worth_another(

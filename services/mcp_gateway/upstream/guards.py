@@ -31,6 +31,8 @@ class Guard:
 
     origin: OriginGuard
     breaker: Breaker
+    base_url: str | None
+    """The tool's own server, where it has one."""
     running: Counter[str] = field(default_factory=Counter)
     """Calls under way by tenant, for tools that the manifest limits."""
 
@@ -73,20 +75,24 @@ class Guards:
         self._upstream_url = upstream_url
         self._places = places
         self._origins: dict[str, OriginGuard] = {}
-        self._tools: dict[tuple[str, str | None], Guard] = {}
+        self._tools: dict[str, Guard] = {}
 
     def of(self, tool: Tool) -> Guard:
         """Answer a tool's guard, the same at each call."""
-        key = (tool.name, tool.operation.base_url)
-        return self._tools.get(key) or self._add(key)
+        guard = self._tools.get(tool.name)
+        # A catalogue that was loaded anew may send the tool elsewhere.
+        if guard is None or guard.base_url != tool.operation.base_url:
+            guard = self._tools[tool.name] = self._make(tool.operation.base_url)
+        return guard
 
-    def open_breakers(self) -> list[str]:
-        """Name the origins and tools that are not asked at the moment."""
-        origins = [name for name, origin in self._origins.items() if origin.breaker.is_open]
-        return origins + [key[0] for key, guard in self._tools.items() if guard.breaker.is_open]
+    def describe(self) -> str:
+        """Tell operators which origins and tools are left alone at the moment."""
+        broken = [name for name, origin in self._origins.items() if origin.breaker.is_open]
+        broken += [name for name, guard in self._tools.items() if guard.breaker.is_open]
+        return f"left alone: {', '.join(broken)}" if broken else "no breaker is open"
 
-    def _add(self, key: tuple[str, str | None]) -> Guard:
-        parts = urlsplit(key[1] or self._upstream_url)
+    def _make(self, base_url: str | None) -> Guard:
+        parts = urlsplit(base_url or self._upstream_url)
         origin = f"{parts.scheme}://{parts.netloc.lower()}"
         if origin not in self._origins:
             self._origins[origin] = OriginGuard(
@@ -95,6 +101,4 @@ class Guards:
                 Breaker(self._now, patience=_ORIGIN_PATIENCE),
                 RetryBudget(),
             )
-        guard = Guard(self._origins[origin], Breaker(self._now, patience=_TOOL_PATIENCE))
-        self._tools[key] = guard
-        return guard
+        return Guard(self._origins[origin], Breaker(self._now, patience=_TOOL_PATIENCE), base_url)

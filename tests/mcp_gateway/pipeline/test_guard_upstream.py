@@ -123,6 +123,18 @@ async def test_a_tenant_whose_calls_alone_fail_can_not_close_a_tool_to_the_other
     assert (await world.call("new", "list_tasks"))["isError"] is False
 
 
+async def test_an_operator_sees_what_is_left_alone(world: World) -> None:
+    async def seen() -> Any:
+        return (await world.http.get("/readyz")).json()["details"]["upstream"]
+
+    assert await seen() == "no breaker is open"
+    world.api.answer = lambda _: DOWN
+    await fail(world)
+    assert await seen() == "left alone: create_task"
+    await fail(world, "get_task")
+    assert await seen() == "left alone: http://127.0.0.1:8402, create_task, get_task"
+
+
 @pytest.mark.parametrize("era", ["old", "new"])
 async def test_a_client_that_listens_hears_of_the_breaker(world: World, era: str) -> None:
     world.api.answer = lambda _: DOWN

@@ -103,3 +103,49 @@ async def test_a_call_that_is_given_up_while_it_waits_keeps_no_place(place_came:
     if not place_came:
         places.leave("a")
     assert [fill(places, tenant) for tenant in "ab"] == [1, 1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["come", "leave", "give up"]), st.integers(0, 3)), max_size=60
+    ),
+    st.integers(2, 7),
+)
+def test_whatever_comes_leaves_and_gives_up_nobody_waits_beside_a_place_for_them(
+    moves: list[tuple[str, int]], limit: int
+) -> None:
+    async def run() -> None:
+        places = Places(limit)
+        held: Counter[str] = Counter()
+        waiting: list[tuple[str, asyncio.Task[bool]]] = []
+        for move, number in moves:
+            tenant = "abcd"[number]
+            if move == "come" and places.take(tenant):
+                held[tenant] += 1
+            elif move == "come":
+                waiting.append((tenant, asyncio.create_task(places.wait(tenant, 60))))
+            elif move == "leave" and held[tenant]:
+                places.leave(tenant)
+                held[tenant] -= 1
+            elif move == "give up" and waiting:
+                waiting[number % len(waiting)][1].cancel()
+            await settle()
+            still = []
+            for whose, task in waiting:
+                if not task.done():
+                    still.append((whose, task))
+                elif not task.cancelled() and task.result():
+                    held[whose] += 1
+            waiting = still
+            free = limit - held.total()
+            assert free >= 0
+            assert all(held[whose] >= free for whose, _ in waiting)
+            assert len(waiting) <= limit
+        for tenant in list(held.elements()):
+            places.leave(tenant)
+        await settle()
+        for _, task in waiting:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
+
+    asyncio.run(run())

@@ -7,7 +7,7 @@ settings list for it, and nowhere else.
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gatepost.settings import SettingsError
@@ -50,13 +50,13 @@ Headers = tuple[tuple[str, str], ...]
 class Attached:
     """What one tool's requests bear."""
 
-    headers: Headers = ()
+    headers: Headers = field(default=(), repr=False)
     """The same with every request."""
     sources: tuple[tuple[Place, CredentialSource], ...] = ()
     """Whose secret is the caller's, or changes, or goes elsewhere than in a header."""
     taken: frozenset[str] = _RESERVED
     """Headers, in lower case, that no argument sets."""
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """What of `headers` no answer may tell a model."""
 
 

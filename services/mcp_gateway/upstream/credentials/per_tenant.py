@@ -45,7 +45,7 @@ class FromEnvironment:
 
     variable: str
     """A name that ends in `{tenant_id}`."""
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
         """Answer the tenant's own.

@@ -1,6 +1,6 @@
 """One secret for all calls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatepost.claims import AccessClaims
 
@@ -9,7 +9,7 @@ from gatepost.claims import AccessClaims
 class Static:
     """Holds the secret that the settings name."""
 
-    secret: str
+    secret: str = field(repr=False)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
         """Answer it."""

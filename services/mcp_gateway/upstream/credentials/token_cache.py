@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
@@ -20,13 +20,13 @@ PAUSE = timedelta(seconds=5)
 class Issued:
     """A token as its endpoint issued it."""
 
-    token: str
+    token: str = field(repr=False)
     lifetime: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    token: str
+    token: str = field(repr=False)
     fetched: datetime
     until: datetime
     failure: NoCredential | None = None
