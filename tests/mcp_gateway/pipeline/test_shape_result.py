@@ -126,7 +126,7 @@ async def test_r20_an_answer_over_the_tools_size_is_cut_and_says_so(world: World
     ("tool", "shown", "told"),
     [("list_tasks", True, True), ("list_names", False, True), ("list_shortly", True, False)],
 )
-async def test_text_that_talks_to_the_model_is_reported_or_blocked_as_the_manifest_says_a125(
+async def test_text_that_talks_to_the_model_is_reported_or_blocked_as_the_manifest_says(
     world: World, tool: str, shown: bool, told: bool
 ) -> None:
     answer(world, {"data": [{"name": ASIDE}]})
@@ -142,7 +142,7 @@ async def test_text_that_talks_to_the_model_is_reported_or_blocked_as_the_manife
 
 
 @BOTH
-async def test_hidden_text_reaches_the_model_neither_in_answers_nor_in_errors_a124(
+async def test_hidden_text_reaches_the_model_neither_in_answers_nor_in_errors(
     world: World, era: str
 ) -> None:
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")

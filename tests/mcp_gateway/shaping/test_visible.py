@@ -15,7 +15,7 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_hidden_text_is_taken_out_however_it_is_written_a124(hidden: str) -> None:
+def test_hidden_text_is_taken_out_however_it_is_written(hidden: str) -> None:
     assert strip_text(f"Tea{hidden}m é") == "Team é"
     value = {f"na{hidden}me": [f"Tea{hidden}m é"]}
     for body in (orjson.dumps(value), _escaped(value)):
