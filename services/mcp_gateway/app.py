@@ -19,8 +19,10 @@ from gatepost.call_event import EVENTS_PATH
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
 from gatepost.revocations import REVOCATIONS_PATH
+from mcp_gateway.auth.api_keys import ApiKeys, ExchangeFailed, ExchangeKey
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.auth.client_assertion import ClientAssertions
+from mcp_gateway.auth.exchange_api_key import PostForm, key_exchange
 from mcp_gateway.auth.jwks import Fetch, Jwks, KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
@@ -78,6 +80,7 @@ class Resources:
     fetch_keys: Fetch
     record: Record
     feed: Feed
+    exchange_key: ExchangeKey
     limits: Limits | None = None
     """None where this process counts for itself."""
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
@@ -137,6 +140,7 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
                 fetch_keys,
                 events.record,
                 _open_feed(settings, http, assertions),
+                key_exchange(_post_token(settings, http), assertions.form),
                 limits,
                 {"events": events.describe},
             )
@@ -152,6 +156,20 @@ def _post_events(settings: McpGatewaySettings, http: Upstream) -> Post:
             return (await http.send(request, deadline=30)).status
         except UpstreamFailed as failure:
             raise DeliveryFailed(f"{url}: {failure.reason}") from failure
+
+    return post
+
+
+def _post_token(settings: McpGatewaySettings, http: Upstream) -> PostForm:
+    url = f"{settings.authorization_server_url}/token"
+    headers = (("Content-Type", "application/x-www-form-urlencoded"),)
+
+    async def post(form: bytes) -> tuple[int, bytes]:
+        try:
+            answer = await http.send(UpstreamRequest("POST", url, headers, form), deadline=5)
+        except UpstreamFailed as failure:
+            raise ExchangeFailed(f"{url}: {failure.reason}") from failure
+        return answer.status, answer.body
 
     return post
 
@@ -300,6 +318,7 @@ def create_app(
                 hosts=_encode(settings.allowed_hosts),
                 origins=_encode((settings.origin, *settings.allowed_origins)),
                 verifier=verifier,
+                api_keys=ApiKeys(resources.exchange_key, verifier, now),
                 challenge=challenge,
                 serving=serving,
                 attendants=Attendants(settings.keep_alive),

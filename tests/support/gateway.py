@@ -13,6 +13,7 @@ import orjson
 from gatepost.call_event import CallEvent
 from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
+from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
@@ -94,6 +95,31 @@ class Announcements:
 
 
 @dataclass
+class Exchanges:
+    """The authorization server's exchange of API keys: counts them; may be down, or held up."""
+
+    clock: Clock
+    worth: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Claims of a key's tokens, by the key."""
+    asked: list[str] = field(default_factory=list)
+    down: bool = False
+    held: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def exchange(self, key: str) -> bytes:
+        """Answer one exchange."""
+        self.asked.append(key)
+        self.begun.set()
+        if self.held is not None:
+            await self.held.wait()
+        if self.down:
+            raise ExchangeFailed("unreachable")
+        if key not in self.worth:
+            raise KeyRefused
+        return tokens.sign(tokens.claims(self.clock(), **self.worth[key])).encode()
+
+
+@dataclass
 class Looks:
     """The gateway's looks at its files, each when a test wants one."""
 
@@ -128,6 +154,7 @@ class World:
     waits: list[float]
     """Seconds that the gateway let pass before it sent something again; the clock went with it."""
     looks: Looks
+    exchanges: Exchanges
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -215,9 +242,10 @@ async def a_world(
 
     @asynccontextmanager
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
-        yield Resources(upstream or api, keys.fetch, record, feed)
+        yield Resources(upstream or api, keys.fetch, record, feed, exchanges.exchange)
 
     looks = Looks()
+    exchanges = Exchanges(clock)
     app = create_app(
         settings,
         now=clock,
@@ -227,4 +255,4 @@ async def a_world(
         open_resources=resources,
     )
     async with running(app, "http://127.0.0.1:8401") as http:
-        yield World(http, api, keys, clock, records, settings, feed, waits, looks)
+        yield World(http, api, keys, clock, records, settings, feed, waits, looks, exchanges)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gatepost.claims import AccessClaims
+from mcp_gateway.auth.api_keys import ApiKeys
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Send
@@ -31,6 +32,7 @@ class Door:
     hosts: frozenset[bytes]
     origins: frozenset[bytes]
     verifier: TokenVerifier
+    api_keys: ApiKeys
     challenge: Challenge
     serving: Serving
     attendants: Attendants
@@ -48,6 +50,8 @@ class Exchange(NamedTuple):
     """Set by `route` where the answer may become one."""
     body: bytes = b""
     caller: AccessClaims | None = None
+    token_ends_in: int | None = None
+    """Seconds that the client's token has left, where they are few."""
     message: Any = None
     reply: Reply | None = None
 

@@ -7,9 +7,12 @@ from mcp_gateway.wire.jsonrpc import HeaderLines, Reply
 
 _PARAM_HEADER = re.compile(rb"mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}")
 
+TOKEN_ENDS_IN = b"gatepost-token-expires-in"
+"""Seconds until the access token that a request came with is over; sent once they are few."""
+_EXPOSED = b"www-authenticate, x-request-id, mcp-session-id, retry-after, " + TOKEN_ENDS_IN
 _ALLOWED_HEADERS = (
     b"authorization, content-type, mcp-protocol-version, mcp-method, mcp-name, "
-    b"mcp-session-id, last-event-id"
+    b"mcp-session-id, last-event-id, x-api-key"
 )
 
 
@@ -50,13 +53,15 @@ def _allowed_headers(asked: bytes) -> bytes:
 
 def every_answer(exchange: Exchange, door: Door) -> HeaderLines:
     """Name the request, and let the page that asked, if a known one did, read the answer."""
-    named = (b"x-request-id", exchange.id.encode())
+    named: HeaderLines = ((b"x-request-id", exchange.id.encode()),)
+    if exchange.token_ends_in is not None:
+        named = (*named, (TOKEN_ENDS_IN, str(max(exchange.token_ends_in, 0)).encode()))
     origin = exchange.headers.get(b"origin")
     if origin is None or origin.lower() not in door.origins:
-        return (named,)
+        return named
     return (
-        named,
+        *named,
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"www-authenticate, x-request-id, mcp-session-id"),
+        (b"access-control-expose-headers", _EXPOSED),
         (b"vary", b"origin"),
     )
