@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from auth_server.account.apps import router as apps_router
 from auth_server.account.code_app import router as code_app_router
 from auth_server.account.connections import router as connections_router
 from auth_server.account.endpoint import router as account_router
@@ -66,6 +67,7 @@ ROUTERS = (
     consent_router,
     connect_router,
     account_router,
+    apps_router,
     sessions_router,
     organisations_router,
     rules_router,

@@ -80,6 +80,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/sign-in",
         "/tenant",
         "/consent",
+        "/account/apps",
         "/account/sessions",
         "/account/organisations",
         "/account/organisation",

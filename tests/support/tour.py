@@ -113,9 +113,14 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     for path in ACCOUNT_PAGES:
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{path.partition('?')[0].replace('/', '-')}"
+    page.goto(f"{issuer}/account/apps")
+    page.get_by_role("link", name="See and change").first.click()
+    expect(page.get_by_role("button", name="Save")).to_be_visible()
+    yield "account-app"
 
 
 ACCOUNT_PAGES = (
+    "apps",
     "sessions",
     "organisations",
     "organisation?tenant=org_acme",

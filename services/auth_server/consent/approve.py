@@ -65,18 +65,15 @@ async def approve(
         lifetime = opened.settings.access_token_lifetime
         await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
     await record(db, audit_of(grant), now=now)
-    return await issue_code(turn, grant, question, choice, db, opened)
+    return await issue_code(turn, grant, db, opened)
 
 
-async def issue_code(
-    turn: Turn,
-    grant: Grant,
-    question: Question,
-    choice: Choice,
-    db: DbSession,
-    opened: Resources,
-) -> str:
-    """Issue a code of a grant; answers the URL that carries it back."""
+async def issue_code(turn: Turn, grant: Grant, db: DbSession, opened: Resources) -> str:
+    """Issue a code of a grant; answers the URL that carries it back.
+
+    It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
+    person allows later, on their page of connected apps, is there without asking anew.
+    """
     asked, offline = _split(turn.transaction.scope)
     code, now = opened.new_secret(), opened.now()
     await add_code(
@@ -88,7 +85,7 @@ async def issue_code(
             client_id=turn.client.client_id,
             redirect_uri=turn.transaction.redirect_uri,
             resource=turn.transaction.resource,
-            scope=format_scope(scopes_for(question.catalogue, choice.tools, asked) | offline),
+            scope=format_scope(expand_scopes(asked) | offline),
             code_challenge=turn.transaction.code_challenge,
             expires_at=now + opened.settings.code_lifetime,
         ),

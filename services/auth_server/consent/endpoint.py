@@ -94,7 +94,7 @@ async def _continue_silently(
         raise LookupError("what is remembered was granted before")
     async with opened.transaction() as db:
         await _finish(turn, db, opened)
-        url = await issue_code(turn, grant, question, question.suggested, db, opened)
+        url = await issue_code(turn, grant, db, opened)
         remembered = Audit(
             "consent.remembered",
             person_id=step.person.person_id,

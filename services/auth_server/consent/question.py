@@ -60,6 +60,12 @@ class Question:
         return choose_data(self.data, choice.data)
 
     @property
+    def data_is_new(self) -> bool:
+        """Whether there is data on offer that the person has not decided about before."""
+        offered = {f"{kind.name}:{value}" for kind in self.data.kinds for value in kind.values}
+        return not offered <= self.data.suggested
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """The tools that the answer leaves as they are."""
         return tuple(sorted(tool.name for tool in self.offer.kept))

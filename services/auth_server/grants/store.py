@@ -12,9 +12,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from auth_server.grants.table import Grant
 
 
-async def find_grant(db: AsyncSession, grant_id: str) -> Grant | None:
-    """Look up a grant that still holds."""
-    grant = await db.get(Grant, grant_id)
+async def find_grant(db: AsyncSession, grant_id: str, *, lock: bool = False) -> Grant | None:
+    """Look up a grant that still holds; `lock` to change it."""
+    grant = await db.get(Grant, grant_id, with_for_update=True if lock else None)
     return grant if grant is not None and grant.revoked_at is None else None
 
 
