@@ -15,6 +15,8 @@ Outcome = UpstreamResponse | UpstreamFailed
 BROKEN = frozenset({502, 503, 504})
 _SILENCE = frozenset({"deadline", "unreachable"})
 _HIDDEN = b"[hidden]"
+_SHORTEST = 8
+"""Characters of a secret below which it may well be a word of the answer's own."""
 
 
 async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) -> Outcome:
@@ -32,15 +34,16 @@ async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) 
     until = parts.now() + timedelta(seconds=left)
     for attempt in (jti, f"{jti}.renewed"):
         borne: list[tuple[CredentialSource, str]] = []
+        hidden = attached.secrets
         request = written
         for place, source in attached.sources:
             within = (until - parts.now()).total_seconds()
             secret = await source.resolve(call.caller, within=within)
             borne.append((source, secret))
+            hidden += place.forms(secret)
             request = place.put(request, secret)
         left = (until - parts.now()).total_seconds()
-        secrets = (*attached.secrets, *(secret for _, secret in borne))
-        outcome = await _send(call, request, attached, secrets, attempt, left)
+        outcome = await _send(call, request, attached, hidden, attempt, left)
         if isinstance(outcome, UpstreamFailed) or outcome.status != 401:
             return outcome
         # Every source is told, so that each forgets what was refused.
@@ -76,7 +79,7 @@ async def _send(
         status = call.trip.status = response.status
         if broken := status in BROKEN:
             at_least = read_retry_after(response.retry_after, parts.now) or 0.0
-        elif status >= 400:
+        elif secrets:
             outcome = _without_echo(response, secrets)
     guard = parts.guards.of(tool)
     if not broken:
@@ -96,10 +99,11 @@ def tell(outcome: Outcome) -> str:
 
 
 def _without_echo(response: UpstreamResponse, secrets: tuple[str, ...]) -> UpstreamResponse:
-    """Take out of an error what the gateway itself had sent as a secret."""
+    """Take out of an answer what the gateway itself had sent as a secret."""
     body = response.body
     for secret in secrets:
-        body = body.replace(secret.encode(), _HIDDEN)
+        if len(secret) >= _SHORTEST:
+            body = body.replace(secret.encode(), _HIDDEN)
     if body == response.body:
         return response
     return UpstreamResponse(response.status, response.content_type, body, response.retry_after)

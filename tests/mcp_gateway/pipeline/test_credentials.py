@@ -1,7 +1,7 @@
 """What the API knows the gateway by: which calls bear it, where, and who never gets to see it."""
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,22 +302,41 @@ async def test_a_token_endpoint_that_is_down_is_a_tool_error_that_names_the_wait
     assert [request.url for request in world.api.requests] == [TOKEN_URL]
 
 
-@pytest.mark.parametrize("scheme", ["inHeader", "inQuery", "bearer"])
-async def test_an_api_that_repeats_its_credential_in_an_error_does_not_tell_the_model(
-    tmp_path: Path, scheme: str
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_an_api_that_repeats_its_credential_does_not_tell_the_model(
+    tmp_path: Path, scheme: str, status: int
 ) -> None:
-    body = json.dumps({"message": f"key {SECRET} is not known"}).encode()
+    def echo(request: UpstreamRequest) -> UpstreamResponse:
+        seen = json.dumps({"message": f"{request.url} {dict(request.headers)}"})
+        return UpstreamResponse(status, "application/json", seen.encode())
+
     async with a_gateway(
         tmp_path,
         [{scheme: []}],
         upstream_credentials={scheme: static()},
-        upstream_headers={"X-Service": f"other-{SECRET}"},
+        upstream_headers={"X-Service-Key": f"other-{SECRET}", "X-Version": "2026-01-01"},
     ) as world:
-        world.api.answer = lambda _: UpstreamResponse(403, "application/json", body)
-        result = await world.call("new", "list")
-    assert result["content"][0]["text"] == (
-        "The API answered 403 Forbidden.\nmessage: key [hidden] is not known"
-    )
+        world.api.answer = echo
+        result = json.dumps(await world.call("new", "list"))
+    assert SECRET not in result
+    assert b64encode(SECRET.encode()).decode() not in result
+    assert "2026-01-01" in result
+
+
+@pytest.mark.parametrize(("own", "sent"), [("https://api.example", False), ("http://api", True)])
+async def test_no_credential_goes_in_the_clear_where_the_upstreams_own_do_not_a121(
+    tmp_path: Path, own: str, sent: bool
+) -> None:
+    manifest = files(tmp_path, [{"bearer": []}])
+    document = (tmp_path / "openapi.json").read_text().replace("https://files", "http://files")
+    (tmp_path / "openapi.json").write_text(document)
+    credentials = {"bearer": static(hosts=("files.example:8443",))}
+    async with a_world(
+        tmp_path, manifest=manifest, upstream_url=own, upstream_credentials=credentials
+    ) as world:
+        await world.call("new", "files")
+    assert (world.api.header("authorization") is not None) == sent
 
 
 async def test_the_clients_own_token_is_never_the_upstreams_a121(tmp_path: Path) -> None:

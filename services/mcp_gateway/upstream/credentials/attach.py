@@ -6,6 +6,7 @@ settings list for it, and nowhere else.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -41,8 +42,8 @@ _RESERVED = frozenset(
         "x-forwarded-proto",
     }
 )
-_SECRET = 8
-"""Characters from which on a header's value is taken for a secret, not for a word."""
+_SECRET = re.compile("auth|cookie|key|pass|secret|token", re.IGNORECASE)
+"""Names of headers whose values no model may read."""
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -57,7 +58,7 @@ class Attached:
     taken: frozenset[str] = _RESERVED
     """Headers, in lower case, that no argument sets."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What of `headers` no answer may tell a model."""
+    """What of `headers` no answer may tell a model, in every form it is sent in."""
 
 
 class Attachments:
@@ -101,14 +102,14 @@ class Attachments:
         asked = [*self._asked(tool.operation.security), *self._everywhere]
         headers = self._headers if origin == self._own else ()
         sources: list[tuple[Place, CredentialSource]] = []
-        secrets = [value for _, value in headers if len(value) >= _SECRET]
+        secrets = [value for name, value in headers if _SECRET.search(name)]
         for name in dict.fromkeys(asked):
-            if origin != self._own and origin[1] not in self._configured[name].hosts:
+            if not self._may_go(name, origin):
                 continue
             place, source = self._places[name], self._sources[name]
             if isinstance(source, Static) and place.kind in {"bearer", "basic", "header"}:
                 headers = (*headers, (place.header, place.write(source.secret)))
-                secrets.append(source.secret)
+                secrets += place.forms(source.secret)
             else:
                 sources.append((place, source))
         ours = [name for name, _ in headers]
@@ -116,6 +117,12 @@ class Attachments:
         ours += [place.header for place, _ in sources if place.kind not in {"query", "cookie"}]
         taken = _RESERVED | {name.lower() for name in ours}
         return Attached(headers, tuple(sources), taken, tuple(secrets))
+
+    def _may_go(self, name: str, origin: tuple[str, str]) -> bool:
+        """Compare where a request goes with where a credential may; never in the clear elsewhere."""
+        scheme, host = origin
+        listed = host in self._configured[name].hosts
+        return origin == self._own or (listed and scheme in {"https", self._own[0]})
 
     def _asked(self, alternatives: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
         """Choose the alternative that can be met, or met best; what is not configured is left out."""

@@ -67,6 +67,11 @@ class Place:
             case _:
                 return secret
 
+    def forms(self, secret: str) -> tuple[str, ...]:
+        """List the texts by which somebody who sees them has the secret."""
+        sent = self.write(secret).rpartition(" ")[2]
+        return (secret,) if sent == secret else (secret, sent)
+
     def put(self, request: UpstreamRequest, secret: str) -> UpstreamRequest:
         """Put the secret into a request."""
         value = self.write(secret)
