@@ -12,13 +12,15 @@ from typing import Any
 
 from mcp_gateway.tools.arguments import ImportedOperation, import_operation
 from mcp_gateway.tools.draft import Unimportable
+from mcp_gateway.tools.fields import format_field
 from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
 from mcp_gateway.tools.manifest_schema import SCHEMA_FILE
 from mcp_gateway.tools.naming import name_operations
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument
+from mcp_gateway.tools.records import find_owners
 from mcp_gateway.tools.tenants import tenant_arguments, upstream_names
 from mcp_gateway.tools.texts import tidy_text
-from mcp_gateway.tools.tool import Tool, asks_for_password
+from mcp_gateway.tools.tool import ResponseCheck, Tool, asks_for_password
 from mcp_gateway.tools.yaml_write import dump
 
 _HEADER = f"""\
@@ -31,6 +33,7 @@ _HEADER = f"""\
 #   toolsets     groups that a person allows at once, beside read or write, which is added
 #   bind         argument: claim (tenant_id, sub, client_id, data_scope.KIND); a bound argument is
 #                filled from the access token and vanishes from what the model can give
+#   check        place in the answer: claim it must equal, or the answer is withheld
 # An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
 _LONGEST_DESCRIPTION = 1000
@@ -96,6 +99,10 @@ def propose(
             imported = import_operation(document, found, hosts)
             bindings, matched = _bindings(imported, bind)
             entry = _entry(found, names[found.key], bindings)
+            tenants_names = [name for name in matched if bind[name] == "tenant_id"]
+            owners = find_owners(document, found, tenants_names)
+            checks = tuple(ResponseCheck(place, "tenant_id") for place in owners)
+            entry = replace(entry, checks=checks)
             tool = make_tool(entry, document, hosts)
         except (Unimportable, ManifestError) as error:
             refused.append((found.key, re.sub(r"^\.[^ ]*: ", "", str(error))))
@@ -204,6 +211,8 @@ def entry_keys(proposed: Proposed) -> dict[str, Any]:
         keys["toolsets"] = list(entry.toolsets)
     if entry.bind:
         keys["bind"] = dict(entry.bind)
+    if entry.checks:
+        keys["check"] = {format_field(check.field): check.claim for check in entry.checks}
     if not entry.expose:
         keys["expose"] = False
     return keys

@@ -161,3 +161,18 @@ def test_a_manifest_that_does_not_load_is_explained(review: Any) -> None:
 
 def test_every_rule_is_named_as_its_file() -> None:
     assert all(rule.__module__.rpartition(".")[2] == rule.__name__ for rule in RULES)
+
+
+def test_answers_that_say_whose_they_are_and_are_not_compared_are_found(review: Any) -> None:
+    row = {"type": "object", "required": ["org_id"], "properties": {"org_id": TEXT}}
+    media = {"application/json": {"schema": {"type": "array", "items": row}}}
+    listing = review.operation("/tasks", "get")
+    listing["responses"] = {"200": {"content": media}}
+    org = {"name": "org_id", "in": "query", "description": "x", "schema": TEXT}
+    listing["parameters"] = [*listing["parameters"], org]
+    bound = "operation: listTasks, bind: {org_id: tenant_id}"
+    review.tools = f"  list_tasks: {{{bound}}}"
+    line = "warning: list_tasks: tenant_checks: its answers say whose they are ([].org_id)"
+    assert line in review.run("lint").output
+    review.tools = f'  list_tasks: {{{bound}, check: {{"[].org_id": tenant_id}}}}'
+    assert "tenant_checks" not in review.run("lint").output

@@ -13,12 +13,14 @@ from mcp_gateway.tools.lint.pagination import pagination
 from mcp_gateway.tools.lint.passwords import passwords
 from mcp_gateway.tools.lint.stale_entries import stale_entries
 from mcp_gateway.tools.lint.tenant_arguments import tenant_arguments
+from mcp_gateway.tools.lint.tenant_checks import tenant_checks
 from mcp_gateway.tools.lint.token_cost import token_cost
 from mcp_gateway.tools.lint.verb_noun import verb_noun
 
 RULES: tuple[Rule, ...] = (
     passwords,
     tenant_arguments,
+    tenant_checks,
     annotations,
     lifecycle,
     stale_entries,
