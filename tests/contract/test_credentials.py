@@ -128,6 +128,18 @@ async def test_a_tenant_without_a_secret_has_none_and_is_told_whom_to_ask_a123(
         await kept.ask(tenant_id=tenant)
 
 
+async def test_a_file_that_does_not_open_is_the_operators_matter_and_told_to_them(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "keys.json", Clock()
+    SealedFile(path, "k" * 32, name="key").put("org_acme", "s3cret")
+    source = FromFile(SealedFile(path, "o" * 32, name="key"))
+    with capture_logs() as logs, pytest.raises(NoCredential, match="operator"):
+        await source.resolve(caller(clock), within=5)
+    assert [log["log_level"] for log in logs] == ["error"]
+    assert "s3cret" not in repr(logs)
+
+
 @only("static", "file", "environment")
 async def test_a_secret_of_the_operators_is_not_asked_for_again(kept: Kept) -> None:
     secret = await kept.ask()

@@ -4,6 +4,7 @@ The call takes the gateway's own road up to the upstream, which is not there.
 """
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from mcp_gateway.upstream.serialise import RequestWriters
 
 _ROAD = (find_tool, validate_arguments, bind_claims, call_upstream)
 _MASK = "***"
+_STAND_IN = "the-secret-stands-here"
+_AS_BASIC = b64encode(_STAND_IN.encode()).decode()
 _EXAMPLES = {"tenant_id": "org_example", "sub": "usr_example", "client_id": "client_example"}
 _LONGEST_BODY = 10_000
 
@@ -178,7 +181,7 @@ def _upstream(
             upstream_url=url,
             headers=tuple((name, _MASK) for name in settings.upstream_headers),
             configured=settings.upstream_credentials,
-            sources=dict.fromkeys(settings.upstream_credentials, Static(_MASK)),
+            sources=dict.fromkeys(settings.upstream_credentials, Static(_STAND_IN)),
         )
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
@@ -187,6 +190,7 @@ def _upstream(
 def _describe(tool: Tool, caller: AccessClaims, request: UpstreamRequest) -> list[str]:
     lines = [f"{request.method} {request.url}"]
     lines += [f"{name}: {value}" for name, value in request.headers]
+    lines = [line.replace(_STAND_IN, _MASK).replace(_AS_BASIC, _MASK) for line in lines]
     if request.body:
         lines += ["", _body(request.body)]
     if tool.bindings:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from gatepost.clock import Now
 from mcp_gateway.tools.tool import Tool
 from mcp_gateway.upstream.breaker import Breaker
+from mcp_gateway.upstream.origin import origin_of
 from mcp_gateway.upstream.places import Places
 from mcp_gateway.upstream.retries import RetryBudget
 
@@ -92,8 +92,7 @@ class Guards:
         return f"left alone: {', '.join(broken)}" if broken else "no breaker is open"
 
     def _make(self, base_url: str | None) -> Guard:
-        parts = urlsplit(base_url or self._upstream_url)
-        origin = f"{parts.scheme}://{parts.netloc.lower()}"
+        origin = "://".join(origin_of(base_url or self._upstream_url))
         if origin not in self._origins:
             self._origins[origin] = OriginGuard(
                 origin,

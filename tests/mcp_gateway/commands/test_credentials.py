@@ -81,6 +81,13 @@ def test_secrets_are_changed_listed_and_removed_each_by_itself(operator: Operato
     assert operator.run("remove", "org_b").exit_code == 1
 
 
+def test_who_could_read_the_file_before_still_can(operator: Operator) -> None:
+    operator.run("set", "org_acme", secret="one")
+    operator.file.chmod(0o640)
+    operator.run("set", "org_globex", secret="two")
+    assert stat.S_IMODE(operator.file.stat().st_mode) == 0o640
+
+
 def test_a_gateway_that_runs_sees_what_is_changed(operator: Operator) -> None:
     running = SealedFile(operator.file, KEY, name="orbit")
     assert running.unseal("org_acme") is None

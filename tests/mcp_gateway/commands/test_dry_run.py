@@ -60,6 +60,42 @@ def test_secrets_of_the_configuration_are_masked(
 
 
 @pytest.mark.parametrize(
+    ("credential", "line"),
+    [
+        ({"place": "bearer"}, "Authorization: Bearer ***"),
+        ({"place": "basic"}, "Authorization: Basic ***"),
+        ({"place": "header X-Key"}, "X-Key: ***"),
+        ({"place": "cookie sid"}, "Cookie: sid=***"),
+        ({"place": "query key"}, "GET http://127.0.0.1:8402/base/tasks?key=***"),
+    ],
+)
+def test_credentials_are_shown_where_they_go_and_never_read(
+    review: Any, monkeypatch: pytest.MonkeyPatch, credential: dict[str, Any], line: str
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", "hunter2-hunter2")
+    config = write_config(
+        review.path,
+        mcp_gateway=serving(
+            "http://127.0.0.1:8400",
+            "http://127.0.0.1:8401/mcp",
+            "http://127.0.0.1:8402/base",
+            upstream_credentials={
+                "key": {"mode": "static", "value": {"env": "SERVICE_KEY"}, **credential},
+                "other": {
+                    "mode": "token_exchange",
+                    "token_url": "http://127.0.0.1:1/token",
+                    "place": "header X-Token",
+                },
+            },
+        ),
+    )
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
+    assert line in result.output.splitlines()
+    assert "X-Token: ***" in result.output
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["create_task", "{}"], 1, "title: is required"),

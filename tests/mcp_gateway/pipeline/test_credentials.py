@@ -351,3 +351,23 @@ async def test_the_clients_own_token_is_never_the_upstreams_a121(tmp_path: Path)
     assert token not in repr(world.api.requests)
     assert parse_qs(exchange.body.decode())["resource"] == ["https://api"]
     assert ("Authorization", "Bearer t1") in request.headers
+
+
+async def test_the_usual_port_is_the_same_origin_and_another_is_not(tmp_path: Path) -> None:
+    manifest = files(tmp_path, [{"bearer": []}])
+    for port, sent in ((":443", True), (":8443", False)):
+        document = operations([{"bearer": []}])
+        document["paths"]["/files"]["servers"] = [{"url": f"https://api.example{port}/files"}]
+        (tmp_path / "openapi.json").write_text(json.dumps(document))
+        source = manifest.read_text().replace("files.example:8443", f"api.example{port}")
+        other = manifest.with_name(f"tools{port[1:]}.yaml")
+        other.write_text(source)
+        changes = {"bearer": static()}
+        async with a_world(
+            tmp_path,
+            manifest=other,
+            upstream_url="https://API.example",
+            upstream_credentials=changes,
+        ) as world:
+            await world.call("new", "files")
+            assert (world.api.header("authorization") is not None) == sent

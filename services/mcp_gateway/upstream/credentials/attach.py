@@ -9,7 +9,6 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from gatepost.settings import SettingsError
 from mcp_gateway.credential_settings import AnyCredential, StaticCredential
@@ -19,6 +18,7 @@ from mcp_gateway.tools.tool import Tool
 from mcp_gateway.upstream.credentials.place import Place
 from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
 from mcp_gateway.upstream.credentials.static import Static
+from mcp_gateway.upstream.origin import origin_of
 from mcp_gateway.upstream.port import ASSERTION_HEADER
 
 # Never from an argument: credentials, identity, and what frames or reroutes the request.
@@ -85,7 +85,7 @@ class Attachments:
         Raises:
             SettingsError: as `place_credentials`.
         """
-        self._own = _origin(upstream_url)
+        self._own = origin_of(upstream_url)
         self._headers = headers
         self._configured = configured or {}
         self._sources = sources or {}
@@ -98,7 +98,7 @@ class Attachments:
         return self._tools[tool.name]
 
     def _attach(self, tool: Tool) -> Attached:
-        origin = _origin(tool.operation.base_url or "") if tool.operation.base_url else self._own
+        origin = origin_of(tool.operation.base_url or "") if tool.operation.base_url else self._own
         asked = [*self._asked(tool.operation.security), *self._everywhere]
         headers = self._headers if origin == self._own else ()
         sources: list[tuple[Place, CredentialSource]] = []
@@ -131,11 +131,6 @@ class Attachments:
             a for a in alternatives if known & set(a)
         ]
         return tuple(name for name in met[0] if name in known) if met else ()
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
 
 
 def place_credentials(

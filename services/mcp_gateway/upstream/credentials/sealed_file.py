@@ -2,6 +2,7 @@
 
 import os
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -117,6 +118,13 @@ class SealedFile:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SealedFileError(f"{self._path} is no file of credentials") from None
 
+    def _keep_owner(self, new: int) -> None:
+        """Let whoever could read the file before, such as the gateway's own user, still read it."""
+        with suppress(OSError):
+            before = self._path.stat()
+            os.fchown(new, before.st_uid, before.st_gid)
+            os.fchmod(new, before.st_mode & 0o7777)
+
     def _write(self, sealed: dict[str, bytes]) -> None:
         encoded = {tenant: b64encode(data).decode() for tenant, data in sorted(sealed.items())}
         document = orjson.dumps(
@@ -127,6 +135,7 @@ class SealedFile:
             # Readable by its owner alone, and replaced at once: a gateway that reads sees all or none.
             with NamedTemporaryFile(dir=self._path.parent, delete=False) as new:
                 new.write(document)
+                self._keep_owner(new.fileno())
             Path(new.name).replace(self._path)
         except OSError as error:
             raise SealedFileError(f"{self._path} can't be written: {error.strerror}") from None
