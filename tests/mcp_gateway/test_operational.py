@@ -31,6 +31,34 @@ async def test_the_resource_is_described_byte_for_byte_as_configured(
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
+SPOOFED = {
+    "host": "evil.example",
+    "x-forwarded-host": "evil.example",
+    "x-forwarded-proto": "http",
+    "forwarded": "host=evil.example;proto=http",
+}
+
+
+@pytest.mark.parametrize("place", [*PLACES, "/.well-known/jwks.json"])
+async def test_no_header_changes_a_byte_of_what_the_gateway_publishes_a133(
+    world: World, place: str
+) -> None:
+    usual = await world.http.get(place)
+
+    assert (await world.http.get(place, headers=SPOOFED)).content == usual.content
+
+
+async def test_no_header_changes_where_a_client_is_sent_for_a_token_a133(world: World) -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    spoofed = {name: value for name, value in SPOOFED.items() if name != "host"}
+    usual, other = [
+        await world.post(body, token=None, headers=headers) for headers in ({}, spoofed)
+    ]
+
+    assert usual.status_code == other.status_code == 401
+    assert usual.headers["www-authenticate"] == other.headers["www-authenticate"]
+
+
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_browser_may_ask_for_the_description_with_its_protocol_header(
     world: World, place: str

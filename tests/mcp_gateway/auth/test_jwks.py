@@ -13,14 +13,37 @@ from support.clock import Clock
 from support.gateway import Keys, World, a_world
 
 
-async def test_a_flood_of_unknown_key_ids_reaches_the_authorization_server_at_most_once(
+async def test_a_flood_of_unknown_key_ids_reaches_the_authorization_server_at_most_once_a111(
     world: World,
 ) -> None:
     payload = tokens.claims(world.clock())
-    for number in range(200):
+    for number in range(1000):
         forged = tokens.sign(payload, header={"kid": f"key-{number}"})
         assert (await world.old("ping", token=forged)).status_code == 401
     assert world.keys.fetched <= 2  # once at the start
+
+
+async def test_a_key_that_is_rotated_under_load_costs_no_call_a112(world: World) -> None:
+    """Published before it signs, as the authorization server does; forgers keep asking for others."""
+    new = ECKey.generate_key("P-256")
+    sent, kid, key = 0, tokens.KID, tokens.KEY
+    for minute in range(30):
+        if minute == 5:
+            world.keys.document = tokens.jwks((tokens.KID, tokens.KEY), ("new", new))
+        if minute == 12:
+            kid, key = "new", new
+        if minute == 25:
+            world.keys.document = tokens.jwks(("new", new))
+        claims = tokens.claims(world.clock(), jti=f"jti_{minute}")
+        good = tokens.sign(claims, key=key, header={"kid": kid})
+        forged = tokens.sign(claims, key=tokens.OTHER_KEY, header={"kid": f"forged-{minute}"})
+        answers = await asyncio.gather(
+            *(world.old("ping", token=token) for token in [good, forged] * 10)
+        )
+        assert [answer.status_code for answer in answers] == [200, 401] * 10
+        sent += 10
+        world.clock.advance(minutes=1)
+    assert sent == 300
 
 
 async def test_a_new_key_is_found_as_soon_as_a_token_names_it(world: World) -> None:
@@ -31,7 +54,7 @@ async def test_a_new_key_is_found_as_soon_as_a_token_names_it(world: World) -> N
     assert (await world.old("ping", token=token)).status_code == 200
 
 
-async def test_known_keys_keep_serving_while_the_authorization_server_is_down(
+async def test_known_keys_keep_serving_while_the_authorization_server_is_down_a112(
     world: World,
 ) -> None:
     world.keys.down = True
@@ -85,7 +108,7 @@ async def test_a_broken_document_never_replaces_good_keys(world: World, document
     assert (await world.old("ping")).status_code == 200
 
 
-def test_only_public_p256_signing_keys_with_a_plain_id_are_kept() -> None:
+def test_only_public_p256_signing_keys_with_a_plain_id_are_kept_a106_a111() -> None:
     public = tokens.KEY.as_dict(private=False)
     good = {**public, "use": "sig", "kid": "good"}
     bad = [

@@ -121,7 +121,7 @@ FORGED: dict[str, Callable[[World], str]] = {
 
 
 @pytest.mark.parametrize("attack", FORGED)
-async def test_a_forged_token_opens_nothing_and_the_challenge_says_invalid(
+async def test_a_forged_token_opens_nothing_and_the_challenge_says_invalid_a106_a107_a108_a109_a110_a111(
     world: World, attack: str
 ) -> None:
     """RFC 9068 §4, RFC 8725 §3."""
@@ -147,7 +147,7 @@ GOOD: dict[str, Callable[[World], str]] = {
 
 
 @pytest.mark.parametrize("good", GOOD)
-async def test_a_token_within_the_rules_is_let_in(world: World, good: str) -> None:
+async def test_a_token_within_the_rules_is_let_in_a110_a159(world: World, good: str) -> None:
     """RFC 9068 §2.1; clocks may differ by thirty seconds."""
     assert (await world.old("ping", token=GOOD[good](world))).status_code == 200
 
@@ -159,7 +159,7 @@ async def test_a_token_verified_once_still_expires(world: World) -> None:
     assert (await world.old("ping", token=token)).status_code == 401
 
 
-async def test_a_token_verified_once_dies_with_its_withdrawn_key(world: World) -> None:
+async def test_a_token_verified_once_dies_with_its_withdrawn_key_a113(world: World) -> None:
     token = world.token()
     assert (await world.old("ping", token=token)).status_code == 200
     world.keys.document = tokens.jwks(("2026-12", ECKey.generate_key("P-256")))

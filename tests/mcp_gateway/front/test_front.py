@@ -15,7 +15,7 @@ CHALLENGE = (
 
 
 @pytest.mark.parametrize("authorization", [None, "Basic YWRhOnB3", "Bearer", "Bearer  "])
-async def test_a_client_without_a_token_is_told_where_to_get_one(
+async def test_a_client_without_a_token_is_told_where_to_get_one_a120(
     world: World, authorization: str | None
 ) -> None:
     """RFC 6750 §3.1: no error where no token was sent; RFC 9728 §5.1."""
@@ -30,13 +30,15 @@ async def test_the_scheme_is_bearer_in_any_case(world: World, scheme: str) -> No
     assert (await world.post(LIST, headers=headers)).status_code == 200
 
 
-async def test_a_token_in_the_query_is_not_looked_at(world: World) -> None:
+async def test_a_token_in_the_query_is_not_looked_at_a119(world: World) -> None:
     """MCP authorization, Token Requirements."""
     answer = await world.http.post(f"/mcp?access_token={world.token()}", json=LIST)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
 
 
-async def test_two_authorization_headers_are_refused_even_if_both_are_good(world: World) -> None:
+async def test_two_authorization_headers_are_refused_even_if_both_are_good_a119(
+    world: World,
+) -> None:
     good = ("authorization", f"Bearer {world.token()}")
     answer = await world.http.post("/mcp", json=LIST, headers=[good, good])
     assert answer.status_code == 401
@@ -53,7 +55,9 @@ async def test_an_error_description_can_not_be_mistaken_for_a_parameter(world: W
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:8401.evil"])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-async def test_a_page_of_another_origin_is_refused(world: World, origin: str, method: str) -> None:
+async def test_a_page_of_another_origin_is_refused_a126(
+    world: World, origin: str, method: str
+) -> None:
     """Streamable HTTP, Security 1."""
     headers = {
         "origin": origin,
@@ -66,7 +70,7 @@ async def test_a_page_of_another_origin_is_refused(world: World, origin: str, me
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:8401.evil.example"])
-async def test_a_request_for_another_host_is_misdirected(world: World, host: str) -> None:
+async def test_a_request_for_another_host_is_misdirected_a126(world: World, host: str) -> None:
     """DNS rebinding: the name a browser was tricked into stands in Host."""
     answer = await world.post(LIST, headers={"host": host})
     assert answer.status_code == 421
@@ -117,7 +121,7 @@ async def test_the_endpoint_answers_with_and_without_a_slash_and_never_redirects
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_beyond_one_mebibyte_is_refused(world: World, announced: bool) -> None:
+async def test_a_body_beyond_one_mebibyte_is_refused_a157(world: World, announced: bool) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(17):
             yield b" " * 65536

@@ -1,5 +1,6 @@
 """One tool call: what reaches the API, and what a caller may never make it do."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ async def test_a_call_becomes_one_request_for_the_callers_tenant(world: World, e
 
 
 @BOTH
-async def test_two_tenants_reach_their_own_rows_only(world: World, era: str) -> None:
+async def test_two_tenants_reach_their_own_rows_only_a123(world: World, era: str) -> None:
     for tenant in ("org_acme", "org_globex"):
         await world.call(era, "list_tasks", token=world.token(tenant_id=tenant))
         assert world.api.requests[-1].url.endswith(f"?tenant_id={tenant}")
@@ -37,7 +38,7 @@ async def test_two_tenants_reach_their_own_rows_only(world: World, era: str) -> 
 
 @BOTH
 @pytest.mark.parametrize("tool", ["list_tasks", "create_task"])
-async def test_a_tenant_named_by_the_model_is_refused_before_anything_is_sent(
+async def test_a_tenant_named_by_the_model_is_refused_before_anything_is_sent_a123(
     world: World, era: str, tool: str
 ) -> None:
     arguments = {"tenant_id": "org_globex", "title": "x"}
@@ -45,6 +46,27 @@ async def test_a_tenant_named_by_the_model_is_refused_before_anything_is_sent(
     assert result["isError"] is True
     assert "tenant_id" in text(result)
     assert world.api.requests == []
+
+
+@BOTH
+async def test_of_two_hundred_people_at_once_each_gets_their_own_answer_a125(
+    world: World, era: str
+) -> None:
+    def echo(request: UpstreamRequest) -> UpstreamResponse:
+        tenant = request.url.partition("tenant_id=")[2]
+        return UpstreamResponse(200, "application/json", f'{{"canary":"{tenant}"}}'.encode())
+
+    world.api.answer = echo
+    tenants = [f"org_{number}" for number in range(200)]
+
+    results = await asyncio.gather(
+        *(
+            world.call(era, "list_tasks", token=world.token(tenant_id=tenant, jti=tenant))
+            for tenant in tenants
+        )
+    )
+
+    assert [result["structuredContent"]["canary"] for result in results] == tenants
 
 
 async def test_a_bound_argument_is_in_no_schema(world: World) -> None:
@@ -95,7 +117,7 @@ async def test_every_problem_of_the_arguments_is_listed_and_nothing_is_sent(
 
 
 @BOTH
-async def test_a_forbidden_tool_and_an_unknown_one_are_answered_alike(
+async def test_a_forbidden_tool_and_an_unknown_one_are_answered_alike_a124(
     world: World, era: str
 ) -> None:
     token = world.token(allowed_tools=["get_task"])
@@ -125,7 +147,9 @@ async def test_allowed_tools_that_name_nothing_allow_nothing(
     assert answer.json()["error"]["message"] == "Unknown tool: list_tasks"
 
 
-async def test_a_modern_client_without_the_scope_is_challenged_to_step_up(world: World) -> None:
+async def test_a_modern_client_without_the_scope_is_challenged_to_step_up_a120(
+    world: World,
+) -> None:
     """MCP authorization 2026-07-28, Runtime Insufficient Scope Errors."""
     answer = await world.new("tools/call", {"name": "delete_task", "arguments": {"id": "1"}})
     assert answer.status_code == 403
@@ -161,7 +185,9 @@ async def test_a_wider_scope_covers_a_narrower_one(world: World, era: str) -> No
 
 
 @BOTH
-async def test_the_clients_token_and_headers_never_go_upstream(world: World, era: str) -> None:
+async def test_the_clients_token_and_headers_never_go_upstream_a121_a122(
+    world: World, era: str
+) -> None:
     token = world.token()
     body = {
         "jsonrpc": "2.0",
@@ -205,7 +231,7 @@ async def test_an_api_that_fails_is_a_tool_error(world: World) -> None:
 
 
 @BOTH
-async def test_a_fault_of_ours_names_the_call_and_nothing_else(world: World, era: str) -> None:
+async def test_a_fault_of_ours_names_the_call_and_nothing_else_a158(world: World, era: str) -> None:
     def break_down(_: UpstreamRequest) -> UpstreamResponse:
         raise RuntimeError("s3cret")
 
@@ -218,7 +244,7 @@ async def test_a_fault_of_ours_names_the_call_and_nothing_else(world: World, era
     assert world.records[-1]["reason"] == "gateway_error"
 
 
-async def test_every_call_leaves_one_record_refused_or_not_and_never_its_arguments(
+async def test_every_call_leaves_one_record_refused_or_not_and_never_its_arguments_a158(
     world: World,
 ) -> None:
     await world.call("new", "list_tasks", {"q": "confidential"})

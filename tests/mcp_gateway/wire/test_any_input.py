@@ -148,7 +148,7 @@ def consistent(body: Any, headers: dict[str, str]) -> Any:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(st.lists(st.tuples(MESSAGES | st.lists(MESSAGES, max_size=3), HEADERS), min_size=20))
-def test_no_json_makes_an_internal_error(rounds: list[tuple[Any, dict[str, str]]]) -> None:
+def test_no_json_makes_an_internal_error_a156(rounds: list[tuple[Any, dict[str, str]]]) -> None:
     async def knock() -> None:
         async with fresh_world() as world:
             for body, headers in rounds:
@@ -160,7 +160,7 @@ def test_no_json_makes_an_internal_error(rounds: list[tuple[Any, dict[str, str]]
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=200), min_size=20))
-def test_no_bytes_make_an_internal_error(bodies: list[bytes]) -> None:
+def test_no_bytes_make_an_internal_error_a156(bodies: list[bytes]) -> None:
     async def knock() -> None:
         async with fresh_world() as world:
             for body in bodies:
