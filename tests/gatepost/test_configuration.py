@@ -134,6 +134,7 @@ def test_a_file_that_is_no_configuration_is_refused_once(
         ("auth_server", "redis_url", f"redis://redis:6379/0?password={SECRET}"),
         ("mcp_gateway", "redis_url", f"redis://:{SECRET}@redis:6379/0"),
         ("mcp_gateway", "upstream_headers", {"X-Api-Key": SECRET}),
+        ("mcp_gateway", "upstream_credentials", {"key": {"mode": "static", "value": SECRET}}),
     ],
 )
 def test_a_secret_that_stands_in_the_file_is_refused_and_not_repeated(

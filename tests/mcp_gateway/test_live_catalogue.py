@@ -1,6 +1,7 @@
 """The manifest changes while the gateway serves: nobody's call is lost, and no mistake goes live."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -173,3 +174,35 @@ async def test_what_says_the_same_is_not_switched(world: World) -> None:
     with capture_logs() as logs:
         await world.looks.look()
     assert [line for line in logs if "catalogue" in line["event"]] == []
+
+
+async def test_a_document_whose_credentials_do_not_fit_the_settings_is_kept_out(
+    tmp_path: Path,
+) -> None:
+    schemes = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+        "lock": {"type": "apiKey", "in": "header", "name": "X-Lock"},
+    }
+    for name in ("tools.yaml", "openapi.yaml"):
+        shutil.copy(API / name, tmp_path / name)
+    document = tmp_path / "openapi.yaml"
+    text = document.read_text()
+
+    def declare(*names: str) -> None:
+        chosen = {name: schemes[name] for name in names}
+        document.write_text(f"{text}\ncomponents: {{securitySchemes: {json.dumps(chosen)}}}\n")
+
+    declare("key")
+    credentials = {"key": {"mode": "static", "value": "s3cret"}}
+    settings = {"manifest": tmp_path / "tools.yaml", "upstream_credentials": credentials}
+    async with a_world(tmp_path, **settings) as world:
+        declare("lock")
+        with capture_logs() as logs:
+            await world.looks.look()
+        [told] = [line for line in logs if line["event"].startswith("catalogue kept")]
+        assert "upstream_credentials.key" in told["problems"]
+        assert (await state(world))[1].startswith("kept")
+        assert (await world.call("new", "list_tasks"))["isError"] is False
+        declare("key", "lock")
+        await world.looks.look()
+        assert await state(world) == (200, "current")
