@@ -33,7 +33,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
     from mcp_gateway.app import create_app
     from mcp_gateway.events.spool import Spool, SpoolBroken
     from mcp_gateway.settings import McpGatewaySettings
-    from mcp_gateway.tools.manifest import ManifestError
+    from mcp_gateway.tools.entries import ManifestError
 
     try:
         settings = McpGatewaySettings.load(config)

@@ -10,7 +10,8 @@ import structlog
 
 from gatepost.settings import SettingsError
 from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.manifest import ManifestError, load_document, load_manifest, make_catalogue
+from mcp_gateway.tools.entries import ManifestError
+from mcp_gateway.tools.manifest import load_document, load_manifest, make_catalogue
 
 PAUSE = 2.0
 """Seconds between two looks at the files."""

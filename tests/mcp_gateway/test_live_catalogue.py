@@ -194,8 +194,8 @@ async def test_a_document_whose_credentials_do_not_fit_the_settings_is_kept_out(
 
     declare("key")
     credentials = {"key": {"mode": "static", "value": "s3cret"}}
-    settings = {"manifest": tmp_path / "tools.yaml", "upstream_credentials": credentials}
-    async with a_world(tmp_path, **settings) as world:
+    manifest = tmp_path / "tools.yaml"
+    async with a_world(tmp_path, manifest=manifest, upstream_credentials=credentials) as world:
         declare("lock")
         with capture_logs() as logs:
             await world.looks.look()

@@ -8,13 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.manifest import (
-    Manifest,
-    ManifestError,
-    load_document,
-    load_manifest,
-    make_catalogue,
-)
+from mcp_gateway.tools.entries import ManifestError
+from mcp_gateway.tools.manifest import Manifest, load_document, load_manifest, make_catalogue
 from mcp_gateway.tools.openapi import OpenApiDocument
 from mcp_gateway.tools.tool import Tool
 

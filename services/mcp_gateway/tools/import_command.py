@@ -11,9 +11,10 @@ import click
 import orjson
 
 from gatepost.document import DocumentError
+from mcp_gateway.tools.entries import ManifestError
 from mcp_gateway.tools.fetch import FetchError
 from mcp_gateway.tools.import_report import report_coverage, report_drift, select_by_number
-from mcp_gateway.tools.manifest import Manifest, ManifestError, load_manifest
+from mcp_gateway.tools.manifest import Manifest, load_manifest
 from mcp_gateway.tools.manifest_schema import SCHEMA, SCHEMA_FILE, claim_problem
 from mcp_gateway.tools.merge import Drift, merge
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument, load_openapi

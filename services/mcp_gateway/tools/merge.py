@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mcp_gateway.tools.diff import Change, compare_tools
+from mcp_gateway.tools.entries import ManifestError, ToolEntry
 from mcp_gateway.tools.lock import lock_tool
-from mcp_gateway.tools.manifest import Manifest, ManifestError, ToolEntry, make_tool
+from mcp_gateway.tools.make_tool import make_tool
+from mcp_gateway.tools.manifest import Manifest
 from mcp_gateway.tools.naming import LONGEST
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument, UnknownOperation
 from mcp_gateway.tools.proposal import Proposal, Proposed, entry_keys

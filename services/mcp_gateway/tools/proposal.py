@@ -12,8 +12,9 @@ from typing import Any
 
 from mcp_gateway.tools.arguments import ImportedOperation, import_operation
 from mcp_gateway.tools.draft import Unimportable
+from mcp_gateway.tools.entries import ManifestError, ToolEntry
 from mcp_gateway.tools.fields import format_field
-from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
+from mcp_gateway.tools.make_tool import make_tool
 from mcp_gateway.tools.manifest_schema import SCHEMA_FILE
 from mcp_gateway.tools.naming import name_operations
 from mcp_gateway.tools.openapi import FoundOperation, OpenApiDocument

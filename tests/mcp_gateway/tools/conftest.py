@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.manifest import ToolEntry, make_tool
+from mcp_gateway.tools.entries import ToolEntry
+from mcp_gateway.tools.make_tool import make_tool
 from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
 from mcp_gateway.tools.tool import Tool
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_gateway.tools.manifest import ManifestError
+from mcp_gateway.tools.entries import ManifestError
 from mcp_gateway.tools.operation import Encoding
 from mcp_gateway.upstream.serialise import serialise
 

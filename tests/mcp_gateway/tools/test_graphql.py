@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.tools.entries import ManifestError
 from mcp_gateway.tools.graphql import UnusableQuery, parse_query
-from mcp_gateway.tools.manifest import ManifestError, load_catalogue
+from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.port import UpstreamResponse
 from support.gateway import World, a_world
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mcp_gateway.tools.manifest import ManifestError, load_catalogue
+from mcp_gateway.tools.entries import ManifestError
+from mcp_gateway.tools.manifest import load_catalogue
 from support.gateway import API
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.manifest import ToolEntry, make_tool
+from mcp_gateway.tools.entries import ToolEntry
+from mcp_gateway.tools.make_tool import make_tool
 from mcp_gateway.tools.openapi import load_openapi
 from mcp_gateway.upstream.serialise import serialise
 from support.openapi_corpus import (

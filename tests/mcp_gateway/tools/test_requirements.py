@@ -13,8 +13,9 @@ from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
 from mcp_gateway.tools.arguments import import_operation
 from mcp_gateway.tools.draft import Unimportable
+from mcp_gateway.tools.entries import ManifestError, ToolEntry
 from mcp_gateway.tools.healing import heal
-from mcp_gateway.tools.manifest import ManifestError, ToolEntry, make_tool
+from mcp_gateway.tools.make_tool import make_tool
 from mcp_gateway.tools.openapi import load_openapi
 from mcp_gateway.tools.schemas import Schemas
 from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise

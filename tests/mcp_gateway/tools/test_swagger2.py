@@ -6,7 +6,8 @@ import pytest
 
 from mcp_gateway.tools.arguments import import_operation
 from mcp_gateway.tools.draft import Unimportable
-from mcp_gateway.tools.manifest import ToolEntry, make_tool
+from mcp_gateway.tools.entries import ToolEntry
+from mcp_gateway.tools.make_tool import make_tool
 from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
 from mcp_gateway.tools.tool import Tool
 from mcp_gateway.upstream.serialise import serialise
