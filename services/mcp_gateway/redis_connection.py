@@ -77,6 +77,10 @@ class RedisConnection:
         Raises:
             RedisUnavailable: there is no connection; nothing was sent.
         """
+        return self.ask_written(write_command(command))
+
+    def ask_written(self, command: bytes) -> asyncio.Future[Any]:
+        """Send a command that `write_command` wrote before, as `ask` does."""
         if self._link is None:
             raise RedisUnavailable("not connected")
         return self._link.ask(command)
@@ -157,7 +161,7 @@ class _Link(asyncio.Protocol):
         self._late = False
         self.lost: asyncio.Future[str] = self._loop.create_future()
 
-    def ask(self, command: tuple[Argument, ...]) -> asyncio.Future[Any]:
+    def ask(self, command: bytes) -> asyncio.Future[Any]:
         if self.lost.done():
             raise RedisUnavailable("the connection was lost")
         if len(self._pending) >= _MOST_PENDING:
@@ -165,7 +169,7 @@ class _Link(asyncio.Protocol):
         answer: asyncio.Future[Any] = self._loop.create_future()
         if not self._out:
             self._loop.call_soon(self._write)
-        self._out.append(write_command(command))
+        self._out.append(command)
         self._pending.append((answer, self._loop.time()))
         if self._watch is None:
             self._watch = self._loop.call_later(self._deadline, self._look)

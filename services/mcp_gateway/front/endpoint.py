@@ -43,7 +43,7 @@ class McpEndpoint:
             )
         except Disconnected:
             return
-        if exchange.stream is not None and exchange.stream.opened:
+        if exchange.stream is not None:
             await exchange.stream.finish(reply.body)
             return
         headers = [*reply.headers, *every_answer(exchange, self._door)]

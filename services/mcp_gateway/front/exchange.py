@@ -47,7 +47,7 @@ class Exchange(NamedTuple):
     receive: Receive
     send: Send
     stream: Stream | None = None
-    """Set by `route` where the answer may become one."""
+    """Set by `route` where the answer has become one."""
     body: bytes = b""
     caller: AccessClaims | None = None
     token_ends_in: int | None = None
@@ -67,8 +67,18 @@ class Exchange(NamedTuple):
         """Go on with what the body says."""
         return grown(self, _MESSAGE, message)
 
+    def with_reply(self, reply: Reply) -> "Exchange":
+        """End with the answer."""
+        return grown(self, _REPLY, reply)
 
-_BODY, _CALLER, _MESSAGE = map(Exchange._fields.index, ("body", "caller", "message"))
+    def with_stream(self, stream: Stream) -> "Exchange":
+        """Go on with what the answer has become."""
+        return grown(self, _STREAM, stream)
+
+
+_BODY, _CALLER, _MESSAGE, _REPLY, _STREAM = map(
+    Exchange._fields.index, ("body", "caller", "message", "reply", "stream")
+)
 
 
 class Refused(Exception):

@@ -50,4 +50,6 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
         )
     # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
     reply = await door.attendants.attend(work, exchange.receive, stream, leaving_cancels=is_modern)
-    return exchange._replace(reply=reply, stream=stream)
+    if stream is not None and stream.opened:
+        exchange = exchange.with_stream(stream)
+    return exchange.with_reply(reply)

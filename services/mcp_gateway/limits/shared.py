@@ -9,7 +9,12 @@ import structlog
 from gatepost.clock import Now
 from mcp_gateway.limits.local import LocalLimits
 from mcp_gateway.limits.port import Bucket, Full
-from mcp_gateway.redis_connection import ErrorReply, RedisConnection, RedisUnavailable
+from mcp_gateway.redis_connection import (
+    ErrorReply,
+    RedisConnection,
+    RedisUnavailable,
+    write_command,
+)
 
 # One round trip for all that a call needs before it is made. Nothing is taken where anything has
 # no room. All keys of a tenant share a hash tag, so that they lie in one slot of a cluster.
@@ -34,6 +39,8 @@ end
 return {0, '0'}
 """
 _SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - how Redis names a script
+
+_MANY = 10_000
 
 _log = structlog.get_logger()
 
@@ -62,18 +69,13 @@ class SharedLimits:
         self._alone = alone
         self._now = now
         self._away = False
+        self._written: dict[tuple[str, tuple[Bucket, ...]], bytes] = {}
+        """What asks for room, by tenant and buckets: the same for nearly all calls of a tenant."""
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take room in every bucket, or in none."""
-        prefix = f"gatepost:{{{self._resource} {tenant}}}:limit:"
-        now = 0 if self._now is None else int(self._now().timestamp() * 1_000_000)
-        command: list[str | int] = [len(buckets)]
-        command += [prefix + bucket.name for bucket in buckets]
-        command.append(now)
-        for bucket in buckets:
-            command += (bucket.interval, bucket.burst)
         try:
-            which, wait = await self._run(command)
+            which, wait = await self._run(tenant, tuple(buckets))
         except RedisUnavailable as problem:
             if not self._away:
                 _log.warning("calls are counted by each process", reason=str(problem))
@@ -87,11 +89,28 @@ class SharedLimits:
         away = self._away or not self._redis.is_up
         return "counted by each process: Redis is away" if away else "counted in Redis"
 
-    async def _run(self, command: list[str | int]) -> Any:
+    async def _run(self, tenant: str, buckets: tuple[Bucket, ...]) -> Any:
+        written = self._written.get((tenant, buckets))
+        if written is None:
+            written = write_command(("EVALSHA", _SHA, *self._arguments(tenant, buckets)))
+            if self._now is None:
+                if len(self._written) >= _MANY:
+                    self._written.clear()
+                self._written[tenant, buckets] = written
         try:
-            return await self._redis.ask("EVALSHA", _SHA, *command)
+            return await self._redis.ask_written(written)
         except ErrorReply as reply:
             if not str(reply).startswith("NOSCRIPT"):
                 raise
             # A Redis that is new, or was restarted; this teaches it the script again.
-            return await self._redis.ask("EVAL", SCRIPT, *command)
+            return await self._redis.ask("EVAL", SCRIPT, *self._arguments(tenant, buckets))
+
+    def _arguments(self, tenant: str, buckets: tuple[Bucket, ...]) -> list[str | int]:
+        prefix = f"gatepost:{{{self._resource} {tenant}}}:limit:"
+        now = 0 if self._now is None else int(self._now().timestamp() * 1_000_000)
+        arguments: list[str | int] = [len(buckets)]
+        arguments += [prefix + bucket.name for bucket in buckets]
+        arguments.append(now)
+        for bucket in buckets:
+            arguments += (bucket.interval, bucket.burst)
+        return arguments

@@ -87,7 +87,8 @@ class Connection(asyncio.Protocol):
         self._complete = self._dirty = False
         self._content: list[bytes] = []
         self._begin()
-        self._timer = loop.call_at(until, self._expire)
+        # uvloop's `call_at` costs three times as much.
+        self._timer = loop.call_later(until - loop.time(), self._expire)
         self._transport.write(request)
         return answer
 

@@ -153,32 +153,31 @@ def write_request(request: UpstreamRequest) -> tuple[str, bytes]:
         raise ValueError("the URL holds a password")
     if not target.startswith("/"):
         target = "/" + target
-    lines = [f"{request.method} {target} HTTP/1.1"]
-    names = set()
-    for name, value in request.headers:
-        names.add(_check_name(name))
-        lines.append(f"{name}: {value}")
-    if "host" not in names:
-        lines.insert(1, f"Host: {host}")
-    if "user-agent" not in names:
-        lines.append("User-Agent: gatepost")
-    if "accept" not in names:
-        lines.append("Accept: */*")
-    if "accept-encoding" not in names:
-        lines.append("Accept-Encoding: gzip")
+    form, lines = _write_form(tuple([name for name, _ in request.headers]), host)
+    length = ""
     if request.body or request.method in _WITH_BODY:
-        lines.append(f"Content-Length: {len(request.body)}")
-    head = "\r\n".join(lines)
-    breaks = len(lines) - 1
-    if head.count("\r") != breaks or head.count("\n") != breaks or "\0" in head:
+        length = f"Content-Length: {len(request.body)}\r\n"
+    values = [value for _, value in request.headers]
+    head = f"{request.method} {target} HTTP/1.1\r\n{form % tuple(values)}{length}\r\n"
+    lines += bool(length)
+    if head.count("\r") != lines or head.count("\n") != lines or "\0" in head:
         raise ValueError("a header holds a line break")
-    return origin, head.encode() + b"\r\n\r\n" + request.body
+    return origin, head.encode() + request.body
 
 
 @lru_cache(1024)
-def _check_name(name: str) -> str:
-    """Check a header's name and write it in lower case."""
-    lower = name.lower()
-    if not _NAME.fullmatch(name) or lower in _FRAMING:
-        raise ValueError(f"the header {name[:80]!r} can't be sent")
-    return lower
+def _write_form(names: tuple[str, ...], host: str) -> tuple[str, int]:
+    """Write a head with holes for the values of these headers; operations always have the same.
+
+    Returns:
+        The form, without its first line, and how many lines the head has with it.
+    """
+    given = {name.lower() for name in names}
+    for name in names:
+        if not _NAME.fullmatch(name) or name.lower() in _FRAMING:
+            raise ValueError(f"the header {name[:80]!r} can't be sent")
+    own = {"Host": host, "User-Agent": "gatepost", "Accept": "*/*", "Accept-Encoding": "gzip"}
+    lines = [f"{name}: {value}" for name, value in own.items() if name.lower() not in given]
+    form = "".join(f"{line}\r\n".replace("%", "%%") for line in lines)
+    form += "".join(f"{name.replace('%', '%%')}: %s\r\n" for name in names)
+    return form, len(lines) + len(names) + 2
