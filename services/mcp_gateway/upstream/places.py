@@ -45,6 +45,7 @@ class Places:
                 self.leave(tenant)  # it came, and nobody is there to use it
             else:
                 self._drop(tenant, turn)
+                self._hand_on()  # to one that came behind it meanwhile
             if isinstance(error, TimeoutError):
                 return False
             raise
@@ -62,17 +63,18 @@ class Places:
             self._hand_on()
 
     def _hand_on(self) -> None:
+        """Give free places to those whose turn it is."""
         for tenant in list(self._queues):
             if not self._free:
                 return
             held = self._held.get(tenant, 0)
-            if held >= self._free:
+            # One that was given up may not have heard of it yet; it leaves the queue by itself.
+            turn = next((turn for turn in self._queues[tenant] if not turn.done()), None)
+            if held >= self._free or turn is None:
                 continue
-            queue = self._queues.pop(tenant)
-            turn = queue.popleft()
-            self._queue_free += 1
-            if queue:
-                self._queues[tenant] = queue  # at the end: the others are first now
+            self._drop(tenant, turn)
+            if tenant in self._queues:
+                self._queues[tenant] = self._queues.pop(tenant)  # the others are first now
             self._held[tenant] = held + 1
             self._free -= 1
             turn.set_result(None)

@@ -105,47 +105,47 @@ async def test_a_call_that_is_given_up_while_it_waits_keeps_no_place(place_came:
     assert [fill(places, tenant) for tenant in "ab"] == [1, 1]
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["come", "leave", "give up"]), st.integers(0, 3)), max_size=60
-    ),
-    st.integers(2, 7),
+async def come(places: Places, tenant: str) -> bool:
+    """Take a place, or wait for one."""
+    return places.take(tenant) or await places.wait(tenant, 60)
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["come", "leave", "give up"]), st.integers(0, 3)), max_size=8
 )
-def test_whatever_comes_leaves_and_gives_up_nobody_waits_beside_a_place_for_them(
-    moves: list[tuple[str, int]], limit: int
+
+
+@given(st.lists(MOVES, max_size=12), st.integers(2, 7))
+def test_whatever_happens_at_once_nobody_waits_beside_a_place_for_them(
+    rounds: list[list[tuple[str, int]]], limit: int
 ) -> None:
     async def run() -> None:
         places = Places(limit)
         held: Counter[str] = Counter()
         waiting: list[tuple[str, asyncio.Task[bool]]] = []
-        for move, number in moves:
-            tenant = "abcd"[number]
-            if move == "come" and places.take(tenant):
-                held[tenant] += 1
-            elif move == "come":
-                waiting.append((tenant, asyncio.create_task(places.wait(tenant, 60))))
-            elif move == "leave" and held[tenant]:
-                places.leave(tenant)
-                held[tenant] -= 1
-            elif move == "give up" and waiting:
-                waiting[number % len(waiting)][1].cancel()
+        for moves in rounds:
+            for move, number in moves:
+                tenant = "abcd"[number]
+                if move == "come":
+                    waiting.append((tenant, asyncio.create_task(come(places, tenant))))
+                elif move == "leave" and held[tenant]:
+                    places.leave(tenant)
+                    held[tenant] -= 1
+                elif move == "give up" and waiting:
+                    waiting[number % len(waiting)][1].cancel()
             await settle()
-            still = []
-            for whose, task in waiting:
-                if not task.done():
-                    still.append((whose, task))
-                elif not task.cancelled() and task.result():
-                    held[whose] += 1
-            waiting = still
+            ended = [(whose, task) for whose, task in waiting if task.done()]
+            held.update(whose for whose, task in ended if not task.cancelled() and task.result())
+            waiting = [(whose, task) for whose, task in waiting if not task.done()]
             free = limit - held.total()
             assert free >= 0
             assert all(held[whose] >= free for whose, _ in waiting)
             assert len(waiting) <= limit
-        for tenant in list(held.elements()):
-            places.leave(tenant)
-        await settle()
         for _, task in waiting:
             task.cancel()
         await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
+        for tenant in list(held.elements()):
+            places.leave(tenant)
+        assert fill(places, "new") == (limit + 1) // 2
 
     asyncio.run(run())
