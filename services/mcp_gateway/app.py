@@ -11,6 +11,7 @@ from typing import TypedDict
 from urllib.parse import urlencode
 
 import structlog
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -35,7 +36,7 @@ from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.front.exchange import Door, Serving
-from mcp_gateway.inputs.answers import LocalAnswers
+from mcp_gateway.inputs.answers import Answers, LocalAnswers
 from mcp_gateway.inputs.policy import ConfirmationPolicy
 from mcp_gateway.inputs.seal import Sealer
 from mcp_gateway.limits.local import LocalLimits
@@ -83,6 +84,8 @@ class Resources:
     exchange_key: ExchangeKey
     limits: Limits | None = None
     """None where this process counts for itself."""
+    answers: Answers | None = None
+    """None where no other process gets the answers to this one's questions."""
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """What `/readyz` says of parts that stop no call, each in a few words."""
 
@@ -113,21 +116,11 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
             new_id=lambda: secrets.token_hex(16),
         )
         async with AsyncExitStack() as stack:
-            delivery: Delivery
+            delivery: Delivery = HttpDelivery(_post_events(settings, http), assertions.form)
             limits: Limits | None = None
+            answers: Answers | None = None
             if settings.redis_url is not None:
-                # Takes a second and 40 MB to import, for those who have it.
-                from mcp_gateway.events.redis_delivery import RedisDelivery
-                from mcp_gateway.limits.shared import SharedLimits
-                from mcp_gateway.redis_connection import RedisConnection
-
-                redis = RedisConnection(settings.redis_url.get_secret_value())
-                await stack.enter_async_context(redis.connected())
-                delivery = RedisDelivery(redis, issuer=settings.issuer)
-                alone = LocalLimits(utc_now, replicas=settings.replicas)
-                limits = SharedLimits(redis, resource=settings.resource, alone=alone)
-            else:
-                delivery = HttpDelivery(_post_events(settings, http), assertions.form)
+                delivery, limits, answers = await _open_redis(settings, settings.redis_url, stack)
             events = Recorder(
                 delivery,
                 Spool(settings.spool),
@@ -142,8 +135,32 @@ async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resource
                 _open_feed(settings, http, assertions),
                 key_exchange(_post_token(settings, http), assertions.form),
                 limits,
+                answers,
                 {"events": events.describe},
             )
+
+
+async def _open_redis(
+    settings: McpGatewaySettings, redis_url: SecretStr, stack: AsyncExitStack
+) -> tuple[Delivery, Limits, Answers]:
+    """Open what the processes of a gateway share in Redis; closed with the stack."""
+    # Takes a second and 40 MB to import, for those who have it.
+    from mcp_gateway.events.redis_delivery import RedisDelivery
+    from mcp_gateway.inputs.redis_answers import RedisAnswers
+    from mcp_gateway.limits.shared import SharedLimits
+    from mcp_gateway.redis_connection import RedisConnection
+
+    url, resource = redis_url.get_secret_value(), settings.resource
+    redis = RedisConnection(url)
+    await stack.enter_async_context(redis.connected())
+    alone = LocalLimits(utc_now, replicas=settings.replicas)
+    answers = RedisAnswers(redis, url, resource=resource, new_id=lambda: secrets.token_hex(16))
+    await stack.enter_async_context(answers.listening())
+    return (
+        RedisDelivery(redis, issuer=settings.issuer),
+        SharedLimits(redis, resource=resource, alone=alone),
+        answers,
+    )
 
 
 def _post_events(settings: McpGatewaySettings, http: Upstream) -> Post:
@@ -304,7 +321,7 @@ def create_app(
                 parts=parts,
                 run=compose(STEPS),
                 challenge=challenge,
-                answers=LocalAnswers(new_id),
+                answers=resources.answers or LocalAnswers(new_id),
                 sealer=Sealer.of(key),
                 since=now().timestamp(),
             )

@@ -14,6 +14,7 @@ from gatepost.call_event import CallEvent
 from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
+from mcp_gateway.inputs.answers import Answers
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.port import Upstream, UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
@@ -223,6 +224,7 @@ async def a_world(
     keys: Keys | None = None,
     upstream: Upstream | None = None,
     silent: bool = False,
+    answers: Answers | None = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
     """Open a gateway with the settings changed."""
@@ -242,7 +244,9 @@ async def a_world(
 
     @asynccontextmanager
     async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
-        yield Resources(upstream or api, keys.fetch, record, feed, exchanges.exchange)
+        yield Resources(
+            upstream or api, keys.fetch, record, feed, exchanges.exchange, answers=answers
+        )
 
     looks = Looks()
     exchanges = Exchanges(clock)

@@ -1,7 +1,6 @@
 """Answers of people in the handshake era: they come with another request than the question.
 
-That request may reach another process. `LocalAnswers` serves one process; an adapter for several
-keeps the same promise by putting the process's name into `new_id` and publishing there.
+That request may reach another process. `LocalAnswers` serves one process, `RedisAnswers` several.
 """
 
 import asyncio
@@ -13,6 +12,10 @@ Answer = Mapping[str, Any]
 """A JSON-RPC response: `result` or `error`."""
 
 
+class AnswerNotTaken(Exception):
+    """The answer can't be brought to whoever waits for it at the moment."""
+
+
 class Answers(Protocol):
     """Brings a client's response to whoever waits for it."""
 
@@ -21,7 +24,11 @@ class Answers(Protocol):
         ...
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
-        """Hand over one response; one that nobody of this principal waits for is dropped."""
+        """Hand over one response; one that nobody of this principal waits for is dropped.
+
+        Raises:
+            AnswerNotTaken: it could not be handed over; the client may send it again.
+        """
         ...
 
 

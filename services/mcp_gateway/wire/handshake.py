@@ -15,6 +15,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 from gatepost.claims import AccessClaims
+from mcp_gateway.inputs.answers import AnswerNotTaken
 from mcp_gateway.inputs.seal import principal_of
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
@@ -27,6 +28,7 @@ from mcp_gateway.wire.conversation import (
     read_token,
 )
 from mcp_gateway.wire.jsonrpc import (
+    ANSWER_NOT_TAKEN,
     RATE_LIMITED,
     RESOURCE_NOT_FOUND,
     SESSION_UNKNOWN,
@@ -88,7 +90,10 @@ async def answer(
         capabilities = opened
     if _wants_no_answer(message):
         if "method" not in message and isinstance(message.get("id"), str):
-            await server.answers.deliver(principal_of(caller), message["id"], message)
+            try:
+                await server.answers.deliver(principal_of(caller), message["id"], message)
+            except AnswerNotTaken:
+                return _try_again()
         return Reply(202)
     asker = Asker(caller, capabilities, outlet)
     try:
@@ -160,6 +165,13 @@ def _open_session(server: Server, session: bytes, caller: AccessClaims) -> Seque
         return None
     capabilities: Sequence[str] = opened[1:]
     return capabilities
+
+
+def _try_again() -> Reply:
+    """Refuse what can't be accepted, so that the client knows (2025-11-25 transports, Sending)."""
+    text = "The answer can't be passed on at the moment. Send it again in 5 seconds."
+    body = write_error(b"null", RpcError(ANSWER_NOT_TAKEN, text))
+    return Reply(503, body, ((b"retry-after", b"5"),))
 
 
 def _wants_no_answer(message: Mapping[str, Any]) -> bool:

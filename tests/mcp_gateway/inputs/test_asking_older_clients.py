@@ -1,11 +1,13 @@
 """The handshake era: asked on the call's own stream, answered by another request."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from support.gateway import World
+from mcp_gateway.inputs.answers import AnswerNotTaken, LocalAnswers
+from support.gateway import API, World, a_world
 from support.talk import Talk, initialize, talking
 
 DELETE: dict[str, Any] = {"name": "delete_task", "arguments": {"id": "7"}}
@@ -178,3 +180,27 @@ async def test_a_session_is_of_no_use_to_anyone_else(world: World) -> None:
     for change in ({"sub": "usr_bo"}, {"tenant_id": "org_globex"}, {"client_id": "other"}):
         answered = await world.post(ping, token=world.token(**change), headers=session)
         assert answered.status_code == 404
+
+
+class NotTaken(LocalAnswers):
+    """Answers whose way to whoever waits is interrupted."""
+
+    async def deliver(self, principal: str, ask_id: str, answer: Any) -> None:
+        """Take none."""
+        raise AnswerNotTaken
+
+
+async def test_a_client_whose_answer_could_not_be_passed_on_is_told_to_send_it_again(
+    tmp_path: Path,
+) -> None:
+    answers = NotTaken(lambda: "1")
+    async with a_world(tmp_path, manifest=API / "talking.yaml", answers=answers) as world:
+        session = await initialize(world, CAN_BE_ASKED)
+        body = {"jsonrpc": "2.0", "id": "1", "result": {"action": "accept", "content": {}}}
+        sent = await world.post(body, headers=session)
+
+    assert (sent.status_code, sent.headers["retry-after"]) == (503, "5")
+    assert sent.json()["error"]["message"] == (
+        "The answer can't be passed on at the moment. Send it again in 5 seconds."
+    )
+    assert "id" in sent.json()

@@ -1,0 +1,165 @@
+"""Both ways of an answer to whoever waits for it: in one process, and through Redis to another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from itertools import count
+
+import pytest
+
+from mcp_gateway.inputs.answers import AnswerNotTaken, Answers, LocalAnswers
+from mcp_gateway.inputs.redis_answers import RedisAnswers
+from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
+from support.redis import RedisServer
+
+RESOURCE = "http://127.0.0.1:8401/mcp"
+YES = {"jsonrpc": "2.0", "id": "1", "result": {"action": "accept", "content": {"ä": [1, None]}}}
+NO = {"jsonrpc": "2.0", "id": "1", "result": {"action": "decline"}}
+
+
+async def at_once(_: float) -> None:
+    """Try again without a pause."""
+    await asyncio.sleep(0)
+
+
+class Processes:
+    """Processes of one gateway, which share a Redis."""
+
+    def __init__(self, redis: RedisServer, stack: AsyncExitStack) -> None:
+        self._redis = redis
+        self._stack = stack
+        self._names = count(1)
+
+    async def start(self) -> tuple[RedisAnswers, RedisConnection]:
+        """Start one more."""
+        connection = RedisConnection(self._redis.url)
+        await self._stack.enter_async_context(connection.connected())
+        ids = count()
+        name = f"{next(self._names):032x}"
+        answers = RedisAnswers(
+            connection,
+            self._redis.url,
+            resource=RESOURCE,
+            # The first id names the process.
+            new_id=lambda: f"{name}{number}" if (number := next(ids)) else name,
+            sleep=at_once,
+        )
+        await self._stack.enter_async_context(answers.listening())
+        await until_present(connection)
+        return answers, connection
+
+
+async def until_present(connection: RedisConnection, processes: int = 1) -> None:
+    """Wait until so many processes listen."""
+    while True:
+        try:
+            if len(await connection.ask("KEYS", "*:present")) >= processes:
+                return
+        except RedisUnavailable:
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def processes(redis: RedisServer) -> AsyncIterator[Processes]:
+    async with AsyncExitStack() as stack:
+        yield Processes(redis, stack)
+
+
+@pytest.fixture(params=["one process", "two processes"])
+async def both(
+    request: pytest.FixtureRequest, redis: RedisServer
+) -> AsyncIterator[tuple[Answers, Answers]]:
+    """Who asks, and where the answer comes in."""
+    if request.param == "one process":
+        ids = count()
+        answers = LocalAnswers(lambda: f"id{next(ids)}")
+        yield answers, answers
+        return
+    async with AsyncExitStack() as stack:
+        started = Processes(redis, stack)
+        (asks, _), (hears, _) = await started.start(), await started.start()
+        yield asks, hears
+
+
+async def test_an_answer_reaches_whoever_asked(both: tuple[Answers, Answers]) -> None:
+    asks, hears = both
+    with asks.expect("ada") as (ask_id, waiting):
+        await hears.deliver("ada", ask_id, YES)
+        assert await waiting == YES
+
+
+async def test_the_first_answer_counts(both: tuple[Answers, Answers]) -> None:
+    asks, hears = both
+    with asks.expect("ada") as (ask_id, waiting), asks.expect("ada") as (last, all_heard):
+        await hears.deliver("ada", ask_id, NO)
+        await hears.deliver("ada", ask_id, YES)
+        await hears.deliver("ada", last, YES)
+        await all_heard
+        assert await waiting == NO
+
+
+async def test_nobody_else_can_answer_wherever_they_come_in_a125(
+    both: tuple[Answers, Answers],
+) -> None:
+    asks, hears = both
+    with asks.expect("ada") as (ask_id, waiting), asks.expect("bo") as (other, heard):
+        await hears.deliver("bo", ask_id, YES)
+        await hears.deliver("bo", other, NO)
+        await heard
+        assert not waiting.done()  # type: ignore[attr-defined]
+        await hears.deliver("ada", ask_id, NO)
+        assert await waiting == NO
+
+
+async def test_an_answer_that_nobody_waits_for_is_dropped(both: tuple[Answers, Answers]) -> None:
+    asks, hears = both
+    with asks.expect("ada") as (gone, _):
+        pass
+    await hears.deliver("ada", gone, YES)
+    with asks.expect("ada") as (ask_id, waiting):
+        await hears.deliver("ada", ask_id, NO)
+        assert await waiting == NO
+
+
+@pytest.mark.parametrize("ask_id", ["", "1", "-", "0" * 65, "ä-1", "no process-7", "f" * 32 + "-1"])
+async def test_ids_that_name_nobody_leave_nothing_behind(
+    processes: Processes, redis: RedisServer, ask_id: str
+) -> None:
+    """Or a client could fill Redis with answers to questions that nobody asked."""
+    answers, _ = await processes.start()
+
+    await answers.deliver("ada", ask_id, YES)
+
+    with redis.connect() as client:
+        left = client.keys()
+    assert [key for key in left if not key.endswith(b":present")] == []
+
+
+async def test_no_more_is_left_for_a_process_than_it_could_read(
+    processes: Processes, redis: RedisServer
+) -> None:
+    answers, _ = await processes.start()
+    with redis.connect() as client:
+        tag = f"gatepost:{{{RESOURCE} dead}}"
+        client.set(f"{tag}:present", b"")
+        await asyncio.gather(*(answers.deliver("ada", f"dead-{n}", YES) for n in range(1200)))
+        assert client.llen(f"{tag}:answers") == 1000
+        assert 0 < client.ttl(f"{tag}:answers") <= 60
+
+
+async def test_while_redis_is_away_an_answer_for_another_process_is_not_taken(
+    processes: Processes, redis: RedisServer
+) -> None:
+    """Its own are; and it all goes on once Redis is back, empty."""
+    (asks, _), (hears, connection) = await processes.start(), await processes.start()
+    with asks.expect("ada") as (ask_id, waiting):
+        redis.stop()
+        with pytest.raises(AnswerNotTaken):
+            await hears.deliver("ada", ask_id, YES)
+        with hears.expect("ada") as (own, own_waiting):
+            await hears.deliver("ada", own, NO)
+            assert await own_waiting == NO
+        redis.start()
+        await until_present(connection, 2)
+        await hears.deliver("ada", ask_id, YES)
+        assert await waiting == YES
