@@ -72,6 +72,8 @@ class ToolCall(NamedTuple):
     """Seconds of the tool's deadline that are gone. Set by `guard_upstream`."""
     response: UpstreamResponse | None = None
     """Set by `call_upstream`."""
+    answer: Any = None
+    """The response's JSON, where it was parsed before it is shaped. Set by `check_response`."""
 
     def with_tool(self, tool: Tool) -> "ToolCall":
         """Go on with the tool that was found."""
@@ -85,6 +87,10 @@ class ToolCall(NamedTuple):
         """Go on with the upstream's answer."""
         return grown(self, _RESPONSE, response)
 
+    def with_answer(self, answer: Any) -> "ToolCall":
+        """Go on with the answer parsed."""
+        return grown(self, _ANSWER, answer)
+
     @property
     def found(self) -> Tool:
         """The tool, for steps after `find_tool`."""
@@ -92,7 +98,9 @@ class ToolCall(NamedTuple):
         return self.tool
 
 
-_TOOL, _VALUES, _RESPONSE = map(ToolCall._fields.index, ("tool", "values", "response"))
+_TOOL, _VALUES, _RESPONSE, _ANSWER = map(
+    ToolCall._fields.index, ("tool", "values", "response", "answer")
+)
 
 
 class ToolResult(NamedTuple):

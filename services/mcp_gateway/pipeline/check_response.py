@@ -7,6 +7,7 @@ from orjson import JSONDecodeError, loads
 
 from mcp_gateway.pipeline.bind_claims import resolve_claim
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.shaping.content import BOM
 from mcp_gateway.tools.fields import format_field
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 
@@ -30,7 +31,7 @@ async def _check(call: ToolCall, go_on: Next) -> ToolResult:
     if tool.graphql is not None and graphql_errors(response):
         return await go_on(call)
     try:
-        answer = loads(response.body)
+        answer = loads(response.body.removeprefix(BOM))
     except JSONDecodeError:
         return _withhold(call, "it is no JSON")
     for check in tool.checks:
@@ -38,7 +39,7 @@ async def _check(call: ToolCall, go_on: Next) -> ToolResult:
         wanted = frozenset((claim,) if isinstance(claim, str) else claim)
         if not check.holds(answer, wanted):
             return _withhold(call, f"{format_field(check.field)} is not {check.claim}")
-    return await go_on(call)
+    return await go_on(call.with_answer(answer))
 
 
 def _withhold(call: ToolCall, why: str) -> ToolResult:

@@ -35,7 +35,11 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
         )
     try:
         shaped = shape_answer(
-            response, tool.shaping, name=f"{call.name}/{call.id}", given=call.arguments
+            response,
+            tool.shaping,
+            name=f"{call.name}/{call.id}",
+            given=call.arguments,
+            parsed=call.answer,
         )
     except Unshapeable:
         return tool_error(

@@ -25,7 +25,7 @@ _STRUCTURED = 16 << 10
 """Bytes of JSON up to which it is sent as structured content beside the text."""
 _MOST_NOTES = 5
 _TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 Block = dict[str, Any]
 Meta = Mapping[str, Any]
@@ -66,6 +66,7 @@ def shape_answer(
     *,
     name: str,
     given: Mapping[str, Any] = MappingProxyType({}),
+    parsed: Any = None,
 ) -> Shaped:
     """Shape a successful answer.
 
@@ -74,6 +75,7 @@ def shape_answer(
         shaping: the tool's.
         name: what a file in it is called.
         given: the call's arguments, by the names a model knows.
+        parsed: the body's JSON, where somebody has parsed it already.
 
     Raises:
         Unshapeable: it has not the form that the manifest needs to shape it.
@@ -82,9 +84,9 @@ def shape_answer(
     if not response.body:
         return Shaped([_text(f"Done. The API answered {response.status} without content.")])
     if is_json(media_type):
-        body = response.body.removeprefix(_BOM)
+        body = response.body.removeprefix(BOM)
         try:
-            return _shape_json(body, shaping, given, response.link)
+            return _shape_json(body, shaping, given, response.link, parsed)
         except ValueError:
             if shaping.edit is not None:
                 raise Unshapeable from None
@@ -100,11 +102,19 @@ def shape_answer(
     return Shaped([_binary(response.body, media_type or "application/octet-stream", name)])
 
 
-def _shape_json(body: bytes, shaping: Shaping, given: Mapping[str, Any], link: str) -> Shaped:
+def _shape_json(
+    body: bytes, shaping: Shaping, given: Mapping[str, Any], link: str, parsed: Any
+) -> Shaped:
     """Shape JSON; as long as nothing has to go, it is passed on as the upstream wrote it."""
-    body = strip_json(body)
+    stripped = strip_json(body)
     edit, pages = shaping.edit, shaping.pages
-    answer = orjson.loads(body) if edit is None else read_json(body)
+    if edit is not None:
+        answer = read_json(stripped)
+    elif parsed is not None and stripped is body:
+        answer = parsed
+    else:
+        answer = orjson.loads(stripped)
+    body = stripped
     following = None if pages is None else pages.find_next(answer, given, link)
     if edit is not None:
         answer = edit(answer)
