@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -35,6 +36,7 @@ def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies:
     return callers[max(-1 - trusted_proxies, -len(callers))]
 
 
+@lru_cache(maxsize=4096)
 def count_as(address: str) -> str:
     """Name what an address is counted as: itself, or its /64 of IPv6, which one customer holds.
 

@@ -272,8 +272,9 @@ async def test_a_later_narrower_consent_narrows_a_code_from_before_a48(
     client = await auth_server.client()
     wide = await issue(auth_server, client)
     verifier = client.verifier
-    narrow = client.authorize_url(scope="mcp:read")
-    await auth_server.person().approve(narrow, untick=["list_projects"])
+    await auth_server.person().approve(
+        client.authorize_url(), untick=["create_task", "list_projects"]
+    )
 
     tokens = (await wide.redeem(code_verifier=verifier)).json()
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from auth_server.db.direct import Direct
+from auth_server.db.sqlite import SqliteDirect
 from auth_server.secrets import hash_secret
 from auth_server.tokens.statements import (
     NewToken,
@@ -79,6 +82,23 @@ async def test_a_reader_does_not_wait_for_a_writer(auth_server: AuthServer) -> N
     async with auth_server.opened.transaction() as db:
         await db.connection()
         assert await read_refresh_token(direct, token_hash) == facts
+
+
+async def test_a_reader_waits_for_a_lock_without_holding_up_others(tmp_path: Path) -> None:
+    """What is asked of SQLite at once is asked again in a thread where somebody holds it alone."""
+    path = str(tmp_path / "some.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as alone:
+        alone.execute("PRAGMA journal_mode = WAL")
+        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+        alone.execute("CREATE TABLE kept (name TEXT)")
+        alone.execute("INSERT INTO kept VALUES ('here')")
+        direct = SqliteDirect(path)
+        asking = asyncio.create_task(direct.fetch("SELECT name FROM kept", {}))
+        await asyncio.sleep(0)
+        assert not asking.done()
+
+    assert await asking == ("here",)
+    await direct.close()
 
 
 async def test_requests_that_were_given_up_leave_no_trace_on_the_next(

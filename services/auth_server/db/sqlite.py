@@ -1,9 +1,10 @@
-"""SQLite past the ORM: one thread that reads and one that writes, each with a connection."""
+"""SQLite past the ORM: at once where nothing has to be waited for, else in a thread."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,23 +13,39 @@ from auth_server.db.direct import Change, DatabaseUnavailable, Row, Values
 T = TypeVar("T")
 
 
-def prepare_sqlite(connection: Any) -> None:
-    """Set a connection up, so that transactions begin where ours say and nowhere else."""
+def prepare_sqlite(connection: Any, *, waits: bool = True) -> None:
+    """Set a connection up, so that transactions begin where ours say and nowhere else.
+
+    It waits ten seconds for a lock and makes checkpoints; or it does neither.
+    """
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute(f"PRAGMA busy_timeout = {10_000 if waits else 0}")
+    if not waits:
+        cursor.execute("PRAGMA wal_autocheckpoint = 0")
     cursor.close()
 
 
+_CHANGES_AT_ONCE = 250
+
+
 class SqliteDirect:
-    """Two threads: in WAL mode a reader waits for nobody, a writer for the writer before it."""
+    """In WAL mode a reader waits for nobody, a writer for the writer before it.
+
+    To hand a look-up by key to a thread takes several times as long as the look-up itself, and a
+    commit waits for no disk: so both are done where they are asked for. What would have to wait
+    for somebody's lock goes to a thread, and so does one change in 250, which moves what was
+    written from the log into the file (a checkpoint) and does wait for the disk.
+    """
 
     def __init__(self, path: str) -> None:
         """Take the file's path; connects on first use."""
+        self._at_once = _Connection(path, waits=False)
         self._reader, self._writer = _Connected(path), _Connected(path)
+        self._changes = 0
 
     async def fetch(self, query: str, values: Values) -> Row | None:
         """Answer the first row of a query."""
@@ -37,6 +54,8 @@ class SqliteDirect:
             row: Row | None = connection.execute(query, _bind(values)).fetchone()
             return row
 
+        with suppress(sqlite3.OperationalError):
+            return self._at_once.run(read)
         return await self._reader.run(read)
 
     async def change(self, change: Change, values: Values) -> bool:
@@ -56,41 +75,57 @@ class SqliteDirect:
                     connection.execute("ROLLBACK")
             return changed
 
+        self._changes += 1
+        if self._changes % _CHANGES_AT_ONCE:
+            with suppress(sqlite3.OperationalError):
+                return self._at_once.run(write)
         return await self._writer.run(write)
 
     async def close(self) -> None:
         """Let go of the connections."""
+        self._at_once.close()
         await self._reader.close()
         await self._writer.close()
 
 
+class _Connection:
+    def __init__(self, path: str, *, waits: bool = True) -> None:
+        self._path = path
+        self._waits = waits
+        self._open: sqlite3.Connection | None = None
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._open is None:
+            connection = sqlite3.connect(self._path, timeout=10.0 if self._waits else 0.0)
+            try:
+                prepare_sqlite(connection, waits=self._waits)
+            except BaseException:
+                connection.close()
+                raise
+            self._open = connection
+        return work(self._open)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
 class _Connected:
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._connection = _Connection(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
-        self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+            return await loop.run_in_executor(self._thread, self._connection.run, work)
         except sqlite3.OperationalError as error:
             raise DatabaseUnavailable(type(error).__name__) from error
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            connection = sqlite3.connect(self._path)
-            prepare_sqlite(connection)
-            self._connection = connection
-        return work(self._connection)
-
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 def _bind(values: Values) -> dict[str, Any]:
