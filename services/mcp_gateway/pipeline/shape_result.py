@@ -2,7 +2,7 @@
 
 import structlog
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error, try_again_in
 from mcp_gateway.shaping.content import Unshapeable, shape_answer
 from mcp_gateway.shaping.visible import strip_text
 from mcp_gateway.upstream.graphql_errors import graphql_errors
@@ -23,7 +23,9 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
     if response.status >= 300:
         wait = read_retry_after(response.retry_after, call.parts.now)
         return tool_error(
-            strip_text(describe_refusal(response, wait=wait)),
+            strip_text(
+                describe_refusal(response, advice="" if wait is None else try_again_in(wait))
+            ),
             reason="upstream_status",
             decision="failed",
             status=response.status,

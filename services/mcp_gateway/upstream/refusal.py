@@ -67,12 +67,12 @@ _HIDDEN = re.compile(
 )
 
 
-def describe_refusal(response: UpstreamResponse, *, wait: float | None = None) -> str:
+def describe_refusal(response: UpstreamResponse, *, advice: str = "") -> str:
     """Say what the upstream refused and why, in its own words where they are fit to be read.
 
     Args:
         response: an answer that is no success.
-        wait: the seconds after which it may be asked again, where it said so.
+        advice: what to tell beside that, such as when to try again.
     """
     try:
         phrase = f" {HTTPStatus(response.status).phrase}"
@@ -81,8 +81,8 @@ def describe_refusal(response: UpstreamResponse, *, wait: float | None = None) -
     if response.status < 400:
         return f"The API answered {response.status}{phrase}: a redirect, which is not followed."
     lines = [f"The API answered {response.status}{phrase}."]
-    if wait is not None:
-        lines.append(f"It asks for {wait:.0f} seconds of patience: try again after that.")
+    if advice:
+        lines.append(advice)
     if said := _read(response):
         lines.append(said)
     return "\n".join(lines)

@@ -88,10 +88,7 @@ async def test_a_file_arrives_as_one(api: RawApi, world: World) -> None:
         ),
         (
             answer("429 X", "", b"", "Retry-After: 30"),
-            (
-                "The API answered 429 Too Many Requests.\n"
-                "It asks for 30 seconds of patience: try again after that."
-            ),
+            ("The API answered 429 Too Many Requests.\nTry again in 30 seconds."),
         ),
         (
             answer("302 Found", "", b"", "Location: http://169.254.169.254/"),

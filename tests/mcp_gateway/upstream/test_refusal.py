@@ -11,10 +11,10 @@ from mcp_gateway.upstream.refusal import describe_refusal
 PROBLEM = "application/problem+json"
 
 
-def fail(status: int, content_type: str = "", body: object = b"", wait: float | None = None) -> str:
+def fail(status: int, content_type: str = "", body: object = b"", advice: str = "") -> str:
     """Describe a failure; a body that is no bytes is written as JSON."""
     written = body if isinstance(body, bytes) else orjson.dumps(body)
-    return describe_refusal(UpstreamResponse(status, content_type, written), wait=wait)
+    return describe_refusal(UpstreamResponse(status, content_type, written), advice=advice)
 
 
 def test_r6_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
@@ -130,9 +130,8 @@ def test_what_helps_a_model_is_left_as_it_is(harmless: str) -> None:
 
 
 def test_r6_the_wait_that_an_api_asks_for_is_told() -> None:
-    assert fail(429, wait=17) == (
-        "The API answered 429 Too Many Requests.\n"
-        "It asks for 17 seconds of patience: try again after that."
+    assert fail(429, advice="Try again in 17 seconds.") == (
+        "The API answered 429 Too Many Requests.\nTry again in 17 seconds."
     )
 
 
