@@ -12,11 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from auth_server.account.api_keys import router as api_keys_router
 from auth_server.account.apps import router as apps_router
 from auth_server.account.code_app import router as code_app_router
 from auth_server.account.connections import router as connections_router
 from auth_server.account.endpoint import router as account_router
 from auth_server.account.members import router as members_router
+from auth_server.account.new_api_key import router as new_api_key_router
 from auth_server.account.organisations import router as organisations_router
 from auth_server.account.passkeys import router as account_passkeys_router
 from auth_server.account.rules import router as rules_router
@@ -69,6 +71,8 @@ ROUTERS = (
     account_router,
     apps_router,
     sessions_router,
+    api_keys_router,
+    new_api_key_router,
     organisations_router,
     rules_router,
     members_router,

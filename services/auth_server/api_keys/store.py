@@ -25,12 +25,14 @@ async def find_api_key(db: AsyncSession, key_hash: str) -> StoredApiKey | None:
 
 
 async def list_api_keys(
-    db: AsyncSession, *, tenant_id: str | None = None
+    db: AsyncSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[StoredApiKey]:
-    """List keys, of one tenant or of all, the oldest first."""
+    """List keys, of one tenant, of one person or of all, the oldest first."""
     query = select(StoredApiKey).order_by(col(StoredApiKey.created_at), col(StoredApiKey.key_id))
     if tenant_id is not None:
         query = query.where(col(StoredApiKey.tenant_id) == tenant_id)
+    if person_id is not None:
+        query = query.where(col(StoredApiKey.person_id) == person_id)
     return (await db.execute(query)).scalars().all()
 
 
