@@ -107,7 +107,7 @@ async def test_a_registered_address_is_told_what_is_wrong_with_state_and_iss_onc
         {"redirect_uri": "http://127.0.0.1:3999/callback\r\nSet-Cookie: a=b"},
     ],
 )
-async def test_an_unknown_client_or_address_gets_a_page_and_never_a_redirect_a03(
+async def test_an_unknown_client_or_address_gets_a_page_and_never_a_redirect_a03_a154(
     table_server: AuthServer, client: OAuthClient, changes: dict[str, str | None]
 ) -> None:
     """A01, A03. RFC 6749 §4.1.2.1."""

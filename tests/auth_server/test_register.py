@@ -132,7 +132,7 @@ async def test_two_registrations_are_two_clients(table_server: AuthServer) -> No
     ],
 )
 @pytest.mark.parametrize("value", [True, None, "x"])
-async def test_a_registration_cannot_give_itself_what_only_an_operator_gives_a61(
+async def test_a_registration_cannot_give_itself_what_only_an_operator_gives_a61_a155(
     table_server: AuthServer, member: str, value: object
 ) -> None:
     """A61."""
@@ -296,7 +296,7 @@ async def test_a_home_page_that_cannot_be_shown_is_left_out(
     "member",
     ["logo_uri", "jwks_uri", "sector_identifier_uri", "backchannel_logout_uri", "request_uris"],
 )
-async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept_a64(
+async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept_a64_a86(
     table_server: AuthServer, member: str
 ) -> None:
     """A64: nothing listens at port 9; a fetch would fail or be remembered."""
