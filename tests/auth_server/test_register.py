@@ -179,7 +179,7 @@ async def test_a_client_keeps_of_its_grant_types_those_that_a_stranger_may_have_
 async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(
     auth_server: AuthServer,
 ) -> None:
-    """A62; the consent page says that the app has to ask again."""
+    """A62; the consent page says that the app comes back to go on."""
     client = await auth_server.client(grant_types=["authorization_code"])
     person = auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -187,7 +187,7 @@ async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(
 
     tokens = (await client.redeem(answer_of(callback)["code"])).json()
 
-    assert "has to ask again" in page.text
+    assert "comes back here to go on" in page.text
     assert "refresh_token" not in tokens
 
 

@@ -149,7 +149,8 @@ class Person:
         page = await self.open(url)
         if urlsplit(page.url).path.endswith("/sign-in"):
             page = await self.sign_in(page)
-        choice = page.forms.get("/tenant")
+        choices = (form for action, form in page.forms.items() if action.endswith("/tenant"))
+        choice = next(choices, None)
         if choice and any(label.startswith(tenant) for label, *_ in choice.buttons):
             page = await self.press(page, tenant)
         return page
