@@ -60,6 +60,7 @@ from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.open import open_sources, require_usable
+from mcp_gateway.upstream.credentials.unmet import unmet_schemes
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.http1 import Http1Upstream
 from mcp_gateway.upstream.port import Upstream, UpstreamFailed
@@ -289,11 +290,14 @@ def create_app(
             )
 
             def attach(catalogue: Catalogue) -> Attachments:
+                configured = settings.upstream_credentials
+                if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
+                    _log.warning("the API asks for what is not configured", schemes=unmet)
                 return Attachments(
                     catalogue,
                     upstream_url=settings.upstream_url,
                     headers=settings.headers,
-                    configured=settings.upstream_credentials,
+                    configured=configured,
                     sources=sources,
                 )
 

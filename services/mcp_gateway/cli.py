@@ -88,9 +88,9 @@ def set_credential(tenant: str, name: str | None, config: Path | None) -> None:
         if sys.stdin.isatty():
             secret = click.prompt(f"Secret of {tenant}", hide_input=True, confirmation_prompt=True)
         else:
-            secret = sys.stdin.readline(1 << 16).strip("\r\n")
-        if not secret:
-            raise click.UsageError("the secret is empty")
+            secret = sys.stdin.buffer.readline(1 << 16).decode(errors="replace").strip("\r\n")
+        if not secret or not (secret.isascii() and secret.isprintable()):
+            raise click.UsageError("a secret is printable ASCII, and not empty")
         file.put(tenant, secret)
     click.echo(f"{tenant}: set.")
 

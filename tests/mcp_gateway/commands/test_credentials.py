@@ -145,6 +145,7 @@ def test_where_no_file_is_configured_there_is_nothing_to_set(operator: Operator)
     assert "no per_tenant credential with a file" in refused.output
 
 
-def test_an_empty_secret_is_none(operator: Operator) -> None:
-    assert operator.run("set", "org_acme", secret="\n").exit_code == 2
+@pytest.mark.parametrize("secret", ["\n", "a\tb\n", "pässword\n", b"\xff\xfe\n"])
+def test_what_no_request_could_bear_is_not_kept(operator: Operator, secret: Any) -> None:
+    assert operator.run("set", "org_acme", secret=secret).exit_code == 2
     assert not operator.file.exists()

@@ -371,3 +371,33 @@ async def test_the_usual_port_is_the_same_origin_and_another_is_not(tmp_path: Pa
         ) as world:
             await world.call("new", "files")
             assert (world.api.header("authorization") is not None) == sent
+
+
+@pytest.mark.parametrize(
+    ("security", "changes", "unmet"),
+    [
+        ([{"bearer": []}], {}, ["bearer"]),
+        ([{"bearer": []}], {"upstream_credentials": {"bearer": static()}}, None),
+        ([{"bearer": []}], {"upstream_headers": {"authorization": "Bearer x"}}, None),
+        ([{"bearer": []}, {}], {}, None),
+        ([{"bearer": []}, {"assertion": []}], {}, None),
+        (
+            [{"bearer": [], "inHeader": []}, {"inQuery": []}],
+            {"upstream_credentials": {"bearer": static()}},
+            ["inHeader", "inQuery"],
+        ),
+    ],
+)
+async def test_an_operator_is_told_what_the_api_asks_for_and_nobody_configured(
+    tmp_path: Path, security: Any, changes: dict[str, Any], unmet: list[str] | None
+) -> None:
+    manifest = files(tmp_path, security)
+    document = operations(security)
+    assertion = {"type": "apiKey", "in": "header", "name": "Gatepost-Assertion"}
+    document["components"]["securitySchemes"]["assertion"] = assertion
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    with capture_logs() as logs:
+        async with a_world(tmp_path, manifest=manifest, **changes):
+            pass
+    said = [log["schemes"] for log in logs if log["log_level"] == "warning"]
+    assert said == ([] if unmet is None else [unmet])
