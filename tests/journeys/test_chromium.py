@@ -163,6 +163,15 @@ async def redeem(deployment: Deployment, client: OAuthClient, code: str) -> Conn
     return Connection(deployment, tokens.json())
 
 
+async def refresh(deployment: Deployment, client: OAuthClient, of: Connection) -> Connection:
+    """Refresh a connection's tokens."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        client.http = http
+        tokens = await client.refresh(of.tokens["refresh_token"])
+    assert tokens.status_code == 200, tokens.text
+    return Connection(deployment, tokens.json())
+
+
 def sign_in(page: Page, password: str = ADA[1]) -> None:
     """Fill in the form and press its button."""
     page.get_by_label("E-mail address").fill(ADA[0])
@@ -304,3 +313,182 @@ def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_i
     assert (answer["state"], answer["iss"]) == (app.state, on_sqlite.issuer)
     connection = off_the_loop(redeem(on_sqlite, app, answer["code"]))
     assert off_the_loop(connection.tool_names())
+
+
+# --- the consent page -----------------------------------------------------------------------------
+
+
+def test_presets_counts_and_search_work_in_place_and_what_is_left_ticked_is_given_a48(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, seen):
+        reach_consent(page, app.authorize_url())
+        asked = len(seen.requests)
+        reads = page.locator("[data-group=read]")
+        everything = page.get_by_role("button", name="Everything it asks for")
+        page.get_by_role("button", name="Look things up only").click()
+        expect(page.locator("[data-group=change] [data-count]")).to_contain_text("none of")
+        everything.click()
+        expect(everything).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-group=delete] [data-count]")).to_contain_text("all")
+        page.get_by_role("searchbox").fill("search tasks")
+        expect(page.get_by_role("checkbox", name="Search Tasks")).to_be_visible()
+        expect(page.get_by_role("checkbox", name="List Projects")).to_have_count(0)
+        page.get_by_role("checkbox", name="Search Tasks").uncheck()
+        expect(page.get_by_text("Your own choice")).to_be_visible()
+        page.get_by_role("searchbox").fill("no tool is called so")
+        expect(page.get_by_text("No tool holds these words.")).to_be_visible()
+        page.get_by_role("searchbox").fill("")
+        expect(reads.locator("[data-count]")).to_contain_text(" of ")
+        page.locator("summary", has_text="Make changes").click()
+        page.locator("[data-group=change]").get_by_role("button", name="Untick all").click()
+        assert len(seen.requests) == asked
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+    tools = set(off_the_loop(connection.tool_names()))
+    assert {"list_tasks", "delete_task"} <= tools
+    assert not {"search_tasks", "create_task", "update_task"} & tools
+
+
+def test_presets_and_data_work_with_javascript_switched_off(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    scriptless: dict[str, Any] = {"java_script_enabled": False}
+    with a_tab(chromium, on_sqlite.issuer, callback.origin, **scriptless) as (page, _):
+        reach_consent(page, app.authorize_url())
+        expect(page.get_by_role("searchbox")).to_be_hidden()
+        page.get_by_role("checkbox", name="design").uncheck()
+        page.get_by_role("button", name="Look things up only").click()
+        expect(page.get_by_role("checkbox", name="design")).not_to_be_checked()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+    assert "create_task" not in off_the_loop(connection.tool_names())
+    listed = off_the_loop(connection.call("list_tasks", limit=50)).structured_content
+    assert {task["team"] for task in (listed or {})["items"]} == {"engineering"}
+
+
+def test_an_app_that_asks_for_more_is_shown_with_what_is_new_a49(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
+        reach_consent(page, app.authorize_url(scope="mcp:read"))
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        callback.wait()
+        page.goto(app.authorize_url(scope="mcp:read mcp:write"))
+        expect(page.get_by_role("heading", level=1)).to_contain_text("asks for more")
+        expect(page.locator("#picker > [data-group=read]")).to_have_count(0)
+        expect(page.locator("#picker > [data-group=change]")).to_be_visible()
+        expect(page.get_by_text("Allowed since")).to_be_visible()
+        expect(page.get_by_role("checkbox", name="List Projects")).to_be_hidden()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+    tools = set(off_the_loop(connection.tool_names()))
+    assert {"list_projects", "create_task"} <= tools and "delete_task" not in tools
+
+
+def test_the_organisation_is_changed_on_the_consent_page_and_the_app_gets_its_rows_a53(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
+        reach_consent(page, app.authorize_url(), tenant="Acme")
+        page.get_by_text("Change", exact=True).click()
+        page.get_by_role("button", name="Globex").click()
+        expect(page.locator(".facts strong", has_text="Globex")).to_be_visible()
+        expect(page.get_by_text("What you can see in Globex yourself")).to_be_visible()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+
+    connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+    listed = off_the_loop(connection.call("list_tasks", limit=50)).structured_content
+    assert {task["team"] for task in (listed or {})["items"]} == {"sales"}
+
+
+def test_a_web_app_gets_its_answer_over_https_under_the_same_policy_a54(
+    on_sqlite: Deployment, chromium: Browser
+) -> None:
+    """And where that address leads on to a scheme of its own, as some do."""
+    redirect_uri = "https://app.example/callback"
+    app = off_the_loop(register_client(on_sqlite, redirect_uri))
+    arrived = []
+    with a_tab(chromium, on_sqlite.issuer, "https://app.example") as (page, _):
+
+        def answer(route: Any) -> None:
+            arrived.append(route.request.url)
+            route.fulfill(
+                content_type="text/html",
+                body='<!doctype html><link rel="icon" href="data:,"><h1>Connected</h1>',
+            )
+
+        page.route("https://app.example/**", answer)
+        reach_consent(page, app.authorize_url())
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{redirect_uri}?*")
+        expect(page.get_by_role("heading")).to_have_text("Connected")
+
+    (url,) = arrived
+    connection = off_the_loop(redeem(on_sqlite, app, answer_of(url)["code"]))
+    assert off_the_loop(connection.tool_names())
+
+
+def test_the_back_button_and_a_second_tab_give_no_second_answer_a50(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin, refused=[400]) as (page, _):
+        reach_consent(page, app.authorize_url())
+        second = page.context.new_page()
+        second.goto(page.url)
+        second.get_by_role("button", name="Approve").wait_for()
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        assert "code" in callback.wait()
+        second.get_by_role("button", name="Approve").click()
+        expect(second.get_by_role("heading", level=1)).to_have_text("This request is over")
+        page.go_back()
+        expect(page.get_by_role("heading", level=1)).to_have_text("This request is over")
+
+    assert callback.arrived.empty()
+
+
+def test_what_a_person_takes_away_on_connected_apps_is_gone_at_the_gateway_a48(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
+        reach_consent(page, app.authorize_url())
+        page.get_by_role("button", name="Approve").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+        page.goto(f"{on_sqlite.issuer}/account/apps")
+        card = page.locator(".card", has_text="Test client").first
+        card.get_by_role("link", name="See and change").click()
+        page.get_by_role("button", name="Look things up only").click()
+        page.get_by_role("checkbox", name="design").uncheck()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Saved. It holds")).to_be_visible()
+
+        narrowed = off_the_loop(refresh(on_sqlite, app, connection))
+        assert "create_task" not in off_the_loop(narrowed.tool_names())
+        listed = off_the_loop(narrowed.call("list_tasks", limit=50)).structured_content
+        assert {task["team"] for task in (listed or {})["items"]} == {"engineering"}
+        page.get_by_text("End this connection").click()
+        page.get_by_role("button", name="End Test client").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Connected apps")
+
+    async def come_back() -> int:
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            app.http = http
+            return (await app.refresh(narrowed.tokens["refresh_token"])).status_code
+
+    assert off_the_loop(come_back()) == 400

@@ -51,6 +51,20 @@ async def test_an_unticked_tool_is_not_listed_and_answers_as_one_that_never_exis
     assert deployment.api_requests() == heard
 
 
+async def test_data_that_was_left_out_is_not_in_what_the_api_answers_a48(
+    deployment: Deployment, ada: Person
+) -> None:
+    whole = await connect(deployment, ada)
+    part = await connect(deployment, ada, untick=["team:design"])
+
+    async def teams(connection: Connection) -> set[str]:
+        listed = (await connection.call("list_tasks", limit=100)).structured_content
+        return {task["team"] for task in (listed or {})["items"]}
+
+    assert await teams(whole) == {"design", "engineering"}
+    assert await teams(part) == {"engineering"}
+
+
 async def test_deleting_is_off_until_it_is_ticked(deployment: Deployment, ada: Person) -> None:
     careful = await connect(deployment, ada)
     daring = await connect(deployment, ada, tick=["delete_task"])

@@ -132,3 +132,29 @@ async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
         place.start("auth-server", place.issuer)
         await revoke(client, again["refresh_token"])
         await until_refused(http, place, again["access_token"])
+
+
+async def test_ending_a_connection_on_its_page_is_seen_by_the_gateway_within_two_seconds_a118(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
+    """And taking a tool away as well: the token that had it is refused, the next one lacks it."""
+    place.start("auth-server", place.issuer)
+    place.start("mcp-gateway", origin(place.resource))
+    async with httpx2.AsyncClient(trust_env=False) as http, a_person(ADA[0]) as ada:
+        client = await register(http, place.issuer, place.resource)
+        tokens = await client.connect(ada)
+        assert (await knock(http, place, tokens["access_token"])).status_code == 200
+        apps = await ada.open(f"{place.issuer}/account/apps")
+        grant_id = apps.forms["/account/app/end"].fields["grant"]
+        page = await ada.open(f"{place.issuer}/account/app?grant={grant_id}")
+
+        await ada.press(page, "Save", untick=["create_task"])
+        by_change = await until_refused(http, place, tokens["access_token"])
+        after = (await client.refresh(tokens["refresh_token"])).json()
+        listed = (await knock(http, place, after["access_token"])).text
+        assert "update_task" in listed and "create_task" not in listed
+        await ada.press(await ada.open(f"{place.issuer}/account/apps"), "End Test client")
+        by_end = await until_refused(http, place, after["access_token"])
+
+    record_property("seconds", (by_change, by_end))
+    assert max(by_change, by_end) < PROMISED_SECONDS
