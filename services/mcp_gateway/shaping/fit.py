@@ -52,7 +52,11 @@ def _fit(value: Any, room: int, place: str, left: list[LeftOut], depth: int) -> 
             return _fit_list(value, room, place, left, depth)
         if type(value) is dict:
             return _fit_object(value, room, place, left, depth)
-    return None if type(value) in (list, dict) else value
+    if isinstance(value, int | float):
+        return value
+    # Too deep, or a number of more digits than there is room for.
+    left.append(LeftOut(place, "characters", 0, _size(value)))
+    return None
 
 
 def _fit_text(text: str, room: int, place: str, left: list[LeftOut]) -> str:
@@ -84,13 +88,19 @@ def _fit_object(
 ) -> Any:
     sizes = {name: _size(name) + _size(value) + 2 for name, value in members.items()}
     shares = dict(_share(sizes, room - 2))
+    whole = {name for name, size in sizes.items() if size <= shares[name]}
+    cut = {name for name, share in shares.items() if share >= _LEAST + _size(name)} - whole
+    spare = room - 2 - sum(sizes[name] for name in whole) - sum(shares[name] for name in cut)
     kept: dict[str, Any] = {}
     for name, value in members.items():
-        if sizes[name] <= shares[name]:
-            kept[name] = value
-        elif shares[name] >= _LEAST + _size(name):
+        if name in cut:
             inner = f"{place}.{name}" if place else name
             kept[name] = _fit(value, shares[name] - _size(name) - 2, inner, left, depth + 1)
+        elif name in whole:
+            kept[name] = value
+        elif sizes[name] <= spare:  # of many members, the first that there is room for
+            kept[name] = value
+            spare -= sizes[name]
     if len(kept) < len(members):
         left.append(LeftOut(place, "members", len(kept), len(members)))
     return kept

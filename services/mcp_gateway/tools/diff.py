@@ -21,6 +21,8 @@ _SECURITY = {
     "check": "what is checked of the answer",
     "fields": "which fields are shown",
     "redact": "which fields are hidden",
+    "guard": "what becomes of text that talks to the model",
+    "slashes": "which path arguments may hold slashes",
     "confirm": "whether a person is asked first",
 }
 _WORDING = {

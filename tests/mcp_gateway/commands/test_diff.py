@@ -83,6 +83,10 @@ def test_a_change_nobody_who_calls_would_see_is_still_shown(published: Any) -> N
         ("confirm: true", "whether a person is asked first: no before, yes now"),
         ("destructive: true", "whether it destroys: no before, yes now"),
         ("shape: {redact: [mail]}", "which fields are hidden: none before, mail now"),
+        (
+            "shape: {guard: block}",
+            "what becomes of text that talks to the model: off before, block now",
+        ),
     ],
 )
 def test_a_change_to_who_may_do_what_is_a_matter_of_security(

@@ -180,6 +180,13 @@ def test_r20_numbers_stay_exact_where_an_answer_is_cut_or_edited() -> None:
     assert shaped.content[0]["text"].startswith('{"items":[{"id":18446744073709551617,')
 
 
+def test_a_number_without_end_does_not_keep_the_gateway_busy() -> None:
+    body = b'{"id":1,"pi":3.' + b"1" * 70_000 + b"}"
+    shaped = shape_answer(UpstreamResponse(200, "application/json", body), name="n")
+    assert shaped.content[0]["text"] == '{"id":1,"pi":null}'
+    assert "0 of 70002 characters of pi" in shaped.content[1]["text"]
+
+
 def test_long_text_is_cut_at_a_line_and_says_so() -> None:
     text = "".join(f"line {number} é\n" for number in range(20_000))
     shaped = shape_answer(UpstreamResponse(200, "text/csv", text.encode()), name="n")
