@@ -417,6 +417,17 @@ def test_what_the_spool_answered_for_survives_a_kill(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_a_spool_knows_what_another_process_delivered_out_of_it(tmp_path: Path) -> None:
+    one, other = (Spool(tmp_path / "events.db") for _ in range(2))
+    one.add([b"1", b"2", b"3"])
+    other.remove(other.first(2)[-1][0])
+
+    assert [event for _, event in one.first(10)] == [b"3"]
+    assert len(one) == 1
+    one.close()
+    other.close()
+
+
 def test_a_file_that_is_no_spool_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     path.write_text("These are minutes of a meeting.\n" * 100)

@@ -60,8 +60,12 @@ class TokenVerifier:
             claims, kid, key = cached
             # A key that was withdrawn takes the tokens it signed with it.
             if self._jwks.known(kid) is key:
-                self._require_current(claims.exp)
-                self._require_unrevoked(claims, kid)
+                try:
+                    self._require_current(claims.exp)
+                    self._require_unrevoked(claims, kid)
+                except InvalidToken:
+                    del self._verified[digest]
+                    raise
                 return claims
             del self._verified[digest]
         claims, kid, key = await self._verify(token)

@@ -73,9 +73,13 @@ class Spool:
         """
         try:
             query = "SELECT number, event FROM events ORDER BY number LIMIT ?"
-            return self._db.execute(query, [most]).fetchall()
+            found = self._db.execute(query, [most]).fetchall()
         except sqlite3.Error as error:
             raise SpoolBroken(str(error)) from error
+        if len(found) < most:
+            # Another process may share the file, and have removed what this one added.
+            self._count = len(found)
+        return found
 
     def remove(self, upto: int) -> None:
         """Forget the events up to a number.
@@ -87,7 +91,6 @@ class Spool:
             gone = self._db.execute("DELETE FROM events WHERE number <= ?", [upto]).rowcount
         except sqlite3.Error as error:
             raise SpoolBroken(str(error)) from error
-        # Another process may share the file, and have removed them first.
         self._count = max(self._count - gone, 0)
 
     def close(self) -> None:

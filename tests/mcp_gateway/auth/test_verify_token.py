@@ -9,8 +9,11 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey
 
+from mcp_gateway.auth.jwks import Jwks
+from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
 from support import tokens
-from support.gateway import World
+from support.clock import Clock
+from support.gateway import Keys, World
 
 
 def with_public_key_as_secret(world: World) -> str:
@@ -167,3 +170,31 @@ async def test_a_token_verified_once_dies_with_its_withdrawn_key_a113(world: Wor
     await world.old("ping", token=token)  # served, and starts the refresh
     await world.http.get("/readyz")  # gives the refresh time to finish
     assert (await world.old("ping", token=token)).status_code == 401
+
+
+async def test_what_is_known_of_tokens_is_bounded_and_what_ended_is_forgotten_a118() -> None:
+    """A token costs one check of its signature, and no more memory than it is worth."""
+    clock, ended = Clock(), set[str]()
+    jwks = Jwks(Keys().fetch, clock)
+    verifier = TokenVerifier(
+        jwks=jwks,
+        issuer="http://127.0.0.1:8400",
+        resource=RESOURCE,
+        is_revoked=lambda claims, _: claims.jti in ended,
+        now=clock,
+    )
+    made = [
+        tokens.sign(tokens.claims(clock(), jti=f"jti_{number}")).encode() for number in range(3)
+    ]
+    for token in made:
+        await verifier.verify(token)
+    ended.add("jti_1")
+
+    with pytest.raises(InvalidToken, match="revoked"):
+        await verifier.verify(made[1])
+    assert len(verifier._verified) == 2
+    clock.advance(seconds=631)
+    for token in made:
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token)
+    assert len(verifier._verified) == 0
