@@ -56,7 +56,10 @@ class Breaker:
         if self._until is None or self._only not in (None, tenant):
             return 0.0
         left = (self._until - self._now()).total_seconds()
-        return left if left > 0 else _PROBE if self._probing else 0.0
+        # No pause is longer: then the machine's clock was set back.
+        if 0 < left <= LONGEST_PAUSE:
+            return left
+        return _PROBE if self._probing else 0.0
 
     def begin_probe(self, tenant: str) -> bool:
         """Note that the call about to be made is the one that tries, where one has to."""
@@ -76,7 +79,7 @@ class Breaker:
         if self._until is not None:
             self._until = None
             self._pause = PAUSE
-            self._failures = 0
+            self._calls = self._failures = 0
 
     def failed(self, tenant: str, *, at_least: float = 0.0) -> bool:
         """Note that nothing fit to be passed on came; open, where it is time.

@@ -1,6 +1,8 @@
 """When an upstream is left alone, for whom, and how it is tried again."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_gateway.upstream.breaker import LONGEST_PAUSE, PAUSE, Breaker
 from support.clock import Clock
@@ -95,6 +97,12 @@ def test_a_call_that_was_on_its_way_before_makes_no_pause_longer(breaker: Breake
     assert breaker.wait("a") == PAUSE
 
 
+def test_a_clock_that_was_set_back_makes_no_pause_longer(clock: Clock, breaker: Breaker) -> None:
+    fail(breaker)
+    clock.advance(hours=-1)
+    assert breaker.wait("a") == 0
+
+
 def test_the_pause_that_the_upstream_asks_for_is_kept(breaker: Breaker) -> None:
     fail(breaker, 2)
     breaker.failed("a", at_least=42)
@@ -108,3 +116,38 @@ def test_a_tenant_whose_calls_alone_fail_closes_nothing_to_the_others(breaker: B
     assert not breaker.begin_probe("b")
     breaker.failed("b")
     assert breaker.wait("c") > 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["fails", "fails", "fails", "succeeds", "ends"]),
+            st.integers(0, 40),
+        ),
+        max_size=60,
+    )
+)
+def test_nobody_is_refused_for_good_nor_for_the_failures_of_one_other_tenant(
+    calls: list[tuple[str, str, int]],
+) -> None:
+    clock = Clock()
+    breaker = Breaker(clock, patience=3)
+    failed: set[str] = set()
+    for tenant, outcome, pause in calls:
+        clock.advance(seconds=pause)
+        assert breaker.wait("bystander") == 0 or len(failed) > 1
+        assert breaker.wait(tenant) <= LONGEST_PAUSE
+        if breaker.wait(tenant):
+            continue
+        probes = breaker.begin_probe(tenant)
+        if outcome == "fails":
+            breaker.failed(tenant)
+            failed.add(tenant)
+        elif outcome == "succeeds":
+            breaker.succeeded()
+            assert not breaker.is_open
+        if probes:
+            breaker.end_probe()
+    clock.advance(seconds=LONGEST_PAUSE)
+    assert [breaker.wait(tenant) for tenant in ("a", "b", "c", "bystander")] == [0] * 4
