@@ -46,7 +46,7 @@ BOTH = pytest.mark.parametrize("era", ["old", "new"])
 
 @BOTH
 @pytest.mark.parametrize("policy", ["always", "where_possible"])
-async def test_a_person_who_can_be_asked_sees_what_would_be_destroyed_first(
+async def test_a_person_who_can_be_asked_sees_what_would_be_destroyed_first_a166(
     tmp_path: Path, era: str, policy: str
 ) -> None:
     async with gateway(tmp_path, policy) as world:
@@ -56,7 +56,7 @@ async def test_a_person_who_can_be_asked_sees_what_would_be_destroyed_first(
 
 
 @BOTH
-async def test_where_nobody_can_be_asked_an_always_confirming_tenant_deletes_nothing(
+async def test_where_nobody_can_be_asked_an_always_confirming_tenant_deletes_nothing_a166(
     tmp_path: Path, era: str
 ) -> None:
     async with gateway(tmp_path, "always") as world:
