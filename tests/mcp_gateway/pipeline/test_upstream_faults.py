@@ -18,7 +18,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 GONE = "The API can't be reached or broke the connection off."
 NO_HTTP = "The API's answer is no valid HTTP."
 TOO_LARGE = "The API's answer is larger than 4 MiB. Ask for less at a time."
-LATE = "The API did not answer within 0.3 seconds. Whether the call took effect there is not known."
+LATE = "The API did not answer within 1.5 seconds. Whether the call took effect there is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Deployment:
 
 @pytest.fixture
 async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
-    """Serve two tools that may take 0.3 seconds."""
+    """Serve two tools that may take 1.5 seconds."""
     shutil.copy(API / "openapi.yaml", tmp_path)
     manifest = yaml.safe_load((API / "tools.yaml").read_text())
     manifest["tools"] = {
-        name: {**manifest["tools"][name], "deadline": 0.3} for name in ("list_tasks", "create_task")
+        name: {**manifest["tools"][name], "deadline": 1.5} for name in ("list_tasks", "create_task")
     }
     (tmp_path / "tools.yaml").write_text(yaml.safe_dump(manifest))
     async with (
