@@ -26,12 +26,15 @@ def mcp_gateway() -> None:
 @click.option("--port", default=8401, show_default=True, type=click.IntRange(0, 65535))
 def serve(config: Path | None, host: str, port: int) -> None:
     """Serve the MCP endpoint until told to stop; calls under way are finished first."""
+    import gc
+
     import uvicorn
 
     from gatepost.logs import configure_logs
     from gatepost.settings import SettingsError
     from mcp_gateway.app import create_app
     from mcp_gateway.events.spool import Spool, SpoolBroken
+    from mcp_gateway.one_write import OneWrite
     from mcp_gateway.settings import McpGatewaySettings
     from mcp_gateway.tools.entries import ManifestError
 
@@ -45,11 +48,15 @@ def serve(config: Path | None, host: str, port: int) -> None:
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
         raise click.ClickException(problem) from None
+    # What was loaded stays, so the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 50)
     uvicorn.run(
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=OneWrite,
         ws="none",
         lifespan="on",
         log_config=None,

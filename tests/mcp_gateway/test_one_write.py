@@ -1,0 +1,87 @@
+"""Answers as they reach a client's socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from mcp_gateway.front.asgi import Receive, Scope, Send
+from mcp_gateway.one_write import OneWrite
+from support.services import free_port
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class App:
+    """Says `one`, waits to be told, says `two`."""
+
+    def __init__(self) -> None:
+        """Go on at once, unless a test holds it."""
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = [(b"content-length", b"6")]
+        if scope["path"] == "/last":
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await self.go_on.wait()
+        await send({"type": "http.response.body", "body": b"two"})
+
+
+@asynccontextmanager
+async def connected(app: App) -> AsyncIterator[Pair]:
+    """Serve the app, and connect to it."""
+    port = free_port()
+    config = uvicorn.Config(app, port=port, http=OneWrite, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    server.config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+    finally:
+        await server.shutdown()
+
+
+async def test_answers_on_one_connection_come_whole_and_in_order() -> None:
+    async with connected(App()) as (reader, writer):
+        for _ in range(3):
+            writer.write(HELLO)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(6) == b"onetwo"
+
+
+async def test_the_last_answer_of_a_connection_is_whole() -> None:
+    async with connected(App()) as (reader, writer):
+        writer.write(HELLO.replace(b"/ ", b"/last "))
+        assert (await reader.read()).endswith(b"\r\n\r\nonetwo")
+
+
+async def test_what_is_said_early_arrives_before_the_rest_is_known() -> None:
+    app = App()
+    app.go_on.clear()
+    async with connected(app) as (reader, writer):
+        writer.write(HELLO)
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(3) == b"one"
+        app.go_on.set()
+        assert await reader.readexactly(3) == b"two"
+
+
+async def test_a_client_that_left_is_no_trouble() -> None:
+    app = App()
+    app.go_on.clear()
+    async with connected(app) as (reader, writer):
+        writer.write(HELLO)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+        app.go_on.set()
