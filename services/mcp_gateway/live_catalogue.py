@@ -79,6 +79,7 @@ class LiveCatalogue:
                 served = self.catalogue
                 is_new = (catalogue.hash, catalogue.schemes) != (served.hash, served.schemes)
                 if is_new:
+                    catalogue = catalogue.after(served)
                     switch(catalogue)
             except (ManifestError, SettingsError) as problem:
                 self._is_stale = True

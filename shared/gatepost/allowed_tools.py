@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -20,6 +20,8 @@ _ENTRY = re.compile(
 NAMED = 1536
 """Characters up to which tools are named one by one: that is readable, and no digest outdates it.
 """
+
+_MOST_KNOWN = 1000
 
 
 class MalformedAllowedTools(ValueError):
@@ -59,12 +61,20 @@ class Toolsets:
         members |= {f"{name}~{_digest(tools)}": tools for name, tools in members.items()}
         return cls(frozenset(toolsets), members)
 
+    def after(self, former: Self) -> Self:
+        """Go on honouring the digests of an earlier catalogue, for the tools that are left of it.
+
+        Nothing is allowed by that which was not named: a digest stands for the tools it was of.
+        """
+        known = [(key, tools) for key, tools in former.members.items() if "~" in key]
+        return replace(self, members={**dict(known[-_MOST_KNOWN:]), **self.members})
+
     def shorten(self, names: Collection[str], *, room: int = NAMED) -> frozenset[str]:
         """Write tools as entries that allow exactly them, some 2,000 characters at most.
 
-        What fits into `room` characters is left as it is. Of more, those that the catalogue does not have are left out;
-        toolsets among `names` are kept. Each tool of a gateway is in `read` or `write`, so what
-        is left after the largest toolsets is few.
+        What fits into `room` characters is left as it is. Of more, those that the catalogue does
+        not have are left out; toolsets among `names` are kept. Each tool of a gateway is in `read`
+        or `write`, so what is left after the largest toolsets is few.
         """
         if _length(names) <= room:
             return frozenset(names)
@@ -95,7 +105,7 @@ class Toolsets:
                 allowed.update(members)
             elif (cut := _split_bits(entry)) and (members := self.members.get(cut[0])):
                 allowed.update(_read_bits(members, cut[1]))
-        return frozenset(allowed)
+        return self.tools.intersection(allowed)
 
     def know(self, entries: Iterable[str]) -> bool:
         """Tell whether every digest in the entries is that of a toolset as it is here."""

@@ -131,6 +131,19 @@ def test_a_tool_that_joins_a_toolset_later_is_not_allowed_a165() -> None:
     assert later.know(later.shorten(later.tools))
 
 
+def test_a_digest_stays_good_where_a_gateway_has_known_it_a165() -> None:
+    """And allows what it was of, less what is gone: never what joined."""
+    before = large_catalogue()
+    short = before.shorten(before.tools)
+    tools = {tool: ("write",) for tool in before.tools if tool != "delete_customer_1"}
+    later = Toolsets.of({**tools, "forget_customer_1": ("write",)}).after(before)
+    latest = Toolsets.of({**tools, "forget_customer_2": ("write",)}).after(later)
+
+    for catalogue in (later, latest):
+        assert catalogue.know(short)
+        assert catalogue.expand(short) == before.tools - {"delete_customer_1"}
+
+
 def test_tools_that_are_no_more_take_no_room() -> None:
     known = large_catalogue()
     gone = {f"tool_of_last_year_{n}" for n in range(1000)}

@@ -13,6 +13,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from structlog.testing import capture_logs
 
+from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.port import UpstreamResponse
 from mcp_gateway.upstream.request import UpstreamRequest
 from support.gateway import API, World, a_world
@@ -76,6 +77,25 @@ async def test_a_changed_manifest_is_served_soon_in_lists_calls_and_consent(
     assert "find_tasks" in [tool["name"] for tool in answer.json()["tools"]]
     assert [line["tools"] for line in logs if line["event"] == "catalogue switched"] == [6]
     assert await state(world) == (200, "current")
+
+
+@BOTH
+async def test_a_token_of_before_keeps_its_tools_and_gets_no_new_one_a165(
+    world: World, era: str
+) -> None:
+    """One that names many tools by the digest of a toolset, which the new tool has joined."""
+    before = load_catalogue(world.settings.manifest).toolsets
+    named = [entry for entry in before.members if entry.startswith("@read~")]
+    token = world.token(allowed_tools=named)
+    was = (await world.ask(era, "tools/list", token=token)).json()["result"]["tools"]
+
+    add_tool(world)
+    await world.looks.look()
+    world.clock.advance(seconds=300)
+
+    now = (await world.ask(era, "tools/list", token=token)).json()["result"]["tools"]
+    assert [tool["name"] for tool in now] == [tool["name"] for tool in was]
+    assert len(was) > 1
 
 
 async def test_a_changed_api_document_is_served_too(world: World) -> None:

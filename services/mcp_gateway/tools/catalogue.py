@@ -81,6 +81,10 @@ class Catalogue:
             toolsets=Toolsets.of({tool.name: tool.toolsets for tool in by_name.values()}),
         )
 
+    def after(self, former: Self) -> Self:
+        """Take the place of another catalogue while tokens live that were written by it."""
+        return dataclasses.replace(self, toolsets=self.toolsets.after(former.toolsets))
+
     def usable(self, allowed: frozenset[str]) -> frozenset[str]:
         """Name the tools that a token's `allowed_tools` allow; worked out once for each value."""
         names = self._usable.get(allowed)
