@@ -23,7 +23,7 @@ from auth_server.jwks import parse_jwk_set
 from auth_server.sign_in_settings import LocalSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
-from gatepost.settings import ServiceSettings, require_secure_url
+from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
 
 PublicUrl = Annotated[str, Field(max_length=512), AfterValidator(require_secure_url)]
 
@@ -116,7 +116,7 @@ class AuthServerSettings(ServiceSettings):
         default="sqlite+aiosqlite:///gatepost.db",
         description="sqlite+aiosqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
     )
-    redis_url: Annotated[SecretStr | None, UrlWithSecret()] = Field(
+    redis_url: RedisUrl = Field(
         default=None,
         description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: also announce "
         "revocations there, for gateways that follow them in Redis, and read call events there.",

@@ -17,9 +17,8 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
-from gatepost.references import UrlWithSecret
 from gatepost.scopes import format_scope, parse_scope
-from gatepost.settings import ServiceSettings, require_secure_url
+from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
 from mcp_gateway.credential_settings import AnyCredential
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
@@ -52,7 +51,7 @@ class McpGatewaySettings(ServiceSettings):
     """The authorization server's issuer, byte for byte as it calls itself."""
     authorization_server_url: str = ""
     """Where the gateway itself reaches the authorization server; the issuer where not set."""
-    redis_url: Annotated[SecretStr | None, UrlWithSecret()] = None
+    redis_url: RedisUrl = None
     """Redis, which the gateway shares with the authorization server: revocations are read and call
     events written there. Where not set, both go to the authorization server itself."""
     jwks_url: str = ""

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from gatepost.document import DocumentError, find_line, parse_document, read_bytes
-from gatepost.references import FileValues, Place
+from gatepost.references import FileValues, Place, UrlWithSecret
 
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -142,6 +142,27 @@ def _tell(place: Place, problem: str, data: bytes, section: str) -> str:
     line = find_line(data, (section, *place)) if place and data else None
     name = ".".join(str(part) for part in place)
     return f"  {name}{f' (line {line})' if line else ''}{': ' if name else ''}{problem}"
+
+
+def require_redis_url(url: SecretStr | None) -> SecretStr | None:
+    """Refuse what is no URL of a Redis server.
+
+    Raises:
+        ValueError: saying what one looks like, without the value.
+    """
+    if url is not None:
+        parts = urlsplit(url.get_secret_value())
+        try:
+            named = parts.port != 0 and bool(parts.hostname or parts.path)
+        except ValueError:
+            named = False
+        if parts.scheme not in {"redis", "rediss", "unix"} or not named:
+            raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH")
+    return url
+
+
+RedisUrl = Annotated[SecretStr | None, AfterValidator(require_redis_url), UrlWithSecret()]
+"""Where a Redis server is, if anywhere."""
 
 
 def require_secure_url(url: str) -> str:

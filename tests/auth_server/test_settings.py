@@ -58,6 +58,8 @@ def test_three_values_are_enough(tmp_path: Path) -> None:
         ({"issuer": "id.example"}, "issuer"),
         ({"issuer": "ftp://id.example"}, "issuer"),
         ({"issuer": ""}, "issuer"),
+        ({"redis_url": "redis.internal:6379"}, "redis_url"),
+        ({"redis_url": "http://redis.internal"}, "redis_url"),
         ({"issuer": "https://["}, "issuer"),
         ({"secret_key": ...}, "secret_key"),
         ({"secret_key": "short"}, "secret_key"),

@@ -353,6 +353,21 @@ async def test_what_a_dead_worker_left_is_written_by_another_once(
     assert len(await logged_calls(redis_road.database_url)) == 3
 
 
+async def test_the_name_of_a_worker_that_died_long_ago_is_forgotten(
+    redis_road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert redis_road.redis is not None
+    key = events_stream(ISSUER)
+    monkeypatch.setattr("auth_server.call_log.stream._DEAD_AFTER", -1)
+    with redis_road.redis.connect() as client:
+        client.xgroup_create(key, GROUP, id="0", mkstream=True)
+        client.execute_command("XGROUP", "CREATECONSUMER", key, GROUP, "dead")
+        assert [one["name"] for one in client.xinfo_consumers(key, GROUP)] == [b"dead"]
+        async with redis_road.worker("alive", block=0.01) as worker:
+            await worker.step()
+        assert client.xinfo_consumers(key, GROUP) == []
+
+
 async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_later(
     redis_road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:

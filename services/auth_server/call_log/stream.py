@@ -19,6 +19,7 @@ GROUP = "call-log"
 CLAIM_AFTER = 60.0
 """Seconds after which what another worker took and did not finish is taken over: it is dead."""
 _BLOCK = 2.0
+_DEAD_AFTER = 3600.0
 _ENTRIES = 10
 _PAUSES = (0.2, 1.0, 5.0)
 
@@ -58,6 +59,7 @@ class EventsWorker:
         self._block = max(int(block * 1000), 1)
         self._recovering = True
         self._place: bytes | str = "0-0"
+        self._tidied = False
 
     async def step(self) -> int:
         """Write what is there, or wait a moment for it; answers how many entries that was.
@@ -121,6 +123,9 @@ class EventsWorker:
         if self._recovering and (mine := await self._take("0", block=None)):
             return mine
         self._recovering = False
+        if not self._tidied:
+            await self._forget_the_dead()
+            self._tidied = True
         self._place, left, *_ = await self._redis.xautoclaim(
             self._key, GROUP, self._name, self._claim_after, self._place, count=_ENTRIES
         )
@@ -133,6 +138,12 @@ class EventsWorker:
             GROUP, self._name, {self._key: place}, count=_ENTRIES, block=block
         )
         return [entry for _, found in answer or () for entry in found]
+
+    async def _forget_the_dead(self) -> None:
+        """Drop the names of workers that ended without a word and left nothing undone."""
+        for worker in await self._redis.xinfo_consumers(self._key, GROUP):
+            if worker["pending"] == 0 and worker["idle"] > _DEAD_AFTER * 1000:
+                await self._redis.xgroup_delconsumer(self._key, GROUP, worker["name"])
 
     async def _make_group(self) -> None:
         try:
