@@ -1,16 +1,15 @@
 """axe finds nothing on any page: in both colour schemes, on a wide screen and on a phone."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
+from support.axe import violations
 from support.deployment import Deployment
 from support.tour import running_chromium, tour
 
-AXE = Path(__file__).parents[1] / "node/node_modules/axe-core/axe.min.js"
 WIDTHS = (1280, 390)
 
 
@@ -19,19 +18,6 @@ def chromium() -> Iterator[Browser]:
     """The system's Chromium, for this module alone: while it runs, no async test can."""
     with running_chromium() as browser:
         yield browser
-
-
-def violations(page: Page) -> list[str]:
-    """Run axe with all its rules; answers what it found, a line each."""
-    if not page.evaluate("typeof axe !== 'undefined'"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: dict[str, Any] = page.evaluate("axe.run()")
-    assert found["passes"]
-    return [
-        f"{violation['id']}: {node['target']} {node['html'][:120]}"
-        for violation in found["violations"]
-        for node in violation["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

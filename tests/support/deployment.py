@@ -121,21 +121,25 @@ async def require_refused_elsewhere(deployment: Deployment, access_token: str) -
 
 
 @contextmanager
-def running_deployment(folder: Path, database_url: str) -> Iterator[Deployment]:
+def running_deployment(
+    folder: Path, database_url: str, *, host: str = "127.0.0.1", **auth_server: Any
+) -> Iterator[Deployment]:
     """Run everything for as long as the block lasts.
 
     Args:
         folder: an empty folder for configuration, keys, the API's database and logs.
         database_url: of the authorization server, as `prepare_database` leaves it.
+        host: what the authorization server is called; passkeys need `localhost`.
+        auth_server: more settings of the authorization server.
     """
     deployment = Deployment(
-        issuer=f"http://127.0.0.1:{free_port()}",
+        issuer=f"http://{host}:{free_port()}",
         resource=f"http://127.0.0.1:{free_port()}/mcp",
         other_resource=f"http://127.0.0.1:{free_port()}/mcp",
         saas=f"http://127.0.0.1:{free_port()}",
         folder=folder,
     )
-    _configure(deployment, database_url)
+    _configure(deployment, database_url, auth_server)
     gateway, other = origin(deployment.resource), origin(deployment.other_resource)
     saas = (
         *(*SAAS, "--database", folder / "orbit.db", "--gatepost-issuer", deployment.resource),
@@ -186,7 +190,7 @@ def import_api(document: str | Path, folder: Path) -> None:
     run(*GATEPOST, "import", "openapi", document, *options)
 
 
-def _configure(deployment: Deployment, database_url: str) -> None:
+def _configure(deployment: Deployment, database_url: str, changes: dict[str, Any]) -> None:
     folder, issuer, saas = deployment.folder, deployment.issuer, deployment.saas
     one, other = (
         serving(issuer, resource, saas, signing_key=key, allowed_origins=[BROWSER_ORIGIN])
@@ -205,6 +209,7 @@ def _configure(deployment: Deployment, database_url: str) -> None:
             deployment.other_resource,
             database_url=database_url,
             **{f"registrations_{name}": 10000 for name in registrations},
+            **changes,
         ),
         mcp_gateway=one,
     )

@@ -131,6 +131,8 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
 ACCOUNT_PAGES = (
     "apps",
     "sessions",
+    "security",
+    "security/app",
     "api-keys",
     "organisations",
     "organisation?tenant=org_acme",

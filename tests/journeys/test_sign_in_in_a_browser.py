@@ -1,0 +1,291 @@
+"""Signing in in a real browser: at a real OpenID provider, with a passkey, with an app's codes."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyotp
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from support.auth_server import SEED
+from support.axe import violations
+from support.deployment import GATEPOST, Deployment, run, running_deployment
+from support.markdown import ROOT
+from support.oauth_client import OAuthClient
+from support.providers import CLAIMS
+from support.services import free_port, running_service
+from support.tour import off_the_loop, register_app, running_chromium, sign_in
+
+NODE = ROOT / "tests/node"
+CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
+SECRET = "of-gatepost-at-the-provider"
+
+EVE: dict[str, Any] = {
+    "id": "usr_eve",
+    "email": "eve@acme.example",
+    "name": "Eve Stone",
+    "password": "gatepost-demo",
+    "memberships": [{"tenant": "org_acme"}],
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything running, with a provider beside it."""
+
+    deployment: Deployment
+    provider: str
+
+    @property
+    def issuer(self) -> str:
+        """Where people sign in."""
+        return self.deployment.issuer
+
+    def app(self) -> OAuthClient:
+        """Register an app that will ask."""
+        return off_the_loop(register_app(self.deployment, "Cursor", CURSOR))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path) -> Iterator[Place]:
+    """Run a deployment at `localhost`, where passkeys work, and npm's oidc-provider."""
+    folder = tmp_path_factory.mktemp("sign-in")
+    shutil.copy(seeded_sqlite, folder / "gatepost.db")
+    (folder / "provider_secret").write_text(SECRET)
+    provider = f"http://127.0.0.1:{free_port()}"
+    ways = [
+        {"kind": "local"},
+        {
+            "kind": "oidc",
+            "name": "acme-id",
+            "title": "Acme ID",
+            "issuer": provider,
+            "client_id": "gatepost",
+            "client_secret": {"file": "provider_secret"},
+            "scopes": ["openid", "profile"],
+            "claims": {
+                "person_id": "id",
+                "tenants": "organisations",
+                "role": "role",
+                "roles": {"owner": "admin"},
+                "data_scope": ["team:{teams}"],
+            },
+        },
+    ]
+    with running_deployment(
+        folder, "sqlite+aiosqlite:///gatepost.db", host="localhost", sign_in=ways
+    ) as deployment:
+        client = {
+            "client_id": "gatepost",
+            "client_secret": SECRET,
+            "redirect_uris": [f"{deployment.issuer}/sign-in/return/acme-id"],
+        }
+        claims = {name: value for name, value in CLAIMS.items() if name != "sub"}
+        claims["amr"] = ["pwd", "mfa"]
+        setup = json.dumps({"issuer": provider, "client": client, "claims": claims})
+        argv = (NODE / "node_modules/.bin/node", NODE / "openid-provider.mjs", setup)
+        log = folder / "provider.log"
+        seed = folder / "people.yaml"
+        seed.write_text(json.dumps({"tenants": SEED["tenants"], "people": [EVE]}))
+        run(*GATEPOST, "auth-server", "seed", seed, "--config", folder / "gatepost.yaml")
+        with running_service(argv, url=provider, log=log, ready_path="/healthz", cwd=NODE):
+            yield Place(deployment, provider)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    with running_chromium() as browser:
+        yield browser
+
+
+@contextmanager
+def a_tab(chromium: Browser, **options: object) -> Iterator[tuple[BrowserContext, Page]]:
+    """Open a browser without cookies; at the end the console may hold no complaint of a policy."""
+    complaints: list[str] = []
+    with chromium.new_context(**options) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        yield context, page
+    assert [text for text in complaints if "Security Policy" in text or "violates" in text] == []
+
+
+def test_dee_signs_in_at_her_companys_provider_and_approves_an_app(
+    place: Place, chromium: Browser
+) -> None:
+    """npm oidc-provider: code flow, PKCE, userinfo, RS256; two factors there are two here."""
+    require_level(place, "org_acme", level=2)
+    with a_tab(chromium) as (context, page):
+        page.goto(place.app().authorize_url())
+        page.get_by_role("link", name="Continue with Acme ID").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Acme ID")
+        page.get_by_role("button", name="Sign in as Dee").click()
+        page.get_by_role("button", name="Acme").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Cursor")
+        expect(page.locator("main")).to_contain_text("dee@acme.example")
+        expect(page.locator("main")).to_contain_text("design")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+
+        # Whoever comes back clicks twice: the provider still knows them, and so do we. In another
+        # tab, as this one is about to open the app.
+        page = context.new_page()
+        page.goto(f"{place.issuer}/account/sessions")
+        sign_out(page)
+        page.goto(place.app().authorize_url())
+        page.get_by_role("link", name="Continue with Acme ID").click()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+
+
+def test_ada_adds_a_passkey_and_signs_in_with_it_for_a_tenant_that_asks_for_more(
+    place: Place, chromium: Browser
+) -> None:
+    """With the browser's own virtual authenticator; under the policy `script-src 'self'`."""
+    require_level(place, "org_acme", level=2)
+    with a_tab(chromium) as (context, page):
+        devices = context.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        device = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }
+        devices.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+        page.goto(f"{place.issuer}/account/security")
+        sign_in(page)
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("rowheader")).to_contain_text("Linux")
+        sign_out(page)
+
+        page.goto(place.app().authorize_url())
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.get_by_role("button", name="Acme").click()
+        expect(page.get_by_role("button", name="Approve")).to_be_visible()
+
+        # With the password she gets to the page that asks for more, and on from there.
+        page.goto(f"{place.issuer}/account/security")
+        sign_out(page)
+        page.goto(place.app().authorize_url())
+        sign_in(page)
+        page.get_by_role("button", name="Acme").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Acme asks for a second factor")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+
+
+def test_a_passkey_that_nobody_confirms_leaves_the_other_ways(
+    place: Place, chromium: Browser
+) -> None:
+    with a_tab(chromium) as (context, page):
+        devices = context.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        page.goto(f"{place.issuer}/sign-in?return_to=/account/sessions")
+        # There is no device at all: the browser refuses by itself.
+        page.add_init_script("navigator.credentials.get = () => Promise.reject(new Error('no'))")
+        page.reload()
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
+        sign_in(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
+
+
+def test_bo_sets_up_an_app_on_the_way_with_javascript_off(place: Place, chromium: Browser) -> None:
+    """From a tenant that asks for more to its consent, and the code at the next sign-in."""
+    require_level(place, "org_globex", level=2)
+    bo = "bo@globex.example"
+    with a_tab(chromium, java_script_enabled=False) as (context, page):
+        page.goto(place.app().authorize_url())
+        expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
+        sign_in(page, bo)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Globex asks for a second factor")
+        page.get_by_role("link", name="Set up an authenticator app").click()
+        key = re.sub(r"\s", "", page.locator("main code").inner_text())
+        assert page.locator(".qr svg").bounding_box()["width"] > 100  # type: ignore[index]
+        page.get_by_label("The code it shows").fill(pyotp.TOTP(key).now())
+        page.get_by_role("button", name="Turn it on").click()
+        codes = page.locator("#codes").inner_text().split()
+        page.get_by_role("link", name="Done, on to the app").click()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+
+        page = context.new_page()
+        page.goto(f"{place.issuer}/account/security")
+        sign_out(page)
+        sign_in(page, bo)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Enter your code")
+        page.get_by_label("Code", exact=True).fill("123456")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("not right")
+        page.get_by_label("Code", exact=True).fill(codes[0])
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{place.issuer}/account/security")
+        expect(page.locator("main")).to_contain_text("9 codes are left")
+
+
+def test_axe_finds_nothing_on_the_pages_on_the_way(place: Place, chromium: Browser) -> None:
+    """In both colour schemes, on a wide screen and on a phone."""
+    require_level(place, "org_acme", level=2)
+    found: dict[str, list[str]] = {}
+
+    def look(page: Page, name: str) -> None:
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for width in (1280, 390):
+                page.set_viewport_size({"width": width, "height": 900})
+                found[f"{name}, {scheme}, {width}"] = violations(page)
+                too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                assert not too_wide, f"{name} is wider than {width}"
+
+    # The policy would keep axe out as well.
+    with chromium.new_context(bypass_csp=True) as context:
+        page = context.new_page()
+        page.goto(place.app().authorize_url())
+        look(page, "every way to sign in")
+        page.goto(f"{place.issuer}/sign-in/return/acme-id?state=none")
+        look(page, "over")
+        page.goto(place.app().authorize_url())
+        sign_in(page, EVE["email"])
+        look(page, "asked for more")
+        page.get_by_role("link", name="Set up an authenticator app").click()
+        key = re.sub(r"\s", "", page.locator("main code").inner_text())
+        page.get_by_label("The code it shows").fill(pyotp.TOTP(key).now())
+        page.get_by_role("button", name="Turn it on").click()
+        look(page, "recovery codes")
+        page.get_by_role("link", name="Done, on to the app").click()
+        page.goto(f"{place.issuer}/account/security")
+        look(page, "with an app")
+        sign_out(page)
+        sign_in(page, EVE["email"])
+        look(page, "the code")
+        page.get_by_label("Code", exact=True).fill("1")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        look(page, "a wrong code")
+
+    assert len(found) == 28
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def sign_out(page: Page) -> None:
+    """Press the button of an account page, and see that it worked."""
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def require_level(place: Place, tenant_id: str, *, level: int) -> None:
+    """Have an operator make a tenant ask for more."""
+    config = place.deployment.folder / "gatepost.yaml"
+    command = ("auth-server", "tenants", "set", tenant_id, "--required-level", str(level))
+    run(*GATEPOST, *command, "--config", config)
