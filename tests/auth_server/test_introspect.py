@@ -105,6 +105,18 @@ async def test_a_client_that_an_operator_allowed_it_is_told_about_every_token(
     }
 
 
+async def test_what_a_person_left_out_is_not_told_of_a_refresh_token_a48(
+    server: AuthServer, change_row: Any
+) -> None:
+    client = await server.client()
+    tokens = await client.connect(server.person(), untick=["create_task"])
+    headers = await confidential(server, change_row, introspects=True, source="managed")
+
+    told = await ask(server, headers, tokens["refresh_token"])
+
+    assert told["scope"] == tokens["scope"] == "mcp:read"
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"source": "managed"}, {"introspects": True}], ids=["plain", "managed", "flag"]
 )

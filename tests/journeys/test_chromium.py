@@ -417,7 +417,6 @@ def test_the_organisation_is_changed_on_the_consent_page_and_the_app_gets_its_ro
 def test_a_web_app_gets_its_answer_over_https_under_the_same_policy_a54(
     on_sqlite: Deployment, chromium: Browser
 ) -> None:
-    """And where that address leads on to a scheme of its own, as some do."""
     redirect_uri = "https://app.example/callback"
     app = off_the_loop(register_client(on_sqlite, redirect_uri))
     arrived = []

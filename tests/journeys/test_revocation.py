@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from support.configuration import issuing, serving, write_config
-from support.deployment import API_DOCUMENT, a_person, import_api, origin, serve
+from support.deployment import API_DOCUMENT, GATEPOST, a_person, import_api, origin, run, serve
 from support.oauth_client import OAuthClient, register
 from support.person import ADA
 from support.redis import RedisServer, running_redis
@@ -158,3 +158,32 @@ async def test_ending_a_connection_on_its_page_is_seen_by_the_gateway_within_two
 
     record_property("seconds", (by_change, by_end))
     assert max(by_change, by_end) < PROMISED_SECONDS
+
+
+async def test_a_member_who_is_removed_is_out_at_the_gateway_within_two_seconds_a53(
+    place: Place, record_property: Callable[[str, object], None]
+) -> None:
+    """And before that, a tenant that lets agents read only: from the operator's command line."""
+    place.start("auth-server", place.issuer)
+    place.start("mcp-gateway", origin(place.resource))
+    config = ("--config", place.folder / "gatepost.yaml")
+    async with httpx2.AsyncClient(trust_env=False) as http, a_person(ADA[0]) as ada:
+        client = await register(http, place.issuer, place.resource)
+        tokens = await client.connect(ada)
+        assert "create_task" in (await knock(http, place, tokens["access_token"])).text
+
+        run(*GATEPOST, "auth-server", "tenants", "set", *config, "org_acme", "--read-only")
+        by_policy = await until_refused(http, place, tokens["access_token"])
+        after = (await client.refresh(tokens["refresh_token"])).json()
+        # A token of the second of the change counts as an older one, and is refreshed once more.
+        while (await knock(http, place, after["access_token"])).status_code == 401:
+            after = (await client.refresh(after["refresh_token"])).json()
+        listed = (await knock(http, place, after["access_token"])).text
+        assert "list_tasks" in listed and "create_task" not in listed
+        removed = ("memberships", "remove", *config, "usr_ada", "org_acme")
+        run(*GATEPOST, "auth-server", *removed)
+        by_removal = await until_refused(http, place, after["access_token"])
+        assert (await client.refresh(after["refresh_token"])).status_code == 400
+
+    record_property("seconds", (by_policy, by_removal))
+    assert max(by_policy, by_removal) < PROMISED_SECONDS

@@ -19,6 +19,7 @@ from auth_server.revocations.store import list_by_names
 from auth_server.secrets import hash_secret
 from auth_server.tokens.read_access_token import read_access_token
 from gatepost.revocations import RevocationList, names_of
+from gatepost.scopes import format_scope, narrow_scopes, parse_scope
 
 router = APIRouter()
 
@@ -77,16 +78,20 @@ async def _describe_refresh_token(
     row = await find_refresh_token(db, hash_secret(token))
     if row is None or row.revoked_at is not None or row.first_used_at is not None:
         return None
-    expires_at = min(row.idle_expires_at, row.absolute_expires_at)
     grant = await find_grant(db, row.grant_id)
-    if grant is None or opened.now() >= expires_at:
+    if grant is None:
         return None
+    expires_at = min(row.idle_expires_at, row.absolute_expires_at, grant.expires_at)
+    if opened.now() >= expires_at:
+        return None
+    # The token bears what was asked, the grant what was allowed.
+    scopes = narrow_scopes(parse_scope(row.scope), parse_scope(grant.scope))
     return {
         "active": True,
         "iss": opened.settings.issuer,
         "client_id": row.client_id,
         "sub": grant.person_id,
-        "scope": row.scope,
+        "scope": format_scope(scopes),
         "aud": row.resource,
         "exp": int(expires_at.timestamp()),
         "tenant_id": grant.tenant_id,
