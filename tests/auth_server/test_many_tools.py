@@ -1,5 +1,6 @@
 """What a person allowed by the hundred: a token stays small, and says exactly that."""
 
+import asyncio
 from typing import Any
 
 from auth_server.maintenance import maintain
@@ -94,3 +95,20 @@ async def test_a_restart_forgets_no_toolset(database_url: str, clock: Clock) -> 
         after = (await client.refresh(tokens["refresh_token"])).json()["access_token"]
 
     assert len(after) < FOUR_KIB
+
+
+async def test_a_new_tool_list_that_several_see_first_at_once_is_kept_once(
+    auth_server: AuthServer,
+) -> None:
+    people = [auth_server.person() for _ in range(5)]
+    for person in people:
+        await person.reach_consent((await auth_server.client()).authorize_url())
+    auth_server.catalogue = large_catalogue(5, version="7")
+    urls = [(await auth_server.client()).authorize_url() for _ in people]
+
+    pages = await asyncio.gather(
+        *(person.reach_consent(url) for person, url in zip(people, urls, strict=True))
+    )
+
+    assert [page.status for page in pages] == [200] * 5
+    assert all("Tool 4" in page.text for page in pages)
