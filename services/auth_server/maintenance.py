@@ -14,6 +14,7 @@ from auth_server.client_assertions.store import purge_assertions
 from auth_server.clients.store import purge_dynamic_clients
 from auth_server.codes.store import purge_codes
 from auth_server.db.engine import DbSession
+from auth_server.flow.codes import reseal_secrets
 from auth_server.grants.store import list_grants_over, select_clients_granted
 from auth_server.refresh_tokens.store import purge_refresh_tokens
 from auth_server.resources import Resources
@@ -47,6 +48,7 @@ async def maintain(opened: Resources) -> None:
         await _forget_clients(db, now)
         for grant_id in await list_grants_over(db, now=now):
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
+        await reseal_secrets(db, opened)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
         await purge_tickets(db, before=now)

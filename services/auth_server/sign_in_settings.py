@@ -126,6 +126,12 @@ class OidcSignIn(_External):
         default=("openid", "profile", "email"), description="What we ask the provider for."
     )
 
+    private_network: bool = Field(
+        default=False,
+        description="Whether the provider, and whatever it names, may be at an address that is not "
+        "public. Over https all the same.",
+    )
+
     @field_validator("scopes")
     @classmethod
     def require_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:

@@ -626,6 +626,15 @@ async def test_nothing_is_asked_of_addresses_inside_the_network_a142(
             await http.get("https://id.example/.well-known/openid-configuration")
 
 
+async def test_a_provider_in_the_operators_own_network_is_reached_where_they_say_so() -> None:
+    """Whatever else is wrong then, the guard is not: nothing listens there."""
+    transport = GuardedTransport(resolve=resolving("127.0.0.1"), allow_private=True)
+    async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+        with pytest.raises(httpx2.ConnectError) as refused:
+            await http.get("http://id.internal.example:9/")
+    assert "not public" not in str(refused.value)
+
+
 async def test_a_provider_on_this_machine_is_reached_in_development_only_a142() -> None:
     """Loopback, plain http, and an answer that does not end."""
     served: list[int] = []

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pyotp
 import pytest
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import SQLModel, select
@@ -18,6 +19,7 @@ from sqlmodel import SQLModel, select
 from auth_server.audit.table import AuditEntry
 from auth_server.db.engine import open_database
 from auth_server.flow.codes import match_step
+from auth_server.maintenance import maintain
 from auth_server.people.table import Person as PersonRow
 from auth_server.second_factors.table import CodeApp, Passkey, RecoveryCode
 from auth_server.sessions.table import Session
@@ -515,6 +517,35 @@ async def test_a_form_about_signing_in_that_the_page_did_not_make_is_refused_a38
     )
     assert cross.status_code == 403
     assert len(await place.rows(CodeApp)) == 1
+
+
+async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clock: Clock) -> None:
+    """Sealed anew while the former one is listed; after that it is not needed any more."""
+    old, new = "a" * 16 + "1" * 32, "b" * 16 + "2" * 32
+    async with running_auth_server(database_url, clock, issuer=ISSUER, secret_key=old) as server:
+        _, secret, _ = await Place(server).with_app()
+    changed = {"issuer": ISSUER, "secret_key": new, "previous_secret_keys": (old,)}
+    async with running_auth_server(database_url, clock, **changed) as server:
+        await maintain(server.opened)
+    async with running_auth_server(database_url, clock, issuer=ISSUER, secret_key=new) as server:
+        place = Place(server)
+        person, page = await place.ada()
+        done = await person.press(page, "Sign in", fill={"code": place.code(secret)})
+
+    assert path_of(done) == "/account/security"
+
+
+async def test_an_operator_lets_somebody_in_again_who_lost_everything(
+    place: Place, operate: Callable[..., Result]
+) -> None:
+    ada, _, _ = await place.with_app()
+    command = ("people", "set", "usr_ada", "--drop-second-factors")
+    assert (await asyncio.to_thread(operate, *command)).exit_code == 0
+    page = await ada.sign_in(await ada.open(SECURITY))
+
+    assert path_of(page) == "/account/security"
+    assert "Set up an authenticator app" in page.text
+    assert await place.rows(RecoveryCode) == []
 
 
 @given(st.integers(-3, 3), st.integers(0, 3))

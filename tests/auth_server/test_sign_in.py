@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from sqlmodel import select
 
+from auth_server.audit.table import AuditEntry
 from auth_server.people.passwords import _hasher as real_hasher
 from auth_server.people.table import Person as PersonRow
 from support.auth_server import AuthServer, running_auth_server
@@ -72,6 +74,21 @@ async def test_a_wrong_password_and_an_unknown_person_get_the_same_answer_a143(
     assert "<script>" not in answer.text
     if email.endswith("acme.example") and len(email) < 100 and "<" not in email:
         assert answer.text.replace(email, "") == reference.text.replace("nobody@acme.example", "")
+
+
+async def test_a_refusal_is_recorded_whether_or_not_there_is_such_a_person_a143(
+    auth_server: AuthServer,
+) -> None:
+    """What is written for one and not for the other takes time, and time tells."""
+    client, person = await auth_server.client(), auth_server.person()
+    page = await person.open(client.authorize_url())
+    for email in ("ada@acme.example", "nobody@acme.example"):
+        await post(person, page, email=email, password="wrong")
+    async with auth_server.opened.database.reading() as db:
+        entries = (await db.execute(select(AuditEntry))).scalars().all()
+
+    refused = [entry.person_id for entry in entries if entry.event == "sign_in.refused"]
+    assert refused == ["usr_ada", ""]
 
 
 async def test_a_person_writes_their_address_as_they_like(auth_server: AuthServer) -> None:

@@ -13,6 +13,7 @@ from auth_server.commands.common import config_option, in_transaction, load_sett
 from auth_server.people.passwords import LONGEST, hash_password
 from auth_server.people.store import find_account, list_people, put_person
 from auth_server.people.table import Person
+from auth_server.second_factors.store import drop_second_factors as forget_second_factors
 from auth_server.sessions.store import end_sessions
 from auth_server.tokens.ending import outdate_tokens
 from gatepost.clock import utc_now
@@ -86,6 +87,11 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
 @click.option(
     "--disable/--enable", "disabled", default=None, help="Signed out everywhere, at once."
 )
+@click.option(
+    "--drop-second-factors",
+    is_flag=True,
+    help="Forget passkeys, authenticator app and recovery codes: for somebody who lost them all.",
+)
 def set_(
     config: Path | None,
     person_id: str,
@@ -93,6 +99,7 @@ def set_(
     name: str | None,
     password_stdin: bool,
     disabled: bool | None,
+    drop_second_factors: bool,
 ) -> None:
     """Change what is given; a new password and a disabled account end every sign-in."""
     settings = load_settings(config)
@@ -115,12 +122,20 @@ def set_(
         if disabled is not None:
             person.disabled_at = now if disabled else None
         await put_person(db, person)
-        if password_hash is not None or disabled:
+        if drop_second_factors:
+            await forget_second_factors(db, person_id)
+        if password_hash is not None or disabled or drop_second_factors:
             await end_sessions(db, person_id, now=now)
         if disabled:
             lifetime = settings.access_token_lifetime
             await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
-        given = {"email": email, "name": name, "password": password_hash, "disabled": disabled}
+        given = {
+            "email": email,
+            "name": name,
+            "password": password_hash,
+            "disabled": disabled,
+            "second factors": drop_second_factors or None,
+        }
         changed = [field for field, value in given.items() if value is not None]
         detail: dict[str, bool | list[str]] = {"changed": changed, "disabled": bool(disabled)}
         await record(db, Audit("person.changed", person_id=person_id, detail=detail), now=now)

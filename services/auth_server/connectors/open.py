@@ -30,10 +30,13 @@ def open_connectors(
     """
     # An http issuer is on loopback, and so may be what it works with.
     loopback = not settings.secure
-    carry = transport or partial(GuardedTransport, allow_loopback=loopback)
     made: dict[str, Connector] = {}
     for entry in settings.sign_in:
         if isinstance(entry, OidcSignIn):
+            guarded = partial(
+                GuardedTransport, allow_loopback=loopback, allow_private=entry.private_network
+            )
+            carry = transport or guarded
             made[entry.name] = OidcConnector(entry, now, carry, allow_loopback=loopback)
         elif isinstance(entry, HandOffSignIn):
             made[entry.name] = HandOffConnector(entry, settings.issuer, signer, now)

@@ -36,6 +36,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         resolve: Resolve = resolve_host,
         tls: ssl.SSLContext | None = None,
         allow_loopback: bool = False,
+        allow_private: bool = False,
     ) -> None:
         """Open.
 
@@ -43,9 +44,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             resolve: looks hosts up; every answer must be public.
             tls: whom to trust; the system's authorities where not given.
             allow_loopback: development only.
+            allow_private: the operator says that the provider is in a private network.
         """
         self._tls = tls or ssl.create_default_context()
-        self._backend = GuardedBackend(resolve, allow_loopback=allow_loopback)
+        self._backend = GuardedBackend(
+            resolve, allow_loopback=allow_loopback, allow_private=allow_private
+        )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request.

@@ -12,6 +12,7 @@ from auth_server.db.engine import DbSession
 from auth_server.resources import Resources
 from auth_server.second_factors.store import (
     find_code_app,
+    list_code_apps,
     put_recovery_codes,
     use_recovery_code,
     use_step,
@@ -71,6 +72,13 @@ async def renew_recovery_codes(db: DbSession, person_id: str, opened: Resources)
         codes.append("-".join(text[at : at + 4] for at in range(0, 16, 4)))
     await put_recovery_codes(db, person_id, [_hash(person_id, code) for code in codes])
     return codes
+
+
+async def reseal_secrets(db: DbSession, opened: Resources) -> None:
+    """Encrypt under the present key what was encrypted under a former one."""
+    for app in await list_code_apps(db) if opened.former_keys else ():
+        if (secret := _unseal(app, opened)) is not None:
+            app.sealed_secret = seal_secret(secret, app.person_id, opened)
 
 
 def _unseal(app: CodeApp, opened: Resources) -> str | None:

@@ -62,6 +62,11 @@ async def find_code_app(db: AsyncSession, person_id: str) -> CodeApp | None:
     return await db.get(CodeApp, person_id)
 
 
+async def list_code_apps(db: AsyncSession) -> Sequence[CodeApp]:
+    """List everybody's authenticator apps."""
+    return (await db.execute(select(CodeApp))).scalars().all()
+
+
 async def put_code_app(db: AsyncSession, app: CodeApp) -> None:
     """Keep an authenticator app, in place of the one before."""
     await db.merge(app)
@@ -108,6 +113,12 @@ async def use_recovery_code(db: AsyncSession, person_id: str, code_hash: str) ->
         .returning(col(RecoveryCode.code_hash))
     )
     return used.scalar_one_or_none() is not None
+
+
+async def drop_second_factors(db: AsyncSession, person_id: str) -> None:
+    """Forget everything a person has beside a password."""
+    await db.execute(delete(Passkey).where(col(Passkey.person_id) == person_id))
+    await drop_code_app(db, person_id)
 
 
 async def has_second_factor(db: AsyncSession, person_id: str) -> bool:

@@ -84,11 +84,10 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     async with opened.transaction() as db:
         if person is None or not right:
             log.info("sign_in_refused", client_id=errand.client_id)
-            if person is not None:
-                refused = Audit(
-                    "sign_in.refused", person_id=person.person_id, client_id=errand.client_id
-                )
-                await record(db, refused, now=opened.now())
+            # Recorded for nobody as well: what is not written would be answered sooner.
+            person_id = person.person_id if person else ""
+            refused = Audit("sign_in.refused", person_id=person_id, client_id=errand.client_id)
+            await record(db, refused, now=opened.now())
             return show(errand, opened, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
         if await find_code_app(db, person.person_id) is not None:
