@@ -16,7 +16,6 @@ import structlog
 from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 Argument = bytes | str | int
 
@@ -109,7 +108,7 @@ class RedisConnection:
                     tried.set()
                     await asyncio.wait({link.lost})
                     reason = link.lost.result()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, Redis may come back
                 reason = f"{type(error).__name__}: {error}"
             finally:
                 self._link = None

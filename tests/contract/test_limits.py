@@ -225,7 +225,7 @@ async def test_while_redis_is_away_each_process_lets_its_share_through(
             assert limits.describe() == "counted by each process: Redis is away"
         finally:
             redis.process.send_signal(signal.SIGCONT)
-        assert taken == [None, None, ("tier", 6.0), ("tier", 6.0)]
+        assert taken == [None, None, ("tier:pro", 6.0), ("tier:pro", 6.0)]
         clock.advance(hours=1)
         while limits.describe() != "counted in Redis":
             await limits.take("org_back", [bucket])

@@ -53,8 +53,8 @@ class Tier:
 
     @property
     def bucket(self) -> Bucket:
-        """The bucket of all calls of a tenant."""
-        return Bucket("tier", max(MINUTE // self.per_minute, 1), self.burst)
+        """The bucket of all calls of a tenant: another one once it is of another tier."""
+        return Bucket(f"tier:{self.name}", max(MINUTE // self.per_minute, 1), self.burst)
 
 
 class Tiers:

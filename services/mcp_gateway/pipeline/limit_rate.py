@@ -20,7 +20,7 @@ async def limit_rate(call: ToolCall, go_on: Next) -> ToolResult:
         full = await parts.limits.take(caller.tenant_id, (bucket, own))
     if full is None:
         return await go_on(call)
-    if full.bucket == "tier":
+    if full.bucket == bucket.name:
         allowed = f"{tier.per_minute} calls a minute"
     else:
         allowed = f"{per_minute} a minute of {tool.name}"

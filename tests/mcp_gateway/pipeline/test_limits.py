@@ -91,6 +91,15 @@ async def test_a_tier_that_nobody_configured_is_the_default_one(slow: World, tie
     assert answers == [200, 429]
 
 
+async def test_a_tier_that_changed_counts_from_the_next_token_on_a153(slow: World) -> None:
+    free = slow.token(rate_limit_tier="free")
+    assert [(await call(slow, "new", token=free)).status_code for _ in range(2)] == [200, 429]
+
+    answers = [(await call(slow, "new")).status_code for _ in range(3)]
+
+    assert answers == [200, 200, 429]
+
+
 async def test_a_call_of_a_tool_that_is_not_allowed_counts_for_nothing(slow: World) -> None:
     """Nor could a limit tell that the tool exists."""
     for _ in range(5):
