@@ -11,27 +11,36 @@ from typing import Literal
 Guard = Literal["off", "report", "block"]
 
 _GAP = r"(?:\s|\\[nrt])+"
-_PHRASES = (
-    (
-        r"(?:ignore|disregard|forget|override){_}(?:all{_})?(?:of{_})?(?:(?:the|your|my|any){_})?"
-        r"(?:previous|prior|above|earlier|preceding|system|existing){_}(?:instructions?|prompts?|rules|messages)"
-    ),
-    r"(?:new|updated|real|actual){_}(?:system{_})?instructions?(?:{_})?:",
-    r"you{_}are{_}now{_}(?:in{_})?(?:an?{_})?(?:\w+{_})?(?:ai|agent|assistant|chatbot|model|dan)\b",
-    r"(?:do{_}not|don't|never){_}(?:tell|inform){_}(?:(?:this|it){_})?(?:to{_})?the{_}user",
-    r"without{_}(?:telling|informing|asking){_}the{_}user",
-    r"(?:reveal|print|repeat|show|output){_}(?:me{_})?your{_}(?:system{_})?(?:prompt|instructions)",
-    r"(?:begin|end|start){_}of{_}(?:system{_})?(?:prompt|instructions)",
-    r"</?(?:system|assistant|instructions?|important)>",
-    r"<\|(?:im_start|im_end|system|user|assistant|endoftext)\|>",
-    r"\[/?inst\]",
+_EARLIER = (
+    r"{_}(?:all{_})?(?:of{_})?(?:(?:the|your|my|any){_})?"
+    r"(?:previous|prior|above|earlier|preceding|system|existing){_}"
+    r"(?:instruction|prompt|rules|messages)"
 )
-_PATTERN = re.compile("|".join(_PHRASES).replace("{_}", _GAP), re.IGNORECASE)
+_TO_THE_USER = r"{_}(?:tell|inform){_}(?:(?:this|it){_})?(?:to{_})?the{_}user"
+_YOUR_PROMPT = r"{_}(?:me{_})?your{_}(?:system{_})?(?:prompt|instruction)"
+_THE_PROMPT = r"{_}of{_}(?:system{_})?(?:prompt|instruction)"
+# Each begins with letters as they are, which is what makes looking for it fast.
+_PHRASES = (
+    *(verb + _EARLIER for verb in ("ignore", "disregard", "forget", "override")),
+    *(f"{kind}{{_}}(?:system{{_}})?instructions?(?:{{_}})?:" for kind in ("new", "real", "actual")),
+    r"you{_}are{_}now{_}(?:in{_})?(?:an?{_})?(?:\w+{_})?(?:ai|agent|assistant|chatbot|model|dan)\b",
+    *(no + _TO_THE_USER for no in ("do{_}not", "don't", "never")),
+    r"without{_}(?:telling|informing|asking){_}the{_}user",
+    *(verb + _YOUR_PROMPT for verb in ("reveal", "print", "repeat", "show", "output")),
+    *(edge + _THE_PROMPT for edge in ("begin", "start", "end")),
+    *(f"<{end}{who}>" for end in ("", "/") for who in ("system", "assistant", "instructions")),
+    r"<\|(?:im_start|im_end|system|user|assistant|endoftext)\|>",
+    *(r"\[inst\]", r"\[/inst\]"),
+)
+_PATTERNS = tuple(re.compile(phrase.replace("{_}", _GAP)) for phrase in _PHRASES)
 
 
 def find_instructions(text: str) -> str | None:
     """Answer the first phrase that reads like an instruction to a model; None where there is none."""
+    text = text.lower()
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    found = _PATTERN.search(text)
-    return None if found is None else " ".join(found[0].split())[:80]
+        text = unicodedata.normalize("NFKC", text).lower()
+    for pattern in _PATTERNS:
+        if found := pattern.search(text):
+            return " ".join(found[0].split())[:80]
+    return None
