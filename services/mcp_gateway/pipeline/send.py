@@ -27,10 +27,12 @@ async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) 
     """
     tool, parts = call.found, call.parts
     attached = parts.attachments.of(tool)
-    kept = tuple([header for header in request.headers if header[0].lower() not in attached.taken])
-    written = request if len(kept) == len(request.headers) else request._replace(headers=kept)
+    if attached.taken:
+        kept = [header for header in request.headers if header[0].lower() not in attached.taken]
+        request = request._replace(headers=tuple(kept))
     if not attached.sources:
-        return await _send(call, written, attached, attached.secrets, jti, left)
+        return await _send(call, request, attached, attached.secrets, jti, left)
+    written = request
     until = parts.now() + timedelta(seconds=left)
     for attempt in (jti, f"{jti}.renewed"):
         borne: list[tuple[CredentialSource, str]] = []
@@ -75,12 +77,10 @@ async def _send(
         call.trip.status = None
         broken = failure.reason in _SILENCE
     else:
-        outcome = response
+        outcome = _without_echo(response, secrets) if secrets else response
         status = call.trip.status = response.status
         if broken := status in BROKEN:
             at_least = read_retry_after(response.retry_after, parts.now) or 0.0
-        elif secrets:
-            outcome = _without_echo(response, secrets)
     guard = parts.guards.of(tool)
     if not broken:
         guard.succeeded()

@@ -302,14 +302,14 @@ async def test_a_token_endpoint_that_is_down_is_a_tool_error_that_names_the_wait
     assert [request.url for request in world.api.requests] == [TOKEN_URL]
 
 
-@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize("status", [200, 403, 503])
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_an_api_that_repeats_its_credential_does_not_tell_the_model(
     tmp_path: Path, scheme: str, status: int
 ) -> None:
     def echo(request: UpstreamRequest) -> UpstreamResponse:
-        seen = json.dumps({"message": f"{request.url} {dict(request.headers)}"})
-        return UpstreamResponse(status, "application/json", seen.encode())
+        seen = json.dumps({"detail": f"{request.url} {dict(request.headers)}"})
+        return UpstreamResponse(status, "application/problem+json", seen.encode())
 
     async with a_gateway(
         tmp_path,
@@ -401,3 +401,13 @@ async def test_an_operator_is_told_what_the_api_asks_for_and_nobody_configured(
             pass
     said = [log["schemes"] for log in logs if log["log_level"] == "warning"]
     assert said == ([] if unmet is None else [unmet])
+
+
+@pytest.mark.parametrize("tool", ["list", "create"])
+async def test_an_operators_header_takes_the_place_of_the_operations(
+    tmp_path: Path, tool: str
+) -> None:
+    async with a_gateway(tmp_path, [], upstream_headers={"accept": "application/vnd.api"}) as world:
+        await world.call("new", tool)
+    accepted = [text for name, text in world.api.requests[-1].headers if name.lower() == "accept"]
+    assert accepted == ["application/vnd.api"]

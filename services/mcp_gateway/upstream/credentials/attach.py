@@ -42,6 +42,9 @@ _RESERVED = frozenset(
         "x-forwarded-proto",
     }
 )
+_HEADERS = {"header", "cookie"}
+_ALWAYS_WRITTEN = {"accept", "content-type"}
+_NONE: frozenset[str] = frozenset()
 _SECRET = re.compile("auth|cookie|key|pass|secret|token", re.IGNORECASE)
 """Names of headers whose values no model may read."""
 Headers = tuple[tuple[str, str], ...]
@@ -55,8 +58,8 @@ class Attached:
     """The same with every request."""
     sources: tuple[tuple[Place, CredentialSource], ...] = ()
     """Whose secret is the caller's, or changes, or goes elsewhere than in a header."""
-    taken: frozenset[str] = _RESERVED
-    """Headers, in lower case, that no argument sets."""
+    taken: frozenset[str] = frozenset()
+    """Headers, in lower case, that are not sent as the operation writes them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """What of `headers` no answer may tell a model, in every form it is sent in."""
 
@@ -115,7 +118,9 @@ class Attachments:
         ours = [name for name, _ in headers]
         # Cookies from arguments are kept, beside ours.
         ours += [place.header for place, _ in sources if place.kind not in {"query", "cookie"}]
-        taken = _RESERVED | {name.lower() for name in ours}
+        names = {name.lower() for name in ours}
+        written = {parameter.location for parameter in tool.operation.parameters} & _HEADERS
+        taken = _RESERVED | names if written or names & _ALWAYS_WRITTEN else _NONE
         return Attached(headers, tuple(sources), taken, tuple(secrets))
 
     def _may_go(self, name: str, origin: tuple[str, str]) -> bool:
