@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.api_keys import make_api_key
 from gatepost.revocations import Revocation
@@ -175,6 +177,19 @@ async def test_a_key_that_is_worth_nothing_sounds_like_any_other_and_is_not_aske
     world.exchanges.worth[wrong] = {}
     world.clock.advance(seconds=10)
     assert (await ask(world, wrong)).status_code == 200
+
+
+@given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda tail: b"mcp_live_" + tail))
+def test_no_bytes_are_more_than_a_wrong_key_a127(key: bytes) -> None:
+    async def resolve() -> None:
+        clock = Clock()
+        exchanges = Exchanges(clock)
+        keys = ApiKeys(exchanges.exchange, make_verifier(clock), clock)
+        with pytest.raises(InvalidToken):
+            await keys.resolve(key)
+        assert exchanges.asked == []
+
+    asyncio.run(resolve())
 
 
 async def test_guessing_does_not_fill_the_gateways_memory_a128(clock: Clock) -> None:
