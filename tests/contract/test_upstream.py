@@ -445,6 +445,16 @@ async def test_a_connection_that_the_api_will_close_is_not_used_again(
         assert api.calls[-1].connection == connection
 
 
+@pytest.mark.parametrize(("said", "connections"), [(b"timeout=1", 2), (b"max=9, timeout=60", 1)])
+async def test_a_connection_that_the_api_is_about_to_close_is_not_used_again(
+    api: RawApi, upstream: Http1Upstream, said: bytes, connections: int
+) -> None:
+    api.answer(b"HTTP/1.1 200 OK\r\nKeep-Alive: " + said + b"\r\nContent-Length: 2\r\n\r\n{}")
+    for _ in range(2):
+        await upstream.send(ask(api, "POST"), deadline=5)
+    assert api.connections == connections
+
+
 async def test_two_calls_at_once_get_their_own_answers(
     api: RawApi, upstream: Http1Upstream
 ) -> None:

@@ -5,6 +5,7 @@ a length beside a transfer coding end the connection, since somebody else could 
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -17,6 +18,7 @@ from mcp_gateway.upstream.port import UpstreamFailed
 MAX_HEAD = 64 << 10
 """Bytes of status line and headers, informational answers included."""
 MAX_HEADERS = 128
+_KEPT = re.compile(rb"timeout *= *([0-9]{1,9})", re.IGNORECASE)  # RFC 2068 §19.7.1.1
 
 
 class Answer(NamedTuple):
@@ -59,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self.reused = False
         """Whether it brought an answer before, so that the API may be about to close it."""
+        self.kept: int | None = None
+        """Seconds that the API keeps it while it is idle, where it says so."""
 
     @property
     def closing(self) -> bool:
@@ -228,6 +232,9 @@ class Connection(asyncio.Protocol):
             and not transport.get_write_buffer_size()
         ):
             self.reused = True
+            if (said := self._headers.get(b"keep-alive")) is not None:
+                found = _KEPT.search(said)
+                self.kept = None if found is None else int(found[1])
             self._release(self)
         else:
             transport.abort()

@@ -34,10 +34,12 @@ class Pool:
 
     def take(self) -> Connection | None:
         """Take an idle connection, if there is one."""
+        now = asyncio.get_running_loop().time()
         while self._idle:
-            connection = self._idle.pop()[1]
-            if not connection.closing:
+            until, connection = self._idle.pop()
+            if until > now and not connection.closing:
                 return connection
+            connection.close()
         return None
 
     async def connect(self) -> Connection:
@@ -83,7 +85,11 @@ class Pool:
         if self._give(connection):
             return
         loop = asyncio.get_running_loop()
-        self._idle.append((loop.time(), connection))
+        keep = self._keep
+        if connection.kept is not None:
+            # A second less than the API keeps it, or it would be closed while it is asked.
+            keep = min(keep, connection.kept - 1)
+        self._idle.append((loop.time() + keep, connection))
         if self._sweeping is None:
             self._sweeping = loop.call_later(self._keep, self._sweep)
 
@@ -107,9 +113,9 @@ class Pool:
     def _sweep(self) -> None:
         """Close what was idle for long; the API would do so soon, and maybe while it is asked."""
         loop = asyncio.get_running_loop()
-        before = loop.time() - self._keep
-        old = [connection for since, connection in self._idle if since <= before]
-        self._idle = [entry for entry in self._idle if entry[0] > before]
+        now = loop.time()
+        old = [connection for until, connection in self._idle if until <= now]
+        self._idle = [entry for entry in self._idle if entry[0] > now]
         for connection in old:
             connection.close()
         self._sweeping = loop.call_later(self._keep, self._sweep) if self._idle else None
