@@ -13,11 +13,14 @@ from structlog.testing import capture_logs
 from auth_server.api_keys.table import StoredApiKey
 from auth_server.audit.table import AuditEntry
 from auth_server.client_documents.fetch import Fetched
+from auth_server.maintenance import maintain
 from auth_server.people.table import Person
 from auth_server.settings import ResourceSettings
 from auth_server.tenants.table import Membership, Tenant
 from auth_server.tokens.api_key import end_api_key, name_api_key
+from auth_server.tokens.change_membership import remove_membership, set_membership
 from gatepost.api_keys import ApiKey, make_api_key
+from gatepost.data_scope import parse_data_scope
 from support.assertions import KeyPair, jwks, signed_by, statement
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock
@@ -449,3 +452,67 @@ async def test_a_gateway_whose_keys_cannot_be_read_is_not_believed(
     answer = await auth_server.http.post("/token", data={**form, **signed_by(assertion)})
 
     assert refusal(answer) == (401, "invalid_client")
+
+
+# --- what a tenant decides ------------------------------------------------------------------------
+
+
+async def test_where_agents_may_only_read_a_key_only_reads(
+    auth_server: AuthServer, read_token: Any, change_row: Any
+) -> None:
+    """Toolsets too: of `@write` nothing is left, and a key for changes alone is worth nothing."""
+    await maintain(auth_server.opened)
+    key = await make_key(auth_server, tools=["list_tasks", "@write"])
+    changing = await make_key(auth_server, seed=2, tools=["@write", "create_task"])
+    await change_row(auth_server, Tenant, "org_acme", read_only=True)
+
+    token = (await exchange(auth_server, key.text)).json()["access_token"]
+
+    claims = await read_token(auth_server, token)
+    assert (claims["allowed_tools"], claims["scope"]) == (["list_tasks"], "mcp:read")
+    assert refusal(await exchange(auth_server, changing.text)) == DEAD
+
+
+async def test_where_nobody_knows_which_tools_only_read_a_key_is_worth_nothing(
+    auth_server: AuthServer, change_row: Any
+) -> None:
+    """Before the gateway was ever heard of: closed, not open."""
+    key = await make_key(auth_server)
+    await change_row(auth_server, Tenant, "org_acme", read_only=True)
+
+    assert refusal(await exchange(auth_server, key.text)) == DEAD
+
+
+async def test_no_key_outlives_the_longest_grant_of_its_tenant(
+    auth_server: AuthServer, change_row: Any
+) -> None:
+    key = await make_key(auth_server)
+    await change_row(auth_server, Tenant, "org_acme", longest_grant=3600)
+
+    auth_server.clock.advance(minutes=55)
+    last = await exchange(auth_server, key.text)
+    auth_server.clock.advance(minutes=5)
+
+    assert (last.status_code, last.json()["expires_in"]) == (200, 300)
+    assert refusal(await exchange(auth_server, key.text)) == DEAD
+
+
+async def test_a_removed_members_keys_end_with_the_membership_a53(auth_server: AuthServer) -> None:
+    """Coming back, the person makes new ones."""
+    key = await make_key(auth_server)
+    membership: dict[str, Any] = {
+        "lifetime": timedelta(minutes=10),
+        "now": auth_server.clock(),
+        "by": None,
+    }
+    async with auth_server.opened.transaction() as db:
+        await remove_membership(db, "usr_ada", "org_acme", **membership)
+    assert refusal(await exchange(auth_server, key.text)) == DEAD
+    async with auth_server.opened.transaction() as db:
+        anything = parse_data_scope("")
+        await set_membership(
+            db, "usr_ada", "org_acme", role="member", data_scope=anything, **membership
+        )
+
+    assert refusal(await exchange(auth_server, key.text)) == DEAD
+    assert (await stored(auth_server, key)).revoked_at is not None

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from auth_server.clients.table import Client
+from auth_server.maintenance import maintain
 from auth_server.people.table import Person
 from auth_server.tenants.table import Tenant
 from support.auth_server import RESOURCE, AuthServer
@@ -236,3 +237,18 @@ async def test_a_program_for_itself_alone_cannot_ask_people(auth_server: AuthSer
     for grant_type, name in [("authorization_code", "code"), ("refresh_token", "refresh_token")]:
         answer = await ask(auth_server, grant_type=grant_type, **{name: "x"})
         assert refusal(answer) == (400, "unauthorized_client")
+
+
+async def test_a_tenants_rules_hold_for_its_programs_too(
+    auth_server: AuthServer, read_token: Any, change_row: Any
+) -> None:
+    """What an operator allowed is narrowed by the tenant to reading, or refused altogether."""
+    await maintain(auth_server.opened)
+    await manage(auth_server)
+
+    await change_row(auth_server, Tenant, "org_acme", read_only=True)
+    claims = await read_token(auth_server, (await ask(auth_server)).json()["access_token"])
+    assert (claims["allowed_tools"], claims["scope"]) == (["list_tasks"], "mcp:read")
+    await change_row(auth_server, Tenant, "org_acme", allowed_clients=["claude.ai"])
+
+    assert refusal(await ask(auth_server)) == (400, "unauthorized_client")
