@@ -154,12 +154,13 @@ async def test_a_grant_is_told_how_often_and_when_it_was_used_last(server: AuthS
 
 
 async def test_the_call_log_forgets_what_is_older_than_it_is_to_be_kept(
-    server: AuthServer,
+    server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = call_event(server.clock())
+    monkeypatch.setattr("auth_server.call_log.store.AT_ONCE", 2)
+    old = [call_event(server.clock()) for _ in range(5)]
     server.clock.advance(days=1)
     recent = call_event(server.clock())
-    await deliver(server, old, recent)
+    await deliver(server, *old, recent)
 
     server.clock.advance(days=89, seconds=1)
     await maintain(server.opened)

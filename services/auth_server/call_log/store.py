@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from auth_server.call_log.table import LoggedCall
 from gatepost.call_event import CallEvent
 
-_AT_ONCE = 5_000
+AT_ONCE = 5_000
 """Rows that one purge deletes, so that writers don't wait long for it."""
 
 
@@ -54,7 +54,8 @@ async def usage_of_grants(
     return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
 
 
-async def purge_calls(db: AsyncSession, *, before: datetime) -> None:
-    """Forget some of the calls from before a moment; called again and again, all of them."""
-    old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(_AT_ONCE)
-    await db.execute(delete(LoggedCall).where(col(LoggedCall.call_id).in_(old)))
+async def purge_calls(db: AsyncSession, *, before: datetime) -> bool:
+    """Forget some of the calls from before a moment; answers whether there may be more."""
+    old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
+    gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))
+    return (await db.execute(gone.returning(col(LoggedCall.call_id)))).scalars().all() != []
