@@ -16,6 +16,7 @@ import httpx2
 import jwt
 import pytest
 from sqlmodel import SQLModel, select
+from starlette.responses import Response
 from structlog.testing import capture_logs
 
 from auth_server.client_documents.fetch import Resolve
@@ -352,16 +353,44 @@ async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place
     place.provider.down = True
     away = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
     place.provider.down = False
+    at_once = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
+    place.server.clock.advance(seconds=5)
     back = await place.come_back()
     place.provider.down = True
     later = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
     lost = await place.http.get(place.provider.come_back(later.headers["location"]))
 
     assert (away.status_code, "does not answer" in away.text) == (503, True)
+    # Not asked again at every click.
+    assert at_once.status_code == 503
+    assert place.provider.requests[:2].count("GET /.well-known/openid-configuration") == 2
     assert "Continue with Acme ID" in away.text
     assert back.status_code == 303
     # What it says of itself is known by now; the code can't be redeemed.
     assert (later.status_code, lost.status_code) == (303, 503)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response("<html>", media_type="text/html"),
+        Response("[]", media_type="application/json"),
+        Response("{}", media_type="application/json"),
+        Response("null", media_type="application/json"),
+        Response('{"error": "invalid_client"}', status_code=401, media_type="application/json"),
+        Response('{"error": 7}', status_code=400, media_type="application/json"),
+        Response('{"access_token": 7, "id_token": 7}', media_type="application/json"),
+        Response('{"access_token": "x", "token_type": "Bearer"}', media_type="application/json"),
+        Response("\xff", status_code=200),
+        Response(status_code=302, headers={"location": "http://169.254.169.254/"}),
+        Response(status_code=500),
+    ],
+)
+async def test_whatever_a_token_endpoint_answers_is_a_refusal_and_no_fault(
+    lied_to: Place, answer: Response
+) -> None:
+    lied_to.provider.token_answer = answer
+    assert await lied_to.refused()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from auth_server.sign_in_settings import ClaimMapping
 from support.auth_server import running_auth_server
@@ -74,11 +73,7 @@ async def test_the_example_signs_a_person_in_and_refuses_a_foreign_request(
     entry = product.settings(
         login_url=f"{PRODUCT}/connect", claims=ClaimMapping(tenants="organisations")
     )
-    pem = product.key.key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
+    pem = product.key.pem
     now = int(clock().timestamp())
     dee = {
         "id": "usr_dee",

@@ -3,11 +3,15 @@
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
@@ -16,9 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.auth_server import SEED
 from support.axe import violations
 from support.deployment import GATEPOST, Deployment, run, running_deployment
-from support.markdown import ROOT
+from support.markdown import ROOT, read
 from support.oauth_client import OAuthClient
-from support.providers import CLAIMS
+from support.providers import CLAIMS, SigningKey
 from support.services import free_port, running_service
 from support.tour import off_the_loop, register_app, running_chromium, sign_in
 
@@ -52,8 +56,60 @@ class Place:
         return off_the_loop(register_app(self.deployment, "Cursor", CURSOR))
 
 
+@dataclass(frozen=True)
+class LoginPage:
+    """A product's login page, made of the code in the documentation."""
+
+    url: str
+    key: SigningKey
+    issuer: list[str]
+
+    def answer(self, request: str) -> str:
+        """Hand Fay over, who is signed in there."""
+        found = re.search(r"```python\n(.*?)```", read("docs/sign-in.md"), re.DOTALL)
+        assert found is not None
+        source = found[1].replace("https://auth.example.com", self.issuer[0])
+        code: dict[str, Any] = {}
+        exec(source.replace("https://app.example.com", self.url), code)  # noqa: S102
+        fay = {
+            "id": "usr_fay",
+            "name": "Fay Low",
+            "email": "fay@globex.example",
+            "signed_in_at": int(time.time()),
+            "organisations": ["org_globex"],
+        }
+        return str(code["hand_over"](request, fay, self.key.pem))
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path) -> Iterator[Place]:
+def login_page() -> Iterator[LoginPage]:
+    """Run it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            request = parse_qs(urlsplit(self.path).query)["request"][0]
+            self.send_response(303)
+            self.send_header("Location", page.answer(request))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        page = LoginPage(f"http://127.0.0.1:{server.server_port}", SigningKey("product"), [])
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield page
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def place(
+    tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path, login_page: LoginPage
+) -> Iterator[Place]:
     """Run a deployment at `localhost`, where passkeys work, and npm's oidc-provider."""
     folder = tmp_path_factory.mktemp("sign-in")
     shutil.copy(seeded_sqlite, folder / "gatepost.db")
@@ -77,10 +133,20 @@ def place(tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path) -> Iter
                 "data_scope": ["team:{teams}"],
             },
         },
+        {
+            "kind": "hand_off",
+            "name": "orbit",
+            "title": "Orbit",
+            "issuer": login_page.url,
+            "login_url": f"{login_page.url}/connect-agent",
+            "jwks": {"keys": [login_page.key.public]},
+            "claims": {"tenants": "organisations"},
+        },
     ]
     with running_deployment(
         folder, "sqlite+aiosqlite:///gatepost.db", host="localhost", sign_in=ways
     ) as deployment:
+        login_page.issuer.append(deployment.issuer)
         client = {
             "client_id": "gatepost",
             "client_secret": SECRET,
@@ -140,6 +206,19 @@ def test_dee_signs_in_at_her_companys_provider_and_approves_an_app(
         sign_out(page)
         page.goto(place.app().authorize_url())
         page.get_by_role("link", name="Continue with Acme ID").click()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+
+
+def test_fay_is_handed_over_by_the_product_and_approves_an_app(
+    place: Place, chromium: Browser
+) -> None:
+    """The documentation's own code answers; her organisation asks for no second factor."""
+    require_level(place, "org_globex", level=1)
+    with a_tab(chromium) as (_, page):
+        page.goto(place.app().authorize_url())
+        page.get_by_role("link", name="Continue with Orbit").click()
+        expect(page.locator("main")).to_contain_text("fay@globex.example")
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import jwt
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -61,6 +62,15 @@ class SigningKey:
         jwk: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
         return {**jwk, "kid": self.kid, "alg": "ES256", "use": "sig"}
 
+    @property
+    def pem(self) -> str:
+        """The private part, as its owner keeps it."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode()
+
     def sign(self, claims: dict[str, Any], **header: Any) -> str:
         """Sign a JWT."""
         headers = {"kid": self.kid, **header}
@@ -87,6 +97,7 @@ class Provider:
     answers: dict[str, Any] = field(default_factory=dict)
     token: dict[str, Any] = field(default_factory=dict)
     id_token: str | None = None
+    token_answer: Response | None = None
     asked: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     down: bool = False
@@ -147,7 +158,7 @@ class Provider:
         return self._note(request) or JSONResponse({"keys": self.published or [self.key.public]})
 
     async def _token(self, request: Request) -> Response:
-        if refused := self._note(request):
+        if refused := self._note(request) or self.token_answer:
             return refused
         form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
         asked = self._codes.pop(form.get("code", ""), None)

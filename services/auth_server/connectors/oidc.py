@@ -1,5 +1,6 @@
 """OpenID Connect: the code flow with PKCE, a nonce, and an ID token that is verified here."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
@@ -31,6 +33,8 @@ from gatepost.settings import LOOPBACK_HOSTS
 REREAD = timedelta(hours=1)
 """How long a provider's documents are believed; keys that rotate are read sooner."""
 REREAD_KEYS = timedelta(seconds=30)
+RETRY = timedelta(seconds=5)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class OidcConnector:
         self._transport = transport
         self._allow_loopback = allow_loopback
         self._known: Provider | None = None
+        self._failed_at: datetime | None = None
+        self._reading = asyncio.Lock()
 
     async def depart(self, departure: Departure) -> str:
         """Send the browser to the provider (OpenID Connect Core §3.1.2.1)."""
@@ -168,14 +174,21 @@ class OidcConnector:
         return claims
 
     async def _provider(self, client: AsyncOAuth2Client) -> Provider:
-        known = self._known
-        if known is not None and self._now() < known.read_at + REREAD:
-            return known
-        try:
-            return await self._read(client)
-        except SignInRefused:
+        # One at a time, and not at every click: links to a provider that is down cost nothing.
+        async with self._reading:
+            known, failed = self._known, self._failed_at
+            stale = known is None or self._now() >= known.read_at + REREAD
+            if stale and (failed is None or self._now() >= failed + RETRY):
+                self._failed_at = self._now()
+                try:
+                    known = await self._read(client)
+                    self._failed_at = None
+                except SignInRefused as refusal:
+                    log.warning(
+                        "provider_unavailable", name=self.settings.name, reason=str(refusal)
+                    )
             if known is None:
-                raise
+                raise SignInRefused("the provider can't be read", told="unavailable")
             return known
 
     async def _read(self, client: AsyncOAuth2Client) -> Provider:
