@@ -313,3 +313,39 @@ async def test_every_change_is_in_the_audit_log(auth_server: AuthServer) -> None
         entries = (await db.execute(query.order_by(col(AuditEntry.number)))).scalars().all()
     assert [entry.event for entry in entries] == ["grant.created", "grant.changed", "grant.revoked"]
     assert '"by":"connected apps"' in entries[1].detail
+
+
+@pytest.mark.parametrize(
+    "nasty",
+    [
+        "<img src=x onerror=alert(1)>",
+        "\"'><script>alert(1)</script>",
+        "</title></select></details><svg/onload=alert(1)>",
+        "{{ 7 * 7 }}{% include '/etc/passwd' %}",
+        "%(client)s %s %n",
+    ],
+)
+async def test_markup_in_names_stays_text_on_every_page_of_a_connection_a44(
+    auth_server: AuthServer, change_row: Any, nasty: str
+) -> None:
+    """The app's, the organisation's, the service's, a tool's: each somebody else's words."""
+    tools = [tool.model_copy(update={"title": nasty}) for tool in CATALOGUE.tools]
+    auth_server.catalogue = CATALOGUE.model_copy(
+        update={"name": nasty, "tools": tuple(tools), "hash": "8" * 64}
+    )
+    await change_row(auth_server, Tenant, "org_acme", name=nasty)
+    client, person = await auth_server.client(client_name=nasty), auth_server.person()
+    consent = await person.reach_consent(client.authorize_url(scope="mcp:read"), tenant=nasty[:3])
+    nothing = await person.press(consent, "Approve", untick=list(consent.ticks()))
+    left = await person.press(consent, "Approve")
+    pages = [consent, nothing, left, await person.open(APPS), await open_app(auth_server, person)]
+    pages.append(await person.reach_consent(client.authorize_url()))
+    await change_row(auth_server, Tenant, "org_acme", allowed_clients=[])
+    pages.append(await person.reach_consent(client.authorize_url()))
+
+    for page in pages:
+        assert nasty in page.text or nasty in page.html, page.url
+        scripts = page.html.count("<script") - page.html.count('<script src="/static/')
+        assert scripts == 0, page.url
+        assert "<img" not in page.html
+        assert "onload=alert(1)>" not in page.html
