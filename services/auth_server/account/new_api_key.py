@@ -23,7 +23,7 @@ from auth_server.consent.catalogue import read_catalogue
 from auth_server.consent.data_choice import DataOffer, NothingChosen, choose_data, offer_data
 from auth_server.consent.lasting import choose_lasting, offer_lasting
 from auth_server.consent.offer import Offer, make_offer, scopes_for
-from auth_server.consent.question import Choice
+from auth_server.consent.question import Choice, read_choice
 from auth_server.db.engine import DbSession
 from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import PageError
@@ -68,16 +68,6 @@ class NewKey:
         usual = choose_lasting(self.lasting, str(90 * 86400))
         return Choice(tools=reading, data=self.data.suggested, lasts=usual)
 
-    def read_choice(self, form: Parameters) -> Choice:
-        """Read what is ticked, or the preset that was pressed."""
-        presets = {preset.key: preset.tools for preset in self.offer.presets}
-        ticked = frozenset(form.all("tool")) & self.offer.names
-        return Choice(
-            tools=presets.get(form.get("preset") or "", ticked),
-            data=frozenset(form.all("data")),
-            lasts=choose_lasting(self.lasting, form.get("lasts")),
-        )
-
 
 @router.get(f"{PAGE}/new")
 async def show_form(request: Request, db: ReadingDb, opened: Opened) -> Response:
@@ -110,7 +100,7 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
         )
     new = _offer(visit, seat, resource, catalogue)
     require_visit_proof(form.get("proof"), visit, opened, "new-api-key", nonce, *new.shown)
-    choice, label = new.read_choice(form), (form.get("label") or "").strip()
+    choice, label = read_choice(form, new.offer, new.lasting), (form.get("label") or "").strip()
     is_test = form.get("test") == "yes"
     if form.get("preset") is not None:
         return _answer(new, choice, opened, nonce=nonce, label=label, is_test=is_test)

@@ -114,8 +114,8 @@ def make_offer(
     A tool counts as decided about where the person saw it, with the same effect and scope, on an
     earlier page. Of the others these are ticked: everything but lasting effects the first time;
     later only what a newly asked scope reaches, and lasting effects where it reaches nothing else,
-    so that the request can be about nothing else. A tool that joined the catalogue under a scope that was
-    allowed before starts unticked (A165).
+    so that the request can be about nothing else. A tool that joined the catalogue under a scope
+    that was allowed before starts unticked (A165).
 
     Args:
         catalogue: the tool list that is shown.

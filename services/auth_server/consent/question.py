@@ -30,6 +30,17 @@ class Choice:
     lasts: timedelta
 
 
+def read_choice(form: Parameters, offer: Offer, lasting: tuple[timedelta, ...]) -> Choice:
+    """Read what is ticked in a form, or the preset that was pressed; what is not on offer is left out."""
+    ticked = frozenset(form.all("tool")) & offer.names
+    presets = {preset.key: preset.tools for preset in offer.presets}
+    return Choice(
+        tools=presets.get(form.get("preset") or "", ticked),
+        data=frozenset(form.all("data")),
+        lasts=choose_lasting(lasting, form.get("lasts")),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Everything that one page offers; `before` is the live grant that its answer would change."""
@@ -42,14 +53,8 @@ class Question:
     suggested: Choice
 
     def read_choice(self, form: Parameters) -> Choice:
-        """Read a form: what is ticked in it, and a preset where one was pressed."""
-        ticked = frozenset(form.all("tool")) & self.offer.names
-        presets = {preset.key: preset.tools for preset in self.offer.presets}
-        return Choice(
-            tools=presets.get(form.get("preset") or "", ticked),
-            data=frozenset(form.all("data")),
-            lasts=choose_lasting(self.lasting, form.get("lasts")),
-        )
+        """Read what is ticked in a form."""
+        return read_choice(form, self.offer, self.lasting)
 
     def read_data(self, choice: Choice) -> DataScope:
         """Answer the data scope that a choice means.
