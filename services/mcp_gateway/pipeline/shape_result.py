@@ -3,7 +3,8 @@
 import structlog
 
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error, try_again_in
-from mcp_gateway.shaping.content import Unshapeable, shape_answer
+from mcp_gateway.shaping.content import UNTRUSTED, Unshapeable, shape_answer
+from mcp_gateway.shaping.instructions import find_instructions
 from mcp_gateway.shaping.visible import strip_text
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.refusal import describe_refusal
@@ -22,19 +23,11 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
     assert response is not None  # noqa: S101 - the order of STEPS
     if response.status >= 300:
         wait = read_retry_after(response.retry_after, call.parts.now)
-        return tool_error(
-            strip_text(
-                describe_refusal(response, advice="" if wait is None else try_again_in(wait))
-            ),
-            reason="upstream_status",
-            decision="failed",
-            status=response.status,
-        )
+        advice = "" if wait is None else try_again_in(wait)
+        return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
     if tool.graphql is not None and (said := graphql_errors(response)):
         text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
-        return tool_error(
-            strip_text(text), reason="graphql_error", decision="failed", status=response.status
-        )
+        return _fail(call, text, "graphql_error")
     try:
         shaped = shape_answer(
             response,
@@ -44,20 +37,26 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
             parsed=call.answer,
         )
     except Unshapeable:
-        return tool_error(
+        text = (
             "The API was called, and its answer has not the form it must have to be shown. It was "
-            f"withheld. Call id: {call.id}",
-            reason="unshapeable",
-            decision="failed",
-            status=response.status,
         )
+        return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
     if shaped.instructions is not None:
         _report(call, shaped.instructions)
         if tool.shaping.guard == "block":
-            return tool_error(
-                _TALKS, reason="instructions", decision="failed", status=response.status
-            )
+            return _fail(call, _TALKS, "instructions")
     return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
+
+
+def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:
+    """Answer an error, in which the upstream may speak: under the same guard as its answers."""
+    text, guard = strip_text(text), call.found.shaping.guard
+    if guard != "off" and (phrase := find_instructions(text)) is not None:
+        _report(call, phrase)
+        text = _TALKS if guard == "block" else text
+    status = None if call.response is None else call.response.status
+    failed = tool_error(text, reason=reason, decision="failed", status=status)
+    return failed._replace(meta=UNTRUSTED)
 
 
 def _report(call: ToolCall, phrase: str) -> None:

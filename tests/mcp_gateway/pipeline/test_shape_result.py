@@ -141,6 +141,20 @@ async def test_text_that_talks_to_the_model_is_reported_or_blocked_as_the_manife
     assert world.records[-1]["reason"] == ("" if shown else "instructions")
 
 
+@pytest.mark.parametrize(("tool", "shown"), [("list_tasks", True), ("list_names", False)])
+async def test_an_error_of_the_api_that_talks_to_the_model_is_under_the_same_guard(
+    world: World, tool: str, shown: bool
+) -> None:
+    answer(world, {"title": "Refused", "detail": ASIDE}, 409)
+    with capture_logs() as logs:
+        result = await world.call("new", tool)
+    assert result["isError"] is True
+    assert (ASIDE in result["content"][0]["text"]) is shown
+    assert result["_meta"]["gatepost/untrusted"] is True
+    assert [line["tool"] for line in logs if line["event"] == "instructions in an answer"] == [tool]
+    assert (world.records[-1]["reason"], world.records[-1]["status"]) == ("upstream_status", 409)
+
+
 @BOTH
 async def test_hidden_text_reaches_the_model_neither_in_answers_nor_in_errors(
     world: World, era: str
