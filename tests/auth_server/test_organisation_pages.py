@@ -272,3 +272,14 @@ async def test_an_admin_ends_no_connection_of_another_tenant_a151(auth_server: A
 
     assert answer.status == 200
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_an_admin_who_lists_no_app_lets_none_in(auth_server: AuthServer) -> None:
+    ada, page = await signed_in(auth_server, ACME)
+    await send(ada, page, f"{ORGANISATION}/rules", clients="listed", allowed_clients="")
+    client = await auth_server.client()
+
+    forbidden = await auth_server.person().reach_consent(client.authorize_url())
+
+    assert forbidden.status == 403
+    assert "Acme does not allow Test client" in forbidden.text

@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs/pictures"
 WIDTHS = {1280: 800, 390: 844}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-KEPT = ("consent-1280-light.png", "consent-390-dark.png")
+KEPT = (
+    "sign-in-1280-light.png",
+    "consent-1280-light.png",
+    "consent-390-dark.png",
+    "account-apps-390-light.png",
+    "connect-1280-light.png",
+)
 """The pictures that README and docs show."""
 
 

@@ -1,6 +1,7 @@
 """A tour of every page that people see, in a real browser, for whoever wants to look at each."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pyotp import TOTP
 
 from support.deployment import Deployment
 from support.oauth_client import OAuthClient, register
@@ -119,13 +121,53 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     page.get_by_role("button", name="Create the key").last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Nightly report has its key")
     yield "account-api-key-created"
+    page.goto(f"{issuer}/account/apps")
+    yield "account-apps"
+    page.locator('main a[href*="/account/app"]').first.click()
+    expect(page.get_by_role("heading", name="What may it do?")).to_be_visible()
+    yield "account-app"
+    yield from _second_factor(page, issuer)
     for path in ACCOUNT_PAGES:
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{path.partition('?')[0].replace('/', '-')}"
-    page.goto(f"{issuer}/account/apps")
-    page.get_by_role("link", name="See and change").first.click()
-    expect(page.get_by_role("button", name="Save")).to_be_visible()
-    yield "account-app"
+    _allow(page, issuer, "These only")
+    page.goto(cursor.authorize_url())
+    page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
+    page.get_by_role("button", name="Acme").click()
+    expect(page).to_have_url(re.compile("/consent"))
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    yield "forbidden"
+    _allow(page, issuer, "Any app")
+
+
+def _allow(page: Page, issuer: str, which: str) -> None:
+    page.goto(f"{issuer}/account/organisation?tenant=org_acme")
+    page.get_by_role("radio", name=which).check()
+    page.get_by_role("button", name="Save the rules").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def _second_factor(page: Page, issuer: str) -> Iterator[str]:
+    page.goto(f"{issuer}/account/security/app")
+    yield "account-code-app"
+    secret = page.locator("main .fine code").first.inner_text().replace(" ", "")
+    page.get_by_label("The code it shows").fill(TOTP(secret).now())
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
+    yield "account-recovery-codes"
+    recovery_code = page.locator("#codes").inner_text().split("\n")[0]
+    page.goto(f"{issuer}/account/security")
+    yield "account-security"
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page)
+    code = page.get_by_label("code", exact=False).first
+    expect(code).to_be_visible()
+    yield "second-factor"
+    code.fill(recovery_code)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(f"{issuer}/account/security")
+    page.get_by_role("button", name="Remove the app").click()
+    expect(page.get_by_role("link", name="Set up an authenticator app")).to_be_visible()
 
 
 ACCOUNT_PAGES = (
