@@ -122,7 +122,12 @@ async def require_refused_elsewhere(deployment: Deployment, access_token: str) -
 
 @contextmanager
 def running_deployment(
-    folder: Path, database_url: str, *, host: str = "127.0.0.1", **auth_server: Any
+    folder: Path,
+    database_url: str,
+    *,
+    host: str = "127.0.0.1",
+    redis_url: str | None = None,
+    **auth_server: Any,
 ) -> Iterator[Deployment]:
     """Run everything for as long as the block lasts.
 
@@ -130,6 +135,7 @@ def running_deployment(
         folder: an empty folder for configuration, keys, the API's database and logs.
         database_url: of the authorization server, as `prepare_database` leaves it.
         host: what the authorization server is called; passkeys need `localhost`.
+        redis_url: the Redis that it shares with the gateways; without one they ask it.
         auth_server: more settings of the authorization server.
     """
     deployment = Deployment(
@@ -139,7 +145,8 @@ def running_deployment(
         saas=f"http://127.0.0.1:{free_port()}",
         folder=folder,
     )
-    _configure(deployment, database_url, auth_server)
+    shared = {"redis_url": redis_url} if redis_url else {}
+    _configure(deployment, database_url, shared, auth_server)
     gateway, other = origin(deployment.resource), origin(deployment.other_resource)
     saas = (
         *(*SAAS, "--database", folder / "orbit.db", "--gatepost-issuer", deployment.resource),
@@ -190,10 +197,12 @@ def import_api(document: str | Path, folder: Path) -> None:
     run(*GATEPOST, "import", "openapi", document, *options)
 
 
-def _configure(deployment: Deployment, database_url: str, changes: dict[str, Any]) -> None:
+def _configure(
+    deployment: Deployment, database_url: str, shared: dict[str, Any], changes: dict[str, Any]
+) -> None:
     folder, issuer, saas = deployment.folder, deployment.issuer, deployment.saas
     one, other = (
-        serving(issuer, resource, saas, signing_key=key, allowed_origins=[BROWSER_ORIGIN])
+        serving(issuer, resource, saas, signing_key=key, allowed_origins=[BROWSER_ORIGIN], **shared)
         for resource, key in (
             (deployment.resource, "gateway.pem"),
             (deployment.other_resource, "other-gateway.pem"),
@@ -209,6 +218,7 @@ def _configure(deployment: Deployment, database_url: str, changes: dict[str, Any
             deployment.other_resource,
             database_url=database_url,
             **{f"registrations_{name}": 10000 for name in registrations},
+            **shared,
             **changes,
         ),
         mcp_gateway=one,
