@@ -49,8 +49,10 @@ def parse_parameters(encoded: str, *, fields: int = MOST_FIELDS) -> Parameters:
     """
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=fields, errors="strict")
-    except (ValueError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
+    except ValueError:
+        raise InvalidRequest(f"there are more than {fields} parameters") from None
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         if _CONTROL.search(name) or _CONTROL.search(value):

@@ -597,26 +597,27 @@ async def test_no_parameter_makes_the_server_fail(
     assert "evil.example" not in answer.headers.get("location", "")
 
 
-MALFORMED_QUERIES = (
-    b"transaction=\xff",
-    b"transaction=%ff",
-    b"transaction=%ed%a0%80",
-    b"transaction=%00",
-    b"transaction=%",
-    b"client_id=%ff",
-    b"client_id=%00",
-    b"client_id=a&state=%00",
-    b"%00=%00",
-    b"=&=&&&;",
-    b"a=1&" * 300,
-    b"\xff\xfe\x00",
+BEYOND_ASCII, NOT_UTF8 = "it holds bytes beyond ASCII", "are not form-encoded UTF-8"
+CONTROL, TOO_MANY = "holds a control character", "there are more than 200 parameters"
+UNREADABLE = (
+    (b"transaction=\xff", BEYOND_ASCII),
+    (b"transaction=%ff", NOT_UTF8),
+    (b"transaction=%ed%a0%80", NOT_UTF8),
+    (b"transaction=%00", CONTROL),
+    (b"client_id=%ff", NOT_UTF8),
+    (b"client_id=%00", CONTROL),
+    (b"client_id=a&state=%00", CONTROL),
+    (b"%00=%00", CONTROL),
+    (b"a=1&" * 300, TOO_MANY),
+    (b"\xff\xfe\x00", BEYOND_ASCII),
 )
+LONE_PERCENT, NAMELESS = b"transaction=%", b"=&=&&&;"
+PAGES = ("/authorize/continue", "/sign-in", "/consent")
 
 
-@pytest.mark.parametrize("path", ["/authorize", "/authorize/continue", "/sign-in", "/consent"])
-async def test_bytes_that_are_no_query_get_a_page(auth_server: AuthServer, path: str) -> None:
-    """A156: as a hostile client sends them, past every library."""
-    transport: Any = auth_server.http._transport
+async def send_query(server: AuthServer, path: str, query: bytes) -> tuple[int, str]:
+    """Ask for a page as a hostile client does, past every library; answers status and page."""
+    transport: Any = server.http._transport
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -625,23 +626,46 @@ async def test_bytes_that_are_no_query_get_a_page(auth_server: AuthServer, path:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    for query in MALFORMED_QUERIES:
-        sent.clear()
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query,
-            "headers": [(b"host", b"127.0.0.1:8400"), (b"cookie", b"gatepost_browser=x")],
-            "scheme": "http",
-            "server": ("127.0.0.1", 8400),
-            "client": ("127.0.0.1", 1),
-            "root_path": "",
-            "http_version": "1.1",
-        }
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": [(b"host", b"127.0.0.1:8400"), (b"cookie", b"gatepost_browser=x")],
+        "scheme": "http",
+        "server": ("127.0.0.1", 8400),
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+        "http_version": "1.1",
+    }
+    await transport.app(scope, receive, send)
+    assert (b"content-type", b"text/html; charset=utf-8") in sent[0]["headers"]
+    body = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], html.unescape(body.decode()).lower()
 
-        await transport.app(scope, receive, send)
 
-        assert sent[0]["status"] in {200, 400}, query
-        assert (b"content-type", b"text/html; charset=utf-8") in sent[0]["headers"]
+@pytest.mark.parametrize("path", ["/authorize", *PAGES])
+async def test_bytes_that_are_no_query_get_a_page_that_says_what_is_wrong_with_them(
+    auth_server: AuthServer, path: str
+) -> None:
+    """A156: whichever page is asked for, and before anything is looked up."""
+    for query, reason in UNREADABLE:
+        status, page = await send_query(auth_server, path, query)
+        assert (status, reason.lower() in page) == (400, True), query
+
+
+async def test_odd_bytes_that_are_a_query_get_the_page_of_what_they_name(
+    auth_server: AuthServer,
+) -> None:
+    """A156: a lone percent sign is itself, and fields without a name say nothing."""
+    for query, path, status, says in (
+        (LONE_PERCENT, "/authorize", 400, "parameter client_id is missing"),
+        (NAMELESS, "/authorize", 400, "parameter '' was sent more than once"),
+        *((LONE_PERCENT, path, 400, "this request is over") for path in PAGES),
+        (NAMELESS, "/authorize/continue", 400, "this request is over"),
+        (NAMELESS, "/sign-in", 200, "to see your account"),
+        (NAMELESS, "/consent", 400, "this request is over"),
+    ):
+        answer = await send_query(auth_server, path, query)
+        assert (answer[0], says in answer[1]) == (status, True), (path, query)
