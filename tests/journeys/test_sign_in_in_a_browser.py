@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from support.auth_server import SEED
-from support.axe import violations
 from support.deployment import GATEPOST, Deployment, run, running_deployment
 from support.markdown import ROOT, read
 from support.oauth_client import OAuthClient
@@ -29,14 +27,6 @@ from support.tour import off_the_loop, register_app, running_chromium, sign_in
 NODE = ROOT / "tests/node"
 CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
 SECRET = "of-gatepost-at-the-provider"
-
-EVE: dict[str, Any] = {
-    "id": "usr_eve",
-    "email": "eve@acme.example",
-    "name": "Eve Stone",
-    "password": "gatepost-demo",
-    "memberships": [{"tenant": "org_acme"}],
-}
 
 
 @dataclass(frozen=True)
@@ -157,9 +147,6 @@ def place(
         setup = json.dumps({"issuer": provider, "client": client, "claims": claims})
         argv = (NODE / "node_modules/.bin/node", NODE / "openid-provider.mjs", setup)
         log = folder / "provider.log"
-        seed = folder / "people.yaml"
-        seed.write_text(json.dumps({"tenants": SEED["tenants"], "people": [EVE]}))
-        run(*GATEPOST, "auth-server", "seed", seed, "--config", folder / "gatepost.yaml")
         with running_service(argv, url=provider, log=log, ready_path="/healthz", cwd=NODE):
             yield Place(deployment, provider)
 
@@ -310,51 +297,6 @@ def test_bo_sets_up_an_app_on_the_way_with_javascript_off(place: Place, chromium
         page.get_by_role("button", name="Sign in").click()
         page.goto(f"{place.issuer}/account/security")
         expect(page.locator("main")).to_contain_text("9 codes are left")
-
-
-def test_axe_finds_nothing_on_the_pages_on_the_way(place: Place, chromium: Browser) -> None:
-    """In both colour schemes, on a wide screen and on a phone."""
-    require_level(place, "org_acme", level=2)
-    found: dict[str, list[str]] = {}
-
-    def look(page: Page, name: str) -> None:
-        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for width in (1280, 390):
-                page.set_viewport_size({"width": width, "height": 900})
-                found[f"{name}, {scheme}, {width}"] = violations(page)
-                too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-                assert not too_wide, f"{name} is wider than {width}"
-
-    # The policy would keep axe out as well.
-    with chromium.new_context(bypass_csp=True) as context:
-        page = context.new_page()
-        page.goto(place.app().authorize_url())
-        look(page, "every way to sign in")
-        page.goto(f"{place.issuer}/sign-in/return/acme-id?state=none")
-        look(page, "over")
-        page.goto(place.app().authorize_url())
-        sign_in(page, EVE["email"])
-        look(page, "asked for more")
-        page.get_by_role("link", name="Set up an authenticator app").click()
-        key = re.sub(r"\s", "", page.locator("main code").inner_text())
-        page.get_by_label("The code it shows").fill(pyotp.TOTP(key).now())
-        page.get_by_role("button", name="Turn it on").click()
-        look(page, "recovery codes")
-        page.get_by_role("link", name="Done, on to the app").click()
-        page.goto(f"{place.issuer}/account/security")
-        look(page, "with an app")
-        sign_out(page)
-        sign_in(page, EVE["email"])
-        look(page, "the code")
-        page.get_by_label("Code", exact=True).fill("1")
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        expect(page.get_by_role("alert")).to_be_visible()
-        look(page, "a wrong code")
-
-    assert len(found) == 28
-    assert {where: what for where, what in found.items() if what} == {}
 
 
 def sign_out(page: Page) -> None:

@@ -5,9 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from support.auth_server import prepare_database
-from support.deployment import running_deployment
-from support.tour import running_chromium, tour
+from support.tour import running_chromium, running_sights, tour
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs/pictures"
@@ -31,29 +29,29 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="also those of docs/pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name:
-        folder = Path(name)
-        url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
-        prepare_database(url)
-        with running_deployment(folder, url) as deployment, running_chromium() as chromium:
-            for width, height in WIDTHS.items():
-                for scheme in SCHEMES:
-                    with chromium.new_context(
-                        viewport={"width": width, "height": height},
-                        color_scheme=scheme,
-                        locale="en-GB",
-                        timezone_id="Europe/Berlin",
-                    ) as context:
-                        page = context.new_page()
-                        for shown in tour(page, deployment):
-                            picture = f"{shown}-{width}-{scheme}.png"
-                            if options.keep and picture in KEPT:
-                                page.screenshot(path=PICTURES / picture)
-                            if shown.startswith(options.only):
-                                whole = page.evaluate("document.documentElement.scrollHeight")
-                                page.set_viewport_size({"width": width, "height": whole})
-                                page.screenshot(path=options.out / picture)
-                                page.set_viewport_size({"width": width, "height": height})
+    with (
+        tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name,
+        running_sights(Path(name)) as sights,
+        running_chromium() as chromium,
+    ):
+        for width, height in WIDTHS.items():
+            for scheme in SCHEMES:
+                with chromium.new_context(
+                    viewport={"width": width, "height": height},
+                    color_scheme=scheme,
+                    locale="en-GB",
+                    timezone_id="Europe/Berlin",
+                ) as context:
+                    page = context.new_page()
+                    for shown in tour(page, sights):
+                        picture = f"{shown}-{width}-{scheme}.png"
+                        if options.keep and picture in KEPT:
+                            page.screenshot(path=PICTURES / picture)
+                        if shown.startswith(options.only):
+                            whole = page.evaluate("document.documentElement.scrollHeight")
+                            page.set_viewport_size({"width": width, "height": whole})
+                            page.screenshot(path=options.out / picture)
+                            page.set_viewport_size({"width": width, "height": height})
 
 
 main()

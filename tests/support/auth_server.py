@@ -27,7 +27,7 @@ from support.person import Person
 ISSUER = "http://127.0.0.1:8400"
 RESOURCE = "http://127.0.0.1:8401/mcp"
 
-SEED = {
+SEED: dict[str, Any] = {
     "tenants": [
         {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
         {"id": "org_globex", "name": "Globex"},
@@ -115,17 +115,17 @@ CATALOGUE = CatalogueDocument(
 )
 
 
-def prepare_database(url: str) -> None:
+def prepare_database(url: str, seed: dict[str, Any] = SEED) -> None:
     """Bring an empty database to the newest schema and seed it."""
 
-    async def seed() -> None:
+    async def store() -> None:
         database = open_database(url)
         async with database.writing() as db, db.begin():
-            await store_seed(db, read_seed(SEED), now=utc_now())
+            await store_seed(db, read_seed(seed), now=utc_now())
         await database.engine.dispose()
 
     migrate(url)
-    asyncio.run(seed())
+    asyncio.run(store())
 
 
 @dataclass

@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -13,9 +15,14 @@ import httpx2
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pyotp import TOTP
 
-from support.deployment import Deployment
+from auth_server.pages.render import TEMPLATES
+from support.auth_server import SEED, prepare_database
+from support.configuration import issuing, write_config
+from support.deployment import Deployment, running_deployment, serve
 from support.oauth_client import OAuthClient, register
 from support.person import ADA
+from support.providers import SigningKey
+from support.services import free_port, running_service
 
 FLAGS = (
     "--no-sandbox",
@@ -27,7 +34,81 @@ FLAGS = (
 )
 CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
 CLAUDE = "https://claude.ai/api/mcp/auth_callback"
+ACME, GLOBEX = SEED["tenants"]
+EVE = {
+    "id": "usr_eve",
+    "email": "eve@acme.example",
+    "name": "Eve Stone",
+    "password": "gatepost-demo",
+    "memberships": [{"tenant": "org_acme", "data_scope": "team:design"}],
+}
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Sights:
+    """Where the tour goes."""
+
+    deployment: Deployment
+    """With every way to sign in."""
+    directly: str
+    """The issuer of another authorization server, where people sign in at one provider alone."""
+
+
+@contextmanager
+def running_sights(folder: Path) -> Iterator[Sights]:
+    """Run all of it on SQLite for as long as the block lasts, in an empty folder.
+
+    Globex asks for a second factor, and Acme has a member besides its admin.
+    """
+    tenants, people = [ACME, {**GLOBEX, "required_level": 2}], [*SEED["people"], EVE]
+    url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
+    prepare_database(url, {**SEED, "tenants": tenants, "people": people})
+    ways = [{"kind": "local"}, _provider("acme-id", "Acme ID"), _provider("orbit", "Orbit")]
+    with running_deployment(folder, url, host="localhost", sign_in=ways) as deployment:
+        port = free_port()
+        issuer = f"http://localhost:{port}"
+        other = folder / "directly"
+        other.mkdir()
+        beside = f"sqlite+aiosqlite:///{other}/gatepost.db"
+        prepare_database(beside)
+        settings = issuing(issuer, deployment.resource, database_url=beside, sign_in=ways[1:2])
+        with running_service(
+            (*serve("auth-server", write_config(other, auth_server=settings)), "--port", str(port)),
+            url=issuer,
+            log=other / "auth-server.log",
+            ready_path="/readyz",
+        ):
+            yield Sights(deployment, issuer)
+
+
+def _provider(name: str, title: str) -> dict[str, Any]:
+    url = f"https://{name}.example"
+    keys = {"keys": [SigningKey(name).public]}
+    return {
+        "kind": "hand_off",
+        "name": name,
+        "title": title,
+        "issuer": url,
+        "login_url": f"{url}/login",
+        "jwks": keys,
+    }
+
+
+def whole_pages() -> set[str]:
+    """List the templates that are pages: neither included (`_…`) nor extended by another."""
+    sources = {
+        path.relative_to(TEMPLATES).as_posix(): path.read_text(encoding="utf-8")
+        for path in TEMPLATES.rglob("*.html")
+        if not path.name.startswith("_")
+    }
+    extended = {base for text in sources.values() for base in re.findall(r'extends "(.+?)"', text)}
+    return set(sources) - extended
+
+
+def template_of(page: Page) -> str:
+    """Tell which template made the page that the browser shows."""
+    return page.locator("body").get_attribute("data-template") or ""
 
 
 @contextmanager
@@ -84,21 +165,34 @@ def approve(page: Page) -> None:
     expect(page.get_by_role("link", name="Continue")).to_be_visible()
 
 
-def tour(page: Page, deployment: Deployment) -> Iterator[str]:
+def tour(page: Page, sights: Sights) -> Iterator[str]:
     """Walk through the pages as Ada; yields a page's name while the browser shows it."""
+    deployment = sights.deployment
     issuer = deployment.issuer
-    # Where the app is: it answers with nothing, and the page that leads there stays.
-    page.route(f"{CLAUDE}?*", lambda route: route.fulfill(status=204))
+    # Where the app is, and the provider: they answer with nothing, and the page that leads there
+    # stays.
+    for elsewhere in (f"{CLAUDE}?*", f"{sights.directly}/sign-in/with/*"):
+        page.route(elsewhere, lambda route: route.fulfill(status=204))
+    page.goto(f"{sights.directly}/sign-in?return_to=/account/apps")
+    yield "sign-in-elsewhere"
     claude = off_the_loop(register_app(deployment, "Claude", CLAUDE))
     cursor = off_the_loop(register_app(deployment, "Cursor", CURSOR))
     page.goto(claude.authorize_url())
     yield "sign-in"
     sign_in(page, password="not-her-password")
     yield "sign-in-wrong"
+    sign_in(page, "cy@nowhere.example")
+    yield "no-organisation"
+    page.get_by_role("button", name="Not you?").click()
     sign_in(page)
+    expect(page.get_by_text(ADA[0])).to_be_visible()
     # Who connected something before is not asked: they change it there.
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     yield "organisation"
+    page.get_by_role("button", name="Globex").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Globex asks for a second factor")
+    yield "step-up"
+    page.get_by_role("link", name="Choose another organisation").click()
     page.get_by_role("button", name="Acme").click()
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
     yield "consent"
@@ -111,6 +205,8 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     yield "consent-more"
     page.goto(f"{issuer}/authorize?client_id=nobody")
     yield "error"
+    page.goto(claude.authorize_url(response_type="token"))
+    yield "turned-back"
     page.goto(f"{issuer}/")
     yield "connect"
     page.goto(f"{issuer}/account/api-keys")
@@ -127,9 +223,9 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     expect(page.get_by_role("heading", name="What may it do?")).to_be_visible()
     yield "account-app"
     yield from _second_factor(page, issuer)
-    for path in ACCOUNT_PAGES:
+    for name, path in ACCOUNT_PAGES.items():
         page.goto(f"{issuer}/account/{path}")
-        yield f"account-{path.partition('?')[0].replace('/', '-')}"
+        yield f"account-{name}"
     _allow(page, issuer, "These only")
     page.goto(cursor.authorize_url())
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
@@ -138,6 +234,14 @@ def tour(page: Page, deployment: Deployment) -> Iterator[str]:
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     yield "forbidden"
     _allow(page, issuer, "Any app")
+    page.goto(claude.authorize_url(ui_locales="de"))
+    page.get_by_role("button", name="Acme").click()
+    expect(page.get_by_role("button", name="Erlauben")).to_be_visible()
+    yield "consent-german"
+    page.goto(f"{issuer}/account/organisation?tenant=org_acme")
+    yield "account-organisation-german"
+    page.goto(f"{issuer}/account/security")
+    yield "account-security-german"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
@@ -163,20 +267,23 @@ def _second_factor(page: Page, issuer: str) -> Iterator[str]:
     code = page.get_by_label("code", exact=False).first
     expect(code).to_be_visible()
     yield "second-factor"
+    code.fill("1")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "second-factor-wrong"
     code.fill(recovery_code)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(f"{issuer}/account/security")
     page.get_by_role("button", name="Remove the app").click()
     expect(page.get_by_role("link", name="Set up an authenticator app")).to_be_visible()
 
 
-ACCOUNT_PAGES = (
-    "apps",
-    "sessions",
-    "security",
-    "security/app",
-    "api-keys",
-    "organisations",
-    "organisation?tenant=org_acme",
-    "organisation/member?tenant=org_acme&person=usr_ada",
-)
+ACCOUNT_PAGES = {
+    "sessions": "sessions",
+    "security-plain": "security",
+    "api-keys": "api-keys",
+    "organisations": "organisations",
+    "organisation": "organisation?tenant=org_acme",
+    "organisation-member": "organisation/member?tenant=org_acme&person=usr_eve",
+    "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
+}

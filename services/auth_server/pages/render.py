@@ -40,7 +40,8 @@ class Pages:
 
     def render(self, template: str, **values: Any) -> str:
         """Render a template; in an HTML one every value is escaped."""
-        return self.environments[self.language].get_template(template).render(**values)
+        found = self.environments[self.language].get_template(template)
+        return found.render(template=template, **values)
 
     def for_languages(self, asked: Sequence[str]) -> "Pages":
         """Speak the first of these languages that there is, English where there is none."""
