@@ -1,46 +1,30 @@
 """A person in a real browser: clicks through sign-in, organisation and consent, and gets back."""
 
-import asyncio
 import re
-import shutil
-from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from support.deployment import Connection, Deployment, origin
-from support.oauth_client import OAuthClient, answer_of, register
-from support.person import ADA
+from support.oauth_client import OAuthClient, answer_of
+from support.tour import CURSOR, off_the_loop, register_app, running_chromium, sign_in
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-Answer = TypeVar("Answer")
-CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
 CURSOR_ORIGIN = "cursor://anysphere.cursor-mcp"
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, for this module alone: while it runs, no async test can."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass
@@ -138,22 +122,6 @@ def a_tab(
     assert seen.origins <= set(origins)
 
 
-def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run async helpers in a thread of their own: Playwright's loop occupies this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
-
-
-async def register_client(deployment: Deployment, redirect_uri: str) -> OAuthClient:
-    """Register the app that will ask."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
-        client = await register(
-            http, deployment.issuer, deployment.resource, redirect_uris=[redirect_uri]
-        )
-    client.redirect_uri = redirect_uri
-    return client
-
-
 async def redeem(deployment: Deployment, client: OAuthClient, code: str) -> Connection:
     """Redeem the code that the browser brought."""
     async with httpx2.AsyncClient(trust_env=False) as http:
@@ -170,13 +138,6 @@ async def refresh(deployment: Deployment, client: OAuthClient, of: Connection) -
         tokens = await client.refresh(of.tokens["refresh_token"])
     assert tokens.status_code == 200, tokens.text
     return Connection(deployment, tokens.json())
-
-
-def sign_in(page: Page, password: str = ADA[1]) -> None:
-    """Fill in the form and press its button."""
-    page.get_by_label("E-mail address").fill(ADA[0])
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def choose(page: Page, tenant: str = "Acme") -> None:
@@ -201,7 +162,7 @@ def reach_consent(page: Page, url: str, tenant: str = "Acme") -> None:
 def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin, refused=[401]) as (page, _):
         page.goto(app.authorize_url())
         sign_in(page, password="not-her-password")
@@ -235,7 +196,7 @@ def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked_a48(
 def test_ada_says_no_and_the_app_is_told_so(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
         reach_consent(page, app.authorize_url())
         page.get_by_role("button", name="Deny").click()
@@ -250,7 +211,7 @@ def test_ada_says_no_and_the_app_is_told_so(
 def test_everything_works_with_javascript_switched_off(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     scriptless: dict[str, Any] = {"java_script_enabled": False}
     with a_tab(chromium, on_sqlite.issuer, callback.origin, **scriptless) as (page, _):
         reach_consent(page, app.authorize_url())
@@ -261,7 +222,7 @@ def test_everything_works_with_javascript_switched_off(
 
 
 def test_no_page_is_wider_than_a_phone(on_sqlite: Deployment, chromium: Browser) -> None:
-    app = off_the_loop(register_client(on_sqlite, CURSOR))
+    app = off_the_loop(register_app(on_sqlite, "Test client", CURSOR))
     phone: dict[str, Any] = {
         "viewport": {"width": 390, "height": 844},
         "is_mobile": True,
@@ -297,7 +258,7 @@ def test_no_page_is_wider_than_a_phone(on_sqlite: Deployment, chromium: Browser)
 def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_it(
     on_sqlite: Deployment, chromium: Browser
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, CURSOR))
+    app = off_the_loop(register_app(on_sqlite, "Test client", CURSOR))
     with a_tab(chromium, on_sqlite.issuer, CURSOR_ORIGIN) as (page, _):
         reach_consent(page, app.authorize_url())
         # No program here answers to the scheme: Chromium asks for the URL and stays on the page.
@@ -321,7 +282,7 @@ def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_i
 def test_presets_counts_and_search_work_in_place_and_what_is_left_ticked_is_given_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, seen):
         reach_consent(page, app.authorize_url())
         asked = len(seen.requests)
@@ -356,7 +317,7 @@ def test_presets_counts_and_search_work_in_place_and_what_is_left_ticked_is_give
 def test_presets_and_data_work_with_javascript_switched_off(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     scriptless: dict[str, Any] = {"java_script_enabled": False}
     with a_tab(chromium, on_sqlite.issuer, callback.origin, **scriptless) as (page, _):
         reach_consent(page, app.authorize_url())
@@ -376,7 +337,7 @@ def test_presets_and_data_work_with_javascript_switched_off(
 def test_an_app_that_asks_for_more_is_shown_with_what_is_new_a49(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
         reach_consent(page, app.authorize_url(scope="mcp:read"))
         page.get_by_role("button", name="Approve").click()
@@ -399,7 +360,7 @@ def test_an_app_that_asks_for_more_is_shown_with_what_is_new_a49(
 def test_the_organisation_is_changed_on_the_consent_page_and_the_app_gets_its_rows_a53(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
         reach_consent(page, app.authorize_url(), tenant="Acme")
         page.get_by_text("Change", exact=True).click()
@@ -418,7 +379,7 @@ def test_a_web_app_gets_its_answer_over_https_under_the_same_policy_a54(
     on_sqlite: Deployment, chromium: Browser
 ) -> None:
     redirect_uri = "https://app.example/callback"
-    app = off_the_loop(register_client(on_sqlite, redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", redirect_uri))
     arrived = []
     with a_tab(chromium, on_sqlite.issuer, "https://app.example") as (page, _):
 
@@ -443,7 +404,7 @@ def test_a_web_app_gets_its_answer_over_https_under_the_same_policy_a54(
 def test_the_back_button_and_a_second_tab_give_no_second_answer_a50(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin, refused=[400]) as (page, _):
         reach_consent(page, app.authorize_url())
         second = page.context.new_page()
@@ -463,7 +424,7 @@ def test_the_back_button_and_a_second_tab_give_no_second_answer_a50(
 def test_what_a_person_takes_away_on_connected_apps_is_gone_at_the_gateway_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
-    app = off_the_loop(register_client(on_sqlite, callback.redirect_uri))
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
     with a_tab(chromium, on_sqlite.issuer, callback.origin) as (page, _):
         reach_consent(page, app.authorize_url())
         page.get_by_role("button", name="Approve").click()
