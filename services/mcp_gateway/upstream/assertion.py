@@ -51,6 +51,7 @@ class AssertionSigner:
                 "tenant_id": caller.tenant_id,
                 "data_scope": str(caller.data_scope),
                 "client_id": caller.client_id,
+                "env": caller.env,
                 "tool": tool,
                 "jti": call_id,
                 "iat": issued,

@@ -39,6 +39,7 @@ async def test_the_api_learns_who_calls_and_for_exactly_which_request(
         "tenant_id": "org_acme",
         "data_scope": "team:engineering",
         "client_id": "client_claude",
+        "env": "live",
         "tool": tool,
         "jti": world.records[-1]["call_id"],
         "iat": issued,
@@ -47,3 +48,9 @@ async def test_the_api_learns_who_calls_and_for_exactly_which_request(
         "htu": request.url,
         "body_sha256": urlsafe_b64encode(digest).decode().rstrip("="),
     }
+
+
+async def test_the_api_can_tell_the_calls_of_a_test_key(world: World) -> None:
+    await world.call("new", "list_tasks", {}, token=world.token(env="test"))
+
+    assert (await stated(world))[1]["env"] == "test"
