@@ -52,7 +52,7 @@ def answer_page_error(error: PageError, request: Request, opened: Resources) -> 
     if error.status not in {404, 405} and error.status < 500:
         count_denial(request, error.title)
     page = opened.pages.answer(
-        "error.html", status=error.status, title=error.title, text=error.text, code=""
+        "error.html", status=error.status, title=error.title, text=error.text, refusal=None
     )
     if error.retry_after is not None:
         page.headers["Retry-After"] = str(error.retry_after)

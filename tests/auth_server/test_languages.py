@@ -17,7 +17,7 @@ from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 
 GERMAN_BUTTON = "Anmelden"
-MARKS_A_TEXT = {"translatable", "PageError"}
+MARKS_A_TEXT = {"translatable", "PageError", "ChangeRefused", "UnusablePolicy"}
 
 
 def texts_of_templates() -> set[tuple[str, str]]:

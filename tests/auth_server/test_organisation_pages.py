@@ -153,7 +153,7 @@ async def test_the_rules_that_an_admin_sets_are_stored_whole_and_shown(
         ({"longest_days": "1e400"}, "must be numbers"),
         ({"longest_days": "-1", "required_level": "9"}, "required_level must be 1"),
         ({"required_level": "x"}, "must be numbers"),
-        ({"clients": "listed", "allowed_clients": "clïent"}, "allowed_clients must hold"),
+        ({"clients": "listed", "allowed_clients": "clïent"}, "(allowed_clients) must hold"),
     ],
 )
 async def test_rules_that_make_no_sense_are_named_and_nothing_is_stored(
@@ -219,6 +219,22 @@ async def test_an_admin_can_neither_change_themselves_nor_give_what_they_lack_a1
     ).data_scope == "team:design"
     assert (await row_of(auth_server, Membership, ("usr_ada", "org_acme"))).role == "admin"
     assert page.status == 200
+
+
+async def test_an_admin_reads_in_german_why_a_change_was_refused(auth_server: AuthServer) -> None:
+    await with_bo_in_acme(auth_server)
+    ada, _ = await signed_in(auth_server, ACME)
+    ada.http.headers["accept-language"] = "de"
+    bo = await ada.open(f"{ORGANISATION}/member?tenant=org_acme&person=usr_bo")
+    for role, data, says in (
+        ("member", "", "Sie können keine Daten geben, die Sie selbst nicht sehen."),
+        ("member", "sales", "Die Daten müssen Einträge wie team:sales sein"),
+        (" ", "team:design", "Die Rolle muss aus 1 bis 32 druckbaren Zeichen bestehen."),
+    ):
+        refused = await send(
+            ada, bo, f"{ORGANISATION}/member", role=role, data_scope=data, decision="change"
+        )
+        assert (refused.status, says in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize("email", ["ada@acme.example", BO, "cy@nowhere.example", None])

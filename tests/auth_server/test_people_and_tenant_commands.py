@@ -91,7 +91,7 @@ def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
     ("words", "refusal"),
     [
         (("tenants", "set", "org_nowhere", "--read-only"), "there is no tenant org_nowhere"),
-        (("tenants", "set", "org_acme", "--allow-client", "a b"), "allowed_clients must hold"),
+        (("tenants", "set", "org_acme", "--allow-client", "a b"), "(allowed_clients) must hold"),
         (
             ("tenants", "set", "org_acme", "--allow-client", "x", "--allow-any-client"),
             "not both",

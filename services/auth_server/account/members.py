@@ -11,6 +11,7 @@ from auth_server.deps import Db, Opened, ReadingDb
 from auth_server.errors import PageError
 from auth_server.forms import read_form, read_query, reject_repeats
 from auth_server.pages.same_origin import require_same_origin
+from auth_server.pages.translation import translatable
 from auth_server.people.store import find_people
 from auth_server.resources import Resources
 from auth_server.tenants.store import find_membership
@@ -71,8 +72,11 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
             lifetime=lifetime,
             now=now,
         )
-    except (ChangeRefused, MalformedDataScope) as error:
+    except ChangeRefused as error:
         return await _answer(admin, member, db, opened, given=(role, data), refused=str(error))
+    except MalformedDataScope:
+        text = translatable("The data must be entries such as team:sales, with spaces between.")
+        return await _answer(admin, member, db, opened, given=(role, data), refused=text)
     return lead_back(opened, f"{admin.page}#members")
 
 

@@ -51,7 +51,7 @@ def _read(form: Parameters) -> TenantPolicy:
         days = float(form.get("longest_days") or "0")
         longest = timedelta(days=days) if days > 0 else None
     except (ValueError, OverflowError):
-        raise UnusablePolicy("required_level and longest_days must be numbers") from None
+        raise UnusablePolicy("The required_level and longest_days must be numbers.") from None
     listed = form.get("allowed_clients") or ""
     return require_policy(
         required_level=level,

@@ -153,16 +153,15 @@ def _refuse(
             "error.html",
             status=400,
             title="This app's request can't be used",
-            text=f"{error.description[:1].upper()}{error.description[1:]}.",
-            code=error.code,
+            text="Go back to the app and connect it again. If that does not help, tell its maker.",
+            refusal=error,
         )
     url = error_url(asked.redirect_uri, error, state=asked.state, issuer=opened.settings.issuer)
     if not _may_redirect(asked.known_client(), asked.redirect_uri):
         return opened.pages.answer(
             "turned_back.html",
             status=400,
-            text=f"{error.description[:1].upper()}{error.description[1:]}.",
-            code=error.code,
+            refusal=error,
             redirect_host=redirect_uris.redirect_host(asked.redirect_uri),
             url=url,
         )

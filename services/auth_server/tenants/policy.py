@@ -55,15 +55,19 @@ def require_policy(
         UnusablePolicy: naming the field and what it must be.
     """
     if required_level not in {1, 2}:
-        raise UnusablePolicy("required_level must be 1 (one factor) or 2 (two factors)")
+        raise UnusablePolicy("The required_level must be 1 (one factor) or 2 (two factors).")
     if allowed_clients is not None:
         allowed_clients = sorted({entry.strip() for entry in allowed_clients} - {""})
         if len(allowed_clients) > MOST_CLIENTS:
-            raise UnusablePolicy(f"allowed_clients must hold at most {MOST_CLIENTS} entries")
+            raise UnusablePolicy(
+                "The list of apps (allowed_clients) must hold at most 200 entries."
+            )
         for entry in allowed_clients:
             if len(entry) > 1024 or not entry.isascii() or not entry.isprintable() or " " in entry:
-                raise UnusablePolicy("allowed_clients must hold client ids and hosts")
+                raise UnusablePolicy(
+                    "The list of apps (allowed_clients) must hold client ids and hosts alone."
+                )
     if longest_grant is not None and longest_grant < SHORTEST_GRANT:
-        raise UnusablePolicy("longest_grant must be an hour or more")
+        raise UnusablePolicy("The longest_grant must be an hour or more.")
     clients = None if allowed_clients is None else tuple(allowed_clients)
     return TenantPolicy(required_level, clients, read_only, longest_grant)

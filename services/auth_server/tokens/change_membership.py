@@ -56,9 +56,9 @@ async def set_membership(
     """
     await require_admin(db, by, tenant_id)
     if not role or len(role) > LONGEST_ROLE or not role.isprintable():
-        raise ChangeRefused(f"role must be 1 to {LONGEST_ROLE} printable characters")
+        raise ChangeRefused("The role must be 1 to 32 printable characters.")
     if len(str(data_scope)) > LONGEST_DATA_SCOPE:
-        raise ChangeRefused(f"data scope must be at most {LONGEST_DATA_SCOPE} characters")
+        raise ChangeRefused("The data must be at most 4096 characters.")
     if await lock_tenant(db, tenant_id) is None:
         raise ChangeRefused(f"there is no tenant {tenant_id}")
     if not await is_person(db, person_id):
@@ -135,12 +135,12 @@ async def _require_within(
     data_scope: DataScope,
 ) -> None:
     if by == person_id:
-        raise ChangeRefused("you can't change your own membership; ask another admin")
+        raise ChangeRefused("You can't change your own membership. Ask another admin.")
     seat = await find_seat(db, by, tenant_id)
     has = seat is not None and contains(seat.data_scope, data_scope)
     had = known is not None and contains(parse_data_scope(known.data_scope), data_scope)
     if not has and not had:
-        raise ChangeRefused("you can't give data that you don't see yourself")
+        raise ChangeRefused("You can't give data that you don't see yourself.")
 
 
 async def _require_another_admin(
@@ -151,4 +151,4 @@ async def _require_another_admin(
         return
     members = await list_memberships(db, tenant_id=tenant_id)
     if not any(member.role == ADMIN and member.person_id != person_id for member in members):
-        raise ChangeRefused("the organisation needs another admin first")
+        raise ChangeRefused("The organisation needs another admin first.")

@@ -91,4 +91,4 @@ async def require_admin(db: AsyncSession, person_id: str | None, tenant_id: str)
         return
     seat = await find_seat(db, person_id, tenant_id)
     if seat is None or not seat.is_admin:
-        raise ChangeRefused("you are not an admin of this organisation")
+        raise ChangeRefused("You are not an admin of this organisation.")
