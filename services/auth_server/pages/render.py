@@ -106,6 +106,7 @@ def _environment(
     settings: AuthServerSettings, static: StaticFiles, translation: Translation
 ) -> Environment:
     environment = template_environment()
+    # The i18n extension adds the method when it is loaded, which no type says.
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True
     )

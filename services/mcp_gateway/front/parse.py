@@ -1,21 +1,46 @@
 """Parse the body as JSON."""
 
+from typing import Any
+
 import orjson
 from mcp_types.jsonrpc import PARSE_ERROR
 
 from mcp_gateway.front.exchange import Door, Exchange, Refused
 from mcp_gateway.wire.jsonrpc import RpcError, reply_error
 
+MOST_DEPTH = 200
+"""Levels of arrays and objects in a message."""
+_WRITABLE = 254
+"""Levels that orjson writes; it reads more. What is between is for what we put a message's parts in."""
+
 
 async def parse(exchange: Exchange, _: Door) -> Exchange:
-    """Parse strict UTF-8 JSON.
+    """Parse strict UTF-8 JSON, of which each part can be written again.
 
     Raises:
         Refused: 400 with JSON-RPC error -32700.
     """
+    body = exchange.body
     try:
-        message = orjson.loads(exchange.body)
+        message = orjson.loads(body)
     except orjson.JSONDecodeError:
-        problem = RpcError(PARSE_ERROR, "The body is not JSON")
-        raise Refused("parse_error", reply_error(b"null", problem, modern=True)) from None
+        raise _refuse("The body is not JSON, or nested without end") from None
+    # Counting is nearly free, and for nearly all bodies enough.
+    if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deep(message):
+        raise _refuse(f"The body is nested deeper than {MOST_DEPTH} levels")
     return exchange.with_message(message)
+
+
+def _is_deep(message: Any) -> bool:
+    for _ in range(_WRITABLE - MOST_DEPTH):
+        message = [message]
+    try:
+        orjson.dumps(message)
+    except orjson.JSONEncodeError:
+        return True
+    return False
+
+
+def _refuse(said: str) -> Refused:
+    problem = RpcError(PARSE_ERROR, said)
+    return Refused("parse_error", reply_error(b"null", problem, modern=True))

@@ -4,8 +4,8 @@ An answer that reaches another process goes into that process's list in Redis, f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from mcp_gateway.background import in_background
 from mcp_gateway.inputs.answers import Answer, AnswerNotTaken, LocalAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
 
@@ -84,17 +85,9 @@ class RedisAnswers:
             _log.warning("an answer could not be passed on", reason=str(problem))
             raise AnswerNotTaken from problem
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
+    def listening(self) -> AbstractAsyncContextManager[None]:
         """Read what is left for this process for as long as the block lasts."""
-        task = asyncio.create_task(self._listen())
-        try:
-            yield
-        finally:
-            # As in `Revocations.following`: a cancellation may get lost.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=0.1)
+        return in_background(self._listen)
 
     async def _listen(self) -> None:
         failing = False

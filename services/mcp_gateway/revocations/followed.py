@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.revocations import Revocation, RevocationList
+from mcp_gateway.background import in_background
 from mcp_gateway.revocations.port import Feed, FeedBroken
 
 SILENCE = timedelta(seconds=60)
@@ -44,18 +45,9 @@ class Revocations:
         """Tell whether a verified token, signed by `kid`, has ended."""
         return self._known.is_revoked(claims, kid)
 
-    @asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
+    def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""
-        task = asyncio.create_task(self._follow())
-        try:
-            yield
-        finally:
-            # More than once: `asyncio.wait_for` of Python 3.11, which redis-py sends through, loses
-            # a cancellation that comes at the moment it is done.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=0.1)
+        return in_background(self._follow)
 
     async def _follow(self) -> None:
         """Read the feed until cancelled; begin again whenever it breaks."""

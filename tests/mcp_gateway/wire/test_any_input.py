@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -171,3 +172,45 @@ def test_no_bytes_make_an_internal_error_a156(bodies: list[bytes]) -> None:
                 require_sound(answer.status_code, answer.content)
 
     asyncio.run(knock())
+
+
+def nested(levels: int, inner: Any = 1) -> Any:
+    """Wrap a value in so many lists."""
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize("era", ["2025-11-25", MODERN])
+@pytest.mark.parametrize("tool", ["list_tasks", "create_task", "delete_task", "draft_task", "none"])
+async def test_a_value_nested_as_deep_as_may_be_is_answered_wherever_it_stands_a156(
+    era: str, tool: str
+) -> None:
+    deep = nested(190)
+    async with fresh_world() as world:
+        for place in ("arguments", "inputResponses", "requestState", "_meta", "more"):
+            usual: dict[str, Any] = META if era == MODERN else {}
+            params: dict[str, Any] = {"name": tool, "_meta": usual}
+            if place == "_meta":
+                params["_meta"] = {**usual, "progressToken": deep, "more": deep}
+            else:
+                params[place] = {"title": deep, "id": deep, "confirm": deep}
+            body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            headers = {"mcp-protocol-version": era}
+            answer = await world.post(consistent(body, headers), headers=headers)
+            require_sound(answer.status_code, answer.content)
+        answer = await world.post({"jsonrpc": "2.0", "id": "ask.1", "result": {"content": deep}})
+        require_sound(answer.status_code, answer.content)
+
+
+@pytest.mark.parametrize("levels", [201, 254, 255, 300, 1024])
+async def test_a_call_nested_deeper_than_can_be_written_again_is_refused_a156(levels: int) -> None:
+    call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_tasks",'
+    inner = levels - 3
+    async with fresh_world() as world:
+        answer = await world.post(
+            call + b'"arguments":{"q":' + b"[" * inner + b"]" * inner + b"}}}"
+        )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, -32700)
+    assert error["message"] == "The body is nested deeper than 200 levels"
