@@ -12,46 +12,46 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from auth_server.account.api_keys import router as api_keys_router
-from auth_server.account.apps import router as apps_router
-from auth_server.account.code_app import router as code_app_router
-from auth_server.account.connections import router as connections_router
-from auth_server.account.endpoint import router as account_router
-from auth_server.account.members import router as members_router
-from auth_server.account.new_api_key import router as new_api_key_router
-from auth_server.account.organisations import router as organisations_router
-from auth_server.account.passkeys import router as account_passkeys_router
-from auth_server.account.rules import router as rules_router
-from auth_server.account.security import router as security_router
-from auth_server.account.sessions import router as sessions_router
-from auth_server.account.visit import SignInFirst, sign_in_url
-from auth_server.answers import answer_json_error, answer_page_error
-from auth_server.authorize.endpoint import router as authorize_router
-from auth_server.connect.endpoint import router as connect_router
-from auth_server.consent.endpoint import router as consent_router
-from auth_server.cors import PublicCors
 from auth_server.db.direct import DatabaseUnavailable
-from auth_server.deps import Opened, opened_resources
-from auth_server.discovery.endpoint import discovery_router, well_known_paths
 from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
-from auth_server.events.endpoint import router as events_router
-from auth_server.feed.endpoint import router as feed_router
-from auth_server.introspect.endpoint import router as introspect_router
+from auth_server.gateway_api.call_events import router as events_router
+from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
-from auth_server.pages.translation import translatable
-from auth_server.prefix import BelowPath
-from auth_server.register.endpoint import limit_registrations
-from auth_server.register.endpoint import router as register_router
-from auth_server.register.manage import router as registrations_router
-from auth_server.resources import OpenResources, Resources, open_resources
-from auth_server.revoke.endpoint import router as revoke_router
+from auth_server.oauth.authorize.endpoint import router as authorize_router
+from auth_server.oauth.discovery.endpoint import discovery_router, well_known_paths
+from auth_server.oauth.introspect import router as introspect_router
+from auth_server.oauth.register.endpoint import limit_registrations
+from auth_server.oauth.register.endpoint import router as register_router
+from auth_server.oauth.register.manage import router as registrations_router
+from auth_server.oauth.revoke import router as revoke_router
+from auth_server.oauth.token_endpoint.endpoint import issue_tokens
+from auth_server.pages.account.api_keys import router as api_keys_router
+from auth_server.pages.account.apps import router as apps_router
+from auth_server.pages.account.authenticator_app import router as code_app_router
+from auth_server.pages.account.connections import router as connections_router
+from auth_server.pages.account.endpoint import router as account_router
+from auth_server.pages.account.frame import SignInFirst, sign_in_url
+from auth_server.pages.account.members import router as members_router
+from auth_server.pages.account.new_api_key import router as new_api_key_router
+from auth_server.pages.account.organisations import router as organisations_router
+from auth_server.pages.account.passkeys import router as account_passkeys_router
+from auth_server.pages.account.rules import router as rules_router
+from auth_server.pages.account.security import router as security_router
+from auth_server.pages.account.sessions import router as sessions_router
+from auth_server.pages.connect.endpoint import router as connect_router
+from auth_server.pages.consent.endpoint import router as consent_router
+from auth_server.pages.sign_in.endpoint import router as sign_in_router
+from auth_server.pages.sign_in.passkey import router as passkey_router
+from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
+from auth_server.pages.sign_in.second_factor import router as code_router
+from auth_server.pages.tenant_choice import router as tenant_router
+from auth_server.rendering.translation import translatable
+from auth_server.runtime import OpenResources, Resources, open_resources
 from auth_server.settings import AuthServerSettings
-from auth_server.sign_in.code import router as code_router
-from auth_server.sign_in.elsewhere import router as sign_in_elsewhere_router
-from auth_server.sign_in.endpoint import router as sign_in_router
-from auth_server.sign_in.passkey import router as passkey_router
-from auth_server.tenant_choice.endpoint import router as tenant_router
-from auth_server.token.endpoint import issue_tokens
+from auth_server.web.answers import answer_json_error, answer_page_error
+from auth_server.web.cors import PublicCors
+from auth_server.web.dependencies import Opened, opened_resources
+from auth_server.web.prefix import BelowPath
 from gatepost.call_event import EVENTS_PATH
 from gatepost.health import check_readiness
 from gatepost.logs import RequestId

@@ -10,7 +10,6 @@ import click
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.audit.store import find_break
 from auth_server.commands.api_keys import api_keys
 from auth_server.commands.clients import clients
 from auth_server.commands.common import config_option as _config
@@ -22,11 +21,12 @@ from auth_server.commands.memberships import memberships
 from auth_server.commands.people import people
 from auth_server.commands.tenants import tenants
 from auth_server.db.engine import open_database
-from auth_server.db.migrate import make_revision, migrate
-from auth_server.resources import key_policy
+from auth_server.records.audit.store import find_break
+from auth_server.records.signing_keys.store import list_published_keys
+from auth_server.runtime import key_policy
+from auth_server.schema.migrate import make_revision, migrate
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
-from auth_server.signing_keys.store import list_published_keys
 from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
 from gatepost.document import DocumentError, read_document

@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from auth_server.pages.render import open_pages
-from auth_server.pages.static import UnusableFile
+from auth_server.rendering.render import open_pages
+from auth_server.rendering.static import UnusableFile
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import Section
 

@@ -7,22 +7,25 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from auth_server.attempts.store import purge_attempts
-from auth_server.audit.store import Audit, record
-from auth_server.call_log.store import purge_calls
-from auth_server.client_assertions.store import purge_assertions
-from auth_server.clients.store import purge_dynamic_clients
-from auth_server.codes.store import purge_codes
+from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
-from auth_server.flow.codes import reseal_secrets
-from auth_server.grants.store import list_grants_over, select_clients_granted
-from auth_server.refresh_tokens.store import purge_refresh_tokens
-from auth_server.resources import Resources
-from auth_server.sessions.store import purge_sessions
-from auth_server.tickets.store import purge_tickets
-from auth_server.tokens.catalogue_reader import CatalogueUnavailable
-from auth_server.tokens.ending import revoke_grant
-from auth_server.transactions.store import purge_transactions, select_clients_under_way
+from auth_server.flow.one_time_codes import reseal_secrets
+from auth_server.records.attempts.store import purge_attempts
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.authorization_codes.store import purge_codes
+from auth_server.records.authorization_requests.store import (
+    purge_transactions,
+    select_clients_under_way,
+)
+from auth_server.records.call_log.store import purge_calls
+from auth_server.records.client_assertions.store import purge_assertions
+from auth_server.records.clients.store import purge_dynamic_clients
+from auth_server.records.flow_states.store import purge_tickets
+from auth_server.records.grants.store import list_grants_over, select_clients_granted
+from auth_server.records.refresh_tokens.store import purge_refresh_tokens
+from auth_server.records.sessions.store import purge_sessions
+from auth_server.revocations.revoke import revoke_grant
+from auth_server.runtime import Resources
 
 log = structlog.get_logger()
 

@@ -15,22 +15,22 @@ from pydantic import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.api_keys.store import find_api_key
-from auth_server.ceilings.store import keep_ceilings, put_ceiling
-from auth_server.ceilings.table import Ceiling
-from auth_server.clients.metadata import read_keys
-from auth_server.clients.redirect_uris import require_redirect_uri
-from auth_server.clients.store import add_secret, drop_secrets, put_client
-from auth_server.clients.table import AuthMethod, Client, ClientSecret
+from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
 from auth_server.errors import OAuthError
-from auth_server.people.passwords import hash_password
-from auth_server.people.store import is_person, put_person
-from auth_server.people.table import Person
+from auth_server.records.api_keys.store import find_api_key
+from auth_server.records.ceilings.store import keep_ceilings, put_ceiling
+from auth_server.records.ceilings.table import Ceiling
+from auth_server.records.clients.metadata import read_keys
+from auth_server.records.clients.redirect_uris import require_redirect_uri
+from auth_server.records.clients.store import add_secret, drop_secrets, put_client
+from auth_server.records.clients.table import AuthMethod, Client, ClientSecret
+from auth_server.records.people.passwords import hash_password
+from auth_server.records.people.store import is_person, put_person
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.table import ONE_FACTOR, Level
+from auth_server.records.tenants.store import find_tenant, put_membership, put_tenant
+from auth_server.records.tenants.table import Membership, Tenant
 from auth_server.secrets import hash_secret
-from auth_server.sessions.table import ONE_FACTOR, Level
-from auth_server.tenants.store import find_tenant, put_membership, put_tenant
-from auth_server.tenants.table import Membership, Tenant
-from auth_server.tokens.api_key import UnusableApiKey, issue_api_key
 from gatepost.allowed_tools import parse_allowed_tools
 from gatepost.api_keys import parse_api_key
 from gatepost.data_scope import parse_data_scope

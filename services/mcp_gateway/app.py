@@ -22,23 +22,26 @@ from gatepost.logs import RequestId
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ApiKeys, ExchangeFailed, ExchangeKey
 from mcp_gateway.auth.challenge import Challenge
-from mcp_gateway.auth.client_assertion import ClientAssertions
-from mcp_gateway.auth.exchange_api_key import PostForm, key_exchange
 from mcp_gateway.auth.jwks import Fetch, Jwks, KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
-from mcp_gateway.call_log import open_call_log
-from mcp_gateway.events.http_delivery import HttpDelivery, Post
-from mcp_gateway.events.port import Delivery, DeliveryFailed
-from mcp_gateway.events.recorder import Recorder
-from mcp_gateway.events.spool import Spool
+from mcp_gateway.authorization_server.client_assertion import ClientAssertions
+from mcp_gateway.authorization_server.exchange_api_key import PostForm, key_exchange
+from mcp_gateway.call_events.http_delivery import HttpDelivery, Post
+from mcp_gateway.call_events.log_lines import open_call_log
+from mcp_gateway.call_events.port import Delivery, DeliveryFailed
+from mcp_gateway.call_events.recorder import Recorder
+from mcp_gateway.call_events.spool import Spool
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.attend import Attendants
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.front.exchange import Door, Serving
-from mcp_gateway.inputs.answers import Answers, LocalAnswers
-from mcp_gateway.inputs.policy import ConfirmationPolicy
-from mcp_gateway.inputs.seal import Sealer
+from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.port import Upstream, UpstreamFailed
 from mcp_gateway.limits.local import LocalLimits
 from mcp_gateway.limits.port import Limits, Tier, Tiers
 from mcp_gateway.live_catalogue import LiveCatalogue, Pause
@@ -51,22 +54,19 @@ from mcp_gateway.operational import (
 )
 from mcp_gateway.pipeline import STEPS, compose
 from mcp_gateway.pipeline.call import Parts, Record
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.revocations.followed import Revocations
 from mcp_gateway.revocations.long_poll import LongPoll
 from mcp_gateway.revocations.port import Feed, FeedBroken
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
-from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.open import open_sources, require_usable
 from mcp_gateway.upstream.credentials.unmet import unmet_schemes
 from mcp_gateway.upstream.guards import Guards
-from mcp_gateway.upstream.http1 import Http1Upstream
-from mcp_gateway.upstream.port import Upstream, UpstreamFailed
-from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import Random, Wait
-from mcp_gateway.upstream.serialise import RequestWriters
 from mcp_gateway.wire.listing import Listing
 from mcp_gateway.wire.server import Server
 
@@ -146,8 +146,8 @@ async def _open_redis(
 ) -> tuple[Delivery, Limits, Answers]:
     """Open what the processes of a gateway share in Redis; closed with the stack."""
     # Takes a second and 40 MB to import, for those who have it.
-    from mcp_gateway.events.redis_delivery import RedisDelivery
-    from mcp_gateway.inputs.redis_answers import RedisAnswers
+    from mcp_gateway.call_events.redis_delivery import RedisDelivery
+    from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.limits.shared import SharedLimits
     from mcp_gateway.redis_connection import RedisConnection
 

@@ -33,10 +33,10 @@ def serve(config: Path | None, host: str, port: int) -> None:
     from gatepost.logs import configure_logs
     from gatepost.settings import SettingsError
     from mcp_gateway.app import create_app
-    from mcp_gateway.events.spool import Spool, SpoolBroken
+    from mcp_gateway.call_events.spool import Spool, SpoolBroken
+    from mcp_gateway.manifest.entries import ManifestError
     from mcp_gateway.one_write import OneWrite
     from mcp_gateway.settings import McpGatewaySettings
-    from mcp_gateway.tools.entries import ManifestError
 
     try:
         settings = McpGatewaySettings.load(config)
@@ -155,11 +155,11 @@ def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]
 def __getattr__(name: str) -> Any:
     """Find `import_` and `tools` where they live, once somebody asks for them."""
     if name == "import_":
-        from mcp_gateway.tools.import_command import import_
+        from mcp_gateway.importing.command import import_
 
         return import_
     if name == "tools":
-        from mcp_gateway.commands import tools
+        from mcp_gateway.review.commands import tools
 
         return tools
     raise AttributeError(name)

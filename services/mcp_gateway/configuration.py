@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from gatepost.settings import Section, SettingsError
-from mcp_gateway.events.spool import Spool, SpoolBroken
+from mcp_gateway.call_events.spool import Spool, SpoolBroken
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.manifest import load_catalogue
 from mcp_gateway.upstream.credentials.open import require_usable
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import structlog
 
 from gatepost.settings import SettingsError
-from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.manifest import load_document, load_manifest, make_catalogue
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_document, load_manifest, make_catalogue
 
 PAUSE = 2.0
 """Seconds between two looks at the files."""

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from auth_server.cli import auth_server as command
 from auth_server.db.engine import open_database
-from auth_server.people import passwords
+from auth_server.records.people import passwords
 from auth_server.settings import ResourceSettings
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

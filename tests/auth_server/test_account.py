@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_server.account.user_agent import describe_user_agent
+from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.secrets import hash_secret
 from support.auth_server import AuthServer
 from support.person import Page, Person

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from auth_server.api_keys.store import list_api_keys
-from auth_server.tenants.table import Tenant
+from auth_server.records.api_keys.store import list_api_keys
+from auth_server.records.tenants.table import Tenant
 from gatepost.api_keys import parse_api_key
 from support.auth_server import RESOURCE, AuthServer
 from support.person import Page, Person

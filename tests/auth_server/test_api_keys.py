@@ -10,15 +10,15 @@ import pytest
 from sqlmodel import select
 from structlog.testing import capture_logs
 
-from auth_server.api_keys.table import StoredApiKey
-from auth_server.audit.table import AuditEntry
-from auth_server.client_documents.fetch import Fetched
+from auth_server.entitlements.api_key import end_api_key, name_api_key
 from auth_server.maintenance import maintain
-from auth_server.people.table import Person
+from auth_server.outbound.guarded_fetch import Fetched
+from auth_server.records.api_keys.table import StoredApiKey
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.people.table import Person
+from auth_server.records.tenants.table import Membership, Tenant
 from auth_server.settings import ResourceSettings
-from auth_server.tenants.table import Membership, Tenant
-from auth_server.tokens.api_key import end_api_key, name_api_key
-from auth_server.tokens.change_membership import remove_membership, set_membership
+from auth_server.tenancy.change_membership import remove_membership, set_membership
 from gatepost.api_keys import ApiKey, make_api_key
 from gatepost.data_scope import parse_data_scope
 from support.assertions import KeyPair, jwks, signed_by, statement

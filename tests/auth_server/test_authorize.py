@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auth_server.clients.table import Client
+from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer
 from support.oauth_client import OAuthClient, answer_of
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from auth_server.branding import DARK_SHEET, LEAST_CONTRAST, Branding, contrast, readable_shade
 from auth_server.configuration import check
-from auth_server.pages.static import STATIC
+from auth_server.rendering.static import STATIC
 from auth_server.settings import AuthServerSettings
 from support.auth_server import ISSUER, RESOURCE, running_auth_server
 from support.clock import Clock

@@ -5,10 +5,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from auth_server.clients.table import Client
 from auth_server.maintenance import maintain
-from auth_server.people.table import Person
-from auth_server.tenants.table import Tenant
+from auth_server.records.clients.table import Client
+from auth_server.records.people.table import Person
+from auth_server.records.tenants.table import Tenant
 from support.auth_server import RESOURCE, AuthServer
 from support.operator import add
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_server.client_documents.cache import LONGEST, SHORTEST, freshness
 from auth_server.client_documents.document import UnusableDocument, parse_document
-from auth_server.client_documents.fetch import Fetched
 from auth_server.client_documents.url import UnusableClientUrl, require_client_url
+from auth_server.outbound.cache import LONGEST, SHORTEST, freshness
+from auth_server.outbound.guarded_fetch import Fetched
 from support.auth_server import AuthServer
 from support.clock import Clock
 from support.oauth_client import OAuthClient, answer_of
@@ -252,9 +252,9 @@ async def test_a_managed_client_keeps_an_id_that_looks_like_a_document_a69(
     """A69: what a stranger publishes can't replace what an operator set."""
     from datetime import UTC, datetime
 
-    from auth_server.clients.store import add_client
-    from auth_server.clients.table import Client
     from auth_server.db.engine import open_database
+    from auth_server.records.clients.store import add_client
+    from auth_server.records.clients.table import Client
 
     database = open_database(auth_server.database_url)
     async with database.writing() as db, db.begin():

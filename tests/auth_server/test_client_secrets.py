@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from auth_server.clients.store import TooManySecrets, add_secret, drop_secrets
-from auth_server.clients.table import ClientSecret
+from auth_server.records.clients.store import TooManySecrets, add_secret, drop_secrets
+from auth_server.records.clients.table import ClientSecret
 from auth_server.secrets import hash_secret
 from support.auth_server import AuthServer
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from auth_server.connect.install import Install, describe_installs
+from auth_server.pages.connect.install import Install, describe_installs
 from auth_server.settings import ResourceSettings
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

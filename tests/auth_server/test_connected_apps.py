@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from auth_server.audit.table import AuditEntry
-from auth_server.call_log.store import add_calls
-from auth_server.grants.table import Grant
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.call_log.store import add_calls
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.table import Membership, Tenant
 from gatepost.catalogue import CatalogueDocument
 from support.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.call_events import call_event

@@ -19,14 +19,14 @@ from sqlmodel import SQLModel, select
 from starlette.responses import Response
 from structlog.testing import capture_logs
 
-from auth_server.client_documents.fetch import Resolve
-from auth_server.connectors.outbound import LIMIT, GuardedTransport
+from auth_server.connectors.transport import LIMIT, GuardedTransport
 from auth_server.db.engine import open_database
-from auth_server.people.table import Identity
-from auth_server.people.table import Person as PersonRow
-from auth_server.sessions.table import Session
+from auth_server.outbound.guarded_fetch import Resolve
+from auth_server.records.people.table import Identity
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.sessions.table import Session
+from auth_server.records.tenants.table import Membership, Tenant
 from auth_server.sign_in_settings import LocalSignIn
-from auth_server.tenants.table import Membership, Tenant
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.person import Page, Person

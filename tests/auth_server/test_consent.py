@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from auth_server.tenants.table import Membership
-from auth_server.tokens.catalogue_reader import CatalogueUnavailable
+from auth_server.catalogues.reader import CatalogueUnavailable
+from auth_server.records.tenants.table import Membership
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.auth_server import CATALOGUE, AuthServer
 from support.oauth_client import OAuthClient, answer_of

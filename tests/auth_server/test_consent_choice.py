@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 from sqlmodel import select
 
-from auth_server.consent.data_choice import NothingChosen, choose_data, offer_data
-from auth_server.consent.lasting import choose_lasting, offer_lasting
-from auth_server.grants.table import Grant
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.pages.picker.data_choice import NothingChosen, choose_data, offer_data
+from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.table import Membership, Tenant
 from gatepost.data_scope import contains, parse_data_scope
 from support.auth_server import CATALOGUE, AuthServer
 from support.oauth_client import answer_of

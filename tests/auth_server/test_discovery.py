@@ -11,7 +11,7 @@ from authlib.oauth2.rfc8414 import (
     get_well_known_url,
 )
 
-from auth_server.db.migrate import migrate
+from auth_server.schema.migrate import migrate
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import answer_of

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
-from auth_server.call_log.store import usage_of_grants
 from auth_server.maintenance import maintain
+from auth_server.records.call_log.store import usage_of_grants
 from auth_server.settings import ResourceSettings
 from gatepost.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent
 from support.auth_server import AuthServer, running_auth_server
@@ -156,7 +156,7 @@ async def test_a_grant_is_told_how_often_and_when_it_was_used_last(server: AuthS
 async def test_the_call_log_forgets_what_is_older_than_it_is_to_be_kept(
     server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth_server.call_log.store.AT_ONCE", 2)
+    monkeypatch.setattr("auth_server.records.call_log.store.AT_ONCE", 2)
     old = [call_event(server.clock()) for _ in range(5)]
     server.clock.advance(days=1)
     recent = call_event(server.clock())

@@ -8,9 +8,9 @@ import pytest
 from click.testing import Result
 from sqlmodel import col, select
 
-from auth_server.audit.store import find_break
-from auth_server.audit.table import AuditEntry
-from auth_server.revocations.table import RevocationRow
+from auth_server.records.audit.store import find_break
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.revocations.table import RevocationRow
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import OAuthClient

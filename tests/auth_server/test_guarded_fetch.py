@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from auth_server.client_documents import fetch as fetching
-from auth_server.client_documents.fetch import LIMIT, FetchRefused, GuardedFetch
+from auth_server.outbound import guarded_fetch as fetching
+from auth_server.outbound.guarded_fetch import LIMIT, FetchRefused, GuardedFetch
 from gatepost.public_address import is_public_address
 
 HOST = "app.example"

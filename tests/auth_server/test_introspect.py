@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth_server.clients.table import Client
+from auth_server.records.clients.table import Client
 from auth_server.settings import ResourceSettings
 from mcp_gateway.signing_key import publish_key
 from support.auth_server import AuthServer, running_auth_server

@@ -12,7 +12,7 @@ from sqlmodel import select
 from auth_server.cli import keys
 from auth_server.db.engine import open_database
 from auth_server.maintenance import maintain
-from auth_server.signing_keys.table import SigningKey
+from auth_server.records.signing_keys.table import SigningKey
 from auth_server.tokens.keyring import AFTER_USE, BEFORE_USE, JWKS_MAX_AGE
 from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import auth_server
-from auth_server.pages.languages import match_language, parse_accept_language
-from auth_server.pages.render import TEMPLATES, template_environment
-from auth_server.pages.static import UnusableFile
-from auth_server.pages.translation import load_translations
+from auth_server.rendering.languages import match_language, parse_accept_language
+from auth_server.rendering.render import TEMPLATES, template_environment
+from auth_server.rendering.static import UnusableFile
+from auth_server.rendering.translation import load_translations
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 

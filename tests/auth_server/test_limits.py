@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from auth_server.audit.denials import Denials
-from auth_server.audit.store import find_break
-from auth_server.audit.table import AuditEntry
-from auth_server.buckets import Buckets
-from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
 from auth_server.maintenance import maintain
+from auth_server.rate_buckets import Buckets
+from auth_server.records.audit.denials import Denials
+from auth_server.records.audit.store import find_break
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 

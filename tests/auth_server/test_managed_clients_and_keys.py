@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from auth_server.client_documents.fetch import Fetched
+from auth_server.outbound.guarded_fetch import Fetched
 from support.assertions import KeyPair, jwks, signed_by, statement
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, inspect
 
-from auth_server.db.migrate import _config, migrate, schema_drift
+from auth_server.schema.migrate import _config, migrate, schema_drift
 from support.postgres import PostgresServer
 
 
@@ -61,7 +61,7 @@ def test_undoing_every_migration_leaves_no_table(empty_database_url: str) -> Non
 
 def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:
     """Several replicas come up on a new database at the same moment."""
-    program = "import sys; from auth_server.db.migrate import migrate; migrate(sys.argv[1])"
+    program = "import sys; from auth_server.schema.migrate import migrate; migrate(sys.argv[1])"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", program, empty_database_url],

@@ -6,9 +6,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_server.consent.offer import Offer, kind_of, make_offer
-from auth_server.grants.table import Grant
-from auth_server.tenants.policy import TenantPolicy
+from auth_server.pages.picker.offer import Offer, kind_of, make_offer
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.policy import TenantPolicy
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.scopes import covers
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from auth_server.grants.store import list_live_grants
-from auth_server.sessions.table import TWO_FACTORS, Session
-from auth_server.tenants.store import put_membership
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.records.grants.store import list_live_grants
+from auth_server.records.sessions.table import TWO_FACTORS, Session
+from auth_server.records.tenants.store import put_membership
+from auth_server.records.tenants.table import Membership, Tenant
 from support.auth_server import AuthServer
 from support.person import Page, Person
 

@@ -73,7 +73,7 @@ async def outage(
         # Nothing listens at port 1.
         unreachable = open_database("postgresql+psycopg://gatepost@127.0.0.1:1/gatepost")
     outage = Outage(unreachable)
-    monkeypatch.setattr("auth_server.resources.open_database", outage.open)
+    monkeypatch.setattr("auth_server.runtime.open_database", outage.open)
     yield outage
     await unreachable.close()
 
@@ -204,8 +204,8 @@ async def test_a_fault_of_ours_is_no_refusal_and_tells_no_secret(
 
     with capture_logs() as events:
         async with running_auth_server(database_url, clock) as server:
-            monkeypatch.setattr("auth_server.authorize.endpoint.add_transaction", fail)
-            monkeypatch.setattr("auth_server.register.endpoint.add_client", fail)
+            monkeypatch.setattr("auth_server.oauth.authorize.endpoint.add_transaction", fail)
+            monkeypatch.setattr("auth_server.oauth.register.endpoint.add_client", fail)
             client_less = {"redirect_uris": ["https://app.example/cb"]}
             machine = await server.http.post("/register", json=client_less)
             page = await server.http.get(

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from auth_server.client_authentication import credentials
-from auth_server.client_documents.fetch import Fetched, FetchRefused
-from auth_server.gateways.fetch import fetch_key_set
 from auth_server.maintenance import maintain
+from auth_server.outbound.configured_fetch import fetch_key_set
+from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
 from support.assertions import ASSERTION_TYPE, Algorithm, KeyPair, jwks, signed_by, statement
 from support.auth_server import RESOURCE, AuthServer
 from support.oauth_client import OAuthClient, answer_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_server.clients.redirect_uris import (
+from auth_server.records.clients.redirect_uris import (
     UnusableRedirectUri,
     is_loopback,
     match_redirect_uri,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auth_server.clients.store import find_client
-from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
+from auth_server.records.clients.store import find_client
+from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer
 from support.oauth_client import answer_of
 

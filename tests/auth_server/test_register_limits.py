@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from auth_server.address import count_as, resolve_address
-from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
-from auth_server.grants.table import Grant
 from auth_server.maintenance import maintain
-from auth_server.register.quota import RegistrationQuota
+from auth_server.oauth.register.quota import RegistrationQuota
+from auth_server.records.clients.table import Client
+from auth_server.records.grants.table import Grant
+from auth_server.web.address import count_as, resolve_address
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import OAuthClient

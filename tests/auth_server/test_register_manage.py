@@ -8,10 +8,10 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from auth_server.audit.store import find_break
-from auth_server.audit.table import AuditEntry
-from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
+from auth_server.records.audit.store import find_break
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer
 from support.oauth_client import REDIRECT_URI, OAuthClient, answer_of
 from support.tokens import KEY

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from auth_server.clients.table import Client
-from auth_server.consent.pretence import find_pretence
+from auth_server.pages.consent.lookalikes import find_pretence
+from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer
 from support.clock import Clock
 

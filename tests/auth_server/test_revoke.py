@@ -9,10 +9,10 @@ from joserfc.jwk import ECKey
 from sqlalchemy import text
 from sqlmodel import select
 
-from auth_server.audit.table import AuditEntry
-from auth_server.refresh_tokens.table import RefreshToken
-from auth_server.revocations.table import RevocationRow
-from auth_server.tokens import ending
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.refresh_tokens.table import RefreshToken
+from auth_server.records.revocations.table import RevocationRow
+from auth_server.revocations import revoke as ending
 from auth_server.tokens.keyring import withdraw
 from gatepost.revocations import REVOCATIONS_PATH, RevocationList, RevocationsPage
 from support.auth_server import AuthServer, running_auth_server

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
 from auth_server.app import create_app
-from auth_server.forms import FORM_TYPE
 from auth_server.settings import AuthServerSettings
+from auth_server.web.forms import FORM_TYPE
 from gatepost.revocations import REVOCATIONS_PATH
 from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import SQLModel, select
 
-from auth_server.audit.table import AuditEntry
 from auth_server.db.engine import open_database
-from auth_server.flow.codes import match_step
+from auth_server.flow.one_time_codes import match_step
 from auth_server.maintenance import maintain
-from auth_server.people.table import Person as PersonRow
-from auth_server.second_factors.table import CodeApp, Passkey, RecoveryCode
-from auth_server.sessions.table import Session
-from auth_server.tenants.table import Tenant
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.second_factors.table import CodeApp, Passkey, RecoveryCode
+from auth_server.records.sessions.table import Session
+from auth_server.records.tenants.table import Tenant
 from support.auth_server import AuthServer, running_auth_server
 from support.authenticator import PRESENT, VERIFIED, Authenticator
 from support.clock import Clock

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, select
 from structlog.testing import capture_logs
 
 from auth_server.db.engine import open_database
-from auth_server.db.tables import metadata
+from auth_server.schema.tables import metadata
 from support.auth_server import AuthServer
 from support.oauth_client import OAuthClient, answer_of
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth_server.db.engine import DbSession, open_database
-from auth_server.flow.errand import is_account_page
-from auth_server.sessions.store import end_session_of, list_sessions
-from auth_server.sessions.table import Session
-from auth_server.tenants.table import Tenant
+from auth_server.flow.sign_in_purpose import is_account_page
+from auth_server.records.sessions.store import end_session_of, list_sessions
+from auth_server.records.sessions.table import Session
+from auth_server.records.tenants.table import Tenant
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.person import Page, Person

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from sqlmodel import select
 
-from auth_server.audit.table import AuditEntry
-from auth_server.people.passwords import _hasher as real_hasher
-from auth_server.people.table import Person as PersonRow
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.people.passwords import _hasher as real_hasher
+from auth_server.records.people.table import Person as PersonRow
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import answer_of

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from auth_server.people import passwords
+from auth_server.records.people import passwords
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.person import Page, Person

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from sqlmodel import select
 
-from auth_server.grants.table import Grant
-from auth_server.tenants.table import Membership
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.table import Membership
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.auth_server import CATALOGUE, AuthServer
 from support.oauth_client import OAuthClient, answer_of

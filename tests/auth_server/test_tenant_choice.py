@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.records.tenants.table import Membership, Tenant
 from support.auth_server import AuthServer
 from support.person import Page
 

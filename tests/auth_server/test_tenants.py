@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from auth_server.audit.table import AuditEntry
-from auth_server.grants.table import Grant
 from auth_server.maintenance import maintain
-from auth_server.tenants.policy import UnusablePolicy, require_policy
-from auth_server.tenants.table import Membership, Tenant
-from auth_server.tokens.change_membership import remove_membership, set_membership
-from auth_server.tokens.change_policy import ChangeRefused, change_policy
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.policy import UnusablePolicy, require_policy
+from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.tenancy.change_membership import remove_membership, set_membership
+from auth_server.tenancy.change_policy import ChangeRefused, change_policy
 from gatepost.data_scope import parse_data_scope
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock

@@ -7,9 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from auth_server.clients.table import Client
-from auth_server.people.table import Person as PersonRow
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.records.clients.table import Client
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.tenants.table import Membership, Tenant
 from support.auth_server import AuthServer
 from support.oauth_client import OAuthClient, answer_of
 

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 from sqlmodel import SQLModel
 
-from auth_server.clients.table import Client
-from auth_server.people.table import Person as PersonRow
-from auth_server.tenants.table import Membership, Tenant
+from auth_server.records.clients.table import Client
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.tenants.table import Membership, Tenant
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import OAuthClient, answer_of

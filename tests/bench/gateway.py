@@ -30,8 +30,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gatepost.call_event import events_stream
-from mcp_gateway.upstream.http1 import Http1Upstream
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.requests.request import UpstreamRequest
 from support import tokens
 from support.configuration import serving, write_config
 from support.peers import FASTMCP, peer_environment

@@ -59,9 +59,9 @@ print(json.dumps({
 _OURS = """
 import json, resource, sys, time
 from pathlib import Path
-from mcp_gateway.tools.openapi import load_openapi
-from mcp_gateway.tools.proposal import propose
-from mcp_gateway.tools.tool import publish_tool
+from mcp_gateway.openapi.document import load_openapi
+from mcp_gateway.importing.proposal import propose
+from mcp_gateway.catalogue.tool import publish_tool
 started = time.process_time()
 document = load_openapi(Path(sys.argv[1]))
 proposal = propose(document, name="x", bind={}, expose_all=True)

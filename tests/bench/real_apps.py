@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from mcp_gateway.upstream.http1 import Http1Upstream
+from mcp_gateway.http_client.http1 import Http1Upstream
 from support.gateway import a_world
 from support.openapi_corpus import cache_folder
 from support.services import free_port

@@ -14,12 +14,12 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mcp_gateway.shaping.check import compile_check
-from mcp_gateway.shaping.content import Shaping, shape_answer
-from mcp_gateway.shaping.edit import compile_edit
-from mcp_gateway.shaping.pages import Pages
-from mcp_gateway.tools.fields import parse_field
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.results.check import compile_check
+from mcp_gateway.results.content import Shaping, shape_answer
+from mcp_gateway.results.edit import compile_edit
+from mcp_gateway.results.fields import parse_field
+from mcp_gateway.results.pages import Pages
 
 OWNER = {"id": "usr_ada", "mail": "ada@acme.example"}
 CHECK = compile_check(parse_field("items[].org_id"))

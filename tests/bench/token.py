@@ -24,11 +24,11 @@ from sqlmodel import SQLModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from auth_server.clients.table import Client
-from auth_server.codes.table import AuthorizationCode
 from auth_server.db.engine import open_database
-from auth_server.grants.table import Grant
-from auth_server.refresh_tokens.table import RefreshToken
+from auth_server.records.authorization_codes.table import AuthorizationCode
+from auth_server.records.clients.table import Client
+from auth_server.records.grants.table import Grant
+from auth_server.records.refresh_tokens.table import RefreshToken
 from auth_server.secrets import hash_secret, s256
 from gatepost.clock import utc_now
 from support.auth_server import RESOURCE, prepare_database

@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from mcp_gateway.inputs.answers import AnswerNotTaken, Answers, LocalAnswers
-from mcp_gateway.inputs.redis_answers import RedisAnswers
+from mcp_gateway.elicitation.answers import AnswerNotTaken, Answers, LocalAnswers
+from mcp_gateway.elicitation.redis_answers import RedisAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
 from support.redis import RedisServer
 

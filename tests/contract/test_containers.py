@@ -14,8 +14,8 @@ from auth_server.settings import AuthServerSettings
 from demo_saas.settings import read_settings
 from gatepost.document import read_document
 from gatepost_cli.demo import PASSWORD, PEOPLE, TENANTS
+from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.settings import McpGatewaySettings
-from mcp_gateway.tools.manifest import load_catalogue
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent

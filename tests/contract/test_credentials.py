@@ -16,6 +16,9 @@ from structlog.testing import capture_logs
 
 from gatepost.claims import AccessClaims, parse_claims
 from mcp_gateway.credential_settings import ClientCredentials, TokenExchange
+from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
@@ -24,9 +27,6 @@ from mcp_gateway.upstream.credentials.sealed_file import SealedFile
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.credentials.token_cache import Issued, TokenCache
 from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange
-from mcp_gateway.upstream.http1 import Http1Upstream
-from mcp_gateway.upstream.port import UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
 from support import tokens
 from support.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.clock import Clock

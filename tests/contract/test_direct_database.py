@@ -10,14 +10,14 @@ import pytest
 
 from auth_server.db.direct import Direct
 from auth_server.db.sqlite import SqliteDirect
-from auth_server.secrets import hash_secret
-from auth_server.tokens.statements import (
+from auth_server.redemptions.statements import (
     NewToken,
     RefreshFacts,
     is_live,
     read_refresh_token,
     rotate,
 )
+from auth_server.secrets import hash_secret
 from support.auth_server import AuthServer
 from support.postgres import PostgresServer
 

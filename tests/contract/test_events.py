@@ -12,14 +12,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from auth_server.call_log.stream import GROUP, EventsWorker
 from auth_server.db.engine import open_database
+from auth_server.gateway_api.events_worker import GROUP, EventsWorker
 from gatepost.call_event import EVENTS_FIELD, EVENTS_PATH, events_stream, write_event, write_events
-from mcp_gateway.events.http_delivery import HttpDelivery
-from mcp_gateway.events.port import Delivery, DeliveryFailed
-from mcp_gateway.events.recorder import Recorder
-from mcp_gateway.events.redis_delivery import MOST_ENTRIES, RedisDelivery
-from mcp_gateway.events.spool import MOST_EVENTS, Spool, SpoolBroken
+from mcp_gateway.call_events.http_delivery import HttpDelivery
+from mcp_gateway.call_events.port import Delivery, DeliveryFailed
+from mcp_gateway.call_events.recorder import Recorder
+from mcp_gateway.call_events.redis_delivery import MOST_ENTRIES, RedisDelivery
+from mcp_gateway.call_events.spool import MOST_EVENTS, Spool, SpoolBroken
 from mcp_gateway.redis_connection import RedisConnection
 from support.auth_server import ISSUER, AuthServer, running_auth_server
 from support.call_events import call_event, logged_calls
@@ -358,7 +358,7 @@ async def test_the_name_of_a_worker_that_died_long_ago_is_forgotten(
 ) -> None:
     assert redis_road.redis is not None
     key = events_stream(ISSUER)
-    monkeypatch.setattr("auth_server.call_log.stream._DEAD_AFTER", -1)
+    monkeypatch.setattr("auth_server.gateway_api.events_worker._DEAD_AFTER", -1)
     with redis_road.redis.connect() as client:
         client.xgroup_create(key, GROUP, id="0", mkstream=True)
         client.execute_command("XGROUP", "CREATECONSUMER", key, GROUP, "dead")
@@ -377,7 +377,7 @@ async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_la
     async with redis_road.worker(block=0.01) as worker:
         await worker.step()  # makes the group
         with monkeypatch.context() as patch:
-            patch.setattr("auth_server.call_log.stream.add_calls", _refuse)
+            patch.setattr("auth_server.gateway_api.events_worker.add_calls", _refuse)
             with pytest.raises(ConnectionRefusedError):
                 await worker.step()
         assert await worker.step() == 1
@@ -406,7 +406,7 @@ async def test_an_entry_that_cannot_be_read_holds_up_nobody(redis_road: Road) ->
 ADDING = """
 import sys
 from pathlib import Path
-from mcp_gateway.events.spool import Spool
+from mcp_gateway.call_events.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 while True:
     spool.add([b"{}"] * 7)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from mcp_gateway.upstream.http1 import Http1Upstream
-from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from support.certificates import Authority
 from support.raw_api import OK, Call, RawApi, running_raw_api
 from support.services import free_port

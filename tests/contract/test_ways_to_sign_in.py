@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from sqlmodel import select
 
-from auth_server.audit.table import AuditEntry
 from auth_server.db.engine import open_database
-from auth_server.people.table import Person as PersonRow
-from auth_server.sessions.table import Session
+from auth_server.records.audit.table import AuditEntry
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.sessions.table import Session
 from auth_server.sign_in_settings import LocalSignIn
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from auth_server.authorize.checks import CHECKS
-from auth_server.token.grants import GRANTS
+from auth_server.oauth.authorize.checks import CHECKS
+from auth_server.oauth.token_endpoint.grant_types import GRANTS
 from mcp_gateway.front import FRONT
 from mcp_gateway.pipeline import STEPS
 from support.markdown import ROOT, read, section, spans

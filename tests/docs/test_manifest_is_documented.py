@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.tools.manifest_schema import SCHEMA
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.manifest.schema import SCHEMA
 from support.markdown import fences, read, spans
 
 PAGE = read("docs/manifest.md")

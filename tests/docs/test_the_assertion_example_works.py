@@ -10,9 +10,9 @@ import pytest
 from joserfc.jwk import ECKey, KeySet
 
 from gatepost.claims import parse_claims
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.assertion import AssertionSigner
-from mcp_gateway.upstream.request import UpstreamRequest
 from support.markdown import ROOT, fences, read, section
 
 GUIDE = read("docs/connect-your-api.md")

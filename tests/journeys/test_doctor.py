@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from auth_server.clients.table import Client
 from auth_server.db.engine import open_database
+from auth_server.records.clients.table import Client
 from auth_server.settings import ResourceSettings
 from gatepost_cli.doctor.clients import CLIENTS, KnownClient
 from gatepost_cli.doctor.command import diagnose, doctor, write_line

@@ -13,9 +13,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 from structlog.testing import capture_logs
 
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.upstream.port import UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.requests.request import UpstreamRequest
 from support.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])

@@ -9,14 +9,14 @@ from typing import Any
 import httpx2
 
 from auth_server.app import create_app
-from auth_server.client_documents.fetch import Fetched, FetchRefused
+from auth_server.catalogues.latest import Catalogues
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
-from auth_server.db.migrate import migrate
-from auth_server.resources import Resources, open_documents, open_key_sets, open_resources
+from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
+from auth_server.runtime import Resources, open_documents, open_key_sets, open_resources
+from auth_server.schema.migrate import migrate
 from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
-from auth_server.tokens.catalogues import Catalogues
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.clock import utc_now
 from support.asgi import running

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from sqlmodel import select
 
-from auth_server.call_log.table import LoggedCall
 from auth_server.db.engine import open_database
+from auth_server.records.call_log.table import LoggedCall
 from gatepost.call_event import CallEvent, write_event
 from support.auth_server import RESOURCE
 

@@ -14,10 +14,10 @@ from gatepost.call_event import CallEvent
 from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
-from mcp_gateway.inputs.answers import Answers
+from mcp_gateway.elicitation.answers import Answers
+from mcp_gateway.http_client.port import Upstream, UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.settings import McpGatewaySettings
-from mcp_gateway.upstream.port import Upstream, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
 from support import tokens
 from support.asgi import running
 from support.clock import Clock

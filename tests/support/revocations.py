@@ -13,11 +13,11 @@ import jwt
 from joserfc.jwk import ECKey
 
 from auth_server.db.engine import open_database
-from auth_server.revocations.store import add_revocation
+from auth_server.records.revocations.store import add_revocation
 from auth_server.settings import ResourceSettings
 from gatepost.claims import AccessClaims, parse_claims
 from gatepost.revocations import FOR_GOOD, REVOCATIONS_PATH, Kind, Revocation
-from mcp_gateway.auth.client_assertion import ClientAssertions
+from mcp_gateway.authorization_server.client_assertion import ClientAssertions
 from mcp_gateway.revocations.followed import Revocations
 from mcp_gateway.revocations.long_poll import LongPoll
 from mcp_gateway.revocations.port import Feed, FeedBroken

@@ -15,7 +15,7 @@ import httpx2
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pyotp import TOTP
 
-from auth_server.pages.render import TEMPLATES
+from auth_server.rendering.render import TEMPLATES
 from support.auth_server import SEED, prepare_database
 from support.configuration import issuing, write_config
 from support.deployment import Deployment, running_deployment, serve

@@ -1,1 +1,1 @@
-"""Catalogues: each version of each resource's tool list that a person may have been shown."""
+"""The gateways' catalogues, as this server reads and remembers them."""

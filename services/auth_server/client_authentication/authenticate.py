@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 
-from auth_server.address import address_of
 from auth_server.client_authentication.credentials import Credentials, read_credentials
 from auth_server.client_authentication.private_key_jwt import match_assertion
 from auth_server.client_authentication.public import match_public_client
 from auth_server.client_authentication.secret import match_secret
-from auth_server.clients.facts import ClientFacts
-from auth_server.clients.table import AuthMethod
 from auth_server.errors import InvalidClient
-from auth_server.forms import Parameters
-from auth_server.resources import Resources
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.clients.table import AuthMethod
+from auth_server.runtime import Resources
+from auth_server.web.address import address_of
+from auth_server.web.forms import Parameters
 
 MatchClient = Callable[[Credentials, Resources], Awaitable[ClientFacts]]
 

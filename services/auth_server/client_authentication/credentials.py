@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from auth_server.client_authentication.assertion import parse_assertion
-from auth_server.clients.table import AuthMethod
 from auth_server.errors import InvalidClient, InvalidRequest
-from auth_server.forms import Parameters
+from auth_server.records.clients.table import AuthMethod
+from auth_server.web.forms import Parameters
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 §2.2."""

@@ -1,18 +1,18 @@
 """`private_key_jwt`: a client signs a statement about itself (RFC 7523 §2.2, §3)."""
 
-from auth_server.client_assertions.store import use_assertion
 from auth_server.client_authentication.assertion import (
     parse_assertion,
     require_claims,
     require_signature,
 )
 from auth_server.client_authentication.credentials import Credentials, unproven
-from auth_server.client_documents.cache import DocumentUnavailable
-from auth_server.clients.facts import ClientFacts
-from auth_server.clients.store import find_client
-from auth_server.clients.table import Client
-from auth_server.gateways.find import find_gateway
-from auth_server.resources import Resources
+from auth_server.client_authentication.gateways import find_gateway
+from auth_server.outbound.cache import DocumentUnavailable
+from auth_server.records.client_assertions.store import use_assertion
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.clients.store import find_client
+from auth_server.records.clients.table import Client
+from auth_server.runtime import Resources
 
 
 async def match_assertion(given: Credentials, opened: Resources) -> ClientFacts:

@@ -1,8 +1,8 @@
 """`none`: a public client names itself, and proves with PKCE that it began the flow."""
 
 from auth_server.client_authentication.credentials import Credentials, unproven
-from auth_server.clients.facts import ClientFacts, find_client_facts
-from auth_server.resources import Resources
+from auth_server.records.clients.facts import ClientFacts, find_client_facts
+from auth_server.runtime import Resources
 
 
 async def match_public_client(given: Credentials, opened: Resources) -> ClientFacts:

@@ -1,9 +1,9 @@
 """`client_secret_basic` and `client_secret_post`: a client knows a secret (RFC 6749 §2.3.1)."""
 
 from auth_server.client_authentication.credentials import Credentials, unproven
-from auth_server.clients.facts import ClientFacts
-from auth_server.clients.store import find_client, list_live_secrets
-from auth_server.resources import Resources
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.clients.store import find_client, list_live_secrets
+from auth_server.runtime import Resources
 from auth_server.secrets import hash_secret, matches
 
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from auth_server.clients.metadata import ClientMetadata, parse_client_metadata, read_keys
 from auth_server.errors import OAuthError
 from auth_server.jwks import PRIVATE_MEMBERS
+from auth_server.records.clients.metadata import ClientMetadata, parse_client_metadata, read_keys
 
 _METHODS = ("none", "private_key_jwt")
 _DEEPEST = 8

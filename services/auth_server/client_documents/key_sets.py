@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from auth_server.client_documents.cache import DocumentUnavailable, Fetch, FetchCache
-from auth_server.client_documents.fetch import Fetched
 from auth_server.client_documents.url import UnusableClientUrl, require_client_url
-from auth_server.clients.table import Client
 from auth_server.jwks import PublicKey, UnusableKeySet, parse_jwk_set
+from auth_server.outbound.cache import DocumentUnavailable, Fetch, FetchCache
+from auth_server.outbound.guarded_fetch import Fetched
+from auth_server.records.clients.table import Client
 from gatepost.clock import Now
 
 REFETCH = timedelta(seconds=30)

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from auth_server.client_documents.cache import DocumentUnavailable, Fetch, FetchCache
 from auth_server.client_documents.document import parse_document
-from auth_server.client_documents.fetch import Fetched
 from auth_server.client_documents.url import UnusableClientUrl, require_client_url
-from auth_server.clients.metadata import ClientMetadata
+from auth_server.outbound.cache import DocumentUnavailable, Fetch, FetchCache
+from auth_server.outbound.guarded_fetch import Fetched
+from auth_server.records.clients.metadata import ClientMetadata
 from gatepost.clock import Now
 
 

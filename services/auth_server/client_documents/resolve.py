@@ -2,12 +2,12 @@
 
 import structlog
 
-from auth_server.client_documents.cache import DocumentUnavailable
 from auth_server.client_documents.reader import ClientDocuments
 from auth_server.client_documents.url import looks_like_url
-from auth_server.clients.store import find_client, put_document_client
-from auth_server.clients.table import Client
 from auth_server.db.engine import DbSession
+from auth_server.outbound.cache import DocumentUnavailable
+from auth_server.records.clients.store import find_client, put_document_client
+from auth_server.records.clients.table import Client
 from gatepost.clock import Now
 
 log = structlog.get_logger()

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.api_keys.store import list_api_keys
-from auth_server.api_keys.table import StoredApiKey
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.tokens.api_key import UnusableApiKey, end_api_key, issue_api_key
+from auth_server.entitlements.api_key import UnusableApiKey, end_api_key, issue_api_key
+from auth_server.records.api_keys.store import list_api_keys
+from auth_server.records.api_keys.table import StoredApiKey
 from gatepost.allowed_tools import MalformedAllowedTools
 from gatepost.api_keys import make_api_key
 from gatepost.clock import utc_now

@@ -9,9 +9,10 @@ from typing import Any
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.audit.store import Audit, record
-from auth_server.ceilings.store import list_ceilings
-from auth_server.clients.store import (
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.ceilings.store import list_ceilings
+from auth_server.records.clients.store import (
     TooManySecrets,
     add_secret,
     disable_client,
@@ -20,11 +21,10 @@ from auth_server.clients.store import (
     list_live_secrets,
     list_managed_clients,
 )
-from auth_server.clients.table import ClientSecret
-from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.records.clients.table import ClientSecret
+from auth_server.revocations.revoke import outdate_tokens
 from auth_server.secrets import hash_secret, new_secret
 from auth_server.seed import SeedError, read_seed, store_client
-from auth_server.tokens.ending import outdate_tokens
 from gatepost.clock import utc_now
 
 _SHOWN = 12

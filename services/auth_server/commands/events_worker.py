@@ -32,7 +32,9 @@ def events_worker(config: Path | None) -> None:
 
 
 async def _work(settings: AuthServerSettings, url: str) -> None:
-    from auth_server.call_log.stream import EventsWorker  # costs what nobody without Redis needs
+    from auth_server.gateway_api.events_worker import (
+        EventsWorker,  # costs what nobody without Redis needs
+    )
 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

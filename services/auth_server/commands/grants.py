@@ -8,9 +8,9 @@ import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.grants.store import list_live_grants
-from auth_server.grants.table import Grant
-from auth_server.tokens.ending import outdate_for_operator, revoke_grant, revoke_grants
+from auth_server.records.grants.store import list_live_grants
+from auth_server.records.grants.table import Grant
+from auth_server.revocations.revoke import outdate_for_operator, revoke_grant, revoke_grants
 from gatepost.clock import utc_now
 
 _REASON = "an operator ended it"

@@ -7,9 +7,9 @@ import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.tenants.store import list_memberships
-from auth_server.tokens.change_membership import remove_membership, set_membership
-from auth_server.tokens.change_policy import ChangeRefused
+from auth_server.records.tenants.store import list_memberships
+from auth_server.tenancy.change_membership import remove_membership, set_membership
+from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.audit.store import Audit, record
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.people.passwords import LONGEST, hash_password
-from auth_server.people.store import find_account, list_people, put_person
-from auth_server.people.table import Person
-from auth_server.second_factors.store import drop_second_factors as forget_second_factors
-from auth_server.sessions.store import end_sessions
-from auth_server.tokens.ending import outdate_tokens
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.people.passwords import LONGEST, hash_password
+from auth_server.records.people.store import find_account, list_people, put_person
+from auth_server.records.people.table import Person
+from auth_server.records.second_factors.store import drop_second_factors as forget_second_factors
+from auth_server.records.sessions.store import end_sessions
+from auth_server.revocations.revoke import outdate_tokens
 from gatepost.clock import utc_now
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")

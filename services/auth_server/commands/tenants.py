@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.audit.store import Audit, record
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
+from auth_server.records.tenants.store import list_tenants, lock_tenant, put_tenant
+from auth_server.records.tenants.table import Tenant
+from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import AuthServerSettings
-from auth_server.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
-from auth_server.tenants.store import list_tenants, lock_tenant, put_tenant
-from auth_server.tenants.table import Tenant
-from auth_server.tokens.change_policy import change_policy
-from auth_server.tokens.ending import outdate_tokens
+from auth_server.tenancy.change_policy import change_policy
 from gatepost.clock import utc_now
 
 

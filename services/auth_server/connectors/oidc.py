@@ -16,7 +16,6 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from auth_server.connectors.claims import read_claims
-from auth_server.connectors.outbound import MakeTransport, get_json
 from auth_server.connectors.port import Asserted, Departure, SignInRefused, answered_error
 from auth_server.connectors.signed import (
     LEEWAY,
@@ -25,6 +24,7 @@ from auth_server.connectors.signed import (
     read_time,
     require_claims,
 )
+from auth_server.connectors.transport import MakeTransport, get_json
 from auth_server.jwks import PublicKey, UnusableKeySet, parse_jwk_set
 from auth_server.sign_in_settings import OidcSignIn
 from gatepost.clock import Now

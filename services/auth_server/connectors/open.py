@@ -5,8 +5,8 @@ from functools import partial
 
 from auth_server.connectors.hand_off import HandOffConnector
 from auth_server.connectors.oidc import OidcConnector
-from auth_server.connectors.outbound import GuardedTransport, MakeTransport
 from auth_server.connectors.port import Connector
+from auth_server.connectors.transport import GuardedTransport, MakeTransport
 from auth_server.settings import AuthServerSettings
 from auth_server.sign_in_settings import HandOffSignIn, OidcSignIn
 from auth_server.tokens.signer import Signer

@@ -1,1 +1,1 @@
-"""The database: engine, the tables Alembic knows, migrations. SQL itself stands in the records."""
+"""The database: its engine, its two kinds of session, and hand-written SQL on either dialect."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auth_server.people.table import Person
-from auth_server.sessions.table import Session
-from auth_server.tenants.store import Seat
-from auth_server.transactions.table import Transaction
+from auth_server.records.authorization_requests.table import Transaction
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.table import Session
+from auth_server.records.tenants.store import Seat
 
 
 @dataclass(frozen=True, slots=True)

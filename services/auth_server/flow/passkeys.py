@@ -30,11 +30,11 @@ from webauthn.helpers.structs import (
 )
 
 from auth_server.db.engine import DbSession
-from auth_server.flow.ticket import Ticket
-from auth_server.people.table import Person
-from auth_server.resources import Resources
-from auth_server.second_factors.store import find_passkey, use_passkey
-from auth_server.second_factors.table import Passkey
+from auth_server.flow.flow_state import Ticket
+from auth_server.records.people.table import Person
+from auth_server.records.second_factors.store import find_passkey, use_passkey
+from auth_server.records.second_factors.table import Passkey
+from auth_server.runtime import Resources
 from auth_server.settings import AuthServerSettings
 
 _MISREAD = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)

@@ -1,8 +1,8 @@
 """The proof that a form was made here, for this browser, and for exactly what it showed."""
 
 from auth_server.errors import PageError
-from auth_server.flow.turn import Turn
-from auth_server.resources import Resources
+from auth_server.flow.pending import Turn
+from auth_server.runtime import Resources
 from auth_server.secrets import DerivedKeys, matches, sign_form
 
 

@@ -3,16 +3,16 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.address import address_of
-from auth_server.audit.store import Audit, record
-from auth_server.browser import read_session, set_browser, set_session
 from auth_server.db.engine import DbSession
-from auth_server.flow.errand import Errand
-from auth_server.people.table import Person
-from auth_server.resources import Resources
+from auth_server.flow.sign_in_purpose import Errand
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.store import add_session, end_session
+from auth_server.records.sessions.table import Level, Session
+from auth_server.runtime import Resources
 from auth_server.secrets import hash_secret
-from auth_server.sessions.store import add_session, end_session
-from auth_server.sessions.table import Level, Session
+from auth_server.web.address import address_of
+from auth_server.web.browser import read_session, set_browser, set_session
 
 
 async def begin_session(

@@ -1,1 +1,1 @@
-"""HTML: templates and their translations, static files, and the headers of every page."""
+"""The pages for people: sign-in, tenant choice, consent, account, and how to connect."""

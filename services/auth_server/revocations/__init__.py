@@ -1,1 +1,1 @@
-"""Revocations: what ended early, written with what caused it, announced once it is committed."""
+"""Revocations: ending what was issued, and announcing it to gateways."""

@@ -18,7 +18,9 @@ async def announcing(
     loops = [asyncio.create_task(feed.run())]
     stream = None
     if redis_url is not None:
-        from auth_server.revocations.stream import Stream  # costs what nobody without Redis needs
+        from auth_server.revocations.redis_feed import (
+            Stream,  # costs what nobody without Redis needs
+        )
 
         stream = Stream(redis_url, issuer=issuer, database=database, feed=feed, now=now)
         loops.append(asyncio.create_task(stream.run()))

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.db.engine import Database
-from auth_server.revocations.store import (
+from auth_server.records.revocations.store import (
     NEWS,
     find_newest_number,
     is_anything_unnumbered,

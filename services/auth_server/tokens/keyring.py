@@ -16,12 +16,12 @@ from joserfc.jwk import ECKey
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.audit.store import Audit, record
 from auth_server.db.engine import Database
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.signing_keys.store import add_key, list_published_keys
+from auth_server.records.signing_keys.table import SigningKey
+from auth_server.revocations.revoke import withdraw_key
 from auth_server.secrets import seal, unseal
-from auth_server.signing_keys.store import add_key, list_published_keys
-from auth_server.signing_keys.table import SigningKey
-from auth_server.tokens.ending import withdraw_key
 from auth_server.tokens.signer import Signer
 from gatepost.claims import ALGORITHM
 

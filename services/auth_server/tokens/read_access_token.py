@@ -9,7 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.signing_keys.store import list_published_keys
+from auth_server.records.signing_keys.store import list_published_keys
 from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
 
 _LONGEST = 8192

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth_server.db.direct import Direct
-from auth_server.secrets import hash_secret
-from auth_server.tokens.statements import (
+from auth_server.redemptions.statements import (
     NewToken,
     RefreshFacts,
     is_live,
     read_refresh_token,
     rotate,
 )
+from auth_server.secrets import hash_secret
 
 
 @dataclass(frozen=True, slots=True)

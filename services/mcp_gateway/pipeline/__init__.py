@@ -7,22 +7,22 @@ more. Whatever is not allowed through by a step never reaches the ones below it.
 from collections.abc import Awaitable, Sequence
 from functools import partial
 
-from mcp_gateway.pipeline.ask_person import ask_person
-from mcp_gateway.pipeline.authorize import authorize
-from mcp_gateway.pipeline.bind_claims import bind_claims
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
-from mcp_gateway.pipeline.call_upstream import call_upstream
-from mcp_gateway.pipeline.check_response import check_response
-from mcp_gateway.pipeline.discover import discover
-from mcp_gateway.pipeline.find_tool import find_tool
-from mcp_gateway.pipeline.guard_upstream import guard_upstream
-from mcp_gateway.pipeline.limit_concurrency import limit_concurrency
-from mcp_gateway.pipeline.limit_rate import limit_rate
-from mcp_gateway.pipeline.narrate import narrate
-from mcp_gateway.pipeline.record_call import record_call
-from mcp_gateway.pipeline.shape_result import shape_result
-from mcp_gateway.pipeline.unwrap_execute import unwrap_execute
-from mcp_gateway.pipeline.validate_arguments import validate_arguments
+from mcp_gateway.pipeline.steps.ask_person import ask_person
+from mcp_gateway.pipeline.steps.authorize import authorize
+from mcp_gateway.pipeline.steps.bind_claims import bind_claims
+from mcp_gateway.pipeline.steps.call_upstream import call_upstream
+from mcp_gateway.pipeline.steps.check_response import check_response
+from mcp_gateway.pipeline.steps.discover import discover
+from mcp_gateway.pipeline.steps.find_tool import find_tool
+from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
+from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
+from mcp_gateway.pipeline.steps.limit_rate import limit_rate
+from mcp_gateway.pipeline.steps.narrate import narrate
+from mcp_gateway.pipeline.steps.record_call import record_call
+from mcp_gateway.pipeline.steps.shape_result import shape_result
+from mcp_gateway.pipeline.steps.unwrap_execute import unwrap_execute
+from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
 
 STEPS: tuple[Step, ...] = (
     unwrap_execute,  # a tool used through execute_tool is recorded under its own name

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 from gatepost.call_event import CallEvent, Decision
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.growing import grown
-from mcp_gateway.inputs.policy import ConfirmationPolicy
+from mcp_gateway.http_client.port import Upstream, UpstreamResponse
 from mcp_gateway.limits.port import Limits, Tiers
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
-from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.guards import Guards
-from mcp_gateway.upstream.port import Upstream, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import Random, Wait
-from mcp_gateway.upstream.serialise import RequestWriters
 
 SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
 Record = Callable[[CallEvent], None]

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
+from mcp_gateway.http_client.port import ASSERTION_HEADER, UpstreamFailed, UpstreamResponse
 from mcp_gateway.pipeline.call import ToolCall
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.credentials.attach import Attached
 from mcp_gateway.upstream.credentials.port import CredentialSource
-from mcp_gateway.upstream.port import ASSERTION_HEADER, UpstreamFailed, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
 from mcp_gateway.upstream.retries import read_retry_after
 
 Outcome = UpstreamResponse | UpstreamFailed

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 
 from gatepost.claims import ALGORITHM, AccessClaims
 from gatepost.clock import Now
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.requests.request import UpstreamRequest
 
 TYPE = "gatepost-assertion+jwt"
 LIFETIME = timedelta(seconds=60)

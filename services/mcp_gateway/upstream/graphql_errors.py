@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.http_client.port import UpstreamResponse
 
 _MOST = 10
 _LONGEST = 500

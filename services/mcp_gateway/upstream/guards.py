@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gatepost.clock import Now
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.upstream.breaker import Breaker
-from mcp_gateway.upstream.origin import origin_of
-from mcp_gateway.upstream.places import Places
+from mcp_gateway.upstream.bulkhead import Places
 from mcp_gateway.upstream.retries import RetryBudget
 
 # More for all tools together than for one, so that a tool that fails alone is left alone, alone.

@@ -11,9 +11,9 @@ from mcp_types import LOG_LEVEL_META_KEY
 
 from gatepost.call_event import Era
 from gatepost.claims import AccessClaims
-from mcp_gateway.inputs.answers import Answer, Answers
-from mcp_gateway.inputs.ask import Ask
-from mcp_gateway.inputs.seal import principal_of
+from mcp_gateway.elicitation.answers import Answer, Answers
+from mcp_gateway.elicitation.ask import Ask
+from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
 from mcp_gateway.wire.rounds import Rounds
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from mcp_types.jsonrpc import INVALID_PARAMS
 
-from mcp_gateway.inputs.ask import BadAnswer, Declined, ask_arguments, read_form
+from mcp_gateway.catalogue.prompts import Prompt, PromptArgument, ResourceTemplate
+from mcp_gateway.elicitation.ask import BadAnswer, Declined, ask_arguments, read_form
 from mcp_gateway.pipeline.call import UnknownTool
 from mcp_gateway.pipeline.conversation import (
     AnswerRefused,
@@ -12,14 +13,14 @@ from mcp_gateway.pipeline.conversation import (
     InputRequired,
     NobodyAnswered,
 )
-from mcp_gateway.prompts.complete import complete_argument
-from mcp_gateway.prompts.serve import (
+from mcp_gateway.server_features.completion import complete_argument
+from mcp_gateway.server_features.prompts import (
     allowed_prompts,
     describe_prompt,
     missing_arguments,
     write_prompt,
 )
-from mcp_gateway.resources.serve import (
+from mcp_gateway.server_features.resources import (
     allowed_templates,
     describe_resource,
     describe_template,
@@ -27,7 +28,6 @@ from mcp_gateway.resources.serve import (
     write_block,
     write_contents,
 )
-from mcp_gateway.tools.prompts import Prompt, PromptArgument, ResourceTemplate
 from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
 from mcp_gateway.wire.server import Incoming, Server, call_tool, require_first_page
 

@@ -15,8 +15,8 @@ from mcp_types.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 from gatepost.claims import AccessClaims
-from mcp_gateway.inputs.answers import AnswerNotTaken
-from mcp_gateway.inputs.seal import principal_of
+from mcp_gateway.elicitation.answers import AnswerNotTaken
+from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features

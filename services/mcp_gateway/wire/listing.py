@@ -2,9 +2,9 @@
 
 import orjson
 
-from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.discovery import META_TOOLS
-from mcp_gateway.tools.tool import publish_tool
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.discovery import META_TOOLS
+from mcp_gateway.catalogue.tool import publish_tool
 
 _MAX_BYTES = 16 << 20
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from mcp_types.jsonrpc import HEADER_MISMATCH
 
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.wire.headers import Headers, decode_mirrored
 from mcp_gateway.wire.jsonrpc import RpcError
 

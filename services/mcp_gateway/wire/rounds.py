@@ -12,8 +12,8 @@ import orjson
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
-from mcp_gateway.inputs.ask import Ask
-from mcp_gateway.inputs.seal import Sealer, principal_of
+from mcp_gateway.elicitation.ask import Ask
+from mcp_gateway.elicitation.seal import Sealer, principal_of
 from mcp_gateway.pipeline.conversation import AnswerRefused, InputRequired
 
 LIFETIME = 600

@@ -8,11 +8,11 @@ from mcp_types.jsonrpc import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.auth.challenge import Challenge
-from mcp_gateway.inputs.answers import Answers
-from mcp_gateway.inputs.seal import Sealer
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.elicitation.answers import Answers
+from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.pipeline.call import Next, Parts, ToolCall, ToolResult, Trip, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
-from mcp_gateway.tools.catalogue import Catalogue
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
 

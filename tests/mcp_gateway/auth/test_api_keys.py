@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from gatepost.api_keys import make_api_key
 from gatepost.revocations import Revocation
 from mcp_gateway.auth.api_keys import ApiKeys, ExchangeFailed, KeyRefused
-from mcp_gateway.auth.exchange_api_key import key_exchange
 from mcp_gateway.auth.jwks import Jwks
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
+from mcp_gateway.authorization_server.exchange_api_key import key_exchange
 from support.clock import Clock
 from support.gateway import USUAL, Exchanges, Keys, World
 

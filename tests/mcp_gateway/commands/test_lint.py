@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.lint import RULES
+from mcp_gateway.review.lint import RULES
 
 TEXT = {"type": "string"}
 

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from gatepost.claims import parse_claims
-from mcp_gateway.inputs.answers import LocalAnswers
-from mcp_gateway.inputs.ask import ask_confirmation
+from mcp_gateway.elicitation.answers import LocalAnswers
+from mcp_gateway.elicitation.ask import ask_confirmation
 from mcp_gateway.pipeline.conversation import NobodyAnswered
 from mcp_gateway.wire.conversation import HandshakeConversation
 from support.tokens import claims

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from mcp_gateway.inputs.answers import AnswerNotTaken, LocalAnswers
+from mcp_gateway.elicitation.answers import AnswerNotTaken, LocalAnswers
 from support.gateway import API, World, a_world
 from support.talk import Talk, initialize, talking
 

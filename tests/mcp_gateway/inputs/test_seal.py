@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mcp_gateway.inputs.seal import Sealer
+from mcp_gateway.elicitation.seal import Sealer
 from support.tokens import KEY, OTHER_KEY
 
 SEALER = Sealer(os.urandom(32))

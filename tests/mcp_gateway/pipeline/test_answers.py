@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.upstream.http1 import Http1Upstream
+from mcp_gateway.http_client.http1 import Http1Upstream
 from support.gateway import API, World, a_world
 from support.raw_api import Call, RawApi, running_raw_api
 from support.services import free_port

@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatepost.settings import SettingsError
-from mcp_gateway.upstream.port import UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from support.gateway import World, a_world
 
 SECRET = "s3cret-0123456789"

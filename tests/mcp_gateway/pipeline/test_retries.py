@@ -10,8 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
-from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.retries import RetryBudget
 from support.gateway import World, a_world
 from support.talk import talking

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.http_client.port import UpstreamResponse
 from support.gateway import World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_gateway.upstream.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
+from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from support.gateway import World
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])

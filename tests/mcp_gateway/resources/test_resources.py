@@ -8,7 +8,7 @@ import httpx2
 import orjson
 import pytest
 
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.http_client.port import UpstreamResponse
 from support.gateway import API, META, MODERN, World, a_world
 
 ERAS = pytest.mark.parametrize("era", ["old", "new"])

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.shaping.content import Shaping, Unshapeable, shape_answer
-from mcp_gateway.shaping.edit import compile_edit
-from mcp_gateway.shaping.pages import Pages
-from mcp_gateway.shaping.visible import strip_text
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.results.content import Shaping, Unshapeable, shape_answer
+from mcp_gateway.results.edit import compile_edit
+from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.visible import strip_text
 
 
 def shape(content_type: str, body: bytes, status: int = 200) -> tuple[list[dict[str, Any]], Any]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.shaping.edit import compile_edit
-from mcp_gateway.tools.fields import parse_field
+from mcp_gateway.results.edit import compile_edit
+from mcp_gateway.results.fields import parse_field
 
 ANSWER: dict[str, Any] = {
     "items": [{"id": 1, "owner": {"name": "Ada", "mail": "a@b"}}, {"id": 2, "owner": None}],

@@ -6,7 +6,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.shaping.fit import LeftOut, fit
+from mcp_gateway.results.fit import LeftOut, fit
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=400),

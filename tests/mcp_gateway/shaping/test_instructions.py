@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_gateway.shaping.instructions import find_instructions
+from mcp_gateway.results.instructions import find_instructions
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.shaping.pages import Pages
+from mcp_gateway.results.pages import Pages
 
 CURSOR = Pages("cursor", "cursor", "page_token", next=("meta", "next"))
 OFFSET = Pages("offset", "cursor", "skip", "limit", 50, items=("items",))

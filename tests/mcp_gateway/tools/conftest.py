@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.entries import ToolEntry
-from mcp_gateway.tools.make_tool import make_tool
-from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.entries import ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.document import OpenApiDocument, read_openapi
 
 ReadDocument = Callable[..., OpenApiDocument]
 MakeTool = Callable[..., Tool]

@@ -8,11 +8,11 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.tools.arguments import import_operation
-from mcp_gateway.tools.draft import Unimportable
-from mcp_gateway.tools.openapi import read_openapi
-from mcp_gateway.tools.references import UnresolvableReference
-from mcp_gateway.tools.schemas import UnusableSchema
+from mcp_gateway.documents.references import UnresolvableReference
+from mcp_gateway.openapi.arguments import import_operation
+from mcp_gateway.openapi.document import read_openapi
+from mcp_gateway.openapi.draft import Unimportable
+from mcp_gateway.schemas.convert import UnusableSchema
 
 OPENAPI: dict[str, Any] = {
     "openapi": "3.0.3",

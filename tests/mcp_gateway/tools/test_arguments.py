@@ -2,9 +2,9 @@
 
 import pytest
 
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.operation import Encoding
-from mcp_gateway.upstream.serialise import serialise
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.requests.operation import Encoding
+from mcp_gateway.requests.serialise import serialise
 
 from .conftest import MakeTool, ReadDocument
 

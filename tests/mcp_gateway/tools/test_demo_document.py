@@ -5,9 +5,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.upstream.serialise import serialise
+from mcp_gateway.importing.command import import_
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.requests.serialise import serialise
 
 DOCUMENT = str(files("demo_saas") / "openapi.json")
 

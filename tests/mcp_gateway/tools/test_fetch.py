@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools import fetch
-from mcp_gateway.tools.fetch import FetchError, fetch_public
+from mcp_gateway.documents import fetch
+from mcp_gateway.documents.fetch import FetchError, fetch_public
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -6,11 +6,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.graphql import UnusableQuery, parse_query
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.upstream.port import UpstreamResponse
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.graphql import UnusableQuery, parse_query
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
 from support.gateway import World, a_world
 
 MANIFEST = """\

@@ -6,8 +6,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from mcp_gateway.tools.healing import heal
-from mcp_gateway.tools.validation import compile_validator
+from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.validation import compile_validator
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.importing.command import import_
+from mcp_gateway.manifest.load import load_catalogue
 
 TEXT = {"type": "string"}
 ORG = {"name": "org_id", "in": "path", "required": True, "schema": TEXT}

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatepost.document import read_document
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.manifest_schema import SCHEMA
+from mcp_gateway.importing.command import import_
+from mcp_gateway.manifest.schema import SCHEMA
 
 API: dict[str, Any] = {
     "openapi": "3.1.0",

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.manifest.load import load_catalogue
 from support.gateway import World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -205,7 +205,7 @@ async def test_the_three_tools_do_not_run_each_other_in_circles(shop: World, era
 
 
 def test_a_manifest_that_is_searched_cannot_take_the_three_names(tmp_path: Path) -> None:
-    from mcp_gateway.tools.entries import ManifestError
+    from mcp_gateway.manifest.entries import ManifestError
 
     (tmp_path / "openapi.json").write_text('{"openapi": "3.1.0", "paths": {"/a": {"get": {}}}}')
     text = f"{HEAD}  search_tools: {{operation: GET /a}}\n"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gatepost.catalogue import CatalogueDocument
-from mcp_gateway.tools.catalogue import Catalogue
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
 
 TEXT = {"type": "string"}
 ORG = {"name": "org_id", "in": "path", "required": True, "schema": TEXT}

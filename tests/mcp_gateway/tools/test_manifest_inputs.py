@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
 from support.gateway import API
 
 

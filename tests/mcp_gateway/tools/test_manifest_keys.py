@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.document import parse_document
-from mcp_gateway.tools.catalogue import Catalogue, fingerprint
-from mcp_gateway.tools.entries import ManifestError
-from mcp_gateway.tools.fields import PLACE_PATTERN, format_field, parse_field
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.tools.manifest_schema import SCHEMA, claim_problem, manifest_problems
-from mcp_gateway.tools.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
+from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
+from mcp_gateway.catalogue.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.manifest.schema import SCHEMA, claim_problem, manifest_problems
+from mcp_gateway.results.fields import PLACE_PATTERN, format_field, parse_field
 
 TEXT = {"type": "string"}
 API = {

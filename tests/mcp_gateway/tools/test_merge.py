@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatepost.document import read_document
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.manifest import load_catalogue
+from mcp_gateway.importing.command import import_
+from mcp_gateway.manifest.load import load_catalogue
 
 TEXT = {"type": "string"}
 ORG = {"name": "org_id", "in": "query", "schema": TEXT}

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 from gatepost.allowed_tools import TOOL_NAME
-from mcp_gateway.tools.naming import LONGEST, name_operation, name_operations
-from mcp_gateway.tools.openapi import FoundOperation
+from mcp_gateway.openapi.document import FoundOperation
+from mcp_gateway.openapi.naming import LONGEST, name_operation, name_operations
 
 
 def found(key: str, operation_id: str | None = None) -> FoundOperation:

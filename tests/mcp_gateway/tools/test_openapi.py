@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.document import DocumentError
-from mcp_gateway.tools.openapi import UnknownOperation, read_openapi
+from mcp_gateway.openapi.document import UnknownOperation, read_openapi
 
 from .conftest import ReadDocument
 

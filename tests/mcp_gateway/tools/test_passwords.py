@@ -9,9 +9,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.passwords import find_password
-from mcp_gateway.tools.tool import Tool, asks_for_password
+from mcp_gateway.catalogue.tool import Tool, asks_for_password
+from mcp_gateway.importing.command import import_
+from mcp_gateway.schemas.passwords import find_password
 
 TEXT = {"type": "string"}
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.entries import ToolEntry
-from mcp_gateway.tools.make_tool import make_tool
-from mcp_gateway.tools.openapi import load_openapi
-from mcp_gateway.upstream.serialise import serialise
+from mcp_gateway.manifest.entries import ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.document import load_openapi
+from mcp_gateway.requests.serialise import serialise
 from support.openapi_corpus import (
     STYLES,
     Report,

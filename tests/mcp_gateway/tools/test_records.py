@@ -8,10 +8,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from mcp_gateway.tools.fields import format_field
-from mcp_gateway.tools.import_command import import_
-from mcp_gateway.tools.manifest import load_catalogue
-from mcp_gateway.tools.records import find_owners
+from mcp_gateway.importing.command import import_
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.openapi.records import find_owners
+from mcp_gateway.results.fields import format_field
 
 from .conftest import ReadDocument
 

@@ -11,14 +11,14 @@ import pytest
 
 from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.tools.arguments import import_operation
-from mcp_gateway.tools.draft import Unimportable
-from mcp_gateway.tools.entries import ManifestError, ToolEntry
-from mcp_gateway.tools.healing import heal
-from mcp_gateway.tools.make_tool import make_tool
-from mcp_gateway.tools.openapi import load_openapi
-from mcp_gateway.tools.schemas import Schemas
-from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise
+from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.arguments import import_operation
+from mcp_gateway.openapi.document import load_openapi
+from mcp_gateway.openapi.draft import Unimportable
+from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
+from mcp_gateway.schemas.convert import Schemas
 
 from .conftest import MakeTool, ReadDocument
 

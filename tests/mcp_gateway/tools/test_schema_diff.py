@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcp_gateway.tools.schema_diff import compare_schemas
+from mcp_gateway.review.schema_diff import compare_schemas
 
 TEXT = {"type": "string"}
 WHOLE = {"type": "integer"}

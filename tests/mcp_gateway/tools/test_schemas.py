@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.references import References
-from mcp_gateway.tools.schemas import Schemas, UnusableSchema
+from mcp_gateway.documents.references import References
+from mcp_gateway.schemas.convert import Schemas, UnusableSchema
 
 
 def published(schema: Any, *, openapi_30: bool = False, **components: Any) -> dict[str, Any]:

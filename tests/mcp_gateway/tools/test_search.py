@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.search import SearchIndex
-from mcp_gateway.tools.tool import Tool
+from mcp_gateway.catalogue.search import SearchIndex
+from mcp_gateway.catalogue.tool import Tool
 
 SAID = {
     "create_invoice": "Create an invoice for a customer.",

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.arguments import import_operation
-from mcp_gateway.tools.draft import Unimportable
-from mcp_gateway.tools.entries import ToolEntry
-from mcp_gateway.tools.make_tool import make_tool
-from mcp_gateway.tools.openapi import OpenApiDocument, read_openapi
-from mcp_gateway.tools.tool import Tool
-from mcp_gateway.upstream.serialise import serialise
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.entries import ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.arguments import import_operation
+from mcp_gateway.openapi.document import OpenApiDocument, read_openapi
+from mcp_gateway.openapi.draft import Unimportable
+from mcp_gateway.requests.serialise import serialise
 
 
 def swagger(paths: dict[str, Any], **more: Any) -> OpenApiDocument:

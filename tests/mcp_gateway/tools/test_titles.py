@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcp_gateway.tools.openapi import read_openapi
-from mcp_gateway.tools.titles import title_operation
+from mcp_gateway.openapi.document import read_openapi
+from mcp_gateway.openapi.titles import title_operation
 
 
 @pytest.mark.parametrize(

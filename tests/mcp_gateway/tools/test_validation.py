@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.validation import MOST_PROBLEMS, compile_validator
+from mcp_gateway.catalogue.validation import MOST_PROBLEMS, compile_validator
 
 SCHEMA = {
     "type": "object",

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatepost.document import parse_document
-from mcp_gateway.tools.yaml_edit import UneditableText, YamlText
-from mcp_gateway.tools.yaml_write import dump
+from mcp_gateway.importing.yaml_edit import UneditableText, YamlText
+from mcp_gateway.importing.yaml_write import dump
 
 TEXT = """\
 # the head

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.upstream.connection import Answer, Connection, Unanswered
-from mcp_gateway.upstream.port import UpstreamFailed
+from mcp_gateway.http_client.connection import Answer, Connection, Unanswered
+from mcp_gateway.http_client.port import UpstreamFailed
 
 MOST = 40
 PIECES = [

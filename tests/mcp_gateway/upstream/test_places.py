@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.upstream.places import Places
+from mcp_gateway.upstream.bulkhead import Places
 
 
 async def settle() -> None:

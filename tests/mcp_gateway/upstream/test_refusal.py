@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.upstream.port import UpstreamResponse
-from mcp_gateway.upstream.refusal import describe_refusal
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.upstream.error_answers import describe_refusal
 
 PROBLEM = "application/problem+json"
 

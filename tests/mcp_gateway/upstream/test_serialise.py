@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.tools.operation import Body, Encoding, Operation, Parameter
-from mcp_gateway.upstream.request import UpstreamRequest
-from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise
+from mcp_gateway.requests.operation import Body, Encoding, Operation, Parameter
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
 
 BASE = "https://api.example.com/v2"
 COLOURS = ["blue", "black", "brown"]

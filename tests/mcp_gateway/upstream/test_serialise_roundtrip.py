@@ -11,9 +11,9 @@ import hypothesis.strategies as st
 import python_multipart
 from hypothesis import assume, given
 
-from mcp_gateway.tools.operation import Body, Operation, Parameter
-from mcp_gateway.upstream.request import UpstreamRequest
-from mcp_gateway.upstream.serialise import UnserialisableArgument, serialise
+from mcp_gateway.requests.operation import Body, Operation, Parameter
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
 
 BASE = "http://upstream.test/api"
 

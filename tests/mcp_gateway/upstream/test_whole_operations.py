@@ -13,12 +13,12 @@ from hypothesis import given
 from starlette.requests import Request
 from starlette.routing import compile_path
 
-from mcp_gateway.tools.arguments import import_operation
-from mcp_gateway.tools.healing import heal
-from mcp_gateway.tools.openapi import read_openapi
-from mcp_gateway.tools.validation import compile_validator
-from mcp_gateway.upstream.request import UpstreamRequest
-from mcp_gateway.upstream.serialise import serialise
+from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.openapi.arguments import import_operation
+from mcp_gateway.openapi.document import read_openapi
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import serialise
 
 # Wide enough to hurt where a place has no escapes of its own, narrow enough to have a form there.
 TEXTS = {

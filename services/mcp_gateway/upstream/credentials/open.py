@@ -10,7 +10,8 @@ from mcp_gateway.credential_settings import (
     PerTenantCredential,
     StaticCredential,
 )
-from mcp_gateway.tools.security import Credential
+from mcp_gateway.http_client.port import Upstream
+from mcp_gateway.openapi.security import Credential
 from mcp_gateway.upstream.credentials.attach import place_credentials
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
@@ -18,7 +19,6 @@ from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange, SignSubject
-from mcp_gateway.upstream.port import Upstream
 
 
 def open_sources(

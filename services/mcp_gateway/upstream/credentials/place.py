@@ -4,9 +4,9 @@ from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-from mcp_gateway.tools.security import Credential
+from mcp_gateway.openapi.security import Credential
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
-from mcp_gateway.upstream.request import UpstreamRequest
 
 _COOKIE = frozenset("!#$%&'()*+-./:<=>?@[]^_`{|}~")  # RFC 6265 §4.1.1, beside letters and digits
 

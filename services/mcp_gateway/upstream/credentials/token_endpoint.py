@@ -9,10 +9,10 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 import structlog
 
+from mcp_gateway.http_client.port import Upstream, UpstreamFailed, UpstreamResponse
+from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.credentials.token_cache import Issued
-from mcp_gateway.upstream.port import Upstream, UpstreamFailed, UpstreamResponse
-from mcp_gateway.upstream.request import UpstreamRequest
 
 DEADLINE = 10.0
 _UNKNOWN_LIFETIME = 300

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.credential_settings import TokenExchange
+from mcp_gateway.http_client.port import Upstream
 from mcp_gateway.upstream.credentials.token_cache import Issued, Key, TokenCache
 from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token
-from mcp_gateway.upstream.port import Upstream
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT = "urn:ietf:params:oauth:token-type:jwt"

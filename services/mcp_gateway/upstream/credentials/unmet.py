@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 
-from mcp_gateway.tools.catalogue import Catalogue
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.http_client.port import ASSERTION_HEADER
 from mcp_gateway.upstream.credentials.place import Place
-from mcp_gateway.upstream.port import ASSERTION_HEADER
 
 
 def unmet_schemes(

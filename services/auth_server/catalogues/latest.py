@@ -1,0 +1,79 @@
+"""The catalogue of each resource as this server saw it last: kept, and what tokens are written by."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from auth_server.db.engine import Database
+from auth_server.records.catalogues.store import find_catalogue, keep_catalogue
+from auth_server.settings import ResourceSettings
+from gatepost.allowed_tools import Toolsets
+from gatepost.catalogue import CatalogueDocument
+from gatepost.clock import Now
+
+ReadCatalogue = Callable[[ResourceSettings, datetime], Awaitable[CatalogueDocument]]
+_MAX_CACHED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    hash: str
+    toolsets: Toolsets
+    short: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+
+
+class Catalogues:
+    """Reads catalogues, keeps each version, and shortens `allowed_tools` by the newest."""
+
+    def __init__(self, read: ReadCatalogue, database: Database, now: Now) -> None:
+        """Take what asks a gateway, where versions are kept, and the time."""
+        self._read = read
+        self._database = database
+        self._now = now
+        self._seen: dict[str, _Seen] = {}
+
+    async def load(self, resources: Iterable[str]) -> None:
+        """Begin with what was seen last before this process started."""
+        async with self._database.reading() as db:
+            for resource in resources:
+                document = await find_catalogue(db, resource)
+                if document is not None:
+                    self._learn(document)
+
+    async def read(self, resource: ResourceSettings) -> CatalogueDocument:
+        """Ask the gateway for its catalogue, and keep it where it is new.
+
+        Raises:
+            CatalogueUnavailable: as in `read_catalogue`.
+        """
+        document = await self._read(resource, self._now())
+        seen = self._seen.get(document.resource)
+        if seen is None or seen.hash != document.hash:
+            # A transaction of its own: a page that only reads must not hold the write lock while
+            # a gateway takes its time to answer.
+            try:
+                async with self._database.writing() as db, db.begin():
+                    await keep_catalogue(db, document, now=self._now())
+            except IntegrityError:
+                pass  # another process kept it at the same moment
+            self._learn(document)
+        return document
+
+    def shorten(self, resource: str, tools: frozenset[str]) -> frozenset[str]:
+        """Write the tools of one token as `allowed_tools` that allow exactly them."""
+        seen = self._seen.get(resource)
+        if seen is None:
+            return tools
+        short = seen.short.get(tools)
+        if short is None:
+            short = seen.toolsets.shorten(tools)
+            if len(seen.short) >= _MAX_CACHED:
+                del seen.short[next(iter(seen.short))]
+            seen.short[tools] = short
+        return short
+
+    def _learn(self, document: CatalogueDocument) -> None:
+        toolsets = Toolsets.of({tool.name: tool.toolsets for tool in document.tools})
+        self._seen[document.resource] = _Seen(document.hash, toolsets)

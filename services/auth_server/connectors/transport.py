@@ -1,0 +1,108 @@
+"""Requests to providers: to public addresses alone, checked at the connection itself (A142)."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from auth_server.connectors.port import SignInRefused
+from auth_server.outbound.guarded_fetch import (
+    FetchRefused,
+    GuardedBackend,
+    Resolve,
+    resolve_host,
+)
+
+LIMIT = 512 * 1024
+DEADLINE = 10.0
+
+MakeTransport = Callable[[], httpx2.AsyncBaseTransport]
+
+
+class GuardedTransport(httpx2.AsyncBaseTransport):
+    """Sends each request over a connection of its own, and reads half a megabyte at most.
+
+    A provider's own documents say where else to go, so what is configured is not trusted further
+    than what strangers name.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = resolve_host,
+        tls: ssl.SSLContext | None = None,
+        allow_loopback: bool = False,
+        allow_private: bool = False,
+    ) -> None:
+        """Open.
+
+        Args:
+            resolve: looks hosts up; every answer must be public.
+            tls: whom to trust; the system's authorities where not given.
+            allow_loopback: development only.
+            allow_private: the operator says that the provider is in a private network.
+        """
+        self._tls = tls or ssl.create_default_context()
+        self._backend = GuardedBackend(
+            resolve, allow_loopback=allow_loopback, allow_private=allow_private
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request.
+
+        Raises:
+            httpx2.TransportError: no whole answer, or none that may be asked for.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._send(request)
+        except (TimeoutError, FetchRefused) as error:
+            raise httpx2.ConnectError(str(error) or "no answer in time") from None
+        except (
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            httpcore2.TimeoutException,
+            OSError,
+        ) as error:
+            raise httpx2.ConnectError(type(error).__name__) from None
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        body = await request.aread()
+        async with (
+            httpcore2.AsyncConnectionPool(
+                ssl_context=self._tls, network_backend=self._backend, max_keepalive_connections=0
+            ) as pool,
+            pool.stream(
+                request.method, str(request.url), headers=request.headers.raw, content=body
+            ) as answer,
+        ):
+            received = bytearray()
+            async for chunk in answer.aiter_stream():
+                received += chunk
+                if len(received) > LIMIT:
+                    raise FetchRefused(f"larger than {LIMIT} bytes")
+        return httpx2.Response(answer.status, headers=answer.headers, content=bytes(received))
+
+
+async def get_json(http: httpx2.AsyncClient, url: str, **headers: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        SignInRefused: there is none.
+    """
+    try:
+        answer = await http.get(url, headers={"Accept": "application/json", **headers})
+        document = json.loads(answer.content) if answer.status_code == 200 else None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise SignInRefused(f"no answer from {url}: {error}", told="unavailable") from None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise SignInRefused(
+            f"no JSON object at {url}: status {answer.status_code}", told="unavailable"
+        )
+    return document

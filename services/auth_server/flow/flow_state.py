@@ -1,0 +1,99 @@
+"""What a browser takes along while it is away to sign in: sealed, for that browser, good once.
+
+Nothing is stored when a browser leaves, so that leaving costs nothing; what came back is.
+"""
+
+import base64
+import binascii
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography.exceptions import InvalidTag
+
+from auth_server.errors import PageError
+from auth_server.records.flow_states.store import use_ticket
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret, seal, unseal
+
+LIFETIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Why and how a browser left.
+
+    Attributes:
+        way: the connector's name, or what else it is to come back from.
+        field: with `value`, the errand, as forms name it.
+        value: see `field`.
+        nonce: what the answer must repeat.
+        secret: what only the answer's reader needs to know: PKCE's verifier, a person's id.
+        left_at: when, in seconds since 1970.
+        fresh: whether the person had to prove again who they are.
+    """
+
+    way: str
+    field: str
+    value: str
+    nonce: str
+    secret: str
+    left_at: int
+    fresh: bool = False
+
+    @property
+    def left(self) -> datetime:
+        """When the browser left."""
+        return datetime.fromtimestamp(self.left_at, UTC)
+
+    @property
+    def until(self) -> datetime:
+        """When it is over."""
+        return self.left + LIFETIME
+
+
+def over() -> PageError:
+    """Make the refusal of a ticket that serves no more."""
+    return PageError(
+        "This sign-in is over",
+        "It was used already, took too long, or began in another browser. "
+        "Go back to where you came from and try again.",
+        detail="no such ticket in this browser",
+    )
+
+
+def write_ticket(ticket: Ticket, browser: str, opened: Resources) -> str:
+    """Seal a ticket for one browser, base64url."""
+    plain = json.dumps(asdict(ticket), separators=(",", ":")).encode()
+    sealed = seal(opened.keys.tickets, plain, context=hash_secret(browser))
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def read_ticket(text: str | None, browser: str | None, opened: Resources) -> Ticket | None:
+    """Open a ticket; None where it is not this browser's, is too old, or is none."""
+    if not text or not browser:
+        return None
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    for keys in (opened.keys, *opened.former_keys):
+        try:
+            plain = unseal(keys.tickets, sealed, context=hash_secret(browser))
+        except (InvalidTag, ValueError):
+            continue
+        ticket = Ticket(**json.loads(plain))
+        return ticket if opened.now() < ticket.until else None
+    return None
+
+
+async def redeem_ticket(
+    text: str | None, browser: str | None, opened: Resources, *, way: str
+) -> Ticket | None:
+    """Open a ticket and use it up, whatever becomes of the sign-in; None where it serves no more."""
+    ticket = read_ticket(text, browser, opened)
+    if ticket is None or ticket.way != way:
+        return None
+    async with opened.transaction() as db:
+        first = await use_ticket(db, hash_secret(text or ""), expires_at=ticket.until)
+    return ticket if first else None

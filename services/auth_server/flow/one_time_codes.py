@@ -1,0 +1,97 @@
+"""Codes as second factors: those of an authenticator app (RFC 6238), and recovery codes."""
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+import pyotp
+from cryptography.exceptions import InvalidTag
+
+from auth_server.db.engine import DbSession
+from auth_server.records.second_factors.store import (
+    find_code_app,
+    list_code_apps,
+    put_recovery_codes,
+    use_recovery_code,
+    use_step,
+)
+from auth_server.records.second_factors.table import CodeApp
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret, matches, seal, unseal
+
+STEP = 30
+"""Seconds that one code holds."""
+RECOVERY_CODES = 10
+
+
+def match_step(secret: str, code: str, *, now: datetime, after: int) -> int | None:
+    """Find the step whose code this is: the present one, or the one before or after it.
+
+    Args:
+        secret: of the app, base32.
+        code: as it was typed; spaces in it do not count.
+        now: the time.
+        after: the last step whose code was used; that one and those before it are over (A145).
+    """
+    typed, present = "".join(code.split()), int(now.timestamp()) // STEP
+    totp = pyotp.TOTP(secret)
+    for step in (present - 1, present, present + 1):
+        if step > after and matches(totp.generate_otp(step), typed):
+            return step
+    return None
+
+
+async def match_code(
+    db: DbSession, person_id: str, code: str, opened: Resources
+) -> Literal["code", "recovery code"] | None:
+    """Use up what a person typed as a second factor; None where it is neither kind of code."""
+    app = await find_code_app(db, person_id)
+    if app is None:
+        return None
+    if (secret := _unseal(app, opened)) is not None:
+        step = match_step(secret, code, now=opened.now(), after=app.last_step)
+        if step is not None and await use_step(db, person_id, step):
+            return "code"
+    if await use_recovery_code(db, person_id, _hash(person_id, code)):
+        return "recovery code"
+    return None
+
+
+def seal_secret(secret: str, person_id: str, opened: Resources) -> bytes:
+    """Encrypt an app's secret for storage."""
+    return seal(opened.keys.at_rest, secret.encode(), context=f"code app of {person_id}")
+
+
+async def renew_recovery_codes(db: DbSession, person_id: str, opened: Resources) -> list[str]:
+    """Make ten codes in place of those from before; they are never shown again."""
+    codes = []
+    for _ in range(RECOVERY_CODES):
+        digest = hashlib.sha256(opened.new_secret().encode()).digest()
+        text = base64.b32encode(digest[:10]).decode().lower()
+        codes.append("-".join(text[at : at + 4] for at in range(0, 16, 4)))
+    await put_recovery_codes(db, person_id, [_hash(person_id, code) for code in codes])
+    return codes
+
+
+async def reseal_secrets(db: DbSession, opened: Resources) -> None:
+    """Encrypt under the present key what was encrypted under a former one."""
+    for app in await list_code_apps(db) if opened.former_keys else ():
+        if (secret := _unseal(app, opened)) is not None:
+            app.sealed_secret = seal_secret(secret, app.person_id, opened)
+
+
+def _unseal(app: CodeApp, opened: Resources) -> str | None:
+    for keys in (opened.keys, *opened.former_keys):
+        try:
+            context = f"code app of {app.person_id}"
+            return unseal(keys.at_rest, app.sealed_secret, context=context).decode()
+        except InvalidTag:
+            continue
+    return None
+
+
+def _hash(person_id: str, code: str) -> str:
+    # Eighty random bits need no salt and no slowness; the person's id keeps codes apart.
+    plain = "".join(code.lower().replace("-", "").split())
+    return hash_secret(f"recovery code of {person_id}: {plain}")

@@ -1,0 +1,120 @@
+"""What somebody signs in for: to answer an app's request, or to see a page of their account."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.flow.pending import CONTINUE, Turn, resolve_turn
+from auth_server.runtime import Resources
+from auth_server.secrets import matches, sign_form
+from auth_server.web.browser import read_browser
+from auth_server.web.forms import Parameters
+
+ACCOUNT = "/account"
+# Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
+_ACCOUNT_PAGE = re.compile(r"/account(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Where the browser goes once somebody is signed in, and what binds forms to it.
+
+    Attributes:
+        browser: the secret in the browser's cookie.
+        field: the form field that names the errand, `transaction` or `return_to`.
+        value: that field's value.
+        next_url: where sign-in leads.
+        turn: the app's request, where there is one.
+    """
+
+    browser: str
+    field: str
+    value: str
+    next_url: str
+    turn: Turn | None
+
+    @property
+    def client_id(self) -> str:
+        """The app's, or an empty text."""
+        return self.turn.client.client_id if self.turn else ""
+
+    def answers(self) -> RedirectResponse:
+        """Send the browser to where sign-in leads."""
+        response = RedirectResponse(self.next_url, status_code=303)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def asks_again(self, opened: Resources) -> RedirectResponse:
+        """Send the browser to sign in as somebody else, past no provider that still knows it."""
+        again = urlencode({self.field: self.value, "other": "yes"})
+        response = RedirectResponse(f"{opened.settings.path}/sign-in?{again}", status_code=303)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def proof(self, opened: Resources, page: str, *shown: str) -> str:
+        """Make the proof that a page's form carries; for a transaction, the same as `form_proof`."""
+        return sign_form(opened.keys.forms, page, self.browser, self.value, *shown)
+
+    def require_proof(self, given: str | None, opened: Resources, page: str, *shown: str) -> None:
+        """Refuse a form that this page did not make for this browser and errand.
+
+        Raises:
+            PageError: the proof is missing, or was made for something else.
+        """
+        keys = (opened.keys, *opened.former_keys)
+        made = (sign_form(key.forms, page, self.browser, self.value, *shown) for key in keys)
+        if given is None or not any(matches(proof, given) for proof in made):
+            raise PageError(
+                "This form does not fit this page any more",
+                "Nothing was accepted. Go back and try again.",
+                status=403,
+                detail=f"proof of the {page} form is missing or foreign",
+            )
+
+
+def is_account_page(path: str) -> bool:
+    """Tell whether a path is one of our account pages, and nothing that a browser reads otherwise.
+
+    It is written below the issuer's path, as `/account/apps`, with a query or without.
+    """
+    return len(path) <= _LONGEST and _ACCOUNT_PAGE.fullmatch(path) is not None
+
+
+async def resolve_errand(
+    request: Request, given: Parameters, db: DbSession, opened: Resources
+) -> Errand:
+    """Read what somebody signs in for: `transaction`, or `return_to`, or just their account.
+
+    Raises:
+        PageError: the transaction is not this browser's, or `return_to` is no account page.
+    """
+    if (transaction_id := given.get("transaction")) is not None:
+        turn = await resolve_turn(request, transaction_id, db, opened)
+        return errand_of(turn)
+    return_to = given.get("return_to") or ACCOUNT
+    if not is_account_page(return_to):
+        raise PageError(
+            "This link leads nowhere",
+            "Sign-in leads back to the pages of your account only.",
+            detail="return_to is no account page",
+        )
+    browser = read_browser(request, opened.settings) or opened.new_secret()
+    return account_errand(browser, return_to, opened)
+
+
+def errand_of(turn: Turn) -> Errand:
+    """Make the errand of an app's request."""
+    transaction_id = turn.transaction.transaction_id
+    next_url = f"{turn.base}{CONTINUE}?transaction={transaction_id}"
+    return Errand(turn.browser, "transaction", transaction_id, next_url, turn)
+
+
+def account_errand(browser: str, return_to: str, opened: Resources) -> Errand:
+    """Make the errand of an account page; `return_to` is one."""
+    return Errand(browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None)

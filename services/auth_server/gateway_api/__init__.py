@@ -1,0 +1,1 @@
+"""The API for gateways: they deliver call events and follow revocations."""

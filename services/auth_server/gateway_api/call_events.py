@@ -1,0 +1,83 @@
+"""POST /internal/events."""
+
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.errors import InvalidRequest, UnauthorizedClient
+from auth_server.records.call_log.store import add_calls
+from auth_server.web.dependencies import Opened
+from auth_server.web.forms import Parameters, media_type, read_body
+from gatepost.call_event import (
+    EVENTS_PATH,
+    MOST_BYTES,
+    MOST_EVENTS,
+    CallEvent,
+    MalformedEvent,
+    read_event,
+)
+
+router = APIRouter()
+
+# The events, and what authenticates their sender.
+_LIMIT = MOST_BYTES + 64 * 1024
+_PROOF = ("client_assertion_type", "client_assertion")
+
+_log = structlog.get_logger()
+
+
+@router.post(EVENTS_PATH)
+async def take_events(request: Request, opened: Opened) -> Response:
+    """Write a gateway's events into the call log, each once however often it is delivered.
+
+    The answer comes after the commit: what it counts is kept. An event that can't be read, or that
+    is another gateway's, is passed over, or it would hold up those behind it for ever.
+    """
+    body = await _read(request)
+    # 1. Authenticate the gateway.
+    proof = {name: (body[name],) for name in _PROOF if isinstance(body.get(name), str)}
+    client = await authenticate_client(Parameters(proof), request, opened)
+    if client.source != "gateway":
+        raise UnauthorizedClient("events are from gateways")
+    # 2. Read the events.
+    given = body.get("events")
+    if not isinstance(given, list) or len(given) > MOST_EVENTS:
+        raise InvalidRequest(f"events must be a list of at most {MOST_EVENTS}")
+    events = [event for one in given if (event := _parse(one, client.client_id)) is not None]
+    # 3. Write those not known yet.
+    async with opened.transaction() as db:
+        written = await add_calls(db, events)
+    counts = {
+        "written": written,
+        "known": len(events) - written,
+        "passed_over": len(given) - len(events),
+    }
+    return JSONResponse(counts, headers={"Cache-Control": "no-store"})
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    if media_type(request) != "application/json":
+        raise InvalidRequest("the body must be application/json")
+    try:
+        body = orjson.loads(await read_body(request, limit=_LIMIT))
+    except orjson.JSONDecodeError:
+        raise InvalidRequest("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest("the body must be an object")
+    return body
+
+
+def _parse(value: object, resource: str) -> CallEvent | None:
+    try:
+        event = read_event(value)
+    except MalformedEvent as problem:
+        _log.error("call_event_passed_over", resource=resource, reason=str(problem))
+        return None
+    if event.resource != resource:
+        _log.error("call_event_passed_over", resource=resource, reason="of another gateway")
+        return None
+    return event

@@ -1,0 +1,171 @@
+"""Call events out of Redis: read by any number of workers, written once, then acknowledged."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from auth_server.db.engine import Database
+from auth_server.records.call_log.store import add_calls
+from gatepost.call_event import EVENTS_FIELD, CallEvent, MalformedEvent, events_stream, read_event
+
+GROUP = "call-log"
+CLAIM_AFTER = 60.0
+"""Seconds after which what another worker took and did not finish is taken over: it is dead."""
+_BLOCK = 2.0
+_DEAD_AFTER = 3600.0
+_ENTRIES = 10
+_PAUSES = (0.2, 1.0, 5.0)
+
+_log = structlog.get_logger()
+
+
+class EventsWorker:
+    """One consumer of the stream.
+
+    An entry is acknowledged, and gone, only after its events are committed. A worker that dies in
+    between leaves it to the next, for which its events are known already and not written again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        issuer: str,
+        database: Database,
+        name: str,
+        claim_after: float = CLAIM_AFTER,
+        block: float = _BLOCK,
+    ) -> None:
+        """Take the places, and a name that no other worker has; connects on first use."""
+        self._redis: Any = Redis.from_url(
+            url,
+            socket_connect_timeout=2,
+            # Longer than a read may wait, so that it means a dead connection.
+            socket_timeout=block + 5,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+        self._key = events_stream(issuer)
+        self._database = database
+        self._name = name
+        self._claim_after = int(claim_after * 1000)
+        self._block = max(int(block * 1000), 1)
+        self._recovering = True
+        self._place: bytes | str = "0-0"
+        self._tidied = False
+
+    async def step(self) -> int:
+        """Write what is there, or wait a moment for it; answers how many entries that was.
+
+        Raises:
+            RedisError: Redis does not answer; nothing is lost.
+            SQLAlchemyError: the database does not; the entries stay with this worker.
+        """
+        try:
+            entries = await self._read()
+        except ResponseError as problem:
+            if not str(problem).startswith("NOGROUP"):
+                raise
+            # A new stream, or a Redis that lost its data.
+            await self._make_group()
+            return 0
+        if not entries:
+            return 0
+        # Until they are acknowledged, they are this worker's to read again.
+        self._recovering = True
+        events = [event for _, fields in entries for event in _parse(fields)]
+        async with self._database.writing() as db, db.begin():
+            await add_calls(db, events)
+        ids = [entry for entry, _ in entries]
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.xack(self._key, GROUP, *ids)
+            pipeline.xdel(self._key, *ids)
+            await pipeline.execute()
+        self._recovering = False
+        return len(entries)
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Work until stopped; whatever is down comes back."""
+        failures = 0
+        while not stopped.is_set():
+            try:
+                await self.step()
+                failures = 0
+            except Exception as problem:  # noqa: BLE001 - Redis or the database: either comes back
+                if failures == 0:
+                    _log.warning("call_events_not_written", kind=type(problem).__name__)
+                pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+                failures += 1
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await stopped.wait()
+
+    async def close(self) -> None:
+        """Leave the group, where nothing is left undone, and let go of the connection."""
+        try:
+            pending = await self._redis.xpending_range(
+                self._key, GROUP, "-", "+", 1, consumername=self._name
+            )
+            if not pending:
+                await self._redis.xgroup_delconsumer(self._key, GROUP, self._name)
+        except (RedisError, OSError):
+            pass  # only a name stays behind
+        await self._redis.aclose()
+
+    async def _read(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        if self._recovering and (mine := await self._take("0", block=None)):
+            return mine
+        self._recovering = False
+        if not self._tidied:
+            await self._forget_the_dead()
+            self._tidied = True
+        self._place, left, *_ = await self._redis.xautoclaim(
+            self._key, GROUP, self._name, self._claim_after, self._place, count=_ENTRIES
+        )
+        return left or await self._take(">", block=self._block)
+
+    async def _take(
+        self, place: str, *, block: int | None
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        answer = await self._redis.xreadgroup(
+            GROUP, self._name, {self._key: place}, count=_ENTRIES, block=block
+        )
+        return [entry for _, found in answer or () for entry in found]
+
+    async def _forget_the_dead(self) -> None:
+        """Drop the names of workers that ended without a word and left nothing undone."""
+        for worker in await self._redis.xinfo_consumers(self._key, GROUP):
+            if worker["pending"] == 0 and worker["idle"] > _DEAD_AFTER * 1000:
+                await self._redis.xgroup_delconsumer(self._key, GROUP, worker["name"])
+
+    async def _make_group(self) -> None:
+        try:
+            await self._redis.xgroup_create(self._key, GROUP, id="0", mkstream=True)
+        except ResponseError as problem:
+            if not str(problem).startswith("BUSYGROUP"):
+                raise
+
+
+def _parse(fields: dict[bytes, bytes] | None) -> list[CallEvent]:
+    """Read an entry's events; what can't be read is passed over, or it would be in the way for ever."""
+    try:
+        given = orjson.loads((fields or {}).get(EVENTS_FIELD.encode(), b""))
+    except orjson.JSONDecodeError:
+        given = None
+    if not isinstance(given, list):
+        _log.error("call_event_passed_over", reason="an entry of the stream that holds no events")
+        return []
+    events = []
+    for value in given:
+        try:
+            events.append(read_event(value))
+        except MalformedEvent as problem:
+            _log.error("call_event_passed_over", reason=str(problem))
+    return events

@@ -1,0 +1,52 @@
+"""POST /internal/revocations."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
+from auth_server.records.revocations.store import list_after
+from auth_server.runtime import Resources
+from auth_server.web.dependencies import Opened
+from auth_server.web.forms import read_form, reject_repeats
+from gatepost.revocations import LONGEST_WAIT, REVOCATIONS_PATH, RevocationsPage
+
+router = APIRouter()
+
+
+@router.post(REVOCATIONS_PATH)
+async def follow_revocations(request: Request, opened: Opened) -> Response:
+    """Answer what was revoked after a place; where nothing was, wait for it.
+
+    `after` is the place that the last answer named; an unknown one gets everything that counts.
+    `wait` is for how many seconds, 25 at most and where it is not sent.
+    """
+    if opened.feed.closed:
+        raise TemporarilyUnavailable("this server is stopping; ask again, another will answer")
+    form = await read_form(request)
+    reject_repeats(form)
+    # 1. Authenticate the gateway. No transaction may be open while the request waits.
+    client = await authenticate_client(form, request, opened)
+    if client.source != "gateway":
+        raise UnauthorizedClient("revocations are for gateways")
+    after, wait = form.get("after") or "", form.get("wait") or str(LONGEST_WAIT)
+    if not wait.isascii() or not wait.isdigit() or len(wait) > 3:
+        raise InvalidRequest("wait must be a whole number of seconds")
+    # 2. Answer what is new; 3. or wait for it.
+    known = opened.feed.newest
+    page = await _read(after, opened)
+    if not page.revocations and int(wait):
+        await opened.feed.wait_beyond(known, seconds=min(int(wait), LONGEST_WAIT))
+        if not opened.feed.closed:
+            page = await _read(after, opened)
+    headers = {"Cache-Control": "no-store"}
+    return Response(page.model_dump_json(), media_type="application/json", headers=headers)
+
+
+async def _read(after: str, opened: Resources) -> RevocationsPage:
+    async with opened.database.reading() as db:
+        rows = await list_after(db, after[:64], now=opened.now())
+    return RevocationsPage(
+        revocations=tuple(row.revocation for row in rows),
+        after=rows[-1].revocation_id if rows else after[:64],
+    )

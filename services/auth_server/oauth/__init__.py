@@ -1,0 +1,1 @@
+"""The OAuth endpoints, which programs call."""

@@ -1,0 +1,19 @@
+"""The redirect URI must be one of the client's own."""
+
+from dataclasses import replace
+
+from auth_server.errors import InvalidRequest
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.records.clients import redirect_uris
+
+
+async def match_redirect_uri(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+    """Refuse a redirect URI that is not registered, byte for byte (RFC 9700 §4.1.3).
+
+    It must be sent even where only one is registered: OAuth 2.1 §4.1.1 lets a server ask that, and
+    every MCP client does.
+    """
+    asked = request.parameters.require("redirect_uri")
+    if not redirect_uris.match_redirect_uri(request.known_client().redirect_uris, asked):
+        raise InvalidRequest("redirect_uri is not one that this client registered")
+    return replace(request, redirect_uri=asked)

@@ -1,0 +1,16 @@
+"""`state` is carried, not read."""
+
+from dataclasses import replace
+
+from auth_server.errors import InvalidRequest
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+
+_LONGEST = 4096
+
+
+async def read_state(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+    """Keep the client's `state` for the answer (RFC 6749 §4.1.1)."""
+    state = request.parameters.get("state")
+    if state is not None and len(state) > _LONGEST:
+        raise InvalidRequest(f"state is longer than {_LONGEST} characters")
+    return replace(request, state=state)

@@ -1,0 +1,18 @@
+"""Codes only, in the query only."""
+
+from auth_server.errors import InvalidRequest, UnsupportedResponseType
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+
+
+async def require_code_response(
+    request: AuthorizeRequest, context: CheckContext
+) -> AuthorizeRequest:
+    """Refuse every response type but `code` and every response mode but `query`.
+
+    OAuth 2.1 has neither the implicit grant nor tokens in a redirect.
+    """
+    if request.parameters.require("response_type") != "code":
+        raise UnsupportedResponseType("response_type must be code")
+    if request.parameters.get("response_mode") not in {None, "query"}:
+        raise InvalidRequest("response_mode must be query")
+    return request

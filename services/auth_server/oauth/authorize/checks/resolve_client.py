@@ -1,0 +1,22 @@
+"""The client must be known."""
+
+from dataclasses import replace
+
+from auth_server.client_documents.resolve import resolve_client as resolve
+from auth_server.errors import InvalidRequest, UnauthorizedClient
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+
+
+async def resolve_client(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+    """Find the client that `client_id` names, or that the document it points to describes.
+
+    RFC 6749 §2.2; MCP 2026-07-28, client registration. What is wrong with a document is for the
+    logs alone: told here, it would let a stranger look around behind this server.
+    """
+    client_id = request.parameters.require("client_id")
+    client = await resolve(context.db, client_id, context.documents, context.now)
+    if client is None:
+        raise InvalidRequest("this server does not know the app's client_id; connect the app again")
+    if "authorization_code" not in client.grant_types:
+        raise UnauthorizedClient("this client may not ask people for access")
+    return replace(request, client=client)

@@ -1,0 +1,12 @@
+"""The token must be for one resource that this server knows."""
+
+from dataclasses import replace
+
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.resource_parameter import resolve_resource as resolve
+
+
+async def resolve_resource(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+    """Find the resource asked for; the first configured one where none is named (RFC 8707 §2)."""
+    entry = resolve(request.parameters.all("resource"), context.settings)
+    return replace(request, resource=entry.resource)

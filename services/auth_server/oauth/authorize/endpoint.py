@@ -1,0 +1,181 @@
+"""GET /authorize and GET /authorize/continue."""
+
+from math import ceil
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import OAuthError, PageError
+from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
+from auth_server.flow.pending import CONTINUE, resolve_signed_in, resolve_turn
+from auth_server.flow.proof import form_proof
+from auth_server.flow.respond import error_url
+from auth_server.oauth.authorize.checks import CHECKS
+from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.records.authorization_requests.store import add_transaction
+from auth_server.records.authorization_requests.table import Transaction
+from auth_server.records.clients import redirect_uris
+from auth_server.records.clients.table import Client
+from auth_server.records.sessions.store import touch_session
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret
+from auth_server.web.address import address_of
+from auth_server.web.answers import count_denial
+from auth_server.web.browser import read_browser, set_browser, set_language
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import read_query
+from gatepost.scopes import format_scope
+
+router = APIRouter()
+log = structlog.get_logger()
+
+
+async def _limit(request: Request, opened: Opened) -> None:
+    address, now = address_of(request, opened.settings), opened.now()
+    wait = opened.begun.wait(address, now)
+    if wait > 0:
+        raise PageError(
+            "Too many apps are connecting",
+            "More connections were begun from your network than this server takes in a minute. "
+            "Try again in a minute.",
+            status=429,
+            retry_after=ceil(wait),
+        )
+    opened.begun.take(address, now)
+
+
+@router.get("/authorize", dependencies=[Depends(_limit)])
+async def authorize(request: Request, db: Db, opened: Opened) -> Response:
+    """Check an authorization request, store it, and send the browser on (OAuth 2.1 §4.1.1).
+
+    Safe to repeat: each call stores a transaction of its own.
+    """
+    context = CheckContext(db, opened.settings, opened.documents, opened.now)
+    try:
+        asked = AuthorizeRequest(read_query(request))
+    except OAuthError as error:
+        return _refuse(error, None, request, opened)
+    try:
+        for check in CHECKS:
+            asked = await check(asked, context)
+    except OAuthError as error:
+        return _refuse(error, asked, request, opened)
+    if signed_in := await resolve_signed_in(request, db, opened):
+        await touch_session(db, signed_in[0].session_hash, now=opened.now())
+    browser = read_browser(request, opened.settings) or opened.new_secret()
+    transaction = await _store(asked, request, browser, db, opened)
+    response = RedirectResponse(
+        f"{opened.settings.path}{CONTINUE}?transaction={transaction}", status_code=303
+    )
+    response.headers["Cache-Control"] = "no-store"
+    set_browser(response, opened.settings, browser)
+    if "ui_locales" in asked.parameters.values:
+        set_language(response, opened.settings, opened.pages.language)
+    return response
+
+
+@router.get(CONTINUE)
+async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Send the browser to the page that its transaction waits for."""
+    transaction_id = read_query(request).get("transaction")
+    turn = await resolve_turn(request, transaction_id, db, opened)
+    match turn.step:
+        case SignIn():
+            page = "/sign-in"
+        case ChooseTenant():
+            page = "/tenant"
+        case StepUp():
+            page = "/sign-in/more"
+        case AskConsent():
+            page = "/consent"
+        case NoTenant(person):
+            return opened.pages.answer(
+                "no_tenant.html",
+                status=403,
+                email=person.known_as,
+                transaction=transaction_id,
+                sign_out_proof=form_proof(turn, opened, "sign-in"),
+            )
+    response = RedirectResponse(f"{turn.base}{page}?transaction={transaction_id}", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _store(
+    asked: AuthorizeRequest, request: Request, browser: str, db: DbSession, opened: Resources
+) -> str:
+    now = opened.now()
+    transaction = Transaction(
+        transaction_id=opened.new_secret(),
+        browser_hash=hash_secret(browser),
+        client_id=asked.known_client().client_id,
+        redirect_uri=asked.redirect_uri or "",
+        state=asked.state,
+        code_challenge=asked.code_challenge,
+        resource=asked.resource,
+        scope=format_scope(asked.scopes),
+        login_hint=(asked.parameters.get("login_hint") or "")[:320],
+        signed_in_after=asked.signed_in_after,
+        may_be_silent=_may_be_silent(asked, request),
+        created_at=now,
+        expires_at=now + opened.settings.transaction_lifetime,
+    )
+    await add_transaction(db, transaction)
+    return transaction.transaction_id
+
+
+def _may_be_silent(asked: AuthorizeRequest, request: Request) -> bool:
+    """Tell whether a remembered consent may answer: not where another site led the browser here.
+
+    A browser that does not say where it comes from is taken for one that was led (A37).
+    """
+    led_here = request.headers.get("sec-fetch-site") not in {"none", "same-origin"}
+    prompts = (asked.parameters.get("prompt") or "").split()
+    return not led_here and "consent" not in prompts
+
+
+def _refuse(
+    error: OAuthError, asked: AuthorizeRequest | None, request: Request, opened: Resources
+) -> Response:
+    client_id = asked.parameters.get("client_id") if asked else None
+    log.info(
+        "authorize_refused",
+        error=error.code,
+        reason=error.description,
+        detail=error.detail,
+        client_id=(client_id or "")[:200],
+    )
+    count_denial(request, error.code)
+    if asked is None or asked.redirect_uri is None:
+        return opened.pages.answer(
+            "error.html",
+            status=400,
+            title="This app's request can't be used",
+            text="Go back to the app and connect it again. If that does not help, tell its maker.",
+            refusal=error,
+        )
+    url = error_url(asked.redirect_uri, error, state=asked.state, issuer=opened.settings.issuer)
+    if not _may_redirect(asked.known_client(), asked.redirect_uri):
+        return opened.pages.answer(
+            "turned_back.html",
+            status=400,
+            refusal=error,
+            redirect_host=redirect_uris.redirect_host(asked.redirect_uri),
+            url=url,
+        )
+    response = RedirectResponse("/", status_code=303)
+    # Set by hand: the registered URI goes out byte for byte, never re-quoted.
+    response.headers["Location"] = url
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _may_redirect(client: Client, redirect_uri: str) -> bool:
+    """Tell whether a refusal may lead a browser away without a click (RFC 9700 §4.11.2).
+
+    Anybody can register a client, send people a link to this server, and have them end up at an
+    address of theirs.
+    """
+    return client.source == "managed" or redirect_uris.is_loopback(redirect_uri)

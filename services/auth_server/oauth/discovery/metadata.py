@@ -1,0 +1,48 @@
+"""The metadata document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auth_server.client_authentication.authenticate import METHODS
+from auth_server.jwks import ALGORITHMS
+from auth_server.oauth.token_endpoint.grant_types import GRANTS
+from auth_server.settings import AuthServerSettings
+from gatepost.claims import ALGORITHM
+from gatepost.scopes import OFFLINE_ACCESS
+
+
+def describe_server(settings: AuthServerSettings) -> Mapping[str, Any]:
+    """Describe this server (RFC 8414 §2; OpenID Connect Discovery §3).
+
+    One document serves both well-known places. Every URL is the configured issuer plus a path:
+    nothing is taken from a request.
+    """
+    issuer = settings.issuer
+    scopes = {scope for entry in settings.resources for scope in entry.scopes}
+    registration = {"registration_endpoint": f"{issuer}/register"}
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        **(registration if settings.registration == "open" else {}),
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "jwks_uri": f"{issuer}/jwks.json",
+        "scopes_supported": [*sorted(scopes), OFFLINE_ACCESS],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": sorted(GRANTS),
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": sorted(METHODS.keys() - {"none"}),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "code_challenge_methods_supported": ["S256"],
+        "client_id_metadata_document_supported": True,
+        "authorization_response_iss_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+    }

@@ -1,0 +1,99 @@
+"""POST /introspect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.db.engine import DbSession
+from auth_server.errors import InvalidClient
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.grants.store import find_grant
+from auth_server.records.refresh_tokens.store import find_refresh_token
+from auth_server.records.revocations.store import list_by_names
+from auth_server.secrets import hash_secret
+from auth_server.tokens.read_access_token import read_access_token
+from auth_server.web.address import address_of
+from auth_server.web.dependencies import Opened, ReadingDb
+from auth_server.web.forms import read_form, reject_repeats
+from gatepost.revocations import RevocationList, names_of
+from gatepost.scopes import format_scope, narrow_scopes, parse_scope
+
+router = APIRouter()
+
+INACTIVE: Mapping[str, Any] = {"active": False}
+
+
+@router.post("/introspect")
+async def introspect_token(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Tell whether a token is good now, and what it says (RFC 7662 §2).
+
+    A gateway may ask about access tokens for its own resource, a managed client that an operator
+    allowed it about every token. To anybody else, and about any other token, the answer is the
+    same `active: false`, which tells nothing (§2.2) and counts as a wrong guess.
+    """
+    # 1. Parse the form, once.
+    form = await read_form(request)
+    reject_repeats(form)
+    # 2. Authenticate the client; one that can't prove itself may not ask (§2.1).
+    client = await authenticate_client(form, request, opened)
+    if client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
+        raise InvalidClient("a client without credentials may not introspect tokens")
+    token = form.require("token")
+    # 3. What may it ask about, 4. and does that live?
+    answer: Mapping[str, Any] | None = None
+    if client.source == "gateway" or _may_ask_about_all(client):
+        answer = await _describe_access_token(token, client, db, opened)
+    if answer is None and _may_ask_about_all(client):
+        answer = await _describe_refresh_token(token, db, opened)
+    if answer is None:
+        address = address_of(request, opened.settings)
+        opened.wrong_guesses.count(client.client_id, address, opened.now())
+    return JSONResponse(answer or INACTIVE, headers={"Cache-Control": "no-store"})
+
+
+def _may_ask_about_all(client: ClientFacts) -> bool:
+    return client.source == "managed" and client.introspects
+
+
+async def _describe_access_token(
+    token: str, client: ClientFacts, db: DbSession, opened: Opened
+) -> Mapping[str, Any] | None:
+    now = opened.now()
+    read = await read_access_token(db, token, issuer=opened.settings.issuer, now=now)
+    if read is None or (client.source == "gateway" and read.claims.aud != client.client_id):
+        return None
+    names = names_of(read.claims, read.kid)
+    revoked = RevocationList(await list_by_names(db, names, now=now))
+    if revoked.is_revoked(read.claims, read.kid):
+        return None
+    return {"active": True, "token_type": "Bearer", **read.claims.to_json()}
+
+
+async def _describe_refresh_token(
+    token: str, db: DbSession, opened: Opened
+) -> Mapping[str, Any] | None:
+    row = await find_refresh_token(db, hash_secret(token))
+    if row is None or row.revoked_at is not None or row.first_used_at is not None:
+        return None
+    grant = await find_grant(db, row.grant_id)
+    if grant is None:
+        return None
+    expires_at = min(row.idle_expires_at, row.absolute_expires_at, grant.expires_at)
+    if opened.now() >= expires_at:
+        return None
+    # The token bears what was asked, the grant what was allowed.
+    scopes = narrow_scopes(parse_scope(row.scope), parse_scope(grant.scope))
+    return {
+        "active": True,
+        "iss": opened.settings.issuer,
+        "client_id": row.client_id,
+        "sub": grant.person_id,
+        "scope": format_scope(scopes),
+        "aud": row.resource,
+        "exp": int(expires_at.timestamp()),
+        "tenant_id": grant.tenant_id,
+        "grant_id": grant.grant_id,
+    }

@@ -1,0 +1,93 @@
+"""What a registration says and is told: one reader and one writer for RFC 7591 and RFC 7592."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+
+from auth_server.errors import InvalidClientMetadata
+from auth_server.records.clients.metadata import ClientMetadata, parse_client_metadata
+from auth_server.records.clients.table import Client
+from auth_server.web.dependencies import Opened
+from auth_server.web.forms import media_type, read_body
+
+_LIMIT = 16 * 1024
+
+
+async def read_document(request: Request) -> Mapping[str, Any]:
+    """Read the body of a registration.
+
+    Raises:
+        InvalidRequest: it is too large.
+        InvalidClientMetadata: it is no JSON object.
+    """
+    # Anything else a page of another site could post, through its visitors, without a preflight.
+    if media_type(request) != "application/json":
+        raise InvalidClientMetadata("the body must be sent as application/json")
+    body = await read_body(request, limit=_LIMIT)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidClientMetadata("the body must be a JSON object") from None
+    if not isinstance(document, dict):
+        raise InvalidClientMetadata("the body must be a JSON object")
+    return cast("Mapping[str, Any]", document)
+
+
+# Dependencies, so that the body is read and judged before a transaction begins.
+Document = Annotated[Mapping[str, Any], Depends(read_document)]
+
+
+async def read_metadata(document: Document, opened: Opened) -> ClientMetadata:
+    """Judge what a client says about itself; the same for a new one and a changed one."""
+    return parse_client_metadata(document, private_use_schemes=opened.settings.private_use_schemes)
+
+
+Metadata = Annotated[ClientMetadata, Depends(read_metadata)]
+
+
+def columns_of(metadata: ClientMetadata) -> dict[str, Any]:
+    """Write metadata as the columns that hold it."""
+    return {
+        "name": metadata.name,
+        "client_uri": metadata.client_uri,
+        "redirect_uris": list(metadata.redirect_uris),
+        "grant_types": list(metadata.grant_types),
+        "token_endpoint_auth_method": metadata.token_endpoint_auth_method,
+        "jwks": metadata.jwks,
+        "jwks_uri": metadata.jwks_uri,
+        "application_type": metadata.application_type,
+    }
+
+
+def describe_client(
+    client: Client, *, issuer: str, registration_token: str, secret: str | None = None
+) -> Mapping[str, Any]:
+    """Tell a client how it is registered (RFC 7591 §3.2.1, RFC 7592 §3).
+
+    Args:
+        client: as it is stored.
+        issuer: this server.
+        registration_token: the one just made, or the one the request brought; only its hash is
+            stored.
+        secret: the one just made, which is told this once.
+    """
+    answer: dict[str, Any] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(client.created_at.timestamp()),
+        "client_name": client.name,
+        "redirect_uris": client.redirect_uris,
+        "grant_types": client.grant_types,
+        "response_types": ["code"],
+        "token_endpoint_auth_method": client.token_endpoint_auth_method,
+        "application_type": client.application_type,
+        "registration_access_token": registration_token,
+        "registration_client_uri": f"{issuer}/register/{client.client_id}",
+    }
+    for name in ("client_uri", "jwks", "jwks_uri"):
+        if (value := getattr(client, name)) is not None:
+            answer[name] = value
+    if secret is not None:
+        answer |= {"client_secret": secret, "client_secret_expires_at": 0}
+    return answer

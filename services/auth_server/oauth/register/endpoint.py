@@ -1,0 +1,73 @@
+"""POST /register."""
+
+import math
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.errors import TooManyRequests
+from auth_server.oauth.register.document import Metadata, columns_of, describe_client
+from auth_server.oauth.register.quota import RegistrationQuota
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.clients.store import add_client, add_secret
+from auth_server.records.clients.table import Client, ClientSecret
+from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
+from auth_server.web.address import address_of
+from auth_server.web.dependencies import Db, Opened
+
+router = APIRouter()
+
+
+def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable[None]]:
+    """Make the dependency that counts well-formed registrations, and refuses too many."""
+    quota = RegistrationQuota(
+        per_minute=settings.registrations_per_minute,
+        per_day=settings.registrations_per_day,
+        overall_per_minute=settings.registrations_overall_per_minute,
+    )
+
+    async def admit(_: Metadata, request: Request, opened: Opened) -> None:
+        wait = quota.spend(address_of(request, settings), opened.now())
+        if wait is not None:
+            raise TooManyRequests(
+                "too many clients were registered from here; try again later",
+                retry_after=math.ceil(wait.total_seconds()),
+            )
+
+    return admit
+
+
+@router.post("/register")
+async def register_client(metadata: Metadata, db: Db, opened: Opened) -> Response:
+    """Register a client that nobody vouches for (RFC 7591 §3)."""
+    now = opened.now()
+    secret = None
+    if metadata.token_endpoint_auth_method.startswith("client_secret"):
+        secret = opened.new_secret()
+    registration_token = opened.new_secret()
+    client = Client(
+        client_id=f"client_{opened.new_secret()}",
+        source="dynamic",
+        registration_token_hash=hash_secret(registration_token),
+        created_at=now,
+        **columns_of(metadata),
+    )
+    await add_client(db, client)
+    if secret is not None:
+        hashed = hash_secret(secret)
+        await add_secret(
+            db, ClientSecret(client_id=client.client_id, secret_hash=hashed, created_at=now)
+        )
+    registered = Audit(
+        "client.registered", client_id=client.client_id, detail={"name": client.name}
+    )
+    await record(db, registered, now=now)
+    answer = describe_client(
+        client,
+        issuer=opened.settings.issuer,
+        registration_token=registration_token,
+        secret=secret,
+    )
+    return JSONResponse(answer, status_code=201, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,163 @@
+"""GET, PUT and DELETE /register/{client_id}: a client manages its own registration (RFC 7592)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import InvalidClientMetadata, InvalidToken
+from auth_server.oauth.register.document import Document, Metadata, columns_of, describe_client
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.authorization_requests.store import drop_transactions
+from auth_server.records.clients.store import (
+    add_secret,
+    disable_client,
+    drop_secrets,
+    find_dynamic_client,
+    list_live_secrets,
+)
+from auth_server.records.clients.table import Client, ClientSecret
+from auth_server.revocations.revoke import revoke_grants
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret, matches
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+
+router = APIRouter()
+_PATH = "/register/{client_id}"
+# What a person saw when they said yes, or what proves that it is the same program.
+_TRUSTED = ("name", "redirect_uris", "token_endpoint_auth_method", "jwks", "jwks_uri")
+_OURS = (
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+)
+
+
+@router.get(_PATH)
+async def read_registration(
+    client_id: str, request: Request, db: ReadingDb, opened: Opened
+) -> Response:
+    """Tell a client how it is registered (RFC 7592 §2.1); its secret is not told again."""
+    client, token = await _require_own(client_id, request, db)
+    return _answer(client, token, opened)
+
+
+@router.put(_PATH)
+async def change_registration(
+    client_id: str, request: Request, document: Document, metadata: Metadata, db: Db, opened: Opened
+) -> Response:
+    """Replace everything a client said about itself, by the rules of a registration (§2.2).
+
+    Where something changes that people trusted, its grants end and it has to ask them again:
+    otherwise whoever got hold of the token could become another app under a yes given to this one.
+    """
+    client, token = await _require_own(client_id, request, db)
+    await _require_nothing_of_ours(document, client, db, opened)
+    changes = {
+        name: value
+        for name, value in columns_of(metadata).items()
+        if _differs(getattr(client, name), value)
+    }
+    for name, value in changes.items():
+        setattr(client, name, value)
+    secret = await _fit_secrets(client, db, opened)
+    ended = 0
+    if not changes.keys().isdisjoint(_TRUSTED):
+        ended = await _end_trust(client, "the app changed its registration", db, opened)
+    changed = Audit(
+        "client.changed",
+        client_id=client_id,
+        detail={"name": client.name, "changed": sorted(changes), "grants_ended": ended},
+    )
+    await record(db, changed, now=opened.now())
+    return _answer(client, token, opened, secret=secret)
+
+
+@router.delete(_PATH)
+async def delete_registration(client_id: str, request: Request, db: Db, opened: Opened) -> Response:
+    """End a client with everything it was given (§2.3); its row is forgotten later."""
+    client, _ = await _require_own(client_id, request, db)
+    ended = await _end_trust(client, "the app ended its registration", db, opened)
+    await drop_secrets(db, client_id)
+    await disable_client(db, client_id, now=opened.now())
+    deleted = Audit(
+        "client.deleted",
+        client_id=client_id,
+        detail={"name": client.name, "grants_ended": ended},
+    )
+    await record(db, deleted, now=opened.now())
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
+async def _require_own(client_id: str, request: Request, db: DbSession) -> tuple[Client, str]:
+    given = request.headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    client = await find_dynamic_client(db, client_id)
+    expected = (client.registration_token_hash if client is not None else None) or ""
+    right = matches(expected, hash_secret(token.strip()))
+    if client is None or scheme.lower() != "bearer" or not right:
+        # One answer for an unknown client, another client's token and none (RFC 7592 §2).
+        raise InvalidToken("the registration access token is not this client's")
+    return client, token.strip()
+
+
+async def _require_nothing_of_ours(
+    document: Mapping[str, Any], client: Client, db: DbSession, opened: Resources
+) -> None:
+    if document.get("client_id") != client.client_id:
+        raise InvalidClientMetadata("client_id must be the one the client has")
+    for name in _OURS:
+        if name in document:
+            raise InvalidClientMetadata(f"{name} is the server's to say; leave it out")
+    if "client_secret" not in document:
+        return
+    given = document["client_secret"]
+    hashed = hash_secret(given) if isinstance(given, str) and given.isprintable() else ""
+    live = await list_live_secrets(db, client.client_id, now=opened.now())
+    if not any(matches(secret.secret_hash, hashed) for secret in live):
+        raise InvalidClientMetadata("client_secret can't be chosen; leave it out")
+
+
+async def _fit_secrets(client: Client, db: DbSession, opened: Resources) -> str | None:
+    now = opened.now()
+    if not client.token_endpoint_auth_method.startswith("client_secret"):
+        await drop_secrets(db, client.client_id)
+        return None
+    if await list_live_secrets(db, client.client_id, now=now):
+        return None
+    secret = opened.new_secret()
+    hashed = hash_secret(secret)
+    await add_secret(
+        db, ClientSecret(client_id=client.client_id, secret_hash=hashed, created_at=now)
+    )
+    return secret
+
+
+async def _end_trust(client: Client, reason: str, db: DbSession, opened: Resources) -> int:
+    # Whoever has the consent page open has read about the client as it was.
+    await drop_transactions(db, client.client_id)
+    return await revoke_grants(
+        db,
+        reason,
+        lifetime=opened.settings.access_token_lifetime,
+        now=opened.now(),
+        client_id=client.client_id,
+    )
+
+
+def _differs(known: object, given: object) -> bool:
+    if isinstance(known, list) and isinstance(given, list):
+        return sorted(known) != sorted(given)
+    return known != given
+
+
+def _answer(
+    client: Client, token: str, opened: Resources, *, secret: str | None = None
+) -> Response:
+    answer = describe_client(
+        client, issuer=opened.settings.issuer, registration_token=token, secret=secret
+    )
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,97 @@
+"""POST /token."""
+
+import uuid
+from datetime import datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
+from auth_server.oauth.token_endpoint.grant_types import GRANTS
+from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.runtime import Resources
+from auth_server.tokens.access_token import issue_access_token
+from auth_server.web.address import address_of
+from auth_server.web.answers import answer_json_error
+from auth_server.web.dependencies import resources_of
+from auth_server.web.forms import read_form, reject_repeats
+from gatepost.revocations import name_token
+from gatepost.scopes import OFFLINE_ACCESS, format_scope
+
+log = structlog.get_logger()
+
+
+async def issue_tokens(request: Request) -> Response:
+    """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
+    opened = resources_of(request)
+    # 1. Parse the form, once.
+    form = await read_form(request)
+    reject_repeats(form, except_for=frozenset({"resource"}))
+    # 2. Authenticate the client.
+    client = await authenticate_client(form, request, opened)
+    # 3. Pick the grant type.
+    grant_type = form.require("grant_type")
+    prove = GRANTS.get(grant_type)
+    if prove is None:
+        raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANTS))}")
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("this client is not registered for that grant type")
+    # 4. The grant proves itself.
+    now = opened.now()
+    try:
+        outcome = await prove(TokenRequest(form, client, opened, now))
+    except InvalidGrant:
+        _count_wrong(client, request, opened, now)
+        raise
+    if isinstance(outcome, Refused):
+        _count_wrong(client, request, opened, now)
+        return answer_json_error(outcome.error, request)
+    # 5. Issue.
+    return _answer(outcome, opened, now)
+
+
+def _count_wrong(client: ClientFacts, request: Request, opened: Resources, now: datetime) -> None:
+    # What a gateway was shown is not its own guess: one stranger would lock out everybody's keys.
+    if client.source != "gateway":
+        opened.wrong_guesses.count(client.client_id, address_of(request, opened.settings), now)
+
+
+def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:
+    settings, entitlement = opened.settings, proven.entitlement
+    lifetime = settings.access_token_lifetime
+    if entitlement.ends_at is not None:
+        lifetime = min(lifetime, entitlement.ends_at - now)
+    unique = uuid.uuid4().hex
+    token_id = name_token(proven.family_id, unique) if proven.family_id else unique
+    access_token = issue_access_token(
+        opened.keyring.signer,
+        entitlement,
+        allowed_tools=opened.catalogues.shorten(entitlement.resource, entitlement.tools),
+        issuer=settings.issuer,
+        token_id=token_id,
+        now=now,
+        lifetime=lifetime,
+    )
+    log.info(
+        "issued",
+        jti=token_id,
+        client_id=entitlement.client_id,
+        grant_id=entitlement.grant_id,
+        tenant_id=entitlement.tenant_id,
+    )
+    # Always said: a client takes a missing scope for everything it asked (RFC 6749 §5.1).
+    scope = entitlement.scopes | ({OFFLINE_ACCESS} if proven.offline else frozenset())
+    body: dict[str, str | int] = {
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+        "scope": format_scope(scope),
+    }
+    if proven.issued_token_type is not None:
+        body["issued_token_type"] = proven.issued_token_type
+    if proven.refresh_token is not None:
+        body["refresh_token"] = proven.refresh_token
+    return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -1,0 +1,23 @@
+"""A client that the tenant does not allow any more."""
+
+from auth_server.entitlements.grant import ClientForbidden
+from auth_server.oauth.token_endpoint.request import Refused, TokenRequest
+from auth_server.redemptions.statements import GrantFacts
+from auth_server.revocations.revoke import revoke_grant
+
+
+async def end_forbidden(
+    request: TokenRequest, grant: GrantFacts | None, error: ClientForbidden
+) -> Refused:
+    """End the grant that the tenant's policy forbids, with everything issued from it."""
+    if grant is not None:
+        lifetime = request.opened.settings.access_token_lifetime
+        async with request.opened.transaction() as db:
+            await revoke_grant(
+                db,
+                grant.grant_id,
+                "not allowed by the tenant",
+                lifetime=lifetime,
+                now=request.now,
+            )
+    return Refused(error)

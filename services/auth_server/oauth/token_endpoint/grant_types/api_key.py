@@ -1,0 +1,86 @@
+"""Token exchange (RFC 8693): a gateway turns an API key that it was shown into an access token."""
+
+from dataclasses import replace
+
+from auth_server.db.engine import DbSession
+from auth_server.entitlements.api_key import resolve_api_key
+from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget, UnauthorizedClient
+from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
+from auth_server.oauth.token_endpoint.scope import narrow_to
+from auth_server.records.api_keys.store import find_api_key, note_use
+from auth_server.records.audit.store import Audit, record
+from auth_server.secrets import hash_secret
+from auth_server.web.forms import Parameters
+from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, MalformedApiKey, parse_api_key
+
+
+async def exchange_api_key(request: TokenRequest) -> Proven | Refused:
+    """Give the gateway of the key's resource a token for the key's person.
+
+    Whatever is wrong with a key sounds the same, and is `invalid_grant`: RFC 8693 §2.2.2 would have
+    `invalid_request`, which a gateway could not tell from a mistake of its own.
+    """
+    async with request.opened.transaction() as db:
+        return await _exchange(request, db)
+
+
+async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
+    form, now, gateway = request.form, request.now, request.client
+    if gateway.source != "gateway":
+        raise UnauthorizedClient("only a gateway exchanges API keys")
+    _require_types(form)
+    _require_own_resource(request)
+    refused = InvalidGrant("the API key is unknown, expired or revoked")
+    try:
+        key = parse_api_key(form.require("subject_token"))
+    except MalformedApiKey as error:
+        raise InvalidGrant(refused.description, detail=str(error)) from None
+    row = await find_api_key(db, hash_secret(key.text))
+    if row is None or row.env != key.env:
+        raise refused
+    try:
+        # To any other gateway the key does not exist, or one could be used to probe another's.
+        if row.resource != gateway.client_id:
+            raise InvalidGrant(refused.description, detail="the key of another resource")
+        entitlement = await resolve_api_key(db, row, client_id=gateway.client_id, now=now)
+    except InvalidGrant as error:
+        await record(
+            db,
+            Audit(
+                "api_key.exchange_refused",
+                person_id=row.person_id,
+                client_id=gateway.client_id,
+                tenant_id=row.tenant_id,
+                grant_id=row.key_id,
+                detail={"reason": error.detail},
+            ),
+            now=now,
+        )
+        return Refused(error)
+    scopes = narrow_to(form.get("scope"), entitlement.scopes)
+    await note_use(db, row.key_id, now=now)
+    return Proven(
+        replace(entitlement, scopes=scopes),
+        offline=False,
+        refresh_token=None,
+        family_id=row.key_id,
+        issued_token_type=ACCESS_TOKEN_TYPE,
+    )
+
+
+def _require_types(form: Parameters) -> None:
+    if form.require("subject_token_type") != API_KEY_TYPE:
+        raise InvalidRequest(f"subject_token_type must be {API_KEY_TYPE}")
+    if form.get("requested_token_type") not in {None, ACCESS_TOKEN_TYPE}:
+        raise InvalidRequest(f"requested_token_type must be {ACCESS_TOKEN_TYPE}")
+    if form.get("actor_token") is not None or form.get("actor_token_type") is not None:
+        raise InvalidRequest("nobody acts for another here: leave actor_token out")
+
+
+def _require_own_resource(request: TokenRequest) -> None:
+    asked = (*request.form.all("resource"), *request.form.all("audience"))
+    if not asked:
+        return
+    if resolve_resource(asked, request.opened.settings).resource != request.client.client_id:
+        raise InvalidTarget("a gateway gets tokens for its own resource alone")

@@ -1,0 +1,90 @@
+"""The authorization code grant."""
+
+import re
+
+from auth_server.entitlements.grant import ClientForbidden, resolve_entitlement
+from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget
+from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.forbidden import end_forbidden
+from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
+from auth_server.records.audit.store import Audit, record
+from auth_server.redemptions.statements import CodeFacts, NewToken, read_code, redeem
+from auth_server.revocations.revoke import end_family
+from auth_server.secrets import hash_secret, matches, s256
+from auth_server.tokens.refresh_token import first_token
+from gatepost.scopes import OFFLINE_ACCESS, parse_scope
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
+
+
+async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
+    """Redeem a code once, for the client, redirect URI, resource and verifier it belongs to.
+
+    What a client can correct (redirect_uri, resource) is compared before the code is used up; a
+    wrong verifier uses it up, so that it can't be guessed at. A second redemption ends
+    what the first was given (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
+    """
+    form, now, direct = request.form, request.now, request.opened.database.direct
+    code_hash = hash_secret(form.require("code"))
+    verifier = form.require("code_verifier")
+    if not _VERIFIER.fullmatch(verifier):
+        raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
+    code = await read_code(direct, code_hash)
+    # Another client's code is as good as none: knowing it must not let anyone end a grant.
+    if code is None or code.client_id != request.client.client_id:
+        raise InvalidGrant("the code is unknown or expired")
+    if code.redeemed_at is not None:
+        await _end_what_it_gave(request, code)
+        return Refused(InvalidGrant("the code was used before", detail="replay; family ended"))
+    if form.require("redirect_uri") != code.redirect_uri:
+        raise InvalidGrant("redirect_uri is not the one the code was issued to")
+    resources = form.all("resource")
+    if resources and resolve_resource(resources, request.opened.settings).resource != code.resource:
+        raise InvalidTarget("the code was issued for another resource")
+    scopes = parse_scope(code.scope)
+    if not matches(code.code_challenge, s256(verifier)):
+        # Before anything may refuse it for now, so that no guess is ever free.
+        return await _use_up(request, code, code_hash, None) or Refused(
+            InvalidGrant("code_verifier does not match", detail="code used up")
+        )
+    try:
+        entitlement = resolve_entitlement(
+            code.grant,
+            client_id=code.client_id,
+            resource=code.resource,
+            scopes=scopes,
+            now=now,
+        )
+    except ClientForbidden as error:
+        return await end_forbidden(request, code.grant, error)
+    refresh_token, first = None, None
+    if "refresh_token" in request.client.grant_types:
+        refresh_token = request.opened.new_secret()
+        first = first_token(refresh_token, policy=request.refresh_policy, now=now)
+    refused = await _use_up(request, code, code_hash, first)
+    if refused is not None:
+        return refused
+    return Proven(
+        entitlement,
+        offline=OFFLINE_ACCESS in scopes,
+        refresh_token=refresh_token,
+        family_id=code.family_id,
+    )
+
+
+async def _use_up(
+    request: TokenRequest, code: CodeFacts, code_hash: str, first: NewToken | None
+) -> Refused | None:
+    if await redeem(request.opened.database.direct, code_hash, first, now=request.now):
+        return None
+    if request.now < code.expires_at:
+        await _end_what_it_gave(request, code)
+    return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
+
+
+async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:
+    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    replayed = Audit("code.replayed", client_id=code.client_id, grant_id=code.grant_id)
+    async with request.opened.transaction() as db:
+        await end_family(db, code.family_id, lifetime=lifetime, now=now)
+        await record(db, replayed, now=now)

@@ -1,0 +1,45 @@
+"""The client credentials grant: a program of a tenant's, without a person."""
+
+from dataclasses import replace
+
+from auth_server.db.engine import DbSession
+from auth_server.entitlements.service_client import resolve_service_client
+from auth_server.errors import InvalidScope, InvalidTarget, UnauthorizedClient
+from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
+from auth_server.oauth.token_endpoint.scope import narrow_to
+from auth_server.records.ceilings.store import list_ceilings
+from auth_server.records.ceilings.table import Ceiling
+
+
+async def prove_client_credentials(request: TokenRequest) -> Proven | Refused:
+    """Give a managed, confidential client what an operator allowed it (RFC 6749 §4.4).
+
+    Without a ceiling it gets nothing. There is no refresh token (§4.4.3) and no person: `sub` is
+    the client's id.
+    """
+    client = request.client
+    if client.source != "managed" or client.token_endpoint_auth_method == "none":  # noqa: S105
+        raise UnauthorizedClient("this client may have no tokens of its own")
+    async with request.opened.database.reading() as db:
+        ceiling = await _find_ceiling(request, db)
+        entitlement = await resolve_service_client(db, ceiling)
+    scopes = narrow_to(request.form.get("scope"), entitlement.scopes)
+    if not scopes:
+        raise InvalidScope("this client may have no scope")
+    return Proven(replace(entitlement, scopes=scopes), offline=False, refresh_token=None)
+
+
+async def _find_ceiling(request: TokenRequest, db: DbSession) -> Ceiling:
+    ceilings = await list_ceilings(db, request.client.client_id)
+    if not ceilings:
+        raise UnauthorizedClient("this client may have no tokens of its own")
+    settings, asked = request.opened.settings, request.form.all("resource")
+    if asked:
+        resource = resolve_resource(asked, settings).resource
+        ceilings = [ceiling for ceiling in ceilings if ceiling.resource == resource]
+    if len(ceilings) != 1:
+        raise InvalidTarget("name one resource that this client may have tokens for")
+    if settings.find_resource(ceilings[0].resource) is None:
+        raise InvalidTarget("this server issues no tokens for that resource")
+    return ceilings[0]

@@ -1,0 +1,86 @@
+"""The refresh token grant."""
+
+from dataclasses import replace
+
+from auth_server.entitlements.grant import ClientForbidden, resolve_entitlement
+from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
+from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.forbidden import end_forbidden
+from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
+from auth_server.records.audit.store import Audit, record
+from auth_server.redemptions.statements import RefreshFacts, read_refresh_token
+from auth_server.revocations.revoke import end_family
+from auth_server.secrets import hash_secret
+from auth_server.tokens.refresh_token import rotate_refresh_token
+from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, narrow_scopes, parse_scope
+
+
+async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
+    """Rotate a refresh token, and read again what its grant is worth (OAuth 2.1 §4.3).
+
+    The answer may be narrower than before, never wider; `scope` narrows this access token alone.
+    """
+    form, now, direct = request.form, request.now, request.opened.database.direct
+    token = form.require("refresh_token")
+    row = await read_refresh_token(direct, hash_secret(token))
+    if row is None or row.client_id != request.client.client_id:
+        raise InvalidGrant("the refresh token is unknown, expired or revoked")
+    resources = form.all("resource")
+    if resources and resolve_resource(resources, request.opened.settings).resource != row.resource:
+        raise InvalidTarget("the refresh token was issued for another resource")
+    granted = parse_scope(row.scope)
+    try:
+        asked = parse_scope(form.get("scope") or row.scope)
+    except MalformedScope as error:
+        raise InvalidScope(str(error)) from None
+    if narrow_scopes(asked, granted) != asked:
+        raise InvalidScope("scope goes beyond what was granted; ask for authorization again")
+    # A token that was used before makes nothing new. Past its idle time too it is let through to
+    # the rotation: coming back that late it ends the family that somebody else may be keeping.
+    idle_expired = now >= row.idle_expires_at and row.first_used_at is None
+    if row.revoked_at is not None or idle_expired or now >= row.absolute_expires_at:
+        raise InvalidGrant("the refresh token is unknown, expired or revoked")
+    policy = request.refresh_policy
+    # Before anything may refuse it for now: a copy that comes back is one, whoever is suspended.
+    if row.first_used_at is not None and now > row.first_used_at + policy.grace:
+        return await _end(request, row)
+    try:
+        entitlement = resolve_entitlement(
+            row.grant,
+            client_id=request.client.client_id,
+            resource=row.resource,
+            scopes=granted,
+            now=now,
+        )
+    except ClientForbidden as error:
+        return await end_forbidden(request, row.grant, error)
+    successor = await rotate_refresh_token(direct, token, row, policy=policy, now=now)
+    if successor is None:
+        return await _end(request, row)
+    return Proven(
+        replace(entitlement, scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
+        offline=OFFLINE_ACCESS in asked,
+        refresh_token=successor,
+        family_id=row.family_id,
+    )
+
+
+async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
+    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    grant = row.grant
+    reused = Audit(
+        "refresh_token.reused",
+        person_id=grant.person_id if grant else "",
+        client_id=row.client_id,
+        tenant_id=grant.tenant_id if grant else "",
+        grant_id=grant.grant_id if grant else "",
+    )
+    async with request.opened.transaction() as db:
+        await end_family(db, row.family_id, lifetime=lifetime, now=now)
+        await record(db, reused, now=now)
+    return Refused(
+        InvalidGrant(
+            "the refresh token is unknown, expired or revoked",
+            detail="reused after the grace window; family ended",
+        )
+    )

@@ -1,0 +1,62 @@
+"""What a grant type is given, and what it answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from auth_server.entitlements.grant import Entitlement
+from auth_server.errors import OAuthError
+from auth_server.records.clients.facts import ClientFacts
+from auth_server.runtime import Resources
+from auth_server.tokens.refresh_token import RefreshPolicy
+from auth_server.web.forms import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token request whose client has authenticated."""
+
+    form: Parameters
+    client: ClientFacts
+    opened: Resources
+    now: datetime
+
+    @property
+    def refresh_policy(self) -> RefreshPolicy:
+        """The configured lifetimes of refresh tokens."""
+        settings = self.opened.settings
+        return RefreshPolicy(
+            keys=tuple(keys.refresh for keys in (self.opened.keys, *self.opened.former_keys)),
+            idle_lifetime=settings.refresh_idle_lifetime,
+            absolute_lifetime=settings.refresh_absolute_lifetime,
+            grace=settings.refresh_grace,
+            access_token_lifetime=settings.access_token_lifetime,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The grant holds: what to issue.
+
+    `family_id` names what it is issued from (a family of refresh tokens, an API key), so that the
+    access token ends when that does.
+    """
+
+    entitlement: Entitlement
+    offline: bool
+    refresh_token: str | None
+    family_id: str | None = None
+    issued_token_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The grant does not hold, and what was written about that must stay written.
+
+    A raised error rolls the request back; this is for refusals that end something.
+    """
+
+    error: OAuthError
+
+
+ProveGrant = Callable[[TokenRequest], Awaitable[Proven | Refused]]

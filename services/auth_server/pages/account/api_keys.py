@@ -1,0 +1,56 @@
+"""GET /account/api-keys, POST /account/api-keys/revoke: a person's keys for programs."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.entitlements.api_key import end_api_key
+from auth_server.pages.account.frame import (
+    answer_account,
+    lead_back,
+    require_visit,
+    require_visit_proof,
+    visit_proof,
+)
+from auth_server.records.api_keys.store import list_api_keys
+from auth_server.records.tenants.store import list_seats
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+PAGE = "/account/api-keys"
+
+
+@router.get(PAGE)
+async def show_api_keys(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """List a person's keys, without what would let anybody in."""
+    visit = await require_visit(request, db, opened, page=PAGE)
+    person_id = visit.person.person_id
+    seats = await list_seats(db, person_id)
+    return answer_account(
+        visit,
+        opened,
+        "account/api_keys.html",
+        section="api-keys",
+        keys=list(reversed(await list_api_keys(db, person_id=person_id))),
+        tenants={seat.tenant_id: seat.tenant_name for seat in seats},
+        resources=[entry.resource for entry in opened.settings.resources],
+        now=opened.now(),
+        proof=visit_proof(visit, opened, "api-keys"),
+    )
+
+
+@router.post(f"{PAGE}/revoke")
+async def revoke(request: Request, db: Db, opened: Opened) -> Response:
+    """End one of the person's keys, with the access tokens that live of it."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    visit = await require_visit(request, db, opened, page=PAGE)
+    require_visit_proof(form.get("proof"), visit, opened, "api-keys")
+    lifetime = opened.settings.access_token_lifetime
+    own = await list_api_keys(db, person_id=visit.person.person_id)
+    for key in own:
+        if key.key_id == form.get("key"):
+            await end_api_key(db, key.key_id, lifetime=lifetime, now=opened.now())
+    return lead_back(opened, PAGE)

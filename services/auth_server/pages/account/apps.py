@@ -1,0 +1,263 @@
+"""GET /account/apps, and /account/app: what a person connected, to look at, change and end."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.pages.account.frame import (
+    Visit,
+    answer_account,
+    lead_back,
+    require_visit,
+    require_visit_proof,
+    visit_proof,
+)
+from auth_server.pages.consent.approve import audit_of, what_it_holds
+from auth_server.pages.consent.catalogue import read_catalogue
+from auth_server.pages.consent.endpoint import FORM_LIMIT, MOST_FIELDS
+from auth_server.pages.consent.page import vouched_for
+from auth_server.pages.picker.data_choice import NothingChosen, offer_data
+from auth_server.pages.picker.offer import kind_of, make_offer, scopes_for
+from auth_server.pages.picker.question import Choice, Question
+from auth_server.records.audit.store import record
+from auth_server.records.call_log.store import Usage, usage_of_grants
+from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.clients.store import find_client
+from auth_server.records.grants.store import find_grant, list_live_grants
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.records.tenants.store import list_seats
+from auth_server.revocations.revoke import outdate_grant, revoke_grant
+from auth_server.runtime import Resources
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import read_form, read_query, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+from gatepost.data_scope import DataScope, parse_data_scope
+from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
+
+router = APIRouter()
+PAGE, APP = "/account/apps", "/account/app"
+_USAGE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One grant as its person sees it.
+
+    `service`: what the resource is called. `vouched_for`: as the consent page says it. `kinds`: how
+    many of its tools that work now do `read`, `change` and `delete`. `usage`: of the last thirty
+    days, None where there was none. `ends_at`: the earlier of what the person and the tenant decided.
+    """
+
+    grant: Grant
+    service: str
+    tenant: str
+    vouched_for: str
+    kinds: Counter[str]
+    data_scope: DataScope
+    usage: Usage | None
+    ends_at: datetime
+    end_proof: str
+
+
+@router.get(PAGE)
+async def show_apps(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """List everything the person allowed to apps, the latest first."""
+    visit = await require_visit(request, db, opened, page=PAGE)
+    grants = await list_live_grants(db, person_id=visit.person.person_id)
+    connections = await _describe(grants, visit, db, opened)
+    # One whose time is over is ended within the minute.
+    lasting = [each for each in connections if each.ends_at > opened.now()]
+    lasting.sort(key=lambda each: each.grant.approved_at, reverse=True)
+    return answer_account(visit, opened, "account/apps.html", section="apps", connections=lasting)
+
+
+@router.get(APP)
+async def show_app(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Show one connection with what it may do, to be changed in place."""
+    query = read_query(request)
+    grant_id = query.get("grant") or ""
+    visit = await require_visit(request, db, opened, page=f"{APP}?grant={grant_id}")
+    grant = await _require_own(grant_id, visit, db)
+    question = await _ask(grant, visit, db, opened)
+    saved = query.get("saved") is not None
+    return await _page(grant, visit, question, question.suggested, db, opened, saved=saved)
+
+
+@router.post(APP)
+async def change_app(request: Request, db: Db, opened: Opened) -> Response:
+    """Store what the person now allows; tokens that say otherwise are outdated at once."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request, limit=FORM_LIMIT, fields=MOST_FIELDS)
+    reject_repeats(form, except_for=frozenset({"tool", "data"}))
+    grant_id = form.get("grant") or ""
+    visit = await require_visit(request, db, opened, page=PAGE)
+    grant = await _require_own(grant_id, visit, db, lock=True)
+    question = await _ask(grant, visit, db, opened, shown=form.get("catalogue") or "")
+    require_visit_proof(form.get("proof"), visit, opened, "app", *_shown(grant, question))
+    choice = question.read_choice(form)
+    if form.get("preset") is not None:
+        return await _page(grant, visit, question, choice, db, opened)
+    if not choice.tools:
+        return await _page(grant, visit, question, choice, db, opened, nothing_chosen="tool")
+    try:
+        data_scope = question.read_data(choice)
+    except NothingChosen as kind:
+        return await _page(grant, visit, question, choice, db, opened, nothing_chosen=str(kind))
+    await _change(grant, question, choice, data_scope, db, opened)
+    return lead_back(opened, f"{APP}?grant={grant_id}&saved=yes")
+
+
+@router.post(f"{APP}/end")
+async def end_app(request: Request, db: Db, opened: Opened) -> Response:
+    """End a connection, with everything issued from it."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    visit = await require_visit(request, db, opened, page=PAGE)
+    grant = await _require_own(form.get("grant") or "", visit, db)
+    require_visit_proof(form.get("proof"), visit, opened, "end-app", grant.grant_id)
+    lifetime = opened.settings.access_token_lifetime
+    reason = "ended by the person"
+    await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=opened.now())
+    return lead_back(opened, PAGE)
+
+
+async def _require_own(grant_id: str, visit: Visit, db: DbSession, *, lock: bool = False) -> Grant:
+    grant = await find_grant(db, grant_id, lock=lock)
+    # Somebody else's is answered like one that never was.
+    if grant is None or grant.person_id != visit.person.person_id:
+        raise PageError(
+            "This connection is over",
+            "It was ended, or it is not yours.",
+            status=404,
+            detail="no such grant of this person",
+        )
+    return grant
+
+
+async def _ask(
+    grant: Grant, visit: Visit, db: DbSession, opened: Resources, *, shown: str | None = None
+) -> Question:
+    """Work out what can be picked: what the app ever asked for, the tenant allows, the person has."""
+    seats = await list_seats(db, visit.person.person_id)
+    seat = next((seat for seat in seats if seat.tenant_id == grant.tenant_id), None)
+    if seat is None:
+        text = "You are no member of this organisation any more."
+        raise PageError("This connection is over", text, status=404)
+    if shown is None:
+        catalogue = await read_catalogue(grant.resource, db, opened)
+    else:
+        kept = await find_catalogue(db, grant.resource, version=shown)
+        if kept is None:
+            text = "Nothing was changed. Go back, reload the page and try again."
+            raise PageError("This form does not fit this page any more", text, status=403)
+        catalogue = kept
+    offer = make_offer(catalogue, parse_scope(grant.asked_scope), seat.policy)
+    data = offer_data(seat.data_scope, parse_data_scope(grant.data_scope))
+    lasts = grant.expires_at - grant.approved_at
+    current = Choice(offer.names & frozenset(grant.tools), data.suggested, lasts)
+    return Question(catalogue, offer, data, (lasts,), None, current)
+
+
+def _shown(grant: Grant, question: Question) -> tuple[str, ...]:
+    # Of two changes made from the same page, the second is asked about anew.
+    data = " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in question.data.kinds)
+    names = " ".join(sorted(question.offer.names))
+    return grant.grant_id, str(grant.version), question.catalogue.hash, data, names
+
+
+async def _change(
+    grant: Grant,
+    question: Question,
+    choice: Choice,
+    data_scope: DataScope,
+    db: DbSession,
+    opened: Resources,
+) -> None:
+    held, now = what_it_holds(grant), opened.now()
+    asked = parse_scope(grant.asked_scope)
+    scopes = scopes_for(question.catalogue, choice.tools, asked)
+    grant.scope = format_scope(scopes | (parse_scope(grant.scope) & {OFFLINE_ACCESS}))
+    grant.tools = sorted(choice.tools)
+    grant.data_scope = str(data_scope)
+    grant.catalogue_hash = question.catalogue.hash
+    if what_it_holds(grant) == held:
+        return
+    grant.version += 1
+    grant.updated_at = now
+    await db.flush()
+    # Where it grew as well: the app refreshes, and has at once what the page says.
+    lifetime = opened.settings.access_token_lifetime
+    await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
+    await record(db, audit_of(grant, by="connected apps"), now=now)
+
+
+async def _page(
+    grant: Grant,
+    visit: Visit,
+    question: Question,
+    choice: Choice,
+    db: DbSession,
+    opened: Resources,
+    *,
+    nothing_chosen: str | None = None,
+    saved: bool = False,
+) -> Response:
+    (connection,) = await _describe([grant], visit, db, opened)
+    return answer_account(
+        visit,
+        opened,
+        "account/app.html",
+        section="apps",
+        status=200 if nothing_chosen is None else 400,
+        connection=connection,
+        question=question,
+        offer=question.offer,
+        choice=choice,
+        nothing_chosen=nothing_chosen,
+        saved=saved,
+        proof=visit_proof(visit, opened, "app", *_shown(grant, question)),
+    )
+
+
+async def _describe(
+    grants: Sequence[Grant], visit: Visit, db: DbSession, opened: Resources
+) -> list[Connection]:
+    since = opened.now() - _USAGE
+    usage = await usage_of_grants(db, [grant.grant_id for grant in grants], since)
+    seats = {seat.tenant_id: seat for seat in await list_seats(db, visit.person.person_id)}
+    resources = {grant.resource for grant in grants}
+    catalogues = {resource: await find_catalogue(db, resource) for resource in resources}
+    found = []
+    for grant in grants:
+        seat, catalogue = seats.get(grant.tenant_id), catalogues[grant.resource]
+        client = await find_client(db, grant.client_id)
+        policy = seat.policy if seat is not None else TenantPolicy()
+        working = [
+            tool
+            for tool in (catalogue.tools if catalogue is not None else ())
+            if tool.name in grant.tools and (tool.read_only or not policy.read_only)
+        ]
+        found.append(
+            Connection(
+                grant=grant,
+                service=catalogue.name if catalogue is not None else grant.resource,
+                tenant=seat.tenant_name if seat is not None else grant.tenant_id,
+                vouched_for="" if client is None else vouched_for(client),
+                kinds=Counter(kind_of(tool) for tool in working),
+                data_scope=parse_data_scope(grant.data_scope),
+                usage=usage.get(grant.grant_id),
+                ends_at=min(
+                    grant.expires_at, policy.latest_end(grant.approved_at) or grant.expires_at
+                ),
+                end_proof=visit_proof(visit, opened, "end-app", grant.grant_id),
+            )
+        )
+    return found

@@ -1,0 +1,32 @@
+"""POST /account/organisation/end: an admin ends what a member connected in their tenant."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.pages.account.admin import PAGE, require_admin_visit
+from auth_server.pages.account.frame import lead_back, require_visit_proof
+from auth_server.records.grants.store import find_grant
+from auth_server.revocations.revoke import revoke_grant
+from auth_server.web.dependencies import Db, Opened
+from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+
+
+@router.post(f"{PAGE}/end")
+async def end_connection(request: Request, db: Db, opened: Opened) -> Response:
+    """End a grant of the tenant with everything issued from it; another tenant's is not touched."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
+    require_visit_proof(
+        form.get("proof"), admin.visit, opened, "organisation", admin.seat.tenant_id
+    )
+    grant = await find_grant(db, form.get("grant") or "")
+    if grant is not None and grant.tenant_id == admin.seat.tenant_id:
+        lifetime = opened.settings.access_token_lifetime
+        reason = "ended by an admin of the tenant"
+        await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=opened.now())
+    return lead_back(opened, f"{admin.page}#connections")

@@ -1,0 +1,35 @@
+"""GET /account and POST /account/sign-out."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.pages.account.frame import lead_back, require_visit, require_visit_proof
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.sessions.store import end_session
+from auth_server.web.browser import clear_session
+from auth_server.web.dependencies import Db, Opened
+from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+
+
+@router.get("/account")
+async def lead_to_apps(opened: Opened) -> Response:
+    """Send the browser to the first of the account pages."""
+    return lead_back(opened, "/account/apps")
+
+
+@router.post("/account/sign-out")
+async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
+    """End this browser's session."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    visit = await require_visit(request, db, opened, page="/account/apps")
+    require_visit_proof(form.get("proof"), visit, opened, "sign-out")
+    await end_session(db, visit.session.session_hash, now=opened.now())
+    await record(db, Audit("signed_out", person_id=visit.person.person_id), now=opened.now())
+    response = lead_back(opened, "/sign-in?other=yes")
+    clear_session(response, opened.settings)
+    return response

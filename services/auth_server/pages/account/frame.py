@@ -1,0 +1,136 @@
+"""A visit to the account pages: who is signed in, the forms' proofs, and the frame of each page."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.flow.pending import resolve_signed_in
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.store import touch_session
+from auth_server.records.sessions.table import Session
+from auth_server.runtime import Resources
+from auth_server.secrets import matches, sign_form
+
+USE_IS_NOTED_EVERY = timedelta(minutes=5)
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in; `return_to` is the path of ours that they wanted."""
+
+    def __init__(self, return_to: str) -> None:
+        """Ask for a sign-in that leads back there."""
+        super().__init__(return_to)
+        self.return_to = return_to
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A person at their account pages, in one browser."""
+
+    session: Session
+    person: Person
+
+
+async def require_visit(request: Request, db: DbSession, opened: Resources, *, page: str) -> Visit:
+    """Find who is signed in.
+
+    Args:
+        request: its cookie names the session.
+        db: an open session, reading or writing.
+        opened: the service's parts.
+        page: the path to come back to after a sign-in, as `/account/apps`.
+
+    Raises:
+        SignInFirst: nobody is.
+    """
+    signed_in = await resolve_signed_in(request, db, opened)
+    if signed_in is None:
+        raise SignInFirst(page)
+    visit = Visit(*signed_in)
+    now = opened.now()
+    if request.method == "GET" and now - visit.session.last_seen_at >= USE_IS_NOTED_EVERY:
+        async with opened.transaction() as writing:
+            await touch_session(writing, visit.session.session_hash, now=now)
+    return visit
+
+
+def sign_in_url(error: SignInFirst, opened: Resources) -> str:
+    """Write the path of the sign-in page that leads back."""
+    query = urlencode({"return_to": error.return_to})
+    return f"{opened.settings.path}/sign-in?{query}"
+
+
+def visit_proof(visit: Visit, opened: Resources, form: str, *shown: str) -> str:
+    """Make the proof that a form of an account page carries.
+
+    Args:
+        visit: binds it to the session.
+        opened: the service's keys.
+        form: which form.
+        shown: what the answer must refer to, such as the id of what is ended.
+    """
+    return sign_form(opened.keys.forms, "account", form, visit.session.session_hash, *shown)
+
+
+def require_visit_proof(
+    given: str | None, visit: Visit, opened: Resources, form: str, *shown: str
+) -> None:
+    """Refuse a form that was not made for this session and for what it now refers to.
+
+    Raises:
+        PageError: the proof is missing, or was made for something else.
+    """
+    expected = (
+        sign_form(keys.forms, "account", form, visit.session.session_hash, *shown)
+        for keys in (opened.keys, *opened.former_keys)
+    )
+    if given is None or not any(matches(proof, given) for proof in expected):
+        raise PageError(
+            "This form does not fit this page any more",
+            "Nothing was changed. Go back, reload the page and try again.",
+            status=403,
+            detail=f"proof of the {form} form is missing or foreign",
+        )
+
+
+def lead_back(opened: Resources, page: str) -> Response:
+    """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
+    response = RedirectResponse(f"{opened.settings.path}{page}", status_code=303)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def answer_account(
+    visit: Visit,
+    opened: Resources,
+    template: str,
+    *,
+    section: str,
+    status: int = 200,
+    **values: Any,
+) -> Response:
+    """Render a page that extends `account.html`.
+
+    Args:
+        visit: who is looking.
+        opened: the service's parts.
+        template: the page.
+        section: its place in the navigation: `apps`, `api-keys`, `sessions`, `security` or
+            `organisations`.
+        status: of the answer.
+        values: of the template.
+    """
+    return opened.pages.answer(
+        template,
+        status=status,
+        section=section,
+        person=visit.person,
+        leave_proof=visit_proof(visit, opened, "sign-out"),
+        **values,
+    )

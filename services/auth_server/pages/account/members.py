@@ -1,0 +1,118 @@
+"""GET and POST /account/organisation/member: an admin changes or removes a member of their tenant."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.pages.account.admin import PAGE, Admin, require_admin_visit
+from auth_server.pages.account.frame import answer_account, lead_back, require_visit_proof
+from auth_server.pages.account.organisations import tenant_proof
+from auth_server.records.people.store import find_people
+from auth_server.records.tenants.store import find_membership
+from auth_server.records.tenants.table import Membership
+from auth_server.rendering.translation import translatable
+from auth_server.runtime import Resources
+from auth_server.tenancy.change_membership import remove_membership, set_membership
+from auth_server.tenancy.change_policy import ChangeRefused
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import read_form, read_query, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+from gatepost.data_scope import MalformedDataScope, parse_data_scope
+
+router = APIRouter()
+MEMBER = f"{PAGE}/member"
+
+
+@router.get(MEMBER)
+async def show_member(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Show a member's role and data, to be changed."""
+    query = read_query(request)
+    admin = await require_admin_visit(request, query.get("tenant"), db, opened)
+    member = await _require_member(admin, query.get("person"), db)
+    return await _answer(admin, member, db, opened)
+
+
+@router.post(MEMBER)
+async def change_member(request: Request, db: Db, opened: Opened) -> Response:
+    """Change a member's role and data, or remove them."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
+    member = await _require_member(admin, form.get("person"), db)
+    require_visit_proof(
+        form.get("proof"),
+        admin.visit,
+        opened,
+        "organisation",
+        admin.seat.tenant_id,
+        member.person_id,
+    )
+    lifetime, now = opened.settings.access_token_lifetime, opened.now()
+    role, data = form.get("role") or "", form.get("data_scope") or ""
+    try:
+        if form.get("decision") == "remove":
+            await remove_membership(
+                db,
+                member.person_id,
+                admin.seat.tenant_id,
+                by=admin.person_id,
+                lifetime=lifetime,
+                now=now,
+            )
+            return lead_back(opened, f"{admin.page}#members")
+        await set_membership(
+            db,
+            member.person_id,
+            admin.seat.tenant_id,
+            role=role.strip(),
+            data_scope=parse_data_scope(data),
+            by=admin.person_id,
+            lifetime=lifetime,
+            now=now,
+        )
+    except ChangeRefused as error:
+        return await _answer(admin, member, db, opened, given=(role, data), refused=str(error))
+    except MalformedDataScope:
+        text = translatable("The data must be entries such as team:sales, with spaces between.")
+        return await _answer(admin, member, db, opened, given=(role, data), refused=text)
+    return lead_back(opened, f"{admin.page}#members")
+
+
+async def _require_member(admin: Admin, person_id: str | None, db: DbSession) -> Membership:
+    member = await find_membership(db, person_id or "", admin.seat.tenant_id)
+    if member is None:
+        raise PageError(
+            "Nobody of that name is a member here",
+            "They may have been removed meanwhile. Go back and reload the page.",
+            status=404,
+        )
+    return member
+
+
+async def _answer(
+    admin: Admin,
+    member: Membership,
+    db: DbSession,
+    opened: Resources,
+    *,
+    given: tuple[str, str] | None = None,
+    refused: str = "",
+) -> Response:
+    people = await find_people(db, {member.person_id})
+    role, data_scope = given or (member.role, member.data_scope)
+    return answer_account(
+        admin.visit,
+        opened,
+        "account/member.html",
+        section="organisations",
+        status=400 if refused else 200,
+        seat=admin.seat,
+        member=people[member.person_id],
+        is_self=member.person_id == admin.person_id,
+        role=role,
+        data_scope=data_scope,
+        refused=refused,
+        proof=tenant_proof(admin, opened, member.person_id),
+    )

@@ -1,0 +1,212 @@
+"""GET and POST /account/api-keys/new: a key for a program, made with the picker of the consent page."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.db.engine import DbSession
+from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
+from auth_server.errors import PageError
+from auth_server.pages.account.admin import require_level
+from auth_server.pages.account.api_keys import PAGE
+from auth_server.pages.account.frame import (
+    Visit,
+    answer_account,
+    require_visit,
+    require_visit_proof,
+    visit_proof,
+)
+from auth_server.pages.connect.install import describe_installs
+from auth_server.pages.consent.catalogue import read_catalogue
+from auth_server.pages.picker.data_choice import DataOffer, NothingChosen, choose_data, offer_data
+from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.pages.picker.offer import Offer, make_offer, scopes_for
+from auth_server.pages.picker.question import Choice, read_choice
+from auth_server.records.api_keys.store import find_api_key
+from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.tenants.store import Seat, find_seat
+from auth_server.rendering.translation import translatable
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret
+from auth_server.settings import ResourceSettings
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import Parameters, read_form, read_query, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+from gatepost.api_keys import ApiKey, Env, make_api_key
+from gatepost.catalogue import CatalogueDocument
+
+router = APIRouter()
+LONGEST = timedelta(days=365)
+_FORM_LIMIT, _MOST_FIELDS = 512 * 1024, 5000
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """Where a key will be good, and what it can be given there: no more than its person has."""
+
+    visit: Visit
+    seat: Seat
+    resource: ResourceSettings
+    catalogue: CatalogueDocument
+    offer: Offer
+    data: DataOffer
+    lasting: tuple[timedelta, ...]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Tell what the form's proof covers."""
+        data = " ".join(sorted(self.data.suggested))
+        return (self.seat.tenant_id, self.resource.resource, self.catalogue.hash, data)
+
+    @property
+    def suggested(self) -> Choice:
+        """What is ticked at first: what only reads, for three months."""
+        reading = frozenset(tool.name for tool in self.offer.tools if tool.read_only)
+        usual = choose_lasting(self.lasting, str(90 * 86400))
+        return Choice(tools=reading, data=self.data.suggested, lasts=usual)
+
+
+@router.get(f"{PAGE}/new")
+async def show_form(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Show what a key can be given in one tenant at one resource."""
+    query = read_query(request)
+    visit = await require_visit(request, db, opened, page=PAGE)
+    seat, resource = await _require_place(visit, query, db, opened)
+    catalogue = await read_catalogue(resource.resource, db, opened)
+    new = _offer(visit, seat, resource, catalogue)
+    return _answer(new, new.suggested, opened, nonce=opened.new_secret())
+
+
+@router.post(f"{PAGE}/new")
+async def create(request: Request, db: Db, opened: Opened) -> Response:
+    """Make a key and show it, this once; sent again, the same form makes no second one."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request, limit=_FORM_LIMIT, fields=_MOST_FIELDS)
+    reject_repeats(form, except_for=frozenset({"tool", "data", "decision"}))
+    visit = await require_visit(request, db, opened, page=PAGE)
+    seat, resource = await _require_place(visit, form, db, opened)
+    version = form.get("catalogue") or ""
+    catalogue = await find_catalogue(db, resource.resource, version=version)
+    nonce = form.get("nonce") or ""
+    if catalogue is None:
+        raise PageError(
+            "This form does not fit this page any more",
+            "Nothing was changed. Go back, reload the page and try again.",
+            status=403,
+            detail="no such version of the catalogue",
+        )
+    new = _offer(visit, seat, resource, catalogue)
+    require_visit_proof(form.get("proof"), visit, opened, "new-api-key", nonce, *new.shown)
+    choice, label = read_choice(form, new.offer, new.lasting), (form.get("label") or "").strip()
+    is_test = form.get("test") == "yes"
+    if form.get("preset") is not None:
+        return _answer(new, choice, opened, nonce=nonce, label=label, is_test=is_test)
+    key = _make_key("test" if is_test else "live", visit, opened, nonce)
+    if await find_api_key(db, hash_secret(key.text)) is not None:
+        raise PageError(
+            "This key was made already",
+            "It was shown then, and is not shown again. Revoke it if you don't have it, and make "
+            "another.",
+            status=409,
+        )
+    try:
+        if not choice.tools:
+            raise UnusableApiKey(translatable("Nothing was chosen. Choose at least one tool."))
+        if not 1 <= len(label) <= 100 or not label.isprintable():
+            raise UnusableApiKey(translatable("Give the key a name of 1 to 100 characters."))
+        row = await issue_api_key(
+            db,
+            key,
+            label=label,
+            person_id=visit.person.person_id,
+            tenant_id=seat.tenant_id,
+            resource=resource.resource,
+            scopes=scopes_for(catalogue, choice.tools, resource.scopes),
+            tools=choice.tools,
+            data_scope=choose_data(new.data, choice.data),
+            expires_at=opened.now() + choice.lasts,
+            now=opened.now(),
+        )
+    except NothingChosen:
+        text = translatable("No data was chosen. Choose at least one of each kind.")
+        return _answer(new, choice, opened, nonce=nonce, label=label, is_test=is_test, refused=text)
+    except UnusableApiKey as error:
+        return _answer(
+            new, choice, opened, nonce=nonce, label=label, is_test=is_test, refused=str(error)
+        )
+    return answer_account(
+        visit,
+        opened,
+        "account/api_key_created.html",
+        section="api-keys",
+        row=row,
+        secret=key.text,
+        seat=seat,
+        install=describe_installs([(catalogue.name, resource.resource)])[0],
+    )
+
+
+async def _require_place(
+    visit: Visit, given: Parameters, db: DbSession, opened: Resources
+) -> tuple[Seat, ResourceSettings]:
+    seat = await find_seat(db, visit.person.person_id, given.get("tenant") or "")
+    resource = opened.settings.find_resource(given.get("resource") or "")
+    if seat is None or resource is None:
+        raise PageError(
+            "Choose where the key is good",
+            "Go back to your keys and choose one of your organisations.",
+            detail="no such tenant of the person, or no such resource",
+        )
+    require_level(visit, seat)
+    return seat, resource
+
+
+def _offer(
+    visit: Visit, seat: Seat, resource: ResourceSettings, catalogue: CatalogueDocument
+) -> NewKey:
+    longest = min(LONGEST, seat.policy.longest_grant or LONGEST)
+    return NewKey(
+        visit=visit,
+        seat=seat,
+        resource=resource,
+        catalogue=catalogue,
+        offer=make_offer(catalogue, resource.scopes, seat.policy),
+        data=offer_data(seat.data_scope),
+        lasting=offer_lasting(longest),
+    )
+
+
+def _make_key(env: Env, visit: Visit, opened: Resources, nonce: str) -> ApiKey:
+    # Of the form's own random part, which nobody else can make a key of: a form that a browser
+    # sends again makes the same key, which is there already.
+    message = f"api key {env} {visit.session.session_hash} {nonce}".encode()
+    return make_api_key(env, hmac.digest(opened.keys.forms, message, "sha256"))
+
+
+def _answer(
+    new: NewKey,
+    choice: Choice,
+    opened: Resources,
+    *,
+    nonce: str,
+    label: str = "",
+    is_test: bool = False,
+    refused: str = "",
+) -> Response:
+    return answer_account(
+        new.visit,
+        opened,
+        "account/new_api_key.html",
+        section="api-keys",
+        status=400 if refused else 200,
+        new=new,
+        choice=choice,
+        nonce=nonce,
+        label=label,
+        is_test=is_test,
+        refused=refused,
+        proof=visit_proof(new.visit, opened, "new-api-key", nonce, *new.shown),
+    )

@@ -1,0 +1,49 @@
+"""POST /account/security/passkeys: keeping a passkey that the browser has made."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.errors import PageError
+from auth_server.flow.flow_state import over, read_ticket
+from auth_server.flow.passkeys import read_passkey
+from auth_server.flow.start_session import begin_session
+from auth_server.pages.account.frame import lead_back
+from auth_server.pages.account.security import PAGE, require_change
+from auth_server.pages.account.user_agent import describe_user_agent
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.flow_states.store import use_ticket
+from auth_server.records.second_factors.store import add_passkey
+from auth_server.records.sessions.table import TWO_FACTORS
+from auth_server.secrets import hash_secret
+from auth_server.web.browser import read_browser, set_session
+from auth_server.web.dependencies import Db, Opened
+
+router = APIRouter()
+
+
+@router.post(f"{PAGE}/passkeys")
+async def keep_passkey(request: Request, db: Db, opened: Opened) -> Response:
+    """Keep it, and begin a session that counts it: making one has just proved its owner."""
+    visit, form = await require_change(request, db, opened)
+    person, text = visit.person, form.get("ticket") or ""
+    ticket = read_ticket(text, read_browser(request, opened.settings), opened)
+    if ticket is None or (ticket.way, ticket.value) != ("new passkey", person.person_id):
+        raise over()
+    if not await use_ticket(db, hash_secret(text), expires_at=ticket.until):
+        raise over()
+    described = describe_user_agent(request.headers.get("user-agent", ""))
+    name = " · ".join(filter(None, (described.browser, described.system))) or "Passkey"
+    passkey = read_passkey(form.get("credential") or "", ticket, person, name[:100], opened)
+    if passkey is None or not await add_passkey(db, passkey):
+        raise PageError(
+            "That passkey can't be used",
+            "Nothing was changed. Go back, reload the page and try again.",
+        )
+    added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})
+    await record(db, added, now=opened.now())
+    secret, _ = await begin_session(
+        request, person, db, opened, level=TWO_FACTORS, method="passkey"
+    )
+    response = lead_back(opened, PAGE)
+    set_session(response, opened.settings, secret, opened.settings.session_absolute_lifetime)
+    return response

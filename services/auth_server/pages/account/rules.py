@@ -1,0 +1,61 @@
+"""POST /account/organisation/rules: an admin sets what agents may do in their tenant."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.pages.account.admin import PAGE, require_admin_visit
+from auth_server.pages.account.frame import lead_back, require_visit_proof
+from auth_server.pages.account.organisations import answer_organisation
+from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
+from auth_server.tenancy.change_policy import ChangeRefused, change_policy
+from auth_server.web.dependencies import Db, Opened
+from auth_server.web.forms import Parameters, read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+_LIMIT = 512 * 1024  # two hundred client ids that are URLs
+
+
+@router.post(f"{PAGE}/rules")
+async def set_rules(request: Request, db: Db, opened: Opened) -> Response:
+    """Store the whole policy; every token of the tenant feels it at once."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request, limit=_LIMIT)
+    reject_repeats(form)
+    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
+    require_visit_proof(
+        form.get("proof"), admin.visit, opened, "organisation", admin.seat.tenant_id
+    )
+    try:
+        policy = _read(form)
+        if policy.required_level > admin.visit.session.level:
+            raise UnusablePolicy("Sign in with a second factor yourself before you ask it of all.")
+        await change_policy(
+            db,
+            admin.seat.tenant_id,
+            policy,
+            by=admin.person_id,
+            lifetime=opened.settings.access_token_lifetime,
+            now=opened.now(),
+        )
+    except (UnusablePolicy, ChangeRefused) as error:
+        return await answer_organisation(admin, db, opened, refused=str(error))
+    return lead_back(opened, f"{admin.page}&saved=rules#rules")
+
+
+def _read(form: Parameters) -> TenantPolicy:
+    try:
+        level = int(form.get("required_level") or "1")
+        days = float(form.get("longest_days") or "0")
+        longest = timedelta(days=days) if days > 0 else None
+    except (ValueError, OverflowError):
+        raise UnusablePolicy("The required_level and longest_days must be numbers.") from None
+    listed = form.get("allowed_clients") or ""
+    return require_policy(
+        required_level=level,
+        allowed_clients=listed.split() if form.get("clients") == "listed" else None,
+        read_only=form.get("read_only") == "yes",
+        longest_grant=longest,
+    )

@@ -1,0 +1,125 @@
+"""GET /account/security: the ways a person signs in, and removing one of them."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.db.engine import DbSession
+from auth_server.flow.flow_state import Ticket, write_ticket
+from auth_server.flow.passkeys import are_possible, offer_passkey
+from auth_server.pages.account.frame import (
+    SignInFirst,
+    Visit,
+    answer_account,
+    lead_back,
+    require_visit,
+    require_visit_proof,
+    visit_proof,
+)
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.second_factors.store import (
+    count_recovery_codes,
+    drop_code_app,
+    drop_passkey,
+    find_code_app,
+    has_second_factor,
+    list_passkeys,
+)
+from auth_server.records.sessions.table import TWO_FACTORS, provider_of
+from auth_server.runtime import Resources
+from auth_server.web.browser import read_browser
+from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.forms import Parameters, read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+PAGE = "/account/security"
+FRESH = timedelta(minutes=15)
+"""How long after a sign-in its owner may change how they sign in."""
+
+
+@router.get(PAGE)
+async def show_security(request: Request, db: ReadingDb, opened: Opened) -> Response:
+    """Show passkeys, the authenticator app and what is left of the recovery codes."""
+    visit = await require_visit(request, db, opened, page=PAGE)
+    person = visit.person
+    passkeys = await list_passkeys(db, person.person_id)
+    local = person.password_hash is not None
+    browser = read_browser(request, opened.settings)
+    ticket = options = ""
+    if local and browser and are_possible(opened.settings):
+        made = Ticket(
+            way="new passkey",
+            field="person",
+            value=person.person_id,
+            nonce=opened.new_secret(),
+            secret="",
+            left_at=int(opened.now().timestamp()),
+        )
+        ticket = write_ticket(made, browser, opened)
+        options = offer_passkey(made, person, passkeys, opened)
+    return answer_account(
+        visit,
+        opened,
+        "account/security.html",
+        section="security",
+        local=local,
+        provider=provider_of(visit.session.method),
+        passkeys=passkeys,
+        possible=are_possible(opened.settings),
+        code_app=await find_code_app(db, person.person_id),
+        recovery_codes=await count_recovery_codes(db, person.person_id),
+        ticket=ticket,
+        options=options,
+        proof=visit_proof(visit, opened, "security"),
+    )
+
+
+@router.post(f"{PAGE}/remove")
+async def remove(request: Request, db: Db, opened: Opened) -> Response:
+    """Remove a passkey, or the authenticator app with its recovery codes."""
+    visit, form = await require_change(request, db, opened)
+    person_id, passkey = visit.person.person_id, form.get("passkey")
+    if passkey is not None:
+        removed = await drop_passkey(db, person_id, passkey)
+    else:
+        removed = await find_code_app(db, person_id) is not None
+        await drop_code_app(db, person_id)
+    if removed:
+        kind = "passkey" if passkey is not None else "code app"
+        entry = Audit("second_factor.removed", person_id=person_id, detail={"factor": kind})
+        await record(db, entry, now=opened.now())
+    return lead_back(opened, PAGE)
+
+
+async def require_change(
+    request: Request, db: DbSession, opened: Resources
+) -> tuple[Visit, Parameters]:
+    """Read a form that changes how somebody signs in, from somebody who surely is themselves.
+
+    Raises:
+        PageError: the form is not ours.
+        SignInFirst: the sign-in is not fresh, or less sure than the person can sign in.
+    """
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    visit = await require_sure_visit(request, db, opened)
+    require_visit_proof(form.get("proof"), visit, opened, "security")
+    return visit, form
+
+
+async def require_sure_visit(request: Request, db: DbSession, opened: Resources) -> Visit:
+    """Find who is signed in, freshly and with a second factor where they have one.
+
+    Raises:
+        SignInFirst: they have to sign in again: a browser left open, or a password that a stranger
+            learned, must not be enough to replace what protects the account.
+    """
+    visit = await require_visit(request, db, opened, page=PAGE)
+    stale = opened.now() >= visit.session.signed_in_at + FRESH
+    weak = visit.session.level < TWO_FACTORS
+    if stale or (weak and await has_second_factor(db, visit.person.person_id)):
+        raise SignInFirst(PAGE)
+    return visit

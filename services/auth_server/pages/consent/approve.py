@@ -1,0 +1,134 @@
+"""An approved consent: the grant, and the code that the client redeems."""
+
+from auth_server.db.engine import DbSession
+from auth_server.flow.next_step import AskConsent
+from auth_server.flow.pending import Turn
+from auth_server.flow.respond import success_url
+from auth_server.pages.picker.offer import scopes_for
+from auth_server.pages.picker.question import Choice, Question
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.authorization_codes.store import add_code
+from auth_server.records.authorization_codes.table import AuthorizationCode
+from auth_server.records.clients import redirect_uris
+from auth_server.records.grants.store import put_grant
+from auth_server.records.grants.table import Grant
+from auth_server.revocations.revoke import outdate_grant
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret
+from gatepost.data_scope import DataScope
+from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
+
+
+async def approve(
+    turn: Turn,
+    step: AskConsent,
+    question: Question,
+    choice: Choice,
+    data_scope: DataScope,
+    db: DbSession,
+    opened: Resources,
+) -> str:
+    """Store what the person allowed and issue a code; answers the URL that carries it back.
+
+    What an earlier answer allowed and this request does not touch stays in the grant; the code, and
+    what is refreshed from it, reach no further than this request asked.
+    """
+    before, catalogue, now = question.before, question.catalogue, opened.now()
+    held = what_it_holds(before) if before is not None else frozenset()
+    asked, offline = _split(turn.transaction.scope)
+    had, had_offline = _split(before.scope) if before is not None else (frozenset(), frozenset())
+    asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
+    tools = choice.tools | set(question.kept)
+    scope = scopes_for(catalogue, tools, expand_scopes(asked) | expand_scopes(had))
+    grant = await put_grant(
+        db,
+        Grant(
+            grant_id=f"grant_{opened.new_secret()}",
+            person_id=step.person.person_id,
+            client_id=turn.client.client_id,
+            tenant_id=step.seat.tenant_id,
+            resource=turn.transaction.resource,
+            scope=format_scope(scope | offline | had_offline),
+            asked_scope=format_scope(asked | offline | asked_before),
+            tools=sorted(tools),
+            data_scope=str(data_scope),
+            redirect_host=redirect_uris.redirect_host(turn.transaction.redirect_uri),
+            client_snapshot={"name": turn.client.name, "source": turn.client.source},
+            catalogue_hash=catalogue.hash,
+            created_at=now,
+            updated_at=now,
+            approved_at=now,
+            expires_at=now + choice.lasts,
+        ),
+    )
+    if not held <= what_it_holds(grant):
+        lifetime = opened.settings.access_token_lifetime
+        await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
+    await record(db, audit_of(grant), now=now)
+    return await issue_code(turn, grant, db, opened)
+
+
+async def issue_code(turn: Turn, grant: Grant, db: DbSession, opened: Resources) -> str:
+    """Issue a code of a grant; answers the URL that carries it back.
+
+    It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
+    person allows later, on their page of connected apps, is there without asking anew.
+    """
+    asked, offline = _split(turn.transaction.scope)
+    code, now = opened.new_secret(), opened.now()
+    await add_code(
+        db,
+        AuthorizationCode(
+            code_hash=hash_secret(code),
+            family_id=opened.new_secret(),
+            grant_id=grant.grant_id,
+            client_id=turn.client.client_id,
+            redirect_uri=turn.transaction.redirect_uri,
+            resource=turn.transaction.resource,
+            scope=format_scope(expand_scopes(asked) | offline),
+            code_challenge=turn.transaction.code_challenge,
+            expires_at=now + opened.settings.code_lifetime,
+        ),
+    )
+    return success_url(
+        turn.transaction.redirect_uri,
+        code=code,
+        state=turn.transaction.state,
+        issuer=opened.settings.issuer,
+    )
+
+
+def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
+    """Write down what a grant allows from now on."""
+    return Audit(
+        "grant.created" if grant.version == 1 else "grant.changed",
+        person_id=grant.person_id,
+        client_id=grant.client_id,
+        tenant_id=grant.tenant_id,
+        grant_id=grant.grant_id,
+        detail={
+            "by": by,
+            "version": grant.version,
+            "scope": grant.scope,
+            "tools": grant.tools,
+            "data_scope": grant.data_scope,
+            "redirect_host": grant.redirect_host,
+            "catalogue_hash": grant.catalogue_hash,
+            "expires_at": grant.expires_at.isoformat(timespec="seconds"),
+        },
+    )
+
+
+def what_it_holds(grant: Grant) -> frozenset[tuple[str, str]]:
+    """Write a grant as something to compare: tokens that held more must not outlive a change.
+
+    Data is compared as a whole, since fewer entries of one kind are less and of no kind more.
+    """
+    scopes = {("scope", scope) for scope in parse_scope(grant.scope)}
+    tools = {("tool", tool) for tool in grant.tools}
+    return frozenset(scopes | tools | {("data", grant.data_scope)})
+
+
+def _split(scope: str) -> tuple[frozenset[str], frozenset[str]]:
+    scopes, offline = parse_scope(scope), frozenset({OFFLINE_ACCESS})
+    return scopes - offline, scopes & offline

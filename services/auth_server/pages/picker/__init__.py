@@ -1,0 +1,1 @@
+"""The picker: how people choose tools, data and a duration."""

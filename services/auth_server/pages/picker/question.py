@@ -1,0 +1,151 @@
+"""What a person is asked, all of it worked out: tools, data, time, and what they said before."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from auth_server.db.engine import DbSession
+from auth_server.flow.next_step import AskConsent
+from auth_server.flow.pending import Turn
+from auth_server.pages.picker.data_choice import DataOffer, choose_data, offer_data
+from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.pages.picker.offer import Offer, make_offer
+from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.grants.store import find_live_grant
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.runtime import Resources
+from auth_server.settings import AuthServerSettings
+from auth_server.web.forms import Parameters
+from gatepost.catalogue import CatalogueDocument
+from gatepost.data_scope import DataScope, parse_data_scope
+from gatepost.scopes import parse_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is ticked: names of tools, entries of data as they stand in the form, and a time."""
+
+    tools: frozenset[str]
+    data: frozenset[str]
+    lasts: timedelta
+
+
+def read_choice(form: Parameters, offer: Offer, lasting: tuple[timedelta, ...]) -> Choice:
+    """Read what is ticked in a form, or the preset that was pressed; what is not on offer is left out."""
+    ticked = frozenset(form.all("tool")) & offer.names
+    presets = {preset.key: preset.tools for preset in offer.presets}
+    return Choice(
+        tools=presets.get(form.get("preset") or "", ticked),
+        data=frozenset(form.all("data")),
+        lasts=choose_lasting(lasting, form.get("lasts")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything that one page offers; `before` is the live grant that its answer would change."""
+
+    catalogue: CatalogueDocument
+    offer: Offer
+    data: DataOffer
+    lasting: tuple[timedelta, ...]
+    before: Grant | None
+    suggested: Choice
+
+    def read_choice(self, form: Parameters) -> Choice:
+        """Read what is ticked in a form."""
+        return read_choice(form, self.offer, self.lasting)
+
+    def read_data(self, choice: Choice) -> DataScope:
+        """Answer the data scope that a choice means.
+
+        Raises:
+            NothingChosen: of one kind.
+        """
+        return choose_data(self.data, choice.data)
+
+    @property
+    def data_is_new(self) -> bool:
+        """Whether there is data on offer that the person has not decided about before."""
+        offered = {f"{kind.name}:{value}" for kind in self.data.kinds for value in kind.values}
+        return not offered <= self.data.suggested
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The tools that the answer leaves as they are."""
+        return tuple(sorted(tool.name for tool in self.offer.kept))
+
+    def shown(self, step: AskConsent) -> tuple[str, ...]:
+        """Tell what the form's proof covers: an answer is about this person, tenant, data and list.
+
+        And about what is kept, since nothing of that is ticked in the form.
+        """
+        data = " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in self.data.kinds)
+        seat = step.seat
+        policy = f"{seat.policy.read_only} {self.lasting[-1]}"
+        return (
+            step.person.person_id,
+            seat.tenant_id,
+            data,
+            policy,
+            self.catalogue.hash,
+            " ".join(self.kept),
+        )
+
+
+def longest_grant(policy: TenantPolicy, settings: AuthServerSettings) -> timedelta:
+    """Tell how long a connection may last: the server's limit, or the tenant's where shorter."""
+    longest = settings.refresh_absolute_lifetime
+    return longest if policy.longest_grant is None else min(longest, policy.longest_grant)
+
+
+async def ask(
+    turn: Turn,
+    step: AskConsent,
+    catalogue: CatalogueDocument,
+    db: DbSession,
+    opened: Resources,
+    *,
+    lock: bool = False,
+) -> Question:
+    """Work out what the page asks.
+
+    Args:
+        turn: the app's request.
+        step: who answers, in which tenant.
+        catalogue: the tool list that is shown.
+        db: an open session.
+        opened: the service's parts.
+        lock: hold on to the grant that the answer changes.
+    """
+    before = await find_live_grant(
+        db,
+        person_id=step.person.person_id,
+        client_id=turn.client.client_id,
+        tenant_id=step.seat.tenant_id,
+        resource=turn.transaction.resource,
+        lock=lock,
+    )
+    if before is not None and before.expires_at <= opened.now():
+        before = None
+    shown_before = None
+    if before is not None:
+        version = before.catalogue_hash
+        shown_before = await find_catalogue(db, before.resource, version=version)
+    offer = make_offer(
+        catalogue,
+        parse_scope(turn.transaction.scope),
+        step.seat.policy,
+        before=before,
+        shown_before=shown_before,
+    )
+    held_before = parse_data_scope(before.data_scope) if before is not None else None
+    data = offer_data(step.seat.data_scope, held_before)
+    lasting = offer_lasting(longest_grant(step.seat.policy, opened.settings))
+    lasts = before.expires_at - before.approved_at if before is not None else lasting[-1]
+    suggested = Choice(
+        tools=offer.suggested,
+        data=data.suggested,
+        lasts=max((time for time in lasting if time <= lasts), default=lasting[0]),
+    )
+    return Question(catalogue, offer, data, lasting, before, suggested)

@@ -1,0 +1,98 @@
+"""From what a provider says to a person here: known by issuer and subject, and up to date."""
+
+from auth_server.connectors.port import Asserted, AssertedMembership, SignInRefused
+from auth_server.db.engine import DbSession
+from auth_server.records.clients.store import find_client
+from auth_server.records.people.store import (
+    add_identity,
+    find_account,
+    find_identity,
+    find_person,
+    is_signed_in_elsewhere,
+)
+from auth_server.records.people.table import Identity, Person
+from auth_server.records.tenants.store import list_memberships, lock_tenant, put_tenant
+from auth_server.records.tenants.table import Tenant
+from auth_server.runtime import Resources
+from auth_server.sign_in_settings import ExternalSignIn
+from auth_server.tenancy.change_membership import remove_membership, set_membership
+
+
+async def welcome(
+    db: DbSession, asserted: Asserted, settings: ExternalSignIn, opened: Resources
+) -> Person:
+    """Find or make the person, and bring name, address and memberships up to date.
+
+    A person is whoever the issuer calls by this subject, and never found by an e-mail address: an
+    address may be somebody else's tomorrow, and at another provider it is today (A139). What a
+    person lost, their tokens and connections lose at once.
+
+    Raises:
+        SignInRefused: the id is somebody else's, or the person is disabled.
+    """
+    identity = await find_identity(db, asserted.issuer, asserted.subject)
+    if identity is None:
+        await _admit(db, asserted, settings, opened)
+    person = await find_person(db, identity.person_id if identity else asserted.person_id)
+    if person is None:
+        raise SignInRefused("the person is disabled")
+    person.name = asserted.name
+    if asserted.email is not None and asserted.email != person.email:
+        taken = await find_account(db, email=asserted.email)
+        person.email = None if taken else asserted.email
+    if asserted.memberships is not None:
+        await _bring_up_to_date(db, person, asserted.memberships, settings, opened)
+    return person
+
+
+async def _admit(
+    db: DbSession, asserted: Asserted, settings: ExternalSignIn, opened: Resources
+) -> None:
+    person_id, now = asserted.person_id, opened.now()
+    known = await find_account(db, person_id=person_id)
+    if known is not None:
+        # Whoever another provider signs in as this id is another person until somebody says so.
+        if not settings.adopts_people or await is_signed_in_elsewhere(db, person_id):
+            raise SignInRefused("the person's id is taken: see adopts_people")
+    elif await find_client(db, person_id) is not None:
+        raise SignInRefused("the person's id is a client's")
+    else:
+        known = Person(person_id=person_id, email=None, name=asserted.name, created_at=now)
+    identity = Identity(
+        issuer=asserted.issuer, subject=asserted.subject, person_id=person_id, created_at=now
+    )
+    if not await add_identity(db, known, identity):
+        raise SignInRefused("the person was signed in twice at once", told="unavailable")
+
+
+async def _bring_up_to_date(
+    db: DbSession,
+    person: Person,
+    memberships: tuple[AssertedMembership, ...],
+    settings: ExternalSignIn,
+    opened: Resources,
+) -> None:
+    now, lifetime = opened.now(), opened.settings.access_token_lifetime
+    asserted = {membership.tenant_id for membership in memberships}
+    ours = settings.claims.allowed_tenants
+    for held in await list_memberships(db, person_id=person.person_id):
+        if held.tenant_id not in asserted and (not ours or held.tenant_id in ours):
+            await remove_membership(
+                db, person.person_id, held.tenant_id, by=None, lifetime=lifetime, now=now
+            )
+    for membership in memberships:
+        if await lock_tenant(db, membership.tenant_id) is None:
+            tenant = Tenant(
+                tenant_id=membership.tenant_id, name=membership.tenant_name, created_at=now
+            )
+            await put_tenant(db, tenant)
+        await set_membership(
+            db,
+            person.person_id,
+            membership.tenant_id,
+            role=membership.role,
+            data_scope=membership.data_scope,
+            by=None,
+            lifetime=lifetime,
+            now=now,
+        )

@@ -1,0 +1,115 @@
+"""POST /sign-in/code: the second factor of somebody who has an authenticator app."""
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from auth_server.flow.flow_state import Ticket, over, read_ticket, write_ticket
+from auth_server.flow.one_time_codes import match_code
+from auth_server.flow.sign_in_purpose import Errand, resolve_errand
+from auth_server.flow.start_session import start_session
+from auth_server.pages.sign_in.known_browser import remember
+from auth_server.pages.sign_in.passkey import offer
+from auth_server.pages.sign_in.throttle import throttle_of, wait
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.flow_states.store import use_ticket
+from auth_server.records.people.store import find_person
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.table import TWO_FACTORS
+from auth_server.runtime import Resources
+from auth_server.secrets import hash_secret
+from auth_server.web.dependencies import Opened, ReadingDb
+from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.same_origin import require_same_origin
+
+router = APIRouter()
+log = structlog.get_logger()
+WAY = "code"
+
+
+def ask_for_code(errand: Errand, person: Person, opened: Resources) -> Response:
+    """Ask for the code, with a ticket that says whose password was right in this browser."""
+    ticket = Ticket(
+        way=WAY,
+        field=errand.field,
+        value=errand.value,
+        nonce=opened.new_secret(),
+        secret=person.person_id,
+        left_at=int(opened.now().timestamp()),
+    )
+    return _page(errand, write_ticket(ticket, errand.browser, opened), opened)
+
+
+@router.post("/sign-in/code")
+async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Response:
+    """Check a code of the app or a recovery code, and start a session."""
+    require_same_origin(request, opened.settings)
+    form = await read_form(request)
+    reject_repeats(form)
+    errand = await resolve_errand(request, form, reading, opened)
+    text = form.get("ticket") or ""
+    errand.require_proof(form.get("proof"), opened, WAY, text)
+    ticket = read_ticket(text, errand.browser, opened)
+    person = await find_person(reading, ticket.secret) if ticket and ticket.way == WAY else None
+    await reading.close()
+    if ticket is None or person is None:
+        raise over()
+    throttle = throttle_of(request, f"code of {person.person_id}", person.person_id, opened)
+    async with opened.transaction() as db:
+        until = await throttle.admit(db, now=opened.now())
+    if until is not None:
+        log.info("sign_in_throttled", client_id=errand.client_id)
+        return wait(
+            until, opened, lambda minutes: _page(errand, text, opened, minutes=minutes, status=429)
+        )
+    async with opened.transaction() as db:
+        # Only a right code uses the ticket up, and the ticket's use keeps that code's to one.
+        matched = await match_code(db, person.person_id, form.get("code") or "", opened)
+        if matched is None:
+            refused = Audit(
+                "sign_in.refused",
+                person_id=person.person_id,
+                client_id=errand.client_id,
+                detail={"factor": "code"},
+            )
+            await record(db, refused, now=opened.now())
+            return _page(errand, text, opened, wrong=True, status=401)
+        if not await use_ticket(db, hash_secret(text), expires_at=ticket.until):
+            raise over()
+        await throttle.passed(db)
+        if matched == "recovery code":
+            used = Audit("recovery_code.used", person_id=person.person_id)
+            await record(db, used, now=opened.now())
+        response = await start_session(
+            request,
+            errand,
+            person,
+            db,
+            opened,
+            level=TWO_FACTORS,
+            method=f"password and {matched}",
+        )
+    remember(request, response, person.person_id, opened)
+    return response
+
+
+def _page(
+    errand: Errand,
+    ticket: str,
+    opened: Resources,
+    *,
+    wrong: bool = False,
+    minutes: int = 0,
+    status: int = 200,
+) -> Response:
+    return opened.pages.answer(
+        "second_factor.html",
+        status=status,
+        client_name=errand.turn.client.name if errand.turn else None,
+        errand=errand,
+        ticket=ticket,
+        wrong=wrong,
+        minutes=minutes,
+        passkey=offer(errand, opened),
+        proof=errand.proof(opened, WAY, ticket),
+    )

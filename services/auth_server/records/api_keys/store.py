@@ -1,0 +1,63 @@
+"""The only SQL on API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.api_keys.table import StoredApiKey
+
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+async def add_api_key(db: AsyncSession, key: StoredApiKey) -> None:
+    """Store a key."""
+    db.add(key)
+    await db.flush()
+
+
+async def find_api_key(db: AsyncSession, key_hash: str) -> StoredApiKey | None:
+    """Look up a key by the hash of the whole of it, revoked and expired ones too."""
+    query = select(StoredApiKey).where(col(StoredApiKey.key_hash) == key_hash)
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+async def list_api_keys(
+    db: AsyncSession, *, tenant_id: str | None = None, person_id: str | None = None
+) -> Sequence[StoredApiKey]:
+    """List keys, of one tenant, of one person or of all, the oldest first."""
+    query = select(StoredApiKey).order_by(col(StoredApiKey.created_at), col(StoredApiKey.key_id))
+    if tenant_id is not None:
+        query = query.where(col(StoredApiKey.tenant_id) == tenant_id)
+    if person_id is not None:
+        query = query.where(col(StoredApiKey.person_id) == person_id)
+    return (await db.execute(query)).scalars().all()
+
+
+async def note_use(db: AsyncSession, key_id: str, *, now: datetime) -> None:
+    """Note that a key was used; once a minute is often enough to know."""
+    await db.execute(
+        update(StoredApiKey)
+        .where(
+            col(StoredApiKey.key_id) == key_id,
+            or_(
+                col(StoredApiKey.last_used_at).is_(None),
+                col(StoredApiKey.last_used_at) <= now - USE_IS_NOTED_EVERY,
+            ),
+        )
+        .values(last_used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def revoke_api_key(db: AsyncSession, key_id: str, *, now: datetime) -> StoredApiKey | None:
+    """End a key for good; answers it, or None where there is no such key that still holds."""
+    revoked = await db.execute(
+        update(StoredApiKey)
+        .where(col(StoredApiKey.key_id) == key_id, col(StoredApiKey.revoked_at).is_(None))
+        .values(revoked_at=now)
+        .returning(StoredApiKey)
+    )
+    return revoked.scalar_one_or_none()

@@ -1,0 +1,1 @@
+"""Authorization requests on their way through sign-in and consent."""

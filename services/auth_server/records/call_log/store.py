@@ -1,0 +1,61 @@
+"""The only SQL on the call log."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.call_log.table import LoggedCall
+from gatepost.call_event import CallEvent
+
+AT_ONCE = 5_000
+"""Rows that one purge deletes, so that writers don't wait long for it."""
+
+
+class Usage(NamedTuple):
+    """How a grant was used."""
+
+    calls: int
+    last_used: datetime
+
+
+async def add_calls(db: AsyncSession, events: Sequence[CallEvent]) -> int:
+    """Write the calls that are not known yet; answers how many those are.
+
+    Of any number of parallel deliveries of one event, exactly one writes it.
+    """
+    if not events:
+        return 0
+    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    # In one order, or two deliveries of the same events could wait for each other.
+    rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
+    written = insert(LoggedCall).on_conflict_do_nothing(index_elements=["call_id"])
+    added = await db.execute(written.returning(col(LoggedCall.call_id)), rows)
+    return len(added.scalars().all())
+
+
+async def usage_of_grants(
+    db: AsyncSession, grant_ids: Collection[str], since: datetime
+) -> dict[str, Usage]:
+    """Count the calls under each grant since a moment, refused ones too, and find the last.
+
+    A grant without a call is not in the answer.
+    """
+    query = (
+        select(col(LoggedCall.grant_id), func.count(), func.max(col(LoggedCall.at)))
+        .where(col(LoggedCall.grant_id).in_(set(grant_ids)), col(LoggedCall.at) >= since)
+        .group_by(col(LoggedCall.grant_id))
+    )
+    rows = (await db.execute(query)).all()
+    return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
+
+
+async def purge_calls(db: AsyncSession, *, before: datetime) -> bool:
+    """Forget some of the calls from before a moment; answers whether there may be more."""
+    old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
+    gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))
+    return (await db.execute(gone.returning(col(LoggedCall.call_id)))).scalars().all() != []

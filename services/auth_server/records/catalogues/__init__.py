@@ -1,0 +1,1 @@
+"""Versions of gateways' catalogues that a person may have been shown."""

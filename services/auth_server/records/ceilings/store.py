@@ -1,0 +1,33 @@
+"""The only SQL on ceilings."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.ceilings.table import Ceiling
+
+
+async def list_ceilings(db: AsyncSession, client_id: str) -> Sequence[Ceiling]:
+    """List a client's ceilings, one for each resource it may have tokens for."""
+    query = (
+        select(Ceiling).where(col(Ceiling.client_id) == client_id).order_by(col(Ceiling.resource))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def keep_ceilings(db: AsyncSession, client_id: str, resources: Collection[str]) -> None:
+    """Drop a client's ceilings on every other resource than these."""
+    for ceiling in await list_ceilings(db, client_id):
+        if ceiling.resource not in resources:
+            await db.delete(ceiling)
+    await db.flush()
+
+
+async def put_ceiling(db: AsyncSession, ceiling: Ceiling) -> None:
+    """Set a client's ceiling on a resource, as the next version where there is one."""
+    known = await db.get(Ceiling, (ceiling.client_id, ceiling.resource))
+    if known is not None:
+        ceiling.version = known.version + 1
+    await db.merge(ceiling)
+    await db.flush()

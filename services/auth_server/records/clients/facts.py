@@ -1,0 +1,45 @@
+"""What a request needs to know of the client that sends it, read by one hand-written statement."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from auth_server.db.direct import Direct, read_json
+from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client
+
+_FIND = """
+SELECT source, grant_types, token_endpoint_auth_method, introspects
+FROM clients WHERE client_id = :client_id AND disabled_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """A client that may be used; the fields are those of `Client`."""
+
+    client_id: str
+    source: str
+    grant_types: tuple[str, ...]
+    token_endpoint_auth_method: str
+    introspects: bool
+
+    @classmethod
+    def of(cls, client: Client) -> Self:
+        """Take them from a client's row."""
+        return cls(
+            client_id=client.client_id,
+            source=client.source,
+            grant_types=tuple(client.grant_types),
+            token_endpoint_auth_method=client.token_endpoint_auth_method,
+            introspects=client.introspects,
+        )
+
+
+async def find_client_facts(direct: Direct, client_id: str) -> ClientFacts | None:
+    """Look up a client that may be used: known and not disabled."""
+    if len(client_id) > LONGEST_CLIENT_ID:
+        return None
+    row = await direct.fetch(_FIND, {"client_id": client_id})
+    if row is None:
+        return None
+    source, grant_types, method, introspects = row
+    return ClientFacts(client_id, source, tuple(read_json(grant_types)), method, bool(introspects))

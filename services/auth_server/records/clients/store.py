@@ -1,0 +1,159 @@
+"""The only SQL on clients."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from auth_server.records.clients.metadata import ClientMetadata
+from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client, ClientSecret
+
+MOST_SECRETS = 2
+"""The one in use and the one that replaces it."""
+
+
+class TooManySecrets(Exception):
+    """The client has two live secrets already; one has to be dropped first."""
+
+
+async def find_client(db: AsyncSession, client_id: str) -> Client | None:
+    """Look up a client that may be used: known and not disabled."""
+    if len(client_id) > LONGEST_CLIENT_ID:
+        return None
+    client = await db.get(Client, client_id)
+    return client if client is not None and client.disabled_at is None else None
+
+
+async def find_dynamic_client(db: AsyncSession, client_id: str) -> Client | None:
+    """Look up a client that registered itself and may be used, to change it."""
+    if len(client_id) > LONGEST_CLIENT_ID or not client_id.isprintable():
+        return None
+    query = select(Client).where(
+        col(Client.client_id) == client_id,
+        col(Client.source) == "dynamic",
+        col(Client.disabled_at).is_(None),
+    )
+    # Locked, so that of two changes at once each is whole.
+    return (await db.execute(query.with_for_update())).scalar_one_or_none()
+
+
+async def add_client(db: AsyncSession, client: Client) -> None:
+    """Register a client."""
+    db.add(client)
+    await db.flush()
+
+
+async def put_client(db: AsyncSession, client: Client) -> None:
+    """Add a client, or replace the one with the same id."""
+    await db.merge(client)
+    await db.flush()
+
+
+async def put_document_client(
+    db: AsyncSession, client_id: str, metadata: ClientMetadata, *, now: datetime
+) -> Client | None:
+    """Keep what a client's document says; None where an operator disabled the client.
+
+    A managed client of the same id stays as its operator made it.
+    """
+    known = await db.get(Client, client_id)
+    if known is not None and known.disabled_at is not None:
+        return None
+    if known is not None and known.source != "document":
+        return known
+    client = await db.merge(
+        Client(
+            client_id=client_id,
+            source="document",
+            name=metadata.name,
+            client_uri=metadata.client_uri,
+            redirect_uris=list(metadata.redirect_uris),
+            grant_types=list(metadata.grant_types),
+            token_endpoint_auth_method=metadata.token_endpoint_auth_method,
+            jwks=metadata.jwks,
+            jwks_uri=metadata.jwks_uri,
+            application_type=metadata.application_type,
+            created_at=known.created_at if known is not None else now,
+        )
+    )
+    await db.flush()
+    return client
+
+
+async def list_managed_clients(db: AsyncSession) -> Sequence[Client]:
+    """List the clients that operators made, disabled ones too, by their ids."""
+    query = select(Client).where(col(Client.source) == "managed").order_by(col(Client.client_id))
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_live_secrets(
+    db: AsyncSession, client_id: str, *, now: datetime
+) -> Sequence[ClientSecret]:
+    """List the secrets that a client may authenticate with now, the oldest first."""
+    query = (
+        select(ClientSecret)
+        .where(
+            col(ClientSecret.client_id) == client_id,
+            or_(col(ClientSecret.expires_at).is_(None), col(ClientSecret.expires_at) > now),
+        )
+        .order_by(col(ClientSecret.created_at), col(ClientSecret.secret_hash))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def add_secret(db: AsyncSession, secret: ClientSecret) -> None:
+    """Give a client one more secret, so that the one in use can be replaced without a pause.
+
+    Raises:
+        TooManySecrets: it has two live ones.
+    """
+    client_id = secret.client_id
+    # Locked, so that two who add at once don't make three.
+    await db.execute(
+        select(Client.client_id).where(col(Client.client_id) == client_id).with_for_update()
+    )
+    if len(await list_live_secrets(db, client_id, now=secret.created_at)) >= MOST_SECRETS:
+        raise TooManySecrets
+    db.add(secret)
+    await db.flush()
+
+
+async def disable_client(db: AsyncSession, client_id: str, *, now: datetime) -> bool:
+    """End a client; False where there is none that is active."""
+    client = await find_client(db, client_id)
+    if client is None:
+        return False
+    client.disabled_at = now
+    await db.flush()
+    return True
+
+
+async def drop_secrets(db: AsyncSession, client_id: str, *, beginning: str = "") -> int:
+    """Forget a client's secrets whose hashes begin so; answers how many there were."""
+    dropped = await db.execute(
+        delete(ClientSecret)
+        .where(
+            col(ClientSecret.client_id) == client_id,
+            col(ClientSecret.secret_hash).startswith(beginning, autoescape=True),
+        )
+        .returning(col(ClientSecret.secret_hash))
+    )
+    return len(dropped.scalars().all())
+
+
+async def purge_dynamic_clients(
+    db: AsyncSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
+) -> Sequence[str]:
+    """Forget clients that registered themselves before then and are in none of the given uses.
+
+    Answers the ids of those that had not been deleted by themselves or disabled before.
+    """
+    over = [col(Client.source) == "dynamic", col(Client.created_at) < before]
+    over += [col(Client.client_id).not_in(use) for use in in_use]
+    gone = await db.execute(
+        delete(Client).where(*over).returning(col(Client.client_id), col(Client.disabled_at))
+    )
+    return [client_id for client_id, disabled_at in gone if disabled_at is None]

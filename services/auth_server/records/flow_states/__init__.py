@@ -1,0 +1,1 @@
+"""Flow states that were redeemed, so that none is redeemed twice."""

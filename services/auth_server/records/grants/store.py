@@ -1,0 +1,183 @@
+"""The only SQL on grants."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from auth_server.records.grants.table import Grant
+
+
+async def find_grant(db: AsyncSession, grant_id: str, *, lock: bool = False) -> Grant | None:
+    """Look up a grant that still holds; `lock` to change it."""
+    grant = await db.get(Grant, grant_id, with_for_update=True if lock else None)
+    return grant if grant is not None and grant.revoked_at is None else None
+
+
+async def find_live_grant(
+    db: AsyncSession,
+    *,
+    person_id: str,
+    client_id: str,
+    tenant_id: str,
+    resource: str,
+    lock: bool = False,
+) -> Grant | None:
+    """Look up the one live grant of a person, client, tenant and resource; `lock` to change it."""
+    query = _live_grant(person_id, client_id, tenant_id, resource)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+async def find_usual_tenant(db: AsyncSession, person_id: str, client_id: str) -> str | None:
+    """Tell in which tenant a person last allowed this client something, or else any client."""
+    query = (
+        select(Grant.tenant_id)
+        .where(col(Grant.person_id) == person_id, col(Grant.revoked_at).is_(None))
+        .order_by((col(Grant.client_id) == client_id).desc(), col(Grant.approved_at).desc())
+        .limit(1)
+    )
+    return (await db.execute(query)).scalar_one_or_none()
+
+
+async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
+    """Store a person's latest answer: a new grant, or the next version of the live one.
+
+    Args:
+        db: the open transaction.
+        grant: what was shown and chosen, with a fresh id that is used only where there is no live
+            grant of this person, client, tenant and resource.
+    """
+    live = await _lock_live_grant(db, grant)
+    if live is None:
+        try:
+            async with db.begin_nested():
+                db.add(grant)
+            return grant
+        except IntegrityError:  # the person's answer in another window was faster
+            live = await _lock_live_grant(db, grant)
+    if live is None:
+        raise RuntimeError("the live grant was revoked while another was stored")
+    live.scope = grant.scope
+    live.asked_scope = grant.asked_scope
+    live.tools = grant.tools
+    live.data_scope = grant.data_scope
+    live.redirect_host = grant.redirect_host
+    live.client_snapshot = grant.client_snapshot
+    live.catalogue_hash = grant.catalogue_hash
+    live.updated_at = grant.updated_at
+    live.approved_at = grant.approved_at
+    live.expires_at = grant.expires_at
+    live.version += 1
+    await db.flush()
+    return live
+
+
+async def revoke_grant_row(
+    db: AsyncSession, grant_id: str, reason: str, *, now: datetime
+) -> Grant | None:
+    """End a grant; answers it to the one call that did.
+
+    What was issued from it is for `auth_server.revocations.revoke` to end with it.
+    """
+    ended = await db.execute(
+        update(Grant)
+        .where(col(Grant.grant_id) == grant_id, col(Grant.revoked_at).is_(None))
+        .values(revoked_at=now, revoked_reason=reason)
+        .returning(col(Grant.grant_id))
+    )
+    if ended.scalar_one_or_none() is None:
+        return None
+    return await db.get(Grant, grant_id, populate_existing=True)
+
+
+async def list_live_grants(
+    db: AsyncSession,
+    *,
+    tenant_id: str | None = None,
+    person_id: str | None = None,
+    client_id: str | None = None,
+) -> Sequence[Grant]:
+    """List the live grants that match all the given ids."""
+    query = select(Grant).where(col(Grant.revoked_at).is_(None))
+    if tenant_id is not None:
+        query = query.where(col(Grant.tenant_id) == tenant_id)
+    if person_id is not None:
+        query = query.where(col(Grant.person_id) == person_id)
+    if client_id is not None:
+        query = query.where(col(Grant.client_id) == client_id)
+    return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
+
+
+async def list_grants_of_tenant(
+    db: AsyncSession, tenant_id: str, *, ended_since: datetime
+) -> Sequence[Grant]:
+    """List a tenant's live grants and those that ended since then, the live and latest first."""
+    query = (
+        select(Grant)
+        .where(
+            col(Grant.tenant_id) == tenant_id,
+            or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= ended_since),
+        )
+        .order_by(
+            col(Grant.revoked_at).is_not(None), col(Grant.approved_at).desc(), col(Grant.grant_id)
+        )
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_granted_clients(db: AsyncSession, tenant_id: str) -> Sequence[str]:
+    """List the clients that anybody in a tenant allows something."""
+    query = select(Grant.client_id).distinct()
+    query = query.where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_grants_over(db: AsyncSession, *, now: datetime) -> Sequence[str]:
+    """List the ids of the live grants whose time is over."""
+    over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
+    return (await db.execute(select(Grant.grant_id).where(*over))).scalars().all()
+
+
+async def shorten_grants(db: AsyncSession, tenant_id: str, longest: timedelta) -> None:
+    """Let no live grant of a tenant last longer after the person's answer than this."""
+    query = select(Grant).where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
+    for grant in (await db.execute(query.with_for_update())).scalars():
+        grant.expires_at = min(grant.expires_at, grant.approved_at + longest)
+    await db.flush()
+
+
+def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
+    """Select the clients that people allow something now, or did at some time since then."""
+    return select(Grant.client_id).where(
+        or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= since)
+    )
+
+
+async def _lock_live_grant(db: AsyncSession, like: Grant) -> Grant | None:
+    # Locked, so that two answers at once become two versions.
+    return await find_live_grant(
+        db,
+        person_id=like.person_id,
+        client_id=like.client_id,
+        tenant_id=like.tenant_id,
+        resource=like.resource,
+        lock=True,
+    )
+
+
+def _live_grant(
+    person_id: str, client_id: str, tenant_id: str, resource: str
+) -> SelectOfScalar[Grant]:
+    return select(Grant).where(
+        col(Grant.person_id) == person_id,
+        col(Grant.client_id) == client_id,
+        col(Grant.tenant_id) == tenant_id,
+        col(Grant.resource) == resource,
+        col(Grant.revoked_at).is_(None),
+    )

@@ -1,0 +1,43 @@
+"""SQL on refresh tokens; issuing and using them is in `tokens.statements`."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from auth_server.records.refresh_tokens.table import RefreshToken
+
+
+async def find_refresh_token(db: AsyncSession, token_hash: str) -> RefreshToken | None:
+    """Look up a refresh token as it stands now, used, expired and revoked ones too."""
+    return await db.get(RefreshToken, token_hash, populate_existing=True)
+
+
+async def revoke_family(db: AsyncSession, family_id: str, *, now: datetime) -> None:
+    """End every token of a family, a successor that is being made at the same moment too."""
+    await _revoke(db, col(RefreshToken.family_id) == family_id, now=now)
+
+
+async def revoke_families(db: AsyncSession, grant_id: str, *, now: datetime) -> None:
+    """End every token of every family of a grant."""
+    await _revoke(db, col(RefreshToken.grant_id) == grant_id, now=now)
+
+
+async def _revoke(db: AsyncSession, which: ColumnElement[bool], *, now: datetime) -> None:
+    ended = (
+        update(RefreshToken)
+        .where(which, col(RefreshToken.revoked_at).is_(None))
+        .values(revoked_at=now)
+        .returning(col(RefreshToken.token_hash))
+    )
+    # On PostgreSQL a statement waits for a rotation that holds one of its rows, and then does not
+    # see the successor that the rotation has added; the next statement does.
+    while (await db.execute(ended)).scalars().all():
+        pass
+
+
+async def purge_refresh_tokens(db: AsyncSession, *, before: datetime) -> None:
+    """Forget tokens whose family could not be used any more before then."""
+    await db.execute(delete(RefreshToken).where(col(RefreshToken.absolute_expires_at) < before))
+    await db.execute(delete(RefreshToken).where(col(RefreshToken.idle_expires_at) < before))

@@ -1,0 +1,1 @@
+"""Revocations, written in the transaction that causes them."""

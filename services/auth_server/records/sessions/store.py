@@ -1,0 +1,92 @@
+"""The only SQL on sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.sessions.table import Session
+
+
+async def find_session(
+    db: AsyncSession, session_hash: str, *, now: datetime, idle: timedelta
+) -> Session | None:
+    """Look up a session that still holds: not ended, not past its end, not idle too long."""
+    session = await db.get(Session, session_hash)
+    if session is None or session.ended_at is not None:
+        return None
+    if now >= session.expires_at or now >= session.last_seen_at + idle:
+        return None
+    return session
+
+
+async def add_session(db: AsyncSession, session: Session) -> None:
+    """Start a session."""
+    db.add(session)
+    await db.flush()
+
+
+async def list_sessions(
+    db: AsyncSession, person_id: str, *, now: datetime, idle: timedelta
+) -> Sequence[Session]:
+    """List where a person is signed in, the latest used first."""
+    query = (
+        select(Session)
+        .where(
+            col(Session.person_id) == person_id,
+            col(Session.ended_at).is_(None),
+            col(Session.expires_at) > now,
+            col(Session.last_seen_at) > now - idle,
+        )
+        .order_by(col(Session.last_seen_at).desc(), col(Session.session_hash))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def end_session_of(
+    db: AsyncSession, person_id: str, session_hash: str, *, now: datetime
+) -> bool:
+    """Sign one browser of a person out; answers whether there was one. Their grants stay."""
+    ended = await db.execute(
+        update(Session)
+        .where(
+            col(Session.session_hash) == session_hash,
+            col(Session.person_id) == person_id,
+            col(Session.ended_at).is_(None),
+        )
+        .values(ended_at=now)
+        .returning(col(Session.session_hash))
+    )
+    return ended.scalar_one_or_none() is not None
+
+
+async def end_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:
+    """End a session; nothing happens where there is none."""
+    await db.execute(
+        update(Session)
+        .where(col(Session.session_hash) == session_hash, col(Session.ended_at).is_(None))
+        .values(ended_at=now)
+    )
+
+
+async def end_sessions(db: AsyncSession, person_id: str, *, now: datetime) -> None:
+    """Sign a person out everywhere."""
+    await db.execute(
+        update(Session)
+        .where(col(Session.person_id) == person_id, col(Session.ended_at).is_(None))
+        .values(ended_at=now)
+    )
+
+
+async def touch_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:
+    """Note that a session was used."""
+    await db.execute(
+        update(Session).where(col(Session.session_hash) == session_hash).values(last_seen_at=now)
+    )
+
+
+async def purge_sessions(db: AsyncSession, *, before: datetime) -> None:
+    """Forget sessions that were over before then."""
+    await db.execute(delete(Session).where(col(Session.expires_at) < before))

@@ -1,0 +1,28 @@
+"""The only SQL on signing keys."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.signing_keys.table import SigningKey
+
+
+async def list_published_keys(db: AsyncSession) -> Sequence[SigningKey]:
+    """List the keys that verifiers need: all but the retired, oldest first."""
+    query = (
+        select(SigningKey)
+        .where(col(SigningKey.state) != "retired")
+        .order_by(col(SigningKey.created_at), col(SigningKey.kid))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def add_key(db: AsyncSession, key: SigningKey) -> None:
+    """Store a key.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: it is active and another key is already.
+    """
+    db.add(key)
+    await db.flush()

@@ -1,0 +1,114 @@
+"""The only SQL on tenants and memberships."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.records.tenants.table import ADMIN, Membership, Tenant
+from gatepost.data_scope import DataScope, parse_data_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A person's place in one tenant."""
+
+    tenant_id: str
+    tenant_name: str
+    rate_limit_tier: str
+    role: str
+    data_scope: DataScope
+    policy: TenantPolicy
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the person decides this tenant's policy and memberships."""
+        return self.role == ADMIN
+
+
+async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
+    """List where a person is a member, by the tenants' names; disabled tenants are left out."""
+    query = (
+        select(Tenant, Membership)
+        .join(Membership, col(Membership.tenant_id) == col(Tenant.tenant_id))
+        .where(col(Membership.person_id) == person_id, col(Tenant.disabled_at).is_(None))
+        .order_by(col(Tenant.name), col(Tenant.tenant_id))
+    )
+    return [
+        Seat(
+            tenant_id=tenant.tenant_id,
+            tenant_name=tenant.name,
+            rate_limit_tier=tenant.rate_limit_tier,
+            role=membership.role,
+            data_scope=parse_data_scope(membership.data_scope),
+            policy=tenant.policy,
+        )
+        for tenant, membership in (await db.execute(query)).all()
+    ]
+
+
+async def find_seat(db: AsyncSession, person_id: str, tenant_id: str) -> Seat | None:
+    """Look up a person's place in one tenant."""
+    seats = await list_seats(db, person_id)
+    return next((seat for seat in seats if seat.tenant_id == tenant_id), None)
+
+
+async def find_tenant(db: AsyncSession, tenant_id: str) -> Tenant | None:
+    """Look up a tenant that is not disabled."""
+    tenant = await db.get(Tenant, tenant_id)
+    return tenant if tenant is not None and tenant.disabled_at is None else None
+
+
+async def list_tenants(db: AsyncSession) -> Sequence[Tenant]:
+    """List the tenants, disabled ones too, by their ids."""
+    return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
+
+
+async def put_tenant(db: AsyncSession, tenant: Tenant) -> None:
+    """Add a tenant, or change the name and tier of the one with the same id.
+
+    Its policy stays as its admins made it, and a disabled one stays disabled.
+    """
+    known = await lock_tenant(db, tenant.tenant_id)
+    if known is None:
+        db.add(tenant)
+    else:
+        known.name, known.rate_limit_tier = tenant.name, tenant.rate_limit_tier
+    await db.flush()
+
+
+async def lock_tenant(db: AsyncSession, tenant_id: str) -> Tenant | None:
+    """Look up a tenant, a disabled one too, to change it or who is in it."""
+    # Locked, so that of two changes at once each is whole.
+    return await db.get(Tenant, tenant_id, with_for_update=True, populate_existing=True)
+
+
+async def find_membership(db: AsyncSession, person_id: str, tenant_id: str) -> Membership | None:
+    """Look up a membership, of a disabled person or tenant too."""
+    return await db.get(Membership, (person_id, tenant_id))
+
+
+async def list_memberships(
+    db: AsyncSession, *, tenant_id: str | None = None, person_id: str | None = None
+) -> Sequence[Membership]:
+    """List the memberships of a tenant, of a person, or all."""
+    query = select(Membership).order_by(col(Membership.tenant_id), col(Membership.person_id))
+    if tenant_id is not None:
+        query = query.where(col(Membership.tenant_id) == tenant_id)
+    if person_id is not None:
+        query = query.where(col(Membership.person_id) == person_id)
+    return (await db.execute(query)).scalars().all()
+
+
+async def drop_membership(db: AsyncSession, membership: Membership) -> None:
+    """Forget a membership."""
+    await db.delete(membership)
+    await db.flush()
+
+
+async def put_membership(db: AsyncSession, membership: Membership) -> None:
+    """Add a membership, or replace the one of the same person and tenant."""
+    await db.merge(membership)
+    await db.flush()

@@ -1,0 +1,57 @@
+"""The tenants and memberships tables."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import Json, UtcDateTime
+from auth_server.records.tenants.policy import TenantPolicy
+
+ADMIN = "admin"
+"""The role of those who decide the tenant's policy and memberships."""
+
+
+class Tenant(SQLModel, table=True):
+    """A customer organisation; `tenant_id` is the id the SaaS knows it by.
+
+    `required_level`, `allowed_clients`, `read_only` and `longest_grant` (in seconds) are its
+    `policy`.
+    """
+
+    __tablename__ = "tenants"
+
+    tenant_id: str = Field(primary_key=True, max_length=255)
+    name: str = Field(max_length=200)
+    rate_limit_tier: str = Field(default="free", max_length=32)
+    required_level: int = Field(default=1)
+    allowed_clients: list[str] | None = Field(default=None, sa_type=Json)
+    read_only: bool = Field(default=False)
+    longest_grant: int | None = Field(default=None)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def policy(self) -> TenantPolicy:
+        """The tenant's rules for agents."""
+        clients, longest = self.allowed_clients, self.longest_grant
+        return TenantPolicy(
+            required_level=self.required_level,
+            allowed_clients=None if clients is None else tuple(clients),
+            read_only=self.read_only,
+            longest_grant=None if longest is None else timedelta(seconds=longest),
+        )
+
+
+class Membership(SQLModel, table=True):
+    """A person in a tenant, with a role and the data they may see there."""
+
+    __tablename__ = "memberships"
+
+    person_id: str = Field(
+        primary_key=True, max_length=255, foreign_key="people.person_id", ondelete="CASCADE"
+    )
+    tenant_id: str = Field(
+        primary_key=True, max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE"
+    )
+    role: str = Field(default="member", max_length=32)
+    data_scope: str = Field(default="", max_length=4096)

@@ -1,0 +1,1 @@
+"""Redeeming authorization codes and refresh tokens, each by one SQL statement."""

@@ -1,0 +1,1 @@
+"""Rendering HTML: templates, translations, static files, and the headers of every page."""

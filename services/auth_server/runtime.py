@@ -1,0 +1,152 @@
+"""What the service opens once and closes once, handed to every request."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx2
+
+from auth_server.catalogues.latest import Catalogues
+from auth_server.catalogues.reader import read_catalogue
+from auth_server.client_documents.key_sets import KeySets
+from auth_server.client_documents.reader import ClientDocuments
+from auth_server.connectors.open import open_connectors
+from auth_server.connectors.port import Connector
+from auth_server.db.engine import Database, DbSession, open_database
+from auth_server.outbound.cache import Fetch
+from auth_server.outbound.configured_fetch import fetch_key_set
+from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
+from auth_server.rate_buckets import Buckets, WrongGuesses
+from auth_server.records.audit.denials import Denials
+from auth_server.records.people.passwords import Passwords
+from auth_server.rendering.render import Pages, open_pages
+from auth_server.revocations.announce import announcing
+from auth_server.revocations.feed import Feed
+from auth_server.secrets import DerivedKeys, NewSecret, derive_keys, new_secret
+from auth_server.settings import AuthServerSettings, ResourceSettings
+from auth_server.tokens.keyring import KeyPolicy, Keyring
+from gatepost.catalogue import CatalogueDocument
+from gatepost.clock import Now, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Open parts and the arguments of time and chance."""
+
+    settings: AuthServerSettings
+    database: Database
+    keyring: Keyring
+    keys: DerivedKeys
+    former_keys: tuple[DerivedKeys, ...]
+    pages: Pages
+    passwords: Passwords
+    connectors: Mapping[str, Connector]
+    catalogues: Catalogues
+    documents: ClientDocuments
+    key_sets: KeySets
+    feed: Feed
+    wrong_guesses: WrongGuesses
+    begun: Buckets
+    """Authorizations, by address."""
+    denials: Denials
+    now: Now
+    new_secret: NewSecret
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[DbSession]:
+        """Open a transaction: an error rolls it back, else it commits and is announced."""
+        async with self.database.writing() as session, session.begin():
+            yield session
+        self.feed.wake_after(session)
+
+
+def key_policy(settings: AuthServerSettings) -> KeyPolicy:
+    """Read the signing keys' policy out of the settings."""
+    secrets = (settings.secret_key, *settings.previous_secret_keys)
+    return KeyPolicy(
+        rotate_after=settings.signing_key_lifetime,
+        at_rest=[derive_keys(secret.get_secret_value()).at_rest for secret in secrets],
+    )
+
+
+def open_documents(
+    settings: AuthServerSettings, now: Now, *, fetch: Fetch | None = None
+) -> ClientDocuments:
+    """Make the reader of client documents; `fetch` stands in for the guarded one in tests."""
+    loopback = settings.client_documents_on_loopback
+    return ClientDocuments(
+        fetch or GuardedFetch(allow_loopback=loopback),
+        now,
+        private_use_schemes=settings.private_use_schemes,
+        allow_loopback=loopback,
+    )
+
+
+def open_key_sets(
+    settings: AuthServerSettings, now: Now, configured: Fetch, *, fetch: Fetch | None = None
+) -> KeySets:
+    """Make the reader of clients' keys; `fetch` stands in for the guarded one in tests."""
+    loopback = settings.client_documents_on_loopback
+    guarded = fetch or GuardedFetch(allow_loopback=loopback)
+    return KeySets(guarded, configured, now, allow_loopback=loopback)
+
+
+OpenResources = Callable[[AuthServerSettings], AbstractAsyncContextManager[Resources]]
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: AuthServerSettings, *, now: Now = utc_now
+) -> AsyncIterator[Resources]:
+    """Open everything for real."""
+    database = open_database(settings.database_url)
+    keys = derive_keys(settings.secret_key.get_secret_value())
+    former = tuple(derive_keys(key.get_secret_value()) for key in settings.previous_secret_keys)
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(database.close)
+        http = await opened.enter_async_context(
+            httpx2.AsyncClient(
+                timeout=3,
+                follow_redirects=False,
+                trust_env=False,
+                limits=httpx2.Limits(max_connections=20),
+            )
+        )
+        keyring = Keyring(database, key_policy(settings))
+        await keyring.maintain(now())
+        passwords = await asyncio.to_thread(Passwords)
+
+        async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
+            return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
+
+        catalogues = Catalogues(read, database, now)
+        await catalogues.load(entry.resource for entry in settings.resources)
+
+        async def fetch_configured(url: str) -> Fetched:
+            return await fetch_key_set(http, url)
+
+        url = settings.redis_url.get_secret_value() if settings.redis_url else None
+        feed = await opened.enter_async_context(
+            announcing(database, now, issuer=settings.issuer, redis_url=url)
+        )
+        yield Resources(
+            settings=settings,
+            database=database,
+            keyring=keyring,
+            keys=keys,
+            former_keys=former,
+            pages=open_pages(settings),
+            passwords=passwords,
+            connectors=open_connectors(settings, lambda: keyring.signer, now),
+            catalogues=catalogues,
+            documents=open_documents(settings, now),
+            key_sets=open_key_sets(settings, now, fetch_configured),
+            feed=feed,
+            wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
+            begun=Buckets(settings.authorizations_per_minute),
+            denials=Denials(),
+            now=now,
+            new_secret=new_secret,
+        )

@@ -1,0 +1,62 @@
+"""Bringing a database to the newest schema."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from auth_server.db.engine import open_sync_engine
+from auth_server.schema.tables import metadata
+
+# Any number; every process of ours asks PostgreSQL for the same one.
+_LOCK = 7_405_112_600_011
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(database_url: str) -> None:
+    """Apply the migrations that are missing; of processes that start together, one does it.
+
+    Args:
+        database_url: as in the settings.
+    """
+    engine = open_sync_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
+            command.upgrade(_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def make_revision(database_url: str, message: str) -> None:
+    """Write a migration from the difference between the tables and a migrated database."""
+    engine = open_sync_engine(database_url)
+    try:
+        with engine.begin() as connection:
+            config = _config(connection)
+            number = 1 + len(list(ScriptDirectory.from_config(config).walk_revisions()))
+            command.revision(config, message=message, autogenerate=True, rev_id=f"{number:04}")
+    finally:
+        engine.dispose()
+
+
+def schema_drift(database_url: str) -> list[object]:
+    """List the differences between a database and the tables; empty when there are none."""
+    engine = open_sync_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            migrations = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(migrations, metadata))
+    finally:
+        engine.dispose()

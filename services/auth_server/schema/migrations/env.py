@@ -1,0 +1,32 @@
+"""Alembic's environment: run by `auth_server.schema.migrate`, with a connection handed in."""
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlmodel.sql.sqltypes import AutoString
+
+from auth_server.db.types import Json, UtcDateTime
+from auth_server.schema.tables import metadata
+
+
+def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
+    """Write our own column types in plain SQLAlchemy, so that a migration never changes later."""
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.length})"
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and item is Json:
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    # SQLite can't alter most things in place; batches copy the table.
+    render_as_batch=True,
+    compare_type=True,
+    render_item=render_item,
+)
+with context.begin_transaction():
+    context.run_migrations()

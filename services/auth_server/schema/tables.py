@@ -1,0 +1,27 @@
+"""Every table, imported so that Alembic and `metadata` know them all."""
+
+# ruff: noqa: F401 - each import registers its tables
+
+from sqlmodel import SQLModel
+
+import auth_server.records.api_keys.table
+import auth_server.records.attempts.table
+import auth_server.records.audit.table
+import auth_server.records.authorization_codes.table
+import auth_server.records.authorization_requests.table
+import auth_server.records.call_log.table
+import auth_server.records.catalogues.table
+import auth_server.records.ceilings.table
+import auth_server.records.client_assertions.table
+import auth_server.records.clients.table
+import auth_server.records.flow_states.table
+import auth_server.records.grants.table
+import auth_server.records.people.table
+import auth_server.records.refresh_tokens.table
+import auth_server.records.revocations.table
+import auth_server.records.second_factors.table
+import auth_server.records.sessions.table
+import auth_server.records.signing_keys.table
+import auth_server.records.tenants.table
+
+metadata = SQLModel.metadata

@@ -1,0 +1,1 @@
+"""Changing tenants, their policies and their members, with effect on tokens at once."""

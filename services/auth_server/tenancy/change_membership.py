@@ -1,0 +1,154 @@
+"""Who is in a tenant, as what, with which data: stored, audited, and felt by tokens at once."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.entitlements.api_key import end_api_key
+from auth_server.records.api_keys.store import list_api_keys
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.people.store import is_person
+from auth_server.records.tenants.store import (
+    drop_membership,
+    find_membership,
+    find_seat,
+    list_memberships,
+    lock_tenant,
+    put_membership,
+)
+from auth_server.records.tenants.table import ADMIN, Membership
+from auth_server.revocations.revoke import outdate_tokens, revoke_grants
+from auth_server.tenancy.change_policy import ChangeRefused, require_admin
+from gatepost.data_scope import DataScope, contains, parse_data_scope
+
+LONGEST_DATA_SCOPE = 4096
+LONGEST_ROLE = 32
+
+
+async def set_membership(
+    db: AsyncSession,
+    person_id: str,
+    tenant_id: str,
+    *,
+    role: str,
+    data_scope: DataScope,
+    by: str | None,
+    lifetime: timedelta,
+    now: datetime,
+) -> Membership:
+    """Make a person a member of a tenant, or change their role and data there.
+
+    The person's access tokens are outdated: what they are refreshed to holds what is left.
+
+    Args:
+        db: the open transaction.
+        person_id: the member.
+        tenant_id: the tenant.
+        role: `admin`, or any word of the SaaS's own.
+        data_scope: the data they may see; an empty one restricts nothing.
+        by: the admin who changes it; None for an operator. An admin can't change their own
+            membership, nor give anybody data that neither of the two had.
+        lifetime: how long access tokens live.
+        now: the time.
+
+    Raises:
+        ChangeRefused: unknown person or tenant, or beyond what the admin may do (A151).
+    """
+    await require_admin(db, by, tenant_id)
+    if not role or len(role) > LONGEST_ROLE or not role.isprintable():
+        raise ChangeRefused("The role must be 1 to 32 printable characters.")
+    if len(str(data_scope)) > LONGEST_DATA_SCOPE:
+        raise ChangeRefused("The data must be at most 4096 characters.")
+    if await lock_tenant(db, tenant_id) is None:
+        raise ChangeRefused(f"there is no tenant {tenant_id}")
+    if not await is_person(db, person_id):
+        raise ChangeRefused(f"there is no person {person_id}")
+    known = await find_membership(db, person_id, tenant_id)
+    if by is not None:
+        await _require_within(db, by, known, person_id, tenant_id, data_scope)
+    if known is not None and (known.role, known.data_scope) == (role, str(data_scope)):
+        return known
+    if known is not None and known.role == ADMIN != role:
+        await _require_another_admin(db, person_id, tenant_id, by=by)
+    membership = Membership(
+        person_id=person_id, tenant_id=tenant_id, role=role, data_scope=str(data_scope)
+    )
+    await put_membership(db, membership)
+    changed = Audit(
+        "membership.created" if known is None else "membership.changed",
+        person_id=person_id,
+        tenant_id=tenant_id,
+        detail={"role": role, "data_scope": str(data_scope), "by": by or "operator"},
+    )
+    await record(db, changed, now=now)
+    await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
+    return membership
+
+
+async def remove_membership(
+    db: AsyncSession,
+    person_id: str,
+    tenant_id: str,
+    *,
+    by: str | None,
+    lifetime: timedelta,
+    now: datetime,
+) -> None:
+    """End a person's membership, with their grants and API keys in the tenant.
+
+    Args:
+        db: the open transaction.
+        person_id: the member.
+        tenant_id: the tenant.
+        by: the admin who removes them, or they themselves; None for an operator.
+        lifetime: how long access tokens live.
+        now: the time.
+
+    Raises:
+        ChangeRefused: no such membership, not theirs to end, or the tenant's last admin's.
+    """
+    if by != person_id:
+        await require_admin(db, by, tenant_id)
+    await lock_tenant(db, tenant_id)
+    membership = await find_membership(db, person_id, tenant_id)
+    if membership is None:
+        raise ChangeRefused(f"{person_id} is not a member of {tenant_id}")
+    if membership.role == ADMIN:
+        await _require_another_admin(db, person_id, tenant_id, by=by)
+    await drop_membership(db, membership)
+    reason = "no longer a member of the tenant"
+    which = {"person_id": person_id, "tenant_id": tenant_id}
+    await revoke_grants(db, reason, lifetime=lifetime, now=now, **which)
+    for key in await list_api_keys(db, tenant_id=tenant_id):
+        if key.person_id == person_id:
+            await end_api_key(db, key.key_id, lifetime=lifetime, now=now)
+    removed = Audit("membership.removed", **which, detail={"by": by or "operator"})
+    await record(db, removed, now=now)
+
+
+async def _require_within(
+    db: AsyncSession,
+    by: str,
+    known: Membership | None,
+    person_id: str,
+    tenant_id: str,
+    data_scope: DataScope,
+) -> None:
+    if by == person_id:
+        raise ChangeRefused("You can't change your own membership. Ask another admin.")
+    seat = await find_seat(db, by, tenant_id)
+    has = seat is not None and contains(seat.data_scope, data_scope)
+    had = known is not None and contains(parse_data_scope(known.data_scope), data_scope)
+    if not has and not had:
+        raise ChangeRefused("You can't give data that you don't see yourself.")
+
+
+async def _require_another_admin(
+    db: AsyncSession, person_id: str, tenant_id: str, *, by: str | None
+) -> None:
+    # An operator may leave a tenant without one: they can make another.
+    if by is None:
+        return
+    members = await list_memberships(db, tenant_id=tenant_id)
+    if not any(member.role == ADMIN and member.person_id != person_id for member in members):
+        raise ChangeRefused("The organisation needs another admin first.")

@@ -1,0 +1,94 @@
+"""Changing what a tenant's agents may do: stored, audited, and felt by every token at once."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.grants.store import list_granted_clients, shorten_grants
+from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.records.tenants.store import find_seat, lock_tenant
+from auth_server.records.tenants.table import Tenant
+from auth_server.revocations.revoke import outdate_tokens, revoke_grants
+
+
+class ChangeRefused(Exception):
+    """The change can't be made, by this person or at all; the message says why, for them."""
+
+
+async def change_policy(
+    db: AsyncSession,
+    tenant_id: str,
+    policy: TenantPolicy,
+    *,
+    by: str | None,
+    lifetime: timedelta,
+    now: datetime,
+) -> Tenant:
+    """Set a tenant's rules for agents.
+
+    Grants of clients that are no longer allowed end for good. The access tokens of all others are
+    outdated: what they are refreshed to holds what the new rules leave.
+
+    Args:
+        db: the open transaction.
+        tenant_id: the tenant.
+        policy: from `require_policy`, the whole of it.
+        by: the person who changes it, who has to be an admin of the tenant; None for an operator.
+        lifetime: how long access tokens live.
+        now: the time.
+
+    Raises:
+        ChangeRefused: there is no such tenant, or the person is no admin of it.
+    """
+    await require_admin(db, by, tenant_id)
+    tenant = await lock_tenant(db, tenant_id)
+    if tenant is None:
+        raise ChangeRefused(f"there is no tenant {tenant_id}")
+    if tenant.policy == policy:
+        return tenant
+    clients, longest = policy.allowed_clients, policy.longest_grant
+    tenant.required_level = policy.required_level
+    tenant.allowed_clients = None if clients is None else list(clients)
+    tenant.read_only = policy.read_only
+    tenant.longest_grant = None if longest is None else int(longest.total_seconds())
+    await db.flush()
+    changed = Audit(
+        "policy.changed",
+        person_id=by or "",
+        tenant_id=tenant_id,
+        detail={
+            "required_level": policy.required_level,
+            "allowed_clients": "any" if clients is None else list(clients),
+            "read_only": policy.read_only,
+            "longest_grant": tenant.longest_grant or "unlimited",
+        },
+    )
+    await record(db, changed, now=now)
+    for client_id in await list_granted_clients(db, tenant_id):
+        if not policy.admits(client_id):
+            await revoke_grants(
+                db,
+                "not allowed by the tenant",
+                lifetime=lifetime,
+                now=now,
+                tenant_id=tenant_id,
+                client_id=client_id,
+            )
+    if longest is not None:
+        await shorten_grants(db, tenant_id, longest)
+    await outdate_tokens(db, "tenant", tenant_id, lifetime=lifetime, now=now)
+    return tenant
+
+
+async def require_admin(db: AsyncSession, person_id: str | None, tenant_id: str) -> None:
+    """Refuse whoever is neither an operator (None) nor an admin of the tenant (A151).
+
+    Raises:
+        ChangeRefused: in the same words whether or not there is such a tenant.
+    """
+    if person_id is None:
+        return
+    seat = await find_seat(db, person_id, tenant_id)
+    if seat is None or not seat.is_admin:
+        raise ChangeRefused("You are not an admin of this organisation.")

@@ -1,1 +1,0 @@
-"""Choosing the tenant, where a person is a member of several."""

@@ -1,1 +1,0 @@
-"""Tickets that were used: what may count once, counts once."""

@@ -1,1 +1,0 @@
-"""Authorize transactions: one checked authorization request on its way through sign-in and consent."""

@@ -1,0 +1,1 @@
+"""HTTP for both audiences: dependencies, forms, cookies, CORS, and errors as answers."""

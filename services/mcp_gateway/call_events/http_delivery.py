@@ -1,0 +1,31 @@
+"""Delivering to the authorization server itself."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import orjson
+
+from gatepost.call_event import write_events
+from mcp_gateway.call_events.port import DeliveryFailed
+
+Post = Callable[[bytes], Awaitable[int]]
+"""Post a JSON body to the authorization server; answers the status, or raises `DeliveryFailed`."""
+
+
+class HttpDelivery:
+    """Posts events with the proof of who sends them; a 200 means that they are committed."""
+
+    def __init__(self, post: Post, prove: Callable[[], Mapping[str, str]]) -> None:
+        """Take the way to post, and what makes the members that authenticate one request."""
+        self._post = post
+        self._prove = prove
+
+    async def send(self, events: Sequence[bytes]) -> None:
+        """Deliver some events.
+
+        Raises:
+            DeliveryFailed: no answer, or another than 200.
+        """
+        proof = orjson.dumps(self._prove())
+        status = await self._post(proof[:-1] + b',"events":' + write_events(events) + b"}")
+        if status != 200:
+            raise DeliveryFailed(f"the authorization server answered {status}")

@@ -1,0 +1,190 @@
+"""Taking events from calls, and seeing to it that each arrives."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+
+from gatepost.call_event import MOST_EVENTS, CallEvent, take_batch, write_event
+from mcp_gateway.call_events.port import Delivery, DeliveryFailed
+from mcp_gateway.call_events.spool import Spool, SpoolBroken
+
+LINGER = 0.05
+"""Seconds that an event waits for others: they are written together, and cost little each."""
+_MOST_WAITING = 50_000
+_LAST_CHANCE = 5.0
+_PAUSES = (0.2, 1.0, 5.0, 30.0)
+
+_T = TypeVar("_T")
+WriteLog = Callable[[Sequence[bytes]], None]
+
+_log = structlog.get_logger()
+
+
+class Recorder:
+    """Takes events without making a call wait, and delivers them in the background.
+
+    Over HTTP, events are kept in the spool first and delivered from there. Where the delivery is as
+    quick as the disk (`direct`), they go there at once, and into the spool only while it is away.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        spool: Spool,
+        *,
+        direct: bool,
+        write_log: WriteLog,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take where events go; nothing moves before `running`.
+
+        Args:
+            delivery: the way to the call log.
+            spool: where they wait; used from one other thread, and closed in the end.
+            direct: whether to deliver first and spool what could not be.
+            write_log: writes the events' lines of the log.
+            sleep: waits for so many seconds.
+        """
+        self._delivery = delivery
+        self._spool = spool
+        self._direct = direct
+        self._write_log = write_log
+        self._sleep = sleep
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-spool")
+        self._waiting: list[CallEvent] = []
+        self._lingering: asyncio.TimerHandle | None = None
+        self._due = asyncio.Event()
+        self._spooled = asyncio.Event()
+        self._closing = False
+        self._failing = False
+        self._lost = 0
+
+    def record(self, event: CallEvent) -> None:
+        """Take an event; it is kept a moment later, and the call need not wait for that."""
+        if len(self._waiting) >= _MOST_WAITING:
+            self._lose(1, "they come faster than they can be written")
+            return
+        self._waiting.append(event)
+        if self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(LINGER, self._due.set)
+
+    def describe(self) -> str:
+        """Say in a few words where the events are."""
+        states = []
+        if waiting := len(self._spool):
+            states.append(f"{waiting} wait to be delivered")
+        if self._lost:
+            states.append(f"{self._lost} lost")
+        return ", ".join(states) or "delivered"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep and deliver for as long as the block lasts; then keep what is left and try again."""
+        if len(self._spool):
+            self._spooled.set()
+        keeping = asyncio.create_task(self._keep_on())
+        delivering = asyncio.create_task(self._deliver_on())
+        try:
+            yield
+        finally:
+            self._closing = True
+            self._due.set()
+            await keeping
+            delivering.cancel()
+            await asyncio.wait({delivering})
+            # The disk may be gone with this process, as in a container.
+            try:
+                async with asyncio.timeout(_LAST_CHANCE):
+                    while len(self._spool):
+                        await self._deliver()
+            except (DeliveryFailed, SpoolBroken, TimeoutError) as problem:
+                _log.warning("call events stay in the spool", reason=str(problem)[:300])
+            await self._in_thread(self._spool.close)
+            self._thread.shutdown()
+
+    async def _keep_on(self) -> None:
+        while not self._closing or self._waiting:
+            await self._due.wait()
+            self._due.clear()
+            self._lingering = None
+            events, self._waiting = self._waiting, []
+            if events:
+                await self._keep([write_event(event) for event in events])
+            if self._closing:
+                self._due.set()
+
+    async def _keep(self, events: list[bytes]) -> None:
+        try:
+            self._write_log(events)
+            if self._direct:
+                events = events[await self._send(events) :]
+            if events:
+                kept = await self._in_thread(lambda: self._spool.add(events))
+                self._spooled.set()
+                if kept < len(events):
+                    self._lose(len(events) - kept, "the spool is full")
+        except SpoolBroken as problem:
+            self._lose(len(events), f"the spool is broken: {problem}")
+        except Exception:  # noqa: BLE001 - those that come next must not stop here
+            self._lost += len(events)
+            _log.exception("call events lost", events=len(events))
+
+    async def _send(self, events: list[bytes]) -> int:
+        """Deliver at once; answers how many arrived for sure."""
+        arrived = 0
+        try:
+            while arrived < len(events):
+                taken = take_batch(events[arrived : arrived + MOST_EVENTS])
+                await self._delivery.send(events[arrived : arrived + taken])
+                arrived += taken
+            self._failing = False
+        except DeliveryFailed as problem:
+            self._say(problem)
+        return arrived
+
+    async def _deliver_on(self) -> None:
+        failures = 0
+        while True:
+            await self._spooled.wait()
+            try:
+                await self._deliver()
+                failures = 0
+            except (DeliveryFailed, SpoolBroken) as problem:
+                self._say(problem)
+            except Exception:  # noqa: BLE001 - delivering must outlive whatever it meets
+                _log.exception("call events not delivered")
+            else:
+                continue
+            pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+            failures += 1
+            await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
+
+    async def _deliver(self) -> None:
+        """Deliver the oldest events of the spool, and forget those."""
+        self._spooled.clear()
+        found = await self._in_thread(lambda: self._spool.first(MOST_EVENTS))
+        taken = found[: take_batch([event for _, event in found])]
+        if not taken:
+            return
+        self._spooled.set()
+        await self._delivery.send([event for _, event in taken])
+        self._failing = False
+        await self._in_thread(lambda: self._spool.remove(taken[-1][0]))
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _say(self, problem: Exception) -> None:
+        if not self._failing:
+            _log.warning("call events not delivered", reason=str(problem)[:300])
+        self._failing = True
+
+    def _lose(self, events: int, why: str) -> None:
+        if not self._lost:
+            _log.error("call events lost", why=why)
+        self._lost += events

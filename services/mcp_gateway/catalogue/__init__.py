@@ -1,0 +1,1 @@
+"""The catalogue: the tools, prompts and MCP resources that the gateway serves."""

@@ -1,0 +1,145 @@
+"""The catalogue: every tool a gateway serves, fixed until the next load."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Self
+
+import orjson
+
+from gatepost.allowed_tools import Toolsets
+from gatepost.catalogue import CatalogueDocument, ToolSummary
+from mcp_gateway.catalogue.prompts import Prompt, Resource, ResourceTemplate
+from mcp_gateway.catalogue.search import SearchIndex
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.openapi.security import Credential
+
+_MAX_CACHED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Tools by name, in the order of their names."""
+
+    name: str
+    """What people call the product."""
+    hash: str
+    """SHA-256, in hex, of all that a model or a person sees of the tools and of how they are sent.
+    """
+    tools: Mapping[str, Tool]
+    prompts: Mapping[str, Prompt] = field(default_factory=dict)
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    templates: Mapping[str, ResourceTemplate] = field(default_factory=dict)
+    """Resources that a tool reads."""
+    search_above: int | None = None
+    """Callers who may use more tools than this find them by search; None: every tool is listed."""
+    schemes: Mapping[str, Credential] = field(default_factory=dict)
+    """The document's security schemes, for the operator's credentials."""
+    index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
+    toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
+    _usable: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        tools: Iterable[Tool],
+        *,
+        prompts: Iterable[Prompt] = (),
+        resources: Iterable[Resource] = (),
+        templates: Iterable[ResourceTemplate] = (),
+        search_above: int | None = None,
+        schemes: Mapping[str, Credential] | None = None,
+    ) -> Self:
+        """Put everything in order and fingerprint it; the same content always has the same hash."""
+        by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
+        prompts = sorted(prompts, key=lambda prompt: prompt.name)
+        resources = sorted(resources, key=lambda resource: resource.name)
+        templates = sorted(templates, key=lambda template: template.name)
+        content = {
+            "name": name,
+            "tools": [_plain(tool) for tool in by_name.values()],
+            "prompts": [_plain(prompt) for prompt in prompts],
+            "resources": [_plain(resource) for resource in resources],
+            "templates": [_plain(template) for template in templates],
+            "search_above": search_above,
+        }
+        searched = search_above is not None and len(by_name) > search_above
+        return cls(
+            name=name,
+            hash=_digest(content),
+            tools=MappingProxyType(by_name),
+            prompts=MappingProxyType({prompt.name: prompt for prompt in prompts}),
+            resources=MappingProxyType({resource.name: resource for resource in resources}),
+            templates=MappingProxyType({template.name: template for template in templates}),
+            search_above=search_above,
+            schemes=schemes or {},
+            index=SearchIndex(by_name.values() if searched else ()),
+            toolsets=Toolsets.of({tool.name: tool.toolsets for tool in by_name.values()}),
+        )
+
+    def after(self, former: Self) -> Self:
+        """Take the place of another catalogue while tokens live that were written by it."""
+        return dataclasses.replace(self, toolsets=self.toolsets.after(former.toolsets))
+
+    def usable(self, allowed: frozenset[str]) -> frozenset[str]:
+        """Name the tools that a token's `allowed_tools` allow; worked out once for each value."""
+        names = self._usable.get(allowed)
+        if names is None:
+            names = self.toolsets.expand(allowed)
+            if len(self._usable) >= _MAX_CACHED:
+                del self._usable[next(iter(self._usable))]
+            self._usable[allowed] = names
+        return names
+
+    def is_searched(self, allowed: frozenset[str]) -> bool:
+        """Tell whether somebody with these allowed tools finds them by search, not by listing."""
+        return self.search_above is not None and len(self.usable(allowed)) > self.search_above
+
+    def document(self, resource: str) -> CatalogueDocument:
+        """Describe the tools to the authorization server, for its consent pages."""
+        return CatalogueDocument(
+            resource=resource,
+            name=self.name,
+            hash=self.hash,
+            tools=tuple(
+                ToolSummary(
+                    name=tool.name,
+                    title=tool.title,
+                    description=tool.description,
+                    scope=tool.scope,
+                    toolsets=tool.toolsets,
+                    read_only=tool.read_only,
+                    destructive=tool.destructive,
+                )
+                for tool in self.tools.values()
+            ),
+        )
+
+
+def fingerprint(tool: Tool) -> str:
+    """Answer the SHA-256, in hex, of all that is seen of one tool and of how it is sent."""
+    return _digest(_plain(tool))
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Turn a value into what JSON can say, the same way each time; functions say nothing."""
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {name: _plain(item) for name, item in fields.items() if not callable(item)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,117 @@
+"""Finding tools by words: BM25 over names, titles, toolsets, arguments and descriptions.
+
+Deterministic and without dependencies: the same tools and words always give the same order.
+Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), §3.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from mcp_gateway.catalogue.tool import Tool
+
+_SATURATION = 1.2
+_LENGTH = 0.5
+# How much a word counts by where it stands: a name says more than a sentence about it.
+_WEIGHTS = {"name": 4, "title": 3, "toolsets": 2, "arguments": 1, "description": 1}
+_COMMON = frozenset(
+    """a all an and are as at be by can for from get has have how i in is it its me my of on or our
+    please show that the their this to use want was what which who will with you
+    your""".split()  # noqa: SIM905 - read as words
+)
+
+
+# What people say for what tool names say; it counts half of what the word itself would.
+_VERBS = {
+    **dict.fromkeys(["add", "make", "new", "open", "start"], "create"),
+    **dict.fromkeys(["cancel", "destroy", "drop", "erase", "remove"], "delete"),
+    **dict.fromkeys(["change", "edit", "modify", "rename", "set"], "update"),
+    **dict.fromkeys(["fetch", "look", "read", "see", "view"], "get"),
+    **dict.fromkeys(["find", "query"], "search"),
+}
+_MEANT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    tool: Tool
+    words: Counter[str]
+    length: int
+
+
+class SearchIndex:
+    """Ranks tools by how well they fit some words."""
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        """Read every tool once."""
+        self._entries = tuple(_read(tool) for tool in tools)
+        self._in: Counter[str] = Counter()
+        for entry in self._entries:
+            self._in.update(entry.words.keys())
+        total = sum(entry.length for entry in self._entries)
+        self._average = total / len(self._entries) if self._entries else 1.0
+
+    def search(self, words: str, may_see: Callable[[Tool], bool], most: int) -> list[Tool]:
+        """List the tools that fit best, best first; equal ones in the order of their names.
+
+        Args:
+            words: what is looked for, in anybody's words.
+            may_see: whether the caller may know of a tool.
+            most: how many to answer.
+        """
+        wanted = list(dict.fromkeys(_words(words)))
+        telling = [word for word in wanted if word not in _COMMON] or wanted
+        weights = dict.fromkeys(telling, 1.0)
+        for word in telling:
+            if word in _VERBS:
+                weights.setdefault(_VERBS[word], _MEANT)
+        scored = [
+            (-score, entry.tool.name, entry.tool)
+            for entry in self._entries
+            if may_see(entry.tool) and (score := self._score(entry, weights)) > 0
+        ]
+        scored.sort(key=lambda item: item[:2])
+        return [tool for _, _, tool in scored[:most]]
+
+    def _score(self, entry: _Entry, wanted: dict[str, float]) -> float:
+        score = 0.0
+        for word, weight in wanted.items():
+            count = entry.words[word]
+            if count:
+                rare = math.log(
+                    1 + (len(self._entries) - self._in[word] + 0.5) / (self._in[word] + 0.5)
+                )
+                length = 1 - _LENGTH + _LENGTH * entry.length / self._average
+                score += weight * rare * count * (_SATURATION + 1) / (count + _SATURATION * length)
+        return score
+
+
+def _read(tool: Tool) -> _Entry:
+    texts = {
+        "name": tool.name,
+        "title": tool.title,
+        "toolsets": " ".join(tool.toolsets),
+        "arguments": " ".join(tool.input_schema.get("properties", ())),
+        "description": tool.description,
+    }
+    words: Counter[str] = Counter()
+    for place, text in texts.items():
+        for word in _words(text):
+            words[word] += _WEIGHTS[place]
+    return _Entry(tool, words, sum(words.values()))
+
+
+def _words(text: str) -> list[str]:
+    """Split into lower-case words; a plural counts as its singular."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text[:20_000])
+    return [_stem(word) for word in re.findall(r"[^\W_]+", spaced.lower())]
+
+
+def _stem(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return f"{word[:-3]}y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word

@@ -1,0 +1,121 @@
+"""Answers among several processes of one gateway: the id of a question names the process that asked.
+
+An answer that reaches another process goes into that process's list in Redis, from which it reads.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from mcp_gateway.background import in_background
+from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
+from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
+
+# An answer is left only where somebody reads, and no more than could be read: whoever answers can
+# write any name into the id.
+_LEAVE = """
+if redis.call('EXISTS', KEYS[2]) == 0 or redis.call('LLEN', KEYS[1]) >= 1000 then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], 60)
+return 1
+"""
+_BLOCK_SECONDS = 5
+_PRESENT_SECONDS = 30
+_PAUSE = 0.5
+
+_log = structlog.get_logger()
+
+
+class RedisAnswers:
+    """Brings answers to whichever process waits for them."""
+
+    def __init__(
+        self,
+        redis: RedisConnection,
+        url: str,
+        *,
+        resource: str,
+        new_id: Callable[[], str],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the connection that calls share, and the URL for one to wait on.
+
+        Args:
+            redis: leaves answers for other processes.
+            url: where a connection of its own waits for those to this process.
+            resource: the gateway's; its processes share what is below its name.
+            new_id: makes hexadecimal ids that nobody can guess.
+            sleep: waits for so many seconds.
+        """
+        self._redis = redis
+        self._url = url
+        self._resource = resource
+        self._process = new_id()
+        self._local = LocalAnswers(lambda: f"{self._process}-{new_id()}")
+        self._sleep = sleep
+
+    def expect(self, principal: str) -> AbstractContextManager[tuple[str, Awaitable[Answer]]]:
+        """Wait under a new id, which names this process."""
+        return self._local.expect(principal)
+
+    async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
+        """Hand an answer over, here or at the process that its id names.
+
+        Raises:
+            AnswerNotTaken: Redis is away; the same answer may be sent again.
+        """
+        process = ask_id.partition("-")[0]
+        if process == self._process:
+            await self._local.deliver(principal, ask_id, answer)
+            return
+        if not process.isalnum() or len(process) > 64:
+            return
+        left = orjson.dumps([principal, ask_id, answer])
+        try:
+            await self._redis.ask("EVAL", _LEAVE, 2, *self._keys(process), left)
+        except RedisUnavailable as problem:
+            _log.warning("an answer could not be passed on", reason=str(problem))
+            raise AnswerNotTaken from problem
+
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """Read what is left for this process for as long as the block lasts."""
+        return in_background(self._listen)
+
+    async def _listen(self) -> None:
+        failing = False
+        while True:
+            redis: Any = Redis.from_url(
+                self._url,
+                socket_connect_timeout=2,
+                socket_timeout=_BLOCK_SECONDS + 5,
+                retry=Retry(NoBackoff(), 0),
+                protocol=2,
+            )
+            try:
+                mine, present = self._keys(self._process)
+                while True:
+                    await redis.set(present, b"", ex=_PRESENT_SECONDS)
+                    failing = False
+                    if found := await redis.blpop([mine], timeout=_BLOCK_SECONDS):
+                        principal, ask_id, answer = orjson.loads(found[1])
+                        await self._local.deliver(principal, ask_id, answer)
+            except (RedisError, OSError, ValueError) as problem:
+                if not failing:
+                    reason = f"{type(problem).__name__}: {problem}"[:300]
+                    _log.warning("answers are not listened for", reason=reason)
+                failing = True
+            finally:
+                await redis.aclose()
+            await self._sleep(_PAUSE)
+
+    def _keys(self, process: str) -> tuple[str, str]:
+        tag = f"gatepost:{{{self._resource} {process}}}"
+        return f"{tag}:answers", f"{tag}:present"

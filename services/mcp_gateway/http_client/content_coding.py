@@ -1,0 +1,28 @@
+"""Undo the content coding of an answer (RFC 9110 §8.4), never past a limit."""
+
+import zlib
+
+from mcp_gateway.http_client.failures import too_large, unreadable
+
+
+def decode_content(body: bytes, coding: str, limit: int) -> bytes:
+    """Decompress a body that is `gzip`, the one coding asked for.
+
+    Raises:
+        UpstreamFailed: another coding, damaged or cut off, or more than `limit` bytes.
+    """
+    coding = coding.lower()
+    if coding in {"", "identity"} or not body:
+        return body
+    if coding not in {"gzip", "x-gzip"}:
+        raise unreadable("is in an encoding not asked for")
+    decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = decoder.decompress(body, limit + 1)
+    except zlib.error:
+        raise unreadable("is damaged") from None
+    if len(plain) > limit:
+        raise too_large(limit)
+    if not decoder.eof:
+        raise unreadable("is cut off")
+    return plain

@@ -1,0 +1,1 @@
+"""`gatepost import`: proposing a manifest from an OpenAPI document. Command line only."""

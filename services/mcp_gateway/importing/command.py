@@ -1,0 +1,279 @@
+"""`gatepost import openapi`: from an OpenAPI document to a manifest to review."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from gatepost.document import DocumentError
+from mcp_gateway.documents.fetch import FetchError
+from mcp_gateway.importing.merge import Drift, merge
+from mcp_gateway.importing.proposal import Proposal, choose, propose, write_manifest
+from mcp_gateway.importing.report import report_coverage, report_drift, select_by_number
+from mcp_gateway.importing.yaml_edit import UneditableText
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import Manifest, load_manifest
+from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
+
+MANIFEST = "tools.yaml"
+_NOTHING_TO_SERVE = 3
+Select = Callable[[FoundOperation, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """A manifest that is there already, with the document of its last import."""
+
+    text: str
+    manifest: Manifest
+    document: OpenApiDocument | None
+
+
+@click.group(name="import")
+def import_() -> None:
+    """Turn a description of your API into tools to review."""
+
+
+@import_.command(name="openapi")
+@click.argument("source", metavar="FILE_OR_URL")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder of tools.yaml and the copy of the document.  [default: this folder]",
+)
+@click.option("--name", help="What people call the product.  [default: the document's title]")
+@click.option("--tag", "tags", multiple=True, help="Only operations with this tag.")
+@click.option("--path", "paths", multiple=True, metavar="GLOB", help="Only paths like /orders*.")
+@click.option("--method", "methods", multiple=True, help="Only this HTTP method.")
+@click.option(
+    "--match",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only where this regular expression is in the tool's name, operationId or METHOD /path.",
+)
+@click.option("--choose", "ask", is_flag=True, help="List the operations and ask which to expose.")
+@click.option("--all", "expose_all", is_flag=True, help="Expose everything, not only what reads.")
+@click.option(
+    "--bind",
+    "bindings",
+    metavar="PARAM=CLAIM",
+    multiple=True,
+    help="Fill a parameter from the access token wherever it occurs, as org_id=tenant_id.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    help="Another host that operations of the document may be sent to.",
+)
+@click.option(
+    "--ref-host",
+    "ref_hosts",
+    multiple=True,
+    help="A host that the document's references may be fetched from.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail where something would change.")
+@click.option("--force", is_flag=True, help="Start over: replace the files that are there.")
+def import_openapi(
+    source: str,
+    out: Path,
+    name: str | None,
+    tags: tuple[str, ...],
+    paths: tuple[str, ...],
+    methods: tuple[str, ...],
+    patterns: tuple[str, ...],
+    ask: bool,
+    expose_all: bool,
+    bindings: tuple[str, ...],
+    hosts: tuple[str, ...],
+    ref_hosts: tuple[str, ...],
+    check: bool,
+    force: bool,
+) -> None:
+    """Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).
+
+    Writes DIR/tools.yaml and a copy of the document beside it, and says what was imported, what
+    was refused and why, and what is left to decide. Only reading operations are exposed; the
+    others are listed with `expose: false`.
+
+    Where DIR/tools.yaml exists, the document joins it: what a person wrote stays, new operations
+    are added unexposed (--all and --choose expose them), and what changed or is gone is reported.
+
+    Ends with 1 on errors and where --check finds a change, with 2 on a wrong option, and with 3
+    where there is nothing to serve.
+    """
+    bind = _parse_bindings(bindings)
+    select = _selection(tags, paths, methods, patterns)
+    document = _load(source, ref_hosts)
+    manifest = out / MANIFEST
+    existing = None if force else _read_existing(manifest, source)
+    lower = tuple(host.lower() for host in hosts) + (existing.manifest.hosts if existing else ())
+    proposal = propose(
+        document,
+        name=name or document.title or "API",
+        bind=bind,
+        expose_all=expose_all,
+        select=select or (lambda found, tool: True),
+        hosts=lower,
+    )
+    if proposal.unused_bindings:
+        missing = ", ".join(proposal.unused_bindings)
+        raise click.UsageError(f"--bind: no operation has a parameter named {missing}")
+    if ask:
+        proposal = choose(proposal, select_by_number(proposal))
+    elif existing is not None and not expose_all:
+        proposal = choose(proposal, ())  # What a reviewed manifest gains, a person exposes.
+    copy = out / _copy_name(document, existing)
+    if existing is None:
+        _require_free(copy, document.content, force=force)
+        text, drift = write_manifest(proposal, copy.name, lower), None
+    else:
+        text, drift = _merge(
+            existing, document, proposal, select is not None, ask, copy.name, manifest
+        )
+    files = {
+        manifest: text.encode(),
+        copy: document.content,
+        out / SCHEMA_FILE: orjson.dumps(SCHEMA, option=orjson.OPT_INDENT_2) + b"\n",
+    }
+    changed = [p for p, new in files.items() if not p.exists() or p.read_bytes() != new]
+    if not check:
+        # Before anything is said: whoever stops reading has the files all the same.
+        out.mkdir(parents=True, exist_ok=True)
+        for path in changed:
+            path.write_bytes(files[path])
+    for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
+        click.echo(line)
+    if check and changed:
+        raise click.ClickException(f"would change: {', '.join(map(str, changed))}")
+    done = "Nothing would change." if check else f"Review {manifest}, then point the gateway at it."
+    click.echo(done if not changed else f"Wrote {' and '.join(map(str, changed))}. {done}")
+    if not proposal.proposed:
+        click.get_current_context().exit(_NOTHING_TO_SERVE)
+
+
+def _selection(
+    tags: tuple[str, ...],
+    paths: tuple[str, ...],
+    methods: tuple[str, ...],
+    patterns: tuple[str, ...],
+) -> Select | None:
+    """Join the options: one of each kind that is given must fit."""
+    if not (tags or paths or methods or patterns):
+        return None
+    wanted_tags = {tag.lower() for tag in tags}
+    wanted_methods = {method.upper() for method in methods}
+    try:
+        compiled = [re.compile(pattern, re.IGNORECASE) for pattern in patterns]
+    except re.error as error:
+        raise click.UsageError(f"--match: {error}") from None
+
+    def select(found: FoundOperation, name: str) -> bool:
+        said = (name, found.operation_id or "", found.key)
+        return (
+            (not tags or not wanted_tags.isdisjoint(tag.lower() for tag in found.tags))
+            and (not paths or any(fnmatchcase(found.path, glob) for glob in paths))
+            and (not methods or found.method in wanted_methods)
+            and (not patterns or any(p.search(text) for p in compiled for text in said))
+        )
+
+    return select
+
+
+def _load(source: str, ref_hosts: tuple[str, ...]) -> OpenApiDocument:
+    try:
+        return load_openapi(source, allowed_hosts=ref_hosts)
+    except DocumentError as error:
+        raise click.ClickException(f"{_place(source)}: the document {error}") from None
+    except FetchError as error:
+        raise click.ClickException(f"{_place(source)}: {error}") from None
+
+
+def _place(source: str) -> str:
+    """Name a source; neither user names nor queries of a URL belong on a screen."""
+    if not source.lower().startswith(("http://", "https://")):
+        return source
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _read_existing(path: Path, source: str) -> _Existing | None:
+    if not path.exists():
+        return None
+    try:
+        manifest = load_manifest(path)
+        text = path.read_text(encoding="utf-8")
+    except (ManifestError, OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{error}\nPut it right, or start over with --force.") from None
+    before = manifest.openapi
+    # A document that is edited where it lies says nothing about the last import.
+    if before is None or not before.exists() or Path(source).resolve() == before.resolve():
+        return _Existing(text, manifest, None)
+    try:
+        return _Existing(text, manifest, load_openapi(before))
+    except DocumentError:
+        return _Existing(text, manifest, None)
+
+
+def _copy_name(document: OpenApiDocument, existing: _Existing | None) -> str:
+    kind = "json" if document.content.lstrip()[:1] == b"{" else "yaml"
+    last = existing.manifest.openapi if existing is not None else None
+    if last is not None and last.suffix in {f".{kind}", ".yml" if kind == "yaml" else ".json"}:
+        return last.name
+    return f"openapi.{kind}"
+
+
+def _merge(
+    existing: _Existing,
+    document: OpenApiDocument,
+    proposal: Proposal,
+    selected: bool,
+    chosen: bool,
+    openapi: str,
+    path: Path,
+) -> tuple[str, Drift]:
+    was = None
+    if existing.document is not None:
+        was = propose(existing.document, name="", bind={}, hosts=existing.manifest.hosts)
+    try:
+        return merge(
+            existing.text,
+            existing.manifest,
+            existing.document,
+            document,
+            was=was,
+            proposal=proposal,
+            selected=selected,
+            chosen=chosen,
+            openapi=openapi,
+        )
+    except UneditableText as error:
+        raise click.ClickException(
+            f"{path}: {error}. Nothing was written; --check shows what to change by hand."
+        ) from None
+
+
+def _parse_bindings(bindings: tuple[str, ...]) -> dict[str, str]:
+    parsed: dict[str, str] = {}
+    for binding in bindings:
+        parameter, equals, claim = binding.rpartition("=")
+        if not equals or not parameter:
+            raise click.UsageError(f"--bind {binding}: write PARAM=CLAIM, as org_id=tenant_id")
+        if problem := claim_problem(claim):
+            raise click.UsageError(f"--bind {binding}: {problem}")
+        parsed[parameter] = claim
+    return parsed
+
+
+def _require_free(copy: Path, content: bytes, *, force: bool) -> None:
+    """Refuse to replace a document that holds something else."""
+    if copy.exists() and not force and copy.read_bytes() != content:
+        raise click.ClickException(f"{copy} exists; --force replaces it")

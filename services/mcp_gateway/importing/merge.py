@@ -1,0 +1,202 @@
+"""Importing again: a new document joins a reviewed manifest, and nothing a person wrote is lost.
+
+The document of the last import, which lies beside the manifest, tells the importer's own words from
+a person's: a text that still is what the last import wrote follows the document, any other stays.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from mcp_gateway.importing.proposal import Proposal, Proposed, entry_keys
+from mcp_gateway.importing.yaml_edit import YamlText
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.load import Manifest
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, UnknownOperation
+from mcp_gateway.openapi.naming import LONGEST
+from mcp_gateway.review.diff import Change, compare_tools
+from mcp_gateway.review.lock import lock_tool
+
+_TEXTS = ("title", "description")
+
+
+@dataclass(slots=True)
+class Drift:
+    """What became of the manifest's tools since the last import."""
+
+    new: list[str] = field(default_factory=list)
+    exposed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
+    reworded: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """Texts that a person wrote, where the document's own words changed."""
+    gone: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Tools the new document can't serve as they are written: a person must decide."""
+
+
+def merge(
+    text: str,
+    manifest: Manifest,
+    before: OpenApiDocument | None,
+    after: OpenApiDocument,
+    *,
+    was: Proposal | None,
+    proposal: Proposal,
+    selected: bool,
+    chosen: bool,
+    openapi: str,
+) -> tuple[str, Drift]:
+    """Bring a manifest's text up to a new document.
+
+    Operations that the last document had and the manifest doesn't name were left out by a person,
+    and stay out unless they were selected now. What a new import adds is exposed as the proposal
+    says; what is gone is kept and not exposed.
+
+    Args:
+        text: the manifest as it is written.
+        manifest: the same, read.
+        before: the document of the last import; None where it isn't known.
+        after: the new document.
+        was: what an import of `before` would propose.
+        proposal: what an import of `after` proposes.
+        selected: whether a person selected what is proposed.
+        chosen: whether a person said of each proposed tool that it is to be exposed, or not now.
+        openapi: the new document's path as seen from the manifest.
+
+    Returns:
+        The new text and what changed.
+
+    Raises:
+        UneditableText: the text is written in a way that can't be changed in place.
+    """
+    edit, drift = YamlText(text), Drift()
+    if manifest.openapi is None or manifest.openapi.name != openapi:
+        edit.set(("openapi",), openapi)
+    wrote = {} if was is None else {p.found.key: p for p in was.proposed}
+    writes = {p.found.key: p for p in proposal.proposed}
+    named: set[str] = set()
+    for entry in manifest.tools:
+        if entry.graphql is not None:
+            continue
+        old = None if before is None else _find(before, entry.operation)
+        new = _find(after, entry.operation) or _moved(old, after)
+        if new is None:
+            _take_out(edit, drift, entry)
+            continue
+        named.add(new.key)
+        if _find(after, entry.operation) is None:
+            edit.set(("tools", entry.name, "operation"), new.key)
+            drift.moved.append(f"{entry.name}: {entry.operation} is {new.key} now")
+        _bind(edit, entry, writes.get(new.key))
+        if chosen and not entry.expose and new.key in writes and writes[new.key].entry.expose:
+            edit.set(("tools", entry.name, "expose"), True)
+            drift.exposed.append(f"{entry.name}: {new.key}")
+        if old is not None:
+            _follow(edit, drift, entry, wrote.get(old.key), writes.get(new.key))
+        _compare(drift, manifest, entry, before, after, new)
+    known = {op.key for op in before.operations} if before is not None else set()
+    added = [
+        p
+        for p in proposal.proposed
+        if p.found.key not in named
+        and (selected or (p.found.key not in known and _find_id(before, p.found) is None))
+    ]
+    names = {entry.name for entry in manifest.tools}
+    entries = {}
+    for proposed in added:
+        name = _free_name(proposed, names)
+        names.add(name)
+        entries[name] = entry_keys(proposed)
+        shown = "" if proposed.entry.expose else ", not exposed"
+        drift.new.append(f"{name}: {proposed.found.key}{shown}")
+    edit.add(("tools",), entries)
+    return edit.write(), drift
+
+
+def _find(document: OpenApiDocument, reference: str) -> FoundOperation | None:
+    try:
+        return document.find(reference)
+    except UnknownOperation:
+        return None
+
+
+def _find_id(document: OpenApiDocument | None, found: FoundOperation) -> FoundOperation | None:
+    if document is None or found.operation_id is None:
+        return None
+    return _find(document, found.operation_id)
+
+
+def _moved(old: FoundOperation | None, after: OpenApiDocument) -> FoundOperation | None:
+    """Find an operation that kept its operationId under another method or path."""
+    return _find_id(after, old) if old is not None else None
+
+
+def _take_out(edit: YamlText, drift: Drift, entry: ToolEntry) -> None:
+    if entry.expose:
+        edit.set(("tools", entry.name, "expose"), False, "the document has no such operation")
+    drift.gone.append(f"{entry.name}: {entry.operation}")
+
+
+def _bind(edit: YamlText, entry: ToolEntry, proposed: Proposed | None) -> None:
+    """Add the bindings that were asked for; those a person wrote stay as they are."""
+    bound = dict(entry.bind)
+    missing = {a: c for a, c in (proposed.entry.bind if proposed else ()) if a not in bound}
+    if missing and not bound:
+        edit.set(("tools", entry.name, "bind"), missing)
+    elif missing:
+        edit.add(("tools", entry.name, "bind"), missing)
+
+
+def _follow(
+    edit: YamlText,
+    drift: Drift,
+    entry: ToolEntry,
+    wrote: Proposed | None,
+    writes: Proposed | None,
+) -> None:
+    if wrote is None or writes is None:
+        return
+    before, after = entry_keys(wrote), entry_keys(writes)
+    mine: Mapping[str, str | None] = {"title": entry.title, "description": entry.description}
+    for key in _TEXTS:
+        if before[key] == after[key] or mine[key] is None:
+            continue
+        if mine[key] == before[key]:
+            edit.set(("tools", entry.name, key), after[key])
+            drift.reworded.append(f"{entry.name}.{key}")
+        elif mine[key] != after[key]:
+            drift.kept.append(f"{entry.name}.{key}")
+
+
+def _compare(
+    drift: Drift,
+    manifest: Manifest,
+    entry: ToolEntry,
+    before: OpenApiDocument | None,
+    after: OpenApiDocument,
+    new: FoundOperation,
+) -> None:
+    """Say what changes for callers, and what can't be served any more."""
+    try:
+        tool = make_tool(replace(entry, operation=new.key), after, manifest.hosts)
+    except ManifestError as error:
+        drift.broken.append(f"tools.{entry.name}{error}")
+        return
+    try:
+        old = make_tool(entry, before, manifest.hosts) if before is not None else None
+    except ManifestError:
+        old = None
+    if old is not None:
+        changes = compare_tools(entry.name, lock_tool(old), lock_tool(tool))
+        drift.changed += [change for change in changes if change.kind != "wording"]
+
+
+def _free_name(proposed: Proposed, taken: set[str]) -> str:
+    name = proposed.entry.name
+    if name not in taken:
+        return name
+    digest = hashlib.sha256(proposed.found.key.encode()).hexdigest()
+    return f"{name[: LONGEST - 7]}_{digest[:6]}"

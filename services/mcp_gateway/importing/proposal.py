@@ -1,0 +1,219 @@
+"""A first `tools.yaml` for an OpenAPI document: every operation proposed, for a person to dispose.
+
+Nothing that changes data is exposed unless asked for: those operations are written with
+`expose: false`.
+"""
+
+import re
+from collections.abc import Callable, Collection, Container, Mapping
+from dataclasses import dataclass, replace
+from textwrap import indent
+from typing import Any
+
+from mcp_gateway.catalogue.tool import ResponseCheck, Tool, asks_for_password
+from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.importing.yaml_write import dump
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.manifest.schema import SCHEMA_FILE
+from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.draft import Unimportable
+from mcp_gateway.openapi.naming import name_operations
+from mcp_gateway.openapi.records import find_owners
+from mcp_gateway.openapi.tenants import tenant_arguments, upstream_names
+from mcp_gateway.results.fields import format_field
+
+_HEADER = f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
+# What AI agents may use of this API. Review it: nothing that is not named here is served.
+#   expose       false keeps a tool out; take the line away to serve the tool
+#   operation    "METHOD /path" or the operationId, from the OpenAPI document beside this file
+#   title        what a person reads on the consent page; description is what the model reads
+#   scope        mcp:read, mcp:write or mcp:admin; what a connection must have been granted
+#   toolsets     groups that a person allows at once, beside read or write, which is added
+#   bind         argument: claim (tenant_id, sub, client_id, data_scope.KIND); a bound argument is
+#                filled from the access token and vanishes from what the model can give
+#   check        place in the answer: claim it must equal, or the answer is withheld
+# An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
+"""
+_LONGEST_DESCRIPTION = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """One operation that can be served."""
+
+    found: FoundOperation
+    entry: ToolEntry
+    tool: Tool
+    notes: tuple[str, ...]
+    withheld: str | None = None
+    """Why the tool is not exposed whatever was asked for; None where nothing speaks against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an import found: tools to review, what was refused and why, what is to be decided."""
+
+    name: str
+    proposed: tuple[Proposed, ...]
+    refused: tuple[tuple[str, str], ...]
+    """`GET /path` to the reason."""
+    unselected: int
+    """How many operations were left out by what was selected."""
+    unbound_tenants: Mapping[str, tuple[str, ...]]
+    """A parameter that looks like the tenant and is not bound, to the tools that have it."""
+    unused_bindings: tuple[str, ...]
+    """Parameters to bind that no operation has."""
+
+
+def propose(
+    document: OpenApiDocument,
+    *,
+    name: str,
+    bind: Mapping[str, str],
+    expose_all: bool = False,
+    select: Callable[[FoundOperation, str], bool] = lambda found, name: True,
+    hosts: Collection[str] = (),
+) -> Proposal:
+    """Propose a tool for every selected operation that can be served exactly.
+
+    A tool has the same name whatever else is selected.
+
+    Args:
+        document: what to import.
+        name: what people call the product.
+        bind: upstream parameter name to claim, applied wherever an operation has it.
+        expose_all: expose also what changes data or is deprecated; never what asks for a password.
+        select: tells whether an operation, with the name its tool would have, is wanted.
+        hosts: hosts that operations with a server of their own may be sent to.
+    """
+    names = name_operations(document.operations)
+    selected = [found for found in document.operations if select(found, names[found.key])]
+    proposed: list[Proposed] = []
+    refused = list(document.unreadable) if len(selected) == len(document.operations) else []
+    tenants: dict[str, list[str]] = {}
+    used: set[str] = set()
+    for found in selected:
+        try:
+            imported = import_operation(document, found, hosts)
+            bindings, matched = _bindings(imported, bind)
+            entry = _entry(found, names[found.key], bindings)
+            tenants_names = [name for name in matched if bind[name] == "tenant_id"]
+            owners = find_owners(document, found, tenants_names)
+            checks = tuple(ResponseCheck(place, "tenant_id") for place in owners)
+            entry = replace(entry, checks=checks)
+            tool = make_tool(entry, document, hosts)
+        except (Unimportable, ManifestError) as error:
+            refused.append((found.key, re.sub(r"^\.[^ ]*: ", "", str(error))))
+            continue
+        used |= matched
+        for parameter in dict.fromkeys(tenant_arguments(imported.operation).values()):
+            if parameter not in bind:
+                tenants.setdefault(parameter, []).append(tool.name)
+        withheld = _withhold(found, tool)
+        if withheld or (not expose_all and (not tool.read_only or found.deprecated)):
+            entry = replace(entry, expose=False)
+        proposed.append(Proposed(found, entry, tool, imported.notes, withheld))
+    return Proposal(
+        name=name,
+        proposed=tuple(proposed),
+        refused=tuple(refused),
+        unselected=len(document.operations) - len(selected),
+        unbound_tenants={name: tuple(tools) for name, tools in tenants.items()},
+        unused_bindings=tuple(sorted(bind.keys() - used)),
+    )
+
+
+def choose(proposal: Proposal, exposed: Container[str]) -> Proposal:
+    """Expose exactly the named tools, none of which may be withheld."""
+    chosen = (
+        replace(p, entry=replace(p.entry, expose=p.entry.name in exposed and not p.withheld))
+        for p in proposal.proposed
+    )
+    return replace(proposal, proposed=tuple(chosen))
+
+
+def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()) -> str:
+    """Write a proposal as the text of a `tools.yaml`, in the document's order.
+
+    Args:
+        proposal: what to write.
+        openapi: the OpenAPI document's path as seen from the manifest.
+        hosts: hosts that operations with a server of their own may be sent to.
+    """
+    head: dict[str, Any] = {"version": 1, "name": proposal.name, "openapi": openapi}
+    if hosts:
+        head["hosts"] = sorted(hosts)
+    if not proposal.proposed:
+        return f"{_HEADER}{dump(head)}tools: {{}}\n"
+    entries = [dump({p.entry.name: entry_keys(p)}) for p in proposal.proposed]
+    return f"{_HEADER}{dump(head)}tools:\n" + "\n".join(indent(entry, "  ") for entry in entries)
+
+
+def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ...]) -> ToolEntry:
+    slugs = (re.sub(r"[^a-z0-9]+", "_", tag.lower()).strip("_")[:64] for tag in found.tags)
+    return ToolEntry(
+        name=name,
+        operation=found.key,
+        title=_said(found, "title"),
+        toolsets=tuple(dict.fromkeys(s for s in slugs if s and s not in {"read", "write"})),
+        bind=bindings,
+        description=_said(found, "description") or _describe(found),
+    )
+
+
+def _withhold(found: FoundOperation, tool: Tool) -> str | None:
+    extension = found.node.get("x-mcp")
+    if extension is False or (isinstance(extension, dict) and extension.get("enabled") is False):
+        return "the document keeps it from models (x-mcp)"
+    password = asks_for_password(tool)
+    if password is None:
+        return None
+    return f"it asks for a password ({password}), which no model should be given"
+
+
+def _said(found: FoundOperation, key: str) -> str | None:
+    """Read what the document says to models alone, in its `x-mcp` extension."""
+    extension = found.node.get("x-mcp")
+    said = extension.get(key) if isinstance(extension, dict) else None
+    return tidy_text(said) or None if isinstance(said, str) else None
+
+
+def _describe(found: FoundOperation) -> str | None:
+    """Use the document's description, cut at a paragraph where it is long."""
+    text = found.description or found.summary
+    if len(text) <= _LONGEST_DESCRIPTION:
+        return text or None
+    cut = text[:_LONGEST_DESCRIPTION]
+    return (cut.rpartition("\n\n")[0] or cut.rpartition(" ")[0] or cut).strip()
+
+
+def _bindings(
+    imported: ImportedOperation, bind: Mapping[str, str]
+) -> tuple[tuple[tuple[str, str], ...], set[str]]:
+    """Find the arguments that fill a parameter to bind, wherever the operation has it."""
+    names = upstream_names(imported.operation)
+    found = {argument: bind[name] for argument, name in names if name in bind}
+    return tuple(found.items()), {name for _, name in names} & bind.keys()
+
+
+def entry_keys(proposed: Proposed) -> dict[str, Any]:
+    """Write a proposed tool as the manifest has it, every text spelled out for review."""
+    entry, tool = proposed.entry, proposed.tool
+    keys: dict[str, Any] = {
+        "operation": entry.operation,
+        "title": tool.title,
+        "description": tool.description,
+        "scope": tool.scope,
+    }
+    if entry.toolsets:
+        keys["toolsets"] = list(entry.toolsets)
+    if entry.bind:
+        keys["bind"] = dict(entry.bind)
+    if entry.checks:
+        keys["check"] = {format_field(check.field): check.claim for check in entry.checks}
+    if not entry.expose:
+        keys["expose"] = False
+    return keys

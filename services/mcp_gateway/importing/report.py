@@ -1,0 +1,119 @@
+"""What an import says: what became of every operation, and what is left to a person."""
+
+import re
+
+import click
+
+from mcp_gateway.importing.merge import Drift
+from mcp_gateway.importing.proposal import Proposal, Proposed
+from mcp_gateway.openapi.document import OpenApiDocument
+
+_MOST_SHOWN = 50
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
+    """Say what was imported, what was refused and why, and what a person must decide."""
+    exposed = [p for p in proposal.proposed if p.entry.expose]
+    hidden = [p for p in proposal.proposed if not p.entry.expose]
+    total = len(exposed) + len(hidden) + len(proposal.refused) + proposal.unselected
+    lines = [
+        f"{proposal.name}: {total} operations",
+        f"  {len(exposed):5} exposed",
+        f"  {len(hidden):5} not exposed until you take out their `expose: false`",
+        f"  {len(proposal.refused):5} refused",
+    ]
+    if proposal.unselected:
+        lines.append(f"  {proposal.unselected:5} not selected")
+    lines += _section(
+        "Refused, with the reason:", [f"{key}: {reason}" for key, reason in proposal.refused]
+    )
+    withheld = [f"{p.entry.name}: {p.withheld}" for p in proposal.proposed if p.withheld]
+    lines += _section("Not exposed, whatever is asked for:", withheld)
+    notes = [
+        f"{p.entry.name}: {note}" for p in proposal.proposed if not p.withheld for note in p.notes
+    ]
+    lines += _section("Good to know:", [*document.notes, *notes])
+    return [*lines, *_section("To decide:", _decisions(document, proposal)), ""]
+
+
+def report_drift(drift: Drift) -> list[str]:
+    """Say what became of a reviewed manifest; nothing where nothing did."""
+    lines = [
+        *_section("New in the document:", drift.new),
+        *_section("Exposed from now on, as you chose:", drift.exposed),
+        *_section("Gone from the document, kept and not exposed:", drift.gone),
+        *_section("Moved:", drift.moved),
+        *_section(
+            "Changed for callers:", [f"{c.tool}: {c.kind}: {c.message}" for c in drift.changed]
+        ),
+        *_section("Follow the document's new words:", drift.reworded),
+        *_section("Kept as you wrote them, the document's words changed:", drift.kept),
+        *_section("To put right, or the gateway will not start:", drift.broken),
+    ]
+    return [*lines[1:], ""] if lines else ["The manifest already fits the document.", ""]
+
+
+def select_by_number(proposal: Proposal) -> set[str]:
+    """List the operations and ask which to expose, until the answer makes sense."""
+    for number, proposed in enumerate(proposal.proposed, 1):
+        click.echo(f"{number:5}  {proposed.entry.name}  {proposed.found.key}{_mark(proposed)}")
+    while True:
+        answer = click.prompt("Expose which? (as 1-3,7 or @tag, reads, all, none)", default="reads")
+        try:
+            return {name for part in answer.split(",") for name in _chosen(part.strip(), proposal)}
+        except ValueError as error:
+            click.echo(str(error), err=True)
+
+
+def _chosen(part: str, proposal: Proposal) -> list[str]:
+    tools = proposal.proposed
+    if part.startswith("@"):
+        return [p.entry.name for p in tools if part[1:] in (p.entry.toolsets or ())]
+    match part:
+        case "all":
+            return [p.entry.name for p in tools]
+        case "reads":
+            return [p.entry.name for p in tools if p.tool.read_only and not p.found.deprecated]
+        case "none":
+            return []
+    found = _RANGE.fullmatch(part)
+    if found is None:
+        raise ValueError(f"{part!r} is no number, range, @tag, reads, all or none")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not 1 <= first <= last <= len(tools):
+        raise ValueError(f"{part} is not within 1 to {len(tools)}")
+    return [p.entry.name for p in tools[first - 1 : last]]
+
+
+def _mark(proposed: Proposed) -> str:
+    if proposed.withheld:
+        return "  (never exposed)"
+    return "" if proposed.tool.read_only else "  (changes data)"
+
+
+def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
+    decisions = []
+    for parameter, tools in proposal.unbound_tenants.items():
+        count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+        decisions.append(
+            f"{parameter} in {count} looks like the tenant, and the model chooses it now; "
+            f"if it is, import with --bind {parameter}=tenant_id"
+        )
+    server = document.servers[0] if document.servers else "none"
+    decisions.append(f"the gateway's upstream_url (the document's server: {server})")
+    used = {name for p in proposal.proposed for way in p.tool.operation.security for name in way}
+    decisions += [
+        f"the upstream's credential, {credential} (upstream_credentials.{name})"
+        for name, credential in sorted(document.credentials.items())
+        if name in used
+    ]
+    return decisions
+
+
+def _section(heading: str, lines: list[str]) -> list[str]:
+    if not lines:
+        return []
+    more = len(lines) - _MOST_SHOWN
+    shown = [f"  {line}" for line in lines[:_MOST_SHOWN]]
+    return ["", heading, *shown, *([f"  and {more} more"] if more > 0 else [])]

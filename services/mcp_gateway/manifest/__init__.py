@@ -1,0 +1,1 @@
+"""The manifest: reading `tools.yaml` and making a catalogue from it."""

@@ -1,0 +1,99 @@
+"""What the manifest says of one tool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp_gateway.catalogue.graphql import GraphqlEntry
+from mcp_gateway.catalogue.inputs import Inputs, read_inputs
+from mcp_gateway.catalogue.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
+from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.manifest.schema import date_of
+from mcp_gateway.results.fields import parse_field
+
+DEADLINE = 30.0
+
+
+class ManifestError(Exception):
+    """The manifest can't be served; the message lists each problem and how to fix it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEntry:
+    """What the manifest says about one tool; None where it leaves the default."""
+
+    name: str
+    operation: str
+    """Empty where `graphql` is set."""
+    title: str | None = None
+    description: str | None = None
+    scope: str | None = None
+    toolsets: tuple[str, ...] | None = None
+    bind: tuple[tuple[str, str], ...] = ()
+    deadline: float = DEADLINE
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    expose: bool = True
+    checks: tuple[ResponseCheck, ...] = ()
+    shape: Shape = field(default_factory=Shape)
+    limits: Limits = field(default_factory=Limits)
+    cost: int = 1
+    confirm: bool | str = False
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    graphql: GraphqlEntry | None = None
+    inputs: Inputs = ()
+    mirror: tuple[tuple[str, str], ...] = ()
+    slow: bool = False
+    slashes: tuple[str, ...] = ()
+
+
+def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
+    """Read a tool of a manifest whose form is right."""
+    title, description = value.get("title"), value.get("description")
+    toolsets = value.get("toolsets")
+    shape = value.get("shape", {})
+    sunset = value.get("sunset")
+    return ToolEntry(
+        name=name,
+        operation=value.get("operation", ""),
+        title=None if title is None else tidy_text(title),
+        description=None if description is None else tidy_text(description),
+        scope=value.get("scope"),
+        toolsets=None if toolsets is None else tuple(toolsets),
+        bind=tuple(value.get("bind", {}).items()),
+        deadline=float(value.get("deadline", DEADLINE)),
+        read_only=value.get("read_only"),
+        destructive=value.get("destructive"),
+        idempotent=value.get("idempotent"),
+        expose=value.get("expose", True),
+        checks=tuple(
+            ResponseCheck(parse_field(place), claim)
+            for place, claim in value.get("check", {}).items()
+        ),
+        shape=Shape(
+            fields=tuple(parse_field(place) for place in shape.get("fields", ())),
+            redact=tuple(parse_field(place) for place in shape.get("redact", ())),
+            paging=_paging(shape.get("paging")),
+            most_bytes=shape.get("most_bytes"),
+            guard=shape.get("guard"),
+        ),
+        limits=Limits(**value.get("limits", {})),
+        cost=value.get("cost", 1),
+        confirm=value.get("confirm", False),
+        lifecycle=Lifecycle(
+            version=value.get("version"),
+            deprecated=bool(value.get("deprecated") or sunset or "replaced_by" in value),
+            sunset=None if sunset is None else date_of(sunset),
+            replaced_by=value.get("replaced_by"),
+        ),
+        graphql=None if "graphql" not in value else GraphqlEntry(**value["graphql"]),
+        inputs=read_inputs(value.get("inputs", [])),
+        mirror=tuple(value.get("mirror", {}).items()),
+        slow=value.get("slow", False),
+        slashes=tuple(value.get("slashes", ())),
+    )
+
+
+def _paging(value: Mapping[str, Any] | None) -> Paging | None:
+    return None if value is None else Paging(**{**value, "next": parse_field(value["next"])})

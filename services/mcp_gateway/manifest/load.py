@@ -1,0 +1,183 @@
+"""The manifest `tools.yaml`: the reviewed source of truth for what a gateway serves.
+
+It names operations of the OpenAPI document beside it and says what a person decided about each.
+Nothing it doesn't name is served; whatever it names must be servable exactly, or loading fails with
+every problem found, each naming file, tool, key and the fix.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatepost.document import DocumentError, read_document
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.discovery import META_TOOLS
+from mcp_gateway.catalogue.prompts import (
+    Prompt,
+    Resource,
+    ResourceTemplate,
+    offer_problems,
+    read_prompts,
+    read_resources,
+)
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.manifest.schema import date_of, manifest_problems
+from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
+from mcp_gateway.results.instructions import Guard
+
+_MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A parsed `tools.yaml`."""
+
+    path: Path
+    name: str
+    openapi: Path | None
+    hosts: tuple[str, ...]
+    search_above: int | None
+    guard: Guard
+    tools: tuple[ToolEntry, ...]
+    prompts: tuple[Prompt, ...]
+    resources: tuple[Resource, ...]
+    templates: tuple[ResourceTemplate, ...]
+    files: tuple[Path, ...]
+    """What it names beside itself: the OpenAPI document and files of resources."""
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """Read a manifest and its OpenAPI document into the catalogue to serve, whole or not at all.
+
+    Args:
+        path: the `tools.yaml`; `openapi` in it is a path from where it lies.
+
+    Raises:
+        ManifestError: listing everything that must be fixed.
+    """
+    manifest = load_manifest(path)
+    return make_catalogue(manifest, load_document(manifest))
+
+
+def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
+    """Join a manifest with its document.
+
+    Raises:
+        ManifestError: listing everything that must be fixed.
+    """
+    tools: list[Tool] = []
+    problems: list[str] = []
+    for entry in manifest.tools:
+        if entry.expose:
+            try:
+                tools.append(make_tool(entry, document, manifest.hosts, manifest.guard))
+            except ManifestError as error:
+                problems.append(f"{manifest.path}: tools.{entry.name}{error}")
+    by_name = {tool.name: tool for tool in tools}
+    for template in manifest.templates:
+        where = f"{manifest.path}: resources.{template.name}"
+        if (reader := by_name.get(template.tool)) is None:
+            continue
+        if not reader.read_only:
+            problems.append(f"{where}.tool: {reader.name} changes something; name one that reads")
+        unknown = [
+            name for name in template.variables if name not in reader.input_schema["properties"]
+        ]
+        problems += [f"{where}.uri: {reader.name} has no argument {name}" for name in unknown]
+    _raise_all(problems)
+    return Catalogue.of(
+        manifest.name,
+        tools,
+        prompts=manifest.prompts,
+        resources=manifest.resources,
+        templates=manifest.templates,
+        search_above=manifest.search_above,
+        schemes=document.credentials,
+    )
+
+
+def load_document(manifest: Manifest) -> OpenApiDocument:
+    """Read the OpenAPI document beside a manifest; one without operations where it names none.
+
+    Raises:
+        ManifestError: it can't be read, or is no OpenAPI document.
+    """
+    if manifest.openapi is None:
+        return read_openapi({"openapi": "3.1.0", "paths": {}})
+    try:
+        return load_openapi(manifest.openapi)
+    except DocumentError as error:
+        raise ManifestError(f"{manifest.path}: openapi: {manifest.openapi} {error}") from None
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a manifest, without its OpenAPI document.
+
+    Raises:
+        ManifestError: listing everything that must be fixed.
+    """
+    try:
+        source = read_document(path)
+    except DocumentError as error:
+        raise ManifestError(f"{path}: {error}") from None
+    problems = manifest_problems(source)
+    _raise_all([f"{path}: {problem}" for problem in problems])
+    resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
+    prompts, more = read_prompts(source.get("prompts", {}))
+    problems = [*problems, *more, *offer_problems(source), *_contradictions(source)]
+    _raise_all([f"{path}: {problem}" for problem in problems])
+    return Manifest(
+        path=path,
+        name=tidy_text(source["name"]),
+        openapi=path.parent / source["openapi"] if "openapi" in source else None,
+        hosts=tuple(host.lower() for host in source.get("hosts", ())),
+        search_above=source.get("search_above"),
+        guard=source.get("guard", "off"),
+        tools=tuple(read_entry(name, value) for name, value in source["tools"].items()),
+        prompts=prompts,
+        resources=resources,
+        templates=templates,
+        files=tuple(_files(source, path.parent)),
+    )
+
+
+def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
+    """Find what fits the form and makes no sense: keys that only mean something together."""
+    tools: Mapping[str, Any] = source["tools"]
+    for name, value in tools.items():
+        where = f"tools.{name}"
+        if "operation" in value and "openapi" not in source:
+            yield f"{where}.operation: there is no OpenAPI document; add `openapi` at the top"
+        if "search_above" in source and name in META_TOOLS:
+            yield f"{where}: the name is taken by search_above; give the tool another"
+        if "sunset" in value and date_of(value["sunset"]) is None:
+            yield f"{where}.sunset: must be a day of the calendar, as 2027-06-30"
+        if "replaced_by" in value:
+            other = value["replaced_by"]
+            if other == name or not tools.get(other, {}).get("expose", True):
+                yield f"{where}.replaced_by: {other} is not another tool that is exposed"
+            elif other not in tools:
+                near = difflib.get_close_matches(other, tools, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                yield f"{where}.replaced_by: there is no tool {other}{hint}"
+        if {"sunset", "replaced_by"} & value.keys() and value.get("deprecated") is False:
+            yield f"{where}.deprecated: what has a sunset or a replacement is deprecated"
+
+
+def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
+    named = [source, *source.get("resources", {}).values()]
+    yield from (
+        folder / value[key] for value in named for key in ("openapi", "file") if key in value
+    )
+
+
+def _raise_all(problems: list[str]) -> None:
+    if problems:
+        more = len(problems) - _MOST_SHOWN
+        shown = [*problems[:_MOST_SHOWN], *([f"and {more} more problems"] if more > 0 else [])]
+        raise ManifestError("\n".join(shown))

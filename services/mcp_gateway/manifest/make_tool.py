@@ -1,0 +1,225 @@
+"""A tool, from what the manifest decides and what the document describes."""
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from gatepost.scopes import READ, WRITE
+from mcp_gateway.catalogue.graphql import GraphqlQuery, UnusableQuery, import_query
+from mcp_gateway.catalogue.inputs import input_problems
+from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
+from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.paging import name_pages
+from mcp_gateway.manifest.slashes import allow_slashes
+from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
+from mcp_gateway.openapi.document import (
+    SAFE_METHODS,
+    OpenApiDocument,
+    UnknownOperation,
+)
+from mcp_gateway.openapi.draft import Unimportable
+from mcp_gateway.openapi.titles import title_operation
+from mcp_gateway.results.content import MOST_BYTES, Shaping
+from mcp_gateway.results.edit import compile_edit
+from mcp_gateway.results.instructions import Guard
+from mcp_gateway.results.pages import Pages
+from mcp_gateway.schemas.convert import UnusableSchema
+
+
+def make_tool(
+    entry: ToolEntry,
+    document: OpenApiDocument,
+    hosts: Collection[str] = (),
+    guard: Guard = "off",
+) -> Tool:
+    """Join what the manifest decides with what the document describes.
+
+    Args:
+        entry: what the manifest says of the tool.
+        document: where its operation is.
+        hosts: hosts that an operation with a server of its own may be sent to.
+        guard: what becomes of instructions in answers, where the entry doesn't say.
+
+    Raises:
+        ManifestError: the text begins with the key, as `.operation: …`.
+    """
+    query, imported = _import(entry, document, hosts)
+    imported = _bind(entry, document, imported)
+    key = "operation" if query is None else "graphql"
+    bound = dict(entry.bind)
+    _require_arguments(entry, imported.properties.keys() - bound.keys())
+    imported = allow_slashes(entry, document, imported)
+    imported, pages = name_pages(imported, entry.shape.paging, _named_elsewhere(entry))
+    for problem in input_problems(entry.inputs, imported.properties.keys() - bound.keys()):
+        raise ManifestError(problem)
+    asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
+    needed = [key for key in imported.required if key not in bound]
+    root: dict[str, Any] = {
+        "type": "object",
+        "properties": {k: v for k, v in imported.properties.items() if k not in bound},
+        "required": [key for key in needed if key not in asked],
+        "additionalProperties": False,
+    }
+    if not root["required"]:
+        del root["required"]
+    try:
+        schema = document.schemas.publish(root)
+        _mirror(entry, schema)
+        validate = compile_validator(schema)
+        validate_all = compile_validator({**schema, "required": needed}) if asked else validate
+    except (UnusableSchema, ValueError) as error:
+        what = entry.operation or "its variables"
+        raise ManifestError(f".{key}: {what}: {error}; take the tool out") from None
+    found = imported.found
+    safe = found.method in SAFE_METHODS if query is None else query.read_only
+    read_only = _or(entry.read_only, safe)
+    toolset = _require_honest_consent(entry, read_only=read_only)
+    title = entry.title or title_operation(found) or entry.name.replace("_", " ").capitalize()
+    description = entry.description or found.description or found.summary or title
+    return Tool(
+        name=entry.name,
+        title=title,
+        description=description + _farewell(entry.lifecycle),
+        scope=entry.scope or (READ if read_only else WRITE),
+        toolsets=tuple(dict.fromkeys([*(entry.toolsets or ()), toolset])),
+        read_only=read_only,
+        destructive=_or(entry.destructive, found.method == "DELETE" and not read_only),
+        idempotent=_or(entry.idempotent, safe or found.method in {"PUT", "DELETE"}),
+        input_schema=schema,
+        bindings=bound,
+        operation=imported.operation,
+        deadline=entry.deadline,
+        validate=validate,
+        checks=entry.checks,
+        shape=entry.shape,
+        shaping=_compile(entry.shape, pages, guard),
+        limits=entry.limits,
+        cost=entry.cost,
+        confirm=_question(entry.confirm, title),
+        lifecycle=entry.lifecycle,
+        graphql=query,
+        inputs=entry.inputs,
+        validate_all=validate_all,
+        slow=entry.slow,
+        mirror=dict(entry.mirror),
+    )
+
+
+def _compile(shape: Shape, pages: Pages | None, guard: Guard) -> Shaping:
+    return Shaping(
+        edit=compile_edit(shape.fields, shape.redact),
+        pages=pages,
+        most_bytes=shape.most_bytes or MOST_BYTES,
+        guard=shape.guard or guard,
+    )
+
+
+def _mirror(entry: ToolEntry, schema: Mapping[str, Any]) -> None:
+    """Write into the schema which arguments clients repeat as headers (2026-07-28 tools)."""
+    names: set[str] = set()
+    for argument, name in entry.mirror:
+        shown = schema["properties"].get(argument)
+        if shown is None:
+            known = ", ".join(sorted(schema["properties"])) or "none"
+            raise ManifestError(f".mirror.{argument}: no such argument; it has {known}")
+        if shown.get("type") not in ("string", "integer", "boolean"):
+            raise ManifestError(f".mirror.{argument}: only texts, whole numbers, true and false")
+        if name.lower() in names:
+            raise ManifestError(f".mirror.{argument}: the header {name} stands twice")
+        names.add(name.lower())
+        shown["x-mcp-header"] = name
+
+
+def _import(
+    entry: ToolEntry, document: OpenApiDocument, hosts: Collection[str]
+) -> tuple[GraphqlQuery | None, ImportedOperation]:
+    try:
+        if entry.graphql is not None:
+            return import_query(entry.graphql)
+        return None, import_operation(document, document.find(entry.operation), hosts)
+    except UnusableQuery as error:
+        raise ManifestError(f".graphql.query: {error}") from None
+    except UnknownOperation as error:
+        raise ManifestError(f".operation: {error}") from None
+    except Unimportable as error:
+        raise ManifestError(
+            f".operation: {entry.operation} can't be served exactly: {error}; take the tool out"
+        ) from None
+
+
+def _require_honest_consent(entry: ToolEntry, *, read_only: bool) -> str:
+    """Answer `read` or `write`; consent to `@read`, or to the scope, must never let a change in."""
+    kind, other = ("read", "write") if read_only else ("write", "read")
+    if other in (entry.toolsets or ()):
+        raise ManifestError(
+            f".toolsets: {other!r} is for tools that {'change' if read_only else 'only read'}"
+        )
+    if entry.scope == READ and not read_only:
+        raise ManifestError(f".scope: {READ} is for reading; set {WRITE}, or `read_only: true`")
+    if read_only and entry.destructive:
+        raise ManifestError(".destructive: what only reads destroys nothing; take one of the two")
+    return kind
+
+
+def _named_elsewhere(entry: ToolEntry) -> set[str]:
+    """Name the arguments that other keys of the manifest speak of."""
+    asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
+    return asked | dict(entry.bind).keys() | dict(entry.mirror).keys()
+
+
+def _require_arguments(entry: ToolEntry, properties: Collection[str]) -> None:
+    paging = entry.shape.paging
+    named = {} if paging is None else {"argument": paging.argument, "size": paging.size}
+    for key, argument in named.items():
+        if argument is not None and argument not in properties:
+            known = ", ".join(sorted(properties)) or "none"
+            raise ManifestError(f".shape.paging.{key}: no argument {argument!r}; it has {known}")
+
+
+def _question(confirm: bool | str, title: str) -> str | None:
+    return confirm if isinstance(confirm, str) else f"Allow this: {title}?" if confirm else None
+
+
+def _farewell(lifecycle: Lifecycle) -> str:
+    """Tell the model that a tool is on its way out, and what to use."""
+    if not lifecycle.deprecated:
+        return ""
+    use = f" Use {lifecycle.replaced_by} instead." if lifecycle.replaced_by else ""
+    until = f" It is served until {lifecycle.sunset}." if lifecycle.sunset else ""
+    return f"\n\nDeprecated.{use}{until}"
+
+
+def _bind(
+    entry: ToolEntry, document: OpenApiDocument, imported: ImportedOperation
+) -> ImportedOperation:
+    """Check the bindings, and take out the tenant headers that no claim fills."""
+    bound = dict(entry.bind)
+    for argument, claim in entry.bind:
+        if argument not in imported.properties:
+            near = difflib.get_close_matches(argument, imported.properties, n=3, cutoff=0.5)
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else "it has " + (", ".join(sorted(imported.properties)) or "none")
+            )
+            raise ManifestError(f".bind.{argument}: the operation has no such argument; {hint}")
+        kinds = document.schemas.types(imported.properties[argument])
+        in_path = {p.argument for p in imported.operation.parameters}
+        if argument not in in_path and not kinds & {"string", "array"}:
+            raise ManifestError(
+                f".bind.{argument}: the claim {claim} is text, the upstream wants "
+                f"{' or '.join(sorted(kinds))} in its body"
+            )
+    unbound = imported.bind_only - bound.keys()
+    for argument in sorted(unbound):
+        if argument in imported.required:
+            raise ManifestError(
+                f".bind.{argument}: the upstream requires this header and no model may set it; "
+                f"bind it to a claim, as `bind: {{{argument}: tenant_id}}`"
+            )
+    return imported.without_parameters(unbound)
+
+
+def _or(decided: bool | None, default: bool) -> bool:
+    return default if decided is None else decided

@@ -1,0 +1,1 @@
+"""OpenAPI: the operations of a document, their arguments, servers and credentials."""

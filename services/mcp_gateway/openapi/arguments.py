@@ -1,0 +1,126 @@
+"""From an operation to one flat object of arguments, and back to where each of them goes.
+
+Path, query, header and cookie parameters and the properties of an object body become keys of one
+object. What the service itself sets (credentials, routing and forwarding headers) never does.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from mcp_gateway.documents.references import UnresolvableReference
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.draft import Draft, Unimportable
+from mcp_gateway.openapi.pagination import detect_pagination
+from mcp_gateway.openapi.parameters import add_parameters, fill_placeholders
+from mcp_gateway.openapi.request_body import add_body
+from mcp_gateway.openapi.responses import find_answer, list_responses
+from mcp_gateway.openapi.security import read_security
+from mcp_gateway.openapi.servers import UnlistedServer, own_base_url, server_urls
+from mcp_gateway.requests.operation import Operation
+from mcp_gateway.requests.serialise import PLACEHOLDER
+from mcp_gateway.requests.styles import steps_through_directories
+from mcp_gateway.schemas.budget import Schema
+from mcp_gateway.schemas.convert import UnusableSchema
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedOperation:
+    """An operation with the arguments a model could give; `Schemas.publish` ends the schema."""
+
+    found: FoundOperation
+    operation: Operation
+    properties: Mapping[str, Schema]
+    """Argument key to converted schema, references still open."""
+    required: tuple[str, ...]
+    bind_only: frozenset[str] = frozenset()
+    """Arguments that a claim may fill and a model may not: tenant headers."""
+    notes: tuple[str, ...] = ()
+    """What a reviewer should know: optional parameters left out, and why."""
+
+    def without_parameters(self, arguments: Collection[str]) -> "ImportedOperation":
+        """Leave some parameters out of the operation and of its arguments."""
+        kept = tuple(p for p in self.operation.parameters if p.argument not in arguments)
+        return replace(
+            self,
+            operation=replace(self.operation, parameters=kept),
+            properties={k: v for k, v in self.properties.items() if k not in arguments},
+        )
+
+
+def import_operation(
+    document: OpenApiDocument, found: FoundOperation, hosts: Collection[str] = ()
+) -> ImportedOperation:
+    """Turn one operation into flat arguments and where they go.
+
+    Args:
+        document: where it was found.
+        found: the operation.
+        hosts: those beside the upstream's own that the operator lets requests go to.
+
+    Raises:
+        Unimportable: something about it can't be sent exactly; the reason names it.
+    """
+    try:
+        _require_sendable(document, found)
+        draft = Draft()
+        add_parameters(document, found, draft)
+        fill_placeholders(found, draft)
+        body = add_body(document, found, draft)
+        if draft.idempotency is not None:
+            del draft.properties[draft.idempotency]
+        return ImportedOperation(
+            found=found,
+            operation=Operation(
+                method=found.method,
+                path=found.path,
+                parameters=tuple(draft.parameters),
+                body=body,
+                responses=list_responses(document, found),
+                base_url=_base_url(document, found, hosts),
+                security=read_security(document.root, found.node),
+                pagination=detect_pagination(
+                    draft.parameters, find_answer(document, found), document.references
+                )
+                if found.method in {"GET", "POST", "QUERY"}
+                else None,
+                idempotency=draft.idempotency,
+                secrets=frozenset(
+                    key
+                    for key, schema in draft.properties.items()
+                    if document.schemas.asks_for_password(key, schema)
+                ),
+                renamed=document.schemas.renamed(draft.properties.values()),
+            ),
+            properties=draft.properties,
+            required=tuple(draft.required),
+            bind_only=frozenset(draft.bind_only),
+            notes=tuple(draft.notes),
+        )
+    except (UnresolvableReference, UnusableSchema, UnlistedServer) as error:
+        raise Unimportable(str(error)) from None
+    except RecursionError:
+        raise Unimportable("its schemas are nested too deeply") from None
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        # What is this malformed must not take the other operations with it.
+        raise Unimportable(f"it is malformed ({type(error).__name__})") from error
+
+
+def _require_sendable(document: OpenApiDocument, found: FoundOperation) -> None:
+    if found.method in {"TRACE", "OPTIONS"}:
+        raise Unimportable(f"{found.method} speaks about the API, it doesn't use it")
+    if not found.path.startswith("/"):
+        raise Unimportable("the path doesn't start with '/'")
+    if "#" in found.path:
+        raise Unimportable("the path holds a fragment ('#…'), which is never sent")
+    if steps_through_directories(found.path.partition("?")[0]):
+        raise Unimportable("the path steps through directories ('.' or '..')")
+    placeholder_in_query = PLACEHOLDER.search(found.path.partition("?")[2])
+    if placeholder_in_query:
+        raise Unimportable("the path holds a placeholder after its '?'")
+
+
+def _base_url(
+    document: OpenApiDocument, found: FoundOperation, hosts: Collection[str]
+) -> str | None:
+    own = server_urls(found.node, document.url) or server_urls(found.path_item, document.url)
+    return own_base_url(own, document.servers, hosts)

@@ -1,0 +1,240 @@
+"""An OpenAPI 3.x or Swagger 2.0 document: its operations, found but not yet turned into tools.
+
+Reading is cheap and never fails for one bad operation: what is wrong with an operation shows when
+it is imported (`arguments.import_operation`), and is that operation's reason alone.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gatepost.document import DocumentError
+from mcp_gateway.documents.fetch import fetch_public
+from mcp_gateway.documents.references import References, UnresolvableReference
+from mcp_gateway.documents.sources import Fetch, Source, read_source
+from mcp_gateway.documents.swagger2 import upgrade
+from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.openapi.security import Credential, read_credentials
+from mcp_gateway.openapi.servers import is_absolute, server_urls
+from mcp_gateway.schemas.convert import Schemas
+
+METHODS = ("get", "head", "post", "put", "patch", "delete", "query", "options", "trace")
+SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})
+"""Those that change nothing (RFC 9110 §9.2.1; OpenAPI 3.2 §4.9)."""
+_MOST_OPERATIONS = 50_000
+
+
+class UnknownOperation(Exception):
+    """The document has no such operation; the message holds the nearest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOperation:
+    """One operation as the document has it."""
+
+    method: str
+    """In capitals."""
+    path: str
+    operation_id: str | None
+    summary: str
+    description: str
+    tags: tuple[str, ...]
+    deprecated: bool
+    node: Mapping[str, Any]
+    path_item: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Name it as `GET /path`, which every operation has and no two share."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenApiDocument:
+    """A document whose operations can be found and imported."""
+
+    title: str
+    version: str
+    """Of OpenAPI or Swagger, as the document says."""
+    root: Mapping[str, Any]
+    servers: tuple[str, ...]
+    operations: tuple[FoundOperation, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    """Path (and method) to the reason, for what is not even an operation."""
+    references: References
+    schemas: Schemas
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    """The security schemes by name: for the operator to configure, never for a model."""
+    url: str = ""
+    """Its own URL, where it came from one."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the document was read."""
+    index: Mapping[str, list[FoundOperation]] = field(default_factory=dict)
+    """The operations by `GET /path` and by operationId."""
+    content: bytes = b""
+    """What to keep beside a manifest, so that it reads the same; empty where it came as values."""
+
+    def find(self, reference: str) -> FoundOperation:
+        """Find an operation by its operationId or as `GET /path`.
+
+        Raises:
+            UnknownOperation: there is none, or several share that operationId.
+        """
+        method, _, path = reference.partition(" ")
+        matching = self.index.get(f"{method.upper()} {path}") or self.index.get(reference, [])
+        if len(matching) > 1:
+            keys = " or ".join(repr(op.key) for op in matching[:3])
+            raise UnknownOperation(f"several operations are called {reference!r}; write {keys}")
+        if matching:
+            return matching[0]
+        names = [name for op in self.operations for name in (op.operation_id, op.key) if name]
+        near = difflib.get_close_matches(reference, names, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownOperation(f"the OpenAPI document has no operation {reference!r}{hint}")
+
+
+def load_openapi(
+    place: str | Path, *, allowed_hosts: Collection[str] = (), fetch_ref: Fetch = fetch_public
+) -> OpenApiDocument:
+    """Read an OpenAPI document from a JSON or YAML file or a URL, other files it refers to included.
+
+    Args:
+        place: a path, or an http(s) URL that a person gave.
+        allowed_hosts: as for `read_source`; none by default.
+        fetch_ref: as for `read_source`.
+
+    Raises:
+        DocumentError: it can't be read or is no OpenAPI 3.x or Swagger 2.0 document.
+        FetchError: it can't be fetched.
+    """
+    source = read_source(place, allowed_hosts=allowed_hosts, fetch_ref=fetch_ref)
+    return read_openapi(source.root, source)
+
+
+def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiDocument:
+    """Find the operations of a parsed document.
+
+    Args:
+        root: the document.
+        origin: where it came from, for what its references and relative servers mean.
+
+    Raises:
+        DocumentError: it is no OpenAPI 3.x or Swagger 2.0 document, or has too many operations.
+    """
+    origin = origin or Source(root, b"")
+    version = _require_version(root)
+    if version.startswith("2"):
+        root = upgrade(root, origin.problems)
+    references = References(root, origin.problems)
+    paths = root.get("paths", {})
+    if not isinstance(paths, dict):
+        raise DocumentError("has no paths: `paths` is not a mapping")
+    operations: list[FoundOperation] = []
+    unreadable: list[tuple[str, str]] = []
+    for path, source in paths.items():
+        if path.startswith("x-"):
+            continue
+        try:
+            item = _resolve_path_item(references, source)
+        except UnresolvableReference as error:
+            unreadable.append((path, str(error)))
+            continue
+        for method in METHODS:
+            if method not in item:
+                continue
+            node = item[method]
+            if not isinstance(node, dict):
+                unreadable.append((f"{method.upper()} {path}", "the operation is not an object"))
+                continue
+            operations.append(_find(method, path, node, item))
+            if len(operations) > _MOST_OPERATIONS:
+                raise DocumentError(f"has more than {_MOST_OPERATIONS} operations")
+        others = item.get("additionalOperations")
+        for method in others if isinstance(others, dict) else ():
+            reason = f"the method {method[:40]!r} (additionalOperations) is not supported"
+            unreadable.append((f"{method[:40]} {path}", reason))
+    info = root.get("info")
+    return OpenApiDocument(
+        title=_text(info, "title") if isinstance(info, dict) else "",
+        version=version,
+        root=root,
+        servers=_servers(root, operations, origin.url),
+        operations=tuple(operations),
+        unreadable=tuple(unreadable),
+        references=references,
+        schemas=Schemas(references, openapi_30=version.startswith(("2", "3.0"))),
+        credentials=read_credentials(root, references),
+        url=origin.url,
+        notes=origin.notes,
+        index=_index(operations),
+        content=origin.content,
+    )
+
+
+def _servers(
+    root: Mapping[str, Any], operations: list[FoundOperation], url: str
+) -> tuple[str, ...]:
+    """List the document's servers: where it has no absolute one, the one all operations share."""
+    servers = server_urls(root, url)
+    if operations and not any(is_absolute(server) for server in servers):
+        own = {server_urls(op.node, url) or server_urls(op.path_item, url) for op in operations}
+        if len(own) == 1:
+            return own.pop() or servers
+    return servers
+
+
+def _index(operations: list[FoundOperation]) -> dict[str, list[FoundOperation]]:
+    index: dict[str, list[FoundOperation]] = {}
+    for operation in operations:
+        for name in dict.fromkeys((operation.key, operation.operation_id)):
+            if name:
+                index.setdefault(name, []).append(operation)
+    return index
+
+
+def _require_version(root: Mapping[str, Any]) -> str:
+    if "swagger" in root:
+        version = str(root["swagger"])[:20]
+        if version not in {"2", "2.0"}:
+            raise DocumentError(f"is a Swagger {version} document; 2.0 and later are supported")
+        return version
+    version = str(root.get("openapi", ""))[:20]
+    if not version.startswith(("3.0", "3.1", "3.2")):
+        if not version[:1].isdigit():
+            raise DocumentError("is no OpenAPI document: it has no `openapi` version")
+        raise DocumentError(f"is an OpenAPI {version} document; 2.0 and 3.0 to 3.2 are supported")
+    return version
+
+
+def _resolve_path_item(references: References, source: Any) -> dict[str, Any]:
+    """Follow a path item's `$ref`; fields beside it are kept where the target has none."""
+    target = references.follow(source)
+    if not isinstance(target, dict) or not isinstance(source, dict):
+        raise UnresolvableReference("the path item is not an object")
+    if target is source:
+        return source
+    return {**{key: value for key, value in source.items() if key != "$ref"}, **target}
+
+
+def _find(
+    method: str, path: str, node: dict[str, Any], path_item: dict[str, Any]
+) -> FoundOperation:
+    tags = node.get("tags")
+    return FoundOperation(
+        method=method.upper(),
+        path=path,
+        operation_id=_text(node, "operationId") or None,
+        summary=_text(node, "summary") or _text(path_item, "summary"),
+        description=_text(node, "description") or _text(path_item, "description"),
+        tags=tuple(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else (),
+        deprecated=node.get("deprecated") is True,
+        node=node,
+        path_item=path_item,
+    )
+
+
+def _text(node: Mapping[str, Any], key: str) -> str:
+    value = node.get(key)
+    return tidy_text(value) if isinstance(value, str) else ""

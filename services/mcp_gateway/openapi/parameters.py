@@ -1,0 +1,168 @@
+"""Parameters of the path, the query, headers and cookies, as arguments."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.draft import FLAT, STYLES, Draft, Unimportable, described
+from mcp_gateway.openapi.service_headers import is_service_header, is_tenant_header
+from mcp_gateway.requests.bodies import is_json
+from mcp_gateway.requests.operation import Location, Parameter
+from mcp_gateway.requests.serialise import PLACEHOLDER
+from mcp_gateway.schemas.budget import Schema
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")  # RFC 9110 §5.6.2
+_IDEMPOTENCY = re.compile(r"(?:x-)?(?:[a-z]+-)?idempotency-?(?:key|token|id)", re.IGNORECASE)
+
+
+def add_parameters(document: OpenApiDocument, found: FoundOperation, draft: Draft) -> None:
+    """Add what the path and the operation declare, but for credentials and the service's headers.
+
+    Raises:
+        Unimportable: one that is required can't be written exactly.
+    """
+    credentials = {
+        (
+            credential.kind,
+            credential.name.lower() if credential.kind == "header" else credential.name,
+        )
+        for credential in document.credentials.values()
+    }
+    sources: dict[tuple[str, str], dict[str, Any]] = {}
+    for owner in (found.path_item, found.node):
+        listed = owner.get("parameters") or []
+        if not isinstance(listed, list):
+            raise Unimportable("its parameters are not a list")
+        for source in listed:
+            parameter = document.references.follow(source)
+            if not isinstance(parameter, dict):
+                raise Unimportable("a parameter is not an object")
+            name, location = parameter.get("name"), parameter.get("in")
+            if not isinstance(name, str) or not name or not isinstance(location, str):
+                raise Unimportable("a parameter has no name or no place (`in`)")
+            if location not in STYLES:
+                place = f"parameter {name[:80]!r} is in {location[:40]!r}"
+                if parameter.get("required") is True or location in {"body", "formData"}:
+                    raise Unimportable(f"the {place}, which is not supported")
+                draft.notes.append(f"the optional {place} and was left out")
+                continue
+            key = name.lower() if location == "header" else name
+            sources[(location, key)] = parameter  # The operation's own win over the path's.
+    order: tuple[Location, ...] = ("path", "query", "header", "cookie")
+    for location in order:
+        for (where, key), parameter in sources.items():
+            if where != location:
+                continue
+            if (location, key) in credentials:
+                continue
+            if location == "header" and is_service_header(key) and not is_tenant_header(key):
+                continue
+            _add_parameter(document, found, parameter, location, draft)
+
+
+def _add_parameter(
+    document: OpenApiDocument,
+    found: FoundOperation,
+    source: Mapping[str, Any],
+    location: Location,
+    draft: Draft,
+) -> None:
+    name: str = source["name"]
+    required = source.get("required") is True or location == "path"
+    if location == "path" and f"{{{name}}}" not in found.path:
+        draft.notes.append(f"path parameter {name!r} is not in the path and was left out")
+        return
+    schema_source, content_type = source.get("schema", {}), None
+    content = source.get("content")
+    if isinstance(content, dict) and content:
+        content_type, media = next(iter(content.items()))
+        media = document.references.follow(media)
+        schema_source = media.get("schema", {}) if isinstance(media, dict) else {}
+    schema = document.schemas.convert(schema_source)
+    default_style = "form" if location in {"query", "cookie"} else "simple"
+    style = source.get("style", default_style)
+    parameter = Parameter(
+        argument="",
+        name=name,
+        location=location,
+        required=required,
+        style=style,
+        explode=bool(source.get("explode", style == "form")),
+        allow_reserved=source.get("allowReserved") is True,
+        content_type=content_type,
+    )
+    problem = _unwritable_parameter(document, parameter, schema)
+    if problem:
+        if required:
+            raise Unimportable(f"{location} parameter {name!r} {problem}")
+        draft.notes.append(f"optional {location} parameter {name!r} was left out: it {problem}")
+        return
+    if content_type is None:
+        schema = document.schemas.without_null(schema)
+    schema = described(schema, source)
+    argument = draft.add(name, location, schema, required=required)
+    if location == "header" and is_service_header(name):
+        draft.bind_only.add(argument)
+    if location == "header" and _IDEMPOTENCY.fullmatch(name) and draft.idempotency is None:
+        draft.idempotency = argument
+        parameter = replace(parameter, required=False)
+        if required:
+            draft.required.remove(argument)
+    draft.parameters.append(replace(parameter, argument=argument))
+
+
+def _unwritable_parameter(
+    document: OpenApiDocument, parameter: Parameter, schema: Schema
+) -> str | None:
+    """Say why no value the schema allows could be written exactly; None where one can."""
+    if parameter.location in {"header", "cookie"} and not _TOKEN.fullmatch(parameter.name):
+        return f"has a name that no {parameter.location} can have"
+    if parameter.content_type is not None:
+        if parameter.location == "cookie" or not is_json(parameter.content_type):
+            return f"is written as {parameter.content_type}, which is not supported there"
+        return None
+    style = parameter.style
+    if style not in STYLES[parameter.location]:
+        return f"has the style {str(style)[:40]!r}, which OpenAPI doesn't define there"
+    kinds = document.schemas.types(schema)
+    if style in {"spaceDelimited", "pipeDelimited"}:
+        if parameter.explode:
+            return f"has the style {style} with explode, which OpenAPI doesn't define"
+        kinds &= {"array", "object"}
+    if style == "deepObject":
+        kinds &= {"object"}
+    if parameter.location == "cookie" and parameter.explode:
+        kinds -= {"array", "object"}
+    kinds -= {"null"}
+    if "array" in kinds and style != "deepObject" and not _items_are_flat(document, schema):
+        kinds -= {"array"}
+    if "object" in kinds and style != "deepObject" and not _members_are_flat(document, schema):
+        kinds -= {"object"}
+    return None if kinds else f"has values that the style {style} can't write"
+
+
+def _items_are_flat(document: OpenApiDocument, schema: Schema) -> bool:
+    items = document.schemas.resolve(schema).get("items", {})
+    return not isinstance(items, dict) or bool(document.schemas.types(items) & FLAT)
+
+
+def _members_are_flat(document: OpenApiDocument, schema: Schema) -> bool:
+    whole = document.schemas.resolve(schema)
+    members = whole.get("properties", {})
+    return all(
+        document.schemas.types(members[name]) & FLAT
+        for name in whole.get("required", ())
+        if name in members
+    )
+
+
+def fill_placeholders(found: FoundOperation, draft: Draft) -> None:
+    """Take a placeholder that the document forgot to declare for a text: a path holds no else."""
+    declared = {p.name for p in draft.parameters if p.location == "path"}
+    for name in dict.fromkeys(PLACEHOLDER.findall(found.path)):
+        if name not in declared:
+            argument = draft.add(name, "path", {"type": "string"}, required=True)
+            draft.parameters.append(Parameter(argument, name, "path", required=True))
+            draft.notes.append(f"the path's {{{name}}} is not declared and was taken for text")

@@ -1,0 +1,44 @@
+"""What a document says of an operation's answers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mcp_gateway.documents.media_types import is_media_type
+from mcp_gateway.documents.references import UnresolvableReference
+from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.requests.bodies import is_json
+
+
+def find_answer(document: OpenApiDocument, found: FoundOperation) -> Any:
+    """Find the schema of a successful JSON answer, unconverted; None where there is none."""
+    responses = found.node.get("responses")
+    for status, source in responses.items() if isinstance(responses, dict) else ():
+        if not str(status).startswith("2"):
+            continue
+        try:
+            response = document.references.follow(source)
+        except UnresolvableReference:
+            continue
+        content = response.get("content") if isinstance(response, dict) else None
+        for kind, media in content.items() if isinstance(content, dict) else ():
+            if (is_json(kind) or kind == "*/*") and isinstance(media, dict):
+                return media.get("schema")
+    return None
+
+
+def list_responses(document: OpenApiDocument, found: FoundOperation) -> dict[str, tuple[str, ...]]:
+    """List the content types that each status may come with."""
+    declared: dict[str, tuple[str, ...]] = {}
+    responses = found.node.get("responses")
+    for status, source in responses.items() if isinstance(responses, dict) else ():
+        try:
+            response = document.references.follow(source)
+        except UnresolvableReference:
+            continue  # Only what is sent must be known; an answer is read as it comes.
+        content = response.get("content") if isinstance(response, dict) else None
+        declared[status] = _media_types(content) if isinstance(content, dict) else ()
+    return declared
+
+
+def _media_types(content: Iterable[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in content if is_media_type(kind))

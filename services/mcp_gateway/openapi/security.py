@@ -1,0 +1,90 @@
+"""Security schemes as credentials that the gateway itself holds, never as arguments.
+
+What a document says about credentials is a description for the operator: where a key goes, or where
+a token is got. The credential itself is configuration. Sources: OpenAPI 3.1.1 §4.8.27, §4.8.30.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp_gateway.documents.references import References, UnresolvableReference
+
+Kind = Literal["header", "query", "cookie", "basic", "bearer", "client_credentials", "other"]
+_PLACES: Mapping[str, Kind] = {"header": "header", "query": "query", "cookie": "cookie"}
+_HTTP: Mapping[str, Kind] = {"basic": "basic", "bearer": "bearer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One way the upstream recognises who calls."""
+
+    scheme: str
+    """Its name in the document."""
+    kind: Kind
+    """`other` is what the gateway has nothing for: OAuth without client credentials, OpenID Connect
+    or mutual TLS, where an exchanged token or the assertion stands in."""
+    name: str = ""
+    """The header, query parameter or cookie of an API key."""
+    token_url: str = ""
+    """Where `client_credentials` gets its tokens, as the document has it."""
+    scopes: tuple[str, ...] = ()
+    """What may be asked for there."""
+
+    def __str__(self) -> str:
+        """Say where the credential goes, for the coverage report."""
+        match self.kind:
+            case "header" | "query" | "cookie":
+                return f"{self.scheme}: an API key in the {self.kind} {self.name!r}"
+            case "basic" | "bearer":
+                return f"{self.scheme}: Authorization: {self.kind.capitalize()}"
+            case "client_credentials":
+                return f"{self.scheme}: an OAuth token by client credentials from {self.token_url}"
+            case _:
+                return f"{self.scheme}: {self.name}"
+
+
+def read_credentials(root: Mapping[str, Any], references: References) -> dict[str, Credential]:
+    """Describe every usable security scheme of a document, by its name there."""
+    components = root.get("components")
+    schemes = components.get("securitySchemes") if isinstance(components, dict) else None
+    found: dict[str, Credential] = {}
+    for scheme, source in schemes.items() if isinstance(schemes, dict) else ():
+        try:
+            described = references.follow(source)
+        except UnresolvableReference:
+            continue
+        if isinstance(described, dict):
+            found[scheme] = _describe(scheme, described)
+    return found
+
+
+def read_security(
+    root: Mapping[str, Any], operation: Mapping[str, Any]
+) -> tuple[tuple[str, ...], ...]:
+    """List which schemes an operation asks for: its own list wins, an empty one asks for none."""
+    requirements = operation.get("security", root.get("security"))
+    if not isinstance(requirements, list):
+        return ()
+    alternatives = [tuple(item) for item in requirements if isinstance(item, dict)]
+    return () if () in alternatives else tuple(dict.fromkeys(alternatives))
+
+
+def _describe(scheme: str, source: Mapping[str, Any]) -> Credential:
+    kind, place = source.get("type"), str(source.get("in"))
+    if kind == "apiKey" and place in _PLACES:
+        return Credential(scheme, _PLACES[place], name=str(source.get("name", "")))
+    http = str(source.get("scheme", "")).lower()
+    if kind == "http" and http in _HTTP:
+        return Credential(scheme, _HTTP[http])
+    flows = source.get("flows")
+    flow = flows.get("clientCredentials") if isinstance(flows, dict) else None
+    if kind == "oauth2" and isinstance(flow, dict):
+        scopes = flow.get("scopes")
+        return Credential(
+            scheme,
+            "client_credentials",
+            token_url=str(flow.get("tokenUrl", "")),
+            scopes=tuple(map(str, scopes)) if isinstance(scopes, dict) else (),
+        )
+    return Credential(scheme, "other", name=f"{kind} {http}".strip()[:80])

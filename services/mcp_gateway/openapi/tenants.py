@@ -1,0 +1,28 @@
+"""Recognising, by name, the arguments that say whose data is meant."""
+
+import re
+
+from mcp_gateway.requests.operation import Operation
+
+_NAMES = frozenset(
+    """accountid organisation organisationid organization organizationid org orgid tenant tenantid
+    workspace workspaceid""".split()  # noqa: SIM905 - read as words
+)
+
+
+def tenant_arguments(operation: Operation) -> dict[str, str]:
+    """Find the arguments that look like the tenant: argument to the upstream's name for it."""
+    return {
+        argument: name
+        for argument, name in upstream_names(operation)
+        if re.sub(r"[^a-z]", "", name.lower()) in _NAMES
+    }
+
+
+def upstream_names(operation: Operation) -> list[tuple[str, str]]:
+    """List every argument with the upstream's own name for it."""
+    body = operation.body
+    return [
+        *((p.argument, p.name) for p in operation.parameters),
+        *(body.properties.items() if body is not None else ()),
+    ]

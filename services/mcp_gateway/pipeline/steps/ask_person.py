@@ -1,0 +1,79 @@
+"""Ask, before anything is sent, for what the model left out and for a yes."""
+
+from collections.abc import Awaitable
+
+from mcp_gateway.elicitation.ask import (
+    BadAnswer,
+    Declined,
+    ask_confirmation,
+    ask_question,
+    read_form,
+    read_values,
+)
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
+from mcp_gateway.pipeline.steps.validate_arguments import refuse_arguments
+
+
+def ask_person(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+    """Put the manifest's questions whose arguments are missing, then the confirmation.
+
+    A tool is confirmed where the manifest says so, a destructive one also where the tenant's policy
+    does.
+
+    Raises:
+        CannotAsk: the client can't be asked.
+        NobodyAnswered: nobody answered.
+        InputRequired: the answers come with another request.
+    """
+    tool = call.found
+    if not tool.inputs and tool.confirm is None and not tool.destructive:
+        return go_on(call)
+    return _ask(call, go_on)
+
+
+async def _ask(call: ToolCall, go_on: Next) -> ToolResult:
+    tool = call.found
+    try:
+        if tool.inputs:
+            call = await _ask_for_missing(call)
+            if problems := tool.validate_all(call.arguments):
+                return refuse_arguments(problems)
+        if tool.confirm is not None:
+            await _confirm(call, tool.confirm)
+        elif tool.destructive:
+            await _confirm_by_policy(call)
+    except Declined as no:
+        return tool_error(str(no), reason="declined")
+    except BadAnswer as problem:
+        raise NobodyAnswered(f"The client's answer {problem}.") from None
+    return await go_on(call)
+
+
+async def _confirm(call: ToolCall, question: str) -> None:
+    asked = ask_confirmation(question, call.arguments)
+    answers = await call.conversation.ask([asked])
+    read_form(answers[asked.key])
+
+
+async def _confirm_by_policy(call: ToolCall) -> None:
+    policy = call.parts.confirmation.of(call.caller.tenant_id)
+    if policy == "never":
+        return
+    try:
+        await _confirm(call, f"Allow this: {call.found.title}?")
+    except CannotAsk:
+        if policy == "always":
+            raise
+
+
+async def _ask_for_missing(call: ToolCall) -> ToolCall:
+    arguments = dict(call.arguments)
+    for questions in call.found.inputs:
+        missing = [q for q in questions if any(name not in arguments for name in q.arguments)]
+        if missing:
+            answers = await call.conversation.ask([ask_question(q, arguments) for q in missing])
+            for question in missing:
+                values = read_values(question, answers[question.key])
+                arguments = {**values, **arguments}
+    return call._replace(arguments=arguments)

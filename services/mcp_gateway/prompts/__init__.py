@@ -1,1 +1,0 @@
-"""Prompts as MCP serves them: listed, filled in, completed."""

@@ -1,0 +1,253 @@
+"""Request bodies: JSON, URL-encoded forms, multipart, plain text and bytes.
+
+Sources: OpenAPI 3.1.1 §4.8.14 (Media Type) and §4.8.15 (Encoding), RFC 7578 (multipart), the URL
+standard's `application/x-www-form-urlencoded`. Where the document says nothing about a nested form
+value it is written with brackets (`a[b]=1`, `items[0][price]=2`), as form-reading servers expect.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import orjson
+
+from mcp_gateway.requests.operation import Body, Encoding
+from mcp_gateway.requests.styles import Unwritable, write_json, write_pairs, write_scalar
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+_PLAIN = Encoding()
+
+
+class UnwritableProperty(Unwritable):
+    """A value in the body has no exact form; `argument` is the one to change."""
+
+    def __init__(self, argument: str, message: str) -> None:
+        """Name the argument and what to give instead."""
+        super().__init__(message)
+        self.argument = argument
+
+
+def essence(content_type: str) -> str:
+    """Reduce a media type to `type/subtype`, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_json(content_type: str) -> bool:
+    """Tell whether a media type is JSON or ends in `+json`."""
+    kind = essence(content_type)
+    return kind in {"application/json", "text/json"} or kind.endswith("+json")
+
+
+def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Write the body as (content type, bytes); None where it is optional and nothing is given.
+
+    Raises:
+        UnwritableProperty: naming the argument that can't be written in this media type.
+    """
+    if body.whole is not None:
+        if body.whole not in values:
+            return None
+        return _write_whole(body, body.whole, values[body.whole])
+    given = {argument: values[argument] for argument in body.properties if argument in values}
+    if body.extra is not None and body.extra in values:
+        names = dict(body.properties)
+        for name, value in _beside(body, values[body.extra]):
+            # An object's own names come in no argument's shape: a space keeps the two apart.
+            key = f"{body.extra} {name}"
+            given[key], names[key] = value, name
+        body = replace(body, properties=names)
+    if not given and not body.required:
+        return None
+    kind = essence(body.content_type)
+    if kind == FORM:
+        return body.content_type, _write_form(body, given)
+    if kind == MULTIPART:
+        return _write_multipart(body, given)
+    document = {body.properties[argument]: value for argument, value in given.items()}
+    return body.content_type, _dump(document, next(iter(given), ""))
+
+
+def _beside(body: Body, value: Any) -> list[tuple[str, Any]]:
+    """List the properties given beside the named ones; none may stand for one of those."""
+    extra = body.extra or ""
+    if not isinstance(value, Mapping):
+        raise UnwritableProperty(extra, "must be an object")
+    named = {name.partition("[")[0].casefold() for name in body.properties.values()}
+    for name in value:
+        if name.partition("[")[0].casefold() in named:
+            raise UnwritableProperty(extra, f"can't hold {name[:80]!r}, an argument of its own")
+    return list(value.items())
+
+
+def read_file(text: Any) -> tuple[bytes, str | None, str | None]:
+    """Decode a file argument: base64 text, or a base64 `data:` URI with a type and a name.
+
+    Returns:
+        The bytes, then the media type and the file name where a `data:` URI gives them.
+
+    Raises:
+        Unwritable: it is neither.
+    """
+    if not isinstance(text, str):
+        raise Unwritable("must be the file's content as base64 text")
+    media_type = name = None
+    if text[:5].lower() == "data:":
+        head, comma, text = text[5:].partition(",")
+        first, *parameters = head.split(";")
+        if not comma or not parameters or parameters.pop().strip().lower() != "base64":
+            raise Unwritable("must be base64: data:<type>;base64,<content>")
+        media_type = first.strip() or None
+        for parameter in parameters:
+            key, _, value = parameter.partition("=")
+            if key.strip().lower() in {"name", "filename"}:
+                name = unquote_to_bytes(value).decode("utf-8", "replace")
+    if media_type is not None and not _is_media_type(media_type):
+        raise Unwritable("has a malformed media type in its data: URI")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True), media_type, name
+    except (binascii.Error, ValueError):
+        raise Unwritable("is not valid base64; encode the file's bytes as base64 text") from None
+
+
+def _write_whole(body: Body, argument: str, value: Any) -> tuple[str, bytes]:
+    try:
+        if argument in body.files:
+            content, media_type, _ = read_file(value)
+            declared = body.content_type
+            # The document allows any bytes; a type the caller states is better than none.
+            return (media_type or declared if declared == "*/*" else declared), content
+        if is_json(body.content_type):
+            return body.content_type, _dump(value, argument)
+        text = write_scalar(value)
+    except Unwritable as problem:
+        raise UnwritableProperty(argument, str(problem)) from None
+    charset = "" if "charset" in body.content_type.lower() else "; charset=utf-8"
+    return body.content_type + charset, text.encode()
+
+
+def _dump(value: Any, argument: str) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        pass  # Numbers beyond 64 bits and very deep nesting, which the standard library can write.
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        raise UnwritableProperty(argument, "holds a value that JSON can't express") from None
+
+
+def _write_form(body: Body, given: Mapping[str, Any]) -> bytes:
+    pairs: list[tuple[str, str]] = []
+    own_names = set(body.properties.values())
+    for argument, value in given.items():
+        name = body.properties[argument]
+        try:
+            written = _form_pairs(name, body.encodings.get(argument, _PLAIN), value)
+            refuse_shadowing(name, written, own_names)
+        except Unwritable as problem:
+            raise UnwritableProperty(argument, str(problem)) from None
+        pairs += written
+    return "&".join(f"{quote(name, safe='')}={value}" for name, value in pairs).encode()
+
+
+def _form_pairs(name: str, encoding: Encoding, value: Any) -> list[tuple[str, str]]:
+    if encoding.style is not None:
+        return write_pairs(name, encoding.style, encoding.explode, value)
+    if encoding.content_type is not None and is_json(encoding.content_type):
+        return [(name, quote(write_json(value), safe=""))]
+    nested = isinstance(value, Mapping) or (
+        isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value)
+    )
+    return write_pairs(name, "deepObject" if nested else "form", True, value)
+
+
+def refuse_shadowing(name: str, written: list[tuple[str, str]], declared: set[str]) -> None:
+    """Refuse keys of an object that would set another declared name, as servers read names.
+
+    An object written without its own name puts its keys beside the other parameters, among them
+    those that the gateway fills; none of its keys may be one of those.
+
+    Raises:
+        Unwritable: naming the key.
+    """
+    bases = {other.partition("[")[0].casefold() for other in declared if other != name}
+    for key, _ in written:
+        if key == name:
+            continue
+        base = key.partition("[")[0]
+        if key in declared or (base != name and base.casefold() in bases):
+            raise Unwritable(f"can't hold the key {base[:80]!r}, which is an argument of its own")
+
+
+def _write_multipart(body: Body, given: Mapping[str, Any]) -> tuple[str, bytes]:
+    parts: list[tuple[bytes, bytes]] = []
+    for argument, value in given.items():
+        try:
+            parts += _parts(body, argument, value)
+        except Unwritable as problem:
+            raise UnwritableProperty(argument, str(problem)) from None
+    # From the content, so that equal calls are equal requests; long enough never to be in it.
+    digest = hashlib.sha256(b"\0".join(piece for part in parts for piece in part)).hexdigest()
+    boundary = f"gatepost-{digest[:40]}"
+    lines = [b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary.encode(), *part) for part in parts]
+    return f"{MULTIPART}; boundary={boundary}", b"".join(lines) + f"--{boundary}--\r\n".encode()
+
+
+def _parts(body: Body, argument: str, value: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Write one property as (header lines, content) parts; a list is one part for each item."""
+    if isinstance(value, list) and not value:
+        raise Unwritable("can't be an empty list here; leave it out instead")
+    name = body.properties[argument]
+    declared = body.encodings.get(argument, _PLAIN).content_type
+    if declared is not None and is_json(declared) and argument not in body.files:
+        yield _part(name, write_json(value).encode(), declared)
+        return
+    encoding = body.encodings.get(argument, _PLAIN)
+    if encoding.style is not None and isinstance(value, Mapping | list):
+        pairs = write_pairs(name, encoding.style, encoding.explode, value)
+        refuse_shadowing(name, pairs, set(body.properties.values()))
+        for part, text in pairs:
+            # A part is written as it is, so nothing tells such a comma from one between values.
+            if not encoding.explode and "%2C" in text:
+                raise Unwritable("can't hold ',' here, where it separates the parts")
+            yield _part(part, unquote_to_bytes(text), None)
+        return
+    for item in value if isinstance(value, list) else [value]:
+        if argument in body.files:
+            content, media_type, filename = read_file(item)
+            kind = media_type or (declared if _is_media_type(declared or "") else None)
+            yield _part(name, content, kind or "application/octet-stream", filename or name)
+        elif isinstance(item, Mapping | list):
+            yield _part(name, write_json(item).encode(), "application/json")
+        else:
+            yield _part(name, write_scalar(item).encode(), declared)
+
+
+def _part(
+    name: str, content: bytes, content_type: str | None, filename: str | None = None
+) -> tuple[bytes, bytes]:
+    head = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    if filename is not None:
+        head += f'; filename="{_quoted(filename)}"'
+    if content_type is not None:
+        head += f"\r\nContent-Type: {content_type}"
+    return head.encode(), content
+
+
+def _quoted(text: str) -> str:
+    """Escape as browsers do (HTML standard, multipart/form-data encoding algorithm)."""
+    escaped = text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+    return "".join(character for character in escaped if character.isprintable())
+
+
+def _is_media_type(text: str) -> bool:
+    """Tell whether a text is one concrete `type/subtype`, and nothing that could end a header."""
+    major, slash, minor = text.partition("/")
+    legal = all(c.isascii() and (c.isalnum() or c in "!#$&^_.+-") for c in major + minor)
+    return bool(slash and major and minor and legal)

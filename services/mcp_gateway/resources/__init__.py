@@ -1,1 +1,0 @@
-"""Resources as MCP serves them: listed and read."""

@@ -1,0 +1,51 @@
+"""Whether every record of an answer belongs to the caller."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mcp_gateway.results.fields import EACH, FieldPath
+
+Check = Callable[[Any, frozenset[str]], bool]
+"""Takes a parsed answer and the values that may stand at the place."""
+
+
+def compile_check(path: FieldPath) -> Check:
+    """Make the check of one place: each value there must be a wanted text, or a number of its form.
+
+    A list without items, or null in a list's place, holds no record and passes; a place that is
+    missing does not.
+    """
+    check: Check = _is_wanted
+    for part in reversed(path):
+        check = _each(check) if part == EACH else _member(part, check)
+    return check
+
+
+def _is_wanted(value: Any, wanted: frozenset[str]) -> bool:
+    if type(value) is str:
+        return value in wanted
+    return type(value) is int and str(value) in wanted
+
+
+def _member(name: str, check: Check) -> Check:
+    if check is _is_wanted:  # a function call less for each record
+
+        def is_wanted(value: Any, wanted: frozenset[str]) -> bool:
+            found = value.get(name) if type(value) is dict else None
+            return found in wanted if type(found) is str else _is_wanted(found, wanted)
+
+        return is_wanted
+
+    def member(value: Any, wanted: frozenset[str]) -> bool:
+        return type(value) is dict and name in value and check(value[name], wanted)
+
+    return member
+
+
+def _each(check: Check) -> Check:
+    def each(value: Any, wanted: frozenset[str]) -> bool:
+        if type(value) is not list:
+            return value is None
+        return all(check(item, wanted) for item in value)
+
+    return each

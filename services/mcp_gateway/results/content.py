@@ -1,0 +1,259 @@
+"""An upstream's answer as a model reads it: shaped, cut to a size, and without hidden text."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesParser
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.requests.bodies import is_json
+from mcp_gateway.results.edit import Edit
+from mcp_gateway.results.exact import read_json, write_json
+from mcp_gateway.results.fit import LeftOut, fit
+from mcp_gateway.results.instructions import Guard, find_instructions
+from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.visible import strip_json, strip_text
+
+MOST_BYTES = 64 << 10
+"""Bytes of text that a model gets of one answer, where the manifest doesn't say."""
+_STRUCTURED = 16 << 10
+"""Bytes of JSON up to which it is sent as structured content beside the text."""
+_MOST_NOTES = 5
+_TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
+BOM = b"\xef\xbb\xbf"
+
+Block = dict[str, Any]
+Meta = Mapping[str, Any]
+
+UNTRUSTED: Meta = {"gatepost/untrusted": True}
+"""Tells clients that the content is the API's data, not the server's words."""
+
+
+class Unshapeable(Exception):
+    """The answer can't be shaped as the manifest says, so it can't be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """What becomes of one tool's answers; compiled when the manifest is loaded."""
+
+    edit: Edit | None = None
+    """Leaves out what the manifest says; such an answer has to be JSON."""
+    pages: Pages | None = None
+    most_bytes: int = MOST_BYTES
+    guard: Guard = "off"
+
+
+@dataclass(slots=True)
+class Shaped:
+    """Content blocks; for short JSON the structured content, an object; and what clients are told."""
+
+    content: list[Block] = field(default_factory=list)
+    structured: Any = None
+    meta: Meta = field(default_factory=lambda: UNTRUSTED)
+    instructions: str | None = None
+    """What in the answer reads like an instruction, where the guard is to look for it."""
+
+
+def shape_answer(
+    response: UpstreamResponse,
+    shaping: Shaping = Shaping(),
+    *,
+    name: str,
+    given: Mapping[str, Any] = MappingProxyType({}),
+    parsed: Any = None,
+) -> Shaped:
+    """Shape a successful answer.
+
+    Args:
+        response: the answer.
+        shaping: the tool's.
+        name: what a file in it is called.
+        given: the call's arguments, by the names a model knows.
+        parsed: the body's JSON, where somebody has parsed it already.
+
+    Raises:
+        Unshapeable: it has not the form that the manifest needs to shape it.
+    """
+    media_type, charset = _media_type(response.content_type)
+    if not response.body:
+        return Shaped([_text(f"Done. The API answered {response.status} without content.")])
+    if is_json(media_type):
+        body = response.body.removeprefix(BOM)
+        try:
+            return _shape_json(body, shaping, given, response.link, parsed)
+        except ValueError:
+            if shaping.edit is not None:
+                raise Unshapeable from None
+            return _shape_text(_decode(body, charset), shaping)
+    if shaping.edit is not None:
+        raise Unshapeable
+    if media_type == "multipart/mixed" and (parts := _split(response)):
+        shaped = [shape_answer(part, shaping, name=f"{name}/{n}") for n, part in enumerate(parts)]
+        found = next((one.instructions for one in shaped if one.instructions), None)
+        return Shaped([block for one in shaped for block in one.content], instructions=found)
+    if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
+        return _shape_text(_decode(response.body, charset), shaping)
+    return Shaped([_binary(response.body, media_type or "application/octet-stream", name)])
+
+
+def _shape_json(
+    body: bytes, shaping: Shaping, given: Mapping[str, Any], link: str, parsed: Any
+) -> Shaped:
+    """Shape JSON; as long as nothing has to go, it is passed on as the upstream wrote it."""
+    stripped = strip_json(body)
+    edit, pages = shaping.edit, shaping.pages
+    if edit is not None:
+        answer = read_json(stripped)
+    elif parsed is not None and stripped is body:
+        answer = parsed
+    else:
+        answer = orjson.loads(stripped)
+    body = stripped
+    following = None if pages is None else pages.find_next(answer, given, link)
+    if edit is not None:
+        answer = edit(answer)
+        body = write_json(answer)
+    shaped = Shaped()
+    if len(body) > shaping.most_bytes:
+        cut, left = fit(read_json(body), shaping.most_bytes)
+        whole, body = len(body), write_json(cut)
+        note, following = _tell_left_out(left, pages, given, following)
+        shaped.content = [_text(body.decode()), _text(note)]
+        shaped.meta = {**UNTRUSTED, "gatepost/truncated": _describe_cut(whole, len(body), left)}
+    else:
+        shaped.content = [_text(body.decode())]
+    if following is not None and pages is not None:
+        shaped.content.append(_text(_tell_next(pages, following)))
+    if len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta:
+        shaped.structured = _structure(body, answer, following)
+    shaped.instructions = _look(shaped.content[0]["text"], shaping.guard)
+    return shaped
+
+
+def _structure(body: bytes, answer: Any, following: str | int | None) -> orjson.Fragment:
+    """Write the structured content, an object; it holds `nextCursor` where there is a next page."""
+    is_object = isinstance(answer, dict)
+    if following is None or (is_object and "nextCursor" in answer):
+        return orjson.Fragment(body if is_object else b'{"result":' + body + b"}")
+    more = b'"nextCursor":' + orjson.dumps(following) + b"}"
+    if not is_object:
+        return orjson.Fragment(b'{"result":' + body + b"," + more)
+    return orjson.Fragment(body.rstrip()[:-1] + (b"," if answer else b"") + more)
+
+
+def _shape_text(text: str, shaping: Shaping) -> Shaped:
+    text = strip_text(text)
+    shaped = Shaped([_text(text)])
+    whole = len(text)
+    if whole > shaping.most_bytes // 4 and len(encoded := text.encode()) > shaping.most_bytes:
+        kept = encoded[: shaping.most_bytes].decode(errors="ignore")
+        kept = kept[: kept.rfind("\n") + 1] or kept
+        note = (
+            f"Cut: the first {len(kept)} of {whole} characters are shown. Ask for less to see all."
+        )
+        shaped.content = [_text(kept), _text(note)]
+        left = [LeftOut("", "characters", len(kept), whole)]
+        cut = _describe_cut(len(encoded), len(kept.encode()), left)
+        shaped.meta = {**UNTRUSTED, "gatepost/truncated": cut}
+    shaped.instructions = _look(shaped.content[0]["text"], shaping.guard)
+    return shaped
+
+
+def _look(text: str, guard: Guard) -> str | None:
+    return None if guard == "off" else find_instructions(text)
+
+
+def _tell_left_out(
+    left: list[LeftOut], pages: Pages | None, given: Mapping[str, Any], following: str | int | None
+) -> tuple[str, str | int | None]:
+    """Say what is missing and how to see it, and where the next page starts now."""
+    told = [
+        f"{one.shown} of {one.whole} {one.kind}{f' of {one.place}' if one.place else ''}"
+        for one in sorted(left, key=lambda one: one.shown - one.whole)
+    ]
+    if len(told) > _MOST_NOTES:
+        told[_MOST_NOTES:] = ["and more at other places"]
+    note = f"The answer was too long and is cut: it shows {', '.join(told)}."
+    listed = _cut_list(left, pages)
+    if pages is None or listed is None:
+        return f"{note} Ask for less, or for single items, to see the rest.", following
+    if pages.kind == "offset" and (resume := pages.after(listed.shown, given)) is not None:
+        return note, resume
+    if pages.size is None or listed.shown == 0:
+        return f"{note} Ask for less to see the rest.", None
+    # The next page would skip what was left out of this one.
+    return f"{note} To see all, make the same call with {pages.size}={listed.shown}.", None
+
+
+def _cut_list(left: list[LeftOut], pages: Pages | None) -> LeftOut | None:
+    """Find the listing itself among what was cut."""
+    lists = [one for one in left if one.kind == "items" and "[]" not in one.place]
+    if pages is not None and pages.items is not None:
+        return next((one for one in lists if one.place == ".".join(pages.items)), None)
+    return lists[0] if len(lists) == 1 else None
+
+
+def _describe_cut(whole: int, shown: int, left: list[LeftOut]) -> Meta:
+    return {
+        "originalBytes": whole,
+        "shownBytes": shown,
+        "leftOut": [
+            {"place": one.place, "kind": one.kind, "shown": one.shown, "of": one.whole}
+            for one in left[:20]
+        ],
+    }
+
+
+def _tell_next(pages: Pages, following: str | int) -> str:
+    return (
+        f"nextCursor: {orjson.dumps(following).decode()}\nThere is more: make the same call with "
+        f"{pages.argument} set to that."
+    )
+
+
+def _split(response: UpstreamResponse) -> list[UpstreamResponse]:
+    """Take a `multipart/mixed` answer apart (RFC 2046 §5.1.3); none where it is damaged."""
+    head = f"Content-Type: {response.content_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser().parsebytes(head + response.body)
+    parts = message.get_payload() if message.is_multipart() and not message.defects else []
+    return [
+        UpstreamResponse(response.status, part.get("Content-Type", "text/plain"), body)
+        for part in parts
+        if isinstance(part, Message) and isinstance(body := part.get_payload(decode=True), bytes)
+    ]
+
+
+def _binary(body: bytes, media_type: str, name: str) -> Block:
+    data = b64encode(body).decode("ascii")
+    kind = media_type.partition("/")[0]
+    if kind in {"image", "audio"}:
+        return {"type": kind, "data": data, "mimeType": media_type}
+    resource = {"uri": f"gatepost:{name}", "mimeType": media_type, "blob": data}
+    return {"type": "resource", "resource": resource}
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
+
+
+def _media_type(content_type: str) -> tuple[str, str]:
+    media_type, _, parameters = content_type.partition(";")
+    charset = "utf-8"
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"')
+    return media_type.strip().lower(), charset
+
+
+def _decode(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset)
+    except (LookupError, ValueError):
+        return body.decode("utf-8", errors="replace")

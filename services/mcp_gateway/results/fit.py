@@ -1,0 +1,120 @@
+"""Making a long answer fit: whole items and long texts are left out, never half a value."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_gateway.results.exact import write_json
+
+_LEAST = 64
+"""Bytes of a member below which it is not worth cutting."""
+_DEEPEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is missing at one place of the answer."""
+
+    place: str
+    """As `tasks[].comments`; empty for the answer itself."""
+    kind: str
+    """`items`, `members` or `characters`."""
+    shown: int
+    whole: int
+
+
+def fit(answer: Any, most: int) -> tuple[Any, list[LeftOut]]:
+    """Cut a parsed answer to at most so many bytes of JSON, from 1,024 on.
+
+    Lists lose items from their end, then long texts their end, then objects members; room that short
+    members don't need goes to the long ones.
+
+    Raises:
+        ValueError: it is nested too deep to be written.
+    """
+    room = most
+    while True:
+        left: list[LeftOut] = []
+        cut = _fit(answer, room, "", left, 0)
+        size = _size(cut)
+        if size <= most:
+            return cut, left
+        room = max(room - (size - most) - _LEAST, room // 2)
+
+
+def _fit(value: Any, room: int, place: str, left: list[LeftOut], depth: int) -> Any:
+    if _size(value) <= room:
+        return value
+    if type(value) is str:
+        return _fit_text(value, room, place, left)
+    if depth < _DEEPEST:
+        if type(value) is list:
+            return _fit_list(value, room, place, left, depth)
+        if type(value) is dict:
+            return _fit_object(value, room, place, left, depth)
+    if isinstance(value, int | float):
+        return value
+    # Too deep, or a number of more digits than there is room for.
+    left.append(LeftOut(place, "characters", 0, _size(value)))
+    return None
+
+
+def _fit_text(text: str, room: int, place: str, left: list[LeftOut]) -> str:
+    kept = text
+    while kept and (over := _size(kept) + 3 - room) > 0:  # 3 bytes of UTF-8 for the ellipsis
+        kept = kept[: min(len(kept) - 1, len(kept) - over // 6)]
+    left.append(LeftOut(place, "characters", len(kept), len(text)))
+    return f"{kept}…"
+
+
+def _fit_list(items: list[Any], room: int, place: str, left: list[LeftOut], depth: int) -> Any:
+    shown: list[Any] = []
+    room -= 2
+    for item in items:
+        size = _size(item) + 1
+        if size > room:
+            break
+        shown.append(item)
+        room -= size
+    inner = f"{place}[]"
+    if not shown and room > _LEAST and not isinstance(items[0], int | float):
+        shown.append(_fit(items[0], room, inner, left, depth + 1))
+    left.append(LeftOut(place, "items", len(shown), len(items)))
+    return shown
+
+
+def _fit_object(
+    members: dict[str, Any], room: int, place: str, left: list[LeftOut], depth: int
+) -> Any:
+    sizes = {name: _size(name) + _size(value) + 2 for name, value in members.items()}
+    shares = dict(_share(sizes, room - 2))
+    whole = {name for name, size in sizes.items() if size <= shares[name]}
+    cut = {name for name, share in shares.items() if share >= _LEAST + _size(name)} - whole
+    spare = room - 2 - sum(sizes[name] for name in whole) - sum(shares[name] for name in cut)
+    kept: dict[str, Any] = {}
+    for name, value in members.items():
+        if name in cut:
+            inner = f"{place}.{name}" if place else name
+            kept[name] = _fit(value, shares[name] - _size(name) - 2, inner, left, depth + 1)
+        elif name in whole:
+            kept[name] = value
+        elif sizes[name] <= spare:  # of many members, the first that there is room for
+            kept[name] = value
+            spare -= sizes[name]
+    if len(kept) < len(members):
+        left.append(LeftOut(place, "members", len(kept), len(members)))
+    return kept
+
+
+def _share(sizes: dict[str, int], room: int) -> Iterator[tuple[str, int]]:
+    """Give each what it needs, the smallest first, as long as that is no more than its part."""
+    waiting = len(sizes)
+    for name in sorted(sizes, key=sizes.__getitem__):
+        share = min(sizes[name], max(room, 0) // waiting)
+        yield name, share
+        room -= share
+        waiting -= 1
+
+
+def _size(value: Any) -> int:
+    return len(write_json(value))

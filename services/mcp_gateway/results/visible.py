@@ -1,0 +1,56 @@
+"""Taking characters out of an answer that a person would not see, and a model would read.
+
+Zero width and bidirectional characters, tags, fillers and control characters can hide instructions
+from whoever looks at the data (OWASP LLM01). Joiners stay within words of scripts that need them.
+"""
+
+import re
+from typing import Any
+
+from mcp_gateway.results.exact import read_json, write_json
+
+_ALWAYS = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_SEEN = rf"[^\x00-\x7f\s\u200c\u200d{_ALWAYS}]"
+_HIDDEN = re.compile(rf"[{_ALWAYS}]|(?<!{_SEEN})[\u200c\u200d]|[\u200c\u200d](?!{_SEEN})")
+_ESCAPES = (b"\\u", b"\\b", b"\\f")
+# How their UTF-8 begins, which is looked for faster than they are.
+_LEADS = (
+    *(b"\xc2", b"\xcd\x8f", b"\xd8\x9c", b"\xe1\x85", b"\xe1\xa0", b"\xe2\x80", b"\xe2\x81"),
+    *(b"\xe3\x85", b"\xef\xb8", b"\xef\xbb", b"\xef\xbe", b"\xef\xbf", b"\xf0\x9d", b"\xf3\xa0"),
+)
+
+
+def strip_text(text: str) -> str:
+    """Take hidden characters out of a text; line breaks and tabs stay."""
+    return _HIDDEN.sub("", text)
+
+
+def strip_json(body: bytes) -> bytes:
+    """Take hidden characters out of a JSON document, escaped ones too.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deep to be written again.
+    """
+    if b"\\" in body and any(escape in body for escape in _ESCAPES):
+        # Written anew, characters stand for themselves, but for control characters.
+        value = read_json(body)
+        text = write_json(value).decode()
+        hides = any(escape.decode() in text for escape in _ESCAPES) or _HIDDEN.search(text)
+        return write_json(_strip(value)) if hides else text.encode()
+    if b"\x7f" not in body and (body.isascii() or not any(lead in body for lead in _LEADS)):
+        return body
+    return strip_text(body.decode()).encode()
+
+
+def _strip(value: Any) -> Any:
+    if type(value) is str:
+        return strip_text(value)
+    if type(value) is list:
+        return [_strip(item) for item in value]
+    if type(value) is dict:
+        return {strip_text(name): _strip(item) for name, item in value.items()}
+    return value

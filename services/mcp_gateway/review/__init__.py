@@ -1,0 +1,1 @@
+"""`gatepost tools`: reviewing a manifest before it is served. Command line only."""

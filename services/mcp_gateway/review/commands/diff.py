@@ -1,0 +1,51 @@
+"""`gatepost tools diff`: what a manifest would change for those who use its tools."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.diff import KINDS, compare_locks
+from mcp_gateway.review.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
+
+_BREAKING, _SECURITY = 1, 3
+
+
+@click.command()
+@manifest_option
+@click.option("--write", is_flag=True, help="Accept the changes: write the lock file.")
+def diff(path: Path, write: bool) -> None:
+    """Compare the tools with the lock file of what was published, tools.lock.json.
+
+    Ends with 1 where a change is breaking, with 3 where one touches security and none is breaking.
+    A breaking change is made by publishing it under a new name: keep the old tool, or leave its
+    entry with `expose: false` and `replaced_by`.
+    """
+    manifest, _, catalogue = load(path)
+    file = path.parent / LOCK_FILE
+    new = lock_catalogue(catalogue)
+    try:
+        old = read_lock(file)
+    except LockError as error:
+        if not write:
+            raise click.ClickException(str(error)) from None
+        old = None
+    if old is None and not write:
+        raise click.ClickException(f"{file} is not there; `gatepost tools diff --write` makes it")
+    successors = {e.name: e.lifecycle.replaced_by for e in manifest.tools if not e.expose}
+    replaced = {name: other for name, other in successors.items() if other is not None}
+    changes = compare_locks(old, new, replaced) if old is not None else []
+    for change in changes:
+        click.echo(f"{change.kind}: {change.tool}: {change.message}")
+    counts = Counter(change.kind for change in changes)
+    if old is not None:
+        said = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
+        click.echo(said if changes else "No changes.")
+    if write:
+        file.write_bytes(new.write())
+        click.echo(f"Wrote {file}: {len(new.tools)} tools.")
+    elif counts["breaking"]:
+        click.get_current_context().exit(_BREAKING)
+    elif counts["security"]:
+        click.get_current_context().exit(_SECURITY)

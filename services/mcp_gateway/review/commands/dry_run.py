@@ -1,0 +1,211 @@
+"""`gatepost tools dry-run`: the HTTP request that a call would become, without sending it.
+
+The call takes the gateway's own road up to the upstream, which is not there.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
+from gatepost.clock import utc_now
+from gatepost.settings import SettingsError
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.port import Tier, Tiers
+from mcp_gateway.pipeline import compose
+from mcp_gateway.pipeline.call import Parts, ToolCall, ToolResult, Trip
+from mcp_gateway.pipeline.steps.bind_claims import bind_claims, resolve_claim
+from mcp_gateway.pipeline.steps.call_upstream import call_upstream
+from mcp_gateway.pipeline.steps.find_tool import find_tool
+from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
+from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.serialise import RequestWriters
+from mcp_gateway.review.commands.options import load, manifest_option, require_tool
+from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.upstream.credentials.attach import Attachments
+from mcp_gateway.upstream.credentials.static import Static
+from mcp_gateway.upstream.guards import Guards
+
+_ROAD = (find_tool, validate_arguments, bind_claims, call_upstream)
+_MASK = "***"
+_STAND_IN = "the-secret-stands-here"
+_AS_BASIC = b64encode(_STAND_IN.encode()).decode()
+_EXAMPLES = {"tenant_id": "org_example", "sub": "usr_example", "client_id": "client_example"}
+_LONGEST_BODY = 10_000
+
+
+class _Nowhere:
+    """An upstream that keeps the request and answers nothing."""
+
+    def __init__(self) -> None:
+        self.request: UpstreamRequest | None = None
+
+    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+        """Keep the request."""
+        self.request = request
+        raise UpstreamFailed("dry_run", "Nothing is sent in a dry run.")
+
+
+@click.command(name="dry-run")
+@click.argument("name")
+@click.argument("arguments", default="{}")
+@manifest_option
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="gatepost.yaml, for where the API is and what it knows the gateway by.",
+)
+@click.option("--upstream-url", help="Where the API is, in place of the configuration's.")
+@click.option(
+    "--claim",
+    "claims",
+    metavar="CLAIM=VALUE",
+    multiple=True,
+    help="A claim of the caller, as tenant_id=org_acme or data_scope.team=design.",
+)
+def dry_run(
+    name: str,
+    arguments: str,
+    path: Path,
+    config: Path | None,
+    upstream_url: str | None,
+    claims: tuple[str, ...],
+) -> None:
+    """Print the exact request that calling NAME with ARGUMENTS (JSON) would send.
+
+    Secrets are masked. Claims that are not given have example values. Ends with 1 where the call
+    would be refused before anything is sent, with the reason a model would read.
+    """
+    catalogue = load(path)[2]
+    tool = require_tool(catalogue, name)
+    caller = _caller(tool, claims)
+    url, attachments = _upstream(config, upstream_url, catalogue)
+    try:
+        given = orjson.loads(arguments)
+    except orjson.JSONDecodeError as error:
+        raise click.UsageError(f"ARGUMENTS is not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise click.UsageError('ARGUMENTS is a JSON object, as {"limit": 5}')
+    request, result = asyncio.run(_walk(catalogue, tool, caller, given, url, attachments))
+    if request is None:
+        raise click.ClickException(str(result.content[0]["text"]))
+    for line in _describe(tool, caller, request):
+        click.echo(line)
+
+
+async def _walk(
+    catalogue: Catalogue,
+    tool: Tool,
+    caller: AccessClaims,
+    arguments: Mapping[str, Any],
+    url: str,
+    attachments: Attachments,
+) -> tuple[UpstreamRequest | None, ToolResult]:
+    nowhere = _Nowhere()
+    parts = Parts(
+        catalogue=catalogue,
+        upstream=nowhere,
+        requests=RequestWriters(url),
+        attachments=attachments,
+        guards=Guards(now=utc_now, upstream_url=url, places=2),
+        limits=LocalLimits(utc_now),
+        tiers=Tiers([Tier("", 60, 60)], default=""),
+        sign=lambda request, caller, tool, call_id: _MASK,
+        record=lambda line: None,
+        now=utc_now,
+        wait=asyncio.sleep,
+        random=lambda: 0.0,
+    )
+    call = ToolCall("dry-run", caller, tool.name, arguments, parts, Trip())
+    result = await compose(_ROAD)(call)
+    return nowhere.request, result
+
+
+def _caller(tool: Tool, given: tuple[str, ...]) -> AccessClaims:
+    values = dict(_EXAMPLES)
+    kinds: dict[str, str] = {}
+    for claim in tool.bindings.values():
+        if claim.startswith("data_scope."):
+            kinds[claim.removeprefix("data_scope.")] = "example"
+    for entry in given:
+        claim, equals, value = entry.partition("=")
+        if not equals or (claim not in values and not claim.startswith("data_scope.")):
+            known = ", ".join([*values, "data_scope.KIND"])
+            raise click.UsageError(f"--claim {entry}: write CLAIM=VALUE; claims: {known}")
+        if claim in values:
+            values[claim] = value
+        else:
+            kinds[claim.removeprefix("data_scope.")] = value
+    try:
+        return parse_claims(
+            {
+                **values,
+                "iss": "dry-run",
+                "aud": "dry-run",
+                "jti": "dry-run",
+                "iat": 0,
+                "exp": 0,
+                "scope": "",
+                "allowed_tools": [tool.name],
+                "data_scope": " ".join(f"{kind}:{value}" for kind, value in kinds.items()),
+                "rate_limit_tier": "",
+                "grant_id": "",
+                "grant_version": 0,
+                "env": "test",
+            }
+        )
+    except MalformedClaims as error:
+        raise click.UsageError(f"--claim: {error}") from None
+
+
+def _upstream(
+    config: Path | None, upstream_url: str | None, catalogue: Catalogue
+) -> tuple[str, Attachments]:
+    if config is None:
+        url = upstream_url or "https://api.example.com"
+        return url, Attachments(catalogue, upstream_url=url)
+    try:
+        settings = McpGatewaySettings.load(config)
+        # The values are never needed here: what is not read can't be shown.
+        url = upstream_url or settings.upstream_url
+        return url, Attachments(
+            catalogue,
+            upstream_url=url,
+            headers=tuple((name, _MASK) for name in settings.upstream_headers),
+            configured=settings.upstream_credentials,
+            sources=dict.fromkeys(settings.upstream_credentials, Static(_STAND_IN)),
+        )
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _describe(tool: Tool, caller: AccessClaims, request: UpstreamRequest) -> list[str]:
+    lines = [f"{request.method} {request.url}"]
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    lines = [line.replace(_STAND_IN, _MASK).replace(_AS_BASIC, _MASK) for line in lines]
+    if request.body:
+        lines += ["", _body(request.body)]
+    if tool.bindings:
+        lines.append("")
+        for argument, claim in tool.bindings.items():
+            value = resolve_claim(caller, claim)
+            said = ", ".join(value) if isinstance(value, list) else value
+            lines.append(f"# {argument} is bound to the claim {claim}: {said}")
+    return lines
+
+
+def _body(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return f"({len(body)} bytes that are not text)"
+    more = len(text) - _LONGEST_BODY
+    return text if more <= 0 else f"{text[:_LONGEST_BODY]}… ({more} characters more)"

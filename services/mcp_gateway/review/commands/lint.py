@@ -1,0 +1,25 @@
+"""`gatepost tools lint`: advice before a model or a person has to live with a tool."""
+
+from pathlib import Path
+
+import click
+
+from gatepost.clock import utc_now
+from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.lint import lint
+from mcp_gateway.review.lint.finding import Reviewed
+
+
+@click.command(name="lint")
+@manifest_option
+def lint_command(path: Path) -> None:
+    """Check the tools; ends with 1 where there is an error, warnings let it pass."""
+    manifest, document, catalogue = load(path)
+    found = lint(Reviewed(manifest, document, catalogue, utc_now().date()))
+    for rule, finding in found:
+        where = finding.tool or "all tools"
+        click.echo(f"{finding.severity}: {where}: {rule}: {finding.message}; {finding.fix}")
+    errors = sum(finding.severity == "error" for _, finding in found)
+    click.echo(f"{len(catalogue.tools)} tools, {errors} errors, {len(found) - errors} warnings")
+    if errors:
+        click.get_current_context().exit(1)

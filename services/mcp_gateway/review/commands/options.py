@@ -1,0 +1,56 @@
+"""What the commands have in common: the manifest they are about."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import Manifest, load_document, load_manifest, make_catalogue
+from mcp_gateway.openapi.document import OpenApiDocument
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def manifest_option(command: _Command) -> _Command:
+    """Add `--manifest`."""
+    return click.option(
+        "--manifest",
+        "path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=Path("tools.yaml"),
+        show_default=True,
+        help="The manifest to look at.",
+    )(command)
+
+
+def load(path: Path) -> tuple[Manifest, OpenApiDocument, Catalogue]:
+    """Read a manifest and all that it names.
+
+    Raises:
+        click.ClickException: listing everything that must be fixed.
+    """
+    try:
+        manifest = load_manifest(path)
+        document = load_document(manifest)
+        return manifest, document, make_catalogue(manifest, document)
+    except ManifestError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def require_tool(catalogue: Catalogue, name: str) -> Tool:
+    """Find a tool by name.
+
+    Raises:
+        click.ClickException: there is none; the message holds the nearest ones.
+    """
+    tool = catalogue.tools.get(name)
+    if tool is None:
+        near = difflib.get_close_matches(name, catalogue.tools, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`gatepost tools list` names all"
+        raise click.ClickException(f"no tool {name} is exposed; {hint}")
+    return tool

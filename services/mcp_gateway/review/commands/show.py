@@ -1,0 +1,45 @@
+"""`gatepost tools show`: one tool, as a model and as a reviewer see it."""
+
+from pathlib import Path
+
+import click
+import orjson
+
+from mcp_gateway.catalogue.tool import Tool, publish_tool
+from mcp_gateway.results.fields import format_field
+from mcp_gateway.review.commands.options import load, manifest_option, require_tool
+from mcp_gateway.review.token_estimate import tool_tokens
+
+
+@click.command()
+@click.argument("name")
+@manifest_option
+def show(name: str, path: Path) -> None:
+    """Show a tool as `tools/list` has it, and what no model sees of it."""
+    tool = require_tool(load(path)[2], name)
+    click.echo(orjson.dumps(publish_tool(tool), option=orjson.OPT_INDENT_2).decode())
+    for label, value in _unseen(tool).items():
+        if value:
+            click.echo(f"{label}: {value}")
+
+
+def _unseen(tool: Tool) -> dict[str, str]:
+    limits = {"a minute": tool.limits.per_minute, "at once": tool.limits.concurrent}
+    life = tool.lifecycle
+    return {
+        "operation": f"{tool.operation.method} {tool.operation.path}",
+        "scope": tool.scope,
+        "toolsets": ", ".join(tool.toolsets),
+        "bound": ", ".join(f"{a} = {claim}" for a, claim in tool.bindings.items()),
+        "checked": ", ".join(f"{format_field(c.field)} = {c.claim}" for c in tool.checks),
+        "fields": ", ".join(map(format_field, tool.shape.fields)),
+        "redacted": ", ".join(map(format_field, tool.shape.redact)),
+        "limits": ", ".join(f"{most} {kind}" for kind, most in limits.items() if most),
+        "cost": str(tool.cost),
+        "asks first": tool.confirm or "",
+        "version": life.version or "",
+        "sunset": str(life.sunset or ""),
+        "replaced by": life.replaced_by or "",
+        "deadline": f"{tool.deadline:g} s",
+        "tokens": f"about {tool_tokens(tool)}",
+    }

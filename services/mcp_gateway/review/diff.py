@@ -1,0 +1,107 @@
+"""What changes for those who use the tools: breaking, security, additive, or wording alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_gateway.review.lock import Lock, Published
+from mcp_gateway.review.schema_diff import Kind, compare_schemas
+
+KINDS: tuple[Kind, ...] = ("breaking", "security", "additive", "wording")
+"""Worst first."""
+# What decides who may do what, and what of an answer is seen.
+_SECURITY = {
+    "scope": "the scope",
+    "toolsets": "the toolsets",
+    "readOnly": "whether it only reads",
+    "destructive": "whether it destroys",
+    "operation": "the upstream operation",
+    "query": "the GraphQL query",
+    "bind": "what is bound to claims",
+    "check": "what is checked of the answer",
+    "fields": "which fields are shown",
+    "redact": "which fields are hidden",
+    "guard": "what becomes of text that talks to the model",
+    "slashes": "which path arguments may hold slashes",
+    "confirm": "whether a person is asked first",
+}
+_WORDING = {
+    "title": "the title",
+    "description": "the description",
+    "idempotent": "whether repeating it is harmless",
+    "cost": "the cost",
+    "version": "the version",
+    "replacedBy": "what replaces it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference, for one tool."""
+
+    tool: str
+    kind: Kind
+    message: str
+
+
+def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Change]:
+    """List what changed, the worst first, tools in the order of their names.
+
+    Args:
+        old: what was published.
+        new: what would be.
+        replaced: tools that are not served any more, to the tool that stands in for each. Such a
+            tool is not missed: it got a new name.
+    """
+    changes = [change for name in sorted(old.tools) for change in _old(name, old, new, replaced)]
+    for name in sorted(new.tools.keys() - old.tools.keys()):
+        changes.append(Change(name, "additive", "is new"))
+    return sorted(changes, key=lambda change: (KINDS.index(change.kind), change.tool))
+
+
+def compare_tools(name: str, old: Published, new: Published) -> Iterator[Change]:
+    """List what changed of one tool."""
+    if old["hash"] == new["hash"]:
+        return
+    changes = list(_changes(name, old, new))
+    yield from changes or [Change(name, "wording", "how it is sent, asked for or limited changed")]
+
+
+def _changes(name: str, old: Published, new: Published) -> Iterator[Change]:
+    for kind, message in compare_schemas(old["inputSchema"], new["inputSchema"]):
+        yield Change(name, kind, message)
+    for key, words in _SECURITY.items():
+        if old.get(key) != new.get(key):
+            yield Change(name, "security", f"{words}: {_say(old.get(key), new.get(key))}")
+    for key, words in _WORDING.items():
+        if old.get(key) != new.get(key):
+            yield Change(name, "wording", f"{words} changed")
+
+
+def _old(name: str, old: Lock, new: Lock, replaced: Mapping[str, str]) -> Iterator[Change]:
+    if name in new.tools:
+        yield from compare_tools(name, old.tools[name], new.tools[name])
+    elif replaced.get(name) in new.tools:
+        yield Change(name, "additive", f"is replaced by {replaced[name]}")
+    else:
+        advice = "keep it, or name its successor with `replaced_by` beside `expose: false`"
+        yield Change(name, "breaking", f"is not served any more; {advice}")
+
+
+def _say(old: Any, new: Any) -> str:
+    return f"{_short(old)} before, {_short(new)} now"
+
+
+def _short(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
+        case list():
+            return ", ".join(map(str, value)) or "none"
+        case _:
+            text = " ".join(str(value).split())
+            return text if len(text) <= 80 else f"{text[:79]}…"

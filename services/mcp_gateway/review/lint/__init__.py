@@ -1,0 +1,39 @@
+"""`gatepost tools lint`: what makes tools easy to use for a model and safe for the people behind.
+
+Each rule is a function in a file of its name.
+"""
+
+from mcp_gateway.review.lint.annotations import annotations
+from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
+from mcp_gateway.review.lint.descriptions import descriptions
+from mcp_gateway.review.lint.finding import Finding, Reviewed, Rule
+from mcp_gateway.review.lint.flat_inputs import flat_inputs
+from mcp_gateway.review.lint.lifecycle import lifecycle
+from mcp_gateway.review.lint.pagination import pagination
+from mcp_gateway.review.lint.passwords import passwords
+from mcp_gateway.review.lint.stale_entries import stale_entries
+from mcp_gateway.review.lint.tenant_arguments import tenant_arguments
+from mcp_gateway.review.lint.tenant_checks import tenant_checks
+from mcp_gateway.review.lint.token_cost import token_cost
+from mcp_gateway.review.lint.verb_noun import verb_noun
+
+RULES: tuple[Rule, ...] = (
+    passwords,
+    tenant_arguments,
+    tenant_checks,
+    annotations,
+    lifecycle,
+    stale_entries,
+    verb_noun,
+    descriptions,
+    argument_descriptions,
+    flat_inputs,
+    pagination,
+    token_cost,
+)
+
+
+def lint(reviewed: Reviewed) -> list[tuple[str, Finding]]:
+    """Apply every rule: the rule's name and what it found, errors first."""
+    found = [(rule.__name__, finding) for rule in RULES for finding in rule(reviewed)]
+    return sorted(found, key=lambda item: (item[1].severity != "error", item[1].tool))

@@ -1,0 +1,34 @@
+"""Arguments are described: a model can't look at a form's labels."""
+
+from collections.abc import Iterator
+
+from mcp_gateway.review.lint.finding import Finding, Reviewed
+
+_MOST_NAMED = 5
+
+
+def argument_descriptions(reviewed: Reviewed) -> Iterator[Finding]:
+    """Ask for a description, an enum or a reference that has one, for every argument."""
+    for name, tool in reviewed.catalogue.tools.items():
+        defs = tool.input_schema.get("$defs", {})
+        bare = [
+            argument
+            for argument, schema in tool.input_schema["properties"].items()
+            if not _says_something(schema, defs)
+        ]
+        if bare:
+            more = f" and {len(bare) - _MOST_NAMED} more" if len(bare) > _MOST_NAMED else ""
+            yield Finding(
+                name,
+                "warning",
+                f"arguments without a description: {', '.join(bare[:_MOST_NAMED])}{more}",
+                "describe them in the OpenAPI document",
+            )
+
+
+def _says_something(schema: object, defs: dict[str, object]) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    if "$ref" in schema and _says_something(defs.get(schema["$ref"].rpartition("/")[2]), {}):
+        return True
+    return any(schema.get(word) for word in ("description", "enum", "const", "examples", "title"))

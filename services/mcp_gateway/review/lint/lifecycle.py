@@ -1,0 +1,24 @@
+"""A tool's end is told early, kept, and has a successor."""
+
+from collections.abc import Iterator
+
+from mcp_gateway.review.lint.finding import Finding, Reviewed
+
+
+def lifecycle(reviewed: Reviewed) -> Iterator[Finding]:
+    """Look at sunsets that have passed, deprecations without advice, and the document's own."""
+    entries = {entry.name: entry for entry in reviewed.manifest.tools}
+    for name, tool in reviewed.catalogue.tools.items():
+        life = tool.lifecycle
+        if life.sunset is not None and life.sunset < reviewed.today:
+            message = f"its last day was {life.sunset}"
+            yield Finding(name, "error", message, "set `expose: false`, or a later sunset")
+        if life.deprecated and life.sunset is None and life.replaced_by is None:
+            message = "it is deprecated, and nothing says until when or what to use"
+            yield Finding(name, "warning", message, "set `sunset` or `replaced_by`")
+        entry = entries[name]
+        if entry.graphql is not None or life.deprecated:
+            continue
+        if reviewed.document.find(entry.operation).deprecated:
+            message = "the document calls its operation deprecated"
+            yield Finding(name, "warning", message, "set `deprecated: true`, or unexpose it")

@@ -1,0 +1,19 @@
+"""Whose data is meant comes from the token, not from the model."""
+
+from collections.abc import Iterator
+
+from mcp_gateway.openapi.tenants import tenant_arguments as tenant_arguments_of
+from mcp_gateway.review.lint.finding import Finding, Reviewed
+
+
+def tenant_arguments(reviewed: Reviewed) -> Iterator[Finding]:
+    """Ask about arguments that look like the tenant and that no claim fills."""
+    for name, tool in reviewed.catalogue.tools.items():
+        for argument in tenant_arguments_of(tool.operation):
+            if argument not in tool.bindings:
+                yield Finding(
+                    name,
+                    "warning",
+                    f"the model chooses {argument}, which looks like the tenant",
+                    f"bind it: `bind: {{{argument}: tenant_id}}`",
+                )

@@ -1,0 +1,29 @@
+"""An answer that says whose it is can be held to it."""
+
+from collections.abc import Iterator
+
+from mcp_gateway.openapi.records import find_owners
+from mcp_gateway.openapi.tenants import upstream_names
+from mcp_gateway.results.fields import format_field
+from mcp_gateway.review.lint.finding import Finding, Reviewed
+
+
+def tenant_checks(reviewed: Reviewed) -> Iterator[Finding]:
+    """Ask for a check where every answer bears the tenant that the request is bound to."""
+    entries = {entry.name: entry for entry in reviewed.manifest.tools}
+    for name, tool in reviewed.catalogue.tools.items():
+        if tool.checks or not entries[name].operation:
+            continue
+        bound = {
+            upstream: tool.bindings.get(key) for key, upstream in upstream_names(tool.operation)
+        }
+        names = [upstream for upstream, claim in bound.items() if claim == "tenant_id"]
+        found = reviewed.document.find(entries[name].operation)
+        for place in find_owners(reviewed.document, found, names)[:1]:
+            written = format_field(place)
+            yield Finding(
+                name,
+                "warning",
+                f"its answers say whose they are ({written}), and nothing compares it",
+                f'compare it: `check: {{"{written}": tenant_id}}`',
+            )

@@ -1,0 +1,90 @@
+"""The lock file: what was published of each tool, so that a change can be seen before it ships."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gatepost.document import DocumentError, parse_document
+from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.results.fields import format_field
+
+LOCK_FILE = "tools.lock.json"
+"""What it is called beside a manifest."""
+_VERSION = 1
+Published = Mapping[str, Any]
+
+
+class LockError(Exception):
+    """The lock file can't be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Tool name to what was published of it."""
+
+    tools: Mapping[str, Published]
+
+    def write(self) -> bytes:
+        """Write the file: sorted and indented, so that a review shows what changed."""
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+        return orjson.dumps({"version": _VERSION, "tools": self.tools}, option=options)
+
+
+def lock_catalogue(catalogue: Catalogue) -> Lock:
+    """Take down what a catalogue publishes."""
+    return Lock({name: lock_tool(tool) for name, tool in catalogue.tools.items()})
+
+
+def lock_tool(tool: Tool) -> Published:
+    """Take down all of a tool that a client or a reviewer would care about."""
+    return {
+        "hash": fingerprint(tool),
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.input_schema,
+        "scope": tool.scope,
+        "toolsets": sorted(tool.toolsets),
+        "readOnly": tool.read_only,
+        "destructive": tool.destructive,
+        "idempotent": tool.idempotent,
+        "operation": f"{tool.operation.method} {tool.operation.path}",
+        "query": tool.graphql.text if tool.graphql else None,
+        "bind": dict(tool.bindings),
+        "check": {format_field(check.field): check.claim for check in tool.checks},
+        "fields": [format_field(path) for path in tool.shape.fields],
+        "redact": [format_field(path) for path in tool.shape.redact],
+        "guard": tool.shaping.guard,
+        "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
+        "confirm": tool.confirm is not None,
+        "cost": tool.cost,
+        "version": tool.lifecycle.version,
+        "replacedBy": tool.lifecycle.replaced_by,
+    }
+
+
+def read_lock(path: Path) -> Lock | None:
+    """Read a lock file; None where there is none yet.
+
+    Raises:
+        LockError: it is there and is no lock file.
+    """
+    if not path.exists():
+        return None
+    try:
+        source = parse_document(path.read_bytes())
+    except (OSError, DocumentError) as error:
+        raise LockError(f"{path} {error}") from None
+    tools = source.get("tools")
+    if source.get("version") != _VERSION or not isinstance(tools, dict):
+        raise LockError(f"{path} is no lock file of this version; write it anew")
+    known = {"inputSchema": dict, "scope": str, "bind": dict, "hash": str}
+    for name, tool in tools.items():
+        if not isinstance(tool, dict) or not all(
+            isinstance(tool.get(key), kind) for key, kind in known.items()
+        ):
+            raise LockError(f"{path}: {name} is incomplete; write the lock anew")
+    return Lock(tools)

@@ -1,0 +1,52 @@
+"""Two converted schemas that must both hold, as one."""
+
+from mcp_gateway.schemas.budget import Schema
+
+ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
+LEFT_OUT = "readOnly"
+"""Properties left out because the upstream sets them; kept by name until the schema is published,
+since a part of an `allOf` may require what another part marks as read-only."""
+
+
+def merge(one: Schema, two: Schema) -> Schema | None:
+    """Join two schemas that must both hold; the second's words win. None where words can't."""
+    if not one.keys() - ANNOTATIONS or not two.keys() - ANNOTATIONS:
+        return {**one, **two}
+    merged = dict(one)
+    left_out = {*one.get(LEFT_OUT, ()), *two.get(LEFT_OUT, ())}
+    for schema, other in ((one, two), (two, one)):
+        closed = schema.get("additionalProperties", True)
+        mine = schema.get("properties", {}).keys()
+        # A closed part speaks of its own properties alone; joined, it would speak of both.
+        if closed is not True and closed != {} and other.get("properties", {}).keys() - mine:
+            return None
+        if "patternProperties" in schema and "additionalProperties" in other:
+            return None
+        if "unevaluatedProperties" in schema and "unevaluatedProperties" not in other:
+            return None
+    for keyword, value in two.items():
+        if keyword not in merged or keyword in ANNOTATIONS or merged[keyword] == value:
+            merged[keyword] = value
+        elif keyword == "properties":
+            merged[keyword] = {**merged[keyword]}
+            for name, schema in value.items():
+                mine = merged[keyword].get(name, schema)
+                merged[keyword][name] = (
+                    schema if mine == schema else merge(mine, schema) or {"allOf": [mine, schema]}
+                )
+        elif keyword in {"required", LEFT_OUT}:
+            merged[keyword] = list(dict.fromkeys([*merged[keyword], *value]))
+        elif keyword == "allOf":
+            merged[keyword] = [*merged[keyword], *value]
+        else:
+            return None
+    if left_out:
+        merged["properties"] = {
+            name: schema
+            for name, schema in merged.get("properties", {}).items()
+            if name not in left_out
+        }
+        merged["required"] = [n for n in merged.get("required", ()) if n not in left_out]
+        if not merged["required"]:
+            del merged["required"]
+    return merged

@@ -1,0 +1,409 @@
+"""Schemas of OpenAPI 3.0 and 3.1 documents as JSON Schema 2020-12 for a model's arguments.
+
+A converted schema refers to components as `#/$defs/Name`; each component is converted once for the
+document. `publish` makes one of them self-contained: a component that is used once or is tiny takes
+its place, a shared or recursive one stays in `$defs`. Sources: OpenAPI 3.0.4 §4.7.24, OpenAPI 3.1.1
+§4.8.24, JSON Schema 2020-12.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import jsonschema_rs
+
+from mcp_gateway.documents.references import References
+from mcp_gateway.documents.texts import tidy_text, without_echo
+from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
+from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
+from mcp_gateway.schemas.numbers import convert_numbers
+from mcp_gateway.schemas.passwords import find_password
+from mcp_gateway.schemas.publishing import Publisher
+
+_TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
+TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+_LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_LONGEST_EXAMPLE = 200
+
+
+class UnusableSchema(Exception):
+    """A schema can't be brought to 2020-12, or is too large; the message says why."""
+
+
+class Schemas:
+    """The schemas of one document, converted on demand and once."""
+
+    def __init__(self, references: References, *, openapi_30: bool) -> None:
+        """Take the document's references and which of the two schema dialects it speaks."""
+        self._references = references
+        self._openapi_30 = openapi_30
+        self._names: dict[str, str] = {}
+        self._sources: dict[str, Any] = {}
+        self._converted: dict[str, Schema] = {}
+        self._converting: set[str] = set()
+        self._patterns: dict[str, bool] = {}
+        self._edges: dict[str, list[str]] = {}
+        self._secret: dict[int, bool] = {}
+        self._renamed: dict[int, dict[str, str]] = {}
+        self._originals: dict[str, str] = {}
+        self._publisher = Publisher(self.component, self.types)
+
+    # Conversion
+
+    def convert(self, source: object) -> Schema:
+        """Bring one schema to 2020-12, without what the upstream marks as read-only.
+
+        Raises:
+            UnusableSchema: it is no schema, or uses what can't be converted.
+            UnresolvableReference: a reference in it leads nowhere.
+        """
+        if source is True:
+            return {}
+        if source is False:
+            return {"not": {}}
+        if not isinstance(source, dict):
+            raise UnusableSchema("a schema is neither an object nor a boolean")
+        if "$recursiveRef" in source:
+            raise UnusableSchema("$recursiveRef is not supported")
+        keyword = "$ref" if "$ref" in source else "$dynamicRef"
+        if keyword in source:
+            beside = {key: value for key, value in source.items() if key != keyword}
+            if self._openapi_30:  # Where siblings carry no constraint.
+                beside = {key: beside[key] for key in ANNOTATIONS & beside.keys()}
+            ref = self._refer(source[keyword], is_dynamic=keyword == "$dynamicRef")
+            return {**self._convert_keywords(beside), "$ref": ref}
+        return self._merge_all_of(self._convert_nullable(source))
+
+    def _refer(self, ref: object, *, is_dynamic: bool = False) -> str:
+        find = self._references.find_dynamic if is_dynamic else self._references.find
+        target = find(ref)
+        text = f"dynamic {ref}" if is_dynamic else str(ref)
+        if text not in self._names:
+            last = re.sub(r"\.(json|ya?ml)$", "", re.split(r"[/#]|~1", text.rstrip("/#"))[-1])
+            last = last or "Root"
+            base = re.sub(r"[^A-Za-z0-9_.-]+", "_", last)[:60]
+            name, number = base, 2
+            while name in self._sources:
+                name, number = f"{base}_{number}", number + 1
+            self._names[text] = name
+            self._sources[name] = target
+        return DEFS + self._names[text]
+
+    def component(self, ref: str) -> Schema:
+        """Answer the converted component that a reference of ours names."""
+        name = ref.removeprefix(DEFS)
+        if name not in self._converted:
+            source = self._sources[name]
+            self._references.follow(source)  # Refuses a chain that comes back to itself.
+            self._converting.add(name)
+            try:
+                converted = self.convert(source)
+            finally:
+                self._converting.discard(name)
+            self._converted[name] = without_echo(name, converted)
+        return self._converted[name]
+
+    def _convert_nullable(self, source: Schema) -> Schema:
+        """Write `nullable: true` of OpenAPI 3.0 with the type `null`."""
+        says = source.get("nullable") is True or source.get("x-nullable") is True
+        if not self._openapi_30 or not says:
+            return self._convert_keywords(source)
+        plain = {k: value for k, value in source.items() if k not in {"nullable", "x-nullable"}}
+        converted = self._convert_keywords(plain)
+        if isinstance(converted.get("type"), str):
+            converted["type"] = [converted["type"], "null"]
+            if "enum" in converted and None not in converted["enum"]:
+                converted["enum"] = [*converted["enum"], None]
+            return converted
+        if not {"allOf", "anyOf", "oneOf", "enum", "not"} & converted.keys():
+            return converted
+        beside = {key: converted.pop(key) for key in ANNOTATIONS & converted.keys()}
+        return {"anyOf": [self._merge_all_of(converted), {"type": "null"}], **beside}
+
+    def _convert_keywords(self, source: Schema) -> Schema:
+        """Keep what 2020-12 knows, each keyword in its 2020-12 form; drop the rest."""
+        out: Schema = {}
+        kind = source.get("type")
+        if isinstance(kind, list) and kind and all(isinstance(name, str) for name in kind):
+            out["type"] = list(dict.fromkeys(kind))
+        elif isinstance(kind, str):
+            out["type"] = kind
+        elif kind is not None:
+            raise UnusableSchema("a schema's type is neither a name nor a list of names")
+        for keyword in _TEXTS:
+            if isinstance(source.get(keyword), str) and source[keyword].strip():
+                out[keyword] = tidy_text(source[keyword])
+        if out.get("format") == "byte":
+            del out["format"]
+            out["contentEncoding"] = "base64"
+        convert_numbers(source, out)
+        for keyword in sorted(ONE & source.keys()):
+            if isinstance(source[keyword], dict | bool):
+                value = source[keyword]
+                out[keyword] = value if isinstance(value, bool) else self.convert(value)
+        if isinstance(source.get("items"), list) and source["items"]:  # A tuple before 2020-12.
+            out["prefixItems"] = [self.convert(item) for item in source["items"]]
+        for keyword in sorted(MANY & source.keys()):
+            if isinstance(source[keyword], list) and source[keyword]:
+                out[keyword] = [self.convert(item) for item in source[keyword]]
+        self._convert_discriminator(source, out)
+        for keyword in ("patternProperties", "dependentSchemas"):
+            if isinstance(source.get(keyword), dict):
+                out[keyword] = {k: self.convert(v) for k, v in source[keyword].items()}
+        self._convert_properties(source, out)
+        for keyword in ("enum", "examples"):
+            if isinstance(source.get(keyword), list) and source[keyword]:
+                out[keyword] = source[keyword]
+        if "example" in source and "examples" not in out:
+            out["examples"] = [source["example"]]
+        if len(str(out.get("examples", ""))) > _LONGEST_EXAMPLE:
+            del out["examples"]
+        for keyword in ("const", "default"):
+            if keyword in source:
+                out[keyword] = source[keyword]
+        for keyword in ("uniqueItems", "deprecated"):
+            if source.get(keyword) is True:
+                out[keyword] = True
+        if isinstance(source.get("pattern"), str) and self._compiles(source["pattern"]):
+            out["pattern"] = source["pattern"]
+        return out
+
+    def _convert_discriminator(self, source: Schema, out: Schema) -> None:
+        """Say of each form of a union which values of the discriminator stand for it.
+
+        Only where a mapping says so: without one, documents name forms in many ways.
+        """
+        discriminator = source.get("discriminator")
+        if not isinstance(discriminator, dict) or "defaultMapping" in discriminator:
+            return
+        name, mapping = discriminator.get("propertyName"), discriminator.get("mapping")
+        keyword = "oneOf" if "oneOf" in out else "anyOf"
+        if not isinstance(name, str) or not isinstance(mapping, dict) or keyword not in out:
+            return
+        key = self.key(name)
+        for index, form in enumerate(source[keyword]):
+            ref = form.get("$ref") if isinstance(form, dict) else None
+            if not isinstance(ref, str):
+                continue
+            short = ref.rpartition("/")[2]
+            values = [value for value, target in mapping.items() if target in (ref, short)]
+            if values and not self._says_which(form, name):
+                which = {"const": values[0]} if len(values) == 1 else {"enum": values}
+                said = {"properties": {key: which}, "required": [key]}
+                out[keyword][index] = {**out[keyword][index], **said}
+
+    def _says_which(self, form: object, name: str) -> bool:
+        target = self._references.follow(form)
+        properties = target.get("properties") if isinstance(target, dict) else None
+        own = properties.get(name) if isinstance(properties, dict) else None
+        own = self._references.follow(own)
+        return isinstance(own, dict) and bool({"enum", "const"} & own.keys())
+
+    def key(self, name: str) -> str:
+        """Answer the property key for an upstream name, legal for every client; its own nearly
+        always, else one that no other name gets.
+        """
+        if _LEGAL_KEY.fullmatch(name):
+            return name
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+        words = re.sub(r"[^a-zA-Z0-9_.-]+", "_", name).strip("_.-")[:59]
+        key = f"{words}_{digest}" if words else f"key_{digest}"
+        while self._originals.setdefault(key, name) != name:
+            key += "_"
+        return key
+
+    def original(self, key: str) -> str:
+        """Answer the upstream's name for a property key."""
+        return self._originals.get(key, key)
+
+    def renamed(self, schemas: Iterable[Schema]) -> dict[str, str]:
+        """List the keys inside converted schemas that are not the upstream's, to those that are."""
+        if not self._originals:
+            return {}
+        found: dict[str, str] = {}
+        for schema in schemas:
+            found |= self._renamed_in(schema)
+            for part in self.reachable(schema):
+                if id(part) not in self._renamed:  # Components stay for as long as the document.
+                    self._renamed[id(part)] = self._renamed_in(part)
+                found |= self._renamed[id(part)]
+        return found
+
+    def _renamed_in(self, schema: Schema) -> dict[str, str]:
+        keys = (key for node in walk(schema) for key in node.get("properties", ()))
+        return {key: self._originals[key] for key in keys if key in self._originals}
+
+    def reachable(self, schema: Schema) -> list[Schema]:
+        """List the converted components that a converted schema leads to, each once."""
+        found: dict[str, Schema] = {}
+        queue = list_references(schema)
+        while queue:
+            ref = queue.pop()
+            if ref not in found:
+                found[ref] = self.component(ref)
+                if ref not in self._edges:
+                    self._edges[ref] = list_references(found[ref])
+                queue += self._edges[ref]
+        return list(found.values())
+
+    def asks_for_password(self, key: str, schema: Schema) -> bool:
+        """Tell whether an argument is a password, or holds one at any depth."""
+        if find_password({"properties": {key: schema}}) is not None:
+            return True
+        for part in self.reachable(schema):
+            if id(part) not in self._secret:
+                self._secret[id(part)] = find_password(part) is not None
+            if self._secret[id(part)]:
+                return True
+        return False
+
+    def _convert_properties(self, source: Schema, out: Schema) -> None:
+        left_out: set[str] = set()
+        properties = source.get("properties")
+        if isinstance(properties, dict):
+            left_out = {
+                self.key(name) for name, value in properties.items() if self._is_read_only(value)
+            }
+            out["properties"] = {
+                key: without_echo(name, self.convert(value))
+                for name, value in properties.items()
+                if (key := self.key(name)) not in left_out
+            }
+        if left_out:
+            out[LEFT_OUT] = sorted(left_out)
+        required = source.get("required")
+        if isinstance(required, list):
+            wanted = dict.fromkeys(self.key(name) for name in required if isinstance(name, str))
+            if names := [name for name in wanted if name not in left_out]:
+                out["required"] = names
+        dependent = source.get("dependentRequired")
+        if isinstance(dependent, dict):
+            out["dependentRequired"] = {
+                self.key(name): [self.key(other) for other in others if isinstance(other, str)]
+                for name, others in dependent.items()
+                if isinstance(others, list)
+            }
+
+    def _is_read_only(self, source: object) -> bool:
+        target = self._references.follow(source)
+        return any(isinstance(s, dict) and s.get("readOnly") is True for s in (source, target))
+
+    def _compiles(self, pattern: str) -> bool:
+        if pattern not in self._patterns:
+            try:
+                jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)
+            except ValueError:
+                # Another dialect's pattern: the upstream checks it, the schema can't say it.
+                self._patterns[pattern] = False
+            else:
+                self._patterns[pattern] = True
+        return self._patterns[pattern]
+
+    # allOf
+
+    def _merge_all_of(self, schema: Schema) -> Schema:
+        """Fold `allOf` into the schema where that says exactly the same, else leave it."""
+        parts = schema.get("allOf")
+        if parts is None:
+            return schema
+        base = {key: value for key, value in schema.items() if key != "allOf"}
+        if len(parts) == 1 and not base.keys() - ANNOTATIONS:
+            return {**parts[0], **base}
+        merged: Schema | None = {}
+        for part in [*parts, base]:
+            whole = self._inlined(part)
+            merged = None if whole is None or merged is None else merge(merged, whole)
+        return schema if merged is None else merged
+
+    def _inlined(self, part: Schema) -> Schema | None:
+        """Answer a part with its reference replaced; None where that would never end."""
+        if "$ref" not in part:
+            return part
+        if part["$ref"].removeprefix(DEFS) in self._converting:
+            return None
+        beside = {key: value for key, value in part.items() if key != "$ref"}
+        target = self._inlined(self.component(part["$ref"]))
+        return None if target is None else merge(target, beside)
+
+    # Reading converted schemas
+
+    def resolve(self, schema: Schema) -> Schema:
+        """Answer a converted schema with a reference at its root replaced by what it names."""
+        whole = self._inlined(schema)
+        return schema if whole is None else whole
+
+    def types(self, schema: Schema, depth: int = 0) -> frozenset[str]:
+        """Tell which JSON types a converted schema lets through, as far as it says."""
+        if depth > 20:
+            return TYPES
+        schema = self.resolve(schema)
+        kinds = TYPES
+        if "type" in schema:
+            declared = schema["type"]
+            kinds = frozenset([declared] if isinstance(declared, str) else declared)
+        elif "const" in schema or "enum" in schema:
+            values = schema.get("enum", [schema.get("const")])
+            kinds = frozenset(_type_of(value) for value in values)
+        elif "properties" in schema:
+            kinds = frozenset({"object"})
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                kinds &= frozenset().union(*(self.types(s, depth + 1) for s in schema[keyword]))
+        for part in schema.get("allOf", ()):
+            kinds &= self.types(part, depth + 1)
+        return kinds
+
+    def without_null(self, schema: Schema) -> Schema:
+        """Take `null` out of what a converted schema lets through at its root."""
+        if "null" not in self.types(schema):
+            return schema
+        schema = dict(self.resolve(schema))
+        if isinstance(schema.get("type"), list):
+            kinds = [kind for kind in schema["type"] if kind != "null"]
+            schema["type"] = kinds[0] if len(kinds) == 1 else kinds
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                kept = [s for s in schema.pop(keyword) if s.get("type") != "null"]
+                if len(kept) != 1:
+                    schema[keyword] = kept
+                elif (merged := merge(kept[0], schema)) is not None:
+                    schema = merged
+                else:
+                    schema["allOf"] = [*schema.get("allOf", ()), *kept]
+        if "enum" in schema:
+            schema["enum"] = [value for value in schema["enum"] if value is not None]
+        if "default" in schema and schema["default"] is None:
+            del schema["default"]
+        return schema
+
+    # Publishing
+
+    def publish(self, root: Schema) -> Schema:
+        """Make a converted schema self-contained, within the budget of one tool.
+
+        Raises:
+            UnusableSchema: it is too large whatever is cut, or is not valid 2020-12 after all.
+            UnresolvableReference: a component it needs refers to nothing.
+        """
+        try:
+            published = self._publisher.publish(root)
+        except TooLarge as error:
+            raise UnusableSchema(str(error)) from None
+        except RecursionError:
+            raise UnusableSchema("its schemas are nested too deeply") from None
+        try:
+            jsonschema_rs.meta.validate(published)
+        except jsonschema_rs.ValidationError as error:
+            where = "/".join(str(part) for part in error.instance_path)[:200]
+            raise UnusableSchema(f"the schema is malformed at {where or 'its root'}") from None
+        return published
+
+
+def _type_of(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    names = ((str, "string"), (int, "integer"), (float, "number"), (list, "array"))
+    return next((name for kind, name in names if isinstance(value, kind)), "object")

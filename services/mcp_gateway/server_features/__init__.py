@@ -1,0 +1,1 @@
+"""The features of an MCP server beside tools: prompts, resources and completion."""

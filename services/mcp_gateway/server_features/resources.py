@@ -1,0 +1,53 @@
+"""Listing resources and writing their contents (MCP resources)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.prompts import Resource, ResourceTemplate
+
+
+def describe_resource(resource: Resource) -> dict[str, Any]:
+    """Describe a resource as every revision does."""
+    return {
+        **_describe(resource),
+        "uri": resource.uri,
+        "mimeType": resource.mime_type,
+    }
+
+
+def describe_template(template: ResourceTemplate) -> dict[str, Any]:
+    """Describe a template as every revision does."""
+    return {**_describe(template), "uriTemplate": template.uri_template}
+
+
+def find_resource(catalogue: Catalogue, uri: str) -> Resource | None:
+    """Find a resource by its URI."""
+    return next((one for one in catalogue.resources.values() if one.uri == uri), None)
+
+
+def allowed_templates(catalogue: Catalogue, allowed: frozenset[str]) -> Iterator[ResourceTemplate]:
+    """Go through the templates, in order, whose tool is allowed."""
+    for template in catalogue.templates.values():
+        if template.tool in catalogue.usable(allowed):
+            yield template
+
+
+def write_contents(resource: Resource) -> dict[str, Any]:
+    """Write a resource as contents of `resources/read`, or of a prompt it is attached to."""
+    content = {"blob": resource.blob} if resource.blob else {"text": resource.text}
+    return {"uri": resource.uri, "mimeType": resource.mime_type, **content}
+
+
+def write_block(uri: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Write what a tool answered as contents of `resources/read`."""
+    if block["type"] == "text":
+        return {"uri": uri, "text": block["text"]}
+    if block["type"] == "resource":
+        return {**block["resource"], "uri": uri}
+    return {"uri": uri, "mimeType": block["mimeType"], "blob": block["data"]}
+
+
+def _describe(named: Resource | ResourceTemplate) -> dict[str, Any]:
+    described = {"name": named.name, "title": named.title}
+    return {**described, "description": named.description} if named.description else described

@@ -1,1 +1,0 @@
-"""What becomes of an upstream's answer before a model reads it: pure functions, made at load."""

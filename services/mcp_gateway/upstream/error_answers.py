@@ -1,0 +1,150 @@
+"""What a model may read of an error answer: what the API meant for its caller, and nothing else.
+
+Kept are problem details (RFC 9457) and what most APIs write in their place: a message, a code, the
+fields that are wrong. Pages, stack traces, and what looks like a secret, an internal host or a file
+of the server are not.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.requests.bodies import essence, is_json
+
+_LONGEST = 2000
+"""Characters of the upstream's own words, all told."""
+_LONGEST_TEXT = 500
+_LONGEST_BODY = 1 << 16
+_MOST_ITEMS = 20
+_DEEPEST = 4
+# RFC 9457 §3.1, then what is usual elsewhere; any other member may hold what no stranger should see.
+_PROBLEM = ("title", "detail", "errors")
+_USUAL = (*_PROBLEM, "error", "error_description", "message", "code")
+_INTERNAL_KEYS = re.compile(
+    r"(inner|stack|back)?_?-?(trace(back)?|exception|exc_info|debug|sql|cause|headers|env|"
+    r"environment|config|request|stack|inner|innererror)s?",
+    re.IGNORECASE,
+)
+_PAGE = re.compile(
+    r"<(!doctype|html|head|body|div|pre|h\d|p|br|table|script|style)\b", re.IGNORECASE
+)
+# From here on a text tells where in the server's code it happened.
+_TRACE = re.compile(
+    r"Traceback \(most recent|stack ?trace:|\n[ \t]{1,40}at \S|\bat [\w$.<>]{1,200}\([\w$. ]{1,200}:\d+|"
+    r'File "[^"]{1,200}", line \d|\(Background on this error|\[SQL:|\bLINE \d+:|goroutine \d+ \[|panic: ',
+    re.IGNORECASE,
+)
+# Every repetition is bounded: whoever writes an error must not decide how long it takes to read.
+_HIDDEN = re.compile(
+    r"""
+    \beyJ[\w-]{8,}(?:\.[\w-]+){1,4}  # a JWT
+    | \b(?:bearer|basic|apikey)\s[\w~+/.=-]{8,}
+    | \b[\w-]{0,40}(?:passw(?:or)?d|secret|token|api[_-]?key|signature|credential)
+      ["']?\s?[=:]\s?["']?[^\s"',;&]+
+    | \b(?:sk|pk|rk|whsec|ghp|gho|ghs|xox[abprs]|mcp)[_-][\w-]{12,}
+    | \bAKIA[A-Z0-9]{12,}
+    | \b[a-z][a-z0-9+.-]{1,15}://[^\s/@"']{0,80}:[^\s/@"']{0,80}@\S+  # a URL with a password
+    | (?:\b[a-z][a-z0-9+.-]{1,15}://)?
+      (?: \b(?:10|127|0)(?:\.\d{1,3}){3}
+        | \b(?:192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}
+        | \[(?:::1|f[cd][0-9a-f]{2}:[0-9a-f:]{0,40}|fe80:[0-9a-f:]{0,40})\]
+        | \blocalhost
+        | \b[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}
+          \.(?:internal|local|localdomain|lan|corp|intranet|svc|cluster)\b[\w.]{0,60}
+        | (?<=://)[\w-]{1,63}(?=[:/\s]|$)
+        | \b[a-z][\w-]{0,62}(?=:\d{4,5}\b)
+      )(?::\d+)?(?:/[^\s"']*)?
+    | (?:/[\w.@-]{1,80}){2,12}
+      \.(?:py|rb|js|mjs|ts|java|kt|go|php|cs|rs|ex|scala|sock|ya?ml|env|conf)\b(?::\d+)?
+    | \b[A-Z]:\\[^\s"']+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def describe_refusal(response: UpstreamResponse, *, advice: str = "") -> str:
+    """Say what the upstream refused and why, in its own words where they are fit to be read.
+
+    Args:
+        response: an answer that is no success.
+        advice: what to tell beside that, such as when to try again.
+    """
+    try:
+        phrase = f" {HTTPStatus(response.status).phrase}"
+    except ValueError:
+        phrase = ""
+    if response.status < 400:
+        return f"The API answered {response.status}{phrase}: a redirect, which is not followed."
+    lines = [f"The API answered {response.status}{phrase}."]
+    if advice:
+        lines.append(advice)
+    if said := _read(response):
+        lines.append(said)
+    return "\n".join(lines)
+
+
+def _read(response: UpstreamResponse) -> str:
+    media_type = essence(response.content_type)
+    failed = response.status >= 500
+    if media_type == "text/plain" and not failed:
+        return tell_apart(response.body[: _LONGEST * 4].decode(errors="replace"))
+    if not is_json(media_type) or len(response.body) > _LONGEST_BODY:
+        return ""
+    try:
+        parsed = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(parsed, dict):
+        return ""
+    # What a server that failed says of it is the exception's text, but for problem details.
+    members = _USUAL if not failed else _PROBLEM if media_type.endswith("problem+json") else ()
+    lines = []
+    for member in members:
+        kept = _reduce(parsed.get(member), _DEEPEST)
+        if kept not in (None, "", [], {}):
+            said = kept if isinstance(kept, str) else orjson.dumps(kept).decode()
+            lines.append(f"{member}: {said}")
+    return _cut("\n".join(lines), _LONGEST)
+
+
+def _reduce(value: Any, depth: int) -> Any:
+    """Keep of a JSON value what is short, shallow and not about the server itself."""
+    if isinstance(value, str):
+        return tell_apart(value)
+    if isinstance(value, int | float) or value is None:
+        return value
+    if not depth:
+        return None
+    if isinstance(value, list):
+        reduced = [_reduce(item, depth - 1) for item in value[:_MOST_ITEMS]]
+        return [item for item in reduced if item not in (None, "", [], {})]
+    kept: Mapping[str, Any] = {
+        tell_apart(key): _reduce(item, depth - 1)
+        for key, item in list(value.items())[:_MOST_ITEMS]
+        if not _INTERNAL_KEYS.fullmatch(key)
+    }
+    return {key: item for key, item in kept.items() if key and item not in (None, "", [], {})}
+
+
+def tell_apart(text: str) -> str:
+    """Keep of a text what is for a caller; empty where it is a page.
+
+    A text ends where a stack trace begins; secrets, internal hosts and the server's own files are
+    replaced by `[hidden]`.
+    """
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST].rpartition(" ")[0]  # never half a secret
+    if _PAGE.search(text):
+        return ""
+    if trace := _TRACE.search(text):
+        text = text[: trace.start()]
+    return _cut(_HIDDEN.sub("[hidden]", tidy_text(text)), _LONGEST_TEXT)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
