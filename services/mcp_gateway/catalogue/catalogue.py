@@ -12,10 +12,11 @@ import orjson
 
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
-from mcp_gateway.catalogue.prompts import Prompt, Resource, ResourceTemplate
+from mcp_gateway.catalogue.credential import Credential
+from mcp_gateway.catalogue.prompts import Prompt
+from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.openapi.security import Credential
 
 _MAX_CACHED = 1000
 

@@ -4,29 +4,12 @@ Sent as the GraphQL over HTTP draft asks: one POST with `query`, `operationName`
 Nothing else of the endpoint can be reached: the query text is fixed.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import orjson
 
-from mcp_gateway.openapi.arguments import ImportedOperation
-from mcp_gateway.openapi.document import FoundOperation
-from mcp_gateway.requests.operation import Body, Operation
 from mcp_gateway.requests.request import UpstreamRequest
-from mcp_gateway.schemas.budget import walk
-
-_IGNORED = re.compile(r'"""(?:\\"""|.)*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)
-_HEAD = re.compile(
-    r"\b(query|mutation|subscription)\b\s*([_A-Za-z]\w*)?\s*(\(([^()]*)\))?"
-    r"(?:\s*@\w+\s*(?:\([^()]*\))?)*\s*\{"
-)
-_VARIABLE = re.compile(r"\$([_A-Za-z]\w*)\s*:\s*([\[\]!\w\s]+?)\s*(=|@|,|$|(?=\$)|\n)")
-
-
-class UnusableQuery(ValueError):
-    """The query can't be a tool; the message says why and what to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,85 +32,3 @@ class GraphqlQuery:
         kept = [header for header in request.headers if header[0].lower() != "content-type"]
         headers = (*kept, ("Content-Type", "application/json"))
         return UpstreamRequest(request.method, request.url, headers, orjson.dumps(members))
-
-
-@dataclass(frozen=True, slots=True)
-class GraphqlEntry:
-    """What a manifest says about one query."""
-
-    query: str
-    path: str = "/graphql"
-    variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def import_query(entry: GraphqlEntry) -> tuple[GraphqlQuery, ImportedOperation]:
-    """Turn a query into an operation whose arguments are its variables.
-
-    Raises:
-        UnusableQuery: it can't be a tool, or its variables and their schemas don't fit.
-    """
-    query = parse_query(entry.query)
-    for variable, schema in entry.variables.items():
-        if variable not in query.variables:
-            raise UnusableQuery(f"doesn't declare ${variable}, which `variables` describes")
-        if any("$ref" in node for node in walk(dict(schema))):
-            raise UnusableQuery(f"has a $ref in the schema of ${variable}; write it out")
-    missing = query.variables.keys() - entry.variables.keys()
-    for variable in sorted(missing):
-        if query.variables[variable]:
-            raise UnusableQuery(f"needs ${variable}; describe it in `variables`")
-    found = FoundOperation(
-        method="POST",
-        path=entry.path,
-        operation_id=query.name,
-        summary="",
-        description="",
-        tags=(),
-        deprecated=False,
-        node={},
-        path_item={},
-    )
-    body = Body("application/json", properties={key: key for key in entry.variables})
-    operation = Operation(
-        method="POST",
-        path=entry.path,
-        body=body if entry.variables else None,
-        responses={"200": ("application/json",)},
-    )
-    required = tuple(key for key in entry.variables if query.variables[key])
-    return query, ImportedOperation(
-        found=found,
-        operation=operation,
-        properties={key: dict(schema) for key, schema in entry.variables.items()},
-        required=required,
-    )
-
-
-def parse_query(text: str) -> GraphqlQuery:
-    """Read what a tool must know of a query: its one operation's kind, name and variables.
-
-    The endpoint checks the rest; what is read here is only what the gateway itself relies on.
-
-    Raises:
-        UnusableQuery: it holds no operation or several, has no name, or is a subscription.
-    """
-    plain = _IGNORED.sub(lambda match: " " * len(match[0]), text)
-    heads = [match for match in _HEAD.finditer(plain) if _depth(plain, match.start()) == 0]
-    if len(heads) != 1:
-        raise UnusableQuery("must hold exactly one operation, as `query FindTasks { … }`")
-    kind, name, _, variables = heads[0].groups()
-    if kind == "subscription":
-        raise UnusableQuery("is a subscription; a tool is one query or mutation")
-    if name is None:
-        raise UnusableQuery(f"must name its operation, as `{kind} FindTasks {{ … }}`")
-    needed = {
-        found[1]: found[2].rstrip().endswith("!") and found[3] != "="
-        for found in _VARIABLE.finditer(variables or "")
-    }
-    if (variables or "").count("$") != len(needed):
-        raise UnusableQuery("declares its variables in a form that can't be read")
-    return GraphqlQuery(text, name, kind == "query", needed)
-
-
-def _depth(text: str, end: int) -> int:
-    return text.count("{", 0, end) - text.count("}", 0, end)

@@ -13,7 +13,6 @@ from mcp_gateway.results.check import Check, compile_check
 from mcp_gateway.results.content import Shaping
 from mcp_gateway.results.fields import FieldPath
 from mcp_gateway.results.instructions import Guard
-from mcp_gateway.schemas.passwords import find_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +133,6 @@ class Tool:
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     graphql: GraphqlQuery | None = None
     """Set where the operation's body is the variables of this query."""
-
-
-def asks_for_password(tool: Tool) -> str | None:
-    """Name the argument of a tool that is, or holds, a password; None where it asks for none.
-
-    A schema that was cut to its budget may not show it any more: the operation still knows.
-    """
-    hidden = sorted(tool.operation.secrets - tool.bindings.keys())
-    return find_password(tool.input_schema) or (hidden[0] if hidden else None)
 
 
 def publish_tool(tool: Tool) -> dict[str, Any]:

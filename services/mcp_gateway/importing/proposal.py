@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from textwrap import indent
 from typing import Any
 
-from mcp_gateway.catalogue.tool import ResponseCheck, Tool, asks_for_password
-from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.catalogue.tool import ResponseCheck, Tool
 from mcp_gateway.importing.yaml_write import dump
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
@@ -23,6 +22,8 @@ from mcp_gateway.openapi.naming import name_operations
 from mcp_gateway.openapi.records import find_owners
 from mcp_gateway.openapi.tenants import tenant_arguments, upstream_names
 from mcp_gateway.results.fields import format_field
+from mcp_gateway.review.lint.passwords import asks_for_password
+from mcp_gateway.text import tidy_text
 
 _HEADER = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}

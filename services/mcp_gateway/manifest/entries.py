@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_gateway.catalogue.graphql import GraphqlEntry
-from mcp_gateway.catalogue.inputs import Inputs, read_inputs
+from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.catalogue.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
-from mcp_gateway.documents.texts import tidy_text
+from mcp_gateway.manifest.graphql import GraphqlEntry
+from mcp_gateway.manifest.read_inputs import read_inputs
 from mcp_gateway.manifest.schema import date_of
 from mcp_gateway.results.fields import parse_field
+from mcp_gateway.text import tidy_text
 
 DEADLINE = 30.0
 

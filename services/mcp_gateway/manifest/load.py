@@ -14,21 +14,17 @@ from typing import Any
 from gatepost.document import DocumentError, read_document
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.discovery import META_TOOLS
-from mcp_gateway.catalogue.prompts import (
-    Prompt,
-    Resource,
-    ResourceTemplate,
-    offer_problems,
-    read_prompts,
-    read_resources,
-)
+from mcp_gateway.catalogue.prompts import Prompt
+from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.documents.texts import tidy_text
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
+from mcp_gateway.manifest.read_resources import read_resources, resource_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 from mcp_gateway.results.instructions import Guard
+from mcp_gateway.text import tidy_text
 
 _MOST_SHOWN = 20
 
@@ -129,7 +125,8 @@ def load_manifest(path: Path) -> Manifest:
     _raise_all([f"{path}: {problem}" for problem in problems])
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
-    problems = [*problems, *more, *offer_problems(source), *_contradictions(source)]
+    problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
+    problems += _contradictions(source)
     _raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(
         path=path,

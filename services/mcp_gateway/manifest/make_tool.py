@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from gatepost.scopes import READ, WRITE
-from mcp_gateway.catalogue.graphql import GraphqlQuery, UnusableQuery, import_query
-from mcp_gateway.catalogue.inputs import input_problems
+from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
 from mcp_gateway.catalogue.validation import compile_validator
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.graphql import UnusableQuery, import_query
 from mcp_gateway.manifest.paging import name_pages
+from mcp_gateway.manifest.read_inputs import input_problems
 from mcp_gateway.manifest.slashes import allow_slashes
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import (

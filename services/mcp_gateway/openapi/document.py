@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.document import DocumentError
+from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.documents.fetch import fetch_public
 from mcp_gateway.documents.references import References, UnresolvableReference
 from mcp_gateway.documents.sources import Fetch, Source, read_source
 from mcp_gateway.documents.swagger2 import upgrade
-from mcp_gateway.documents.texts import tidy_text
-from mcp_gateway.openapi.security import Credential, read_credentials
+from mcp_gateway.openapi.security import read_credentials
 from mcp_gateway.openapi.servers import is_absolute, server_urls
 from mcp_gateway.schemas.convert import Schemas
+from mcp_gateway.text import tidy_text
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "query", "options", "trace")
 SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})

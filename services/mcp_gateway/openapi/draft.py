@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mcp_gateway.documents.texts import tidy_text, without_echo
 from mcp_gateway.requests.operation import Location, Parameter
 from mcp_gateway.schemas.budget import Schema
+from mcp_gateway.schemas.titles import without_echo
+from mcp_gateway.text import tidy_text
 
 ARGUMENT_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 STYLES: Mapping[Location, tuple[str, ...]] = {

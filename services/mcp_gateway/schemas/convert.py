@@ -14,12 +14,13 @@ from typing import Any
 import jsonschema_rs
 
 from mcp_gateway.documents.references import References
-from mcp_gateway.documents.texts import tidy_text, without_echo
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
 from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
 from mcp_gateway.schemas.numbers import convert_numbers
 from mcp_gateway.schemas.passwords import find_password
 from mcp_gateway.schemas.publishing import Publisher
+from mcp_gateway.schemas.titles import without_echo
+from mcp_gateway.text import tidy_text
 
 _TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})

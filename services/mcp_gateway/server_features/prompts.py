@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.prompts import Prompt, PromptArgument, Resource
+from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
+from mcp_gateway.catalogue.resources import Resource
 from mcp_gateway.server_features.resources import write_contents
 
 

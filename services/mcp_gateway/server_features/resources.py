@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.prompts import Resource, ResourceTemplate
+from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
 
 
 def describe_resource(resource: Resource) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.documents.texts import tidy_text
 from mcp_gateway.http_client.port import UpstreamResponse
 from mcp_gateway.requests.bodies import essence, is_json
+from mcp_gateway.text import tidy_text
 
 _LONGEST = 2000
 """Characters of the upstream's own words, all told."""

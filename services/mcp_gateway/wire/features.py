@@ -4,7 +4,8 @@ from typing import Any
 
 from mcp_types.jsonrpc import INVALID_PARAMS
 
-from mcp_gateway.catalogue.prompts import Prompt, PromptArgument, ResourceTemplate
+from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
+from mcp_gateway.catalogue.resources import ResourceTemplate
 from mcp_gateway.elicitation.ask import BadAnswer, Declined, ask_arguments, read_form
 from mcp_gateway.pipeline.call import UnknownTool
 from mcp_gateway.pipeline.conversation import (

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.graphql import UnusableQuery, parse_query
 from mcp_gateway.http_client.port import UpstreamResponse
 from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.graphql import UnusableQuery, parse_query
 from mcp_gateway.manifest.load import load_catalogue
 from support.gateway import World, a_world
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from mcp_gateway.catalogue.tool import Tool, asks_for_password
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.importing.command import import_
+from mcp_gateway.review.lint.passwords import asks_for_password
 from mcp_gateway.schemas.passwords import find_password
 
 TEXT = {"type": "string"}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.catalogue.tool import asks_for_password
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.schemas.passwords import find_password
 
 
 def passwords(reviewed: Reviewed) -> Iterator[Finding]:
@@ -13,3 +14,12 @@ def passwords(reviewed: Reviewed) -> Iterator[Finding]:
         if password is not None:
             message = f"the argument {password} is a password"
             yield Finding(name, "error", message, "set `expose: false`")
+
+
+def asks_for_password(tool: Tool) -> str | None:
+    """Name the argument of a tool that is, or holds, a password; None where it asks for none.
+
+    A schema that was cut to its budget may not show it any more: the operation still knows.
+    """
+    hidden = sorted(tool.operation.secrets - tool.bindings.keys())
+    return find_password(tool.input_schema) or (hidden[0] if hidden else None)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.http_client.port import ASSERTION_HEADER
-from mcp_gateway.openapi.security import Credential
 from mcp_gateway.upstream.credentials.place import Place
 from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
 from mcp_gateway.upstream.credentials.static import Static

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gatepost.clock import Now
 from gatepost.settings import SettingsError
+from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.credential_settings import (
     AnyCredential,
     ClientCredentials,
@@ -11,7 +12,6 @@ from mcp_gateway.credential_settings import (
     StaticCredential,
 )
 from mcp_gateway.http_client.port import Upstream
-from mcp_gateway.openapi.security import Credential
 from mcp_gateway.upstream.credentials.attach import place_credentials
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile

@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-from mcp_gateway.openapi.security import Credential
+from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.requests.request import UpstreamRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 

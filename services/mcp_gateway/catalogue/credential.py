@@ -1,0 +1,35 @@
+"""A credential that the gateway holds for the upstream, as the document describes it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["header", "query", "cookie", "basic", "bearer", "client_credentials", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One way the upstream recognises who calls."""
+
+    scheme: str
+    """Its name in the document."""
+    kind: Kind
+    """`other` is what the gateway has nothing for: OAuth without client credentials, OpenID Connect
+    or mutual TLS, where an exchanged token or the assertion stands in."""
+    name: str = ""
+    """The header, query parameter or cookie of an API key."""
+    token_url: str = ""
+    """Where `client_credentials` gets its tokens, as the document has it."""
+    scopes: tuple[str, ...] = ()
+    """What may be asked for there."""
+
+    def __str__(self) -> str:
+        """Say where the credential goes, for the coverage report."""
+        match self.kind:
+            case "header" | "query" | "cookie":
+                return f"{self.scheme}: an API key in the {self.kind} {self.name!r}"
+            case "basic" | "bearer":
+                return f"{self.scheme}: Authorization: {self.kind.capitalize()}"
+            case "client_credentials":
+                return f"{self.scheme}: an OAuth token by client credentials from {self.token_url}"
+            case _:
+                return f"{self.scheme}: {self.name}"

@@ -1,0 +1,50 @@
+"""MCP resources: documents that a model may read."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+VARIABLE = re.compile(r"\{([A-Za-z0-9_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A document that a model may read (MCP resources)."""
+
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    text: str
+    """Empty where there is a blob."""
+    uri: str
+    """Where clients read it."""
+    blob: str = ""
+    """Base64 of what is no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceTemplate:
+    """Documents that a tool reads: one for each value of the arguments in the URI."""
+
+    name: str
+    title: str
+    description: str
+    uri_template: str
+    """With `{argument}` for each argument (RFC 6570, level 1)."""
+    tool: str
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The arguments in the URI, in order."""
+        return tuple(VARIABLE.findall(self.uri_template))
+
+    def match(self, uri: str) -> dict[str, str] | None:
+        """Read the arguments out of a URI; None where it is none of these."""
+        parts = VARIABLE.split(self.uri_template)
+        names, texts = parts[1::2], parts[::2]
+        pattern = "([^/?#]+)".join(re.escape(text) for text in texts)
+        found = re.fullmatch(pattern, uri)
+        if found is None:
+            return None
+        return {name: unquote(text) for name, text in zip(names, found.groups(), strict=True)}

@@ -1,0 +1,60 @@
+"""Reading the prompts of a manifest."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_gateway.catalogue.prompts import PLACEHOLDER, Prompt, PromptArgument
+from mcp_gateway.manifest.titles import title_of
+from mcp_gateway.text import tidy_text
+
+
+def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[str]]:
+    """Read the prompts of a manifest whose form is right.
+
+    Returns:
+        The prompts, and what is wrong with them, each as `prompts.NAME.key: what to write`.
+    """
+    prompts: list[Prompt] = []
+    problems: list[str] = []
+    for name, value in source.items():
+        arguments = tuple(
+            PromptArgument(
+                key,
+                tidy_text(said.get("description", "")),
+                said.get("required", False),
+                tuple(said.get("values", ())),
+            )
+            for key, said in value.get("arguments", {}).items()
+        )
+        declared = {argument.name for argument in arguments}
+        used = set(PLACEHOLDER.findall(value["text"]))
+        problems += [
+            f"prompts.{name}.text: {{{{{key}}}}} is not among its arguments; add it there"
+            for key in sorted(used - declared)
+        ]
+        problems += [
+            f"prompts.{name}.arguments.{key}: the text doesn't use it; write {{{{{key}}}}} in it"
+            for key in sorted(declared - used)
+        ]
+        prompts.append(
+            Prompt(
+                name=name,
+                title=title_of(name, value),
+                description=tidy_text(value.get("description", "")),
+                arguments=arguments,
+                text=tidy_text(value["text"]),
+                attach=tuple(value.get("attach", ())),
+                tools=tuple(value.get("tools", ())),
+            )
+        )
+    return tuple(prompts), problems
+
+
+def prompt_problems(source: Mapping[str, Any]) -> Iterator[str]:
+    """Find what prompts name that does not exist, each as `prompts.NAME.key: …`."""
+    tools, resources = source["tools"], source.get("resources", {})
+    for name, value in source.get("prompts", {}).items():
+        for key, known in (("attach", resources), ("tools", tools)):
+            for named in value.get(key, ()):
+                if named not in known or "tool" in known[named]:
+                    yield f"prompts.{name}.{key}: there is no {named} to name here"

@@ -1,0 +1,87 @@
+"""Reading the MCP resources of a manifest, and the files they name."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mcp_gateway.catalogue.resources import VARIABLE, Resource, ResourceTemplate
+from mcp_gateway.manifest.titles import title_of
+from mcp_gateway.text import tidy_text
+
+_LARGEST = 1 << 20
+_TEXTS = frozenset({"json", "xml", "yaml", "toml", "graphql", "javascript"})
+
+
+def read_resources(
+    source: Mapping[str, Any], folder: Path
+) -> tuple[tuple[Resource, ...], tuple[ResourceTemplate, ...], list[str]]:
+    """Read the resources of a manifest whose form is right, and the files they name.
+
+    Returns:
+        The resources, those that a tool reads, and what is wrong with them, each as
+        `resources.NAME.key: what to write`.
+    """
+    resources: list[Resource] = []
+    templates: list[ResourceTemplate] = []
+    problems: list[str] = []
+    for name, value in source.items():
+        title, description = title_of(name, value), tidy_text(value.get("description", ""))
+        uri = value.get("uri", f"gatepost:resources/{name}")
+        if "tool" in value:
+            templates.append(ResourceTemplate(name, title, description, uri, value["tool"]))
+            continue
+        mime_type = value.get("mime_type", "text/markdown")
+        try:
+            data = _read(folder, value["file"]) if "file" in value else b""
+            binary = "file" in value and not _is_text(mime_type)
+            text = value["text"] if "text" in value else "" if binary else _decode(data)
+        except ValueError as error:
+            problems.append(f"resources.{name}.file: {value['file']} {error}")
+            continue
+        blob = b64encode(data).decode() if binary else ""
+        resources.append(Resource(name, title, description, mime_type, text, uri, blob))
+    return tuple(resources), tuple(templates), problems
+
+
+def resource_problems(source: Mapping[str, Any]) -> Iterator[str]:
+    """Find what resources name that does not exist, each as `resources.NAME.key: …`."""
+    tools = source["tools"]
+    uris: dict[str, str] = {}
+    for name, value in source.get("resources", {}).items():
+        if "tool" in value:
+            if value["tool"] not in tools:
+                yield f"resources.{name}.tool: there is no tool {value['tool']}"
+            if not VARIABLE.search(value.get("uri", "")):
+                yield f"resources.{name}.uri: name the tool's arguments, as orbit://tasks/{{id}}"
+        elif "uri" in value and "{" in value["uri"]:
+            yield f"resources.{name}.uri: only a resource with a `tool` has arguments in its URI"
+        if value.get("uri") in uris:
+            yield f"resources.{name}.uri: {uris[value['uri']]} has the same"
+        uris[value.get("uri", name)] = name
+
+
+def _is_text(mime_type: str) -> bool:
+    kind, _, name = mime_type.partition("/")
+    return kind == "text" or name in _TEXTS or name.endswith(("+json", "+xml", "+yaml"))
+
+
+def _read(folder: Path, file: str) -> bytes:
+    path = (folder / file).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError("must be beside the manifest or below it")
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise ValueError(f"is larger than {_LARGEST >> 20} MiB")
+    return data
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text; say what it is with `mime_type`") from None

@@ -1,0 +1,16 @@
+"""Titles of schemas, which cost a model's attention."""
+
+import re
+
+from mcp_gateway.schemas.budget import Schema
+
+
+def without_echo(name: str, schema: Schema) -> Schema:
+    """Drop a title that only repeats the name."""
+    if _letters(str(schema.get("title", ""))) != _letters(name):
+        return schema
+    return {key: value for key, value in schema.items() if key != "title"}
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
