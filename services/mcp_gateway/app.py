@@ -37,11 +37,11 @@ from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.front.asgi import Receive, Scope, Send
-from mcp_gateway.front.attend import Attendants
+from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.front.exchange import Door, Serving
-from mcp_gateway.http_client.http1 import Http1Upstream
-from mcp_gateway.http_client.port import Upstream, UpstreamFailed
+from mcp_gateway.http_client.http1 import Http1Client
+from mcp_gateway.http_client.port import HttpClient, RequestFailed
 from mcp_gateway.limits.local import LocalLimits
 from mcp_gateway.limits.port import Limits, Tier, Tiers
 from mcp_gateway.live_catalogue import LiveCatalogue, Pause
@@ -54,11 +54,11 @@ from mcp_gateway.operational import (
 )
 from mcp_gateway.pipeline import STEPS, compose
 from mcp_gateway.pipeline.call import Parts, Record
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.revocations.followed import Revocations
-from mcp_gateway.revocations.long_poll import LongPoll
-from mcp_gateway.revocations.port import Feed, FeedBroken
+from mcp_gateway.revocations.long_poll_feed import LongPollFeed
+from mcp_gateway.revocations.port import FeedBroken, RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.upstream.assertion import AssertionSigner
@@ -78,10 +78,10 @@ _RANDOM = secrets.SystemRandom()
 class Resources:
     """What is opened when the app starts and closed when it stops."""
 
-    upstream: Upstream
+    upstream: HttpClient
     fetch_keys: Fetch
     record: Record
-    feed: Feed
+    feed: RevocationFeed
     exchange_key: ExchangeKey
     limits: Limits | None = None
     """None where this process counts for itself."""
@@ -97,13 +97,13 @@ OpenResources = Callable[[McpGatewaySettings], AbstractAsyncContextManager[Resou
 @asynccontextmanager
 async def open_resources(settings: McpGatewaySettings) -> AsyncIterator[Resources]:
     """Open the connections to the upstream and to the authorization server."""
-    async with Http1Upstream() as http:
+    async with Http1Client() as http:
 
         async def fetch_keys() -> bytes:
-            request = UpstreamRequest("GET", settings.jwks_url, (), b"")
+            request = HttpRequest("GET", settings.jwks_url, (), b"")
             try:
                 response = await http.send(request, deadline=5)
-            except UpstreamFailed as failure:
+            except RequestFailed as failure:
                 raise KeysUnavailable(f"{settings.jwks_url}: {failure.reason}") from failure
             if response.status != 200:
                 raise KeysUnavailable(f"{settings.jwks_url} answered {response.status}")
@@ -164,54 +164,56 @@ async def _open_redis(
     )
 
 
-def _post_events(settings: McpGatewaySettings, http: Upstream) -> Post:
+def _post_events(settings: McpGatewaySettings, http: HttpClient) -> Post:
     url = f"{settings.authorization_server_url}{EVENTS_PATH}"
     headers = (("Content-Type", "application/json"),)
 
     async def post(body: bytes) -> int:
         try:
-            request = UpstreamRequest("POST", url, headers, body)
+            request = HttpRequest("POST", url, headers, body)
             return (await http.send(request, deadline=30)).status
-        except UpstreamFailed as failure:
+        except RequestFailed as failure:
             raise DeliveryFailed(f"{url}: {failure.reason}") from failure
 
     return post
 
 
-def _post_token(settings: McpGatewaySettings, http: Upstream) -> PostForm:
+def _post_token(settings: McpGatewaySettings, http: HttpClient) -> PostForm:
     url = f"{settings.authorization_server_url}/token"
     headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 
     async def post(form: bytes) -> tuple[int, bytes]:
         try:
-            answer = await http.send(UpstreamRequest("POST", url, headers, form), deadline=5)
-        except UpstreamFailed as failure:
+            answer = await http.send(HttpRequest("POST", url, headers, form), deadline=5)
+        except RequestFailed as failure:
             raise ExchangeFailed(f"{url}: {failure.reason}") from failure
         return answer.status, answer.body
 
     return post
 
 
-def _open_feed(settings: McpGatewaySettings, http: Upstream, assertions: ClientAssertions) -> Feed:
+def _open_feed(
+    settings: McpGatewaySettings, http: HttpClient, assertions: ClientAssertions
+) -> RevocationFeed:
     if settings.redis_url is not None:
-        from mcp_gateway.revocations.redis_stream import RedisStream
+        from mcp_gateway.revocations.redis_feed import RedisFeed
 
-        return RedisStream(settings.redis_url.get_secret_value(), issuer=settings.issuer)
+        return RedisFeed(settings.redis_url.get_secret_value(), issuer=settings.issuer)
     headers = (("Content-Type", "application/x-www-form-urlencoded"),)
 
     async def ask(after: str, wait: int) -> bytes:
         form = urlencode({**assertions.form(), "after": after, "wait": str(wait)})
         url = f"{settings.authorization_server_url}{REVOCATIONS_PATH}"
-        request = UpstreamRequest("POST", url, headers, form.encode())
+        request = HttpRequest("POST", url, headers, form.encode())
         try:
             response = await http.send(request, deadline=wait + 10)
-        except UpstreamFailed as failure:
+        except RequestFailed as failure:
             raise FeedBroken(f"{url}: {failure.reason}") from failure
         if response.status != 200:
             raise FeedBroken(f"{url} answered {response.status}")
         return response.body
 
-    return LongPoll(ask)
+    return LongPollFeed(ask)
 
 
 class State(TypedDict):
@@ -267,7 +269,7 @@ def create_app(
         default=settings.default_tier,
     )
     guards = Guards(
-        now=now, upstream_url=settings.upstream_url, places=settings.upstream_concurrency
+        now=now, upstream_url=settings.upstream_url, concurrency=settings.upstream_concurrency
     )
 
     @asynccontextmanager
@@ -342,7 +344,7 @@ def create_app(
                 api_keys=ApiKeys(resources.exchange_key, verifier, now),
                 challenge=challenge,
                 serving=serving,
-                attendants=Attendants(settings.keep_alive),
+                watch=ClientWatch(settings.keep_alive),
             )
             await keys.refresh()
             _log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))

@@ -30,8 +30,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gatepost.call_event import events_stream
-from mcp_gateway.http_client.http1 import Http1Upstream
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.http1 import Http1Client
+from mcp_gateway.requests.request import HttpRequest
 from support import tokens
 from support.configuration import serving, write_config
 from support.peers import FASTMCP, peer_environment
@@ -52,7 +52,7 @@ class Contender:
 
     name: str
     service: Service
-    request: UpstreamRequest
+    request: HttpRequest
     expected: bytes = EXPECTED
 
     def cpu(self) -> float:
@@ -181,17 +181,17 @@ class Bench:
             )
         )
 
-    def _call(self, resource: str, era: str, allowed: Sequence[str]) -> UpstreamRequest:
+    def _call(self, resource: str, era: str, allowed: Sequence[str]) -> HttpRequest:
         return self._request(
             resource, era, "tools/call", {"name": TOOL, "arguments": {"id": "1"}}, allowed
         )
 
-    def _list(self, resource: str, allowed: Sequence[str]) -> UpstreamRequest:
+    def _list(self, resource: str, allowed: Sequence[str]) -> HttpRequest:
         return self._request(resource, "handshake", "tools/list", {}, allowed)
 
     def _request(
         self, resource: str, era: str, method: str, params: dict[str, Any], allowed: Sequence[str]
-    ) -> UpstreamRequest:
+    ) -> HttpRequest:
         claims = tokens.claims(
             datetime.now(UTC),
             iss=self._issuer,
@@ -211,7 +211,7 @@ class Bench:
             meta = {"io.modelcontextprotocol/protocolVersion": MODERN, capabilities: {}}
             params = {**params, "_meta": meta}
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return UpstreamRequest("POST", resource, tuple(headers), orjson.dumps(message))
+        return HttpRequest("POST", resource, tuple(headers), orjson.dumps(message))
 
 
 def write_document(folder: Path, count: int) -> Path:
@@ -263,7 +263,7 @@ async def drive(contender: Contender, connections: int, seconds: float) -> tuple
         CPU microseconds a call of the server, and the median milliseconds of an answer.
     """
     took: list[float] = []
-    async with Http1Upstream(max_connections=connections) as client:
+    async with Http1Client(max_connections=connections) as client:
 
         async def work(until: float) -> None:
             now = time.perf_counter()

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.http1 import Http1Client
 from support.gateway import a_world
 from support.openapi_corpus import cache_folder
 from support.services import free_port
@@ -122,7 +122,7 @@ class Hand:
 async def through_the_gateway(app: Running, folder: Path, drive: Any) -> int:
     """Open a gateway in front of the application and an MCP client in front of that."""
     async with (
-        Http1Upstream() as upstream,
+        Http1Client() as upstream,
         a_world(
             folder,
             upstream=upstream,

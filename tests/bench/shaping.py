@@ -14,24 +14,24 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.results.check import compile_check
-from mcp_gateway.results.content import Shaping, shape_answer
+from mcp_gateway.results.content import CompiledShape, shape_answer
 from mcp_gateway.results.edit import compile_edit
 from mcp_gateway.results.fields import parse_field
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 
 OWNER = {"id": "usr_ada", "mail": "ada@acme.example"}
 CHECK = compile_check(parse_field("items[].org_id"))
-PAGES = Pages("cursor", "cursor", "cursor", "limit", next=("next_cursor",), items=("items",))
+PAGES = Pagination("cursor", "cursor", "cursor", "limit", next=("next_cursor",), items=("items",))
 FIELDS = [parse_field(place) for place in ("items[].id", "items[].title", "items[].owner")]
 EDIT = compile_edit(FIELDS, [parse_field("items[].owner.mail")])
 SHAPINGS = {
-    "nothing said": Shaping(),
-    "paging": Shaping(pages=PAGES),
-    "fields and redact": Shaping(edit=EDIT),
-    "guard": Shaping(guard="report"),
-    "most_bytes: 1024": Shaping(most_bytes=1024),
+    "nothing said": CompiledShape(),
+    "paging": CompiledShape(pages=PAGES),
+    "fields and redact": CompiledShape(edit=EDIT),
+    "guard": CompiledShape(guard="report"),
+    "most_bytes: 1024": CompiledShape(most_bytes=1024),
 }
 
 
@@ -44,9 +44,9 @@ def listing(records: int) -> bytes:
     return orjson.dumps({"items": items, "next_cursor": "b3JnX2FjbWU"})
 
 
-def shape(shaping: Shaping, body: bytes) -> object:
+def shape_body(shape: CompiledShape, body: bytes) -> object:
     """Shape one answer."""
-    return shape_answer(UpstreamResponse(200, "application/json", body), shaping, name="bench")
+    return shape_answer(HttpResponse(200, "application/json", body), shape, name="bench")
 
 
 def microseconds(work: Callable[[], object], times: int) -> float:
@@ -63,7 +63,7 @@ def main() -> None:
     rows: dict[str, Callable[[bytes], object]] = {
         "parsing alone": orjson.loads,
         "`check`, parsing included": lambda body: CHECK(orjson.loads(body), wanted),
-        **{name: partial(shape, shaping) for name, shaping in SHAPINGS.items()},
+        **{name: partial(shape_body, shape) for name, shape in SHAPINGS.items()},
     }
     for name, row in rows.items():
         costs = (microseconds(partial(row, body), 200_000 // len(body) + 10) for body in bodies)

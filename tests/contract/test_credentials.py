@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 
 from gatepost.claims import AccessClaims, parse_claims
 from mcp_gateway.credential_settings import ClientCredentials, TokenExchange
-from mcp_gateway.http_client.http1 import Http1Upstream
-from mcp_gateway.http_client.port import UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.http1 import Http1Client
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.assertion import AssertionSigner
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
@@ -62,7 +62,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def by_exchange(url: str, http: Http1Upstream, clock: Clock, **changes: Any) -> ByTokenExchange:
+def by_exchange(url: str, http: Http1Client, clock: Clock, **changes: Any) -> ByTokenExchange:
     """Exchange at an endpoint, under the gateway's key."""
     signer = AssertionSigner(GATEWAY_KEY, resource=RESOURCE, audience="https://api", now=clock)
     settings = TokenExchange(mode="token_exchange", token_url=url, **changes)
@@ -74,7 +74,7 @@ def by_exchange(url: str, http: Http1Upstream, clock: Clock, **changes: Any) -> 
 @pytest.fixture(params=["static", "file", "environment", *FETCHED])
 async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kept]:
     clock = Clock()
-    async with running_token_endpoint() as endpoint, Http1Upstream() as http:
+    async with running_token_endpoint() as endpoint, Http1Client() as http:
         match request.param:
             case "static":
                 source: CredentialSource = Static("for all")
@@ -349,11 +349,11 @@ class InProcess:
 
     server: AuthServer
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Send one."""
         answer = await self.server.http.request(
             request.method, request.url, headers=request.headers, content=request.body
         )
-        return UpstreamResponse(
+        return HttpResponse(
             answer.status_code, answer.headers.get("content-type", ""), answer.content
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mcp_gateway.revocations.port import Feed
-from mcp_gateway.revocations.redis_stream import RedisStream
+from mcp_gateway.revocations.port import RevocationFeed
+from mcp_gateway.revocations.redis_feed import RedisFeed
 from support import tokens
 from support.auth_server import ISSUER, AuthServer, running_auth_server
 from support.clock import Clock
@@ -50,9 +50,9 @@ class Source:
                 await requests.enter_async_context(lock)
             await self._up.aclose()
 
-    def feed(self) -> Feed:
+    def feed(self) -> RevocationFeed:
         if self.redis is not None:
-            return RedisStream(self.redis.url, issuer=ISSUER)
+            return RedisFeed(self.redis.url, issuer=ISSUER)
         self._under_way.append(asyncio.Lock())
         return ask_in_process(lambda: self.server, self._under_way[-1])
 

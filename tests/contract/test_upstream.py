@@ -1,4 +1,4 @@
-"""The port `Upstream`: requests to an API that is slow, huge, gone, sly or wrong, over sockets."""
+"""The port `HttpClient`: requests to an API that is slow, huge, gone, sly or wrong, over sockets."""
 
 import asyncio
 import gzip
@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from mcp_gateway.http_client.http1 import Http1Upstream
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.http1 import Http1Client
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 from support.certificates import Authority
 from support.raw_api import OK, Call, RawApi, running_raw_api
 from support.services import free_port
@@ -33,20 +33,20 @@ async def api() -> AsyncIterator[RawApi]:
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[Http1Upstream]:
+async def upstream() -> AsyncIterator[Http1Client]:
     """Open a client whose limit is 64 KiB."""
-    async with Http1Upstream(max_response=LIMIT) as client:
+    async with Http1Client(max_response=LIMIT) as client:
         yield client
 
 
-def ask(api: RawApi, method: str = "GET", *headers: tuple[str, str]) -> UpstreamRequest:
+def ask(api: RawApi, method: str = "GET", *headers: tuple[str, str]) -> HttpRequest:
     """Write a request without a body."""
-    return UpstreamRequest(method, f"{api.url}/x", headers, b"")
+    return HttpRequest(method, f"{api.url}/x", headers, b"")
 
 
-async def fail(upstream: Http1Upstream, request: UpstreamRequest, deadline: float = 5) -> str:
+async def fail(upstream: Http1Client, request: HttpRequest, deadline: float = 5) -> str:
     """Send a request that fails, and say what for."""
-    with pytest.raises(UpstreamFailed) as failure:
+    with pytest.raises(RequestFailed) as failure:
         await upstream.send(request, deadline=deadline)
     assert "127.0.0.1" not in str(failure.value)
     return failure.value.reason
@@ -55,12 +55,12 @@ async def fail(upstream: Http1Upstream, request: UpstreamRequest, deadline: floa
 # --- requests -------------------------------------------------------------------------------------
 
 
-async def test_the_request_arrives_exactly_as_written(api: RawApi, upstream: Http1Upstream) -> None:
+async def test_the_request_arrives_exactly_as_written(api: RawApi, upstream: Http1Client) -> None:
     target = "/a%2Fb/%7Bx%7D/%C3%A9;v=1?q=a%20b%2Bc&q=%26&empty=&%5B%5D=1"
     headers = (("Content-Type", "application/json"), ("X-One", "1"), ("X-One", "2"))
-    request = UpstreamRequest("POST", api.url + target, headers, b'{"title":"x"}')
+    request = HttpRequest("POST", api.url + target, headers, b'{"title":"x"}')
     answer = await upstream.send(request, deadline=5)
-    assert answer == UpstreamResponse(200, "application/json", b"{}")
+    assert answer == HttpResponse(200, "application/json", b"{}")
     [call] = api.calls
     first, *lines = call.head.decode().splitlines()
     assert first == f"POST {target} HTTP/1.1"
@@ -71,7 +71,7 @@ async def test_the_request_arrives_exactly_as_written(api: RawApi, upstream: Htt
 
 
 async def test_a_request_without_a_body_says_nothing_of_its_type(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     for method in ("GET", "DELETE", "POST"):
         await upstream.send(ask(api, method), deadline=5)
@@ -96,7 +96,7 @@ async def test_a_request_without_a_body_says_nothing_of_its_type(
     ],
 )
 async def test_a_header_that_would_make_it_another_request_is_never_sent(
-    api: RawApi, upstream: Http1Upstream, header: tuple[str, str]
+    api: RawApi, upstream: Http1Client, header: tuple[str, str]
 ) -> None:
     assert await fail(upstream, ask(api, "GET", header)) == "unwritable"
     assert not api.calls
@@ -106,21 +106,21 @@ async def test_a_header_that_would_make_it_another_request_is_never_sent(
     "url", ["/x", "ftp://127.0.0.1/x", "http://a b/x", "http://ada:pw@127.0.0.1/x", "http:///x"]
 )
 async def test_a_url_that_names_no_plain_origin_is_never_asked(
-    upstream: Http1Upstream, url: str
+    upstream: Http1Client, url: str
 ) -> None:
-    assert await fail(upstream, UpstreamRequest("GET", url, (), b"")) == "unwritable"
+    assert await fail(upstream, HttpRequest("GET", url, (), b"")) == "unwritable"
 
 
 @pytest.mark.parametrize("path", ["/x y", "/x\r\nX-Two: 2", "/é"])
 async def test_a_path_that_is_not_encoded_is_never_asked(
-    api: RawApi, upstream: Http1Upstream, path: str
+    api: RawApi, upstream: Http1Client, path: str
 ) -> None:
-    assert await fail(upstream, UpstreamRequest("GET", api.url + path, (), b"")) == "unwritable"
+    assert await fail(upstream, HttpRequest("GET", api.url + path, (), b"")) == "unwritable"
     assert not api.calls
 
 
 async def test_a_redirect_is_handed_back_and_never_followed(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(
         b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
@@ -130,7 +130,7 @@ async def test_a_redirect_is_handed_back_and_never_followed(
 
 
 async def test_a_cookie_the_api_sets_is_not_sent_to_it_for_the_next_person(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=ada; Path=/\r\nContent-Length: 0\r\n\r\n")
     for _ in range(2):
@@ -139,7 +139,7 @@ async def test_a_cookie_the_api_sets_is_not_sent_to_it_for_the_next_person(
 
 
 async def test_a_proxy_in_the_environment_changes_nothing(
-    api: RawApi, upstream: Http1Upstream, monkeypatch: pytest.MonkeyPatch
+    api: RawApi, upstream: Http1Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
@@ -164,7 +164,7 @@ async def test_a_proxy_in_the_environment_changes_nothing(
 )
 @pytest.mark.parametrize("cut", [False, True])
 async def test_an_answer_is_read_to_its_end_however_it_is_framed_and_cut(
-    api: RawApi, upstream: Http1Upstream, pieces: list[bytes], body: bytes, cut: bool
+    api: RawApi, upstream: Http1Client, pieces: list[bytes], body: bytes, cut: bool
 ) -> None:
     text = b"".join(pieces)
     api.answer(*(text[n : n + 1] for n in range(len(text))) if cut else pieces)
@@ -173,7 +173,7 @@ async def test_an_answer_is_read_to_its_end_however_it_is_framed_and_cut(
 
 
 async def test_an_answer_without_a_length_ends_with_its_connection(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(b"HTTP/1.1 200 OK\r\n\r\nhel", b"lo", then_close=True)
     for connection in (1, 2):
@@ -182,18 +182,18 @@ async def test_an_answer_without_a_length_ends_with_its_connection(
 
 
 async def test_an_answer_to_head_has_a_length_and_no_body(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n")
     for _ in range(2):
         answer = await upstream.send(ask(api, "HEAD"), deadline=5)
-        assert answer == UpstreamResponse(200, "text/plain", b"")
+        assert answer == HttpResponse(200, "text/plain", b"")
 
 
 @pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])
 @pytest.mark.parametrize("framing", ["length", "chunks", "close", "gzip"])
 async def test_an_answer_is_read_up_to_the_limit_and_no_further(
-    api: RawApi, upstream: Http1Upstream, size: int, framing: str
+    api: RawApi, upstream: Http1Client, size: int, framing: str
 ) -> None:
     body = b"x" * size
     if framing == "length":
@@ -221,7 +221,7 @@ async def test_an_answer_is_read_up_to_the_limit_and_no_further(
     ],
 )
 async def test_an_answer_in_a_damaged_or_unknown_encoding_is_unreadable(
-    api: RawApi, upstream: Http1Upstream, encoding: bytes, body: bytes
+    api: RawApi, upstream: Http1Client, encoding: bytes, body: bytes
 ) -> None:
     head = HEAD + b"%d\r\nContent-Encoding: %s\r\n\r\n" % (len(body), encoding)
     api.answer(head + body)
@@ -235,20 +235,20 @@ async def test_an_answer_in_a_damaged_or_unknown_encoding_is_unreadable(
     "begun", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nX: 1\r\n", HEAD + b"9\r\n\r\nx", CHUNKED]
 )
 async def test_an_api_that_hangs_is_given_up_at_the_deadline(
-    api: RawApi, upstream: Http1Upstream, begun: bytes
+    api: RawApi, upstream: Http1Client, begun: bytes
 ) -> None:
     async def hang(call: Call) -> None:
         await call.say(begun)
         await call.never()
 
     api.script = hang
-    with pytest.raises(UpstreamFailed, match=r"within 0\.2 seconds") as failure:
+    with pytest.raises(RequestFailed, match=r"within 0\.2 seconds") as failure:
         await upstream.send(ask(api), deadline=0.2)
     assert failure.value.reason == "deadline"
 
 
 async def test_an_api_that_never_ends_its_answer_is_given_up_at_the_deadline(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     async def drip(call: Call) -> None:
         await call.say(CHUNKED)
@@ -260,13 +260,13 @@ async def test_an_api_that_never_ends_its_answer_is_given_up_at_the_deadline(
     assert await fail(upstream, ask(api), 0.2) == "deadline"
 
 
-async def test_an_api_that_is_gone_is_unreachable(upstream: Http1Upstream) -> None:
-    gone = UpstreamRequest("GET", f"http://127.0.0.1:{free_port()}/x", (), b"")
+async def test_an_api_that_is_gone_is_unreachable(upstream: Http1Client) -> None:
+    gone = HttpRequest("GET", f"http://127.0.0.1:{free_port()}/x", (), b"")
     assert await fail(upstream, gone) == "unreachable"
 
 
-async def test_an_api_whose_name_leads_nowhere_is_unreachable(upstream: Http1Upstream) -> None:
-    gone = UpstreamRequest("GET", "http://nowhere.invalid/x", (), b"")
+async def test_an_api_whose_name_leads_nowhere_is_unreachable(upstream: Http1Client) -> None:
+    gone = HttpRequest("GET", "http://nowhere.invalid/x", (), b"")
     assert await fail(upstream, gone) == "unreachable"
 
 
@@ -276,7 +276,7 @@ async def test_an_api_whose_name_leads_nowhere_is_unreachable(upstream: Http1Ups
     [b"", b"HTTP/1.1 200", HEAD + b"9\r\n\r\nx", CHUNKED + b"2\r\nok\r\n", CHUNKED + b"5\r\no"],
 )
 async def test_an_api_that_breaks_off_is_unreachable(
-    api: RawApi, upstream: Http1Upstream, begun: bytes, reset: bool
+    api: RawApi, upstream: Http1Client, begun: bytes, reset: bool
 ) -> None:
     async def break_off(call: Call) -> None:
         await call.say(begun)
@@ -300,7 +300,7 @@ async def test_an_api_that_breaks_off_is_unreachable(
     ],
 )
 async def test_a_flood_is_cut_off_soon_after_the_limit(
-    api: RawApi, upstream: Http1Upstream, head: bytes, piece: bytes
+    api: RawApi, upstream: Http1Client, head: bytes, piece: bytes
 ) -> None:
     sent = 0
 
@@ -319,7 +319,7 @@ async def test_a_flood_is_cut_off_soon_after_the_limit(
 
 @pytest.mark.parametrize("piece", [b"X-%d: 1\r\n", b"x" * 1000])
 async def test_headers_that_never_end_are_cut_off(
-    api: RawApi, upstream: Http1Upstream, piece: bytes
+    api: RawApi, upstream: Http1Client, piece: bytes
 ) -> None:
     async def flood(call: Call) -> None:
         await call.say(b"HTTP/1.1 200 OK\r\nX: ")
@@ -332,7 +332,7 @@ async def test_headers_that_never_end_are_cut_off(
 
 
 async def test_one_read_full_of_headers_is_too_much_as_well(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     lines = b"".join(b"X-%d: 1\r\n" % number for number in range(200))
     api.answer(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n")
@@ -355,7 +355,7 @@ async def test_one_read_full_of_headers_is_too_much_as_well(
     ],
 )
 async def test_what_is_no_http_is_unreadable(
-    api: RawApi, upstream: Http1Upstream, answer: bytes
+    api: RawApi, upstream: Http1Client, answer: bytes
 ) -> None:
     api.answer(answer)
     assert await fail(upstream, ask(api)) == "unreadable"
@@ -384,7 +384,7 @@ async def test_what_is_no_http_is_unreadable(
     ],
 )
 async def test_an_answer_with_two_meanings_is_refused_and_its_connection_closed(
-    api: RawApi, upstream: Http1Upstream, answer: bytes
+    api: RawApi, upstream: Http1Client, answer: bytes
 ) -> None:
     api.answer(answer)
     assert await fail(upstream, ask(api)) == "unreadable"
@@ -392,7 +392,7 @@ async def test_an_answer_with_two_meanings_is_refused_and_its_connection_closed(
 
 
 async def test_an_api_that_promises_less_than_it_sends_spoils_no_other_answer(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     async def sly(call: Call) -> None:
         evil = HEAD + b"6\r\n\r\nforged"
@@ -404,9 +404,7 @@ async def test_an_api_that_promises_less_than_it_sends_spoils_no_other_answer(
     assert [call.connection for call in api.calls] == [1, 2]
 
 
-async def test_what_an_api_says_unasked_answers_nobody(
-    api: RawApi, upstream: Http1Upstream
-) -> None:
+async def test_what_an_api_says_unasked_answers_nobody(api: RawApi, upstream: Http1Client) -> None:
     async def chatty(call: Call) -> None:
         await call.say(OK)
         if call.connection == 1:
@@ -422,7 +420,7 @@ async def test_what_an_api_says_unasked_answers_nobody(
 
 
 async def test_calls_one_after_the_other_share_a_connection(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     for number in (1, 2, 3):
         await upstream.send(ask(api, "POST"), deadline=5)
@@ -437,7 +435,7 @@ async def test_calls_one_after_the_other_share_a_connection(
     ],
 )
 async def test_a_connection_that_the_api_will_close_is_not_used_again(
-    api: RawApi, upstream: Http1Upstream, answer: bytes
+    api: RawApi, upstream: Http1Client, answer: bytes
 ) -> None:
     api.answer(answer)
     for connection in (1, 2):
@@ -447,7 +445,7 @@ async def test_a_connection_that_the_api_will_close_is_not_used_again(
 
 @pytest.mark.parametrize(("said", "connections"), [(b"timeout=1", 2), (b"max=9, timeout=60", 1)])
 async def test_a_connection_that_the_api_is_about_to_close_is_not_used_again(
-    api: RawApi, upstream: Http1Upstream, said: bytes, connections: int
+    api: RawApi, upstream: Http1Client, said: bytes, connections: int
 ) -> None:
     api.answer(b"HTTP/1.1 200 OK\r\nKeep-Alive: " + said + b"\r\nContent-Length: 2\r\n\r\n{}")
     for _ in range(2):
@@ -455,9 +453,7 @@ async def test_a_connection_that_the_api_is_about_to_close_is_not_used_again(
     assert api.connections == connections
 
 
-async def test_two_calls_at_once_get_their_own_answers(
-    api: RawApi, upstream: Http1Upstream
-) -> None:
+async def test_two_calls_at_once_get_their_own_answers(api: RawApi, upstream: Http1Client) -> None:
     async def echo(call: Call) -> None:
         number = call.head.partition(b"id=")[2].partition(b" ")[0]
         await call.say(HEAD + b"%d\r\n\r\n" % len(number), number)
@@ -465,7 +461,7 @@ async def test_two_calls_at_once_get_their_own_answers(
     api.script = echo
     answers = await asyncio.gather(
         *(
-            upstream.send(UpstreamRequest("GET", f"{api.url}/x?id={n}", (), b""), deadline=5)
+            upstream.send(HttpRequest("GET", f"{api.url}/x?id={n}", (), b""), deadline=5)
             for n in range(100)
         )
     )
@@ -475,7 +471,7 @@ async def test_two_calls_at_once_get_their_own_answers(
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_what_may_have_been_done_is_not_asked_again_when_a_kept_connection_ends(
-    api: RawApi, upstream: Http1Upstream, method: str, reset: bool
+    api: RawApi, upstream: Http1Client, method: str, reset: bool
 ) -> None:
     async def forgetful(call: Call) -> None:
         if (call.connection, call.number) != (1, 2):
@@ -496,16 +492,14 @@ async def test_what_may_have_been_done_is_not_asked_again_when_a_kept_connection
 
 
 async def test_a_new_connection_that_ends_is_no_reason_to_ask_again(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(then_close=True)
     assert await fail(upstream, ask(api)) == "unreachable"
     assert len(api.calls) == 1
 
 
-async def test_half_an_answer_is_no_reason_to_ask_again(
-    api: RawApi, upstream: Http1Upstream
-) -> None:
+async def test_half_an_answer_is_no_reason_to_ask_again(api: RawApi, upstream: Http1Client) -> None:
     async def half(call: Call) -> None:
         await call.say(OK if call.number == 1 else OK[:20])
         if call.number == 2:
@@ -518,7 +512,7 @@ async def test_half_an_answer_is_no_reason_to_ask_again(
 
 
 async def test_a_connection_that_the_api_has_closed_meanwhile_is_left_for_a_new_one(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     async def close_half(call: Call) -> None:
         await call.say(OK)
@@ -527,12 +521,12 @@ async def test_a_connection_that_the_api_has_closed_meanwhile_is_left_for_a_new_
     api.script = close_half
     await upstream.send(ask(api), deadline=5)
     assert await api.closed.get() == 1
-    await upstream.send(UpstreamRequest("POST", f"{api.url}/x", (), b"{}"), deadline=5)
+    await upstream.send(HttpRequest("POST", f"{api.url}/x", (), b"{}"), deadline=5)
     assert [call.connection for call in api.calls] == [1, 2]
 
 
 async def test_a_call_that_is_cancelled_takes_its_connection_along(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     asked = asyncio.Event()
 
@@ -553,14 +547,14 @@ async def test_a_call_that_is_cancelled_takes_its_connection_along(
 
 
 async def test_an_answer_that_comes_before_all_was_sent_ends_the_connection(
-    api: RawApi, upstream: Http1Upstream
+    api: RawApi, upstream: Http1Client
 ) -> None:
     async def refuse(call: Call) -> None:
         await call.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
         await call.never()
 
     usual, api.script = api.script, refuse
-    large = UpstreamRequest("POST", f"{api.url}/x", (), b"x" * (64 << 20))
+    large = HttpRequest("POST", f"{api.url}/x", (), b"x" * (64 << 20))
     assert (await upstream.send(large, deadline=5)).status == 413
     api.script = usual
     await upstream.send(ask(api), deadline=5)
@@ -569,7 +563,7 @@ async def test_an_answer_that_comes_before_all_was_sent_ends_the_connection(
 
 async def test_no_more_connections_are_opened_than_may_be(api: RawApi) -> None:
     api.answer(OK[:-1], OK[-1:])
-    async with Http1Upstream(max_connections=3) as upstream:
+    async with Http1Client(max_connections=3) as upstream:
         await asyncio.gather(*(upstream.send(ask(api), deadline=5) for _ in range(50)))
     assert (len(api.calls), api.connections) == (50, 3)
 
@@ -584,7 +578,7 @@ async def test_who_waits_for_a_connection_gives_up_at_the_deadline_and_holds_nob
 
     asked, answer = asyncio.Event(), asyncio.Event()
     api.script = slow
-    async with Http1Upstream(max_connections=1) as upstream:
+    async with Http1Client(max_connections=1) as upstream:
         first = asyncio.create_task(upstream.send(ask(api), deadline=5))
         await asked.wait()
         assert await fail(upstream, ask(api), 0.1) == "deadline"
@@ -602,26 +596,26 @@ async def test_who_waits_for_a_connection_opens_one_where_another_broke(api: Raw
             await call.say(OK)
 
     api.script = break_first
-    async with Http1Upstream(max_connections=1) as upstream:
+    async with Http1Client(max_connections=1) as upstream:
         answers = await asyncio.gather(
             *(upstream.send(ask(api), deadline=5) for _ in range(3)), return_exceptions=True
         )
     assert [type(answer) for answer in answers] == [
-        UpstreamFailed,
-        UpstreamResponse,
-        UpstreamResponse,
+        RequestFailed,
+        HttpResponse,
+        HttpResponse,
     ]
 
 
 async def test_a_connection_that_is_not_used_is_closed(api: RawApi) -> None:
-    async with Http1Upstream(idle=0.01) as upstream:
+    async with Http1Client(idle=0.01) as upstream:
         await upstream.send(ask(api), deadline=5)
         assert await api.closed.get() == 1
         await upstream.send(ask(api), deadline=5)
 
 
 async def test_a_client_that_closes_leaves_no_connection(api: RawApi) -> None:
-    async with Http1Upstream() as upstream:
+    async with Http1Client() as upstream:
         await asyncio.gather(*(upstream.send(ask(api), deadline=5) for _ in range(3)))
     assert {await api.closed.get() for _ in range(api.connections)} == {1, 2, 3}
 
@@ -635,10 +629,10 @@ async def test_an_api_is_believed_over_tls_under_its_own_name_alone() -> None:
     context.sni_callback = lambda _, name, __: named.append(name)
     async with (
         running_raw_api(context) as api,
-        Http1Upstream(tls=authority.trusted()) as trusting,
-        Http1Upstream() as upstream,
+        Http1Client(tls=authority.trusted()) as trusting,
+        Http1Client() as upstream,
     ):
-        by_name = UpstreamRequest("GET", f"https://localhost:{api.port}/x", (), b"")
+        by_name = HttpRequest("GET", f"https://localhost:{api.port}/x", (), b"")
         for _ in range(2):
             assert (await trusting.send(by_name, deadline=5)).body == b"{}"
         assert (named, api.connections) == (["localhost"], 1)

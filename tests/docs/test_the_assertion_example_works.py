@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from gatepost.claims import parse_claims
 from mcp_gateway.manifest.load import load_catalogue
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.assertion import AssertionSigner
 from support.markdown import ROOT, fences, read, section
 
@@ -63,7 +63,7 @@ def api() -> Api:
     """An API, and an assertion that the gateway signed just now."""
     key = ECKey.generate_key("P-256")
     signer = AssertionSigner(key, resource=RESOURCE, audience=API, now=lambda: datetime.now(UTC))
-    request = UpstreamRequest("POST", URL, (), b"{}")
+    request = HttpRequest("POST", URL, (), b"{}")
     signed = signer.sign(request, parse_claims(CLAIMS), "list_tasks", "call_1")
     public = {**key.as_dict(private=False), "kid": key.thumbprint(), "use": "sig", "alg": "ES256"}
     (code,) = fences(GUIDE, "python")

@@ -13,9 +13,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 from structlog.testing import capture_logs
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.load import load_catalogue
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from support.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -160,10 +160,10 @@ async def test_files_that_are_still_being_written_are_left_alone(world: World) -
 async def test_a_call_under_way_ends_with_the_tool_it_began_with(world: World) -> None:
     began, go_on = asyncio.Event(), asyncio.Event()
 
-    async def send(request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(request: HttpRequest, *, deadline: float) -> HttpResponse:
         began.set()
         await go_on.wait()
-        return UpstreamResponse(200, "application/json", b'{"tasks":[],"secret":1}')
+        return HttpResponse(200, "application/json", b'{"tasks":[],"secret":1}')
 
     world.api.send = send  # type: ignore[method-assign]
     calling = asyncio.create_task(world.call("new", "list_tasks"))

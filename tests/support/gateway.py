@@ -15,8 +15,8 @@ from gatepost.revocations import Revocation
 from mcp_gateway.app import Resources, create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.elicitation.answers import Answers
-from mcp_gateway.http_client.port import Upstream, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpClient, HttpResponse
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.settings import McpGatewaySettings
 from support import tokens
 from support.asgi import running
@@ -35,12 +35,12 @@ META = {
 class Api:
     """The upstream API: remembers every request, answers what a test wants."""
 
-    requests: list[UpstreamRequest] = field(default_factory=list)
-    answer: Callable[[UpstreamRequest], UpstreamResponse] = lambda _: UpstreamResponse(
+    requests: list[HttpRequest] = field(default_factory=list)
+    answer: Callable[[HttpRequest], HttpResponse] = lambda _: HttpResponse(
         200, "application/json", b'{"tasks":[]}'
     )
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Answer at once."""
         self.requests.append(request)
         return self.answer(request)
@@ -222,7 +222,7 @@ async def a_world(
     folder: Path,
     *,
     keys: Keys | None = None,
-    upstream: Upstream | None = None,
+    upstream: HttpClient | None = None,
     silent: bool = False,
     answers: Answers | None = None,
     **changes: Any,

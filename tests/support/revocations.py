@@ -19,8 +19,8 @@ from gatepost.claims import AccessClaims, parse_claims
 from gatepost.revocations import FOR_GOOD, REVOCATIONS_PATH, Kind, Revocation
 from mcp_gateway.authorization_server.client_assertion import ClientAssertions
 from mcp_gateway.revocations.followed import Revocations
-from mcp_gateway.revocations.long_poll import LongPoll
-from mcp_gateway.revocations.port import Feed, FeedBroken
+from mcp_gateway.revocations.long_poll_feed import LongPollFeed
+from mcp_gateway.revocations.port import FeedBroken, RevocationFeed
 from mcp_gateway.signing_key import publish_key
 from support.auth_server import ISSUER, RESOURCE, AuthServer
 from support.clock import Clock
@@ -43,7 +43,7 @@ def assertions(
 class Heard:
     """A feed that tells whenever something came out of another."""
 
-    feed: Feed
+    feed: RevocationFeed
     again: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self) -> AsyncGenerator[Sequence[Revocation]]:
@@ -85,7 +85,7 @@ def read_unverified(token: str) -> tuple[AccessClaims, str]:
 
 def ask_in_process(
     running: Callable[[], AuthServer], under_way: asyncio.Lock | None = None
-) -> LongPoll:
+) -> LongPollFeed:
     """Poll the authorization server that runs in the test at the moment.
 
     The lock is held while a request is under way: a real server waits for those when it stops.
@@ -104,11 +104,11 @@ def ask_in_process(
             raise FeedBroken(f"{answer.status_code} {answer.text}")
         return answer.content
 
-    return LongPoll(ask)
+    return LongPollFeed(ask)
 
 
 @asynccontextmanager
-async def following(feed: Feed, clock: Clock) -> AsyncIterator[Gateway]:
+async def following(feed: RevocationFeed, clock: Clock) -> AsyncIterator[Gateway]:
     """Follow a feed for as long as the block lasts; enter it once the feed was heard."""
     heard = Heard(feed)
     revocations = Revocations(heard, clock)

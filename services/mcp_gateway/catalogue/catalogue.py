@@ -14,7 +14,7 @@ from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.tool import Tool
 
@@ -32,8 +32,8 @@ class Catalogue:
     """
     tools: Mapping[str, Tool]
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
-    resources: Mapping[str, Resource] = field(default_factory=dict)
-    templates: Mapping[str, ResourceTemplate] = field(default_factory=dict)
+    resources: Mapping[str, McpResource] = field(default_factory=dict)
+    templates: Mapping[str, McpResourceTemplate] = field(default_factory=dict)
     """Resources that a tool reads."""
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None: every tool is listed."""
@@ -50,8 +50,8 @@ class Catalogue:
         tools: Iterable[Tool],
         *,
         prompts: Iterable[Prompt] = (),
-        resources: Iterable[Resource] = (),
-        templates: Iterable[ResourceTemplate] = (),
+        resources: Iterable[McpResource] = (),
+        templates: Iterable[McpResourceTemplate] = (),
         search_above: int | None = None,
         schemes: Mapping[str, Credential] | None = None,
     ) -> Self:
@@ -130,11 +130,19 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+# Lock files hold fingerprints made under these names.
+_FORMER_NAMES = {"compiled_shape": "shaping"}
+
+
 def _plain(value: Any) -> Any:
     """Turn a value into what JSON can say, the same way each time; functions say nothing."""
     if dataclasses.is_dataclass(value):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return {name: _plain(item) for name, item in fields.items() if not callable(item)}
+        return {
+            _FORMER_NAMES.get(name, name): _plain(item)
+            for name, item in fields.items()
+            if not callable(item)
+        }
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):

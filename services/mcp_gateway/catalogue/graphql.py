@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class GraphqlQuery:
     variables: Mapping[str, bool]
     """Variable to whether it must be given."""
 
-    def wrap(self, request: UpstreamRequest) -> UpstreamRequest:
+    def wrap(self, request: HttpRequest) -> HttpRequest:
         """Make a request whose body is the variables one that asks this query."""
         members = {
             "query": self.text,
@@ -31,4 +31,4 @@ class GraphqlQuery:
         }
         kept = [header for header in request.headers if header[0].lower() != "content-type"]
         headers = (*kept, ("Content-Type", "application/json"))
-        return UpstreamRequest(request.method, request.url, headers, orjson.dumps(members))
+        return HttpRequest(request.method, request.url, headers, orjson.dumps(members))

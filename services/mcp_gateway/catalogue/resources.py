@@ -8,7 +8,7 @@ VARIABLE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class McpResource:
     """A document that a model may read (MCP resources)."""
 
     name: str
@@ -24,7 +24,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceTemplate:
+class McpResourceTemplate:
     """Documents that a tool reads: one for each value of the arguments in the URI."""
 
     name: str

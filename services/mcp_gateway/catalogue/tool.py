@@ -10,7 +10,7 @@ from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
 from mcp_gateway.results.check import Check, compile_check
-from mcp_gateway.results.content import Shaping
+from mcp_gateway.results.content import CompiledShape
 from mcp_gateway.results.fields import FieldPath
 from mcp_gateway.results.instructions import Guard
 
@@ -40,7 +40,7 @@ class ResponseCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Paging:
+class DeclaredPagination:
     """How a list is paged, where the manifest says so itself."""
 
     argument: str
@@ -61,7 +61,7 @@ class Shape:
     """Only these; empty means all."""
     redact: tuple[FieldPath, ...] = ()
     """Never these: their values are replaced."""
-    paging: Paging | None = None
+    paging: DeclaredPagination | None = None
     most_bytes: int | None = None
     """How much of an answer is shown; None: as much as usual."""
     guard: Guard | None = None
@@ -115,7 +115,7 @@ class Tool:
     checks: tuple[ResponseCheck, ...] = ()
     """All must hold of an answer, or it is not passed on."""
     shape: Shape = field(default_factory=Shape)
-    shaping: Shaping = field(default_factory=Shaping)
+    compiled_shape: CompiledShape = field(default_factory=CompiledShape)
     """`shape` with what is known of the operation, compiled."""
     limits: Limits = field(default_factory=Limits)
     cost: int = 1

@@ -10,8 +10,8 @@ from mcp_gateway.auth.api_keys import ApiKeys
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Send
-from mcp_gateway.front.attend import Attendants
-from mcp_gateway.front.stream import Stream
+from mcp_gateway.front.client_watch import ClientWatch
+from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.growing import grown
 from mcp_gateway.wire.headers import Headers
 from mcp_gateway.wire.jsonrpc import Reply
@@ -35,7 +35,7 @@ class Door:
     api_keys: ApiKeys
     challenge: Challenge
     serving: Serving
-    attendants: Attendants
+    watch: ClientWatch
 
 
 class Exchange(NamedTuple):
@@ -46,7 +46,7 @@ class Exchange(NamedTuple):
     headers: Headers
     receive: Receive
     send: Send
-    stream: Stream | None = None
+    stream: EventStream | None = None
     """Set by `route` where the answer has become one."""
     body: bytes = b""
     caller: AccessClaims | None = None
@@ -71,7 +71,7 @@ class Exchange(NamedTuple):
         """End with the answer."""
         return grown(self, _REPLY, reply)
 
-    def with_stream(self, stream: Stream) -> "Exchange":
+    def with_stream(self, stream: EventStream) -> "Exchange":
         """Go on with what the answer has become."""
         return grown(self, _STREAM, stream)
 

@@ -4,10 +4,10 @@ from functools import partial
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.front.exchange import Door, Exchange
 from mcp_gateway.front.guard_host_and_origin import every_answer
 from mcp_gateway.front.media_types import takes_stream
-from mcp_gateway.front.stream import Stream
 from mcp_gateway.wire import handshake, modern
 
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
@@ -24,7 +24,7 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
     version = headers.get(modern.VERSION_HEADER)
     known = version is None or version in _HANDSHAKE
     stream = (
-        Stream(exchange.send, partial(every_answer, exchange, door))
+        EventStream(exchange.send, partial(every_answer, exchange, door))
         if takes_stream(headers)
         else None
     )
@@ -36,7 +36,7 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
             headers=headers,
             caller=caller,
             request_id=exchange.id,
-            outlet=stream,
+            sink=stream,
         )
     else:
         work = handshake.answer(
@@ -46,10 +46,10 @@ async def route(exchange: Exchange, door: Door) -> Exchange:
             session=headers.get(handshake.SESSION_HEADER),
             caller=caller,
             request_id=exchange.id,
-            outlet=stream,
+            sink=stream,
         )
     # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
-    reply = await door.attendants.attend(work, exchange.receive, stream, leaving_cancels=is_modern)
+    reply = await door.watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
     if stream is not None and stream.opened:
         exchange = exchange.with_stream(stream)
     return exchange.with_reply(reply)

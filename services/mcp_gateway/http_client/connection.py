@@ -13,7 +13,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from mcp_gateway.http_client.failures import too_large as too_large_failure
 from mcp_gateway.http_client.failures import unreachable, unreadable
-from mcp_gateway.http_client.port import UpstreamFailed
+from mcp_gateway.http_client.port import RequestFailed
 
 MAX_HEAD = 64 << 10
 """Bytes of status line and headers, informational answers included."""
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
             bodiless: whether the answer has a length and no body, as that to HEAD.
 
         Returns:
-            The answer to come; or `Unanswered`, `TimeoutError`, `UpstreamFailed`.
+            The answer to come; or `Unanswered`, `TimeoutError`, `RequestFailed`.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
             # Framing may be twice the body, but chunk extensions and trailers end somewhere.
             if not self._complete and self._received > 2 * self._most + MAX_HEAD:
                 raise too_large_failure(self._most)
-        except UpstreamFailed as failure:
+        except RequestFailed as failure:
             self._fail(failure)
             return
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
                 # What a callback raised comes as the context of the parser's own error.
                 ours = error.__context__
                 not_http = unreadable("is no valid HTTP")
-                self._fail(ours if isinstance(ours, UpstreamFailed) else not_http)
+                self._fail(ours if isinstance(ours, RequestFailed) else not_http)
                 return
             self._dirty = True
         if self._complete:

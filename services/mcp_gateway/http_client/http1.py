@@ -11,8 +11,8 @@ from mcp_gateway.http_client.connection import Answer, Connection, Unanswered
 from mcp_gateway.http_client.content_coding import decode_content
 from mcp_gateway.http_client.failures import deadline_passed, unreachable
 from mcp_gateway.http_client.pool import Pool
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 
 MAX_RESPONSE = 4 << 20
 """Bytes of an answer, before and after decompression."""
@@ -31,7 +31,7 @@ _FRAMING = frozenset(
 )
 
 
-class Http1Upstream:
+class Http1Client:
     """The upstream API over HTTP: no redirects, no cookies kept, no proxy from the environment."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Http1Upstream:
             pool.close()
         await asyncio.sleep(0)  # for the transports to go
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Send within `deadline` seconds and read the whole answer.
 
         Raises:
@@ -68,9 +68,7 @@ class Http1Upstream:
         try:
             origin, written = write_request(request)
         except ValueError as problem:
-            raise UpstreamFailed(
-                "unwritable", f"The request can't be written: {problem}."
-            ) from None
+            raise RequestFailed("unwritable", f"The request can't be written: {problem}.") from None
         pool = self._pools.get(origin) or self._open_pool(origin)
         until = asyncio.get_running_loop().time() + deadline
         try:
@@ -84,7 +82,7 @@ class Http1Upstream:
         body = answer.body
         if coding is not None:
             body = decode_content(body, coding.decode("latin-1"), self._max_response)
-        return UpstreamResponse(
+        return HttpResponse(
             answer.status,
             headers.get(b"content-type", b"").decode("latin-1"),
             body,
@@ -135,7 +133,7 @@ async def _ask(connection: Connection, method: str, written: bytes, until: float
         raise
 
 
-def write_request(request: UpstreamRequest) -> tuple[str, bytes]:
+def write_request(request: HttpRequest) -> tuple[str, bytes]:
     """Write a request as bytes (RFC 9112 §3).
 
     Returns:

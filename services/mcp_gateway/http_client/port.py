@@ -2,12 +2,12 @@
 
 from typing import NamedTuple, Protocol
 
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 
 ASSERTION_HEADER = "Gatepost-Assertion"
 
 
-class UpstreamResponse(NamedTuple):
+class HttpResponse(NamedTuple):
     """The upstream's whole answer: the header fields as they came, the body decompressed."""
 
     status: int
@@ -17,7 +17,7 @@ class UpstreamResponse(NamedTuple):
     link: str = ""
 
 
-class UpstreamFailed(Exception):
+class RequestFailed(Exception):
     """No answer that can be passed on; the message is what the model may read."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -30,10 +30,10 @@ class UpstreamFailed(Exception):
         self.reason = reason
 
 
-class Upstream(Protocol):
+class HttpClient(Protocol):
     """Sends one request and reads the whole answer."""
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Send within `deadline` seconds, following no redirect.
 
         Raises:

@@ -15,12 +15,12 @@ from mcp_gateway.importing.yaml_write import dump
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
-from mcp_gateway.openapi.draft import Unimportable
 from mcp_gateway.openapi.naming import name_operations
-from mcp_gateway.openapi.records import find_owners
-from mcp_gateway.openapi.tenants import tenant_arguments, upstream_names
+from mcp_gateway.openapi.record_owners import find_owners
+from mcp_gateway.openapi.tenant_arguments import tenant_arguments, upstream_names
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.lint.passwords import asks_for_password
 from mcp_gateway.text import tidy_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_gateway.catalogue.inputs import Inputs
-from mcp_gateway.catalogue.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
+from mcp_gateway.catalogue.tool import DeclaredPagination, Lifecycle, Limits, ResponseCheck, Shape
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
 from mcp_gateway.manifest.schema import date_of
@@ -96,5 +96,9 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
     )
 
 
-def _paging(value: Mapping[str, Any] | None) -> Paging | None:
-    return None if value is None else Paging(**{**value, "next": parse_field(value["next"])})
+def _paging(value: Mapping[str, Any] | None) -> DeclaredPagination | None:
+    return (
+        None
+        if value is None
+        else DeclaredPagination(**{**value, "next": parse_field(value["next"])})
+    )

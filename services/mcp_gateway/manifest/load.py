@@ -15,7 +15,7 @@ from gatepost.document import DocumentError, read_document
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.discovery import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
-from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.make_tool import make_tool
@@ -41,8 +41,8 @@ class Manifest:
     guard: Guard
     tools: tuple[ToolEntry, ...]
     prompts: tuple[Prompt, ...]
-    resources: tuple[Resource, ...]
-    templates: tuple[ResourceTemplate, ...]
+    resources: tuple[McpResource, ...]
+    templates: tuple[McpResourceTemplate, ...]
     files: tuple[Path, ...]
     """What it names beside itself: the OpenAPI document and files of resources."""
 

@@ -13,18 +13,18 @@ from mcp_gateway.manifest.graphql import UnusableQuery, import_query
 from mcp_gateway.manifest.paging import name_pages
 from mcp_gateway.manifest.read_inputs import input_problems
 from mcp_gateway.manifest.slashes import allow_slashes
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import (
     SAFE_METHODS,
     OpenApiDocument,
     UnknownOperation,
 )
-from mcp_gateway.openapi.draft import Unimportable
-from mcp_gateway.openapi.titles import title_operation
-from mcp_gateway.results.content import MOST_BYTES, Shaping
+from mcp_gateway.openapi.operation_titles import title_operation
+from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
 from mcp_gateway.results.instructions import Guard
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.schemas.convert import UnusableSchema
 
 
@@ -94,7 +94,7 @@ def make_tool(
         validate=validate,
         checks=entry.checks,
         shape=entry.shape,
-        shaping=_compile(entry.shape, pages, guard),
+        compiled_shape=_compile(entry.shape, pages, guard),
         limits=entry.limits,
         cost=entry.cost,
         confirm=_question(entry.confirm, title),
@@ -107,8 +107,8 @@ def make_tool(
     )
 
 
-def _compile(shape: Shape, pages: Pages | None, guard: Guard) -> Shaping:
-    return Shaping(
+def _compile(shape: Shape, pages: Pagination | None, guard: Guard) -> CompiledShape:
+    return CompiledShape(
         edit=compile_edit(shape.fields, shape.redact),
         pages=pages,
         most_bytes=shape.most_bytes or MOST_BYTES,

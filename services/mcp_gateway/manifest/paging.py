@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcp_gateway.catalogue.tool import Paging
+from mcp_gateway.catalogue.tool import DeclaredPagination
 from mcp_gateway.openapi.arguments import ImportedOperation
 from mcp_gateway.requests.operation import Operation
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 
 _CURSOR, _LIMIT = "cursor", "limit"
 _GO_ON = "The nextCursor of the page before."
@@ -26,8 +26,8 @@ class _Found:
 
 
 def name_pages(
-    imported: ImportedOperation, paging: Paging | None, fixed: Collection[str]
-) -> tuple[ImportedOperation, Pages | None]:
+    imported: ImportedOperation, paging: DeclaredPagination | None, fixed: Collection[str]
+) -> tuple[ImportedOperation, Pagination | None]:
     """Rename what pages a listing to `cursor` and `limit`, and tell how its answers go on.
 
     Args:
@@ -49,7 +49,7 @@ def name_pages(
         shown[found.size] = size
     shown[found.position] = {**shown[found.position], "description": _GO_ON}
     first = shown[found.position].get("default", 1)
-    pages = Pages(
+    pagination = Pagination(
         kind=found.kind,
         argument=renamed.get(found.position, found.position),
         parameter=_parameter(imported.operation, found.position),
@@ -65,10 +65,10 @@ def name_pages(
         properties={renamed.get(key, key): schema for key, schema in shown.items()},
         required=tuple(renamed.get(key, key) for key in imported.required),
     )
-    return named, pages
+    return named, pagination
 
 
-def _find(imported: ImportedOperation, paging: Paging | None) -> _Found | None:
+def _find(imported: ImportedOperation, paging: DeclaredPagination | None) -> _Found | None:
     if paging is not None:
         return _Found("cursor", paging.argument, paging.size, paging.most, paging.next, None)
     seen = imported.operation.pagination

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mcp_gateway.catalogue.resources import VARIABLE, Resource, ResourceTemplate
+from mcp_gateway.catalogue.resources import VARIABLE, McpResource, McpResourceTemplate
 from mcp_gateway.manifest.titles import title_of
 from mcp_gateway.text import tidy_text
 
@@ -15,21 +15,21 @@ _TEXTS = frozenset({"json", "xml", "yaml", "toml", "graphql", "javascript"})
 
 def read_resources(
     source: Mapping[str, Any], folder: Path
-) -> tuple[tuple[Resource, ...], tuple[ResourceTemplate, ...], list[str]]:
+) -> tuple[tuple[McpResource, ...], tuple[McpResourceTemplate, ...], list[str]]:
     """Read the resources of a manifest whose form is right, and the files they name.
 
     Returns:
         The resources, those that a tool reads, and what is wrong with them, each as
         `resources.NAME.key: what to write`.
     """
-    resources: list[Resource] = []
-    templates: list[ResourceTemplate] = []
+    resources: list[McpResource] = []
+    templates: list[McpResourceTemplate] = []
     problems: list[str] = []
     for name, value in source.items():
         title, description = title_of(name, value), tidy_text(value.get("description", ""))
         uri = value.get("uri", f"gatepost:resources/{name}")
         if "tool" in value:
-            templates.append(ResourceTemplate(name, title, description, uri, value["tool"]))
+            templates.append(McpResourceTemplate(name, title, description, uri, value["tool"]))
             continue
         mime_type = value.get("mime_type", "text/markdown")
         try:
@@ -40,7 +40,7 @@ def read_resources(
             problems.append(f"resources.{name}.file: {value['file']} {error}")
             continue
         blob = b64encode(data).decode() if binary else ""
-        resources.append(Resource(name, title, description, mime_type, text, uri, blob))
+        resources.append(McpResource(name, title, description, mime_type, text, uri, blob))
     return tuple(resources), tuple(templates), problems
 
 

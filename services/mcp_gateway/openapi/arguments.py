@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mcp_gateway.documents.references import UnresolvableReference
+from mcp_gateway.openapi.argument_builder import ArgumentBuilder, Unimportable
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
-from mcp_gateway.openapi.draft import Draft, Unimportable
 from mcp_gateway.openapi.pagination import detect_pagination
 from mcp_gateway.openapi.parameters import add_parameters, fill_placeholders
 from mcp_gateway.openapi.request_body import add_body
@@ -62,39 +62,39 @@ def import_operation(
     """
     try:
         _require_sendable(document, found)
-        draft = Draft()
-        add_parameters(document, found, draft)
-        fill_placeholders(found, draft)
-        body = add_body(document, found, draft)
-        if draft.idempotency is not None:
-            del draft.properties[draft.idempotency]
+        builder = ArgumentBuilder()
+        add_parameters(document, found, builder)
+        fill_placeholders(found, builder)
+        body = add_body(document, found, builder)
+        if builder.idempotency is not None:
+            del builder.properties[builder.idempotency]
         return ImportedOperation(
             found=found,
             operation=Operation(
                 method=found.method,
                 path=found.path,
-                parameters=tuple(draft.parameters),
+                parameters=tuple(builder.parameters),
                 body=body,
                 responses=list_responses(document, found),
                 base_url=_base_url(document, found, hosts),
                 security=read_security(document.root, found.node),
                 pagination=detect_pagination(
-                    draft.parameters, find_answer(document, found), document.references
+                    builder.parameters, find_answer(document, found), document.references
                 )
                 if found.method in {"GET", "POST", "QUERY"}
                 else None,
-                idempotency=draft.idempotency,
+                idempotency=builder.idempotency,
                 secrets=frozenset(
                     key
-                    for key, schema in draft.properties.items()
+                    for key, schema in builder.properties.items()
                     if document.schemas.asks_for_password(key, schema)
                 ),
-                renamed=document.schemas.renamed(draft.properties.values()),
+                renamed=document.schemas.renamed(builder.properties.values()),
             ),
-            properties=draft.properties,
-            required=tuple(draft.required),
-            bind_only=frozenset(draft.bind_only),
-            notes=tuple(draft.notes),
+            properties=builder.properties,
+            required=tuple(builder.required),
+            bind_only=frozenset(builder.bind_only),
+            notes=tuple(builder.notes),
         )
     except (UnresolvableReference, UnusableSchema, UnlistedServer) as error:
         raise Unimportable(str(error)) from None

@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mcp_gateway.openapi.argument_builder import (
+    FLAT,
+    STYLES,
+    ArgumentBuilder,
+    Unimportable,
+    described,
+)
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
-from mcp_gateway.openapi.draft import FLAT, STYLES, Draft, Unimportable, described
 from mcp_gateway.openapi.service_headers import is_service_header, is_tenant_header
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.requests.operation import Location, Parameter
@@ -17,7 +23,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")  # RFC 9110 §5.6.2
 _IDEMPOTENCY = re.compile(r"(?:x-)?(?:[a-z]+-)?idempotency-?(?:key|token|id)", re.IGNORECASE)
 
 
-def add_parameters(document: OpenApiDocument, found: FoundOperation, draft: Draft) -> None:
+def add_parameters(
+    document: OpenApiDocument, found: FoundOperation, builder: ArgumentBuilder
+) -> None:
     """Add what the path and the operation declare, but for credentials and the service's headers.
 
     Raises:
@@ -46,7 +54,7 @@ def add_parameters(document: OpenApiDocument, found: FoundOperation, draft: Draf
                 place = f"parameter {name[:80]!r} is in {location[:40]!r}"
                 if parameter.get("required") is True or location in {"body", "formData"}:
                     raise Unimportable(f"the {place}, which is not supported")
-                draft.notes.append(f"the optional {place} and was left out")
+                builder.notes.append(f"the optional {place} and was left out")
                 continue
             key = name.lower() if location == "header" else name
             sources[(location, key)] = parameter  # The operation's own win over the path's.
@@ -59,7 +67,7 @@ def add_parameters(document: OpenApiDocument, found: FoundOperation, draft: Draf
                 continue
             if location == "header" and is_service_header(key) and not is_tenant_header(key):
                 continue
-            _add_parameter(document, found, parameter, location, draft)
+            _add_parameter(document, found, parameter, location, builder)
 
 
 def _add_parameter(
@@ -67,12 +75,12 @@ def _add_parameter(
     found: FoundOperation,
     source: Mapping[str, Any],
     location: Location,
-    draft: Draft,
+    builder: ArgumentBuilder,
 ) -> None:
     name: str = source["name"]
     required = source.get("required") is True or location == "path"
     if location == "path" and f"{{{name}}}" not in found.path:
-        draft.notes.append(f"path parameter {name!r} is not in the path and was left out")
+        builder.notes.append(f"path parameter {name!r} is not in the path and was left out")
         return
     schema_source, content_type = source.get("schema", {}), None
     content = source.get("content")
@@ -97,20 +105,20 @@ def _add_parameter(
     if problem:
         if required:
             raise Unimportable(f"{location} parameter {name!r} {problem}")
-        draft.notes.append(f"optional {location} parameter {name!r} was left out: it {problem}")
+        builder.notes.append(f"optional {location} parameter {name!r} was left out: it {problem}")
         return
     if content_type is None:
         schema = document.schemas.without_null(schema)
     schema = described(schema, source)
-    argument = draft.add(name, location, schema, required=required)
+    argument = builder.add(name, location, schema, required=required)
     if location == "header" and is_service_header(name):
-        draft.bind_only.add(argument)
-    if location == "header" and _IDEMPOTENCY.fullmatch(name) and draft.idempotency is None:
-        draft.idempotency = argument
+        builder.bind_only.add(argument)
+    if location == "header" and _IDEMPOTENCY.fullmatch(name) and builder.idempotency is None:
+        builder.idempotency = argument
         parameter = replace(parameter, required=False)
         if required:
-            draft.required.remove(argument)
-    draft.parameters.append(replace(parameter, argument=argument))
+            builder.required.remove(argument)
+    builder.parameters.append(replace(parameter, argument=argument))
 
 
 def _unwritable_parameter(
@@ -158,11 +166,11 @@ def _members_are_flat(document: OpenApiDocument, schema: Schema) -> bool:
     )
 
 
-def fill_placeholders(found: FoundOperation, draft: Draft) -> None:
+def fill_placeholders(found: FoundOperation, builder: ArgumentBuilder) -> None:
     """Take a placeholder that the document forgot to declare for a text: a path holds no else."""
-    declared = {p.name for p in draft.parameters if p.location == "path"}
+    declared = {p.name for p in builder.parameters if p.location == "path"}
     for name in dict.fromkeys(PLACEHOLDER.findall(found.path)):
         if name not in declared:
-            argument = draft.add(name, "path", {"type": "string"}, required=True)
-            draft.parameters.append(Parameter(argument, name, "path", required=True))
-            draft.notes.append(f"the path's {{{name}}} is not declared and was taken for text")
+            argument = builder.add(name, "path", {"type": "string"}, required=True)
+            builder.parameters.append(Parameter(argument, name, "path", required=True))
+            builder.notes.append(f"the path's {{{name}}} is not declared and was taken for text")

@@ -6,8 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from mcp_gateway.documents.media_types import is_media_type
+from mcp_gateway.openapi.argument_builder import (
+    FLAT,
+    STYLES,
+    ArgumentBuilder,
+    Unimportable,
+    described,
+)
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
-from mcp_gateway.openapi.draft import FLAT, STYLES, Draft, Unimportable, described
 from mcp_gateway.requests.bodies import FORM, MULTIPART, essence, is_json
 from mcp_gateway.requests.operation import Body, Encoding
 from mcp_gateway.schemas.all_of import ANNOTATIONS
@@ -20,7 +26,9 @@ _WHOLE_BODY_KEYWORDS = frozenset(
 )
 
 
-def add_body(document: OpenApiDocument, found: FoundOperation, draft: Draft) -> Body | None:
+def add_body(
+    document: OpenApiDocument, found: FoundOperation, builder: ArgumentBuilder
+) -> Body | None:
     """Add the body in the first of its content types that can be sent; None where there is none.
 
     Raises:
@@ -35,7 +43,7 @@ def add_body(document: OpenApiDocument, found: FoundOperation, draft: Draft) -> 
     if found.method in {"GET", "HEAD"}:
         if required:
             raise Unimportable(f"it needs a request body, which {found.method} doesn't have")
-        draft.notes.append(f"the optional body was left out: {found.method} has none")
+        builder.notes.append(f"the optional body was left out: {found.method} has none")
         return None
     content = request_body.get("content")
     if not isinstance(content, dict) or not content:
@@ -49,7 +57,7 @@ def add_body(document: OpenApiDocument, found: FoundOperation, draft: Draft) -> 
         schema = described(document.schemas.convert(source), request_body)
         encoding = media.get("encoding") if isinstance(media, dict) else None
         try:
-            return _body_of(document, content_type, schema, encoding, draft, required=required)
+            return _body_of(document, content_type, schema, encoding, builder, required=required)
         except Unimportable as error:
             reasons.append(str(error))
     raise Unimportable(reasons[0])
@@ -71,7 +79,7 @@ def _body_of(
     content_type: str,
     schema: Schema,
     encoding: object,
-    draft: Draft,
+    builder: ArgumentBuilder,
     *,
     required: bool,
 ) -> Body:
@@ -85,23 +93,23 @@ def _body_of(
     if is_json(kind):
         flat = _flat_object(document, schema)
         if flat is None:
-            return _whole_body(content_type, schema, draft, required=required)
-        arguments = _flatten(document, flat, draft)
+            return _whole_body(content_type, schema, builder, required=required)
+        arguments = _flatten(document, flat, builder)
         # Nothing optional is left of a body whose properties are required.
         required = required or bool(flat.get("required"))
-        extra = _add_extra(flat, draft)
+        extra = _add_extra(flat, builder)
         return Body(content_type, properties=arguments, required=required, extra=extra)
     if kind in {FORM, MULTIPART}:
-        return _form_body(document, content_type, schema, encoding, draft, required=required)
+        return _form_body(document, content_type, schema, encoding, builder, required=required)
     text = kind.startswith("text/") and not _is_file(document, schema)
     if text and document.schemas.types(schema) & FLAT:
-        return _whole_body(content_type, schema, draft, required=required)
+        return _whole_body(content_type, schema, builder, required=required)
     if kind.endswith(("/xml", "+xml")):
         raise Unimportable(f"its request body is {kind}, which is not supported")
     if "*" in kind or kind.startswith("multipart/") or "/" not in kind:
         raise Unimportable(f"its request body is {kind[:100]}, which is not supported")
     file = _file_schema(schema)
-    body = _whole_body(content_type, file, draft, required=required)
+    body = _whole_body(content_type, file, builder, required=required)
     return replace(body, files=frozenset({str(body.whole)}))
 
 
@@ -110,7 +118,7 @@ def _form_body(
     content_type: str,
     schema: Schema,
     encoding: object,
-    draft: Draft,
+    builder: ArgumentBuilder,
     *,
     required: bool,
 ) -> Body:
@@ -120,7 +128,7 @@ def _form_body(
     if flat is None and _has_no_fields(whole):
         return Body(content_type, required=required)
     if flat is None and _is_map(document, whole):
-        return Body(content_type, required=required, extra=_add_extra(whole, draft))
+        return Body(content_type, required=required, extra=_add_extra(whole, builder))
     if flat is None:
         raise Unimportable(f"its {kind} body is no plain object with named properties")
     encodings = {
@@ -145,12 +153,12 @@ def _form_body(
         elif declared is not None and not is_json(declared) and kind == FORM:
             raise Unimportable(f"the form's {name!r} is written as {declared[:60]}")
         properties[name] = value
-    arguments = _flatten(document, {**flat, "properties": properties}, draft)
+    arguments = _flatten(document, {**flat, "properties": properties}, builder)
     return Body(
         content_type,
         properties=arguments,
         required=required or bool(flat.get("required")),
-        extra=_add_extra(flat, draft),
+        extra=_add_extra(flat, builder),
         files=frozenset(
             argument for argument, name in arguments.items() if document.schemas.key(name) in files
         ),
@@ -212,18 +220,18 @@ def _is_map(document: OpenApiDocument, schema: Schema) -> bool:
     )
 
 
-def _flatten(document: OpenApiDocument, schema: Schema, draft: Draft) -> dict[str, str]:
+def _flatten(document: OpenApiDocument, schema: Schema, builder: ArgumentBuilder) -> dict[str, str]:
     needed = schema.get("required", ())
     arguments: dict[str, str] = {}
     for key, value in schema["properties"].items():
         name = document.schemas.original(key)
         if value.get("format") == "password":
-            draft.notes.append(f"{name!r} is a password, which no model should be given")
-        arguments[draft.add(name, "body", value, required=key in needed)] = name
+            builder.notes.append(f"{name!r} is a password, which no model should be given")
+        arguments[builder.add(name, "body", value, required=key in needed)] = name
     return arguments
 
 
-def _add_extra(schema: Schema, draft: Draft) -> str | None:
+def _add_extra(schema: Schema, builder: ArgumentBuilder) -> str | None:
     """Add the argument for properties that an object body allows beside those it names."""
     others = schema.get("additionalProperties")
     if others is not True and not isinstance(others, dict):
@@ -234,11 +242,13 @@ def _add_extra(schema: Schema, draft: Draft) -> str | None:
         "additionalProperties": others,
         "description": f"More properties of the request body, {named}.",
     }
-    return draft.add("additional_properties", "body", whole, required=False)
+    return builder.add("additional_properties", "body", whole, required=False)
 
 
-def _whole_body(content_type: str, schema: Schema, draft: Draft, *, required: bool) -> Body:
-    argument = draft.add("body", "request", schema, required=required)
+def _whole_body(
+    content_type: str, schema: Schema, builder: ArgumentBuilder, *, required: bool
+) -> Body:
+    argument = builder.add("body", "request", schema, required=required)
     return Body(content_type, whole=argument, required=required)
 
 

@@ -36,7 +36,7 @@ STEPS: tuple[Step, ...] = (
     bind_claims,  # who and which tenant comes from the token, never from the caller
     narrate,  # to a client that waits for a slow tool
     limit_concurrency,  # per tenant, where the manifest says so
-    guard_upstream,  # breaker and places, so that no upstream and no tenant takes all
+    guard_upstream,  # breaker and bulkhead, so that no upstream and no tenant takes all
     call_upstream,
     check_response,  # an answer with somebody else's record is withheld
     shape_result,

@@ -13,16 +13,16 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.growing import grown
-from mcp_gateway.http_client.port import Upstream, UpstreamResponse
+from mcp_gateway.http_client.port import HttpClient, HttpResponse
 from mcp_gateway.limits.port import Limits, Tiers
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 
-SignAssertion = Callable[[UpstreamRequest, AccessClaims, str, str], str]
+SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
 Record = Callable[[CallEvent], None]
 
 
@@ -31,7 +31,7 @@ class Parts:
     """What the steps work with; wired once."""
 
     catalogue: Catalogue
-    upstream: Upstream
+    upstream: HttpClient
     requests: RequestWriters
     attachments: Attachments
     guards: Guards
@@ -46,8 +46,8 @@ class Parts:
 
 
 @dataclass(slots=True)
-class Trip:
-    """What a call met upstream, for its record; the one thing that steps change in place."""
+class CallMetrics:
+    """What a call cost upstream, for its event; the one thing that steps change in place."""
 
     seconds: float = 0.0
     retries: int = 0
@@ -62,7 +62,7 @@ class ToolCall(NamedTuple):
     name: str
     arguments: Mapping[str, Any]
     parts: Parts
-    trip: Trip
+    metrics: CallMetrics
     conversation: Conversation = SILENT
     tool: Tool | None = None
     """Set by `find_tool`."""
@@ -70,7 +70,7 @@ class ToolCall(NamedTuple):
     """What fills the operation: arguments and bound claims. Set by `bind_claims`."""
     waited: float = 0.0
     """Seconds of the tool's deadline that are gone. Set by `guard_upstream`."""
-    response: UpstreamResponse | None = None
+    response: HttpResponse | None = None
     """Set by `call_upstream`."""
     answer: Any = None
     """The response's JSON, where it was parsed before it is shaped. Set by `check_response`."""
@@ -83,7 +83,7 @@ class ToolCall(NamedTuple):
         """Go on with what fills the operation."""
         return grown(self, _VALUES, values)
 
-    def with_response(self, response: UpstreamResponse) -> "ToolCall":
+    def with_response(self, response: HttpResponse) -> "ToolCall":
         """Go on with the upstream's answer."""
         return grown(self, _RESPONSE, response)
 

@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from mcp_gateway.http_client.port import ASSERTION_HEADER, UpstreamFailed, UpstreamResponse
+from mcp_gateway.http_client.port import ASSERTION_HEADER, HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import ToolCall
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.credentials.attach import Attached
 from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.retries import read_retry_after
 
-Outcome = UpstreamResponse | UpstreamFailed
+Outcome = HttpResponse | RequestFailed
 
 # What a proxy or an overloaded server answers in place of the API (RFC 9110 §15.6).
 BROKEN = frozenset({502, 503, 504})
@@ -19,7 +19,7 @@ _SHORTEST = 8
 """Characters of a secret below which it may well be a word of the answer's own."""
 
 
-async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) -> Outcome:
+async def send(call: ToolCall, request: HttpRequest, jti: str, left: float) -> Outcome:
     """Send within so many seconds; once more where a credential is refused that can be renewed.
 
     Raises:
@@ -38,15 +38,15 @@ async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) 
         borne: list[tuple[CredentialSource, str]] = []
         hidden = attached.secrets
         request = written
-        for place, source in attached.sources:
+        for location, source in attached.sources:
             within = (until - parts.now()).total_seconds()
             secret = await source.resolve(call.caller, within=within)
             borne.append((source, secret))
-            hidden += place.forms(secret)
-            request = place.put(request, secret)
+            hidden += location.forms(secret)
+            request = location.put(request, secret)
         left = (until - parts.now()).total_seconds()
         outcome = await _send(call, request, attached, hidden, attempt, left)
-        if isinstance(outcome, UpstreamFailed) or outcome.status != 401:
+        if isinstance(outcome, RequestFailed) or outcome.status != 401:
             return outcome
         # Every source is told, so that each forgets what was refused.
         renewable = [source.reject(call.caller, secret) for source, secret in borne]
@@ -57,7 +57,7 @@ async def send(call: ToolCall, request: UpstreamRequest, jti: str, left: float) 
 
 async def _send(
     call: ToolCall,
-    request: UpstreamRequest,
+    request: HttpRequest,
     attached: Attached,
     secrets: tuple[str, ...],
     jti: str,
@@ -68,17 +68,17 @@ async def _send(
     # Each attempt is signed for itself, and with its URL: an upstream may refuse a `jti` it has seen.
     assertion = parts.sign(request, call.caller, tool.name, jti)
     headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
-    signed = UpstreamRequest(request.method, request.url, headers, request.body)
+    signed = HttpRequest(request.method, request.url, headers, request.body)
     at_least = 0.0
     try:
         response = await parts.upstream.send(signed, deadline=left)
-    except UpstreamFailed as failure:
+    except RequestFailed as failure:
         outcome: Outcome = failure
-        call.trip.status = None
+        call.metrics.status = None
         broken = failure.reason in _SILENCE
     else:
         outcome = _without_echo(response, secrets) if secrets else response
-        status = call.trip.status = response.status
+        status = call.metrics.status = response.status
         if broken := status in BROKEN:
             at_least = read_retry_after(response.retry_after, parts.now) or 0.0
     guard = parts.guards.of(tool)
@@ -92,13 +92,13 @@ async def _send(
 
 def tell(outcome: Outcome) -> str:
     """Say in a few words what came of a request."""
-    if isinstance(outcome, UpstreamResponse):
+    if isinstance(outcome, HttpResponse):
         return f"The API answered {outcome.status}"
     late = outcome.reason == "deadline"
     return "The API did not answer in time" if late else "The API can't be reached"
 
 
-def _without_echo(response: UpstreamResponse, secrets: tuple[str, ...]) -> UpstreamResponse:
+def _without_echo(response: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
     """Take out of an answer what the gateway itself had sent as a secret."""
     body = response.body
     for secret in secrets:
@@ -106,4 +106,4 @@ def _without_echo(response: UpstreamResponse, secrets: tuple[str, ...]) -> Upstr
             body = body.replace(secret.encode(), _HIDDEN)
     if body == response.body:
         return response
-    return UpstreamResponse(response.status, response.content_type, body, response.retry_after)
+    return HttpResponse(response.status, response.content_type, body, response.retry_after)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class UpstreamRequest(NamedTuple):
+class HttpRequest(NamedTuple):
     """A request ready to send: the URL fully encoded, headers without credentials."""
 
     method: str

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 
 from mcp_gateway.requests.bodies import UnwritableProperty, is_json, refuse_shadowing, write_body
 from mcp_gateway.requests.operation import Operation, Parameter
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.styles import (
     Unwritable,
     steps_through_directories,
@@ -83,7 +83,7 @@ class RequestWriter:
         self._cookies = tuple(p for p in operation.parameters if p.location == "cookie")
         self._starting_headers = (("Accept", _accept(operation)),)
 
-    def write(self, values: Mapping[str, Any]) -> UpstreamRequest:
+    def write(self, values: Mapping[str, Any]) -> HttpRequest:
         """Write the request that these values make, as `serialise` does."""
         operation = self.operation
         if not values.keys() <= self._arguments:
@@ -96,7 +96,7 @@ class RequestWriter:
         if self._headers or self._cookies:
             headers += self._write_headers(values)
         if operation.body is None:
-            return UpstreamRequest(operation.method, url, headers, b"")
+            return HttpRequest(operation.method, url, headers, b"")
         try:
             written = write_body(operation.body, values)
         except UnwritableProperty as problem:
@@ -104,10 +104,10 @@ class RequestWriter:
         if written is not None:
             content_type, content = written
             headers = (*headers, ("Content-Type", content_type))
-            return UpstreamRequest(operation.method, url, headers, content)
+            return HttpRequest(operation.method, url, headers, content)
         if operation.body.required:
             raise UnserialisableArgument(operation.body.whole or "", "is required")
-        return UpstreamRequest(operation.method, url, headers, b"")
+        return HttpRequest(operation.method, url, headers, b"")
 
     def _write_url(self, values: Mapping[str, Any]) -> str:
         path, steps = self._start, self._literals_step
@@ -177,7 +177,7 @@ class RequestWriters:
         self._base_url = base_url
         self._writers: dict[str, RequestWriter] = {}
 
-    def write(self, tool: str, operation: Operation, values: Mapping[str, Any]) -> UpstreamRequest:
+    def write(self, tool: str, operation: Operation, values: Mapping[str, Any]) -> HttpRequest:
         """Write the request of a tool's operation, as `serialise` does."""
         writer = self._writers.get(tool)
         # A catalogue that was loaded anew may have another operation behind the name.
@@ -186,7 +186,7 @@ class RequestWriters:
         return writer.write(values)
 
 
-def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) -> UpstreamRequest:
+def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) -> HttpRequest:
     """Write the request for an operation below `base_url`, whose path prefix is kept.
 
     Args:

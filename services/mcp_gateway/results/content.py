@@ -10,13 +10,13 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.edit import Edit
 from mcp_gateway.results.exact import read_json, write_json
 from mcp_gateway.results.fit import LeftOut, fit
 from mcp_gateway.results.instructions import Guard, find_instructions
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.results.visible import strip_json, strip_text
 
 MOST_BYTES = 64 << 10
@@ -39,18 +39,18 @@ class Unshapeable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Shaping:
+class CompiledShape:
     """What becomes of one tool's answers; compiled when the manifest is loaded."""
 
     edit: Edit | None = None
     """Leaves out what the manifest says; such an answer has to be JSON."""
-    pages: Pages | None = None
+    pages: Pagination | None = None
     most_bytes: int = MOST_BYTES
     guard: Guard = "off"
 
 
 @dataclass(slots=True)
-class Shaped:
+class ShapedAnswer:
     """Content blocks; for short JSON the structured content, an object; and what clients are told."""
 
     content: list[Block] = field(default_factory=list)
@@ -61,13 +61,13 @@ class Shaped:
 
 
 def shape_answer(
-    response: UpstreamResponse,
-    shaping: Shaping = Shaping(),
+    response: HttpResponse,
+    shape: CompiledShape = CompiledShape(),
     *,
     name: str,
     given: Mapping[str, Any] = MappingProxyType({}),
     parsed: Any = None,
-) -> Shaped:
+) -> ShapedAnswer:
     """Shape a successful answer.
 
     Args:
@@ -82,32 +82,32 @@ def shape_answer(
     """
     media_type, charset = _media_type(response.content_type)
     if not response.body:
-        return Shaped([_text(f"Done. The API answered {response.status} without content.")])
+        return ShapedAnswer([_text(f"Done. The API answered {response.status} without content.")])
     if is_json(media_type):
         body = response.body.removeprefix(BOM)
         try:
-            return _shape_json(body, shaping, given, response.link, parsed)
+            return _shape_json(body, shape, given, response.link, parsed)
         except ValueError:
-            if shaping.edit is not None:
+            if shape.edit is not None:
                 raise Unshapeable from None
-            return _shape_text(_decode(body, charset), shaping)
-    if shaping.edit is not None:
+            return _shape_text(_decode(body, charset), shape)
+    if shape.edit is not None:
         raise Unshapeable
     if media_type == "multipart/mixed" and (parts := _split(response)):
-        shaped = [shape_answer(part, shaping, name=f"{name}/{n}") for n, part in enumerate(parts)]
+        shaped = [shape_answer(part, shape, name=f"{name}/{n}") for n, part in enumerate(parts)]
         found = next((one.instructions for one in shaped if one.instructions), None)
-        return Shaped([block for one in shaped for block in one.content], instructions=found)
+        return ShapedAnswer([block for one in shaped for block in one.content], instructions=found)
     if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
-        return _shape_text(_decode(response.body, charset), shaping)
-    return Shaped([_binary(response.body, media_type or "application/octet-stream", name)])
+        return _shape_text(_decode(response.body, charset), shape)
+    return ShapedAnswer([_binary(response.body, media_type or "application/octet-stream", name)])
 
 
 def _shape_json(
-    body: bytes, shaping: Shaping, given: Mapping[str, Any], link: str, parsed: Any
-) -> Shaped:
+    body: bytes, shape: CompiledShape, given: Mapping[str, Any], link: str, parsed: Any
+) -> ShapedAnswer:
     """Shape JSON; as long as nothing has to go, it is passed on as the upstream wrote it."""
     stripped = strip_json(body)
-    edit, pages = shaping.edit, shaping.pages
+    edit, pages = shape.edit, shape.pages
     if edit is not None:
         answer = read_json(stripped)
     elif parsed is not None and stripped is body:
@@ -119,9 +119,9 @@ def _shape_json(
     if edit is not None:
         answer = edit(answer)
         body = write_json(answer)
-    shaped = Shaped()
-    if len(body) > shaping.most_bytes:
-        cut, left = fit(read_json(body), shaping.most_bytes)
+    shaped = ShapedAnswer()
+    if len(body) > shape.most_bytes:
+        cut, left = fit(read_json(body), shape.most_bytes)
         whole, body = len(body), write_json(cut)
         note, following = _tell_left_out(left, pages, given, following)
         shaped.content = [_text(body.decode()), _text(note)]
@@ -132,7 +132,7 @@ def _shape_json(
         shaped.content.append(_text(_tell_next(pages, following)))
     if len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta:
         shaped.structured = _structure(body, answer, following)
-    shaped.instructions = _look(shaped.content[0]["text"], shaping.guard)
+    shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped
 
 
@@ -147,12 +147,12 @@ def _structure(body: bytes, answer: Any, following: str | int | None) -> orjson.
     return orjson.Fragment(body.rstrip()[:-1] + (b"," if answer else b"") + more)
 
 
-def _shape_text(text: str, shaping: Shaping) -> Shaped:
+def _shape_text(text: str, shape: CompiledShape) -> ShapedAnswer:
     text = strip_text(text)
-    shaped = Shaped([_text(text)])
+    shaped = ShapedAnswer([_text(text)])
     whole = len(text)
-    if whole > shaping.most_bytes // 4 and len(encoded := text.encode()) > shaping.most_bytes:
-        kept = encoded[: shaping.most_bytes].decode(errors="ignore")
+    if whole > shape.most_bytes // 4 and len(encoded := text.encode()) > shape.most_bytes:
+        kept = encoded[: shape.most_bytes].decode(errors="ignore")
         kept = kept[: kept.rfind("\n") + 1] or kept
         note = (
             f"Cut: the first {len(kept)} of {whole} characters are shown. Ask for less to see all."
@@ -161,7 +161,7 @@ def _shape_text(text: str, shaping: Shaping) -> Shaped:
         left = [LeftOut("", "characters", len(kept), whole)]
         cut = _describe_cut(len(encoded), len(kept.encode()), left)
         shaped.meta = {**UNTRUSTED, "gatepost/truncated": cut}
-    shaped.instructions = _look(shaped.content[0]["text"], shaping.guard)
+    shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped
 
 
@@ -170,7 +170,10 @@ def _look(text: str, guard: Guard) -> str | None:
 
 
 def _tell_left_out(
-    left: list[LeftOut], pages: Pages | None, given: Mapping[str, Any], following: str | int | None
+    left: list[LeftOut],
+    pages: Pagination | None,
+    given: Mapping[str, Any],
+    following: str | int | None,
 ) -> tuple[str, str | int | None]:
     """Say what is missing and how to see it, and where the next page starts now."""
     told = [
@@ -191,7 +194,7 @@ def _tell_left_out(
     return f"{note} To see all, make the same call with {pages.size}={listed.shown}.", None
 
 
-def _cut_list(left: list[LeftOut], pages: Pages | None) -> LeftOut | None:
+def _cut_list(left: list[LeftOut], pages: Pagination | None) -> LeftOut | None:
     """Find the listing itself among what was cut."""
     lists = [one for one in left if one.kind == "items" and "[]" not in one.place]
     if pages is not None and pages.items is not None:
@@ -210,20 +213,20 @@ def _describe_cut(whole: int, shown: int, left: list[LeftOut]) -> Meta:
     }
 
 
-def _tell_next(pages: Pages, following: str | int) -> str:
+def _tell_next(pages: Pagination, following: str | int) -> str:
     return (
         f"nextCursor: {orjson.dumps(following).decode()}\nThere is more: make the same call with "
         f"{pages.argument} set to that."
     )
 
 
-def _split(response: UpstreamResponse) -> list[UpstreamResponse]:
+def _split(response: HttpResponse) -> list[HttpResponse]:
     """Take a `multipart/mixed` answer apart (RFC 2046 §5.1.3); none where it is damaged."""
     head = f"Content-Type: {response.content_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser().parsebytes(head + response.body)
     parts = message.get_payload() if message.is_multipart() and not message.defects else []
     return [
-        UpstreamResponse(response.status, part.get("Content-Type", "text/plain"), body)
+        HttpResponse(response.status, part.get("Content-Type", "text/plain"), body)
         for part in parts
         if isinstance(part, Message) and isinstance(body := part.get_payload(decode=True), bytes)
     ]

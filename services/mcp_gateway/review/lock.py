@@ -57,7 +57,7 @@ def lock_tool(tool: Tool) -> Published:
         "check": {format_field(check.field): check.claim for check in tool.checks},
         "fields": [format_field(path) for path in tool.shape.fields],
         "redact": [format_field(path) for path in tool.shape.redact],
-        "guard": tool.shaping.guard,
+        "guard": tool.compiled_shape.guard,
         "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
         "confirm": tool.confirm is not None,
         "cost": tool.cost,

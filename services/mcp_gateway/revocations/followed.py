@@ -12,7 +12,7 @@ from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.revocations import Revocation, RevocationList
 from mcp_gateway.background import in_background
-from mcp_gateway.revocations.port import Feed, FeedBroken
+from mcp_gateway.revocations.port import FeedBroken, RevocationFeed
 
 SILENCE = timedelta(seconds=60)
 """A feed that said nothing for so long is broken: each says something twice as often."""
@@ -31,7 +31,11 @@ class Revocations:
     """What ended early. What is known stays known while the feed is down."""
 
     def __init__(
-        self, feed: Feed, now: Now, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        feed: RevocationFeed,
+        now: Now,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Take the feed; nothing is read before `following`."""
         self._feed = feed

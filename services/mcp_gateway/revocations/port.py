@@ -10,7 +10,7 @@ class FeedBroken(Exception):
     """The feed can't be read; the message says why, for the log."""
 
 
-class Feed(Protocol):
+class RevocationFeed(Protocol):
     """One way to follow the authorization server's revocations."""
 
     def read(self) -> AsyncGenerator[Sequence[Revocation]]:

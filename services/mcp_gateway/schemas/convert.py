@@ -15,8 +15,8 @@ import jsonschema_rs
 
 from mcp_gateway.documents.references import References
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
+from mcp_gateway.schemas.bounds import convert_bounds
 from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
-from mcp_gateway.schemas.numbers import convert_numbers
 from mcp_gateway.schemas.passwords import find_password
 from mcp_gateway.schemas.publishing import Publisher
 from mcp_gateway.schemas.titles import without_echo
@@ -138,7 +138,7 @@ class Schemas:
         if out.get("format") == "byte":
             del out["format"]
             out["contentEncoding"] = "base64"
-        convert_numbers(source, out)
+        convert_bounds(source, out)
         for keyword in sorted(ONE & source.keys()):
             if isinstance(source[keyword], dict | bool):
                 value = source[keyword]

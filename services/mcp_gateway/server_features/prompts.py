@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
-from mcp_gateway.catalogue.resources import Resource
+from mcp_gateway.catalogue.resources import McpResource
 from mcp_gateway.server_features.resources import write_contents
 
 
@@ -34,7 +34,7 @@ def missing_arguments(prompt: Prompt, given: Mapping[str, str]) -> list[PromptAr
 
 
 def write_prompt(
-    prompt: Prompt, given: Mapping[str, str], resources: Mapping[str, Resource]
+    prompt: Prompt, given: Mapping[str, str], resources: Mapping[str, McpResource]
 ) -> dict[str, Any]:
     """Write the messages: what is attached, then the text."""
     blocks = [_attach(resources[name]) for name in prompt.attach]
@@ -45,7 +45,7 @@ def write_prompt(
     }
 
 
-def _attach(resource: Resource) -> dict[str, Any]:
+def _attach(resource: McpResource) -> dict[str, Any]:
     if resource.blob and resource.mime_type.startswith("image/"):
         return {"type": "image", "data": resource.blob, "mimeType": resource.mime_type}
     return {"type": "resource", "resource": write_contents(resource)}

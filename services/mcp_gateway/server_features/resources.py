@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.resources import Resource, ResourceTemplate
+from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 
 
-def describe_resource(resource: Resource) -> dict[str, Any]:
+def describe_resource(resource: McpResource) -> dict[str, Any]:
     """Describe a resource as every revision does."""
     return {
         **_describe(resource),
@@ -16,24 +16,26 @@ def describe_resource(resource: Resource) -> dict[str, Any]:
     }
 
 
-def describe_template(template: ResourceTemplate) -> dict[str, Any]:
+def describe_template(template: McpResourceTemplate) -> dict[str, Any]:
     """Describe a template as every revision does."""
     return {**_describe(template), "uriTemplate": template.uri_template}
 
 
-def find_resource(catalogue: Catalogue, uri: str) -> Resource | None:
+def find_resource(catalogue: Catalogue, uri: str) -> McpResource | None:
     """Find a resource by its URI."""
     return next((one for one in catalogue.resources.values() if one.uri == uri), None)
 
 
-def allowed_templates(catalogue: Catalogue, allowed: frozenset[str]) -> Iterator[ResourceTemplate]:
+def allowed_templates(
+    catalogue: Catalogue, allowed: frozenset[str]
+) -> Iterator[McpResourceTemplate]:
     """Go through the templates, in order, whose tool is allowed."""
     for template in catalogue.templates.values():
         if template.tool in catalogue.usable(allowed):
             yield template
 
 
-def write_contents(resource: Resource) -> dict[str, Any]:
+def write_contents(resource: McpResource) -> dict[str, Any]:
     """Write a resource as contents of `resources/read`, or of a prompt it is attached to."""
     content = {"blob": resource.blob} if resource.blob else {"text": resource.text}
     return {"uri": resource.uri, "mimeType": resource.mime_type, **content}
@@ -48,6 +50,6 @@ def write_block(uri: str, block: dict[str, Any]) -> dict[str, Any]:
     return {"uri": uri, "mimeType": block["mimeType"], "blob": block["data"]}
 
 
-def _describe(named: Resource | ResourceTemplate) -> dict[str, Any]:
+def _describe(named: McpResource | McpResourceTemplate) -> dict[str, Any]:
     described = {"name": named.name, "title": named.title}
     return {**described, "description": named.description} if named.description else described

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 
 from gatepost.claims import ALGORITHM, AccessClaims
 from gatepost.clock import Now
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 
 TYPE = "gatepost-assertion+jwt"
 LIFETIME = timedelta(seconds=60)
@@ -39,7 +39,7 @@ class AssertionSigner:
         self._audience = audience
         self._now = now
 
-    def sign(self, request: UpstreamRequest, caller: AccessClaims, tool: str, call_id: str) -> str:
+    def sign(self, request: HttpRequest, caller: AccessClaims, tool: str, call_id: str) -> str:
         """State who makes this one request, through which client and tool."""
         issued = int(self._now().timestamp())
         body = request.body

@@ -1,19 +1,19 @@
-"""How many calls are at one upstream at once, shared fairly between tenants."""
+"""The bulkhead: how many calls are at one upstream at once, shared fairly between tenants."""
 
 import asyncio
 from collections import deque
 
 
-class Places:
-    """A number of places, of which no tenant holds more than it leaves free to the others.
+class Bulkhead:
+    """A number of slots, of which no tenant holds more than it leaves free to the others.
 
-    One tenant alone gets half of them, two get a third each, and a tenant that comes anew always
-    finds one. Whoever finds none waits in its tenant's queue; tenants take turns. Queues are
-    bounded in the same manner: all together hold as many calls as there are places.
+    One tenant alone gets half of them, two get a third each, and a new tenant always finds one.
+    A call that finds none waits in its tenant's queue; tenants take turns. Queues are
+    bounded in the same manner: all together hold as many calls as there are slots.
     """
 
     def __init__(self, limit: int) -> None:
-        """Take the number of places, 2 or more."""
+        """Take the number of slots, 2 or more."""
         self._free = limit
         self._queue_free = limit
         self._held: dict[str, int] = {}
@@ -21,7 +21,7 @@ class Places:
         """By tenant, in the order in which they get their turn."""
 
     def take(self, tenant: str) -> bool:
-        """Take a place where there is one now."""
+        """Take a slot if one is free now."""
         held = self._held.get(tenant, 0)
         if held >= self._free or tenant in self._queues:
             return False
@@ -30,7 +30,7 @@ class Places:
         return True
 
     async def wait(self, tenant: str, seconds: float) -> bool:
-        """Wait for a place that is taken once it is free; `False` where none came in time."""
+        """Wait for a slot and take it; `False` if none became free in time."""
         queue = self._queues.get(tenant, ())
         if len(queue) >= self._queue_free:
             return False
@@ -52,7 +52,7 @@ class Places:
         return True
 
     def leave(self, tenant: str) -> None:
-        """Give a place back, to whoever's turn it is."""
+        """Give a slot back; the next call in the queues gets it."""
         held = self._held[tenant] - 1
         if held:
             self._held[tenant] = held
@@ -63,7 +63,7 @@ class Places:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        """Give free places to those whose turn it is."""
+        """Give free slots to the calls whose turn it is."""
         for tenant in list(self._queues):
             if not self._free:
                 return

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.bodies import essence, is_json
 from mcp_gateway.text import tidy_text
 
@@ -67,7 +67,7 @@ _HIDDEN = re.compile(
 )
 
 
-def describe_refusal(response: UpstreamResponse, *, advice: str = "") -> str:
+def describe_refusal(response: HttpResponse, *, advice: str = "") -> str:
     """Say what the upstream refused and why, in its own words where they are fit to be read.
 
     Args:
@@ -88,7 +88,7 @@ def describe_refusal(response: UpstreamResponse, *, advice: str = "") -> str:
     return "\n".join(lines)
 
 
-def _read(response: UpstreamResponse) -> str:
+def _read(response: HttpResponse) -> str:
     media_type = essence(response.content_type)
     failed = response.status >= 500
     if media_type == "text/plain" and not failed:

@@ -4,13 +4,13 @@ from typing import Any
 
 import orjson
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 
 _MOST = 10
 _LONGEST = 500
 
 
-def graphql_errors(response: UpstreamResponse) -> list[str]:
+def graphql_errors(response: HttpResponse) -> list[str]:
     """List the messages of an answer's `errors`, cut short; empty where it has none.
 
     Nothing else of an error is passed on: its `extensions` may hold what no stranger should see.

@@ -1,4 +1,4 @@
-"""What stands before one upstream: its places, its breakers, its retry budget."""
+"""What protects one upstream: its bulkhead, its breakers, its retry budget."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from gatepost.clock import Now
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.upstream.breaker import Breaker
-from mcp_gateway.upstream.bulkhead import Places
+from mcp_gateway.upstream.bulkhead import Bulkhead
 from mcp_gateway.upstream.retries import RetryBudget
 
 # More for all tools together than for one, so that a tool that fails alone is left alone, alone.
@@ -20,7 +20,7 @@ class OriginGuard:
     """What all tools at one origin share."""
 
     name: str
-    places: Places
+    bulkhead: Bulkhead
     breaker: Breaker
     budget: RetryBudget
 
@@ -69,11 +69,11 @@ class Guard:
 class Guards:
     """The guards of all tools; they outlive the catalogue, which may be loaded anew."""
 
-    def __init__(self, *, now: Now, upstream_url: str, places: int) -> None:
+    def __init__(self, *, now: Now, upstream_url: str, concurrency: int) -> None:
         """Take where tools are sent that name no server of their own."""
         self._now = now
         self._upstream_url = upstream_url
-        self._places = places
+        self._concurrency = concurrency
         self._origins: dict[str, OriginGuard] = {}
         self._tools: dict[str, Guard] = {}
 
@@ -96,7 +96,7 @@ class Guards:
         if origin not in self._origins:
             self._origins[origin] = OriginGuard(
                 origin,
-                Places(self._places),
+                Bulkhead(self._concurrency),
                 Breaker(self._now, patience=_ORIGIN_PATIENCE),
                 RetryBudget(),
             )

@@ -15,7 +15,7 @@ from mcp_gateway.elicitation.answers import Answer, Answers
 from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
-from mcp_gateway.wire.rounds import Rounds
+from mcp_gateway.wire.round_trips import RoundTrips
 
 PATIENCE = 300.0
 """Seconds a person has for an answer."""
@@ -30,7 +30,7 @@ LEVELS: Mapping[str, int] = MappingProxyType(
 """From the least to the most severe (RFC 5424 §6.2.1)."""
 
 
-class Outlet(Protocol):
+class MessageSink(Protocol):
     """Where messages before the last one go; opened by the first."""
 
     gone: bool
@@ -44,27 +44,29 @@ class Outlet(Protocol):
 class _Telling:
     """Progress and log messages, the same in both eras."""
 
-    def __init__(self, outlet: Outlet | None, token: str | int | None, level: str | None) -> None:
-        self._outlet = outlet
+    def __init__(
+        self, sink: MessageSink | None, token: str | int | None, level: str | None
+    ) -> None:
+        self._sink = sink
         self._token = token
         self._least = None if level is None else LEVELS[level]
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Send `notifications/progress` (MCP progress), where the client gave a token."""
-        if self._outlet is not None and self._token is not None:
+        if self._sink is not None and self._token is not None:
             params = {
                 "progressToken": self._token,
                 "progress": done,
                 "total": total,
                 "message": message,
             }
-            await self._outlet.emit(_notify("notifications/progress", params))
+            await self._sink.emit(_notify("notifications/progress", params))
 
     async def log(self, level: Level, text: str) -> None:
         """Send `notifications/message` (MCP logging), where the level is wanted."""
-        if self._outlet is not None and self._least is not None and LEVELS[level] >= self._least:
+        if self._sink is not None and self._least is not None and LEVELS[level] >= self._least:
             params = {"level": level, "logger": "gatepost", "data": text}
-            await self._outlet.emit(_notify("notifications/message", params))
+            await self._sink.emit(_notify("notifications/message", params))
 
 
 class HandshakeConversation(_Telling):
@@ -74,7 +76,7 @@ class HandshakeConversation(_Telling):
 
     def __init__(
         self,
-        outlet: Outlet | None,
+        sink: MessageSink | None,
         token: str | int | None,
         *,
         capabilities: Sequence[str],
@@ -83,7 +85,7 @@ class HandshakeConversation(_Telling):
         patience: float = PATIENCE,
     ) -> None:
         """Take what the client declared when it initialised, and the way answers come."""
-        super().__init__(outlet, token, "info")
+        super().__init__(sink, token, "info")
         self._capabilities = capabilities
         self._answers = answers
         self._caller = caller
@@ -96,12 +98,12 @@ class HandshakeConversation(_Telling):
             CannotAsk: the client did not declare the capability, or takes no stream.
             NobodyAnswered: the client left, refused the question, or let the time pass.
         """
-        outlet = self._outlet
+        sink = self._sink
         for one in asked:
-            if outlet is None or one.capability not in self._capabilities:
+            if sink is None or one.capability not in self._capabilities:
                 raise CannotAsk(one.capability)
-        assert outlet is not None  # noqa: S101 - there is always a question
-        if outlet.gone:
+        assert sink is not None  # noqa: S101 - there is always a question
+        if sink.gone:
             raise NobodyAnswered("The client has left.")
         with ExitStack() as stack:
             principal = principal_of(self._caller)
@@ -109,15 +111,15 @@ class HandshakeConversation(_Telling):
             for one in asked:
                 ask_id, waiting[one.key] = stack.enter_context(self._answers.expect(principal))
                 request = {"id": ask_id, "method": one.method, "params": one.params}
-                await outlet.emit(orjson.dumps({"jsonrpc": "2.0", **request}))
-            outlet.waiting = True
+                await sink.emit(orjson.dumps({"jsonrpc": "2.0", **request}))
+            sink.waiting = True
             try:
                 async with asyncio.timeout(self._patience):
                     return {key: _result(await answer) for key, answer in waiting.items()}
             except TimeoutError:
                 raise NobodyAnswered("Nobody answered in time.") from None
             finally:
-                outlet.waiting = False
+                sink.waiting = False
 
 
 class ModernConversation(_Telling):
@@ -127,17 +129,17 @@ class ModernConversation(_Telling):
 
     def __init__(
         self,
-        outlet: Outlet | None,
+        sink: MessageSink | None,
         token: str | int | None,
         *,
         level: str | None,
         capabilities: Mapping[str, Any],
-        rounds: Rounds,
+        round_trips: RoundTrips,
     ) -> None:
         """Take what the request itself declares and carries."""
-        super().__init__(outlet, token, level)
+        super().__init__(sink, token, level)
         self._capabilities = capabilities
-        self._rounds = rounds
+        self._round_trips = round_trips
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
         """Answer from what the request brings.
@@ -150,7 +152,7 @@ class ModernConversation(_Telling):
         for one in asked:
             if not can_ask(self._capabilities, one.capability):
                 raise CannotAsk(one.capability)
-        return self._rounds.take(asked)
+        return self._round_trips.take(asked)
 
 
 def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from mcp_types.jsonrpc import INVALID_PARAMS
 
 from mcp_gateway.catalogue.prompts import Prompt, PromptArgument
-from mcp_gateway.catalogue.resources import ResourceTemplate
+from mcp_gateway.catalogue.resources import McpResourceTemplate
 from mcp_gateway.elicitation.ask import BadAnswer, Declined, ask_arguments, read_form
 from mcp_gateway.pipeline.call import UnknownTool
 from mcp_gateway.pipeline.conversation import (
@@ -144,7 +144,7 @@ async def _ask(incoming: Incoming, prompt: Prompt, missing: list[PromptArgument]
 async def _read_by_tool(
     server: Server,
     incoming: Incoming,
-    template: ResourceTemplate,
+    template: McpResourceTemplate,
     arguments: dict[str, str],
     uri: str,
 ) -> Members:

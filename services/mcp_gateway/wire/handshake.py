@@ -23,7 +23,7 @@ from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import (
     LEVELS,
     HandshakeConversation,
-    Outlet,
+    MessageSink,
     can_ask,
     read_token,
 )
@@ -57,7 +57,7 @@ class Asker(NamedTuple):
     caller: AccessClaims
     capabilities: Sequence[str]
     """Those that questions need, as declared when the client initialised."""
-    outlet: Outlet | None
+    sink: MessageSink | None
 
 
 async def answer(
@@ -68,7 +68,7 @@ async def answer(
     session: bytes | None,
     caller: AccessClaims,
     request_id: str,
-    outlet: Outlet | None,
+    sink: MessageSink | None,
 ) -> Reply:
     """Answer one POST: a request, a notification, a response to a question of ours, or a batch."""
     if isinstance(message, list):
@@ -95,7 +95,7 @@ async def answer(
             except AnswerNotTaken:
                 return _try_again()
         return Reply(202)
-    asker = Asker(caller, capabilities, outlet)
+    asker = Asker(caller, capabilities, sink)
     try:
         result = await _run(server, message, given_id, asker, request_id)
     except RpcError as error:
@@ -138,7 +138,7 @@ async def _run(
     if handler is None:
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
     conversation = HandshakeConversation(
-        asker.outlet,
+        asker.sink,
         read_token(params),
         capabilities=asker.capabilities,
         answers=server.answers,

@@ -28,7 +28,7 @@ from gatepost.claims import AccessClaims
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, InputRequired, NobodyAnswered
 from mcp_gateway.wire import features
-from mcp_gateway.wire.conversation import ModernConversation, Outlet, read_level, read_token
+from mcp_gateway.wire.conversation import MessageSink, ModernConversation, read_level, read_token
 from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
 from mcp_gateway.wire.jsonrpc import (
     RATE_LIMITED,
@@ -42,7 +42,7 @@ from mcp_gateway.wire.jsonrpc import (
     write_result,
 )
 from mcp_gateway.wire.param_headers import require_param_headers
-from mcp_gateway.wire.rounds import Rounds
+from mcp_gateway.wire.round_trips import RoundTrips
 from mcp_gateway.wire.server import (
     Incoming,
     Server,
@@ -70,7 +70,7 @@ async def answer(
     headers: Headers,
     caller: AccessClaims,
     request_id: str,
-    outlet: Outlet | None,
+    sink: MessageSink | None,
 ) -> Reply:
     """Answer one POST: one request or one notification."""
     if not isinstance(message, dict):
@@ -88,11 +88,13 @@ async def answer(
         if method == "tools/call":
             _require_params(server, params, headers, caller)
         conversation = ModernConversation(
-            outlet,
+            sink,
             read_token(params),
             level=read_level(params),
             capabilities=params["_meta"][CLIENT_CAPABILITIES_META_KEY],
-            rounds=Rounds(method, params, caller, sealer=server.sealer, now=server.parts.now),
+            round_trips=RoundTrips(
+                method, params, caller, sealer=server.sealer, now=server.parts.now
+            ),
         )
         incoming = Incoming(method, params, caller, request_id, conversation)
         result = await handler(server, incoming)

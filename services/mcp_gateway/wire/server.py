@@ -11,7 +11,7 @@ from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.answers import Answers
 from mcp_gateway.elicitation.seal import Sealer
-from mcp_gateway.pipeline.call import Next, Parts, ToolCall, ToolResult, Trip, UnknownTool
+from mcp_gateway.pipeline.call import CallMetrics, Next, Parts, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
@@ -129,7 +129,7 @@ def call_tool(
             name,
             arguments,
             server.parts,
-            Trip(),
+            CallMetrics(),
             incoming.conversation,
         )
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.http_client.port import UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.requests.request import HttpRequest
 from support.gateway import API, a_world
 from support.talk import initialize, talking
 
@@ -23,7 +23,7 @@ class HangingApi:
         self.proceed = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Wait."""
         self.asked.set()
         try:
@@ -32,7 +32,7 @@ class HangingApi:
             self.cancelled.set()
             raise
         # Written over several lines, which an event must not be.
-        return UpstreamResponse(200, "application/json", b'{\r\n  "tasks": []\n}')
+        return HttpResponse(200, "application/json", b'{\r\n  "tasks": []\n}')
 
 
 @pytest.mark.parametrize(("era", "answered"), [("new", False), ("old", True)])

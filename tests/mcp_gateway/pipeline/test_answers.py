@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.http1 import Http1Client
 from support.gateway import API, World, a_world
 from support.raw_api import Call, RawApi, running_raw_api
 from support.services import free_port
@@ -34,7 +34,7 @@ async def api() -> AsyncIterator[RawApi]:
 async def before(api: RawApi, folder: Path, **changes: Any) -> AsyncIterator[World]:
     """Open a gateway before an API on a socket."""
     async with (
-        Http1Upstream(max_response=1 << 16) as upstream,
+        Http1Client(max_response=1 << 16) as upstream,
         a_world(folder, upstream=upstream, upstream_url=api.url, **changes) as world,
     ):
         yield world
@@ -161,7 +161,7 @@ async def test_an_api_that_breaks_off_is_asked_again_where_nothing_can_have_chan
 async def test_an_api_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with (
-        Http1Upstream() as upstream,
+        Http1Client() as upstream,
         a_world(tmp_path, upstream=upstream, upstream_url=url) as world,
     ):
         result = await call(world)

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from support.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -39,7 +39,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 def answer(world: World, body: Any, status: int = 200) -> None:
     """Let the API answer this."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    world.api.answer = lambda _: UpstreamResponse(status, "application/json", raw)
+    world.api.answer = lambda _: HttpResponse(status, "application/json", raw)
 
 
 @BOTH

@@ -12,13 +12,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatepost.settings import SettingsError
-from mcp_gateway.http_client.port import UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.requests.request import HttpRequest
 from support.gateway import World, a_world
 
 SECRET = "s3cret-0123456789"
-FINE = UpstreamResponse(200, "application/json", b"{}")
-REFUSED = UpstreamResponse(401, "application/json", b'{"message":"who is it?"}')
+FINE = HttpResponse(200, "application/json", b"{}")
+REFUSED = HttpResponse(401, "application/json", b'{"message":"who is it?"}')
 TOKEN_URL = "https://login.example/token"
 SCHEMES = {
     "inHeader": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -227,12 +227,12 @@ class Api:
         self.refuses = 0
         """How many calls are refused whatever they bear."""
 
-    def __call__(self, request: UpstreamRequest) -> UpstreamResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
         if request.url == TOKEN_URL:
             self.issued += 1
             token = {"access_token": f"t{self.issued}", "token_type": "Bearer", "expires_in": 600}
-            return UpstreamResponse(200, "application/json", json.dumps(token).encode())
+            return HttpResponse(200, "application/json", json.dumps(token).encode())
         if self.refuses:
             self.refuses -= 1
             return REFUSED
@@ -291,7 +291,7 @@ async def test_a_token_endpoint_that_is_down_is_a_tool_error_that_names_the_wait
 ) -> None:
     credentials = {"oauth": by_client_credentials()}
     async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
-        world.api.answer = lambda _: UpstreamResponse(503, "", b"")
+        world.api.answer = lambda _: HttpResponse(503, "", b"")
         with capture_logs():
             result = await world.call("new", "list")
     assert result["isError"] is True
@@ -307,9 +307,9 @@ async def test_a_token_endpoint_that_is_down_is_a_tool_error_that_names_the_wait
 async def test_an_api_that_repeats_its_credential_does_not_tell_the_model(
     tmp_path: Path, scheme: str, status: int
 ) -> None:
-    def echo(request: UpstreamRequest) -> UpstreamResponse:
+    def echo(request: HttpRequest) -> HttpResponse:
         seen = json.dumps({"detail": f"{request.url} {dict(request.headers)}"})
-        return UpstreamResponse(status, "application/problem+json", seen.encode())
+        return HttpResponse(status, "application/problem+json", seen.encode())
 
     async with a_gateway(
         tmp_path,

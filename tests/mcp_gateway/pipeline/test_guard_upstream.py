@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 from support.gateway import API, World, a_world
 from support.talk import talking
 
-FINE = UpstreamResponse(200, "application/json", b"{}")
-DOWN = UpstreamResponse(503, "", b"")
+FINE = HttpResponse(200, "application/json", b"{}")
+DOWN = HttpResponse(503, "", b"")
 
 
 def text(result: Any) -> str:
@@ -33,16 +33,16 @@ ARGUMENTS = {"create_task": {"title": "x"}, "get_task": {"id": "1"}, "list_tasks
 @pytest.mark.parametrize(
     "trouble",
     [
-        *(UpstreamResponse(status, "", b"") for status in (502, 503, 504)),
-        UpstreamFailed("unreachable", "x"),
-        UpstreamFailed("deadline", "x"),
+        *(HttpResponse(status, "", b"") for status in (502, 503, 504)),
+        RequestFailed("unreachable", "x"),
+        RequestFailed("deadline", "x"),
     ],
 )
 async def test_an_api_that_keeps_failing_is_spared_and_the_model_is_told_when_to_come_back(
-    world: World, trouble: UpstreamResponse | UpstreamFailed
+    world: World, trouble: HttpResponse | RequestFailed
 ) -> None:
-    def answer(_: UpstreamRequest) -> UpstreamResponse:
-        if isinstance(trouble, UpstreamFailed):
+    def answer(_: HttpRequest) -> HttpResponse:
+        if isinstance(trouble, RequestFailed):
             raise trouble
         return trouble
 
@@ -60,7 +60,7 @@ async def test_an_api_that_keeps_failing_is_spared_and_the_model_is_told_when_to
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500])
 async def test_an_api_that_refuses_is_an_api_that_works(world: World, status: int) -> None:
-    world.api.answer = lambda _: UpstreamResponse(status, "", b"")
+    world.api.answer = lambda _: HttpResponse(status, "", b"")
     await fail(world, times=15)
     assert len(world.api.requests) == 15
 
@@ -164,7 +164,7 @@ class Crowded:
         self.release = asyncio.Event()
         self._arrivals = asyncio.Semaphore(0)
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Wait, then answer."""
         self.urls.append(request.url)
         self.deadlines.append(deadline)

@@ -10,31 +10,31 @@ from typing import Any
 import jwt
 import pytest
 
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.retries import RetryBudget
 from support.gateway import World, a_world
 from support.talk import talking
 
-FINE = UpstreamResponse(200, "application/json", b"{}")
-GONE = UpstreamFailed("unreachable", "The API can't be reached or broke the connection off.")
-LATE = UpstreamFailed("deadline", "The API did not answer within 30 seconds.")
+FINE = HttpResponse(200, "application/json", b"{}")
+GONE = RequestFailed("unreachable", "The API can't be reached or broke the connection off.")
+LATE = RequestFailed("deadline", "The API did not answer within 30 seconds.")
 
 
-def status(code: int, retry_after: str = "") -> UpstreamResponse:
+def status(code: int, retry_after: str = "") -> HttpResponse:
     """Answer an error of the API's."""
-    return UpstreamResponse(code, "", b"", retry_after)
+    return HttpResponse(code, "", b"", retry_after)
 
 
 def in_turn(
-    *outcomes: UpstreamResponse | UpstreamFailed,
-) -> Callable[[UpstreamRequest], UpstreamResponse]:
+    *outcomes: HttpResponse | RequestFailed,
+) -> Callable[[HttpRequest], HttpResponse]:
     """Answer one after the other, the last one for ever."""
     left = list(outcomes)
 
-    def answer(_: UpstreamRequest) -> UpstreamResponse:
+    def answer(_: HttpRequest) -> HttpResponse:
         outcome = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(outcome, UpstreamFailed):
+        if isinstance(outcome, RequestFailed):
             raise outcome
         return outcome
 
@@ -43,7 +43,7 @@ def in_turn(
 
 @pytest.mark.parametrize("trouble", [GONE, status(502), status(503), status(504)])
 async def test_a_read_that_meets_a_passing_trouble_is_made_again(
-    world: World, trouble: UpstreamResponse | UpstreamFailed
+    world: World, trouble: HttpResponse | RequestFailed
 ) -> None:
     world.api.answer = in_turn(trouble, trouble, FINE)
     result = await world.call("new", "list_tasks")
@@ -60,10 +60,10 @@ async def test_it_is_made_three_times_at_most(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [LATE, UpstreamFailed("too_large", "x"), status(500), status(404), status(429)]
+    "trouble", [LATE, RequestFailed("too_large", "x"), status(500), status(404), status(429)]
 )
 async def test_what_another_try_would_not_change_is_not_made_again(
-    world: World, trouble: UpstreamResponse | UpstreamFailed
+    world: World, trouble: HttpResponse | RequestFailed
 ) -> None:
     world.api.answer = in_turn(trouble)
     assert (await world.call("new", "list_tasks"))["isError"] is True
@@ -72,7 +72,7 @@ async def test_what_another_try_would_not_change_is_not_made_again(
 
 @pytest.mark.parametrize("trouble", [GONE, status(503, "1"), status(429, "1")])
 async def test_a_change_is_never_made_twice(
-    world: World, trouble: UpstreamResponse | UpstreamFailed
+    world: World, trouble: HttpResponse | RequestFailed
 ) -> None:
     world.api.answer = in_turn(trouble, FINE)
     assert (await world.call("new", "create_task", {"title": "x"}))["isError"] is True
@@ -132,7 +132,7 @@ async def test_all_attempts_share_one_deadline(tmp_path: Path) -> None:
     deadlines: list[float] = []
 
     class Slow:
-        async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+        async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
             deadlines.append(deadline)
             world.clock.advance(seconds=12)
             return status(503, "5")

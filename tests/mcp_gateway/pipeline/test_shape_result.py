@@ -8,7 +8,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from support.gateway import World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -61,7 +61,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 def answer(world: World, body: Any, status: int = 200) -> None:
     """Let the API answer this."""
-    world.api.answer = lambda _: UpstreamResponse(status, "application/json", orjson.dumps(body))
+    world.api.answer = lambda _: HttpResponse(status, "application/json", orjson.dumps(body))
 
 
 @BOTH
@@ -98,7 +98,7 @@ async def test_r21_a_model_reads_the_chosen_fields_alone_and_no_redacted_value(
 
 
 async def test_r21_an_answer_that_can_not_be_redacted_is_withheld(world: World) -> None:
-    world.api.answer = lambda _: UpstreamResponse(200, "text/csv", b"owner\ns3cret")
+    world.api.answer = lambda _: HttpResponse(200, "text/csv", b"owner\ns3cret")
     result = await world.call("new", "list_names")
     record = world.records[-1]
     assert result["content"][0]["text"] == (
@@ -192,7 +192,7 @@ async def test_r19_an_answer_that_is_not_as_the_document_says_is_delivered(
     world: World, body: bytes
 ) -> None:
     """No output schema is published, so no client refuses what the API gave."""
-    world.api.answer = lambda _: UpstreamResponse(200, "application/json", body)
+    world.api.answer = lambda _: HttpResponse(200, "application/json", body)
     for tool in (await world.new("tools/list")).json()["result"]["tools"]:
         assert "outputSchema" not in tool
     result = await world.call("new", "list_tasks")

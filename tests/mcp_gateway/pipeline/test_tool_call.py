@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 from support.gateway import World
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -52,9 +52,9 @@ async def test_a_tenant_named_by_the_model_is_refused_before_anything_is_sent_a1
 async def test_of_two_hundred_people_at_once_each_gets_their_own_answer_a125(
     world: World, era: str
 ) -> None:
-    def echo(request: UpstreamRequest) -> UpstreamResponse:
+    def echo(request: HttpRequest) -> HttpResponse:
         tenant = request.url.partition("tenant_id=")[2]
-        return UpstreamResponse(200, "application/json", f'{{"canary":"{tenant}"}}'.encode())
+        return HttpResponse(200, "application/json", f'{{"canary":"{tenant}"}}'.encode())
 
     world.api.answer = echo
     tenants = [f"org_{number}" for number in range(200)]
@@ -175,7 +175,7 @@ async def test_a_tool_whose_scope_alone_is_missing_stays_listed(world: World, er
 
 @BOTH
 async def test_a_wider_scope_covers_a_narrower_one(world: World, era: str) -> None:
-    world.api.answer = lambda _: UpstreamResponse(204, "", b"")
+    world.api.answer = lambda _: HttpResponse(204, "", b"")
     token = world.token(scope="mcp:admin")
     deleted = await world.call(era, "delete_task", {"id": "1"}, token=token)
     assert deleted["isError"] is False
@@ -209,7 +209,7 @@ async def test_the_clients_token_and_headers_never_go_upstream_a121_a122(
 
 
 async def test_an_answer_the_api_refuses_is_an_error_in_the_apis_own_words(world: World) -> None:
-    world.api.answer = lambda _: UpstreamResponse(
+    world.api.answer = lambda _: HttpResponse(
         409, "application/problem+json", b'{"title":"Taken","detail":"In use","secret":"s3"}'
     )
     result = await world.call("new", "create_task", {"title": "x"})
@@ -218,8 +218,8 @@ async def test_an_answer_the_api_refuses_is_an_error_in_the_apis_own_words(world
 
 
 async def test_an_api_that_fails_is_a_tool_error(world: World) -> None:
-    def fail(_: UpstreamRequest) -> UpstreamResponse:
-        raise UpstreamFailed("deadline", "The API did not answer within 5 seconds.")
+    def fail(_: HttpRequest) -> HttpResponse:
+        raise RequestFailed("deadline", "The API did not answer within 5 seconds.")
 
     world.api.answer = fail
     result = await world.call("old", "list_tasks")
@@ -232,7 +232,7 @@ async def test_an_api_that_fails_is_a_tool_error(world: World) -> None:
 
 @BOTH
 async def test_a_fault_of_ours_names_the_call_and_nothing_else_a158(world: World, era: str) -> None:
-    def break_down(_: UpstreamRequest) -> UpstreamResponse:
+    def break_down(_: HttpRequest) -> HttpResponse:
         raise RuntimeError("s3cret")
 
     world.api.answer = break_down

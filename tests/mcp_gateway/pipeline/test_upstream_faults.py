@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mcp_gateway.http_client.http1 import Http1Upstream
+from mcp_gateway.http_client.http1 import Http1Client
 from support.gateway import API, World, a_world
 from support.raw_api import Call, RawApi, running_raw_api
 
@@ -62,7 +62,7 @@ async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
     (tmp_path / "tools.yaml").write_text(yaml.safe_dump(manifest))
     async with (
         running_raw_api() as api,
-        Http1Upstream() as upstream,
+        Http1Client() as upstream,
         a_world(
             tmp_path, upstream=upstream, upstream_url=api.url, manifest=tmp_path / "tools.yaml"
         ) as world,

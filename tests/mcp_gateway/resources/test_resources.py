@@ -8,7 +8,7 @@ import httpx2
 import orjson
 import pytest
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from support.gateway import API, META, MODERN, World, a_world
 
 ERAS = pytest.mark.parametrize("era", ["old", "new"])
@@ -17,7 +17,7 @@ ERAS = pytest.mark.parametrize("era", ["old", "new"])
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with a_world(tmp_path, manifest=API / "talking.yaml") as opened:
-        opened.api.answer = lambda _: UpstreamResponse(200, "application/json", b'{"id":"7"}')
+        opened.api.answer = lambda _: HttpResponse(200, "application/json", b'{"id":"7"}')
         yield opened
 
 
@@ -93,14 +93,14 @@ async def test_what_a_forbidden_tool_reads_is_neither_listed_nor_there(
 
 @ERAS
 async def test_a_record_the_api_does_not_have_is_not_found(world: World, era: str) -> None:
-    world.api.answer = lambda _: UpstreamResponse(404, "", b"")
+    world.api.answer = lambda _: HttpResponse(404, "", b"")
     answer = await read(world, era, "tracker://tasks/8")
     assert answer.json()["error"]["message"] == "Resource not found"
 
 
 @ERAS
 async def test_an_api_that_fails_is_said_to_have_failed(world: World, era: str) -> None:
-    world.api.answer = lambda _: UpstreamResponse(500, "", b"")
+    world.api.answer = lambda _: HttpResponse(500, "", b"")
     error = (await read(world, era, "tracker://tasks/8")).json()["error"]
     assert "500" in error["message"]
 

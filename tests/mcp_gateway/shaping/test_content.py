@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.http_client.port import UpstreamResponse
-from mcp_gateway.results.content import Shaping, Unshapeable, shape_answer
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.results.content import CompiledShape, Unshapeable, shape_answer
 from mcp_gateway.results.edit import compile_edit
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.results.visible import strip_text
 
 
 def shape(content_type: str, body: bytes, status: int = 200) -> tuple[list[dict[str, Any]], Any]:
     """Shape a body and read the structured content back as a client would."""
-    shaped = shape_answer(UpstreamResponse(status, content_type, body), name="t/1")
+    shaped = shape_answer(HttpResponse(status, content_type, body), name="t/1")
     return shaped.content, orjson.loads(orjson.dumps(shaped.structured))
 
 
@@ -100,7 +100,7 @@ def test_an_answer_in_parts_becomes_a_block_for_each() -> None:
         b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBO\r\n"
         b'--b\r\nContent-Type: application/json\r\n\r\n{"a":1}\r\n--b--\r\n'
     )
-    response = UpstreamResponse(200, "multipart/mixed; boundary=b", body)
+    response = HttpResponse(200, "multipart/mixed; boundary=b", body)
     shaped = shape_answer(response, name="n")
     blocks, structured = shaped.content, shaped.structured
     assert [block["type"] for block in blocks] == ["text", "image", "text"]
@@ -110,18 +110,18 @@ def test_an_answer_in_parts_becomes_a_block_for_each() -> None:
 
 @pytest.mark.parametrize("content_type", ["multipart/mixed", "multipart/mixed; boundary=other"])
 def test_an_answer_whose_parts_can_not_be_told_apart_is_passed_on_whole(content_type: str) -> None:
-    blocks = shape_answer(UpstreamResponse(200, content_type, b"--b\r\n\r\nx"), name="n").content
+    blocks = shape_answer(HttpResponse(200, content_type, b"--b\r\n\r\nx"), name="n").content
     assert [block["type"] for block in blocks] == ["resource"]
 
 
-def page(items: object, **more: object) -> UpstreamResponse:
+def page(items: object, **more: object) -> HttpResponse:
     """Answer a listing."""
-    return UpstreamResponse(200, "application/json", orjson.dumps({"items": items, **more}))
+    return HttpResponse(200, "application/json", orjson.dumps({"items": items, **more}))
 
 
 TASKS = [{"id": number, "text": "x" * 90} for number in range(1000)]
-OFFSET = Pages("offset", "cursor", "skip", "limit", 50, items=("items",))
-CURSOR = Pages("cursor", "cursor", "after", "limit", 50, next=("next",), items=("items",))
+OFFSET = Pagination("offset", "cursor", "skip", "limit", 50, items=("items",))
+CURSOR = Pagination("cursor", "cursor", "after", "limit", 50, next=("next",), items=("items",))
 
 
 def test_r20_a_long_list_is_cut_between_items_and_says_how_to_see_the_rest() -> None:
@@ -149,9 +149,11 @@ def test_r20_a_long_list_is_cut_between_items_and_says_how_to_see_the_rest() -> 
     ],
 )
 def test_r20_no_item_is_skipped_where_a_cut_list_goes_on(
-    pages: Pages, given: dict[str, int], told: str
+    pages: Pagination, given: dict[str, int], told: str
 ) -> None:
-    shaped = shape_answer(page(TASKS, next="abc"), Shaping(pages=pages), name="n", given=given)
+    shaped = shape_answer(
+        page(TASKS, next="abc"), CompiledShape(pages=pages), name="n", given=given
+    )
     shown = len(orjson.loads(shaped.content[0]["text"])["items"])
     notes = "\n".join(block["text"] for block in shaped.content[1:])
     assert told.format(shown=shown, resumed=2000 + shown) in notes
@@ -168,28 +170,28 @@ def test_r20_structured_content_stands_beside_short_json_and_never_doubles_long(
 
 def test_r20_numbers_stay_exact_where_an_answer_is_cut_or_edited() -> None:
     body = b'{"items":[{"id":18446744073709551617,"price":0.10000000000000000001,"mail":"a"}]}'
-    shaping = Shaping(edit=compile_edit((), (("items", "[]", "mail"),)))
-    shaped = shape_answer(UpstreamResponse(200, "application/json", body), shaping, name="n")
+    shape = CompiledShape(edit=compile_edit((), (("items", "[]", "mail"),)))
+    shaped = shape_answer(HttpResponse(200, "application/json", body), shape, name="n")
     exact = (
         '{"items":[{"id":18446744073709551617,"price":0.10000000000000000001,"mail":"[redacted]"}]}'
     )
     assert shaped.content[0]["text"] == exact
     long = body[:-2] + b"," + b",".join([b'{"id":36893488147419103234}'] * 9000) + b"]}"
-    shaped = shape_answer(UpstreamResponse(200, "application/json", long), name="n")
+    shaped = shape_answer(HttpResponse(200, "application/json", long), name="n")
     assert "36893488147419103234" in shaped.content[0]["text"]
     assert shaped.content[0]["text"].startswith('{"items":[{"id":18446744073709551617,')
 
 
 def test_a_number_without_end_does_not_keep_the_gateway_busy() -> None:
     body = b'{"id":1,"pi":3.' + b"1" * 70_000 + b"}"
-    shaped = shape_answer(UpstreamResponse(200, "application/json", body), name="n")
+    shaped = shape_answer(HttpResponse(200, "application/json", body), name="n")
     assert shaped.content[0]["text"] == '{"id":1,"pi":null}'
     assert "0 of 70002 characters of pi" in shaped.content[1]["text"]
 
 
 def test_long_text_is_cut_at_a_line_and_says_so() -> None:
     text = "".join(f"line {number} é\n" for number in range(20_000))
-    shaped = shape_answer(UpstreamResponse(200, "text/csv", text.encode()), name="n")
+    shaped = shape_answer(HttpResponse(200, "text/csv", text.encode()), name="n")
     kept = shaped.content[0]["text"]
     assert text.startswith(kept)
     assert kept.endswith("\n")
@@ -199,7 +201,7 @@ def test_long_text_is_cut_at_a_line_and_says_so() -> None:
 
 
 def test_the_next_page_is_called_next_cursor_whatever_the_api_calls_it() -> None:
-    following = shape_answer(page([1], next="a b"), Shaping(pages=CURSOR), name="n")
+    following = shape_answer(page([1], next="a b"), CompiledShape(pages=CURSOR), name="n")
     assert following.content[1]["text"] == (
         'nextCursor: "a b"\nThere is more: make the same call with cursor set to that.'
     )
@@ -208,26 +210,26 @@ def test_the_next_page_is_called_next_cursor_whatever_the_api_calls_it() -> None
         "next": "a b",
         "nextCursor": "a b",
     }
-    last = shape_answer(page([1], next=None), Shaping(pages=CURSOR), name="n")
+    last = shape_answer(page([1], next=None), CompiledShape(pages=CURSOR), name="n")
     assert len(last.content) == 1
     assert orjson.loads(orjson.dumps(last.structured)) == {"items": [1], "next": None}
 
 
 def test_a_next_page_that_a_link_tells_of_is_told_beside_a_bare_list() -> None:
     """RFC 8288."""
-    pages = Pages("page", "cursor", "page", "limit")
+    pages = Pagination("page", "cursor", "page", "limit")
     link = (
         '<https://api.example/tasks?page=3&per_page=2>; rel="next", <https://x/?page=9>; rel=last'
     )
-    response = UpstreamResponse(200, "application/json", b"[1,2]", link=link)
-    shaped = shape_answer(response, Shaping(pages=pages), name="n")
+    response = HttpResponse(200, "application/json", b"[1,2]", link=link)
+    shaped = shape_answer(response, CompiledShape(pages=pages), name="n")
     assert shaped.content[1]["text"].startswith('nextCursor: "3"')
     assert orjson.loads(orjson.dumps(shaped.structured)) == {"result": [1, 2], "nextCursor": "3"}
 
 
 def test_r21_only_the_chosen_fields_are_shown_and_the_next_page_all_the_same() -> None:
-    shaping = Shaping(edit=compile_edit((("items", "[]", "id"),), ()), pages=CURSOR)
-    shaped = shape_answer(page(TASKS[:2], next="abc"), shaping, name="n")
+    shape = CompiledShape(edit=compile_edit((("items", "[]", "id"),), ()), pages=CURSOR)
+    shaped = shape_answer(page(TASKS[:2], next="abc"), shape, name="n")
     assert orjson.loads(shaped.content[0]["text"]) == {"items": [{"id": 0}, {"id": 1}]}
     assert "abc" in shaped.content[1]["text"]
 
@@ -243,9 +245,9 @@ def test_r21_only_the_chosen_fields_are_shown_and_the_next_page_all_the_same() -
     ],
 )
 def test_r21_what_can_not_be_redacted_is_not_shown(content_type: str, body: bytes) -> None:
-    shaping = Shaping(edit=compile_edit((), (("mail",),)))
+    shape = CompiledShape(edit=compile_edit((), (("mail",),)))
     with pytest.raises(Unshapeable):
-        shape_answer(UpstreamResponse(200, content_type, body), shaping, name="n")
+        shape_answer(HttpResponse(200, content_type, body), shape, name="n")
 
 
 def test_clients_are_told_that_content_is_the_apis_and_not_the_servers_words() -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from mcp_gateway.results.pages import Pages
+from mcp_gateway.results.pagination import Pagination
 
-CURSOR = Pages("cursor", "cursor", "page_token", next=("meta", "next"))
-OFFSET = Pages("offset", "cursor", "skip", "limit", 50, items=("items",))
-PAGE = Pages("page", "cursor", "page", "limit", items=())
-LINK = Pages("page", "cursor", "page")
-STRIPE = Pages("cursor", "cursor", "starting_after", "limit", items=("data",))
+CURSOR = Pagination("cursor", "cursor", "page_token", next=("meta", "next"))
+OFFSET = Pagination("offset", "cursor", "skip", "limit", 50, items=("items",))
+PAGE = Pagination("page", "cursor", "page", "limit", items=())
+LINK = Pagination("page", "cursor", "page")
+STRIPE = Pagination("cursor", "cursor", "starting_after", "limit", items=("data",))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ STRIPE = Pages("cursor", "cursor", "starting_after", "limit", items=("data",))
     ],
 )  # fmt: skip
 def test_the_next_page_is_found_where_there_is_one(
-    pages: Pages, answer: Any, given: dict[str, Any], link: str, found: object
+    pages: Pagination, answer: Any, given: dict[str, Any], link: str, found: object
 ) -> None:
     assert pages.find_next(answer, given, link) == found

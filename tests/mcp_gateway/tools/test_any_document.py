@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from gatepost.document import DocumentError, parse_document
 from mcp_gateway.documents.references import UnresolvableReference
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import read_openapi
-from mcp_gateway.openapi.draft import Unimportable
 from mcp_gateway.schemas.convert import UnusableSchema
 
 OPENAPI: dict[str, Any] = {

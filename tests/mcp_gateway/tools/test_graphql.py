@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.graphql import UnusableQuery, parse_query
 from mcp_gateway.manifest.load import load_catalogue
@@ -48,7 +48,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[World]:
     manifest = tmp_path / "tools.yaml"
     manifest.write_text(MANIFEST)
     async with a_world(tmp_path, manifest=manifest) as opened:
-        opened.api.answer = lambda _: UpstreamResponse(
+        opened.api.answer = lambda _: HttpResponse(
             200, "application/json", b'{"data":{"orders":[]}}'
         )
         yield opened
@@ -78,7 +78,7 @@ async def test_what_graphql_calls_errors_is_a_tool_error_without_its_extensions(
     shop: World,
 ) -> None:
     answer = {"data": None, "errors": [{"message": "No order 7", "extensions": {"stack": "at x"}}]}
-    shop.api.answer = lambda _: UpstreamResponse(200, "application/json", orjson.dumps(answer))
+    shop.api.answer = lambda _: HttpResponse(200, "application/json", orjson.dumps(answer))
     result = await shop.call("new", "cancel_order", {"id": "7"})
     assert result["isError"] is True
     assert "No order 7" in result["content"][0]["text"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.document import parse_document
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
-from mcp_gateway.catalogue.tool import Lifecycle, Limits, Paging, ResponseCheck, Shape
+from mcp_gateway.catalogue.tool import DeclaredPagination, Lifecycle, Limits, ResponseCheck, Shape
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.manifest.schema import SCHEMA, claim_problem, manifest_problems
@@ -69,7 +69,7 @@ def test_r21_what_is_decided_about_the_answer_is_known_to_the_tool(load: Load) -
     assert tool.shape == Shape(
         fields=(("tasks", "[]", "id"), ("tasks", "[]", "owner", "name")),
         redact=(("tasks", "[]", "owner", "email"),),
-        paging=Paging("cursor", ("meta", "next"), "limit", 50),
+        paging=DeclaredPagination("cursor", ("meta", "next"), "limit", 50),
     )
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mcp_gateway.importing.command import import_
 from mcp_gateway.manifest.load import load_catalogue
-from mcp_gateway.openapi.records import find_owners
+from mcp_gateway.openapi.record_owners import find_owners
 from mcp_gateway.results.fields import format_field
 
 from .conftest import ReadDocument

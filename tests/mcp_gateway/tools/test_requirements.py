@@ -14,9 +14,9 @@ from gatepost.document import DocumentError, parse_document
 from mcp_gateway.catalogue.healing import heal
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import load_openapi
-from mcp_gateway.openapi.draft import Unimportable
 from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
 from mcp_gateway.schemas.convert import Schemas
 

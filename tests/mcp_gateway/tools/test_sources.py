@@ -6,9 +6,9 @@ import pytest
 
 from gatepost.document import parse_document
 from mcp_gateway.documents.fetch import FetchError, fetch_public
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
-from mcp_gateway.openapi.draft import Unimportable
 
 
 def write(folder: Path, **files: str) -> Path:

@@ -7,9 +7,9 @@ import pytest
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import OpenApiDocument, read_openapi
-from mcp_gateway.openapi.draft import Unimportable
 from mcp_gateway.requests.serialise import serialise
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_gateway.openapi.document import read_openapi
-from mcp_gateway.openapi.titles import title_operation
+from mcp_gateway.openapi.operation_titles import title_operation
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_gateway.http_client.connection import Answer, Connection, Unanswered
-from mcp_gateway.http_client.port import UpstreamFailed
+from mcp_gateway.http_client.port import RequestFailed
 
 MOST = 40
 PIECES = [
@@ -81,7 +81,7 @@ def test_an_answer_means_the_same_however_it_is_cut(text: bytes, bodiless: bool)
             assert whole.status >= 200
             assert not (bodiless and whole.body)
         else:
-            assert isinstance(whole, UpstreamFailed | Unanswered)
+            assert isinstance(whole, RequestFailed | Unanswered)
             assert str(whole) == str(cut)
 
     asyncio.run(both())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.upstream.bulkhead import Places
+from mcp_gateway.upstream.bulkhead import Bulkhead
 
 
 async def settle() -> None:
@@ -16,64 +16,64 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def fill(places: Places, tenant: str) -> int:
+def fill(bulkhead: Bulkhead, tenant: str) -> int:
     """Take as many places as a tenant gets at once."""
     taken = 0
-    while places.take(tenant):
+    while bulkhead.take(tenant):
         taken += 1
     return taken
 
 
 def test_one_tenant_gets_half_and_each_that_comes_still_finds_a_place() -> None:
-    places = Places(12)
-    assert [fill(places, tenant) for tenant in "abcd"] == [6, 3, 2, 1]
+    bulkhead = Bulkhead(12)
+    assert [fill(bulkhead, tenant) for tenant in "abcd"] == [6, 3, 2, 1]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())), st.integers(2, 9))
 def test_places_are_never_more_than_there_are_and_never_lost(
     moves: list[tuple[str, bool]], limit: int
 ) -> None:
-    places = Places(limit)
+    bulkhead = Bulkhead(limit)
     held: Counter[str] = Counter()
     for tenant, takes in moves:
         if takes:
-            held[tenant] += places.take(tenant)
+            held[tenant] += bulkhead.take(tenant)
         elif held[tenant]:
-            places.leave(tenant)
+            bulkhead.leave(tenant)
             held[tenant] -= 1
         assert held.total() <= limit
     for tenant in held.elements():
-        places.leave(tenant)
-    assert fill(places, "new") == (limit + 1) // 2
+        bulkhead.leave(tenant)
+    assert fill(bulkhead, "new") == (limit + 1) // 2
 
 
 async def test_tenants_take_turns_however_many_calls_one_of_them_has_waiting() -> None:
-    places = Places(8)
+    bulkhead = Bulkhead(8)
     others = [f"other{number}" for number in range(8)]
-    assert all(places.take(tenant) for tenant in others)
+    assert all(bulkhead.take(tenant) for tenant in others)
     order: list[str] = []
 
     async def call(tenant: str) -> None:
-        assert await places.wait(tenant, 60)
+        assert await bulkhead.wait(tenant, 60)
         order.append(tenant)
 
     waiting = [asyncio.create_task(call(tenant)) for tenant in "aaabbc"]
     await settle()
     for tenant in others:
-        places.leave(tenant)
+        bulkhead.leave(tenant)
         await settle()
     await asyncio.gather(*waiting)
     assert order == ["a", "b", "c", "a", "b", "a"]
 
 
 async def test_one_tenant_can_not_fill_the_queue_for_the_others() -> None:
-    places = Places(4)
+    bulkhead = Bulkhead(4)
     for tenant in "abcd":
-        fill(places, tenant)
-    waiting = [asyncio.create_task(places.wait("a", 60)) for _ in range(9)]
+        fill(bulkhead, tenant)
+    waiting = [asyncio.create_task(bulkhead.wait("a", 60)) for _ in range(9)]
     await settle()
     assert [task.result() for task in waiting if task.done()] == [False] * 7
-    other = asyncio.create_task(places.wait("b", 60))
+    other = asyncio.create_task(bulkhead.wait("b", 60))
     await settle()
     assert not other.done()
     for task in (*waiting, other):
@@ -82,32 +82,32 @@ async def test_one_tenant_can_not_fill_the_queue_for_the_others() -> None:
 
 
 async def test_who_waits_too_long_is_told_and_leaves_the_queue() -> None:
-    places = Places(2)
-    assert places.take("a")
-    assert not await places.wait("a", 0)
-    places.leave("a")
-    assert places.take("a")
+    bulkhead = Bulkhead(2)
+    assert bulkhead.take("a")
+    assert not await bulkhead.wait("a", 0)
+    bulkhead.leave("a")
+    assert bulkhead.take("a")
 
 
 @pytest.mark.parametrize("place_came", [False, True])
 async def test_a_call_that_is_given_up_while_it_waits_keeps_no_place(place_came: bool) -> None:
-    places = Places(2)
-    assert places.take("a")
-    waiting = asyncio.create_task(places.wait("a", 60))
+    bulkhead = Bulkhead(2)
+    assert bulkhead.take("a")
+    waiting = asyncio.create_task(bulkhead.wait("a", 60))
     await settle()
     if place_came:
-        places.leave("a")
+        bulkhead.leave("a")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     if not place_came:
-        places.leave("a")
-    assert [fill(places, tenant) for tenant in "ab"] == [1, 1]
+        bulkhead.leave("a")
+    assert [fill(bulkhead, tenant) for tenant in "ab"] == [1, 1]
 
 
-async def come(places: Places, tenant: str) -> bool:
+async def come(bulkhead: Bulkhead, tenant: str) -> bool:
     """Take a place, or wait for one."""
-    return places.take(tenant) or await places.wait(tenant, 60)
+    return bulkhead.take(tenant) or await bulkhead.wait(tenant, 60)
 
 
 MOVES = st.lists(
@@ -120,16 +120,16 @@ def test_whatever_happens_at_once_nobody_waits_beside_a_place_for_them(
     rounds: list[list[tuple[str, int]]], limit: int
 ) -> None:
     async def run() -> None:
-        places = Places(limit)
+        bulkhead = Bulkhead(limit)
         held: Counter[str] = Counter()
         waiting: list[tuple[str, asyncio.Task[bool]]] = []
         for moves in rounds:
             for move, number in moves:
                 tenant = "abcd"[number]
                 if move == "come":
-                    waiting.append((tenant, asyncio.create_task(come(places, tenant))))
+                    waiting.append((tenant, asyncio.create_task(come(bulkhead, tenant))))
                 elif move == "leave" and held[tenant]:
-                    places.leave(tenant)
+                    bulkhead.leave(tenant)
                     held[tenant] -= 1
                 elif move == "give up" and waiting:
                     waiting[number % len(waiting)][1].cancel()
@@ -145,7 +145,7 @@ def test_whatever_happens_at_once_nobody_waits_beside_a_place_for_them(
             task.cancel()
         await asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
         for tenant in list(held.elements()):
-            places.leave(tenant)
-        assert fill(places, "new") == (limit + 1) // 2
+            bulkhead.leave(tenant)
+        assert fill(bulkhead, "new") == (limit + 1) // 2
 
     asyncio.run(run())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_gateway.http_client.port import UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.upstream.error_answers import describe_refusal
 
 PROBLEM = "application/problem+json"
@@ -14,7 +14,7 @@ PROBLEM = "application/problem+json"
 def fail(status: int, content_type: str = "", body: object = b"", advice: str = "") -> str:
     """Describe a failure; a body that is no bytes is written as JSON."""
     written = body if isinstance(body, bytes) else orjson.dumps(body)
-    return describe_refusal(UpstreamResponse(status, content_type, written), advice=advice)
+    return describe_refusal(HttpResponse(status, content_type, written), advice=advice)
 
 
 def test_r6_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_gateway.requests.operation import Body, Encoding, Operation, Parameter
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
 
 BASE = "https://api.example.com/v2"
@@ -15,7 +15,7 @@ COLOURS = ["blue", "black", "brown"]
 RGB = {"R": 100, "G": 200, "B": 150}
 
 
-def send(operation: Operation, /, **values: Any) -> UpstreamRequest:
+def send(operation: Operation, /, **values: Any) -> HttpRequest:
     return serialise(operation, BASE, values)
 
 
@@ -43,11 +43,11 @@ def cookie_of(value: Any, explode: bool = False) -> str:
     return dict(send(get("/", parameter), color=value).headers)["Cookie"]
 
 
-def post(body: Body, /, **values: Any) -> UpstreamRequest:
+def post(body: Body, /, **values: Any) -> HttpRequest:
     return send(Operation("POST", "/", body=body), **values)
 
 
-def parts_of(request: UpstreamRequest) -> dict[str, Any]:
+def parts_of(request: HttpRequest) -> dict[str, Any]:
     head = f"Content-Type: {dict(request.headers)['Content-Type']}\r\n\r\n".encode()
     message = message_from_bytes(head + request.body)
     return {

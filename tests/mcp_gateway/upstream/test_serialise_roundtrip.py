@@ -12,7 +12,7 @@ import python_multipart
 from hypothesis import assume, given
 
 from mcp_gateway.requests.operation import Body, Operation, Parameter
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
 
 BASE = "http://upstream.test/api"
@@ -47,7 +47,7 @@ def texts(value: Any) -> Any:
     return [texts(item) for item in value] if isinstance(value, list) else text(value)
 
 
-def accepted(operation: Operation, values: dict[str, Any]) -> UpstreamRequest:
+def accepted(operation: Operation, values: dict[str, Any]) -> HttpRequest:
     try:
         return serialise(operation, BASE, values)
     except UnserialisableArgument:
@@ -55,7 +55,7 @@ def accepted(operation: Operation, values: dict[str, Any]) -> UpstreamRequest:
         raise
 
 
-def pairs_of(request: UpstreamRequest) -> list[tuple[str, str]]:
+def pairs_of(request: HttpRequest) -> list[tuple[str, str]]:
     return parse_qsl(urlsplit(request.url).query, keep_blank_values=True, strict_parsing=True)
 
 
@@ -172,7 +172,7 @@ def test_every_json_body_arrives_with_its_nulls(value: dict[str, Any]) -> None:
     assert json.loads(serialise(Operation("PUT", "/", body=body), BASE, values).body) == value
 
 
-def fields_of(request: UpstreamRequest) -> Iterator[tuple[str, bytes]]:
+def fields_of(request: HttpRequest) -> Iterator[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
 
     def on_field(field: Any) -> None:

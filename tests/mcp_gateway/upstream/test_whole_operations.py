@@ -17,7 +17,7 @@ from mcp_gateway.catalogue.healing import heal
 from mcp_gateway.catalogue.validation import compile_validator
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import read_openapi
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import serialise
 
 # Wide enough to hurt where a place has no escapes of its own, narrow enough to have a form there.
@@ -39,8 +39,8 @@ def calls(draw: st.DrawFn) -> tuple[dict[str, Any], str, list[tuple[str, str, An
     parameters: list[dict[str, Any]] = []
     properties: dict[str, Any] = {}
     path = "/x"
-    places = st.sampled_from(["path", "query", "header", "cookie", "body"])
-    for place, name in draw(st.lists(st.tuples(places, NAMES), max_size=6, unique=True)):
+    bulkhead = st.sampled_from(["path", "query", "header", "cookie", "body"])
+    for place, name in draw(st.lists(st.tuples(bulkhead, NAMES), max_size=6, unique=True)):
         if place in {"path", "header", "cookie"} and re.search(r"[^A-Za-z.-]", name):
             continue
         kind = draw(st.sampled_from(KINDS[:3] if place in {"path", "cookie", "header"} else KINDS))
@@ -95,7 +95,7 @@ def body_names(operation: Any) -> dict[str, str]:
     return {} if operation.body is None else operation.body.properties
 
 
-def read(request: UpstreamRequest, path: str, place: str, name: str, *, listed: bool) -> Any:
+def read(request: HttpRequest, path: str, place: str, name: str, *, listed: bool) -> Any:
     """Read one thing of a request as a server does."""
     parts = urlsplit(request.url)
     scope = {

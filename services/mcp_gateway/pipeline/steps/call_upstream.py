@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.send import BROKEN, Outcome, send, tell
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import UnserialisableArgument
 from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.retries import MOST_ATTEMPTS, backoff, is_repeatable, read_retry_after
@@ -16,7 +16,7 @@ _WORTH_ANOTHER = BROKEN | {429}
 async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     """Write the request, sign for the caller, send within the deadline, and go on with the answer.
 
-    All attempts, and what the call waited for its place, share the tool's deadline.
+    All attempts, and what the call waited for its slot, share the tool's deadline.
     """
     tool, parts = call.found, call.parts
     try:
@@ -33,38 +33,38 @@ async def call_upstream(call: ToolCall, go_on: Next) -> ToolResult:
     deadline = tool.deadline - call.waited
     try:
         outcome = await send(call, request, call.id, deadline)
-        if isinstance(outcome, UpstreamFailed) or outcome.status in _WORTH_ANOTHER:
+        if isinstance(outcome, RequestFailed) or outcome.status in _WORTH_ANOTHER:
             until = began + timedelta(seconds=deadline)
             outcome = await _insist(call, request, outcome, until)
     except NoCredential as problem:
         said = str(problem)
         return tool_error(said, reason="no_credential", decision="failed", error=said)
     finally:
-        call.trip.seconds = (parts.now() - began).total_seconds()
-    if isinstance(outcome, UpstreamFailed):
+        call.metrics.seconds = (parts.now() - began).total_seconds()
+    if isinstance(outcome, RequestFailed):
         said = str(outcome)
         return tool_error(said, reason=outcome.reason, decision="failed", error=said)
     return await go_on(call.with_response(outcome))
 
 
 async def _insist(
-    call: ToolCall, request: UpstreamRequest, outcome: Outcome, until: datetime
+    call: ToolCall, request: HttpRequest, outcome: Outcome, until: datetime
 ) -> Outcome:
     """Make the request again for as long as that is safe and worth it."""
     attempt = 1
     while await _worth_another(call, request, outcome, attempt, until):
         attempt += 1
-        call.trip.retries += 1
+        call.metrics.retries += 1
         left = (until - call.parts.now()).total_seconds()
         outcome = await send(call, request, f"{call.id}.{attempt}", left)
     return outcome
 
 
 async def _worth_another(
-    call: ToolCall, request: UpstreamRequest, outcome: Outcome, attempt: int, until: datetime
+    call: ToolCall, request: HttpRequest, outcome: Outcome, attempt: int, until: datetime
 ) -> bool:
     """Wait until the request is worth making again; `False`, at once, where it never is."""
-    if isinstance(outcome, UpstreamResponse):
+    if isinstance(outcome, HttpResponse):
         if outcome.status not in _WORTH_ANOTHER:
             return False
         asked = read_retry_after(outcome.retry_after, call.parts.now)

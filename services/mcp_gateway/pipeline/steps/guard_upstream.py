@@ -7,7 +7,7 @@ _BUSY = 5
 
 
 async def guard_upstream(call: ToolCall, go_on: Next) -> ToolResult:
-    """Refuse where the breaker is open; wait for a place within half of the tool's deadline.
+    """Refuse where the breaker is open; wait for a slot within half of the tool's deadline.
 
     The other half is what the call itself has left at least.
     """
@@ -20,18 +20,18 @@ async def guard_upstream(call: ToolCall, go_on: Next) -> ToolResult:
             await call.conversation.log("warning", f"{call.found.title}: {said}")
             return tool_error(said, reason="breaker_open")
         probes = guard.begin_probe(tenant)
-    places = guard.origin.places
+    bulkhead = guard.origin.bulkhead
     try:
-        if not places.take(tenant):
+        if not bulkhead.take(tenant):
             before = call.parts.now()
-            if not await places.wait(tenant, call.found.deadline / 2):
+            if not await bulkhead.wait(tenant, call.found.deadline / 2):
                 said = f"Too many calls are waiting for the API. Nothing was sent. {try_again_in(_BUSY)}"
                 return tool_error(said, reason="no_place")
             call = call._replace(waited=(call.parts.now() - before).total_seconds())
         try:
             return await go_on(call)
         finally:
-            places.leave(tenant)
+            bulkhead.leave(tenant)
     finally:
         if probes:
             guard.end_probe()

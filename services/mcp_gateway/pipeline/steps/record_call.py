@@ -53,7 +53,7 @@ def _describe(
     error: str,
     result: ToolResult | None,
 ) -> CallEvent:
-    caller, trip = call.caller, call.trip
+    caller, metrics = call.caller, call.metrics
     tool = call.parts.catalogue.tools.get(call.name)
     return CallEvent(
         at=started,
@@ -73,10 +73,10 @@ def _describe(
         decision=decision,
         reason=reason,
         error=error[:LONGEST_ERROR].replace("\0", ""),
-        status=trip.status,
+        status=metrics.status,
         duration_ms=_milliseconds((call.parts.now() - started).total_seconds()),
-        upstream_ms=_milliseconds(trip.seconds),
-        retries=trip.retries,
+        upstream_ms=_milliseconds(metrics.seconds),
+        retries=metrics.retries,
         bytes_in=_size_of_arguments(call.arguments),
         bytes_out=0 if result is None else sum(map(_size, result.content)),
         cost=0 if tool is None else tool.cost,

@@ -31,7 +31,7 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
     try:
         shaped = shape_answer(
             response,
-            tool.shaping,
+            tool.compiled_shape,
             name=f"{call.name}/{call.id}",
             given=call.arguments,
             parsed=call.answer,
@@ -43,14 +43,14 @@ async def shape_result(call: ToolCall, _: Next) -> ToolResult:
         return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
     if shaped.instructions is not None:
         _report(call, shaped.instructions)
-        if tool.shaping.guard == "block":
+        if tool.compiled_shape.guard == "block":
             return _fail(call, _TALKS, "instructions")
     return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
 
 
 def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:
     """Answer an error, in which the upstream may speak: under the same guard as its answers."""
-    text, guard = strip_text(text), call.found.shaping.guard
+    text, guard = strip_text(text), call.found.compiled_shape.guard
     if guard != "off" and (phrase := find_instructions(text)) is not None:
         _report(call, phrase)
         text = _TALKS if guard == "block" else text

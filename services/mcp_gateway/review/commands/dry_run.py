@@ -17,16 +17,16 @@ from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.http_client.port import UpstreamFailed, UpstreamResponse
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.limits.local import LocalLimits
 from mcp_gateway.limits.port import Tier, Tiers
 from mcp_gateway.pipeline import compose
-from mcp_gateway.pipeline.call import Parts, ToolCall, ToolResult, Trip
+from mcp_gateway.pipeline.call import CallMetrics, Parts, ToolCall, ToolResult
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims, resolve_claim
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
 from mcp_gateway.settings import McpGatewaySettings
@@ -46,12 +46,12 @@ class _Nowhere:
     """An upstream that keeps the request and answers nothing."""
 
     def __init__(self) -> None:
-        self.request: UpstreamRequest | None = None
+        self.request: HttpRequest | None = None
 
-    async def send(self, request: UpstreamRequest, *, deadline: float) -> UpstreamResponse:
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Keep the request."""
         self.request = request
-        raise UpstreamFailed("dry_run", "Nothing is sent in a dry run.")
+        raise RequestFailed("dry_run", "Nothing is sent in a dry run.")
 
 
 @click.command(name="dry-run")
@@ -108,14 +108,14 @@ async def _walk(
     arguments: Mapping[str, Any],
     url: str,
     attachments: Attachments,
-) -> tuple[UpstreamRequest | None, ToolResult]:
+) -> tuple[HttpRequest | None, ToolResult]:
     nowhere = _Nowhere()
     parts = Parts(
         catalogue=catalogue,
         upstream=nowhere,
         requests=RequestWriters(url),
         attachments=attachments,
-        guards=Guards(now=utc_now, upstream_url=url, places=2),
+        guards=Guards(now=utc_now, upstream_url=url, concurrency=2),
         limits=LocalLimits(utc_now),
         tiers=Tiers([Tier("", 60, 60)], default=""),
         sign=lambda request, caller, tool, call_id: _MASK,
@@ -124,7 +124,7 @@ async def _walk(
         wait=asyncio.sleep,
         random=lambda: 0.0,
     )
-    call = ToolCall("dry-run", caller, tool.name, arguments, parts, Trip())
+    call = ToolCall("dry-run", caller, tool.name, arguments, parts, CallMetrics())
     result = await compose(_ROAD)(call)
     return nowhere.request, result
 
@@ -187,7 +187,7 @@ def _upstream(
         raise click.ClickException(str(error)) from None
 
 
-def _describe(tool: Tool, caller: AccessClaims, request: UpstreamRequest) -> list[str]:
+def _describe(tool: Tool, caller: AccessClaims, request: HttpRequest) -> list[str]:
     lines = [f"{request.method} {request.url}"]
     lines += [f"{name}: {value}" for name, value in request.headers]
     lines = [line.replace(_STAND_IN, _MASK).replace(_AS_BASIC, _MASK) for line in lines]

@@ -7,7 +7,7 @@ import click
 from gatepost.clock import utc_now
 from mcp_gateway.review.commands.options import load, manifest_option
 from mcp_gateway.review.lint import lint
-from mcp_gateway.review.lint.finding import Reviewed
+from mcp_gateway.review.lint.finding import ReviewedManifest
 
 
 @click.command(name="lint")
@@ -15,7 +15,7 @@ from mcp_gateway.review.lint.finding import Reviewed
 def lint_command(path: Path) -> None:
     """Check the tools; ends with 1 where there is an error, warnings let it pass."""
     manifest, document, catalogue = load(path)
-    found = lint(Reviewed(manifest, document, catalogue, utc_now().date()))
+    found = lint(ReviewedManifest(manifest, document, catalogue, utc_now().date()))
     for rule, finding in found:
         where = finding.tool or "all tools"
         click.echo(f"{finding.severity}: {where}: {rule}: {finding.message}; {finding.fix}")

@@ -6,7 +6,7 @@ Each rule is a function in a file of its name.
 from mcp_gateway.review.lint.annotations import annotations
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.review.lint.descriptions import descriptions
-from mcp_gateway.review.lint.finding import Finding, Reviewed, Rule
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest, Rule
 from mcp_gateway.review.lint.flat_inputs import flat_inputs
 from mcp_gateway.review.lint.lifecycle import lifecycle
 from mcp_gateway.review.lint.pagination import pagination
@@ -33,7 +33,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def lint(reviewed: Reviewed) -> list[tuple[str, Finding]]:
+def lint(reviewed: ReviewedManifest) -> list[tuple[str, Finding]]:
     """Apply every rule: the rule's name and what it found, errors first."""
     found = [(rule.__name__, finding) for rule in RULES for finding in rule(reviewed)]
     return sorted(found, key=lambda item: (item[1].severity != "error", item[1].tool))

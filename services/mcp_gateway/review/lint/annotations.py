@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from mcp_gateway.openapi.document import SAFE_METHODS
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
-def annotations(reviewed: Reviewed) -> Iterator[Finding]:
+def annotations(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask about overrides that make a tool look more harmless than its method."""
     for name, tool in reviewed.catalogue.tools.items():
         method = tool.operation.method

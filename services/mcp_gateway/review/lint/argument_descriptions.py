@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _MOST_NAMED = 5
 
 
-def argument_descriptions(reviewed: Reviewed) -> Iterator[Finding]:
+def argument_descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask for a description, an enum or a reference that has one, for every argument."""
     for name, tool in reviewed.catalogue.tools.items():
         defs = tool.input_schema.get("$defs", {})

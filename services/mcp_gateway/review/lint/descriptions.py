@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _FEWEST_WORDS = 4
 _LONGEST = 2000
 
 
-def descriptions(reviewed: Reviewed) -> Iterator[Finding]:
+def descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask for descriptions that say more than the title, differ, and stay short."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name, tool in reviewed.catalogue.tools.items():

@@ -13,7 +13,7 @@ Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
+class ReviewedManifest:
     """A manifest that loads, with all that it names."""
 
     manifest: Manifest
@@ -33,4 +33,4 @@ class Finding:
     fix: str
 
 
-Rule = Callable[[Reviewed], Iterator[Finding]]
+Rule = Callable[[ReviewedManifest], Iterator[Finding]]

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _DEEPEST = 2
 _MOST_ARGUMENTS = 20
 
 
-def flat_inputs(reviewed: Reviewed) -> Iterator[Finding]:
+def flat_inputs(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Warn of objects within objects, and of more arguments than anybody keeps in mind."""
     for name, tool in reviewed.catalogue.tools.items():
         schema = tool.input_schema

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
-def lifecycle(reviewed: Reviewed) -> Iterator[Finding]:
+def lifecycle(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Look at sunsets that have passed, deprecations without advice, and the document's own."""
     entries = {entry.name: entry for entry in reviewed.manifest.tools}
     for name, tool in reviewed.catalogue.tools.items():

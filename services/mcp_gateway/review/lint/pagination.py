@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _LISTS = ("list_", "search_", "find_", "query_")
 
 
-def pagination(reviewed: Reviewed) -> Iterator[Finding]:
+def pagination(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask for arguments that page a list, or for the manifest to say which they are."""
     for name, tool in reviewed.catalogue.tools.items():
         paged = tool.shape.paging is not None or tool.operation.pagination is not None

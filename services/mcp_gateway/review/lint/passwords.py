@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 from mcp_gateway.schemas.passwords import find_password
 
 
-def passwords(reviewed: Reviewed) -> Iterator[Finding]:
+def passwords(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Refuse tools with an argument that is a password."""
     for name, tool in reviewed.catalogue.tools.items():
         password = asks_for_password(tool)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from mcp_gateway.openapi.document import UnknownOperation
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
-def stale_entries(reviewed: Reviewed) -> Iterator[Finding]:
+def stale_entries(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Point at unexposed entries whose operation the document doesn't have any more."""
     for entry in reviewed.manifest.tools:
         # A name that was replaced stays, so that its history is known.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.openapi.tenants import tenant_arguments as tenant_arguments_of
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.openapi.tenant_arguments import tenant_arguments as tenant_arguments_of
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
-def tenant_arguments(reviewed: Reviewed) -> Iterator[Finding]:
+def tenant_arguments(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask about arguments that look like the tenant and that no claim fills."""
     for name, tool in reviewed.catalogue.tools.items():
         for argument in tenant_arguments_of(tool.operation):

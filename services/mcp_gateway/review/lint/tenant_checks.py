@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.openapi.records import find_owners
-from mcp_gateway.openapi.tenants import upstream_names
+from mcp_gateway.openapi.record_owners import find_owners
+from mcp_gateway.openapi.tenant_arguments import upstream_names
 from mcp_gateway.results.fields import format_field
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
-def tenant_checks(reviewed: Reviewed) -> Iterator[Finding]:
+def tenant_checks(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask for a check where every answer bears the tenant that the request is bound to."""
     entries = {entry.name: entry for entry in reviewed.manifest.tools}
     for name, tool in reviewed.catalogue.tools.items():

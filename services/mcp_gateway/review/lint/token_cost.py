@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 from mcp_gateway.review.token_estimate import tool_tokens
 
 TOOL_WARNING = 2_000
@@ -11,7 +11,7 @@ LIST_WARNING = 20_000
 MOST_TOOLS = 40
 
 
-def token_cost(reviewed: Reviewed) -> Iterator[Finding]:
+def token_cost(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Weigh each tool, and the list somebody gets who may use all of them."""
     catalogue = reviewed.catalogue
     costs = {name: tool_tokens(tool) for name, tool in catalogue.tools.items()}

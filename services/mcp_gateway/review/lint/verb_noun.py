@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 
 from mcp_gateway.openapi.naming import is_verb
-from mcp_gateway.review.lint.finding import Finding, Reviewed
+from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
-def verb_noun(reviewed: Reviewed) -> Iterator[Finding]:
+def verb_noun(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Ask for snake_case names that start with a verb."""
     for name in reviewed.catalogue.tools:
         if not _SNAKE_CASE.fullmatch(name):

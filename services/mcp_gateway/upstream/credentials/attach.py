@@ -17,7 +17,7 @@ from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.http_client.port import ASSERTION_HEADER
-from mcp_gateway.upstream.credentials.place import Place
+from mcp_gateway.upstream.credentials.location import CredentialLocation
 from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
 from mcp_gateway.upstream.credentials.static import Static
 
@@ -56,7 +56,7 @@ class Attached:
 
     headers: Headers = field(default=(), repr=False)
     """The same with every request."""
-    sources: tuple[tuple[Place, CredentialSource], ...] = ()
+    sources: tuple[tuple[CredentialLocation, CredentialSource], ...] = ()
     """Whose secret is the caller's, or changes, or goes elsewhere than in a header."""
     taken: frozenset[str] = frozenset()
     """Headers, in lower case, that are not sent as the operation writes them."""
@@ -86,13 +86,13 @@ class Attachments:
             sources: what was opened for them, by the same names.
 
         Raises:
-            SettingsError: as `place_credentials`.
+            SettingsError: as `locate_credentials`.
         """
         self._own = origin_of(upstream_url)
         self._headers = headers
         self._configured = configured or {}
         self._sources = sources or {}
-        self._places = place_credentials(self._configured, catalogue.schemes)
+        self._locations = locate_credentials(self._configured, catalogue.schemes)
         self._everywhere = [n for n in self._configured if n not in catalogue.schemes]
         self._tools = {name: self._attach(tool) for name, tool in catalogue.tools.items()}
 
@@ -104,20 +104,22 @@ class Attachments:
         origin = origin_of(tool.operation.base_url or "") if tool.operation.base_url else self._own
         asked = [*self._asked(tool.operation.security), *self._everywhere]
         headers = self._headers if origin == self._own else ()
-        sources: list[tuple[Place, CredentialSource]] = []
+        sources: list[tuple[CredentialLocation, CredentialSource]] = []
         secrets = [value for name, value in headers if _SECRET.search(name)]
         for name in dict.fromkeys(asked):
             if not self._may_go(name, origin):
                 continue
-            place, source = self._places[name], self._sources[name]
-            if isinstance(source, Static) and place.kind in {"bearer", "basic", "header"}:
-                headers = (*headers, (place.header, place.write(source.secret)))
-                secrets += place.forms(source.secret)
+            location, source = self._locations[name], self._sources[name]
+            if isinstance(source, Static) and location.kind in {"bearer", "basic", "header"}:
+                headers = (*headers, (location.header, location.write(source.secret)))
+                secrets += location.forms(source.secret)
             else:
-                sources.append((place, source))
+                sources.append((location, source))
         ours = [name for name, _ in headers]
         # Cookies from arguments are kept, beside ours.
-        ours += [place.header for place, _ in sources if place.kind not in {"query", "cookie"}]
+        ours += [
+            location.header for location, _ in sources if location.kind not in {"query", "cookie"}
+        ]
         names = {name.lower() for name in ours}
         written = {parameter.location for parameter in tool.operation.parameters} & _HEADERS
         taken = _RESERVED | names if written or names & _ALWAYS_WRITTEN else _NONE
@@ -138,22 +140,24 @@ class Attachments:
         return tuple(name for name in met[0] if name in known) if met else ()
 
 
-def place_credentials(
+def locate_credentials(
     configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
-) -> dict[str, Place]:
+) -> dict[str, CredentialLocation]:
     """Decide where each credential goes: where the settings say, else where its scheme does.
 
     Raises:
         SettingsError: nothing says it, or a static secret can't stand there.
     """
-    return {name: _place(name, settings, schemes) for name, settings in configured.items()}
+    return {name: _locate(name, settings, schemes) for name, settings in configured.items()}
 
 
-def _place(name: str, settings: AnyCredential, schemes: Mapping[str, Credential]) -> Place:
+def _locate(
+    name: str, settings: AnyCredential, schemes: Mapping[str, Credential]
+) -> CredentialLocation:
     if settings.place:
-        place = Place.of(settings.place)
+        location = CredentialLocation.of(settings.place)
     elif name in schemes:
-        place = Place.of_scheme(schemes[name])
+        location = CredentialLocation.of_scheme(schemes[name])
     else:
         near = difflib.get_close_matches(name, schemes, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(schemes) or 'none'}"
@@ -163,9 +167,9 @@ def _place(name: str, settings: AnyCredential, schemes: Mapping[str, Credential]
         )
     if isinstance(settings, StaticCredential):
         try:
-            place.write(settings.value.get_secret_value())
+            location.write(settings.value.get_secret_value())
         except NoCredential:
             raise SettingsError(
-                f"upstream_credentials.{name}.value: holds what can't stand in a {place.kind}"
+                f"upstream_credentials.{name}.value: holds what can't stand in a {location.kind}"
             ) from None
-    return place
+    return location

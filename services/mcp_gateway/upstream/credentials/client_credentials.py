@@ -3,7 +3,7 @@
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.credential_settings import ClientCredentials
-from mcp_gateway.http_client.port import Upstream
+from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.upstream.credentials.token_cache import Issued, Key, TokenCache
 from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token
 
@@ -11,7 +11,7 @@ from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token
 class ByClientCredentials:
     """Holds a token that is fetched when the first call needs one, and anew before it expires."""
 
-    def __init__(self, settings: ClientCredentials, http: Upstream, now: Now) -> None:
+    def __init__(self, settings: ClientCredentials, http: HttpClient, now: Now) -> None:
         """Take where to ask and what for."""
         self._settings = settings
         self._http = http

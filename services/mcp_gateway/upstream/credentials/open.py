@@ -11,8 +11,8 @@ from mcp_gateway.credential_settings import (
     PerTenantCredential,
     StaticCredential,
 )
-from mcp_gateway.http_client.port import Upstream
-from mcp_gateway.upstream.credentials.attach import place_credentials
+from mcp_gateway.http_client.port import HttpClient
+from mcp_gateway.upstream.credentials.attach import locate_credentials
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
 from mcp_gateway.upstream.credentials.port import CredentialSource
@@ -22,7 +22,7 @@ from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange, Sig
 
 
 def open_sources(
-    configured: Mapping[str, AnyCredential], *, http: Upstream, sign: SignSubject, now: Now
+    configured: Mapping[str, AnyCredential], *, http: HttpClient, sign: SignSubject, now: Now
 ) -> Mapping[str, CredentialSource]:
     """Open the source of each credential, by its name."""
 
@@ -52,12 +52,12 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
 def require_usable(
     configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
 ) -> None:
-    """Make sure that every credential has its place, and every file of them opens under its key.
+    """Make sure that every credential has its location, and every file of them opens under its key.
 
     Raises:
         SettingsError: naming the credential and what is wrong with it.
     """
-    place_credentials(configured, schemes)
+    locate_credentials(configured, schemes)
     for name, settings in configured.items():
         if isinstance(settings, PerTenantCredential) and settings.file is not None:
             file = sealed_file(name, settings)

@@ -9,8 +9,8 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 import structlog
 
-from mcp_gateway.http_client.port import Upstream, UpstreamFailed, UpstreamResponse
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.credentials.token_cache import Issued
 
@@ -26,7 +26,7 @@ Authentication = tuple[str, str, str]
 
 
 async def ask_for_token(
-    http: Upstream, url: str, form: Mapping[str, str], authentication: Authentication
+    http: HttpClient, url: str, form: Mapping[str, str], authentication: Authentication
 ) -> Issued:
     """Send one token request; members of the form that are empty are left out.
 
@@ -45,10 +45,10 @@ async def ask_for_token(
         headers.append(("Authorization", f"Basic {b64encode(pair.encode()).decode()}"))
     elif client_id:
         sent |= {"client_id": client_id} | ({"client_secret": secret} if secret else {})
-    request = UpstreamRequest("POST", url, tuple(headers), urlencode(sent).encode())
+    request = HttpRequest("POST", url, tuple(headers), urlencode(sent).encode())
     try:
         response = await http.send(request, deadline=DEADLINE)
-    except UpstreamFailed as failure:
+    except RequestFailed as failure:
         _log.warning("no credential for the upstream", token_url=url, reason=failure.reason)
         raise _later() from None
     if response.status != 200:
@@ -64,7 +64,7 @@ async def ask_for_token(
     return issued
 
 
-def _read(response: UpstreamResponse) -> Issued | None:
+def _read(response: HttpResponse) -> Issued | None:
     """Read RFC 6749 §5.1; None where it is not that."""
     try:
         body = orjson.loads(response.body)
@@ -86,7 +86,7 @@ def _read(response: UpstreamResponse) -> Issued | None:
     return Issued(token, timedelta(seconds=min(seconds, _LONGEST_LIFETIME)))
 
 
-def _error_code(response: UpstreamResponse) -> str:
+def _error_code(response: HttpResponse) -> str:
     try:
         body = orjson.loads(response.body)
     except orjson.JSONDecodeError:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.credential_settings import TokenExchange
-from mcp_gateway.http_client.port import Upstream
+from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.upstream.credentials.token_cache import Issued, Key, TokenCache
 from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token
 
@@ -26,7 +26,7 @@ class ByTokenExchange:
     """Holds a token for each person, tenant and data scope that is calling."""
 
     def __init__(
-        self, settings: TokenExchange, http: Upstream, sign: SignSubject, now: Now
+        self, settings: TokenExchange, http: HttpClient, sign: SignSubject, now: Now
     ) -> None:
         """Take where to ask and what for."""
         self._settings = settings

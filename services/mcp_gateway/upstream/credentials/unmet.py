@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.http_client.port import ASSERTION_HEADER
-from mcp_gateway.upstream.credentials.place import Place
+from mcp_gateway.upstream.credentials.location import CredentialLocation
 
 
 def unmet_schemes(
@@ -21,7 +21,7 @@ def unmet_schemes(
     met = set(configured) | {
         name
         for name, scheme in catalogue.schemes.items()
-        if Place.of_scheme(scheme).header.lower() in sent
+        if CredentialLocation.of_scheme(scheme).header.lower() in sent
     }
     unmet: set[str] = set()
     for tool in catalogue.tools.values():

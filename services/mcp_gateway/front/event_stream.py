@@ -13,7 +13,7 @@ _HEADERS: HeaderLines = (
 )
 
 
-class Stream:
+class EventStream:
     """Sends messages of one request as they come (streamable HTTP, server-sent events).
 
     Nothing is sent, and nothing decided, before the first one: a request that ends without any is

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from mcp_gateway.front.asgi import Disconnected, Receive
-from mcp_gateway.front.stream import Stream
+from mcp_gateway.front.event_stream import EventStream
 
 _T = TypeVar("_T")
 _PATIENCE = 0.05
@@ -13,7 +13,7 @@ _PATIENCE = 0.05
 never pay for a watch."""
 
 
-class Attendants:
+class ClientWatch:
     """Looks after the calls of one process; a call that is soon over costs an entry and no timer."""
 
     def __init__(self, every: float) -> None:
@@ -22,11 +22,11 @@ class Attendants:
         self._calls: dict[_Call, None] = {}
         self._looking: asyncio.TimerHandle | None = None
 
-    async def attend(
+    async def run(
         self,
         work: Coroutine[Any, Any, _T],
         receive: Receive,
-        stream: Stream | None,
+        stream: EventStream | None,
         *,
         leaving_cancels: bool,
     ) -> _T:
@@ -85,7 +85,9 @@ class _Call:
         "watching",
     )
 
-    def __init__(self, receive: Receive, stream: Stream | None, *, leaving_cancels: bool) -> None:
+    def __init__(
+        self, receive: Receive, stream: EventStream | None, *, leaving_cancels: bool
+    ) -> None:
         running = asyncio.current_task()
         assert running is not None  # noqa: S101 - only a task awaits
         self._receive = receive

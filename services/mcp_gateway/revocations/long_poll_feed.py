@@ -14,7 +14,7 @@ Answers the body of a 200, or raises `FeedBroken`.
 """
 
 
-class LongPoll:
+class LongPollFeed:
     """Reads the feed by long polling; where it ended it goes on from."""
 
     def __init__(self, ask: Ask) -> None:

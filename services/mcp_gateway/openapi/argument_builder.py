@@ -28,7 +28,7 @@ class Unimportable(Exception):
 
 
 @dataclass(slots=True)
-class Draft:
+class ArgumentBuilder:
     """What grows while one operation is read."""
 
     properties: dict[str, Schema] = field(default_factory=dict)

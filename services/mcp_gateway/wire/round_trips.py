@@ -21,7 +21,7 @@ LIFETIME = 600
 _PURPOSE = "requestState"
 
 
-class Rounds:
+class RoundTrips:
     """The answers that one request brings, earlier rounds by the state and the last one open.
 
     A state holds for the person, client, tenant, method, name and arguments it was made for.

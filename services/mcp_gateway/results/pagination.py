@@ -13,7 +13,7 @@ _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![\w-
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class Pagination:
     """How a tool's listing is read in pieces."""
 
     kind: Literal["cursor", "page", "offset"]

@@ -9,7 +9,7 @@ _COUNTS = (
 )  # fmt: skip
 
 
-def convert_numbers(source: Schema, out: Schema) -> None:
+def convert_bounds(source: Schema, out: Schema) -> None:
     """Copy the keywords whose value is a number, each in its 2020-12 form."""
     for keyword in _NUMBERS:
         value = source.get(keyword)

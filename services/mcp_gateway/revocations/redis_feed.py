@@ -19,7 +19,7 @@ _MOST = 1000
 _log = structlog.get_logger()
 
 
-class RedisStream:
+class RedisFeed:
     """Reads the stream from its beginning, then waits for what is added."""
 
     def __init__(self, url: str, *, issuer: str) -> None:

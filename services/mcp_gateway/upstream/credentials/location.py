@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
 from mcp_gateway.catalogue.credential import Credential
-from mcp_gateway.requests.request import UpstreamRequest
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 
 _COOKIE = frozenset("!#$%&'()*+-./:<=>?@[]^_`{|}~")  # RFC 6265 §4.1.1, beside letters and digits
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CredentialLocation:
     """A header, a query parameter or a cookie; what an argument put there gives way."""
 
     kind: str
@@ -20,14 +20,14 @@ class Place:
     name: str = ""
 
     @classmethod
-    def of(cls, written: str) -> "Place":
-        """Read a place as the settings have it, such as `query api_key`."""
+    def of(cls, written: str) -> "CredentialLocation":
+        """Read a location as the settings have it, such as `query api_key`."""
         kind, _, name = written.partition(" ")
         return cls(kind, name)
 
     @classmethod
-    def of_scheme(cls, scheme: Credential) -> "Place":
-        """Read a place off a security scheme; a token is borne as RFC 6750 §2.1 says."""
+    def of_scheme(cls, scheme: Credential) -> "CredentialLocation":
+        """Read the location from a security scheme; a token is borne as RFC 6750 §2.1 says."""
         match scheme.kind:
             case "header" | "query" | "cookie":
                 return cls(scheme.kind, scheme.name)
@@ -44,7 +44,7 @@ class Place:
         return {"header": self.name, "cookie": "Cookie"}.get(self.kind, "Authorization")
 
     def write(self, secret: str) -> str:
-        """Write the value for its place.
+        """Write the value for its location.
 
         Raises:
             NoCredential: the secret holds what can't stand there.
@@ -72,12 +72,12 @@ class Place:
         sent = self.write(secret).rpartition(" ")[2]
         return (secret,) if sent == secret else (secret, sent)
 
-    def put(self, request: UpstreamRequest, secret: str) -> UpstreamRequest:
+    def put(self, request: HttpRequest, secret: str) -> HttpRequest:
         """Put the secret into a request."""
         value = self.write(secret)
         if self.kind == "query":
             url = _with_query(request.url, self.name, value)
-            return UpstreamRequest(request.method, url, request.headers, request.body)
+            return HttpRequest(request.method, url, request.headers, request.body)
         name = self.header
         kept, cookies = [], []
         for header in request.headers:
@@ -88,7 +88,7 @@ class Place:
                 cookies += [pair for pair in pairs if pair.partition("=")[0] != self.name]
         if self.kind == "cookie":
             value = "; ".join([*cookies, f"{self.name}={value}"])
-        return UpstreamRequest(request.method, request.url, (*kept, (name, value)), request.body)
+        return HttpRequest(request.method, request.url, (*kept, (name, value)), request.body)
 
 
 def _with_query(url: str, name: str, value: str) -> str:
