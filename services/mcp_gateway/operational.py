@@ -1,6 +1,6 @@
 """The small routes beside the MCP endpoint: metadata, keys, catalogue, health."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,9 @@ from starlette.routing import BaseRoute, Route
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.health import check_readiness
 from gatepost.scopes import CATALOGUE
-from mcp_gateway.auth.jwks import Jwks, KeysUnavailable
+from mcp_gateway.auth.jwks import KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
-from mcp_gateway.revocations.followed import Revocations
 
 _ANY_ORIGIN = {
     "access-control-allow-origin": "*",
@@ -26,8 +25,8 @@ _ANY_ORIGIN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What the routes answer with; wired once."""
+class Documents:
+    """What the gateway publishes beside the MCP endpoint."""
 
     path: str
     """Of the MCP endpoint."""
@@ -37,25 +36,25 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """What tokens and readiness are judged by; opened with the app."""
+class Health:
+    """What `/readyz` answers from."""
 
-    keys: Jwks
-    verifier: TokenVerifier
-    revocations: Revocations
+    checks: Mapping[str, Callable[[], Awaitable[None]]]
+    """Each raises while the gateway must not be sent requests."""
     details: Mapping[str, Callable[[], str]]
+    """What it says of parts that stop no call, each in a few words."""
 
 
-def operational_routes(published: Published, trust: Callable[[Request], Trust]) -> list[BaseRoute]:
-    """List the routes; `trust` finds what the app opened."""
+def operational_routes(documents: Documents) -> list[BaseRoute]:
+    """List the routes; what opens with the app is in each request's state."""
 
     async def metadata(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_ANY_ORIGIN)
-        return answer_json(published.resource, headers=_ANY_ORIGIN)
+        return answer_json(documents.resource, headers=_ANY_ORIGIN)
 
     async def jwks(_: Request) -> Response:
-        return answer_json(published.jwks, headers={"cache-control": "public, max-age=300"})
+        return answer_json(documents.jwks, headers={"cache-control": "public, max-age=300"})
 
     async def catalogue(request: Request) -> Response:
         given = request.headers.getlist("authorization")
@@ -63,7 +62,8 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
         try:
             if scheme.lower() != "bearer":
                 raise InvalidToken("send one access token as a Bearer token")
-            caller = await trust(request).verifier.verify(token.strip().encode())
+            verifier: TokenVerifier = request.state.verifier
+            caller = await verifier.verify(token.strip().encode())
             if CATALOGUE not in caller.scopes:
                 raise InvalidToken(f"the token lacks the scope {CATALOGUE}")
         except InvalidToken as problem:
@@ -77,7 +77,7 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
                 {"error": "temporarily_unavailable"}, status=503, headers={"retry-after": "5"}
             )
         return Response(
-            published.catalogue(),
+            documents.catalogue(),
             media_type="application/json",
             headers={"cache-control": "no-store"},
         )
@@ -86,16 +86,14 @@ def operational_routes(published: Published, trust: Callable[[Request], Trust]) 
         return answer_json({"status": "ok"})
 
     async def readyz(request: Request) -> Response:
-        opened = trust(request)
-        status, body = await check_readiness(
-            {"keys": opened.keys.ping, "revocations": opened.revocations.ping}
-        )
-        details = {name: describe() for name, describe in opened.details.items()}
+        health: Health = request.state.health
+        status, body = await check_readiness(health.checks)
+        details = {name: describe() for name, describe in health.details.items()}
         return answer_json({**body, "details": details}, status=status)
 
     return [
         Route(WELL_KNOWN, metadata, methods=["GET", "OPTIONS"]),
-        Route(WELL_KNOWN + published.path, metadata, methods=["GET", "OPTIONS"]),
+        Route(WELL_KNOWN + documents.path, metadata, methods=["GET", "OPTIONS"]),
         Route("/.well-known/jwks.json", jwks),
         Route(CATALOGUE_PATH, catalogue),
         Route("/livez", livez),

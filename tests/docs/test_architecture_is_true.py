@@ -1,15 +1,16 @@
 """`docs/architecture.md` and `docs/request-paths.md` name what the code has."""
 
 import ast
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from auth_server.oauth.authorize.checks import CHECKS
 from auth_server.oauth.token_endpoint.grant_types import GRANTS
-from mcp_gateway.front import FRONT
-from mcp_gateway.pipeline import STEPS
+from mcp_gateway.front import build_front
+from mcp_gateway.pipeline import build_steps
 from support.markdown import ROOT, read, section, spans
 
 ENTRY = re.compile(r"^- `([\w.]+)`: `([\w./]+)`$", re.MULTILINE)
@@ -53,16 +54,25 @@ def steps_of(heading: str) -> list[str]:
     return re.findall(r"^\d+\. `([\w.]+)`", section(read(PATHS), heading), re.MULTILINE)
 
 
+def listed_by(build: Callable[..., object]) -> list[str]:
+    """The functions, or what makes them, in the tuple that a function returns."""
+    function = ast.parse(inspect.getsource(build)).body[0]
+    (listed,) = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    assert isinstance(listed, ast.Tuple)
+    named = [item.func if isinstance(item, ast.Call) else item for item in listed.elts]
+    return [item.id for item in named if isinstance(item, ast.Name)]
+
+
 def test_the_checks_of_an_authorization_request_are_told_in_their_order() -> None:
     assert steps_of("### The checks") == [check.__name__ for check in CHECKS]
 
 
 def test_the_front_of_the_gateway_is_told_in_its_order() -> None:
-    assert steps_of("### The front") == [check.__name__ for check in FRONT]
+    assert steps_of("### The front") == listed_by(build_front)
 
 
 def test_the_steps_of_a_tool_call_are_told_in_their_order() -> None:
-    assert steps_of("### The steps of a tool call") == [step.__name__ for step in STEPS]
+    assert steps_of("### The steps of a tool call") == listed_by(build_steps)
 
 
 def test_every_grant_type_is_told() -> None:

@@ -9,14 +9,18 @@ from typing import Any
 
 import httpx2
 import orjson
+from joserfc.jwk import ECKey
 
 from gatepost.call_event import CallEvent
+from gatepost.clock import Now
 from gatepost.revocations import Revocation
-from mcp_gateway.app import Resources, create_app
+from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
-from mcp_gateway.elicitation.answers import Answers
+from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
+from mcp_gateway.limits.local import LocalLimits
 from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.runtime import NewId, Runtime
 from mcp_gateway.settings import McpGatewaySettings
 from support import tokens
 from support.asgi import running
@@ -243,9 +247,17 @@ async def a_world(
         records.append(event._asdict())
 
     @asynccontextmanager
-    async def resources(_: McpGatewaySettings) -> AsyncIterator[Resources]:
-        yield Resources(
-            upstream or api, keys.fetch, record, feed, exchanges.exchange, answers=answers
+    async def runtime(
+        _: McpGatewaySettings, __: ECKey, now: Now, new_id: NewId
+    ) -> AsyncIterator[Runtime]:
+        yield Runtime(
+            http=upstream or api,
+            fetch_keys=keys.fetch,
+            exchange_key=exchanges.exchange,
+            record=record,
+            feed=feed,
+            limits=LocalLimits(now, replicas=settings.replicas),
+            answers=answers or LocalAnswers(new_id),
         )
 
     looks = Looks()
@@ -256,7 +268,7 @@ async def a_world(
         wait=wait,
         random=lambda: 0.5,
         pause=looks.pause,
-        open_resources=resources,
+        open_runtime=runtime,
     )
     async with running(app, "http://127.0.0.1:8401") as http:
         yield World(http, api, keys, clock, records, settings, feed, waits, looks, exchanges)

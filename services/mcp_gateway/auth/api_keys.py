@@ -56,12 +56,12 @@ class ApiKeys:
         self._running: dict[bytes, asyncio.Task[AccessClaims]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def resolve(self, key: bytes, *, anew: bool = False) -> AccessClaims:
+    async def resolve(self, key: bytes, *, renew: bool = False) -> AccessClaims:
         """Find out what a key is worth.
 
         Args:
             key: as it was sent.
-            anew: whether what is known of it does not do.
+            renew: whether to ask again although an answer is known.
 
         Raises:
             InvalidToken: it is no key, or is worth nothing.
@@ -73,7 +73,7 @@ class ApiKeys:
         except MalformedApiKey as problem:
             raise InvalidToken(str(problem)) from None
         digest = hashlib.sha256(key).digest()
-        known = None if anew else self._tokens.get(digest)
+        known = None if renew else self._tokens.get(digest)
         if known is not None:
             try:
                 claims = await self._verifier.verify(known.token)

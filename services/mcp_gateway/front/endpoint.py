@@ -1,13 +1,12 @@
 """The MCP endpoint: a plain ASGI app, since a framework would cost more than the protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from mcp_gateway.front import FRONT
+from mcp_gateway.front.answer_headers import answer_headers
 from mcp_gateway.front.asgi import Disconnected, Receive, Scope, Send
-from mcp_gateway.front.exchange import Door, Exchange, Refused
-from mcp_gateway.front.guard_host_and_origin import every_answer
+from mcp_gateway.front.exchange import Check, Exchange, Refused
 from mcp_gateway.wire.headers import fold_headers
 from mcp_gateway.wire.jsonrpc import Reply
 
@@ -17,9 +16,12 @@ _log = structlog.get_logger()
 class McpEndpoint:
     """Takes every request through the front and sends what it ends in."""
 
-    def __init__(self, door: Door, new_id: Callable[[], str]) -> None:
-        """Take the wired door, and where request ids come from."""
-        self._door = door
+    def __init__(
+        self, front: Sequence[Check], origins: frozenset[bytes], new_id: Callable[[], str]
+    ) -> None:
+        """Take the checks, the origins whose pages may read answers, and where request ids come from."""
+        self._front = front
+        self._origins = origins
         self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,8 +30,8 @@ class McpEndpoint:
             self._new_id(), scope["method"], fold_headers(scope["headers"]), receive, send
         )
         try:
-            for check in FRONT:
-                exchange = await check(exchange, self._door)
+            for check in self._front:
+                exchange = await check(exchange)
                 if exchange.reply is not None:
                     break
             reply = exchange.reply or Reply(404)
@@ -46,7 +48,7 @@ class McpEndpoint:
         if exchange.stream is not None:
             await exchange.stream.finish(reply.body)
             return
-        headers = [*reply.headers, *every_answer(exchange, self._door)]
+        headers = [*reply.headers, *answer_headers(exchange, self._origins)]
         if reply.body:
             headers.append((b"content-type", b"application/json"))
         # A 204 has none (RFC 9110 §8.6).

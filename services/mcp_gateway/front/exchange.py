@@ -1,41 +1,16 @@
-"""One HTTP request at the MCP endpoint as the checks so far know it, and what they compare with."""
+"""One HTTP request at the MCP endpoint, as the checks so far know it."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import orjson
 
 from gatepost.claims import AccessClaims
-from mcp_gateway.auth.api_keys import ApiKeys
-from mcp_gateway.auth.challenge import Challenge
-from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Send
-from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.growing import grown
 from mcp_gateway.wire.headers import Headers
 from mcp_gateway.wire.jsonrpc import Reply
-from mcp_gateway.wire.server import Server
-
-
-@dataclass(slots=True)
-class Serving:
-    """Which server answers; replaced when the catalogue changes. Who began with one keeps it."""
-
-    server: Server
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What the checks compare with and answer from; wired once."""
-
-    hosts: frozenset[bytes]
-    origins: frozenset[bytes]
-    verifier: TokenVerifier
-    api_keys: ApiKeys
-    challenge: Challenge
-    serving: Serving
-    watch: ClientWatch
 
 
 class Exchange(NamedTuple):
@@ -79,6 +54,10 @@ class Exchange(NamedTuple):
 _BODY, _CALLER, _MESSAGE, _REPLY, _STREAM = map(
     Exchange._fields.index, ("body", "caller", "message", "reply", "stream")
 )
+
+
+Check = Callable[[Exchange], Awaitable[Exchange]]
+"""Takes what is known of a request and returns more, or raises `Refused`."""
 
 
 class Refused(Exception):

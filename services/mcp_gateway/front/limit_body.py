@@ -1,12 +1,12 @@
 """Read the body, up to one MiB."""
 
 from mcp_gateway.front.asgi import Disconnected
-from mcp_gateway.front.exchange import Door, Exchange, Refused, refuse
+from mcp_gateway.front.exchange import Exchange, Refused, refuse
 
 MAX_BODY = 1 << 20
 
 
-async def limit_body(exchange: Exchange, _: Door) -> Exchange:
+async def limit_body(exchange: Exchange) -> Exchange:
     """Read the whole body.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from mcp_types.jsonrpc import PARSE_ERROR
 
-from mcp_gateway.front.exchange import Door, Exchange, Refused
+from mcp_gateway.front.exchange import Exchange, Refused
 from mcp_gateway.wire.jsonrpc import RpcError, reply_error
 
 MOST_DEPTH = 200
@@ -14,7 +14,7 @@ _WRITABLE = 254
 """Levels that orjson writes; it reads more. What is between is for what we put a message's parts in."""
 
 
-async def parse(exchange: Exchange, _: Door) -> Exchange:
+async def parse(exchange: Exchange) -> Exchange:
     """Parse strict UTF-8 JSON, of which each part can be written again.
 
     Raises:

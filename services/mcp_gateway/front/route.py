@@ -4,52 +4,58 @@ from functools import partial
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from mcp_gateway.front.accept import accepts_stream
+from mcp_gateway.front.answer_headers import answer_headers
+from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.event_stream import EventStream
-from mcp_gateway.front.exchange import Door, Exchange
-from mcp_gateway.front.guard_host_and_origin import every_answer
-from mcp_gateway.front.media_types import takes_stream
+from mcp_gateway.front.exchange import Check, Exchange
 from mcp_gateway.wire import handshake, modern
+from mcp_gateway.wire.server import CurrentServer
 
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
-async def route(exchange: Exchange, door: Door) -> Exchange:
+def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes]) -> Check:
     """Answer by the `MCP-Protocol-Version` header; without one, as 2025-03-26 prescribes.
 
     A version nobody knows is for the modern era to refuse, in the words newer clients negotiate by.
     """
-    caller = exchange.caller
-    assert caller is not None  # noqa: S101 - the order of FRONT
-    headers = exchange.headers
-    version = headers.get(modern.VERSION_HEADER)
-    known = version is None or version in _HANDSHAKE
-    stream = (
-        EventStream(exchange.send, partial(every_answer, exchange, door))
-        if takes_stream(headers)
-        else None
-    )
-    is_modern = not known or modern.VERSION_HEADER in headers.repeated
-    if is_modern:
-        work = modern.answer(
-            door.serving.server,
-            exchange.message,
-            headers=headers,
-            caller=caller,
-            request_id=exchange.id,
-            sink=stream,
+
+    async def check(exchange: Exchange) -> Exchange:
+        caller = exchange.caller
+        assert caller is not None  # noqa: S101 - `authenticate` comes first
+        headers = exchange.headers
+        version = headers.get(modern.VERSION_HEADER)
+        known = version is None or version in _HANDSHAKE
+        stream = (
+            EventStream(exchange.send, partial(answer_headers, exchange, origins))
+            if accepts_stream(headers)
+            else None
         )
-    else:
-        work = handshake.answer(
-            door.serving.server,
-            exchange.message,
-            version=version.decode() if version else None,
-            session=headers.get(handshake.SESSION_HEADER),
-            caller=caller,
-            request_id=exchange.id,
-            sink=stream,
-        )
-    # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
-    reply = await door.watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
-    if stream is not None and stream.opened:
-        exchange = exchange.with_stream(stream)
-    return exchange.with_reply(reply)
+        is_modern = not known or modern.VERSION_HEADER in headers.repeated
+        if is_modern:
+            work = modern.answer(
+                current.server,
+                exchange.message,
+                headers=headers,
+                caller=caller,
+                request_id=exchange.id,
+                sink=stream,
+            )
+        else:
+            work = handshake.answer(
+                current.server,
+                exchange.message,
+                version=version.decode() if version else None,
+                session=headers.get(handshake.SESSION_HEADER),
+                caller=caller,
+                request_id=exchange.id,
+                sink=stream,
+            )
+        # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
+        reply = await watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
+        if stream is not None and stream.opened:
+            exchange = exchange.with_stream(stream)
+        return exchange.with_reply(reply)
+
+    return check

@@ -1,13 +1,18 @@
-"""The road of one tool call, in the order things happen.
+"""One tool call, as the list of steps that `build_steps` makes, in the order things happen.
 
-Each step gets the call and the rest of the road: it answers itself, or passes on a call that knows
-more. Whatever is not allowed through by a step never reaches the ones below it.
+Each step gets the call and the rest of the steps: it answers itself, or passes on a call that knows
+more. What a step does not allow never reaches the steps below it.
 """
 
 from collections.abc import Awaitable, Sequence
 from functools import partial
 
+from gatepost.clock import Now
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
+from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.steps.ask_person import ask_person
 from mcp_gateway.pipeline.steps.authorize import authorize
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
@@ -19,40 +24,55 @@ from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.steps.limit_rate import limit_rate
 from mcp_gateway.pipeline.steps.narrate import narrate
-from mcp_gateway.pipeline.steps.record_call import record_call
+from mcp_gateway.pipeline.steps.record_call import Record, record_call
 from mcp_gateway.pipeline.steps.shape_result import shape_result
 from mcp_gateway.pipeline.steps.unwrap_execute import unwrap_execute
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
+from mcp_gateway.requests.serialise import RequestWriters
+from mcp_gateway.upstream.guards import Guards
 
-STEPS: tuple[Step, ...] = (
-    unwrap_execute,  # a tool used through execute_tool is recorded under its own name
-    record_call,  # every call leaves one line, refused or not
-    discover,  # search_tools and describe_tool of large catalogues
-    find_tool,
-    authorize,  # allowed_tools, then scope
-    limit_rate,  # per tenant, by its tier and by the tool
-    validate_arguments,
-    ask_person,  # for what the model left out, and for a yes
-    bind_claims,  # who and which tenant comes from the token, never from the caller
-    narrate,  # to a client that waits for a slow tool
-    limit_concurrency,  # per tenant, where the manifest says so
-    guard_upstream,  # breaker and bulkhead, so that no upstream and no tenant takes all
-    call_upstream,
-    check_response,  # an answer with somebody else's record is withheld
-    shape_result,
-)
+
+def build_steps(
+    catalogue: Catalogue,
+    *,
+    limits: CallLimits,
+    confirmation: ConfirmationPolicy,
+    guards: Guards,
+    requests: RequestWriters,
+    sender: RetryingSender,
+    record: Record,
+    now: Now,
+) -> tuple[Step, ...]:
+    """List the steps of a call, each made with what it needs."""
+    return (
+        unwrap_execute(catalogue),  # a tool used through execute_tool goes by its own name
+        record_call(record, catalogue, now),  # every call leaves one line, refused or not
+        discover(catalogue),  # search_tools and describe_tool of large catalogues
+        find_tool(catalogue),
+        authorize(catalogue),  # allowed_tools, then scope
+        limit_rate(limits.rate, limits.tiers),  # per tenant, by its tier and by the tool
+        validate_arguments,
+        ask_person(confirmation),  # for what the model left out, and for a yes
+        bind_claims,  # who and which tenant comes from the token, never from the caller
+        narrate,  # to a client that waits for a slow tool
+        limit_concurrency(limits.running),  # per tenant, where the manifest says so
+        guard_upstream(guards, now),  # breaker and bulkhead: no upstream, no tenant takes all
+        call_upstream(requests, sender),
+        check_response,  # an answer with somebody else's record is withheld
+        shape_result(now),
+    )
 
 
 def compose(steps: Sequence[Step]) -> Next:
     """Chain steps into one function; the last one must answer without going on."""
-    road: Next = _end
+    rest: Next = _end
     for step in reversed(steps):
-        road = partial(_pass, step, road)
-    return road
+        rest = partial(_pass, step, rest)
+    return rest
 
 
-def _pass(step: Step, road: Next, call: ToolCall) -> Awaitable[ToolResult]:
-    return step(call, road)
+def _pass(step: Step, rest: Next, call: ToolCall) -> Awaitable[ToolResult]:
+    return step(call, rest)
 
 
 async def _end(call: ToolCall) -> ToolResult:

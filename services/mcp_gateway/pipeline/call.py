@@ -2,47 +2,16 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gatepost.call_event import CallEvent, Decision
+from gatepost.call_event import Decision
 from gatepost.claims import AccessClaims
-from gatepost.clock import Now
-from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.growing import grown
-from mcp_gateway.http_client.port import HttpClient, HttpResponse
-from mcp_gateway.limits.port import Limits, Tiers
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
-from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.requests.serialise import RequestWriters
-from mcp_gateway.upstream.credentials.attach import Attachments
-from mcp_gateway.upstream.guards import Guards
-from mcp_gateway.upstream.retries import Random, Wait
-
-SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
-Record = Callable[[CallEvent], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the steps work with; wired once."""
-
-    catalogue: Catalogue
-    upstream: HttpClient
-    requests: RequestWriters
-    attachments: Attachments
-    guards: Guards
-    limits: Limits
-    tiers: Tiers
-    sign: SignAssertion
-    record: Record
-    now: Now
-    wait: Wait
-    random: Random
-    confirmation: ConfirmationPolicy = field(default_factory=ConfirmationPolicy)
 
 
 @dataclass(slots=True)
@@ -61,7 +30,6 @@ class ToolCall(NamedTuple):
     caller: AccessClaims
     name: str
     arguments: Mapping[str, Any]
-    parts: Parts
     metrics: CallMetrics
     conversation: Conversation = SILENT
     tool: Tool | None = None
@@ -94,7 +62,7 @@ class ToolCall(NamedTuple):
     @property
     def found(self) -> Tool:
         """The tool, for steps after `find_tool`."""
-        assert self.tool is not None  # noqa: S101 - the order of STEPS
+        assert self.tool is not None  # noqa: S101 - the order of the steps
         return self.tool
 
 

@@ -1,15 +1,25 @@
-"""Send one request as the caller: with the upstream's credentials, signed, heeded by the breakers."""
+"""Send one request as its caller: with the upstream's credentials, signed, noted by the breakers."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
-from mcp_gateway.http_client.port import ASSERTION_HEADER, HttpResponse, RequestFailed
+from gatepost.claims import AccessClaims
+from gatepost.clock import Now
+from mcp_gateway.http_client.port import (
+    ASSERTION_HEADER,
+    HttpClient,
+    HttpResponse,
+    RequestFailed,
+)
 from mcp_gateway.pipeline.call import ToolCall
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.upstream.credentials.attach import Attached
+from mcp_gateway.upstream.credentials.attach import Attached, Attachments
 from mcp_gateway.upstream.credentials.port import CredentialSource
+from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import read_retry_after
 
 Outcome = HttpResponse | RequestFailed
+SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
 
 # What a proxy or an overloaded server answers in place of the API (RFC 9110 §15.6).
 BROKEN = frozenset({502, 503, 504})
@@ -19,75 +29,102 @@ _SHORTEST = 8
 """Characters of a secret below which it may well be a word of the answer's own."""
 
 
-async def send(call: ToolCall, request: HttpRequest, jti: str, left: float) -> Outcome:
-    """Send within so many seconds; once more where a credential is refused that can be renewed.
+class Sender:
+    """Sends one request as its caller."""
 
-    Raises:
-        NoCredential: the caller has none, or it can't be had now.
-    """
-    tool, parts = call.found, call.parts
-    attached = parts.attachments.of(tool)
-    if attached.taken:
-        kept = [header for header in request.headers if header[0].lower() not in attached.taken]
-        request = request._replace(headers=tuple(kept))
-    if not attached.sources:
-        return await _send(call, request, attached, attached.secrets, jti, left)
-    written = request
-    until = parts.now() + timedelta(seconds=left)
-    for attempt in (jti, f"{jti}.renewed"):
-        borne: list[tuple[CredentialSource, str]] = []
-        hidden = attached.secrets
-        request = written
-        for location, source in attached.sources:
-            within = (until - parts.now()).total_seconds()
-            secret = await source.resolve(call.caller, within=within)
-            borne.append((source, secret))
-            hidden += location.forms(secret)
-            request = location.put(request, secret)
-        left = (until - parts.now()).total_seconds()
-        outcome = await _send(call, request, attached, hidden, attempt, left)
-        if isinstance(outcome, RequestFailed) or outcome.status != 401:
-            return outcome
-        # Every source is told, so that each forgets what was refused.
-        renewable = [source.reject(call.caller, secret) for source, secret in borne]
-        if not any(renewable):
-            return outcome
-    return outcome
+    def __init__(
+        self,
+        http: HttpClient,
+        *,
+        attachments: Attachments,
+        guards: Guards,
+        sign: SignAssertion,
+        now: Now,
+    ) -> None:
+        """Take the client, and what each request bears.
 
+        Args:
+            http: sends.
+            attachments: the upstream's credentials, by tool.
+            guards: learn what came of each request.
+            sign: makes the identity assertion of a request.
+            now: the clock.
+        """
+        self._http = http
+        self._attachments = attachments
+        self._guards = guards
+        self._sign = sign
+        self._now = now
 
-async def _send(
-    call: ToolCall,
-    request: HttpRequest,
-    attached: Attached,
-    secrets: tuple[str, ...],
-    jti: str,
-    left: float,
-) -> Outcome:
-    """Sign, send, and tell the breakers what came of it."""
-    tool, parts = call.found, call.parts
-    # Each attempt is signed for itself, and with its URL: an upstream may refuse a `jti` it has seen.
-    assertion = parts.sign(request, call.caller, tool.name, jti)
-    headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
-    signed = HttpRequest(request.method, request.url, headers, request.body)
-    at_least = 0.0
-    try:
-        response = await parts.upstream.send(signed, deadline=left)
-    except RequestFailed as failure:
-        outcome: Outcome = failure
-        call.metrics.status = None
-        broken = failure.reason in _SILENCE
-    else:
-        outcome = _without_echo(response, secrets) if secrets else response
-        status = call.metrics.status = response.status
-        if broken := status in BROKEN:
-            at_least = read_retry_after(response.retry_after, parts.now) or 0.0
-    guard = parts.guards.of(tool)
-    if not broken:
-        guard.succeeded()
-    elif guard.failed(call.caller.tenant_id, at_least=at_least):
-        said = f"{tell(outcome)} again and again; the API is left alone for a while"
-        await call.conversation.log("error", f"{tool.title}: {said}")
-    return outcome
+    async def send(self, call: ToolCall, request: HttpRequest, jti: str, left: float) -> Outcome:
+        """Send within so many seconds; once more where a credential is refused that can be renewed.
+
+        Raises:
+            NoCredential: the caller has none, or it can't be had now.
+        """
+        attached = self._attachments.of(call.found)
+        if attached.taken:
+            kept = [header for header in request.headers if header[0].lower() not in attached.taken]
+            request = request._replace(headers=tuple(kept))
+        if not attached.sources:
+            return await self._send(call, request, attached, attached.secrets, jti, left)
+        written = request
+        until = self._now() + timedelta(seconds=left)
+        for attempt in (jti, f"{jti}.renewed"):
+            borne: list[tuple[CredentialSource, str]] = []
+            hidden = attached.secrets
+            request = written
+            for location, source in attached.sources:
+                within = (until - self._now()).total_seconds()
+                secret = await source.resolve(call.caller, within=within)
+                borne.append((source, secret))
+                hidden += location.forms(secret)
+                request = location.put(request, secret)
+            left = (until - self._now()).total_seconds()
+            outcome = await self._send(call, request, attached, hidden, attempt, left)
+            if isinstance(outcome, RequestFailed) or outcome.status != 401:
+                return outcome
+            # Every source is told, so that each forgets what was refused.
+            renewable = [source.reject(call.caller, secret) for source, secret in borne]
+            if not any(renewable):
+                return outcome
+        return outcome
+
+    async def _send(
+        self,
+        call: ToolCall,
+        request: HttpRequest,
+        attached: Attached,
+        secrets: tuple[str, ...],
+        jti: str,
+        left: float,
+    ) -> Outcome:
+        """Sign, send, and tell the breakers what came of it."""
+        tool = call.found
+        # Each attempt is signed for itself, and with its URL: an upstream may refuse a `jti` it has
+        # seen.
+        assertion = self._sign(request, call.caller, tool.name, jti)
+        headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
+        signed = HttpRequest(request.method, request.url, headers, request.body)
+        at_least = 0.0
+        try:
+            response = await self._http.send(signed, deadline=left)
+        except RequestFailed as failure:
+            outcome: Outcome = failure
+            call.metrics.status = None
+            broken = failure.reason in _SILENCE
+        else:
+            outcome = _without_echo(response, secrets) if secrets else response
+            status = call.metrics.status = response.status
+            if broken := status in BROKEN:
+                at_least = read_retry_after(response.retry_after, self._now) or 0.0
+        guard = self._guards.of(tool)
+        if not broken:
+            guard.succeeded()
+        elif guard.failed(call.caller.tenant_id, at_least=at_least):
+            said = f"{tell(outcome)} again and again; the API is left alone for a while"
+            await call.conversation.log("error", f"{tool.title}: {said}")
+        return outcome
 
 
 def tell(outcome: Outcome) -> str:

@@ -1,7 +1,6 @@
 """What protects one upstream: its bulkhead, its breakers, its retry budget."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gatepost.clock import Now
 from mcp_gateway.catalogue.tool import Tool
@@ -33,8 +32,6 @@ class Guard:
     breaker: Breaker
     base_url: str | None
     """The tool's own server, where it has one."""
-    running: Counter[str] = field(default_factory=Counter)
-    """Calls under way by tenant, for tools that the manifest limits."""
 
     def wait(self, tenant: str) -> float:
         """Tell how many seconds a tenant's calls are not worth making; 0 where one is."""

@@ -92,9 +92,7 @@ async def answer(
             read_token(params),
             level=read_level(params),
             capabilities=params["_meta"][CLIENT_CAPABILITIES_META_KEY],
-            round_trips=RoundTrips(
-                method, params, caller, sealer=server.sealer, now=server.parts.now
-            ),
+            round_trips=RoundTrips(method, params, caller, sealer=server.sealer, now=server.now),
         )
         incoming = Incoming(method, params, caller, request_id, conversation)
         result = await handler(server, incoming)

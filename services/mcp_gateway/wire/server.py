@@ -2,24 +2,20 @@
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from mcp_types.jsonrpc import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from gatepost.claims import AccessClaims
+from gatepost.clock import Now
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.answers import Answers
 from mcp_gateway.elicitation.seal import Sealer
-from mcp_gateway.pipeline.call import CallMetrics, Next, Parts, ToolCall, ToolResult, UnknownTool
+from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
-
-_KNOWN_WITHIN = 90.0
-"""Seconds within which the authorization server has read a new catalogue: it does each minute."""
-_CLOCKS_DIFFER = 60.0
-"""Seconds by which no token is taken for older than it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +23,14 @@ class Server:
     """The MCP server's parts; wired once."""
 
     version: str
-    listing: Listing
-    parts: Parts
+    catalogue: Catalogue
     run: Next
+    """Takes a call through the pipeline."""
     challenge: Challenge
     answers: Answers
     sealer: Sealer
-    since: float
-    """When it began to serve this catalogue, in Unix seconds."""
+    now: Now
+    listing: Listing = field(init=False)
     info: Mapping[str, str] = field(init=False)
     """The server as MCP's `Implementation` describes it; every modern answer holds it."""
 
@@ -42,10 +38,7 @@ class Server:
         """Write down what is the same in every answer."""
         info = {"name": self.name, "title": self.name, "version": self.version}
         object.__setattr__(self, "info", info)
-
-    def serve(self, parts: Parts, *, since: float) -> Self:
-        """Serve another catalogue from now on; questions that are open stay so."""
-        return replace(self, listing=Listing(parts.catalogue), parts=parts, since=since)
+        object.__setattr__(self, "listing", Listing(self.catalogue))
 
     @property
     def name(self) -> str:
@@ -60,23 +53,6 @@ class Server:
         )
 
     @property
-    def catalogue(self) -> Catalogue:
-        """What is served."""
-        return self.parts.catalogue
-
-    def outdates(self, caller: AccessClaims, now: float) -> bool:
-        """Tell whether a token was written by an older tool list, and a new one would know more.
-
-        The token is older than the authorization server's knowledge of this catalogue, and names
-        a toolset as it is not any more. It is refreshed once for that: a newer one stays, whatever
-        it names.
-        """
-        known_at = self.since + _KNOWN_WITHIN
-        if caller.iat >= known_at or now < known_at + _CLOCKS_DIFFER:
-            return False
-        return not self.catalogue.toolsets.know(caller.allowed_tools)
-
-    @property
     def capabilities(self) -> Mapping[str, Any]:
         """What is declared: only what the catalogue has, though every list is answered."""
         declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": False}}
@@ -85,6 +61,17 @@ class Server:
         if self.catalogue.resources or self.catalogue.templates:
             declared["resources"] = {"listChanged": False, "subscribe": False}
         return declared
+
+
+@dataclass(slots=True)
+class CurrentServer:
+    """Which server answers; replaced when the catalogue changes. A request keeps its server."""
+
+    server: Server
+
+    def switch(self, catalogue: Catalogue, run: Next) -> None:
+        """Serve another catalogue from now on; questions that are open stay so."""
+        self.server = replace(self.server, catalogue=catalogue, run=run)
 
 
 class Incoming(NamedTuple):
@@ -128,7 +115,6 @@ def call_tool(
             incoming.caller,
             name,
             arguments,
-            server.parts,
             CallMetrics(),
             incoming.conversation,
         )

@@ -15,9 +15,10 @@ from gatepost.revocations import Revocation
 from mcp_gateway.auth.api_keys import ApiKeys, ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import Jwks
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
-from mcp_gateway.authorization_server.exchange_api_key import key_exchange
+from mcp_gateway.authorization_server.client import AuthorizationServer
+from mcp_gateway.http_client.port import HttpResponse
 from support.clock import Clock
-from support.gateway import USUAL, Exchanges, Keys, World
+from support.gateway import USUAL, Api, Exchanges, Keys, World
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 WORTHLESS = "the API key is unknown, expired or revoked"
@@ -316,29 +317,27 @@ async def test_a_browser_may_send_a_key(world: World) -> None:
 async def test_only_invalid_grant_says_that_a_key_is_worth_nothing(
     status: int, body: bytes, raised: type[Exception]
 ) -> None:
-    async def post(_: bytes) -> tuple[int, bytes]:
-        return status, body
+    api = Api(answer=lambda _: HttpResponse(status, "", body))
+    server = AuthorizationServer(api, url="http://as.test", jwks_url="", prove=dict)
 
     with pytest.raises(raised):
-        await key_exchange(post, dict)(KEY)
+        await server.exchange_api_key(KEY)
 
 
 async def test_the_exchange_is_a_token_exchange_that_the_gateway_signs() -> None:
-    posted = []
+    api = Api(answer=lambda _: HttpResponse(200, "", orjson.dumps({"access_token": "a.b.c"})))
+    proof = {"client_assertion": "signed"}
+    server = AuthorizationServer(api, url="http://as.test", jwks_url="", prove=lambda: proof)
 
-    async def post(form: bytes) -> tuple[int, bytes]:
-        posted.append(dict(httpx2.QueryParams(form.decode())))
-        return 200, orjson.dumps({"access_token": "a.b.c"})
-
-    token = await key_exchange(post, lambda: {"client_assertion": "signed"})(KEY)
+    token = await server.exchange_api_key(KEY)
 
     assert token == b"a.b.c"
-    assert posted == [
-        {
-            "client_assertion": "signed",
-            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-            "subject_token": KEY,
-            "subject_token_type": "urn:gatepost:params:oauth:token-type:api-key",
-            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
-        }
-    ]
+    (posted,) = api.requests
+    assert (posted.method, posted.url) == ("POST", "http://as.test/token")
+    assert dict(httpx2.QueryParams(posted.body.decode())) == {
+        "client_assertion": "signed",
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": KEY,
+        "subject_token_type": "urn:gatepost:params:oauth:token-type:api-key",
+        "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    }

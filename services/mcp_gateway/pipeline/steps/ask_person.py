@@ -10,12 +10,14 @@ from mcp_gateway.elicitation.ask import (
     read_form,
     read_values,
 )
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
-from mcp_gateway.pipeline.steps.validate_arguments import refuse_arguments
+from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
+from mcp_gateway.settings import Confirmation
 
 
-def ask_person(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+def ask_person(policy: ConfirmationPolicy) -> Step:
     """Put the manifest's questions whose arguments are missing, then the confirmation.
 
     A tool is confirmed where the manifest says so, a destructive one also where the tenant's policy
@@ -26,13 +28,17 @@ def ask_person(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         NobodyAnswered: nobody answered.
         InputRequired: the answers come with another request.
     """
-    tool = call.found
-    if not tool.inputs and tool.confirm is None and not tool.destructive:
-        return go_on(call)
-    return _ask(call, go_on)
+
+    def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+        tool = call.found
+        if not tool.inputs and tool.confirm is None and not tool.destructive:
+            return go_on(call)
+        return _ask(call, go_on, policy)
+
+    return step
 
 
-async def _ask(call: ToolCall, go_on: Next) -> ToolResult:
+async def _ask(call: ToolCall, go_on: Next, policy: ConfirmationPolicy) -> ToolResult:
     tool = call.found
     try:
         if tool.inputs:
@@ -42,7 +48,7 @@ async def _ask(call: ToolCall, go_on: Next) -> ToolResult:
         if tool.confirm is not None:
             await _confirm(call, tool.confirm)
         elif tool.destructive:
-            await _confirm_by_policy(call)
+            await _confirm_by_policy(call, policy.of(call.caller.tenant_id))
     except Declined as no:
         return tool_error(str(no), reason="declined")
     except BadAnswer as problem:
@@ -56,14 +62,13 @@ async def _confirm(call: ToolCall, question: str) -> None:
     read_form(answers[asked.key])
 
 
-async def _confirm_by_policy(call: ToolCall) -> None:
-    policy = call.parts.confirmation.of(call.caller.tenant_id)
-    if policy == "never":
+async def _confirm_by_policy(call: ToolCall, wanted: Confirmation) -> None:
+    if wanted == "never":
         return
     try:
         await _confirm(call, f"Allow this: {call.found.title}?")
     except CannotAsk:
-        if policy == "always":
+        if wanted == "always":
             raise
 
 

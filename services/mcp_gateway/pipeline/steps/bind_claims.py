@@ -3,10 +3,8 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from gatepost.claims import AccessClaims
+from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once, tool_error
-
-_DATA_SCOPE = "data_scope."
 
 
 def bind_claims(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
@@ -45,19 +43,3 @@ def _refuse(claim: str) -> ToolResult:
         f"This tool needs the claim {claim}, which this connection does not carry. Nothing was done.",
         reason="claim_missing",
     )
-
-
-def resolve_claim(caller: AccessClaims, claim: str) -> str | list[str]:
-    """Read one bindable claim; empty where the token has no value for it."""
-    if claim.startswith(_DATA_SCOPE):
-        kind = caller.data_scope[claim.removeprefix(_DATA_SCOPE)]
-        return kind[0] if len(kind) == 1 else kind
-    match claim:
-        case "tenant_id":
-            return caller.tenant_id
-        case "sub":
-            return caller.sub
-        case "client_id":
-            return caller.client_id
-        case _:
-            return ""

@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 import structlog
 from orjson import JSONDecodeError, loads
 
+from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
-from mcp_gateway.pipeline.steps.bind_claims import resolve_claim
 from mcp_gateway.results.content import BOM
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.upstream.graphql_errors import graphql_errors
@@ -25,7 +25,7 @@ def check_response(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
 
 async def _check(call: ToolCall, go_on: Next) -> ToolResult:
     tool, response = call.found, call.response
-    assert response is not None  # noqa: S101 - the order of STEPS
+    assert response is not None  # noqa: S101 - the order of the steps
     if not response.body or response.status >= 300:
         return await go_on(call)
     if tool.graphql is not None and graphql_errors(response):

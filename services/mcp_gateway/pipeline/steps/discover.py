@@ -5,63 +5,59 @@ from typing import Any
 
 import orjson
 
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.discovery import DESCRIBE, FOUND, META_TOOLS, SEARCH, MetaTool
 from mcp_gateway.catalogue.healing import heal
 from mcp_gateway.catalogue.tool import Tool, publish_tool
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, UnknownTool
-from mcp_gateway.pipeline.steps.validate_arguments import refuse_arguments
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, UnknownTool, at_once
+from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 
 _LONGEST = 300
 """Characters of a description among what was found; `describe_tool` shows all of it."""
 
 
-def discover(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+def discover(catalogue: Catalogue) -> Step:
     """Search among, or describe, what the caller may use; anything else doesn't exist.
 
     Raises:
         UnknownTool: the tool to describe doesn't exist, or is not allowed.
     """
-    meta = META_TOOLS.get(call.name)
-    if meta is None or not call.parts.catalogue.is_searched(call.caller.allowed_tools):
-        return go_on(call)
-    return _discover(call, meta)
+
+    def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+        meta = META_TOOLS.get(call.name)
+        if meta is None or not catalogue.is_searched(call.caller.allowed_tools):
+            return go_on(call)
+        return at_once(_discover(catalogue, call, meta))
+
+    return step
 
 
-async def _discover(call: ToolCall, meta: MetaTool) -> ToolResult:
+def _discover(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> ToolResult:
     given = heal(meta.input_schema, call.arguments)
     if problems := meta.validate(given):
         return refuse_arguments(problems)
+    usable = catalogue.usable(call.caller.allowed_tools)
     if call.name == SEARCH:
-        return _answer({"tools": _search(call, given["query"], given.get("limit", FOUND))})
+        found = catalogue.index.search(
+            given["query"], lambda tool: tool.name in usable, given.get("limit", FOUND)
+        )
+        return _answer({"tools": [_summarise(tool) for tool in found]})
     if call.name == DESCRIBE:
-        return _answer(publish_tool(_find(call, given["name"])))
-    # `unwrap_execute` left it: the tool inside is one of these three, which are no tools of its.
+        tool = catalogue.tools.get(given["name"])
+        if tool is not None and tool.name in usable:
+            return _answer(publish_tool(tool))
+    # A call of one of these three through `execute_tool`, which `unwrap_execute` left as it was.
     raise UnknownTool(given["name"])
 
 
-def _find(call: ToolCall, name: str) -> Tool:
-    tool = call.parts.catalogue.tools.get(name)
-    if tool is None or not _may_see(call, tool):
-        raise UnknownTool(name)
-    return tool
-
-
-def _search(call: ToolCall, query: str, most: int) -> list[dict[str, Any]]:
-    found = call.parts.catalogue.index.search(query, lambda tool: _may_see(call, tool), most)
-    return [
-        {
-            "name": tool.name,
-            "title": tool.title,
-            "description": _shorten(tool.description),
-            "arguments": list(tool.input_schema["properties"]),
-            "reads_only": tool.read_only,
-        }
-        for tool in found
-    ]
-
-
-def _may_see(call: ToolCall, tool: Tool) -> bool:
-    return tool.name in call.parts.catalogue.usable(call.caller.allowed_tools)
+def _summarise(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": _shorten(tool.description),
+        "arguments": list(tool.input_schema["properties"]),
+        "reads_only": tool.read_only,
+    }
 
 
 def _shorten(text: str) -> str:

@@ -2,16 +2,22 @@
 
 from collections.abc import Awaitable
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, UnknownTool
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, UnknownTool
 
 
-def find_tool(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+def find_tool(catalogue: Catalogue) -> Step:
     """Look the tool up in the catalogue.
 
     Raises:
         UnknownTool: there is none of that name.
     """
-    tool = call.parts.catalogue.tools.get(call.name)
-    if tool is None:
-        raise UnknownTool(call.name)
-    return go_on(call.with_tool(tool))
+    tools = catalogue.tools
+
+    def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+        tool = tools.get(call.name)
+        if tool is None:
+            raise UnknownTool(call.name)
+        return go_on(call.with_tool(tool))
+
+    return step

@@ -1,37 +1,43 @@
 """Let a call through to an upstream that answers and has room for it."""
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error, try_again_in
+from gatepost.clock import Now
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error, try_again_in
+from mcp_gateway.upstream.guards import Guards
 
 _BUSY = 5
-"""Seconds after which a call that found no room is worth making again."""
+"""Seconds after which a call that found no slot is worth making again."""
 
 
-async def guard_upstream(call: ToolCall, go_on: Next) -> ToolResult:
+def guard_upstream(guards: Guards, now: Now) -> Step:
     """Refuse where the breaker is open; wait for a slot within half of the tool's deadline.
 
     The other half is what the call itself has left at least.
     """
-    guard = call.parts.guards.of(call.found)
-    tenant = call.caller.tenant_id
-    probes = False
-    if guard.is_open:
-        if seconds := guard.wait(tenant):
-            said = f"The API fails at the moment. Nothing was sent. {try_again_in(seconds)}"
-            await call.conversation.log("warning", f"{call.found.title}: {said}")
-            return tool_error(said, reason="breaker_open")
-        probes = guard.begin_probe(tenant)
-    bulkhead = guard.origin.bulkhead
-    try:
-        if not bulkhead.take(tenant):
-            before = call.parts.now()
-            if not await bulkhead.wait(tenant, call.found.deadline / 2):
-                said = f"Too many calls are waiting for the API. Nothing was sent. {try_again_in(_BUSY)}"
-                return tool_error(said, reason="no_place")
-            call = call._replace(waited=(call.parts.now() - before).total_seconds())
+
+    async def step(call: ToolCall, go_on: Next) -> ToolResult:
+        guard = guards.of(call.found)
+        tenant = call.caller.tenant_id
+        probes = False
+        if guard.is_open:
+            if seconds := guard.wait(tenant):
+                said = f"The API fails at the moment. Nothing was sent. {try_again_in(seconds)}"
+                await call.conversation.log("warning", f"{call.found.title}: {said}")
+                return tool_error(said, reason="breaker_open")
+            probes = guard.begin_probe(tenant)
+        bulkhead = guard.origin.bulkhead
         try:
-            return await go_on(call)
+            if not bulkhead.take(tenant):
+                before = now()
+                if not await bulkhead.wait(tenant, call.found.deadline / 2):
+                    said = f"Too many calls are waiting for the API. Nothing was sent. {try_again_in(_BUSY)}"
+                    return tool_error(said, reason="no_place")
+                call = call._replace(waited=(now() - before).total_seconds())
+            try:
+                return await go_on(call)
+            finally:
+                bulkhead.leave(tenant)
         finally:
-            bulkhead.leave(tenant)
-    finally:
-        if probes:
-            guard.end_probe()
+            if probes:
+                guard.end_probe()
+
+    return step

@@ -1,28 +1,29 @@
-"""Let one tenant have as many calls of a tool under way as the manifest allows."""
+"""Limit how many calls of one tool a tenant runs at once."""
 
 from collections.abc import Awaitable
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from mcp_gateway.limits.running_calls import RunningCalls
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 
 
-def limit_concurrency(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-    """Refuse a call of a tenant that has its number under way; most tools have no such limit."""
-    most = call.found.limits.concurrent
-    return go_on(call) if most is None else _count(call, go_on, most)
+def limit_concurrency(running: RunningCalls) -> Step:
+    """Refuse a call of a tenant that runs its number of them; most tools have no such limit."""
+
+    def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+        most = call.found.limits.concurrent
+        return go_on(call) if most is None else _count(call, go_on, running, most)
+
+    return step
 
 
-async def _count(call: ToolCall, go_on: Next, most: int) -> ToolResult:
-    running, tenant = call.parts.guards.of(call.found).running, call.caller.tenant_id
-    if running[tenant] >= most:
+async def _count(call: ToolCall, go_on: Next, running: RunningCalls, most: int) -> ToolResult:
+    if not running.begin(call.name, call.caller.tenant_id, most):
         said = (
             f"Your organisation has {most} calls of {call.name} under way, which is all it may "
             "have at once. Nothing was sent. Try again when one of them has ended."
         )
         return tool_error(said, reason="too_many_at_once")
-    running[tenant] += 1
     try:
         return await go_on(call)
     finally:
-        running[tenant] -= 1
-        if not running[tenant]:
-            del running[tenant]
+        running.end(call.name, call.caller.tenant_id)

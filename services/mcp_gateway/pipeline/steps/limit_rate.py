@@ -1,27 +1,31 @@
 """Let a tenant call as often as its tier and the tool allow."""
 
-from mcp_gateway.limits.port import MINUTE, Bucket
-from mcp_gateway.pipeline.call import Next, RateLimited, ToolCall, ToolResult
+from mcp_gateway.limits.port import MINUTE, Bucket, Limits, Tiers
+from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
 
 
-async def limit_rate(call: ToolCall, go_on: Next) -> ToolResult:
+def limit_rate(limits: Limits, tiers: Tiers) -> Step:
     """Count the call for its tenant, and for the tool where the manifest limits it.
 
     Raises:
         RateLimited: it is one too many; it was counted nowhere.
     """
-    caller, tool, parts = call.caller, call.found, call.parts
-    tier, bucket = parts.tiers.of(caller.rate_limit_tier)
-    per_minute = tool.limits.per_minute
-    if per_minute is None:
-        full = await parts.limits.take(caller.tenant_id, (bucket,))
-    else:
-        own = Bucket(f"tool:{tool.name}", max(MINUTE // per_minute, 1), per_minute)
-        full = await parts.limits.take(caller.tenant_id, (bucket, own))
-    if full is None:
-        return await go_on(call)
-    if full.bucket == bucket.name:
-        allowed = f"{tier.per_minute} calls a minute"
-    else:
-        allowed = f"{per_minute} a minute of {tool.name}"
-    raise RateLimited(f"Your organisation may make {allowed}.", full.seconds)
+
+    async def step(call: ToolCall, go_on: Next) -> ToolResult:
+        caller, tool = call.caller, call.found
+        tier, bucket = tiers.of(caller.rate_limit_tier)
+        per_minute = tool.limits.per_minute
+        if per_minute is None:
+            full = await limits.take(caller.tenant_id, (bucket,))
+        else:
+            own = Bucket(f"tool:{tool.name}", max(MINUTE // per_minute, 1), per_minute)
+            full = await limits.take(caller.tenant_id, (bucket, own))
+        if full is None:
+            return await go_on(call)
+        if full.bucket == bucket.name:
+            allowed = f"{tier.per_minute} calls a minute"
+        else:
+            allowed = f"{per_minute} a minute of {tool.name}"
+        raise RateLimited(f"Your organisation may make {allowed}.", full.seconds)
+
+    return step

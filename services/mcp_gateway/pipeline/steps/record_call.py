@@ -1,7 +1,7 @@
 """One event for every call, however it ends; never its arguments."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,52 +9,63 @@ import orjson
 import structlog
 
 from gatepost.call_event import LONGEST_ERROR, CallEvent, Decision
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
+from gatepost.clock import Now
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused
+
+Record = Callable[[CallEvent], None]
 
 _log = structlog.get_logger()
 
 
-async def record_call(call: ToolCall, go_on: Next) -> ToolResult:
+def record_call(record: Record, catalogue: Catalogue, now: Now) -> Step:
     """Write down who called what, what was decided, and what it took.
 
     An error nobody foresaw becomes a tool error that names the call, so that a person can quote it
     to the operator; nothing of the exception reaches the model.
     """
-    started = call.parts.now()
-    decision: Decision = "failed"
-    reason, error, result = "cancelled", "", None
-    try:
-        result = await go_on(call)
-        decision, reason, error = result.decision, result.reason, result.error
-        return result
-    except CallRefused as refusal:
-        decision, reason, error = "refused", refusal.reason, str(refusal)
-        raise
-    except asyncio.CancelledError:
-        raise
-    except Exception as fault:  # noqa: BLE001 - the one place where a fault of ours ends a call
-        reason, error = "gateway_error", type(fault).__name__
-        _log.exception("tool call failed in the gateway", call_id=call.id, tool=call.name[:128])
-        return tool_error(
-            f"The gateway could not complete this call. Call id: {call.id}",
-            reason=reason,
-            decision=decision,
-        )
-    finally:
-        call.parts.record(_describe(call, started, decision, reason, error, result))
+
+    async def step(call: ToolCall, go_on: Next) -> ToolResult:
+        started = now()
+        decision: Decision = "failed"
+        reason, error, result = "cancelled", "", None
+        try:
+            result = await go_on(call)
+            decision, reason, error = result.decision, result.reason, result.error
+            return result
+        except CallRefused as refusal:
+            decision, reason, error = "refused", refusal.reason, str(refusal)
+            raise
+        except asyncio.CancelledError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - the one place where a fault of ours ends a call
+            reason, error = "gateway_error", type(fault).__name__
+            _log.exception("tool call failed in the gateway", call_id=call.id, tool=call.name[:128])
+            return tool_error(
+                f"The gateway could not complete this call. Call id: {call.id}",
+                reason=reason,
+                decision=decision,
+            )
+        finally:
+            tool = catalogue.tools.get(call.name)
+            timing = started, (now() - started).total_seconds()
+            record(_describe(call, tool, timing, (decision, reason, error), result))
+
+    return step
 
 
 def _describe(
     call: ToolCall,
-    started: datetime,
-    decision: Decision,
-    reason: str,
-    error: str,
+    tool: Tool | None,
+    timing: tuple[datetime, float],
+    outcome: tuple[Decision, str, str],
     result: ToolResult | None,
 ) -> CallEvent:
     caller, metrics = call.caller, call.metrics
-    tool = call.parts.catalogue.tools.get(call.name)
+    started, seconds = timing
+    decision, reason, error = outcome
     return CallEvent(
         at=started,
         call_id=call.id,
@@ -74,7 +85,7 @@ def _describe(
         reason=reason,
         error=error[:LONGEST_ERROR].replace("\0", ""),
         status=metrics.status,
-        duration_ms=_milliseconds((call.parts.now() - started).total_seconds()),
+        duration_ms=_milliseconds(seconds),
         upstream_ms=_milliseconds(metrics.seconds),
         retries=metrics.retries,
         bytes_in=_size_of_arguments(call.arguments),

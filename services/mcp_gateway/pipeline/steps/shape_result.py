@@ -2,7 +2,8 @@
 
 import structlog
 
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error, try_again_in
+from gatepost.clock import Now
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error, try_again_in
 from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
 from mcp_gateway.results.visible import strip_text
@@ -17,35 +18,39 @@ _TALKS = (
 )
 
 
-async def shape_result(call: ToolCall, _: Next) -> ToolResult:
+def shape_result(now: Now) -> Step:
     """Turn an error status into a tool error, anything else into content."""
-    tool, response = call.found, call.response
-    assert response is not None  # noqa: S101 - the order of STEPS
-    if response.status >= 300:
-        wait = read_retry_after(response.retry_after, call.parts.now)
-        advice = "" if wait is None else try_again_in(wait)
-        return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
-    if tool.graphql is not None and (said := graphql_errors(response)):
-        text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
-        return _fail(call, text, "graphql_error")
-    try:
-        shaped = shape_answer(
-            response,
-            tool.compiled_shape,
-            name=f"{call.name}/{call.id}",
-            given=call.arguments,
-            parsed=call.answer,
+
+    async def step(call: ToolCall, _: Next) -> ToolResult:
+        tool, response = call.found, call.response
+        assert response is not None  # noqa: S101 - the order of the steps
+        if response.status >= 300:
+            wait = read_retry_after(response.retry_after, now)
+            advice = "" if wait is None else try_again_in(wait)
+            return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
+        if tool.graphql is not None and (said := graphql_errors(response)):
+            text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
+            return _fail(call, text, "graphql_error")
+        try:
+            shaped = shape_answer(
+                response,
+                tool.compiled_shape,
+                name=f"{call.name}/{call.id}",
+                given=call.arguments,
+                parsed=call.answer,
+            )
+        except Unshapeable:
+            text = "The API was called, and its answer has not the form it must have to be shown. It was "
+            return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
+        if shaped.instructions is not None:
+            _report(call, shaped.instructions)
+            if tool.compiled_shape.guard == "block":
+                return _fail(call, _TALKS, "instructions")
+        return ToolResult(
+            shaped.content, shaped.structured, status=response.status, meta=shaped.meta
         )
-    except Unshapeable:
-        text = (
-            "The API was called, and its answer has not the form it must have to be shown. It was "
-        )
-        return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
-    if shaped.instructions is not None:
-        _report(call, shaped.instructions)
-        if tool.compiled_shape.guard == "block":
-            return _fail(call, _TALKS, "instructions")
-    return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
+
+    return step
 
 
 def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:

@@ -3,13 +3,11 @@
 Those that break it by a near miss which can mean one thing only are put right first.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from mcp_gateway.catalogue.healing import heal
-from mcp_gateway.catalogue.tool import ArgumentProblem
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once, tool_error
-
-_MAX_LISTED = 20
+from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once
+from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 
 
 def validate_arguments(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
@@ -21,15 +19,3 @@ def validate_arguments(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         problems = tool.validate(healed)
         call = call._replace(arguments=healed)
     return at_once(refuse_arguments(problems)) if problems else go_on(call)
-
-
-def refuse_arguments(problems: Sequence[ArgumentProblem]) -> ToolResult:
-    """Answer a tool error that lists each problem."""
-    lines = [
-        f"- {problem.argument}: {problem.message}" if problem.argument else f"- {problem.message}"
-        for problem in problems[:_MAX_LISTED]
-    ]
-    if len(problems) > _MAX_LISTED:
-        lines.append(f"- and {len(problems) - _MAX_LISTED} more")
-    text = "\n".join(["The arguments are not valid. Nothing was done.", *lines])
-    return tool_error(text, reason="invalid_arguments")

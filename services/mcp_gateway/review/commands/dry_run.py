@@ -1,6 +1,6 @@
 """`gatepost tools dry-run`: the HTTP request that a call would become, without sending it.
 
-The call takes the gateway's own road up to the upstream, which is not there.
+The call takes the gateway's own steps up to the upstream, which a stand-in replaces.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
-from mcp_gateway.limits.local import LocalLimits
-from mcp_gateway.limits.port import Tier, Tiers
 from mcp_gateway.pipeline import compose
-from mcp_gateway.pipeline.call import CallMetrics, Parts, ToolCall, ToolResult
-from mcp_gateway.pipeline.steps.bind_claims import bind_claims, resolve_claim
+from mcp_gateway.pipeline.bindable_claims import resolve_claim
+from mcp_gateway.pipeline.call import CallMetrics, ToolCall, ToolResult
+from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.pipeline.send import Sender
+from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
@@ -34,7 +35,6 @@ from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.guards import Guards
 
-_ROAD = (find_tool, validate_arguments, bind_claims, call_upstream)
 _MASK = "***"
 _STAND_IN = "the-secret-stands-here"
 _AS_BASIC = b64encode(_STAND_IN.encode()).decode()
@@ -110,22 +110,22 @@ async def _walk(
     attachments: Attachments,
 ) -> tuple[HttpRequest | None, ToolResult]:
     nowhere = _Nowhere()
-    parts = Parts(
-        catalogue=catalogue,
-        upstream=nowhere,
-        requests=RequestWriters(url),
+    guards = Guards(now=utc_now, upstream_url=url, concurrency=2)
+    sender = Sender(
+        nowhere,
         attachments=attachments,
-        guards=Guards(now=utc_now, upstream_url=url, concurrency=2),
-        limits=LocalLimits(utc_now),
-        tiers=Tiers([Tier("", 60, 60)], default=""),
+        guards=guards,
         sign=lambda request, caller, tool, call_id: _MASK,
-        record=lambda line: None,
         now=utc_now,
-        wait=asyncio.sleep,
-        random=lambda: 0.0,
     )
-    call = ToolCall("dry-run", caller, tool.name, arguments, parts, CallMetrics())
-    result = await compose(_ROAD)(call)
+    retrying = RetryingSender(sender, guards, now=utc_now, wait=asyncio.sleep, random=lambda: 0.0)
+    steps = (
+        find_tool(catalogue),
+        validate_arguments,
+        bind_claims,
+        call_upstream(RequestWriters(url), retrying),
+    )
+    result = await compose(steps)(ToolCall("dry-run", caller, tool.name, arguments, CallMetrics()))
     return nowhere.request, result
 
 

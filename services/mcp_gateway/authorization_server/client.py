@@ -1,0 +1,122 @@
+"""What the gateway asks of the authorization server over HTTP."""
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+import orjson
+import structlog
+
+from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, TOKEN_EXCHANGE
+from gatepost.call_event import EVENTS_PATH
+from gatepost.revocations import REVOCATIONS_PATH
+from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
+from mcp_gateway.auth.jwks import KeysUnavailable
+from mcp_gateway.call_events.port import DeliveryFailed
+from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.revocations.port import FeedBroken
+
+Prove = Callable[[], Mapping[str, str]]
+"""Makes the parameters that authenticate one request."""
+
+_FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
+_JSON = (("Content-Type", "application/json"),)
+
+_log = structlog.get_logger()
+
+
+class AuthorizationServer:
+    """The authorization server, as the gateway reaches it."""
+
+    def __init__(self, http: HttpClient, *, url: str, jwks_url: str, prove: Prove) -> None:
+        """Take the client, the addresses, and what proves who asks."""
+        self._http = http
+        self._url = url
+        self._jwks_url = jwks_url
+        self._prove = prove
+
+    async def fetch_keys(self) -> bytes:
+        """Fetch the JWK set of its signing keys.
+
+        Raises:
+            KeysUnavailable: no answer, or another than 200.
+        """
+        request = HttpRequest("GET", self._jwks_url, (), b"")
+        response = await self._send(request, 5, KeysUnavailable)
+        if response.status != 200:
+            raise KeysUnavailable(f"{self._jwks_url} answered {response.status}")
+        return response.body
+
+    async def post_events(self, body: bytes) -> int:
+        """Post call events, which hold their proof; answer the status.
+
+        Raises:
+            DeliveryFailed: no answer.
+        """
+        request = HttpRequest("POST", self._url + EVENTS_PATH, _JSON, body)
+        return (await self._send(request, 30, DeliveryFailed)).status
+
+    async def exchange_api_key(self, key: str) -> bytes:
+        """Exchange an API key for an access token (RFC 8693).
+
+        Raises:
+            KeyRefused: the key is worth nothing.
+            ExchangeFailed: the answer says nothing of the key, or there is none.
+        """
+        form = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token": key,
+            "subject_token_type": API_KEY_TYPE,
+            "requested_token_type": ACCESS_TOKEN_TYPE,
+        }
+        response = await self._post_form("/token", form, 5, ExchangeFailed)
+        answer = _parse(response.body)
+        token = answer.get("access_token")
+        if response.status == 200 and isinstance(token, str) and token.isascii():
+            return token.encode()
+        if response.status == 400 and answer.get("error") == "invalid_grant":
+            raise KeyRefused
+        # Anything else is about this gateway, or about the server, and says nothing of the key.
+        reason = f"{response.status} {str(answer.get('error', ''))[:100]}".strip()
+        _log.warning("API key not exchanged", reason=reason)
+        raise ExchangeFailed(reason)
+
+    async def follow_revocations(self, after: str, wait: int) -> bytes:
+        """Ask for the revocations after a place, waiting so many seconds for the first of them.
+
+        Raises:
+            FeedBroken: no answer, or another than 200.
+        """
+        form = {"after": after, "wait": str(wait)}
+        response = await self._post_form(REVOCATIONS_PATH, form, wait + 10, FeedBroken)
+        if response.status != 200:
+            raise FeedBroken(f"{self._url}{REVOCATIONS_PATH} answered {response.status}")
+        return response.body
+
+    async def _post_form(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        deadline: float,
+        failed: Callable[[str], Exception],
+    ) -> HttpResponse:
+        body = urlencode({**self._prove(), **form}).encode()
+        return await self._send(
+            HttpRequest("POST", self._url + path, _FORM, body), deadline, failed
+        )
+
+    async def _send(
+        self, request: HttpRequest, deadline: float, failed: Callable[[str], Exception]
+    ) -> HttpResponse:
+        try:
+            return await self._http.send(request, deadline=deadline)
+        except RequestFailed as failure:
+            raise failed(f"{request.url}: {failure.reason}") from failure
+
+
+def _parse(body: bytes) -> Mapping[str, object]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,15 @@
+"""What limits a tenant's calls: how often, and how many at once."""
+
+from dataclasses import dataclass, field
+
+from mcp_gateway.limits.port import Limits, Tiers
+from mcp_gateway.limits.running_calls import RunningCalls
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """The limits of one process; they outlive the catalogue."""
+
+    rate: Limits
+    tiers: Tiers
+    running: RunningCalls = field(default_factory=RunningCalls)

@@ -1,0 +1,98 @@
+"""Send a request again where that is safe and worth it."""
+
+from datetime import datetime, timedelta
+
+from gatepost.clock import Now
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.pipeline.call import ToolCall
+from mcp_gateway.pipeline.send import BROKEN, Outcome, Sender, tell
+from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.upstream.guards import Guards
+from mcp_gateway.upstream.retries import (
+    MOST_ATTEMPTS,
+    Random,
+    Wait,
+    backoff,
+    is_repeatable,
+    read_retry_after,
+)
+
+_WORTH_ANOTHER = BROKEN | {429}
+
+
+class RetryingSender:
+    """Sends the request of a call, up to three times, and notes what that took."""
+
+    def __init__(
+        self, sender: Sender, guards: Guards, *, now: Now, wait: Wait, random: Random
+    ) -> None:
+        """Take what sends once, what says whether to go on, and how to wait in between."""
+        self._sender = sender
+        self._guards = guards
+        self._now = now
+        self._wait = wait
+        self._random = random
+
+    async def send(self, call: ToolCall, request: HttpRequest, deadline: float) -> Outcome:
+        """Send within `deadline` seconds, all attempts together.
+
+        Raises:
+            NoCredential: as `Sender.send`.
+        """
+        self._guards.of(call.found).origin.budget.earn()
+        began = self._now()
+        try:
+            outcome = await self._sender.send(call, request, call.id, deadline)
+            if isinstance(outcome, RequestFailed) or outcome.status in _WORTH_ANOTHER:
+                until = began + timedelta(seconds=deadline)
+                outcome = await self._insist(call, request, outcome, until)
+            return outcome
+        finally:
+            call.metrics.seconds = (self._now() - began).total_seconds()
+
+    async def _insist(
+        self, call: ToolCall, request: HttpRequest, outcome: Outcome, until: datetime
+    ) -> Outcome:
+        """Make the request again for as long as that is safe and worth it."""
+        attempt = 1
+        while await self._worth_another(call, request, outcome, attempt, until):
+            attempt += 1
+            call.metrics.retries += 1
+            left = (until - self._now()).total_seconds()
+            outcome = await self._sender.send(call, request, f"{call.id}.{attempt}", left)
+        return outcome
+
+    async def _worth_another(
+        self,
+        call: ToolCall,
+        request: HttpRequest,
+        outcome: Outcome,
+        attempt: int,
+        until: datetime,
+    ) -> bool:
+        """Wait until the request is worth making again; `False`, at once, where it never is."""
+        if isinstance(outcome, HttpResponse):
+            if outcome.status not in _WORTH_ANOTHER:
+                return False
+            asked = read_retry_after(outcome.retry_after, self._now)
+            if outcome.status == 429 and asked is None:
+                return False
+        elif outcome.reason == "unreachable":
+            asked = None
+        else:
+            return False
+        tool = call.found
+        guard = self._guards.of(tool)
+        pause = max(asked or 0.0, backoff(attempt, self._random))
+        if (
+            attempt >= MOST_ATTEMPTS
+            or not is_repeatable(request.method, keyed=tool.operation.idempotency is not None)
+            or guard.wait(call.caller.tenant_id)
+            or pause >= (until - self._now()).total_seconds()
+            or not guard.origin.budget.spend()
+        ):
+            return False
+        said = f"{tell(outcome)}; the call is made again in {pause:.1f} seconds"
+        await call.conversation.log("warning", f"{tool.title}: {said}")
+        await self._wait(pause)
+        return True

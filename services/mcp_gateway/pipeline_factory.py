@@ -1,0 +1,86 @@
+"""Making the pipeline of a catalogue, when the gateway starts and whenever its catalogue changes."""
+
+from collections.abc import Callable
+
+import structlog
+from joserfc.jwk import ECKey
+
+from gatepost.clock import Now
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.limits.call_limits import CallLimits
+from mcp_gateway.limits.port import Tier, Tiers
+from mcp_gateway.pipeline import build_steps, compose
+from mcp_gateway.pipeline.call import Next
+from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.pipeline.send import Sender
+from mcp_gateway.requests.serialise import RequestWriters
+from mcp_gateway.runtime import NewId, Runtime
+from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.upstream.assertion import AssertionSigner
+from mcp_gateway.upstream.credentials.attach import Attachments
+from mcp_gateway.upstream.credentials.open import open_sources
+from mcp_gateway.upstream.credentials.unmet import unmet_schemes
+from mcp_gateway.upstream.guards import Guards
+from mcp_gateway.upstream.retries import Random, Wait
+
+_log = structlog.get_logger()
+
+
+def pipeline_factory(
+    settings: McpGatewaySettings,
+    runtime: Runtime,
+    guards: Guards,
+    key: ECKey,
+    *,
+    now: Now,
+    new_id: NewId,
+    wait: Wait,
+    random: Random,
+) -> Callable[[Catalogue], Next]:
+    """Answer the function that makes a catalogue's pipeline.
+
+    Limits, guards and credentials outlive the catalogues, so that a switch forgets none of them.
+    """
+    signer = AssertionSigner(
+        key, resource=settings.resource, audience=settings.upstream_audience, now=now
+    )
+    configured = settings.upstream_credentials
+    sources = open_sources(
+        configured,
+        http=runtime.http,
+        sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
+        now=now,
+    )
+    tiers = [Tier(name, tier.per_minute, tier.burst) for name, tier in settings.tiers.items()]
+    limits = CallLimits(runtime.limits, Tiers(tiers, default=settings.default_tier))
+    requests = RequestWriters(settings.upstream_url)
+
+    def make_pipeline(catalogue: Catalogue) -> Next:
+        if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
+            _log.warning("the API asks for what is not configured", schemes=unmet)
+        attachments = Attachments(
+            catalogue,
+            upstream_url=settings.upstream_url,
+            headers=settings.headers,
+            configured=configured,
+            sources=sources,
+        )
+        sender = Sender(
+            runtime.http, attachments=attachments, guards=guards, sign=signer.sign, now=now
+        )
+        steps = build_steps(
+            catalogue,
+            limits=limits,
+            confirmation=ConfirmationPolicy(
+                settings.confirm_destructive, settings.confirm_destructive_for
+            ),
+            guards=guards,
+            requests=requests,
+            sender=RetryingSender(sender, guards, now=now, wait=wait, random=random),
+            record=runtime.record,
+            now=now,
+        )
+        return compose(steps)
+
+    return make_pipeline
