@@ -46,7 +46,7 @@ from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 from mcp_gateway.wire.server import CurrentServer, Server
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 _RANDOM = secrets.SystemRandom()
 
 
@@ -99,7 +99,7 @@ def create_app(
                 auth.outdated.switch(catalogue.toolsets)
 
             await auth.keys.refresh()
-            _log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
+            log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
             async with auth.revocations.following(), live.following(switch):
                 yield State(
                     endpoint=_make_endpoint(settings, auth, current, now, new_id),

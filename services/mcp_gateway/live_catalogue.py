@@ -16,7 +16,7 @@ from mcp_gateway.manifest.load import load_document, load_manifest, make_catalog
 PAUSE = 2.0
 """Seconds between two looks at the files."""
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 _Stamp = tuple[int, int, int] | None
 Switch = Callable[[Catalogue], None]
 Pause = Callable[[float], Awaitable[None]]
@@ -83,16 +83,16 @@ class LiveCatalogue:
                     switch(catalogue)
             except (ManifestError, SettingsError) as problem:
                 self._is_stale = True
-                _log.error("catalogue kept: the files can't be served", problems=str(problem))
+                log.error("catalogue_kept", problems=str(problem))
                 return
-            except Exception:  # noqa: BLE001 - whatever is wrong with the files, calls go on
+            except Exception:  # whatever is wrong with the files, calls go on
                 self._is_stale = True
-                _log.exception("catalogue kept: the files can't be loaded")
+                log.exception("catalogue_kept")
                 return
             self._is_stale = False
             if is_new:
                 self.catalogue, self.document = catalogue, document
-                _log.info("catalogue switched", tools=len(catalogue.tools), hash=catalogue.hash)
+                log.info("catalogue_switched", tools=len(catalogue.tools), hash=catalogue.hash)
 
     async def _follow(self, switch: Switch) -> None:
         before = self._seen

@@ -24,7 +24,7 @@ from mcp_gateway.upstream.credentials.unmet import unmet_schemes
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 def pipeline_factory(
@@ -58,7 +58,7 @@ def pipeline_factory(
 
     def make_pipeline(catalogue: Catalogue) -> Next:
         if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
-            _log.warning("the API asks for what is not configured", schemes=unmet)
+            log.warning("credentials_not_configured", schemes=unmet)
         attachments = Attachments(
             catalogue,
             upstream_url=settings.upstream_url,

@@ -26,7 +26,7 @@ _CONNECT_SECONDS = 2
 _MOST_PENDING = 20_000
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class RedisUnavailable(Exception):
@@ -103,7 +103,7 @@ class RedisConnection:
                 async with self._connection() as link:
                     self._link = link
                     if failures:
-                        _log.info("redis is there again")
+                        log.info("redis_available")
                     failures = 0
                     tried.set()
                     await asyncio.wait({link.lost})
@@ -114,7 +114,7 @@ class RedisConnection:
                 self._link = None
                 tried.set()
             if failures == 0:
-                _log.warning("redis is away", reason=reason[:300])
+                log.warning("redis_unavailable", reason=reason[:300])
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
             failures += 1
             # Uneven, so that the gateways of a large deployment do not come back all at once.

@@ -75,7 +75,7 @@ async def test_a_changed_manifest_is_served_soon_in_lists_calls_and_consent(
         "/internal/catalogue", headers={"authorization": f"Bearer {token}"}
     )
     assert "find_tasks" in [tool["name"] for tool in answer.json()["tools"]]
-    assert [line["tools"] for line in logs if line["event"] == "catalogue switched"] == [6]
+    assert [line["tools"] for line in logs if line["event"] == "catalogue_switched"] == [6]
     assert await state(world) == (200, "current")
 
 
@@ -123,7 +123,7 @@ async def test_r24_a_file_that_can_not_be_served_changes_nothing_and_is_told(
     change(world, name, before, after)
     with capture_logs() as logs:
         await world.looks.look(4)
-    [told] = [line for line in logs if line["event"].startswith("catalogue kept")]
+    [told] = [line for line in logs if line["event"] == "catalogue_kept"]
     assert told["log_level"] == "error"
     assert problem in told["problems"]
     assert await listed(world) == was
@@ -153,7 +153,7 @@ async def test_files_that_are_still_being_written_are_left_alone(world: World) -
         add_tool(world)
         await world.looks.look()
     assert [line["event"] for line in logs if "catalogue" in line["event"]] == [
-        "catalogue switched"
+        "catalogue_switched"
     ]
 
 
@@ -219,7 +219,7 @@ async def test_a_document_whose_credentials_do_not_fit_the_settings_is_kept_out(
         declare("lock")
         with capture_logs() as logs:
             await world.looks.look()
-        [told] = [line for line in logs if line["event"].startswith("catalogue kept")]
+        [told] = [line for line in logs if line["event"] == "catalogue_kept"]
         assert "upstream_credentials.key" in told["problems"]
         assert (await state(world))[1].startswith("kept")
         assert (await world.call("new", "list_tasks"))["isError"] is False

@@ -92,7 +92,7 @@ async def test_a_call_under_way_is_finished_before_the_gateway_stops(tmp_path: P
             answer = await calling
     assert answer.json()["result"]["structuredContent"] == {"tenant": "org_acme"}
     lines = [orjson.loads(line) for line in log.read_bytes().splitlines()]
-    [record] = [line for line in lines if line["event"] == "tool call"]
+    [record] = [line for line in lines if line["event"] == "tool_call"]
     assert (record["tool"], record["status"], record["decision"]) == ("create_task", 201, "allowed")
     assert token not in log.read_text()
     assert "confidential" not in log.read_text()

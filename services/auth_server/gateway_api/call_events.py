@@ -27,7 +27,7 @@ router = APIRouter()
 _LIMIT = MOST_BYTES + 64 * 1024
 _PROOF = ("client_assertion_type", "client_assertion")
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 @router.post(EVENTS_PATH)
@@ -75,9 +75,9 @@ def _parse(value: object, resource: str) -> CallEvent | None:
     try:
         event = read_event(value)
     except MalformedEvent as problem:
-        _log.error("call_event_passed_over", resource=resource, reason=str(problem))
+        log.error("call_event_passed_over", resource=resource, reason=str(problem))
         return None
     if event.resource != resource:
-        _log.error("call_event_passed_over", resource=resource, reason="of another gateway")
+        log.error("call_event_passed_over", resource=resource, reason="of another gateway")
         return None
     return event

@@ -23,7 +23,7 @@ _DEAD_AFTER = 3600.0
 _ENTRIES = 10
 _PAUSES = (0.2, 1.0, 5.0)
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class EventsWorker:
@@ -100,7 +100,7 @@ class EventsWorker:
                 failures = 0
             except Exception as problem:  # noqa: BLE001 - Redis or the database: either comes back
                 if failures == 0:
-                    _log.warning("call_events_not_written", kind=type(problem).__name__)
+                    log.warning("call_events_not_written", kind=type(problem).__name__)
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1
                 with suppress(TimeoutError):
@@ -160,12 +160,12 @@ def _parse(fields: dict[bytes, bytes] | None) -> list[CallEvent]:
     except orjson.JSONDecodeError:
         given = None
     if not isinstance(given, list):
-        _log.error("call_event_passed_over", reason="an entry of the stream that holds no events")
+        log.error("call_event_passed_over", reason="an entry of the stream that holds no events")
         return []
     events = []
     for value in given:
         try:
             events.append(read_event(value))
         except MalformedEvent as problem:
-            _log.error("call_event_passed_over", reason=str(problem))
+            log.error("call_event_passed_over", reason=str(problem))
     return events

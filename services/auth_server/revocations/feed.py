@@ -18,7 +18,7 @@ from gatepost.clock import Now
 EVERY = 0.25
 """Seconds after which it looks by itself, for what other processes committed."""
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Feed:
@@ -68,7 +68,7 @@ class Feed:
             try:
                 await self.look()
             except Exception as error:  # noqa: BLE001 - a database that is down comes back
-                _log.warning("revocations_not_read", kind=type(error).__name__)
+                log.warning("revocations_not_read", kind=type(error).__name__)
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY):
                     await self._woken.wait()

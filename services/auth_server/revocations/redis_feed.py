@@ -19,7 +19,7 @@ EVERY = 1.0
 KEEP = timedelta(days=2)
 """How long the stream holds an entry; longer than any revocation counts."""
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Stream:
@@ -72,7 +72,7 @@ class Stream:
             try:
                 await self.publish()
             except Exception as error:  # noqa: BLE001 - Redis or the database: either comes back
-                _log.warning("revocations_not_published", kind=type(error).__name__)
+                log.warning("revocations_not_published", kind=type(error).__name__)
             await self._feed.wait_beyond(newest, seconds=EVERY)
 
     async def close(self) -> None:

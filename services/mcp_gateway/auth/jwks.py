@@ -25,7 +25,7 @@ _MAX_KEYS = 32
 
 Fetch = Callable[[], Awaitable[bytes]]
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class KeysUnavailable(Exception):
@@ -91,9 +91,9 @@ class Jwks:
             if keys:
                 self._keys = keys
             else:
-                _log.warning("the authorization server published no usable key")
+                log.warning("keys_unusable")
         except Exception as error:  # noqa: BLE001 - whatever broke, the keys known keep serving
-            _log.warning("keys not fetched", reason=f"{type(error).__name__}: {error}"[:300])
+            log.warning("keys_not_fetched", reason=f"{type(error).__name__}: {error}"[:300])
         finally:
             self._running = None
 

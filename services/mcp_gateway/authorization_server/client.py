@@ -22,7 +22,7 @@ Prove = Callable[[], Mapping[str, str]]
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _JSON = (("Content-Type", "application/json"),)
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class AuthorizationServer:
@@ -78,7 +78,7 @@ class AuthorizationServer:
             raise KeyRefused
         # Anything else is about this gateway, or about the server, and says nothing of the key.
         reason = f"{response.status} {str(answer.get('error', ''))[:100]}".strip()
-        _log.warning("API key not exchanged", reason=reason)
+        log.warning("api_key_not_exchanged", reason=reason)
         raise ExchangeFailed(reason)
 
     async def follow_revocations(self, after: str, wait: int) -> bytes:

@@ -9,10 +9,10 @@ import structlog
 
 from mcp_gateway.call_events.recorder import WriteLog
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 _AT = b'{"at"'
-_START = b'{"level":"info","event":"tool call","timestamp"'
+_START = b'{"level":"info","event":"tool_call","timestamp"'
 
 
 def open_call_log() -> WriteLog:
@@ -24,7 +24,7 @@ def _write_for_people(events: Sequence[bytes]) -> None:
     for event in events:
         fields = orjson.loads(event)
         del fields["at"]
-        _log.info("tool call", **{name: value for name, value in fields.items() if value != ""})
+        log.info("tool_call", **{name: value for name, value in fields.items() if value != ""})
 
 
 def _write_json(events: Sequence[bytes]) -> None:

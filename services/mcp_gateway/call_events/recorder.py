@@ -22,7 +22,7 @@ _PAUSES = (0.2, 1.0, 5.0, 30.0)
 _T = TypeVar("_T")
 WriteLog = Callable[[Sequence[bytes]], None]
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class Recorder:
@@ -103,7 +103,7 @@ class Recorder:
                     while len(self._spool):
                         await self._deliver()
             except (DeliveryFailed, SpoolBroken, TimeoutError) as problem:
-                _log.warning("call events stay in the spool", reason=str(problem)[:300])
+                log.warning("call_events_left_in_spool", reason=str(problem)[:300])
             await self._in_thread(self._spool.close)
             self._thread.shutdown()
 
@@ -130,9 +130,9 @@ class Recorder:
                     self._lose(len(events) - kept, "the spool is full")
         except SpoolBroken as problem:
             self._lose(len(events), f"the spool is broken: {problem}")
-        except Exception:  # noqa: BLE001 - those that come next must not stop here
+        except Exception:  # those that come next must not stop here
             self._lost += len(events)
-            _log.exception("call events lost", events=len(events))
+            log.exception("call_events_lost", events=len(events))
 
     async def _send(self, events: list[bytes]) -> int:
         """Deliver at once; answers how many arrived for sure."""
@@ -156,8 +156,8 @@ class Recorder:
                 failures = 0
             except (DeliveryFailed, SpoolBroken) as problem:
                 self._say(problem)
-            except Exception:  # noqa: BLE001 - delivering must outlive whatever it meets
-                _log.exception("call events not delivered")
+            except Exception:  # delivering must outlive whatever it meets
+                log.exception("call_events_not_delivered")
             else:
                 continue
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
@@ -181,10 +181,10 @@ class Recorder:
 
     def _say(self, problem: Exception) -> None:
         if not self._failing:
-            _log.warning("call events not delivered", reason=str(problem)[:300])
+            log.warning("call_events_not_delivered", reason=str(problem)[:300])
         self._failing = True
 
     def _lose(self, events: int, why: str) -> None:
         if not self._lost:
-            _log.error("call events lost", why=why)
+            log.error("call_events_lost", reason=why)
         self._lost += events

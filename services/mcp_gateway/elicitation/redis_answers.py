@@ -31,7 +31,7 @@ _BLOCK_SECONDS = 5
 _PRESENT_SECONDS = 30
 _PAUSE = 0.5
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class RedisAnswers:
@@ -82,7 +82,7 @@ class RedisAnswers:
         try:
             await self._redis.ask("EVAL", _LEAVE, 2, *self._keys(process), left)
         except RedisUnavailable as problem:
-            _log.warning("an answer could not be passed on", reason=str(problem))
+            log.warning("answer_not_passed_on", reason=str(problem))
             raise AnswerNotTaken from problem
 
     def listening(self) -> AbstractAsyncContextManager[None]:
@@ -110,7 +110,7 @@ class RedisAnswers:
             except (RedisError, OSError, ValueError) as problem:
                 if not failing:
                     reason = f"{type(problem).__name__}: {problem}"[:300]
-                    _log.warning("answers are not listened for", reason=reason)
+                    log.warning("answers_not_received", reason=reason)
                 failing = True
             finally:
                 await redis.aclose()

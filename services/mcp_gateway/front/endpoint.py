@@ -10,7 +10,7 @@ from mcp_gateway.front.exchange import Check, Exchange, Refused
 from mcp_gateway.wire.headers import fold_headers
 from mcp_gateway.wire.jsonrpc import Reply
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class McpEndpoint:
@@ -37,8 +37,8 @@ class McpEndpoint:
             reply = exchange.reply or Reply(404)
         except Refused as refused:
             reply = refused.reply
-            _log.info(
-                "request refused",
+            log.info(
+                "request_refused",
                 request_id=exchange.id,
                 reason=refused.reason,
                 status=reply.status,

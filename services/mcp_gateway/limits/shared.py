@@ -42,7 +42,7 @@ _SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - how Redis names
 
 _MANY = 10_000
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class SharedLimits:
@@ -78,7 +78,7 @@ class SharedLimits:
             which, wait = await self._run(tenant, tuple(buckets))
         except RedisUnavailable as problem:
             if not self._away:
-                _log.warning("calls are counted by each process", reason=str(problem))
+                log.warning("calls_counted_locally", reason=str(problem))
             self._away = True
             return self._alone.take_now(tenant, buckets)
         self._away = False

@@ -20,7 +20,7 @@ PATIENCE = timedelta(seconds=10)
 """How long a gateway that starts waits to have heard the feed once, before it serves anyway."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0)
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class FeedSilent(Exception):
@@ -72,7 +72,7 @@ class Revocations:
             except Exception as error:  # noqa: BLE001 - following must outlive whatever it meets
                 reason = f"{type(error).__name__}: {error}"
             if failures == 0:
-                _log.warning("revocations not followed", reason=reason[:300])
+                log.warning("revocations_not_followed", reason=reason[:300])
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
             failures += 1
             # Uneven, so that the gateways of a large deployment do not come back all at once.

@@ -16,7 +16,7 @@ from mcp_gateway.revocations.port import FeedBroken
 _BLOCK_SECONDS = 10
 _MOST = 1000
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 class RedisFeed:
@@ -63,5 +63,5 @@ def _parse(fields: dict[bytes, bytes]) -> Revocation | None:
         return Revocation.model_validate_json(fields.get(b"revocation", b""))
     except ValidationError:
         # Of a newer authorization server, perhaps. The others must not be missed for it.
-        _log.warning("an entry of the revocation stream can't be read")
+        log.warning("revocation_unreadable")
         return None

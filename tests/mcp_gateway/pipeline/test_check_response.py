@@ -75,7 +75,7 @@ async def test_another_tenants_row_in_an_answer_reaches_nobody_and_the_operator_
     ]
     assert "Merger" not in orjson.dumps(result).decode()
     assert (record["decision"], record["reason"]) == ("failed", "foreign_record")
-    [alarm] = [line for line in logs if line["event"] == "foreign record in an answer"]
+    [alarm] = [line for line in logs if line["event"] == "foreign_record_withheld"]
     assert (alarm["log_level"], alarm["call_id"]) == ("error", record["call_id"])
     assert (alarm["tenant_id"], alarm["tool"]) == ("org_acme", "checked_tasks")
     assert "Merger" not in repr(alarm)

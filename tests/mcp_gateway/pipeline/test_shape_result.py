@@ -134,7 +134,7 @@ async def test_text_that_talks_to_the_model_is_reported_or_blocked_as_the_manife
         result = await world.call("new", tool)
     assert (ASIDE in orjson.dumps(result).decode()) is shown
     assert result["isError"] is not shown
-    found = [line for line in logs if line["event"] == "instructions in an answer"]
+    found = [line for line in logs if line["event"] == "instructions_found"]
     assert len(found) == told
     if told:
         assert (found[0]["tool"], found[0]["call_id"]) == (tool, world.records[-1]["call_id"])
@@ -151,7 +151,7 @@ async def test_an_error_of_the_api_that_talks_to_the_model_is_under_the_same_gua
     assert result["isError"] is True
     assert (ASIDE in result["content"][0]["text"]) is shown
     assert result["_meta"]["gatepost/untrusted"] is True
-    assert [line["tool"] for line in logs if line["event"] == "instructions in an answer"] == [tool]
+    assert [line["tool"] for line in logs if line["event"] == "instructions_found"] == [tool]
     assert (world.records[-1]["reason"], world.records[-1]["status"]) == ("upstream_status", 409)
 
 

@@ -11,7 +11,7 @@ from mcp_gateway.results.content import BOM
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 def check_response(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
@@ -43,12 +43,12 @@ async def _check(call: ToolCall, go_on: Next) -> ToolResult:
 
 
 def _withhold(call: ToolCall, why: str) -> ToolResult:
-    _log.error(
-        "foreign record in an answer",
+    log.error(
+        "foreign_record_withheld",
         call_id=call.id,
         tenant_id=call.caller.tenant_id,
         tool=call.name,
-        why=why,
+        reason=why,
     )
     assert call.response is not None  # noqa: S101 - checked above
     return tool_error(

@@ -17,7 +17,7 @@ from mcp_gateway.pipeline.conversation import CallRefused
 
 Record = Callable[[CallEvent], None]
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 
 def record_call(record: Record, catalogue: Catalogue, now: Now) -> Step:
@@ -40,9 +40,9 @@ def record_call(record: Record, catalogue: Catalogue, now: Now) -> Step:
             raise
         except asyncio.CancelledError:
             raise
-        except Exception as fault:  # noqa: BLE001 - the one place where a fault of ours ends a call
+        except Exception as fault:  # the one place where a fault of ours ends a call
             reason, error = "gateway_error", type(fault).__name__
-            _log.exception("tool call failed in the gateway", call_id=call.id, tool=call.name[:128])
+            log.exception("tool_call_fault", call_id=call.id, tool=call.name[:128])
             return tool_error(
                 f"The gateway could not complete this call. Call id: {call.id}",
                 reason=reason,

@@ -12,7 +12,7 @@ from mcp_gateway.credential_settings import TENANT
 from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
 
-_log = structlog.get_logger()
+log = structlog.get_logger()
 # What can stand in a variable's name as it is: two tenants never share one.
 _PLAIN = re.compile(r"\w+", re.ASCII)
 
@@ -32,7 +32,7 @@ class FromFile:
         try:
             secret = self.file.unseal(caller.tenant_id)
         except SealedFileError as problem:
-            _log.error("no credential for the upstream", reason=str(problem))
+            log.error("credential_file_unreadable", reason=str(problem))
             raise NoCredential(
                 "The gateway's credentials for the API can't be read. Nothing was sent. "
                 "The operator of this server can see why."

@@ -19,7 +19,7 @@ _UNKNOWN_LIFETIME = 300
 _LONGEST_LIFETIME = 24 * 3600
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _CODE = re.compile(r"[a-z_]{1,60}")
-_log = structlog.get_logger()
+log = structlog.get_logger()
 
 Authentication = tuple[str, str, str]
 """`basic` or `post`, the client id and its secret; an empty id means none."""
@@ -49,17 +49,15 @@ async def ask_for_token(
     try:
         response = await http.send(request, deadline=DEADLINE)
     except RequestFailed as failure:
-        _log.warning("no credential for the upstream", token_url=url, reason=failure.reason)
+        log.warning("credential_unavailable", url=url, reason=failure.reason)
         raise _later() from None
     if response.status != 200:
         code = _error_code(response)
-        _log.warning(
-            "no credential for the upstream", token_url=url, status=response.status, error=code
-        )
+        log.warning("credential_unavailable", url=url, status=response.status, error=code)
         raise _later() if response.status >= 500 or response.status == 429 else _refused()
     issued = _read(response)
     if issued is None:
-        _log.warning("no credential for the upstream", token_url=url, reason="not understood")
+        log.warning("credential_unavailable", url=url, reason="not understood")
         raise _later()
     return issued
 
