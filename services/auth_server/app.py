@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from auth_server.db.direct import DatabaseUnavailable
+from auth_server.db.raw_sql import DatabaseUnavailable
 from auth_server.errors import OAuthError, PageError, TemporarilyUnavailable
 from auth_server.gateway_api.call_events import router as events_router
 from auth_server.gateway_api.revocations import router as feed_router
@@ -30,7 +30,7 @@ from auth_server.pages.account.apps import router as apps_router
 from auth_server.pages.account.authenticator_app import router as code_app_router
 from auth_server.pages.account.connections import router as connections_router
 from auth_server.pages.account.endpoint import router as account_router
-from auth_server.pages.account.frame import SignInFirst, sign_in_url
+from auth_server.pages.account.frame import SignInRequired, sign_in_url
 from auth_server.pages.account.members import router as members_router
 from auth_server.pages.account.new_api_key import router as new_api_key_router
 from auth_server.pages.account.organisations import router as organisations_router
@@ -46,11 +46,11 @@ from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_route
 from auth_server.pages.sign_in.second_factor import router as code_router
 from auth_server.pages.tenant_choice import router as tenant_router
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import OpenResources, Resources, open_resources
+from auth_server.runtime import OpenRuntime, Runtime, open_runtime
 from auth_server.settings import AuthServerSettings
 from auth_server.web.answers import answer_json_error, answer_page_error
 from auth_server.web.cors import PublicCors
-from auth_server.web.dependencies import Opened, opened_resources
+from auth_server.web.dependencies import Opened, opened_runtime
 from auth_server.web.prefix import BelowPath
 from gatepost.call_event import EVENTS_PATH
 from gatepost.health import check_readiness
@@ -95,7 +95,7 @@ MACHINE_PATHS = PUBLIC_PATHS | {"/introspect", REVOCATIONS_PATH, EVENTS_PATH}
 
 
 def create_app(
-    settings: AuthServerSettings, *, open_resources: OpenResources = open_resources
+    settings: AuthServerSettings, *, open_runtime: OpenRuntime = open_runtime
 ) -> FastAPI:
     """Wire the service.
 
@@ -105,8 +105,8 @@ def create_app(
     """
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Resources]]:
-        async with open_resources(settings) as resources, maintained(resources):
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Runtime]]:
+        async with open_runtime(settings) as resources, maintained(resources):
             app.state.stop_waiting = resources.feed.close
             yield {"resources": resources}
 
@@ -140,7 +140,7 @@ def create_app(
     app.add_api_route("/static/{name}", _static, methods=["GET", "HEAD"])
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
-    app.add_exception_handler(SignInFirst, _lead_to_sign_in)
+    app.add_exception_handler(SignInRequired, _lead_to_sign_in)
     app.add_exception_handler(HTTPException, _answer_http_error)
     for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
         app.add_exception_handler(outage, _answer_outage)
@@ -153,7 +153,7 @@ async def _livez() -> dict[str, str]:
 
 
 async def _readyz(request: Request) -> Response:
-    opened = await opened_resources(request)
+    opened = await opened_runtime(request)
 
     async def database() -> None:
         async with opened.database.reading() as db:
@@ -181,15 +181,15 @@ async def _answer_oauth_error(request: Request, error: Exception) -> Response:
         return answer_json_error(refusal, request)
     reason = f"{refusal.description[:1].upper()}{refusal.description[1:]}."
     page = PageError("That can't be used", reason, detail=refusal.detail)
-    return answer_page_error(page, request, await opened_resources(request))
+    return answer_page_error(page, request, await opened_runtime(request))
 
 
 async def _answer_page(request: Request, error: Exception) -> Response:
-    return answer_page_error(cast("PageError", error), request, await opened_resources(request))
+    return answer_page_error(cast("PageError", error), request, await opened_runtime(request))
 
 
 async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
-    url = sign_in_url(cast("SignInFirst", error), await opened_resources(request))
+    url = sign_in_url(cast("SignInRequired", error), await opened_runtime(request))
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
@@ -206,7 +206,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         "Connections start in your app: add the service there and follow its link.",
         status=status,
     )
-    return answer_page_error(page, request, await opened_resources(request))
+    return answer_page_error(page, request, await opened_runtime(request))
 
 
 async def _answer_outage(request: Request, error: Exception) -> Response:
@@ -221,7 +221,7 @@ async def _answer_outage(request: Request, error: Exception) -> Response:
         "Reload this page in a minute.",
         status=503,
     )
-    return answer_page_error(page, request, await opened_resources(request))
+    return answer_page_error(page, request, await opened_runtime(request))
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
@@ -232,4 +232,4 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
     page = PageError(
         "Something failed on our side", "Go back to your app and try again.", status=500
     )
-    return answer_page_error(page, request, await opened_resources(request))
+    return answer_page_error(page, request, await opened_runtime(request))

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 import uvicorn
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.api_keys import api_keys
 from auth_server.commands.clients import clients
@@ -20,7 +19,7 @@ from auth_server.commands.grants import grants
 from auth_server.commands.memberships import memberships
 from auth_server.commands.people import people
 from auth_server.commands.tenants import tenants
-from auth_server.db.engine import open_database
+from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.store import find_break
 from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.runtime import key_policy
@@ -159,7 +158,7 @@ def keys() -> None:
 def list_keys(config: Path | None) -> None:
     """List the published keys."""
 
-    async def show(db: AsyncSession) -> str:
+    async def show(db: DbSession) -> str:
         rows = await list_published_keys(db)
         lines = (f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}" for key in rows)
         return "\n".join(lines) or "There is no key yet."
@@ -175,7 +174,7 @@ def rotate_keys(config: Path | None, at_once: bool) -> None:
     settings = _load(config)
     at_rest = key_policy(settings).at_rest[0]
 
-    async def change(db: AsyncSession) -> str:
+    async def change(db: DbSession) -> str:
         return await (withdraw if at_once else rotate)(db, at_rest, now=utc_now())
 
     click.echo(asyncio.run(_in_transaction(settings, change)))

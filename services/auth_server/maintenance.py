@@ -14,18 +14,18 @@ from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.authorization_codes.store import purge_codes
 from auth_server.records.authorization_requests.store import (
-    purge_transactions,
+    purge_authorization_requests,
     select_clients_under_way,
 )
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_dynamic_clients
-from auth_server.records.flow_states.store import purge_tickets
+from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, select_clients_granted
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.sessions.store import purge_sessions
 from auth_server.revocations.revoke import revoke_grant
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -41,28 +41,28 @@ _MOST_ROUNDS = 100
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def maintain(opened: Resources) -> None:
+async def maintain(opened: Runtime) -> None:
     """Do it once."""
     now, lifetime = opened.now(), opened.settings.access_token_lifetime
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
     await _tell_denials(opened)
     async with opened.database.writing() as db, db.begin():
-        await purge_transactions(db, before=now)
+        await purge_authorization_requests(db, before=now)
         await _forget_clients(db, now)
         for grant_id in await list_grants_over(db, now=now):
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await reseal_secrets(db, opened)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
-        await purge_tickets(db, before=now)
+        await purge_flow_states(db, before=now)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
     await _forget_calls(opened, before=now - opened.settings.call_log_retention)
 
 
-async def _read_catalogues(opened: Resources) -> None:
+async def _read_catalogues(opened: Runtime) -> None:
     for resource in opened.settings.resources:
         try:
             await opened.catalogues.read(resource)
@@ -70,7 +70,7 @@ async def _read_catalogues(opened: Resources) -> None:
             log.info("catalogue_unavailable", resource=resource.resource, reason=str(error))
 
 
-async def _tell_denials(opened: Resources) -> None:
+async def _tell_denials(opened: Runtime) -> None:
     if not (denials := opened.denials.take()):
         return
     async with opened.database.writing() as db, db.begin():
@@ -78,7 +78,7 @@ async def _tell_denials(opened: Resources) -> None:
             await record(db, Audit("denied", detail=denial), now=opened.now())
 
 
-async def _forget_calls(opened: Resources, *, before: datetime) -> None:
+async def _forget_calls(opened: Runtime, *, before: datetime) -> None:
     # In small transactions, since whoever delivers calls would wait for a long one.
     for _ in range(_MOST_ROUNDS):
         async with opened.database.writing() as db, db.begin():
@@ -95,7 +95,7 @@ async def _forget_clients(db: DbSession, now: datetime) -> None:
 
 
 @asynccontextmanager
-async def maintained(opened: Resources, *, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
+async def maintained(opened: Runtime, *, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
     """Do it every minute for as long as the service runs."""
 
     async def repeat() -> None:

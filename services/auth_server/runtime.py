@@ -32,7 +32,7 @@ from gatepost.clock import Now, utc_now
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class Runtime:
     """Open parts and the arguments of time and chance."""
 
     settings: AuthServerSettings
@@ -93,13 +93,13 @@ def open_key_sets(
     return KeySets(guarded, configured, now, allow_loopback=loopback)
 
 
-OpenResources = Callable[[AuthServerSettings], AbstractAsyncContextManager[Resources]]
+OpenRuntime = Callable[[AuthServerSettings], AbstractAsyncContextManager[Runtime]]
 
 
 @asynccontextmanager
-async def open_resources(
+async def open_runtime(
     settings: AuthServerSettings, *, now: Now = utc_now
-) -> AsyncIterator[Resources]:
+) -> AsyncIterator[Runtime]:
     """Open everything for real."""
     database = open_database(settings.database_url)
     keys = derive_keys(settings.secret_key.get_secret_value())
@@ -131,7 +131,7 @@ async def open_resources(
         feed = await opened.enter_async_context(
             announcing(database, now, issuer=settings.issuer, redis_url=url)
         )
-        yield Resources(
+        yield Runtime(
             settings=settings,
             database=database,
             keyring=keyring,

@@ -13,8 +13,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
 from auth_server.errors import OAuthError
 from auth_server.records.api_keys.store import find_api_key
@@ -196,7 +196,7 @@ def read_seed(document: object) -> Seed:
     return contents
 
 
-async def store_seed(db: AsyncSession, contents: Seed, *, now: datetime) -> None:
+async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
     """Add or replace everything the file lists; what it does not list stays as it is."""
     for tenant in contents.tenants:
         await put_tenant(
@@ -236,7 +236,7 @@ async def store_seed(db: AsyncSession, contents: Seed, *, now: datetime) -> None
         await _store_api_key(db, key, now=now)
 
 
-async def store_client(db: AsyncSession, client: SeedClient, *, now: datetime) -> None:
+async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> None:
     """Add or replace one managed client, with its secret and its ceilings.
 
     Raises:
@@ -288,7 +288,7 @@ async def store_client(db: AsyncSession, client: SeedClient, *, now: datetime) -
         )
 
 
-async def _store_api_key(db: AsyncSession, entry: SeedApiKey, *, now: datetime) -> None:
+async def _store_api_key(db: DbSession, entry: SeedApiKey, *, now: datetime) -> None:
     key = parse_api_key(entry.key.get_secret_value())
     if await find_api_key(db, hash_secret(key.text)) is not None:
         return

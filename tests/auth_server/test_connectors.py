@@ -55,12 +55,12 @@ class Place:
         """Somebody at the browser."""
         return Person(self.http)
 
-    async def come_back(self, way: str = "acme-id") -> httpx2.Response:
+    async def handle_callback(self, way: str = "acme-id") -> httpx2.Response:
         """Sign in at the provider or the product; answers what the browser is told."""
         url = await self.leave(way)
         if way == "acme-id":
-            return await self.http.get(self.provider.come_back(url))
-        return await self.http.get(await self.product.come_back(url, self.server))
+            return await self.http.get(self.provider.handle_callback(url))
+        return await self.http.get(await self.product.handle_callback(url, self.server))
 
     async def leave(self, way: str = "acme-id") -> str:
         """Leave for the provider; answers the URL there."""
@@ -70,7 +70,7 @@ class Place:
     async def refused(self, way: str = "acme-id") -> str:
         """Sign in, be refused, and answer the reason that the log has."""
         with capture_logs() as events:
-            answer = await self.come_back(way)
+            answer = await self.handle_callback(way)
         assert answer.status_code in {403, 503}
         assert await self.rows(Session) == []
         (reason,) = [e["reason"] for e in events if e["event"] == "sign_in_refused"]
@@ -255,7 +255,7 @@ async def test_a_statement_that_the_configured_key_did_not_sign_signs_nobody_in_
 async def test_a_refusal_holds_nothing_that_the_provider_sent(lied_to: Place) -> None:
     """A44."""
     lied_to.provider.answers = {"error": "<script>alert(1)</script>", "code": None}
-    answer = await lied_to.come_back()
+    answer = await lied_to.handle_callback()
 
     assert answer.status_code == 403
     assert "<script>alert" not in answer.text
@@ -272,7 +272,7 @@ async def test_another_providers_answer_is_not_taken_for_this_ones_a139(lied_to:
 async def test_an_older_provider_that_does_not_name_itself_still_works(place: Place) -> None:
     place.provider.document = {"authorization_response_iss_parameter_supported": None}
     place.provider.answers = {"iss": None}
-    assert (await place.come_back()).status_code == 303
+    assert (await place.handle_callback()).status_code == 303
 
 
 async def test_userinfo_about_somebody_else_signs_nobody_in_a139(place: Place) -> None:
@@ -286,7 +286,7 @@ async def test_what_only_userinfo_says_counts_and_the_id_token_wins(place: Place
     place.provider.claims = {k: v for k, v in CLAIMS.items() if k != "organisations"}
     place.provider.userinfo["organisations"] = CLAIMS["organisations"][:1]
 
-    assert (await place.come_back()).status_code == 303
+    assert (await place.handle_callback()).status_code == 303
     assert set(await place.seats()) == {"org_acme"}
     assert [row.person_id for row in await place.rows(Identity)] == ["usr_dee"]
 
@@ -296,9 +296,9 @@ async def test_what_a_browser_brings_back_counts_once_a141(place: Place, way: st
     """State that was used; also of several requests at once."""
     url = await place.leave(way)
     back = (
-        place.provider.come_back(url)
+        place.provider.handle_callback(url)
         if way == "acme-id"
-        else await place.product.come_back(url, place.server)
+        else await place.product.handle_callback(url, place.server)
     )
 
     answers = await asyncio.gather(*(place.http.get(back) for _ in range(5)))
@@ -319,9 +319,9 @@ async def test_what_a_browser_brings_back_counts_for_ten_minutes_a141(
 
     for left, status in ((url, 400), (intime, 303)):
         back = (
-            place.provider.come_back(left)
+            place.provider.handle_callback(left)
             if way == "acme-id"
-            else await place.product.come_back(left, place.server)
+            else await place.product.handle_callback(left, place.server)
         )
         assert (await place.http.get(back)).status_code == status
 
@@ -337,13 +337,13 @@ async def test_coming_back_without_a_state_of_ours_leads_nowhere_a141(
 
 
 async def test_a_state_of_one_connector_does_not_serve_another_a141(place: Place) -> None:
-    back = place.provider.come_back(await place.leave("acme-id"))
+    back = place.provider.handle_callback(await place.leave("acme-id"))
     answer = await place.http.get(back.replace("return/acme-id", "return/orbit"))
     assert answer.status_code == 400
 
 
 async def test_a_state_changed_on_the_way_is_none_of_ours_a141(place: Place) -> None:
-    back = place.provider.come_back(await place.leave())
+    back = place.provider.handle_callback(await place.leave())
     state = parse_qs(urlsplit(back).query)["state"][0]
     swapped = state[:-5] + ("AAAAA" if state[-5:] != "AAAAA" else "BBBBB")
     assert (await place.http.get(back.replace(state, swapped))).status_code == 400
@@ -355,10 +355,10 @@ async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place
     place.provider.down = False
     at_once = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
     place.server.clock.advance(seconds=5)
-    back = await place.come_back()
+    back = await place.handle_callback()
     place.provider.down = True
     later = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
-    lost = await place.http.get(place.provider.come_back(later.headers["location"]))
+    lost = await place.http.get(place.provider.handle_callback(later.headers["location"]))
 
     assert (away.status_code, "does not answer" in away.text) == (503, True)
     # Not asked again at every click.
@@ -417,11 +417,11 @@ async def test_a_provider_that_describes_itself_wrongly_is_not_gone_to_a139(
 
 async def test_a_provider_rotates_its_keys_and_people_still_sign_in(place: Place) -> None:
     """Read again for a key that is not known, and not for each that somebody makes up."""
-    assert (await place.come_back()).status_code == 303
+    assert (await place.handle_callback()).status_code == 303
     place.provider.key = SigningKey("key-2")
-    at_once = await place.come_back()
+    at_once = await place.handle_callback()
     place.server.clock.advance(seconds=31)
-    rotated = await place.come_back()
+    rotated = await place.handle_callback()
 
     assert (at_once.status_code, rotated.status_code) == (403, 303)
     assert place.provider.requests.count("GET /jwks") == 2
@@ -434,7 +434,7 @@ async def test_a_person_is_who_the_issuer_calls_so_and_never_who_has_the_address
     for verified in (True, False):
         place.provider.claims["email"] = "ada@acme.example"
         place.provider.claims["email_verified"] = verified
-        assert (await place.come_back()).status_code == 303
+        assert (await place.handle_callback()).status_code == 303
     people = {row.person_id: row.email for row in await place.rows(PersonRow)}
     assert people["usr_dee"] is None
     assert people["usr_ada"] == "ada@acme.example"
@@ -446,7 +446,7 @@ async def test_an_address_that_is_not_verified_is_not_used_a139(
     lied_to: Place, verified: object
 ) -> None:
     lied_to.provider.claims["email_verified"] = verified
-    await lied_to.come_back()
+    await lied_to.handle_callback()
     people = {row.person_id: row for row in await lied_to.rows(PersonRow)}
     assert (people["usr_dee"].email, people["usr_dee"].known_as) == (None, "Dee Ortiz")
 
@@ -461,9 +461,9 @@ async def test_an_id_that_is_somebodys_already_makes_nobody_them_a140(place: Pla
 async def test_a_second_provider_can_not_take_over_whom_the_first_signs_in_a140(
     place: Place,
 ) -> None:
-    assert (await place.come_back("acme-id")).status_code == 303
+    assert (await place.handle_callback("acme-id")).status_code == 303
     place.http = place.server.browser()
-    other = await place.come_back("orbit")
+    other = await place.handle_callback("orbit")
     assert other.status_code == 403
     assert [row.issuer for row in await place.rows(Identity)] == [ISSUER]
 
@@ -471,9 +471,9 @@ async def test_a_second_provider_can_not_take_over_whom_the_first_signs_in_a140(
 async def test_a_subject_stays_the_same_person_whatever_id_it_is_given_later_a140(
     place: Place,
 ) -> None:
-    await place.come_back()
+    await place.handle_callback()
     place.provider.claims["id"] = "usr_ada"
-    assert (await place.come_back()).status_code == 303
+    assert (await place.handle_callback()).status_code == 303
     assert {row.person_id for row in await place.rows(Session)} == {"usr_dee"}
 
 
@@ -493,10 +493,10 @@ async def test_people_known_before_are_adopted_where_the_operator_says_so(
     ) as server:
         place = Place(server, provider, Product(clock), server.browser())
         provider.claims |= {"id": "usr_ada", "organisations": CLAIMS["organisations"][:1]}
-        adopted = await place.come_back()
+        adopted = await place.handle_callback()
         seats = await place.seats("usr_ada")
         provider.claims["sub"] = "idp-78"
-        other = await place.come_back()
+        other = await place.handle_callback()
 
     assert (adopted.status_code, other.status_code) == (303, 403)
     assert seats == {"org_acme": ("admin", "team:design team:engineering")}
@@ -512,15 +512,15 @@ async def test_a_provider_speaks_of_its_own_tenants_only_a140(
         database_url, clock, outside=provider.app, sign_in=(provider.settings(claims=claims),)
     ) as server:
         place = Place(server, provider, Product(clock), server.browser())
-        assert (await place.come_back()).status_code == 303
+        assert (await place.handle_callback()).status_code == 303
         assert set(await place.seats()) == {"org_new"}
 
 
 async def test_memberships_are_brought_up_to_date_at_each_sign_in(place: Place) -> None:
-    await place.come_back()
+    await place.handle_callback()
     first = await place.seats()
     place.provider.claims["organisations"] = [{"id": "org_acme", "role": "staff", "teams": "ops"}]
-    await place.come_back()
+    await place.handle_callback()
     second = await place.seats()
 
     assert first == {
@@ -535,14 +535,14 @@ async def test_what_a_person_lost_at_the_provider_their_connections_lose_at_once
     place: Place,
 ) -> None:
     client = await place.server.client()
-    await place.come_back()
+    await place.handle_callback()
     acme = await client.connect(place.person, tenant="Acme")
     new = await client.connect(place.person, tenant="New Ltd")
     place.provider.claims["organisations"] = [
         {"id": "org_acme", "role": "owner", "teams": ["design"]}
     ]
     place.http = place.server.browser()
-    await place.come_back()
+    await place.handle_callback()
 
     kept = await client.refresh(acme["refresh_token"])
     gone = await client.refresh(new["refresh_token"])
@@ -553,7 +553,7 @@ async def test_what_a_person_lost_at_the_provider_their_connections_lose_at_once
 
 
 async def test_a_tenants_tier_and_policy_survive_what_a_provider_says(place: Place) -> None:
-    await place.come_back()
+    await place.handle_callback()
     tenants = {row.tenant_id: row for row in await place.rows(Tenant)}
     assert tenants["org_acme"].rate_limit_tier == "pro"
 
@@ -563,7 +563,7 @@ async def test_two_factors_at_the_provider_are_two_factors_here(place: Place) ->
     for amr, level in ((["pwd"], 1), (["pwd", "mfa"], 2), ("mfa", 2), ([7, None], 1)):
         place.provider.says = {"amr": amr}
         place.http = place.server.browser()
-        await place.come_back()
+        await place.handle_callback()
         newest = max(await place.rows(Session), key=lambda row: row.signed_in_at)
         place.server.clock.advance(seconds=1)
         assert newest.level == level
@@ -579,9 +579,9 @@ async def test_a_stale_sign_in_at_the_provider_is_not_a_fresh_one_here_a51(place
         for link in links:
             url = (await place.http.get(link)).headers["location"]
             back = (
-                place.provider.come_back(url)
+                place.provider.handle_callback(url)
                 if "acme-id" in link
-                else await place.product.come_back(url, place.server)
+                else await place.product.handle_callback(url, place.server)
             )
             assert (await place.http.get(back)).status_code == 403
     assert place.provider.asked["prompt"] == "login"
@@ -600,7 +600,7 @@ async def test_with_one_provider_alone_people_are_sent_on_directly_and_back_by_a
         client, person = await server.client(), server.person()
         page = await person.open(client.authorize_url())
         url = await leave(person, page)
-        led = await person.http.get(provider.come_back(url))
+        led = await person.http.get(provider.handle_callback(url))
         consent = await person.reach_consent(led.headers["location"])
         other = await person.press(consent, "Not you?")
         await leave(person, other)

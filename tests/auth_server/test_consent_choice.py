@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from auth_server.pages.picker.data_choice import NothingChosen, choose_data, offer_data
-from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.pages.picker.duration import choose_duration, offer_durations
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.table import Membership, Tenant
 from gatepost.data_scope import contains, parse_data_scope
@@ -210,10 +210,10 @@ async def test_no_time_beyond_the_longest_can_be_asked_in(
 
 
 def test_the_longest_time_that_is_allowed_is_the_last_on_offer() -> None:
-    offered = offer_lasting(timedelta(days=45))
+    offered = offer_durations(timedelta(days=45))
     assert [time.days for time in offered] == [1, 7, 30, 45]
-    assert choose_lasting(offered, str(40 * 86400)) == timedelta(days=30)
-    assert offer_lasting(timedelta(hours=2)) == (timedelta(hours=2),)
+    assert choose_duration(offered, str(40 * 86400)) == timedelta(days=30)
+    assert offer_durations(timedelta(hours=2)) == (timedelta(hours=2),)
 
 
 # --- what the tenant leaves -----------------------------------------------------------------------

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from auth_server.db.direct import Change, Direct, Row, Values
 from auth_server.db.engine import Database, open_database
+from auth_server.db.raw_sql import Change, RawSql, Row, Values
 from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 from support.oauth_client import answer_of
@@ -37,7 +37,7 @@ class Outage:
             working.engine,
             reading=cast("Any", lambda: session("reading")),
             writing=cast("Any", lambda: session("writing")),
-            direct=DirectOutage(self, working.direct),
+            raw_sql=DirectOutage(self, working.raw_sql),
         )
 
 
@@ -46,11 +46,11 @@ class DirectOutage:
     """Hand-written statements reach the database that the sessions reach."""
 
     outage: Outage
-    working: Direct
+    working: RawSql
 
     @property
-    def _reached(self) -> Direct:
-        return self.outage.unreachable.direct if self.outage.down else self.working
+    def _reached(self) -> RawSql:
+        return self.outage.unreachable.raw_sql if self.outage.down else self.working
 
     async def fetch(self, query: str, values: Values) -> Row | None:
         return await self._reached.fetch(query, values)
@@ -204,7 +204,9 @@ async def test_a_fault_of_ours_is_no_refusal_and_tells_no_secret(
 
     with capture_logs() as events:
         async with running_auth_server(database_url, clock) as server:
-            monkeypatch.setattr("auth_server.oauth.authorize.endpoint.add_transaction", fail)
+            monkeypatch.setattr(
+                "auth_server.oauth.authorize.endpoint.add_authorization_request", fail
+            )
             monkeypatch.setattr("auth_server.oauth.register.endpoint.add_client", fail)
             client_less = {"redirect_uris": ["https://app.example/cb"]}
             machine = await server.http.post("/register", json=client_less)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth_server.pages.consent.lookalikes import find_pretence
+from auth_server.pages.consent.lookalikes import find_lookalike
 from auth_server.records.clients.table import Client
 from support.auth_server import AuthServer
 from support.clock import Clock
@@ -53,7 +53,7 @@ def client(name: str, source: Any = "dynamic", client_id: str = "client_x") -> C
     ],
 )
 def test_a_borrowed_name_is_seen_through_its_disguise_a45(name: str, pretends: str | None) -> None:
-    found = find_pretence(client(name), LOOPBACK, own_names=("Orbit",))
+    found = find_lookalike(client(name), LOOPBACK, own_names=("Orbit",))
     assert (found.name if found else None) == pretends
 
 
@@ -77,7 +77,7 @@ def test_a_borrowed_name_is_seen_through_its_disguise_a45(name: str, pretends: s
 def test_a_name_is_borne_rightly_by_who_comes_from_its_home_alone_a45(
     source: str, client_id: str, redirect_uri: str, marked: bool
 ) -> None:
-    found = find_pretence(client("Claude", source, client_id), redirect_uri, own_names=("Orbit",))
+    found = find_lookalike(client("Claude", source, client_id), redirect_uri, own_names=("Orbit",))
     assert (found is not None) is marked
 
 

@@ -21,7 +21,7 @@ from auth_server.flow.one_time_codes import match_step
 from auth_server.maintenance import maintain
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.people.table import Person as PersonRow
-from auth_server.records.second_factors.table import CodeApp, Passkey, RecoveryCode
+from auth_server.records.second_factors.table import AuthenticatorApp, Passkey, RecoveryCode
 from auth_server.records.sessions.table import Session
 from auth_server.records.tenants.table import Tenant
 from support.auth_server import AuthServer, running_auth_server
@@ -267,7 +267,7 @@ async def test_each_recovery_code_signs_in_once(place: Place) -> None:
 async def test_nothing_that_signs_in_can_be_read_from_the_database(place: Place) -> None:
     """A104, A145: the app's secret is sealed, recovery codes are hashed."""
     _, secret, codes = await place.with_app()
-    stored = repr([*await place.rows(CodeApp), *await place.rows(RecoveryCode)])
+    stored = repr([*await place.rows(AuthenticatorApp), *await place.rows(RecoveryCode)])
 
     assert secret not in stored
     assert not [code for code in codes if code in stored or code.replace("-", "") in stored]
@@ -291,7 +291,7 @@ async def test_a_wrong_first_code_turns_nothing_on(place: Place) -> None:
     wrong = await person.press(page, "Turn it on", fill={"code": "123"})
 
     assert (wrong.status, secret_on(wrong)) == (422, secret_on(page))
-    assert await place.rows(CodeApp) == []
+    assert await place.rows(AuthenticatorApp) == []
 
 
 async def test_setting_up_begins_a_new_session_that_counts_the_factor_a41(place: Place) -> None:
@@ -316,7 +316,7 @@ async def test_a_browser_left_open_does_not_let_anybody_change_how_one_signs_in(
     after = await person.press(page, "Remove the app")
 
     assert path_of(after) == ("/account/security" if minutes < 15 else "/sign-in")
-    assert len(await place.rows(CodeApp)) == (0 if minutes < 15 else 1)
+    assert len(await place.rows(AuthenticatorApp)) == (0 if minutes < 15 else 1)
 
 
 async def test_a_session_from_before_the_factor_can_not_take_it_off_a52(place: Place) -> None:
@@ -329,7 +329,7 @@ async def test_a_session_from_before_the_factor_can_not_take_it_off_a52(place: P
         assert path_of(await thief.press(seen, button)) == "/sign-in"
     assert path_of(await thief.open(f"{SECURITY}/app")) == "/sign-in"
     assert path_of(await place.add(thief, seen, Authenticator())) == "/sign-in"
-    assert (len(await place.rows(CodeApp)), await place.rows(Passkey)) == (1, [])
+    assert (len(await place.rows(AuthenticatorApp)), await place.rows(Passkey)) == (1, [])
 
 
 async def test_a_person_goes_from_a_tenant_that_asks_for_more_to_its_consent(
@@ -516,7 +516,7 @@ async def test_a_form_about_signing_in_that_the_page_did_not_make_is_refused_a38
         headers={"sec-fetch-site": "cross-site"},
     )
     assert cross.status_code == 403
-    assert len(await place.rows(CodeApp)) == 1
+    assert len(await place.rows(AuthenticatorApp)) == 1
 
 
 async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from auth_server.oauth.authorize.checks import CHECKS
-from auth_server.oauth.token_endpoint.grant_types import GRANTS
+from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
 from mcp_gateway.front import build_front
 from mcp_gateway.pipeline import build_steps
 from support.markdown import ROOT, read, section, spans
@@ -77,7 +77,7 @@ def test_the_steps_of_a_tool_call_are_told_in_their_order() -> None:
 
 def test_every_grant_type_is_told() -> None:
     told = section(read(PATHS), "## Getting tokens")
-    assert [name for name, prove in GRANTS.items() if f"`{prove.__name__}`" not in told] == []
+    assert [name for name, prove in GRANT_TYPES.items() if f"`{prove.__name__}`" not in told] == []
 
 
 def test_the_map_names_every_folder_of_the_services_and_nothing_else() -> None:

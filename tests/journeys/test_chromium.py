@@ -446,9 +446,9 @@ def test_what_a_person_takes_away_on_connected_apps_is_gone_at_the_gateway_a48(
         page.get_by_role("button", name="End Test client").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Connected apps")
 
-    async def come_back() -> int:
+    async def handle_callback() -> int:
         async with httpx2.AsyncClient(trust_env=False) as http:
             app.http = http
             return (await app.refresh(narrowed.tokens["refresh_token"])).status_code
 
-    assert off_the_loop(come_back()) == 400
+    assert off_the_loop(handle_callback()) == 400

@@ -13,7 +13,7 @@ from auth_server.catalogues.latest import Catalogues
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
-from auth_server.runtime import Resources, open_documents, open_key_sets, open_resources
+from auth_server.runtime import Runtime, open_documents, open_key_sets, open_runtime
 from auth_server.schema.migrate import migrate
 from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
@@ -144,10 +144,10 @@ class AuthServer:
     """What can be fetched, by URL: client documents, key sets."""
     fetched: list[str] = field(default_factory=list)
     """Which were."""
-    _opened: list[Resources] = field(default_factory=list)
+    _opened: list[Runtime] = field(default_factory=list)
 
     @property
-    def opened(self) -> Resources:
+    def opened(self) -> Runtime:
         """What the running server opened."""
         return self._opened[-1]
 
@@ -207,8 +207,8 @@ async def running_auth_server(
         return server.web[url]
 
     @asynccontextmanager
-    async def opened(settings: AuthServerSettings) -> AsyncIterator[Resources]:
-        async with open_resources(settings, now=clock) as resources:
+    async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:
+        async with open_runtime(settings, now=clock) as resources:
             catalogues = Catalogues(read_catalogue, resources.database, clock)
             await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
@@ -230,7 +230,7 @@ async def running_auth_server(
             )
             yield server.opened
 
-    server.app = create_app(settings, open_resources=opened)
+    server.app = create_app(settings, open_runtime=opened)
     async with running(server.app, settings.issuer) as http:
         server.http = http
         yield server

@@ -129,7 +129,7 @@ class Provider:
         }
         return OidcSignIn(**given)
 
-    def come_back(self, url: str) -> str:
+    def handle_callback(self, url: str) -> str:
         """Take a browser in at the authorization endpoint; answers where it is sent."""
         self.asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         code = secrets.token_urlsafe(16)
@@ -224,7 +224,7 @@ class Product:
         }
         return HandOffSignIn(**given)
 
-    async def come_back(self, url: str, server: AuthServer) -> str:
+    async def handle_callback(self, url: str, server: AuthServer) -> str:
         """Check a request as the documentation says, and answer where the browser is sent."""
         keys = jwt.PyJWKSet.from_dict((await server.http.get("/jwks.json")).json())
         request = parse_qs(urlsplit(url).query)["request"][0]
@@ -302,7 +302,7 @@ class OidcWay:
 
     async def begin(self, server: AuthServer, person: Person, page: Page) -> httpx2.Request:
         """Go there and back."""
-        back = self.provider.come_back(await leave(person, page))
+        back = self.provider.handle_callback(await leave(person, page))
         return person.http.build_request("GET", back)
 
     def spoil(self) -> None:
@@ -322,7 +322,7 @@ class HandOffWay:
 
     async def begin(self, server: AuthServer, person: Person, page: Page) -> httpx2.Request:
         """Go there and back."""
-        back = await self.product.come_back(await leave(person, page), server)
+        back = await self.product.handle_callback(await leave(person, page), server)
         return person.http.build_request("GET", back)
 
     def spoil(self) -> None:

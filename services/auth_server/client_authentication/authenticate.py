@@ -11,11 +11,11 @@ from auth_server.client_authentication.secret import match_secret
 from auth_server.errors import InvalidClient
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.table import AuthMethod
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.address import address_of
 from auth_server.web.forms import Parameters
 
-MatchClient = Callable[[Credentials, Resources], Awaitable[ClientFacts]]
+MatchClient = Callable[[Credentials, Runtime], Awaitable[ClientFacts]]
 
 METHODS: Mapping[AuthMethod, MatchClient] = {
     "none": match_public_client,
@@ -25,7 +25,7 @@ METHODS: Mapping[AuthMethod, MatchClient] = {
 }
 
 
-async def authenticate_client(form: Parameters, request: Request, opened: Resources) -> ClientFacts:
+async def authenticate_client(form: Parameters, request: Request, opened: Runtime) -> ClientFacts:
     """Find the client and check that it is who it says, by its registered method alone.
 
     The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes

@@ -12,10 +12,10 @@ from auth_server.records.client_assertions.store import use_assertion
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.store import find_client
 from auth_server.records.clients.table import Client
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 
 
-async def match_assertion(given: Credentials, opened: Resources) -> ClientFacts:
+async def match_assertion(given: Credentials, opened: Runtime) -> ClientFacts:
     """Believe an assertion that one of the client's registered keys signed, once.
 
     No transaction may be open while keys are fetched, and that an assertion was used has to stay

@@ -2,16 +2,16 @@
 
 from auth_server.client_authentication.credentials import Credentials, unproven
 from auth_server.records.clients.facts import ClientFacts, find_client_facts
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 
 
-async def match_public_client(given: Credentials, opened: Resources) -> ClientFacts:
+async def match_public_client(given: Credentials, opened: Runtime) -> ClientFacts:
     """Believe a client that is registered as public (OAuth 2.1 §2.4).
 
     Raises:
         InvalidClient: it is unknown, or has to authenticate.
     """
-    client = await find_client_facts(opened.database.direct, given.client_id)
+    client = await find_client_facts(opened.database.raw_sql, given.client_id)
     if client is None or client.token_endpoint_auth_method != given.method:
         raise unproven("none, " + ("confidential client" if client else "unknown client"))
     return client

@@ -3,11 +3,11 @@
 from auth_server.client_authentication.credentials import Credentials, unproven
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.store import find_client, list_live_secrets
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret, matches
 
 
-async def match_secret(given: Credentials, opened: Resources) -> ClientFacts:
+async def match_secret(given: Credentials, opened: Runtime) -> ClientFacts:
     """Believe a secret that is one of the client's live ones, sent in the registered way.
 
     An unknown client costs what a wrong secret does: the same queries, the same comparison.

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import UnusableApiKey, end_api_key, issue_api_key
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.api_keys.table import StoredApiKey
@@ -58,7 +58,7 @@ def create(
         raise click.ClickException(f"{resource} is none of the configured resources")
     key = make_api_key("test" if test else "live", os.urandom(32))
 
-    async def work(db: AsyncSession) -> StoredApiKey:
+    async def work(db: DbSession) -> StoredApiKey:
         now = utc_now()
         scopes = parse_scope(scope)
         if narrow_scopes(scopes, entry.scopes) != scopes:
@@ -91,7 +91,7 @@ def create(
 def list_(config: Path | None, tenant_id: str | None) -> None:
     """List the keys, without what would let anybody in."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         return [_describe(row, utc_now()) for row in await list_api_keys(db, tenant_id=tenant_id)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
@@ -105,7 +105,7 @@ def revoke(config: Path | None, key_id: str) -> None:
     """End a key, and the access tokens it was exchanged for."""
     settings = load_settings(config)
 
-    async def work(db: AsyncSession) -> bool:
+    async def work(db: DbSession) -> bool:
         lifetime = settings.access_token_lifetime
         return await end_api_key(db, key_id, lifetime=lifetime, now=utc_now())
 

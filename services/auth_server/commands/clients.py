@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.ceilings.store import list_ceilings
 from auth_server.records.clients.store import (
@@ -102,7 +102,7 @@ def add(
         **given,
     }
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         (client,) = read_seed({"clients": [entry]}).clients
         now = utc_now()
         await store_client(db, client, now=now)
@@ -131,7 +131,7 @@ def add(
 def list_(config: Path | None) -> None:
     """List the managed clients, their secrets by the first digits of their hashes."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         lines = []
         for client in await list_managed_clients(db):
             state = "disabled" if client.disabled_at is not None else "active"
@@ -161,7 +161,7 @@ def add_second_secret(config: Path | None, client_id: str, expires_in_days: int 
     """Give a client a second secret; both serve until one is dropped."""
     secret = new_secret()
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         client = await find_client(db, client_id)
         if client is None or not client.token_endpoint_auth_method.startswith("client_secret"):
@@ -192,7 +192,7 @@ def add_second_secret(config: Path | None, client_id: str, expires_in_days: int 
 def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
     """End the secret whose hash begins so, as `clients list` shows it."""
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         too_short = len(beginning) < _SHOWN
         if too_short or not await drop_secrets(db, client_id, beginning=beginning):
             raise click.ClickException(
@@ -211,7 +211,7 @@ def disable(config: Path | None, client_id: str) -> None:
     """End a client of any kind, with every token that it has."""
     settings = load_settings(config)
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         if not await disable_client(db, client_id, now=now):
             raise click.ClickException(f"{client_id} is no active client")

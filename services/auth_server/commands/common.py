@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.db.engine import open_database
+from auth_server.db.engine import DbSession, open_database
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import SettingsError
 
@@ -29,7 +28,7 @@ def load_settings(config: Path | None) -> AuthServerSettings:
 
 
 async def in_transaction(
-    settings: AuthServerSettings, work: Callable[[AsyncSession], Awaitable[T]]
+    settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]
 ) -> T:
     """Do all of a command's work in one transaction."""
     database = open_database(settings.database_url)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.revocations.revoke import outdate_for_operator, revoke_grant, revoke_grants
@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """List the live grants that fit every given option."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         found = await list_live_grants(
             db, person_id=person_id, tenant_id=tenant_id, client_id=client_id
         )
@@ -67,7 +67,7 @@ def end(
     settings = load_settings(config)
     lifetime = settings.access_token_lifetime
 
-    async def work(db: AsyncSession) -> int:
+    async def work(db: DbSession) -> int:
         now = utc_now()
         if grant_id is not None:
             return int(await revoke_grant(db, grant_id, _REASON, lifetime=lifetime, now=now))
@@ -99,7 +99,7 @@ def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], ke
     settings = load_settings(config)
     lifetime = settings.access_token_lifetime
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         await outdate_for_operator(db, kind, key, lifetime=lifetime, now=utc_now())
 
     asyncio.run(in_transaction(settings, work))

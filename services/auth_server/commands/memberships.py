@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.records.tenants.store import list_memberships
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused
@@ -26,7 +26,7 @@ def memberships() -> None:
 def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> None:
     """List memberships with their roles and data."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         rows = await list_memberships(db, tenant_id=tenant_id, person_id=person_id)
         return [
             f"{row.tenant_id}  {row.person_id}  {row.role}  {row.data_scope or 'all data'}"
@@ -47,7 +47,7 @@ def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_sc
     """Make a person a member, or change their role and data; their tokens follow at once."""
     settings = load_settings(config)
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         await set_membership(
             db,
             person_id,
@@ -74,7 +74,7 @@ def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
     """End a membership, with the person's connections and API keys in the tenant."""
     settings = load_settings(config)
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         lifetime = settings.access_token_lifetime
         await remove_membership(db, person_id, tenant_id, by=None, lifetime=lifetime, now=utc_now())
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.people.passwords import LONGEST, hash_password
 from auth_server.records.people.store import find_account, list_people, put_person
@@ -35,7 +35,7 @@ def people() -> None:
 def list_(config: Path | None) -> None:
     """List the people."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         return [
             f"{person.person_id}  {'active' if person.disabled_at is None else 'disabled'}"
             f"  {person.email or '-'}  {person.name}"
@@ -60,7 +60,7 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
     email, name = _require_email(email), _require_name(name)
     password_hash = _read_password() if password_stdin else None
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         if await find_account(db, person_id=person_id) or await find_account(db, email=email):
             raise click.ClickException(f"there is a person {person_id}, or one with {email}")
@@ -105,7 +105,7 @@ def set_(
     settings = load_settings(config)
     password_hash = _read_password() if password_stdin else None
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         person = await find_account(db, person_id=person_id)
         if person is None:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.records.tenants.store import list_tenants, lock_tenant, put_tenant
@@ -30,7 +30,7 @@ def tenants() -> None:
 def list_(config: Path | None) -> None:
     """List the tenants with their rules."""
 
-    async def work(db: AsyncSession) -> list[str]:
+    async def work(db: DbSession) -> list[str]:
         return [_describe(tenant) for tenant in await list_tenants(db)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
@@ -48,7 +48,7 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
     if too_long or not (tenant_id and name and tier):
         raise click.ClickException("id, name and tier must have 1 to 255, 200 and 32 characters")
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         known = await lock_tenant(db, tenant_id)
         tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=tier, created_at=now)
@@ -118,10 +118,10 @@ def _change(
     tenant_id: str,
     decide: Callable[[TenantPolicy], TenantPolicy],
     disabled: bool | None,
-) -> Callable[[AsyncSession], Awaitable[None]]:
+) -> Callable[[DbSession], Awaitable[None]]:
     lifetime = settings.access_token_lifetime
 
-    async def work(db: AsyncSession) -> None:
+    async def work(db: DbSession) -> None:
         now = utc_now()
         tenant = await lock_tenant(db, tenant_id)
         if tenant is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auth_server.connectors.port import Asserted, AssertedMembership, SignInRefused
+from auth_server.connectors.port import AssertedIdentity, AssertedMembership, SignInRefused
 from auth_server.sign_in_settings import TEMPLATE, ClaimMapping
 from gatepost.data_scope import DataScope, MalformedDataScope, parse_data_scope
 
@@ -14,13 +14,13 @@ _SURE = frozenset({"mfa", "hwk", "swk"})
 """Methods by which a provider means more than a password (RFC 8176 §2)."""
 
 
-def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> Asserted:
+def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIdentity:
     """Read who signed in out of claims whose signature, issuer and audience are proven.
 
     Raises:
         SignInRefused: the subject or the person's id is missing or unusable.
     """
-    return Asserted(
+    return AssertedIdentity(
         issuer=_text(claims, "iss", longest=512),
         subject=_text(claims, "sub", longest=_LONGEST_ID),
         person_id=_text(claims, mapping.person_id, longest=_LONGEST_ID),

@@ -9,7 +9,12 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from auth_server.connectors.claims import read_claims
-from auth_server.connectors.port import Asserted, Departure, SignInRefused, answered_error
+from auth_server.connectors.port import (
+    AssertedIdentity,
+    ProviderRequest,
+    SignInRefused,
+    answered_error,
+)
 from auth_server.connectors.signed import LEEWAY, read_signed, read_time, require_claims
 from auth_server.jwks import parse_jwk_set
 from auth_server.sign_in_settings import HandOffSignIn
@@ -42,24 +47,26 @@ class HandOffConnector:
         self._now = now
         self._keys = parse_jwk_set(settings.jwks)
 
-    async def depart(self, departure: Departure) -> str:
+    async def authorization_url(self, provider_request: ProviderRequest) -> str:
         """Send the browser to the login page with a signed request."""
-        issued = int(departure.left_at.timestamp())
+        issued = int(provider_request.left_at.timestamp())
         request = {
             "iss": self._issuer,
             "aud": self.settings.login_url,
             "iat": issued,
             "exp": issued + int(REQUEST_LIFETIME.total_seconds()),
-            "nonce": departure.nonce,
-            "return_to": f"{departure.callback}?{urlencode({'state': departure.state})}",
-            "login_hint": departure.login_hint,
-            "fresh": departure.fresh,
+            "nonce": provider_request.nonce,
+            "return_to": f"{provider_request.callback}?{urlencode({'state': provider_request.state})}",
+            "login_hint": provider_request.login_hint,
+            "fresh": provider_request.fresh,
         }
         signed = self._signer().sign(request, token_type=REQUEST_TYPE)
         separator = "&" if "?" in self.settings.login_url else "?"
         return f"{self.settings.login_url}{separator}{urlencode({'request': signed})}"
 
-    async def arrive(self, parameters: Mapping[str, str], departure: Departure) -> Asserted:
+    async def read_callback(
+        self, parameters: Mapping[str, str], provider_request: ProviderRequest
+    ) -> AssertedIdentity:
         """Believe the assertion that the product signed for this browser."""
         if error := parameters.get("error"):
             raise answered_error(error)
@@ -68,12 +75,12 @@ class HandOffConnector:
             claims,
             issuer=self.settings.issuer,
             audience=self._issuer,
-            nonce=departure.nonce,
+            nonce=provider_request.nonce,
             now=self._now(),
             longest=ASSERTION_LIFETIME,
         )
-        if departure.fresh:
-            since = departure.left_at.timestamp() - LEEWAY.total_seconds()
+        if provider_request.fresh:
+            since = provider_request.left_at.timestamp() - LEEWAY.total_seconds()
             if read_time(claims, "auth_time") < since:
                 raise SignInRefused("auth_time is from before this sign-in")
         return read_claims(claims, self.settings.claims)

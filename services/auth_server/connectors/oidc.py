@@ -16,7 +16,12 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from auth_server.connectors.claims import read_claims
-from auth_server.connectors.port import Asserted, Departure, SignInRefused, answered_error
+from auth_server.connectors.port import (
+    AssertedIdentity,
+    ProviderRequest,
+    SignInRefused,
+    answered_error,
+)
 from auth_server.connectors.signed import (
     LEEWAY,
     UnknownKey,
@@ -78,32 +83,36 @@ class OidcConnector:
         self._failed_at: datetime | None = None
         self._reading = asyncio.Lock()
 
-    async def depart(self, departure: Departure) -> str:
+    async def authorization_url(self, provider_request: ProviderRequest) -> str:
         """Send the browser to the provider (OpenID Connect Core §3.1.2.1)."""
-        async with self._client(departure) as client:
+        async with self._client(provider_request) as client:
             provider = await self._provider(client)
-            asked = {"nonce": departure.nonce, "response_mode": "query"}
-            if departure.login_hint:
-                asked["login_hint"] = departure.login_hint
-            if departure.fresh:
+            asked = {"nonce": provider_request.nonce, "response_mode": "query"}
+            if provider_request.login_hint:
+                asked["login_hint"] = provider_request.login_hint
+            if provider_request.fresh:
                 asked |= {"prompt": "login", "max_age": "0"}
             url, _ = client.create_authorization_url(
                 provider.authorization_endpoint,
-                state=departure.state,
-                code_verifier=departure.verifier,
+                state=provider_request.state,
+                code_verifier=provider_request.verifier,
                 **asked,
             )
         return str(url)
 
-    async def arrive(self, parameters: Mapping[str, str], departure: Departure) -> Asserted:
+    async def read_callback(
+        self, parameters: Mapping[str, str], provider_request: ProviderRequest
+    ) -> AssertedIdentity:
         """Redeem the code and believe what the ID token and the userinfo endpoint say."""
-        async with self._client(departure) as client:
+        async with self._client(provider_request) as client:
             provider = await self._provider(client)
             _require_issuer(parameters, provider, self.settings.issuer)
             if error := parameters.get("error"):
                 raise answered_error(error)
-            token = await self._redeem(client, provider, parameters.get("code", ""), departure)
-            claims = await self._id_claims(client, provider, token, departure)
+            token = await self._redeem(
+                client, provider, parameters.get("code", ""), provider_request
+            )
+            claims = await self._id_claims(client, provider, token, provider_request)
             if provider.userinfo_endpoint and isinstance(token.get("access_token"), str):
                 # Many providers say more there; what the ID token says wins.
                 bearer = f"Bearer {token['access_token']}"
@@ -113,13 +122,13 @@ class OidcConnector:
                 claims = {**more, **claims}
         return read_claims(claims, self.settings.claims)
 
-    def _client(self, departure: Departure) -> AsyncOAuth2Client:
+    def _client(self, provider_request: ProviderRequest) -> AsyncOAuth2Client:
         secret = self.settings.client_secret
         return AsyncOAuth2Client(
             self.settings.client_id,
             secret.get_secret_value() if secret else None,
             scope=" ".join(self.settings.scopes),
-            redirect_uri=departure.callback,
+            redirect_uri=provider_request.callback,
             code_challenge_method="S256",
             transport=self._transport(),
             trust_env=False,
@@ -127,7 +136,11 @@ class OidcConnector:
         )
 
     async def _redeem(
-        self, client: AsyncOAuth2Client, provider: Provider, code: str, departure: Departure
+        self,
+        client: AsyncOAuth2Client,
+        provider: Provider,
+        code: str,
+        provider_request: ProviderRequest,
     ) -> Mapping[str, Any]:
         if not code:
             raise SignInRefused("the provider sent no code")
@@ -136,7 +149,7 @@ class OidcConnector:
                 provider.token_endpoint,
                 grant_type="authorization_code",
                 code=code,
-                code_verifier=departure.verifier,
+                code_verifier=provider_request.verifier,
             )
         except OAuthError as error:
             raise SignInRefused(f"the provider refused the code: {str(error.error)[:80]}") from None
@@ -150,7 +163,7 @@ class OidcConnector:
         client: AsyncOAuth2Client,
         provider: Provider,
         token: Mapping[str, Any],
-        departure: Departure,
+        provider_request: ProviderRequest,
     ) -> dict[str, Any]:
         try:
             claims = read_signed(token.get("id_token"), provider.keys, token_type=None)
@@ -163,12 +176,12 @@ class OidcConnector:
             claims,
             issuer=self.settings.issuer,
             audience=self.settings.client_id,
-            nonce=departure.nonce,
+            nonce=provider_request.nonce,
             now=self._now(),
         )
         _require_hash(claims, token.get("access_token"))
-        if departure.fresh:
-            since = departure.left_at.timestamp() - LEEWAY.total_seconds()
+        if provider_request.fresh:
+            since = provider_request.left_at.timestamp() - LEEWAY.total_seconds()
             if read_time(claims, "auth_time") < since:
                 raise SignInRefused("auth_time is from before this sign-in")
         return claims

@@ -28,7 +28,7 @@ def answered_error(error: str) -> SignInRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class ProviderRequest:
     """What a browser is sent away with. Only the browser that left can bring it back.
 
     Attributes:
@@ -61,7 +61,7 @@ class AssertedMembership:
 
 
 @dataclass(frozen=True, slots=True)
-class Asserted:
+class AssertedIdentity:
     """Who has signed in, as a provider says.
 
     Attributes:
@@ -91,7 +91,7 @@ class Connector(Protocol):
         """What the operator decided."""
         ...
 
-    async def depart(self, departure: Departure) -> str:
+    async def authorization_url(self, provider_request: ProviderRequest) -> str:
         """Answer the URL to send the browser to.
 
         Raises:
@@ -99,7 +99,9 @@ class Connector(Protocol):
         """
         ...
 
-    async def arrive(self, parameters: Mapping[str, str], departure: Departure) -> Asserted:
+    async def read_callback(
+        self, parameters: Mapping[str, str], provider_request: ProviderRequest
+    ) -> AssertedIdentity:
         """Read what a browser brought back.
 
         Args:

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from auth_server.db.direct import Direct
-from auth_server.db.sqlite import SqliteDirect, prepare_sqlite
+from auth_server.db.raw_sql import RawSql
+from auth_server.db.sqlite import SqliteRawSql, prepare_sqlite
 
 _READING = "gatepost_reading"
 
@@ -30,11 +30,11 @@ class Database:
     engine: AsyncEngine
     reading: async_sessionmaker[AsyncSession]
     writing: async_sessionmaker[AsyncSession]
-    direct: Direct
+    raw_sql: RawSql
 
     async def close(self) -> None:
         """Let go of every connection."""
-        await self.direct.close()
+        await self.raw_sql.close()
         await self.engine.dispose()
 
 
@@ -45,14 +45,14 @@ def open_database(url: str) -> Database:
         url: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://…`.
     """
     # Hidden: the parameters of a failed statement would stand in the logs.
-    direct: Direct
+    raw_sql: RawSql
     if url.startswith("sqlite"):
         engine = create_async_engine(url, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        direct = SqliteDirect(engine.url.database or "")
+        raw_sql = SqliteRawSql(engine.url.database or "")
     else:
-        from auth_server.db.postgresql import PostgresDirect  # a driver SQLite does without
+        from auth_server.db.postgresql import PostgresRawSql  # a driver SQLite does without
 
         engine = create_async_engine(
             url,
@@ -61,14 +61,14 @@ def open_database(url: str) -> Database:
             # A host that swallows packets is down, and says so in time.
             connect_args={"connect_timeout": 5},
         )
-        direct = PostgresDirect(url)
+        raw_sql = PostgresRawSql(url)
     return Database(
         engine,
         reading=async_sessionmaker(
             engine.execution_options(**{_READING: True}), expire_on_commit=False
         ),
         writing=async_sessionmaker(engine, expire_on_commit=False),
-        direct=direct,
+        raw_sql=raw_sql,
     )
 
 

@@ -7,12 +7,12 @@ from functools import cache
 import psycopg
 from sqlalchemy.engine import make_url
 
-from auth_server.db.direct import Change, DatabaseUnavailable, Row, Values
+from auth_server.db.raw_sql import Change, DatabaseUnavailable, Row, Values
 
 MOST_CONNECTIONS = 5
 
 
-class PostgresDirect:
+class PostgresRawSql:
     """Connections that lie ready, each with its cursor, the last one used on top.
 
     Not the driver's own pool: that one looks for a lost server in the background, at growing

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from auth_server.db.direct import Change, DatabaseUnavailable, Row, Values
+from auth_server.db.raw_sql import Change, DatabaseUnavailable, Row, Values
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def prepare_sqlite(connection: Any, *, waits: bool = True) -> None:
 _CHANGES_AT_ONCE = 250
 
 
-class SqliteDirect:
+class SqliteRawSql:
     """In WAL mode a reader waits for nobody, a writer for the writer before it.
 
     To hand a look-up by key to a thread takes several times as long as the look-up itself, and a

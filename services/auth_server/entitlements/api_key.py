@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from auth_server.db.engine import DbSession
 from auth_server.entitlements.grant import Entitlement
 from auth_server.entitlements.narrow_to_reading import narrow_to_reading
 from auth_server.errors import InvalidGrant
@@ -13,7 +12,7 @@ from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.people.store import find_person
-from auth_server.records.tenants.store import find_seat
+from auth_server.records.tenants.store import find_tenant_membership
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from gatepost.allowed_tools import parse_allowed_tools
@@ -27,7 +26,7 @@ class UnusableApiKey(ValueError):
 
 
 async def issue_api_key(
-    db: AsyncSession,
+    db: DbSession,
     key: ApiKey,
     *,
     label: str,
@@ -52,11 +51,11 @@ async def issue_api_key(
     if expires_at is not None and expires_at <= now:
         raise UnusableApiKey("the key would have expired already")
     person = await find_person(db, person_id)
-    seat = None if person is None else await find_seat(db, person_id, tenant_id)
-    if seat is None:
+    membership = None if person is None else await find_tenant_membership(db, person_id, tenant_id)
+    if membership is None:
         raise UnusableApiKey(f"{person_id} is not an active member of {tenant_id}")
-    if str(data_scope) and not contains(seat.data_scope, data_scope):
-        raise UnusableApiKey(f"data scope must lie within the member's: {seat.data_scope}")
+    if str(data_scope) and not contains(membership.data_scope, data_scope):
+        raise UnusableApiKey(f"data scope must lie within the member's: {membership.data_scope}")
     row = StoredApiKey(
         key_id=name_api_key(key),
         key_hash=hash_secret(key.text),
@@ -83,7 +82,7 @@ async def issue_api_key(
     return row
 
 
-async def end_api_key(db: AsyncSession, key_id: str, *, lifetime: timedelta, now: datetime) -> bool:
+async def end_api_key(db: DbSession, key_id: str, *, lifetime: timedelta, now: datetime) -> bool:
     """End a key and the access tokens that live of it; False where none of that id holds.
 
     Args:
@@ -109,7 +108,7 @@ def name_api_key(key: ApiKey) -> str:
 
 
 async def resolve_api_key(
-    db: AsyncSession, row: StoredApiKey, *, client_id: str, now: datetime
+    db: DbSession, row: StoredApiKey, *, client_id: str, now: datetime
 ) -> Entitlement:
     """Read again what a key is worth: the key itself, its person, membership, tenant, and data.
 
@@ -126,18 +125,18 @@ async def resolve_api_key(
         raise _over("revoked")
     if await find_person(db, row.person_id) is None:
         raise _over("person disabled")
-    seat = await find_seat(db, row.person_id, row.tenant_id)
-    if seat is None:
+    membership = await find_tenant_membership(db, row.person_id, row.tenant_id)
+    if membership is None:
         raise _over("no longer a member of the tenant")
-    latest = seat.policy.latest_end(row.created_at)
+    latest = membership.policy.latest_end(row.created_at)
     ends_at = min((end for end in (row.expires_at, latest) if end is not None), default=None)
     if ends_at is not None and ends_at - now < timedelta(seconds=1):  # a token lives that long
         raise _over("expired")
-    data_scope = narrow_data_scope(seat.data_scope, parse_data_scope(row.data_scope))
+    data_scope = narrow_data_scope(membership.data_scope, parse_data_scope(row.data_scope))
     if data_scope is None:
         raise _over("no data in common any more")
     scopes, tools = parse_scope(row.scope), frozenset(row.tools)
-    if seat.policy.read_only:
+    if membership.policy.read_only:
         catalogue = await find_catalogue(db, row.resource)
         scopes, tools = narrow_to_reading(scopes, tools, catalogue)
         if not tools:
@@ -152,7 +151,7 @@ async def resolve_api_key(
         scopes=scopes,
         tools=tools,
         data_scope=data_scope,
-        rate_limit_tier=seat.rate_limit_tier,
+        rate_limit_tier=membership.rate_limit_tier,
         env="test" if row.env == "test" else "live",
         ends_at=ends_at,
     )

@@ -63,16 +63,16 @@ def resolve_entitlement(
         raise InvalidGrant("the connection was ended", detail="client disabled")
     if not grant.person_enabled:
         raise InvalidGrant("the connection was ended", detail="person disabled")
-    if grant.seat is None:
+    if grant.membership is None:
         raise InvalidGrant("the connection was ended", detail="no longer a member of the tenant")
-    policy = grant.seat.policy
+    policy = grant.membership.policy
     if not policy.admits(client_id):
         raise ClientForbidden("the connection was ended", detail="client forbidden by the tenant")
     ends_at = min(grant.expires_at, policy.latest_end(grant.approved_at) or grant.expires_at)
     if ends_at - now < timedelta(seconds=1):  # a token lives that long
         raise InvalidGrant("the connection was ended", detail="its time is over")
-    seat_scope = parse_data_scope(grant.seat.data_scope)
-    data_scope = narrow_data_scope(seat_scope, parse_data_scope(grant.data_scope))
+    member_scope = parse_data_scope(grant.membership.data_scope)
+    data_scope = narrow_data_scope(member_scope, parse_data_scope(grant.data_scope))
     if data_scope is None:
         raise InvalidGrant("the connection was ended", detail="no data in common any more")
     scopes = narrow_scopes(scopes, parse_scope(grant.scope)) - {OFFLINE_ACCESS}
@@ -91,6 +91,6 @@ def resolve_entitlement(
         scopes=scopes,
         tools=tools,
         data_scope=data_scope,
-        rate_limit_tier=grant.seat.rate_limit_tier,
+        rate_limit_tier=grant.membership.rate_limit_tier,
         ends_at=ends_at,
     )

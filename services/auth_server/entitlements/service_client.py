@@ -4,8 +4,7 @@ import base64
 import hashlib
 import json
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from auth_server.db.engine import DbSession
 from auth_server.entitlements.grant import Entitlement
 from auth_server.entitlements.narrow_to_reading import narrow_to_reading
 from auth_server.errors import UnauthorizedClient
@@ -17,7 +16,7 @@ from gatepost.data_scope import parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
 
-async def resolve_service_client(db: AsyncSession, ceiling: Ceiling) -> Entitlement:
+async def resolve_service_client(db: DbSession, ceiling: Ceiling) -> Entitlement:
     """Read what a ceiling allows now; the client itself stands where a person would.
 
     Raises:

@@ -12,15 +12,15 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidTag
 
 from auth_server.errors import PageError
-from auth_server.records.flow_states.store import use_ticket
-from auth_server.runtime import Resources
+from auth_server.records.flow_states.store import use_flow_state
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret, seal, unseal
 
 LIFETIME = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class FlowState:
     """Why and how a browser left.
 
     Attributes:
@@ -62,14 +62,14 @@ def over() -> PageError:
     )
 
 
-def write_ticket(ticket: Ticket, browser: str, opened: Resources) -> str:
+def seal_flow_state(flow_state: FlowState, browser: str, opened: Runtime) -> str:
     """Seal a ticket for one browser, base64url."""
-    plain = json.dumps(asdict(ticket), separators=(",", ":")).encode()
+    plain = json.dumps(asdict(flow_state), separators=(",", ":")).encode()
     sealed = seal(opened.keys.tickets, plain, context=hash_secret(browser))
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def read_ticket(text: str | None, browser: str | None, opened: Resources) -> Ticket | None:
+def unseal_flow_state(text: str | None, browser: str | None, opened: Runtime) -> FlowState | None:
     """Open a ticket; None where it is not this browser's, is too old, or is none."""
     if not text or not browser:
         return None
@@ -82,18 +82,18 @@ def read_ticket(text: str | None, browser: str | None, opened: Resources) -> Tic
             plain = unseal(keys.tickets, sealed, context=hash_secret(browser))
         except (InvalidTag, ValueError):
             continue
-        ticket = Ticket(**json.loads(plain))
-        return ticket if opened.now() < ticket.until else None
+        flow_state = FlowState(**json.loads(plain))
+        return flow_state if opened.now() < flow_state.until else None
     return None
 
 
-async def redeem_ticket(
-    text: str | None, browser: str | None, opened: Resources, *, way: str
-) -> Ticket | None:
+async def redeem_flow_state(
+    text: str | None, browser: str | None, opened: Runtime, *, way: str
+) -> FlowState | None:
     """Open a ticket and use it up, whatever becomes of the sign-in; None where it serves no more."""
-    ticket = read_ticket(text, browser, opened)
-    if ticket is None or ticket.way != way:
+    flow_state = unseal_flow_state(text, browser, opened)
+    if flow_state is None or flow_state.way != way:
         return None
     async with opened.transaction() as db:
-        first = await use_ticket(db, hash_secret(text or ""), expires_at=ticket.until)
-    return ticket if first else None
+        first = await use_flow_state(db, hash_secret(text or ""), expires_at=flow_state.until)
+    return flow_state if first else None

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auth_server.records.authorization_requests.table import Transaction
+from auth_server.flow.signed_in import SignedIn
+from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.people.table import Person
-from auth_server.records.sessions.table import Session
-from auth_server.records.tenants.store import Seat
+from auth_server.records.tenants.store import TenantMembership
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ChooseTenant:
     """The person is a member of several tenants and has not said which."""
 
     person: Person
-    seats: Sequence[Seat]
+    memberships: Sequence[TenantMembership]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class StepUp:
     """The tenant asks for a surer sign-in than the person's."""
 
     person: Person
-    seat: Seat
-    seats: Sequence[Seat]
+    membership: TenantMembership
+    memberships: Sequence[TenantMembership]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +43,40 @@ class AskConsent:
     """Everything is known but the person's answer."""
 
     person: Person
-    seat: Seat
-    seats: Sequence[Seat]
+    membership: TenantMembership
+    memberships: Sequence[TenantMembership]
 
 
 NextStep = SignIn | ChooseTenant | NoTenant | StepUp | AskConsent
 
 
 def next_step(
-    transaction: Transaction,
-    signed_in: tuple[Session, Person] | None,
-    seats: Sequence[Seat],
+    authorization_request: AuthorizationRequest,
+    signed_in: SignedIn | None,
+    memberships: Sequence[TenantMembership],
     usual_tenant: str | None = None,
 ) -> NextStep:
     """Decide the next page of a transaction.
 
     Args:
         transaction: the app's request.
-        signed_in: who is.
+        signed_in: the person and their session, or None.
         seats: where they are a member.
         usual_tenant: which one they chose the last time; it stands until they say otherwise.
     """
     if signed_in is None:
         return SignIn()
-    session, person = signed_in
-    after = transaction.signed_in_after
+    session, person = signed_in.session, signed_in.person
+    after = authorization_request.signed_in_after
     if after is not None and session.signed_in_at < after:
         return SignIn()
-    if not seats:
+    if not memberships:
         return NoTenant(person)
-    wanted = transaction.tenant_id or usual_tenant
-    chosen = [seat for seat in seats if seat.tenant_id == wanted]
-    seat = seats[0] if len(seats) == 1 else next(iter(chosen), None)
-    if seat is None:
-        return ChooseTenant(person, seats)
-    if session.level < seat.policy.required_level:
-        return StepUp(person, seat, seats)
-    return AskConsent(person, seat, seats)
+    wanted = authorization_request.tenant_id or usual_tenant
+    chosen = [membership for membership in memberships if membership.tenant_id == wanted]
+    membership = memberships[0] if len(memberships) == 1 else next(iter(chosen), None)
+    if membership is None:
+        return ChooseTenant(person, memberships)
+    if session.level < membership.policy.required_level:
+        return StepUp(person, membership, memberships)
+    return AskConsent(person, membership, memberships)

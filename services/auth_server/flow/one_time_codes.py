@@ -10,14 +10,14 @@ from cryptography.exceptions import InvalidTag
 
 from auth_server.db.engine import DbSession
 from auth_server.records.second_factors.store import (
-    find_code_app,
-    list_code_apps,
+    find_authenticator_app,
+    list_authenticator_apps,
     put_recovery_codes,
     use_recovery_code,
     use_step,
 )
-from auth_server.records.second_factors.table import CodeApp
-from auth_server.runtime import Resources
+from auth_server.records.second_factors.table import AuthenticatorApp
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret, matches, seal, unseal
 
 STEP = 30
@@ -43,10 +43,10 @@ def match_step(secret: str, code: str, *, now: datetime, after: int) -> int | No
 
 
 async def match_code(
-    db: DbSession, person_id: str, code: str, opened: Resources
+    db: DbSession, person_id: str, code: str, opened: Runtime
 ) -> Literal["code", "recovery code"] | None:
     """Use up what a person typed as a second factor; None where it is neither kind of code."""
-    app = await find_code_app(db, person_id)
+    app = await find_authenticator_app(db, person_id)
     if app is None:
         return None
     if (secret := _unseal(app, opened)) is not None:
@@ -58,12 +58,12 @@ async def match_code(
     return None
 
 
-def seal_secret(secret: str, person_id: str, opened: Resources) -> bytes:
+def seal_secret(secret: str, person_id: str, opened: Runtime) -> bytes:
     """Encrypt an app's secret for storage."""
     return seal(opened.keys.at_rest, secret.encode(), context=f"code app of {person_id}")
 
 
-async def renew_recovery_codes(db: DbSession, person_id: str, opened: Resources) -> list[str]:
+async def renew_recovery_codes(db: DbSession, person_id: str, opened: Runtime) -> list[str]:
     """Make ten codes in place of those from before; they are never shown again."""
     codes = []
     for _ in range(RECOVERY_CODES):
@@ -74,14 +74,14 @@ async def renew_recovery_codes(db: DbSession, person_id: str, opened: Resources)
     return codes
 
 
-async def reseal_secrets(db: DbSession, opened: Resources) -> None:
+async def reseal_secrets(db: DbSession, opened: Runtime) -> None:
     """Encrypt under the present key what was encrypted under a former one."""
-    for app in await list_code_apps(db) if opened.former_keys else ():
+    for app in await list_authenticator_apps(db) if opened.former_keys else ():
         if (secret := _unseal(app, opened)) is not None:
             app.sealed_secret = seal_secret(secret, app.person_id, opened)
 
 
-def _unseal(app: CodeApp, opened: Resources) -> str | None:
+def _unseal(app: AuthenticatorApp, opened: Runtime) -> str | None:
     for keys in (opened.keys, *opened.former_keys):
         try:
             context = f"code app of {app.person_id}"

@@ -1,6 +1,6 @@
 """Passkeys (WebAuthn): what a browser is asked for, and what it answers, verified.
 
-The challenge is the nonce of a `Ticket`: good for one browser, ten minutes, and once.
+The challenge is the nonce of a `FlowState`: good for one browser, ten minutes, and once.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ from webauthn.helpers.structs import (
 )
 
 from auth_server.db.engine import DbSession
-from auth_server.flow.flow_state import Ticket
+from auth_server.flow.flow_state import FlowState
 from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import find_passkey, use_passkey
 from auth_server.records.second_factors.table import Passkey
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.settings import AuthServerSettings
 
 _MISREAD = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)
@@ -50,14 +50,14 @@ def are_possible(settings: AuthServerSettings) -> bool:
     return False
 
 
-def ask_for_passkey(ticket: Ticket, settings: AuthServerSettings) -> str:
+def ask_for_passkey(flow_state: FlowState, settings: AuthServerSettings) -> str:
     """Write the options of `navigator.credentials.get`: any passkey of this domain, and its owner.
 
     The device has to recognise its owner, so that a passkey is two factors in one.
     """
     options = generate_authentication_options(
         rp_id=_domain(settings),
-        challenge=base64url_to_bytes(ticket.nonce),
+        challenge=base64url_to_bytes(flow_state.nonce),
         timeout=_TIMEOUT,
         user_verification=UserVerificationRequirement.REQUIRED,
     )
@@ -65,7 +65,7 @@ def ask_for_passkey(ticket: Ticket, settings: AuthServerSettings) -> str:
 
 
 def offer_passkey(
-    ticket: Ticket, person: Person, held: Sequence[Passkey], opened: Resources
+    flow_state: FlowState, person: Person, held: Sequence[Passkey], opened: Runtime
 ) -> str:
     """Write the options of `navigator.credentials.create`: a passkey that finds its owner itself."""
     settings = opened.settings
@@ -75,7 +75,7 @@ def offer_passkey(
         user_id=hashlib.sha256(f"passkeys of {person.person_id}".encode()).digest(),
         user_name=person.known_as,
         user_display_name=person.name,
-        challenge=base64url_to_bytes(ticket.nonce),
+        challenge=base64url_to_bytes(flow_state.nonce),
         timeout=_TIMEOUT,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
@@ -89,7 +89,7 @@ def offer_passkey(
 
 
 async def match_passkey(
-    db: DbSession, credential: str, ticket: Ticket, opened: Resources
+    db: DbSession, credential: str, flow_state: FlowState, opened: Runtime
 ) -> Passkey | None:
     """Find the passkey that signed this challenge, and note its use (WebAuthn Level 3 §7.2)."""
     try:
@@ -99,7 +99,7 @@ async def match_passkey(
             return None
         verified = verify_authentication_response(
             credential=given,
-            expected_challenge=base64url_to_bytes(ticket.nonce),
+            expected_challenge=base64url_to_bytes(flow_state.nonce),
             expected_rp_id=_domain(opened.settings),
             expected_origin=_origin(opened.settings),
             credential_public_key=passkey.public_key,
@@ -114,13 +114,13 @@ async def match_passkey(
 
 
 def read_passkey(
-    credential: str, ticket: Ticket, person: Person, name: str, opened: Resources
+    credential: str, flow_state: FlowState, person: Person, name: str, opened: Runtime
 ) -> Passkey | None:
     """Read the passkey that a device made for this challenge (WebAuthn Level 3 §7.1)."""
     try:
         made: Any = verify_registration_response(
             credential=credential,
-            expected_challenge=base64url_to_bytes(ticket.nonce),
+            expected_challenge=base64url_to_bytes(flow_state.nonce),
             expected_rp_id=_domain(opened.settings),
             expected_origin=_origin(opened.settings),
             require_user_verification=True,

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.flow.pending import CONTINUE, Turn, resolve_turn
-from auth_server.runtime import Resources
+from auth_server.flow.pending import CONTINUE, PendingAuthorization, resolve_pending_authorization
+from auth_server.runtime import Runtime
 from auth_server.secrets import matches, sign_form
 from auth_server.web.browser import read_browser
 from auth_server.web.forms import Parameters
@@ -22,7 +22,7 @@ _LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class SignInPurpose:
     """Where the browser goes once somebody is signed in, and what binds forms to it.
 
     Attributes:
@@ -37,12 +37,12 @@ class Errand:
     field: str
     value: str
     next_url: str
-    turn: Turn | None
+    pending: PendingAuthorization | None
 
     @property
     def client_id(self) -> str:
         """The app's, or an empty text."""
-        return self.turn.client.client_id if self.turn else ""
+        return self.pending.client.client_id if self.pending else ""
 
     def answers(self) -> RedirectResponse:
         """Send the browser to where sign-in leads."""
@@ -50,18 +50,18 @@ class Errand:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def asks_again(self, opened: Resources) -> RedirectResponse:
+    def asks_again(self, opened: Runtime) -> RedirectResponse:
         """Send the browser to sign in as somebody else, past no provider that still knows it."""
         again = urlencode({self.field: self.value, "other": "yes"})
         response = RedirectResponse(f"{opened.settings.path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def proof(self, opened: Resources, page: str, *shown: str) -> str:
+    def proof(self, opened: Runtime, page: str, *shown: str) -> str:
         """Make the proof that a page's form carries; for a transaction, the same as `form_proof`."""
         return sign_form(opened.keys.forms, page, self.browser, self.value, *shown)
 
-    def require_proof(self, given: str | None, opened: Resources, page: str, *shown: str) -> None:
+    def require_proof(self, given: str | None, opened: Runtime, page: str, *shown: str) -> None:
         """Refuse a form that this page did not make for this browser and errand.
 
         Raises:
@@ -86,17 +86,17 @@ def is_account_page(path: str) -> bool:
     return len(path) <= _LONGEST and _ACCOUNT_PAGE.fullmatch(path) is not None
 
 
-async def resolve_errand(
-    request: Request, given: Parameters, db: DbSession, opened: Resources
-) -> Errand:
+async def resolve_purpose(
+    request: Request, given: Parameters, db: DbSession, opened: Runtime
+) -> SignInPurpose:
     """Read what somebody signs in for: `transaction`, or `return_to`, or just their account.
 
     Raises:
         PageError: the transaction is not this browser's, or `return_to` is no account page.
     """
     if (transaction_id := given.get("transaction")) is not None:
-        turn = await resolve_turn(request, transaction_id, db, opened)
-        return errand_of(turn)
+        pending = await resolve_pending_authorization(request, transaction_id, db, opened)
+        return purpose_of_authorization(pending)
     return_to = given.get("return_to") or ACCOUNT
     if not is_account_page(return_to):
         raise PageError(
@@ -105,16 +105,18 @@ async def resolve_errand(
             detail="return_to is no account page",
         )
     browser = read_browser(request, opened.settings) or opened.new_secret()
-    return account_errand(browser, return_to, opened)
+    return purpose_of_account_page(browser, return_to, opened)
 
 
-def errand_of(turn: Turn) -> Errand:
+def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
     """Make the errand of an app's request."""
-    transaction_id = turn.transaction.transaction_id
-    next_url = f"{turn.base}{CONTINUE}?transaction={transaction_id}"
-    return Errand(turn.browser, "transaction", transaction_id, next_url, turn)
+    transaction_id = pending.authorization_request.transaction_id
+    next_url = f"{pending.base}{CONTINUE}?transaction={transaction_id}"
+    return SignInPurpose(pending.browser, "transaction", transaction_id, next_url, pending)
 
 
-def account_errand(browser: str, return_to: str, opened: Resources) -> Errand:
+def purpose_of_account_page(browser: str, return_to: str, opened: Runtime) -> SignInPurpose:
     """Make the errand of an account page; `return_to` is one."""
-    return Errand(browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None)
+    return SignInPurpose(
+        browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None
+    )

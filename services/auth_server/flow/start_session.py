@@ -4,12 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.flow.sign_in_purpose import Errand
+from auth_server.flow.sign_in_purpose import SignInPurpose
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import add_session, end_session
 from auth_server.records.sessions.table import Level, Session
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.address import address_of
 from auth_server.web.browser import read_session, set_browser, set_session
@@ -19,7 +19,7 @@ async def begin_session(
     request: Request,
     person: Person,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     level: Level,
     method: str,
@@ -66,19 +66,19 @@ async def begin_session(
 
 async def start_session(
     request: Request,
-    errand: Errand,
+    purpose: SignInPurpose,
     person: Person,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     level: Level,
     method: str,
 ) -> Response:
     """Begin a session; answers what signs the browser in and leads it on."""
     secret, _ = await begin_session(
-        request, person, db, opened, level=level, method=method, client_id=errand.client_id
+        request, person, db, opened, level=level, method=method, client_id=purpose.client_id
     )
-    response = errand.answers()
-    set_browser(response, opened.settings, errand.browser)
+    response = purpose.answers()
+    set_browser(response, opened.settings, purpose.browser)
     set_session(response, opened.settings, secret, opened.settings.session_absolute_lifetime)
     return response

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from auth_server.client_authentication.authenticate import authenticate_client
 from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
 from auth_server.records.revocations.store import list_after
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened
 from auth_server.web.forms import read_form, reject_repeats
 from gatepost.revocations import LONGEST_WAIT, REVOCATIONS_PATH, RevocationsPage
@@ -43,7 +43,7 @@ async def follow_revocations(request: Request, opened: Opened) -> Response:
     return Response(page.model_dump_json(), media_type="application/json", headers=headers)
 
 
-async def _read(after: str, opened: Resources) -> RevocationsPage:
+async def _read(after: str, opened: Runtime) -> RevocationsPage:
     async with opened.database.reading() as db:
         rows = await list_after(db, after[:64], now=opened.now())
     return RevocationsPage(

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from auth_server.errors import PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
-from auth_server.flow.pending import continue_with, resolve_turn
+from auth_server.flow.pending import continue_with, resolve_pending_authorization
 from auth_server.flow.proof import form_proof, require_proof
 from auth_server.records.authorization_requests.store import choose_tenant
 from auth_server.web.dependencies import Db, Opened, ReadingDb
@@ -18,19 +18,21 @@ router = APIRouter()
 @router.get("/tenant")
 async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show the organisations a person may connect."""
-    turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
-    if not isinstance(turn.step, ChooseTenant | StepUp | AskConsent):
-        return continue_with(turn)
-    person_id = turn.step.person.person_id
+    pending = await resolve_pending_authorization(
+        request, read_query(request).get("transaction"), db, opened
+    )
+    if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
+        return continue_with(pending)
+    person_id = pending.step.person.person_id
     return opened.pages.answer(
         "tenant.html",
-        client_name=turn.client.name,
-        email=turn.step.person.known_as,
-        seats=turn.step.seats,
-        chosen=turn.transaction.tenant_id,
-        transaction=turn.transaction.transaction_id,
-        proof=form_proof(turn, opened, "tenant", person_id),
-        sign_out_proof=form_proof(turn, opened, "sign-in"),
+        client_name=pending.client.name,
+        email=pending.step.person.known_as,
+        memberships=pending.step.memberships,
+        chosen=pending.authorization_request.tenant_id,
+        transaction=pending.authorization_request.transaction_id,
+        proof=form_proof(pending, opened, "tenant", person_id),
+        sign_out_proof=form_proof(pending, opened, "sign-in"),
     )
 
 
@@ -40,17 +42,17 @@ async def choose(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    turn = await resolve_turn(request, form.get("transaction"), db, opened)
-    if not isinstance(turn.step, ChooseTenant | StepUp | AskConsent):
-        return continue_with(turn)
-    require_proof(form.get("proof"), turn, opened, "tenant", turn.step.person.person_id)
+    pending = await resolve_pending_authorization(request, form.get("transaction"), db, opened)
+    if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
+        return continue_with(pending)
+    require_proof(form.get("proof"), pending, opened, "tenant", pending.step.person.person_id)
     tenant_id = form.get("tenant")
-    if tenant_id not in {seat.tenant_id for seat in turn.step.seats}:
+    if tenant_id not in {membership.tenant_id for membership in pending.step.memberships}:
         raise PageError(
             "Choose one of your organisations",
             "You are not a member of that one. Go back and choose again.",
             status=403,
             detail="tenant is not one of the person's",
         )
-    await choose_tenant(db, turn.transaction.transaction_id, tenant_id)
-    return continue_with(turn)
+    await choose_tenant(db, pending.authorization_request.transaction_id, tenant_id)
+    return continue_with(pending)

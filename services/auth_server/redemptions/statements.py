@@ -7,13 +7,13 @@ in one transaction that exactly one of any number of parallel requests gets to m
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auth_server.db.direct import Change, Direct, Row, read_json, read_time
+from auth_server.db.raw_sql import Change, RawSql, Row, read_json, read_time
 from auth_server.records.tenants.policy import TenantPolicy
 from gatepost.catalogue import CatalogueDocument
 
 
 @dataclass(frozen=True, slots=True)
-class SeatFacts:
+class MembershipFacts:
     """The person's place in the tenant: their data scope there, its plan, its rules for agents."""
 
     data_scope: str
@@ -42,7 +42,7 @@ class GrantFacts:
     expires_at: datetime
     client_enabled: bool
     person_enabled: bool
-    seat: SeatFacts | None
+    membership: MembershipFacts | None
     catalogue: CatalogueDocument | None
 
 
@@ -147,9 +147,9 @@ _REDEEM_FOR_TOKEN = Change(
 )
 
 
-async def read_refresh_token(direct: Direct, token_hash: str) -> RefreshFacts | None:
+async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts | None:
     """Read a refresh token and what its grant stands on."""
-    row = await direct.fetch(_READ_REFRESH_TOKEN, {"token_hash": token_hash})
+    row = await raw_sql.fetch(_READ_REFRESH_TOKEN, {"token_hash": token_hash})
     if row is None:
         return None
     family_id, client_id, resource, scope, idle, absolute, used, revoked = row[:8]
@@ -166,9 +166,9 @@ async def read_refresh_token(direct: Direct, token_hash: str) -> RefreshFacts | 
     )
 
 
-async def read_code(direct: Direct, code_hash: str) -> CodeFacts | None:
+async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
     """Read an authorization code and what its grant stands on."""
-    row = await direct.fetch(_READ_CODE, {"code_hash": code_hash})
+    row = await raw_sql.fetch(_READ_CODE, {"code_hash": code_hash})
     if row is None:
         return None
     family_id, grant_id, client_id, redirect_uri, resource, scope = row[:6]
@@ -206,12 +206,12 @@ def _read_grant(columns: Row) -> GrantFacts | None:
         expires_at=read_time(expires),
         client_enabled=bool(client_enabled),
         person_enabled=bool(person_enabled),
-        seat=_read_seat(columns[13:18]),
+        membership=_read_membership(columns[13:18]),
         catalogue=columns[18] and CatalogueDocument.model_validate(read_json(columns[18])),
     )
 
 
-def _read_seat(columns: Row) -> SeatFacts | None:
+def _read_membership(columns: Row) -> MembershipFacts | None:
     data_scope, tier, allowed_clients, read_only, longest_grant = columns
     if data_scope is None:
         return None
@@ -221,33 +221,33 @@ def _read_seat(columns: Row) -> SeatFacts | None:
         read_only=bool(read_only),
         longest_grant=None if longest_grant is None else timedelta(seconds=longest_grant),
     )
-    return SeatFacts(data_scope, tier, policy)
+    return MembershipFacts(data_scope, tier, policy)
 
 
-async def is_live(direct: Direct, token_hash: str) -> bool:
+async def is_live(raw_sql: RawSql, token_hash: str) -> bool:
     """Tell whether a refresh token is known and not revoked."""
-    return await direct.fetch(_IS_LIVE, {"token_hash": token_hash}) is not None
+    return await raw_sql.fetch(_IS_LIVE, {"token_hash": token_hash}) is not None
 
 
-async def rotate(direct: Direct, token_hash: str, successor: NewToken, *, now: datetime) -> bool:
+async def rotate(raw_sql: RawSql, token_hash: str, successor: NewToken, *, now: datetime) -> bool:
     """Use a refresh token for the first time and store its successor; answers whether this did.
 
     Of any number of parallel calls exactly one is told True; once the token is revoked, none is.
     """
-    return await direct.change(_ROTATE, _values(successor, token_hash=token_hash, now=now))
+    return await raw_sql.change(_ROTATE, _values(successor, token_hash=token_hash, now=now))
 
 
 async def redeem(
-    direct: Direct, code_hash: str, first_token: NewToken | None, *, now: datetime
+    raw_sql: RawSql, code_hash: str, first_token: NewToken | None, *, now: datetime
 ) -> bool:
     """Use a code up and store the first token of its family; answers whether this call did.
 
     Of any number of parallel calls exactly one is told True (OAuth 2.1 §4.1.3).
     """
     if first_token is None:
-        return await direct.change(_USE_UP, {"code_hash": code_hash, "now": now})
+        return await raw_sql.change(_USE_UP, {"code_hash": code_hash, "now": now})
     values = _values(first_token, code_hash=code_hash, now=now)
-    return await direct.change(_REDEEM_FOR_TOKEN, values)
+    return await raw_sql.change(_REDEEM_FOR_TOKEN, values)
 
 
 def _values(token: NewToken, **others: str | datetime) -> dict[str, str | datetime]:

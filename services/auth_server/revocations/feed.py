@@ -4,9 +4,8 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.db.engine import Database
+from auth_server.db.engine import Database, DbSession
 from auth_server.records.revocations.store import (
     NEWS,
     find_newest_number,
@@ -33,7 +32,7 @@ class Feed:
         self._woken = asyncio.Event()
         self._changed = asyncio.Event()
 
-    def wake_after(self, db: AsyncSession) -> None:
+    def wake_after(self, db: DbSession) -> None:
         """Look at once, if this committed session wrote a revocation."""
         if db.info.pop(NEWS, False):
             self._woken.set()

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.grants.store import list_live_grants, revoke_grant_row
 from auth_server.records.refresh_tokens.store import revoke_families, revoke_family
@@ -15,9 +14,7 @@ MARGIN = timedelta(minutes=5)
 """How much longer than a token's life a revocation counts: clocks differ, requests overlap."""
 
 
-async def end_family(
-    db: AsyncSession, family_id: str, *, lifetime: timedelta, now: datetime
-) -> None:
+async def end_family(db: DbSession, family_id: str, *, lifetime: timedelta, now: datetime) -> None:
     """End every refresh token of a family, and the access tokens issued from it.
 
     Args:
@@ -30,7 +27,7 @@ async def end_family(
     await add_revocation(db, "family", family_id, now=now, expires_at=now + lifetime + MARGIN)
 
 
-async def end_access_token(db: AsyncSession, claims: AccessClaims, *, now: datetime) -> None:
+async def end_access_token(db: DbSession, claims: AccessClaims, *, now: datetime) -> None:
     """End one access token."""
     expires_at = datetime.fromtimestamp(claims.exp, UTC) + MARGIN
     await add_revocation(db, "token", claims.jti, now=now, expires_at=expires_at)
@@ -46,7 +43,7 @@ async def end_access_token(db: AsyncSession, claims: AccessClaims, *, now: datet
 
 
 async def revoke_grant(
-    db: AsyncSession, grant_id: str, reason: str, *, lifetime: timedelta, now: datetime
+    db: DbSession, grant_id: str, reason: str, *, lifetime: timedelta, now: datetime
 ) -> bool:
     """End a grant with everything issued from it; answers whether this call was the one that did.
 
@@ -75,7 +72,7 @@ async def revoke_grant(
 
 
 async def revoke_grants(
-    db: AsyncSession,
+    db: DbSession,
     reason: str,
     *,
     lifetime: timedelta,
@@ -99,7 +96,7 @@ async def revoke_grants(
 
 
 async def outdate_tokens(
-    db: AsyncSession,
+    db: DbSession,
     kind: Literal["client", "tenant", "person"],
     key: str,
     *,
@@ -117,7 +114,7 @@ async def outdate_tokens(
 
 
 async def outdate_for_operator(
-    db: AsyncSession,
+    db: DbSession,
     kind: Literal["client", "tenant", "person"],
     key: str,
     *,
@@ -136,7 +133,7 @@ async def outdate_for_operator(
 
 
 async def outdate_grant(
-    db: AsyncSession, grant_id: str, version: int, *, lifetime: timedelta, now: datetime
+    db: DbSession, grant_id: str, version: int, *, lifetime: timedelta, now: datetime
 ) -> None:
     """End the access tokens of a grant's versions before this one."""
     await add_revocation(
@@ -144,7 +141,7 @@ async def outdate_grant(
     )
 
 
-async def withdraw_key(db: AsyncSession, kid: str, *, now: datetime) -> None:
+async def withdraw_key(db: DbSession, kid: str, *, now: datetime) -> None:
     """Have every gateway refuse what a signing key signed, before it reads the keys again.
 
     Announced for a day: a gateway may be cut off from the published keys for a while.

@@ -2,8 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import end_api_key
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.audit.store import Audit, record
@@ -11,7 +10,7 @@ from auth_server.records.people.store import is_person
 from auth_server.records.tenants.store import (
     drop_membership,
     find_membership,
-    find_seat,
+    find_tenant_membership,
     list_memberships,
     lock_tenant,
     put_membership,
@@ -26,7 +25,7 @@ LONGEST_ROLE = 32
 
 
 async def set_membership(
-    db: AsyncSession,
+    db: DbSession,
     person_id: str,
     tenant_id: str,
     *,
@@ -86,7 +85,7 @@ async def set_membership(
 
 
 async def remove_membership(
-    db: AsyncSession,
+    db: DbSession,
     person_id: str,
     tenant_id: str,
     *,
@@ -127,7 +126,7 @@ async def remove_membership(
 
 
 async def _require_within(
-    db: AsyncSession,
+    db: DbSession,
     by: str,
     known: Membership | None,
     person_id: str,
@@ -136,15 +135,15 @@ async def _require_within(
 ) -> None:
     if by == person_id:
         raise ChangeRefused("You can't change your own membership. Ask another admin.")
-    seat = await find_seat(db, by, tenant_id)
-    has = seat is not None and contains(seat.data_scope, data_scope)
+    membership = await find_tenant_membership(db, by, tenant_id)
+    has = membership is not None and contains(membership.data_scope, data_scope)
     had = known is not None and contains(parse_data_scope(known.data_scope), data_scope)
     if not has and not had:
         raise ChangeRefused("You can't give data that you don't see yourself.")
 
 
 async def _require_another_admin(
-    db: AsyncSession, person_id: str, tenant_id: str, *, by: str | None
+    db: DbSession, person_id: str, tenant_id: str, *, by: str | None
 ) -> None:
     # An operator may leave a tenant without one: they can make another.
     if by is None:

@@ -2,12 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.grants.store import list_granted_clients, shorten_grants
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.records.tenants.store import find_seat, lock_tenant
+from auth_server.records.tenants.store import find_tenant_membership, lock_tenant
 from auth_server.records.tenants.table import Tenant
 from auth_server.revocations.revoke import outdate_tokens, revoke_grants
 
@@ -17,7 +16,7 @@ class ChangeRefused(Exception):
 
 
 async def change_policy(
-    db: AsyncSession,
+    db: DbSession,
     tenant_id: str,
     policy: TenantPolicy,
     *,
@@ -81,7 +80,7 @@ async def change_policy(
     return tenant
 
 
-async def require_admin(db: AsyncSession, person_id: str | None, tenant_id: str) -> None:
+async def require_admin(db: DbSession, person_id: str | None, tenant_id: str) -> None:
     """Refuse whoever is neither an operator (None) nor an admin of the tenant (A151).
 
     Raises:
@@ -89,6 +88,6 @@ async def require_admin(db: AsyncSession, person_id: str | None, tenant_id: str)
     """
     if person_id is None:
         return
-    seat = await find_seat(db, person_id, tenant_id)
-    if seat is None or not seat.is_admin:
+    membership = await find_tenant_membership(db, person_id, tenant_id)
+    if membership is None or not membership.is_admin:
         raise ChangeRefused("You are not an admin of this organisation.")

@@ -14,9 +14,8 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from joserfc.jwk import ECKey
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_server.db.engine import Database
+from auth_server.db.engine import Database, DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.signing_keys.store import add_key, list_published_keys
 from auth_server.records.signing_keys.table import SigningKey
@@ -80,7 +79,7 @@ class Keyring:
                 if row.state == "active" and (self._signer is None or self._signer.kid != row.kid):
                     self._signer = Signer(row.kid, self._open(row))
 
-    async def _advance(self, db: AsyncSession, now: datetime) -> None:
+    async def _advance(self, db: DbSession, now: datetime) -> None:
         keys = await list_published_keys(db)
         states = {key.state: key for key in keys}
         active, coming = states.get("active"), states.get("next")
@@ -98,7 +97,7 @@ class Keyring:
         for key in keys:
             self._reseal(key)
 
-    async def _make(self, db: AsyncSession, state: str, now: datetime) -> SigningKey:
+    async def _make(self, db: DbSession, state: str, now: datetime) -> SigningKey:
         return await make_key(db, state, self._policy.at_rest[0], now=now)
 
     def _open(self, row: SigningKey) -> ECKey:
@@ -122,7 +121,7 @@ class Keyring:
         row.private_sealed = seal(newest, private, context=row.kid)
 
 
-async def make_key(db: AsyncSession, state: str, at_rest: bytes, *, now: datetime) -> SigningKey:
+async def make_key(db: DbSession, state: str, at_rest: bytes, *, now: datetime) -> SigningKey:
     """Make a key pair and store it sealed.
 
     Raises:
@@ -144,9 +143,7 @@ async def make_key(db: AsyncSession, state: str, at_rest: bytes, *, now: datetim
     return row
 
 
-async def promote(
-    db: AsyncSession, active: SigningKey, coming: SigningKey, *, now: datetime
-) -> None:
+async def promote(db: DbSession, active: SigningKey, coming: SigningKey, *, now: datetime) -> None:
     """Let the next key sign from now on; the old one stays published for its last tokens."""
     active.state, active.changed_at = "retiring", now
     await db.flush()
@@ -156,7 +153,7 @@ async def promote(
     await record(db, Audit("key.rotated", detail=detail), now=now)
 
 
-async def rotate(db: AsyncSession, at_rest: bytes, *, now: datetime) -> str:
+async def rotate(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
     """Rotate by command: the next key is made, or promoted if it was published long enough.
 
     Returns:
@@ -179,7 +176,7 @@ async def rotate(db: AsyncSession, at_rest: bytes, *, now: datetime) -> str:
     return f"{coming.kid} signs now; {active.kid} stays published for an hour."
 
 
-async def withdraw(db: AsyncSession, at_rest: bytes, *, now: datetime) -> str:
+async def withdraw(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
     """Replace a compromised key at once: no token it signed is good once gateways hear of it.
 
     Returns:

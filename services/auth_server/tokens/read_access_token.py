@@ -7,8 +7,8 @@ from datetime import datetime
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from auth_server.db.engine import DbSession
 from auth_server.records.signing_keys.store import list_published_keys
 from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
 
@@ -24,7 +24,7 @@ class ReadToken:
 
 
 async def read_access_token(
-    db: AsyncSession, token: str, *, issuer: str, now: datetime
+    db: DbSession, token: str, *, issuer: str, now: datetime
 ) -> ReadToken | None:
     """Verify a token against the published keys; None where it is no live one of this server's."""
     if len(token) > _LONGEST or token.count(".") != 2 or not token.isascii():

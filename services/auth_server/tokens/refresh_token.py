@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auth_server.db.direct import Direct
+from auth_server.db.raw_sql import RawSql
 from auth_server.redemptions.statements import (
     NewToken,
     RefreshFacts,
@@ -44,7 +44,7 @@ def first_token(token: str, *, policy: RefreshPolicy, now: datetime) -> NewToken
 
 
 async def rotate_refresh_token(
-    direct: Direct, token: str, facts: RefreshFacts, *, policy: RefreshPolicy, now: datetime
+    raw_sql: RawSql, token: str, facts: RefreshFacts, *, policy: RefreshPolicy, now: datetime
 ) -> str | None:
     """Use a refresh token: its first use makes the successor, a use soon after finds it again.
 
@@ -63,13 +63,13 @@ async def rotate_refresh_token(
             min(now + policy.idle_lifetime, facts.absolute_expires_at),
             facts.absolute_expires_at,
         )
-        if await rotate(direct, hash_secret(token), new, now=now):
+        if await rotate(raw_sql, hash_secret(token), new, now=now):
             return successor
-        known = await read_refresh_token(direct, hash_secret(token))  # somebody was faster
+        known = await read_refresh_token(raw_sql, hash_secret(token))  # somebody was faster
     if known is None or known.first_used_at is None or now > known.first_used_at + policy.grace:
         return None
     for key in policy.keys:
         successor = derive_successor(key, token)
-        if await is_live(direct, hash_secret(successor)):
+        if await is_live(raw_sql, hash_secret(successor)):
             return successor
     return None

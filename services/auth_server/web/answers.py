@@ -11,16 +11,16 @@ from auth_server.errors import (
     PageError,
     TemporarilyUnavailable,
 )
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.address import address_of
-from auth_server.web.dependencies import resources_of
+from auth_server.web.dependencies import runtime_of
 
 log = structlog.get_logger()
 
 
 def count_denial(request: Request, error: str) -> None:
     """Have the audit log tell of a refusal, with others of its kind."""
-    opened = resources_of(request)
+    opened = runtime_of(request)
     address = address_of(request, opened.settings)
     opened.denials.count(request.scope["path"], error, address)
 
@@ -46,7 +46,7 @@ def answer_json_error(error: OAuthError, request: Request) -> Response:
     return JSONResponse(body, status_code=error.status, headers=headers)
 
 
-def answer_page_error(error: PageError, request: Request, opened: Resources) -> Response:
+def answer_page_error(error: PageError, request: Request, opened: Runtime) -> Response:
     """Answer a refusal as a page."""
     log.info("page_refused", path=request.scope["path"], reason=error.title, detail=error.detail)
     if error.status not in {404, 405} and error.status < 500:

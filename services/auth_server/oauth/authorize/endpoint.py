@@ -9,17 +9,18 @@ from starlette.responses import RedirectResponse, Response
 from auth_server.db.engine import DbSession
 from auth_server.errors import OAuthError, PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
-from auth_server.flow.pending import CONTINUE, resolve_signed_in, resolve_turn
+from auth_server.flow.pending import CONTINUE, resolve_pending_authorization
 from auth_server.flow.proof import form_proof
 from auth_server.flow.respond import error_url
+from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
-from auth_server.records.authorization_requests.store import add_transaction
-from auth_server.records.authorization_requests.table import Transaction
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
+from auth_server.records.authorization_requests.store import add_authorization_request
+from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
 from auth_server.records.sessions.store import touch_session
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.address import address_of
 from auth_server.web.answers import count_denial
@@ -54,7 +55,7 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     """
     context = CheckContext(db, opened.settings, opened.documents, opened.now)
     try:
-        asked = AuthorizeRequest(read_query(request))
+        asked = CheckedRequest(read_query(request))
     except OAuthError as error:
         return _refuse(error, None, request, opened)
     try:
@@ -63,11 +64,11 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
     except OAuthError as error:
         return _refuse(error, asked, request, opened)
     if signed_in := await resolve_signed_in(request, db, opened):
-        await touch_session(db, signed_in[0].session_hash, now=opened.now())
+        await touch_session(db, signed_in.session.session_hash, now=opened.now())
     browser = read_browser(request, opened.settings) or opened.new_secret()
-    transaction = await _store(asked, request, browser, db, opened)
+    transaction_id = await _store(asked, request, browser, db, opened)
     response = RedirectResponse(
-        f"{opened.settings.path}{CONTINUE}?transaction={transaction}", status_code=303
+        f"{opened.settings.path}{CONTINUE}?transaction={transaction_id}", status_code=303
     )
     response.headers["Cache-Control"] = "no-store"
     set_browser(response, opened.settings, browser)
@@ -77,11 +78,11 @@ async def authorize(request: Request, db: Db, opened: Opened) -> Response:
 
 
 @router.get(CONTINUE)
-async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def continue_authorization(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Send the browser to the page that its transaction waits for."""
     transaction_id = read_query(request).get("transaction")
-    turn = await resolve_turn(request, transaction_id, db, opened)
-    match turn.step:
+    pending = await resolve_pending_authorization(request, transaction_id, db, opened)
+    match pending.step:
         case SignIn():
             page = "/sign-in"
         case ChooseTenant():
@@ -96,18 +97,20 @@ async def continue_transaction(request: Request, db: ReadingDb, opened: Opened) 
                 status=403,
                 email=person.known_as,
                 transaction=transaction_id,
-                sign_out_proof=form_proof(turn, opened, "sign-in"),
+                sign_out_proof=form_proof(pending, opened, "sign-in"),
             )
-    response = RedirectResponse(f"{turn.base}{page}?transaction={transaction_id}", status_code=303)
+    response = RedirectResponse(
+        f"{pending.base}{page}?transaction={transaction_id}", status_code=303
+    )
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 async def _store(
-    asked: AuthorizeRequest, request: Request, browser: str, db: DbSession, opened: Resources
+    asked: CheckedRequest, request: Request, browser: str, db: DbSession, opened: Runtime
 ) -> str:
     now = opened.now()
-    transaction = Transaction(
+    authorization_request = AuthorizationRequest(
         transaction_id=opened.new_secret(),
         browser_hash=hash_secret(browser),
         client_id=asked.known_client().client_id,
@@ -122,11 +125,11 @@ async def _store(
         created_at=now,
         expires_at=now + opened.settings.transaction_lifetime,
     )
-    await add_transaction(db, transaction)
-    return transaction.transaction_id
+    await add_authorization_request(db, authorization_request)
+    return authorization_request.transaction_id
 
 
-def _may_be_silent(asked: AuthorizeRequest, request: Request) -> bool:
+def _may_be_silent(asked: CheckedRequest, request: Request) -> bool:
     """Tell whether a remembered consent may answer: not where another site led the browser here.
 
     A browser that does not say where it comes from is taken for one that was led (A37).
@@ -137,7 +140,7 @@ def _may_be_silent(asked: AuthorizeRequest, request: Request) -> bool:
 
 
 def _refuse(
-    error: OAuthError, asked: AuthorizeRequest | None, request: Request, opened: Resources
+    error: OAuthError, asked: CheckedRequest | None, request: Request, opened: Runtime
 ) -> Response:
     client_id = asked.parameters.get("client_id") if asked else None
     log.info(

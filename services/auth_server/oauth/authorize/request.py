@@ -13,7 +13,7 @@ from gatepost.clock import Now
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizeRequest:
+class CheckedRequest:
     """What is known of a request so far; each check answers a copy that knows more.
 
     From the moment `redirect_uri` is set, refusals may be sent to the client.
@@ -45,4 +45,4 @@ class CheckContext:
     now: Now
 
 
-Check = Callable[[AuthorizeRequest, CheckContext], Awaitable[AuthorizeRequest]]
+Check = Callable[[CheckedRequest, CheckContext], Awaitable[CheckedRequest]]

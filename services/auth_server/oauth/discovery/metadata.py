@@ -5,7 +5,7 @@ from typing import Any
 
 from auth_server.client_authentication.authenticate import METHODS
 from auth_server.jwks import ALGORITHMS
-from auth_server.oauth.token_endpoint.grant_types import GRANTS
+from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
 from auth_server.settings import AuthServerSettings
 from gatepost.claims import ALGORITHM
 from gatepost.scopes import OFFLINE_ACCESS
@@ -31,7 +31,7 @@ def describe_server(settings: AuthServerSettings) -> Mapping[str, Any]:
         "scopes_supported": [*sorted(scopes), OFFLINE_ACCESS],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": sorted(GRANTS),
+        "grant_types_supported": sorted(GRANT_TYPES),
         "token_endpoint_auth_methods_supported": list(METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": list(METHODS),

@@ -10,7 +10,7 @@ from auth_server.db.engine import DbSession
 from auth_server.errors import InvalidClientMetadata, InvalidToken
 from auth_server.oauth.register.document import Document, Metadata, columns_of, describe_client
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.authorization_requests.store import drop_transactions
+from auth_server.records.authorization_requests.store import drop_authorization_requests
 from auth_server.records.clients.store import (
     add_secret,
     disable_client,
@@ -20,7 +20,7 @@ from auth_server.records.clients.store import (
 )
 from auth_server.records.clients.table import Client, ClientSecret
 from auth_server.revocations.revoke import revoke_grants
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret, matches
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 
@@ -105,7 +105,7 @@ async def _require_own(client_id: str, request: Request, db: DbSession) -> tuple
 
 
 async def _require_nothing_of_ours(
-    document: Mapping[str, Any], client: Client, db: DbSession, opened: Resources
+    document: Mapping[str, Any], client: Client, db: DbSession, opened: Runtime
 ) -> None:
     if document.get("client_id") != client.client_id:
         raise InvalidClientMetadata("client_id must be the one the client has")
@@ -121,7 +121,7 @@ async def _require_nothing_of_ours(
         raise InvalidClientMetadata("client_secret can't be chosen; leave it out")
 
 
-async def _fit_secrets(client: Client, db: DbSession, opened: Resources) -> str | None:
+async def _fit_secrets(client: Client, db: DbSession, opened: Runtime) -> str | None:
     now = opened.now()
     if not client.token_endpoint_auth_method.startswith("client_secret"):
         await drop_secrets(db, client.client_id)
@@ -136,9 +136,9 @@ async def _fit_secrets(client: Client, db: DbSession, opened: Resources) -> str 
     return secret
 
 
-async def _end_trust(client: Client, reason: str, db: DbSession, opened: Resources) -> int:
+async def _end_trust(client: Client, reason: str, db: DbSession, opened: Runtime) -> int:
     # Whoever has the consent page open has read about the client as it was.
-    await drop_transactions(db, client.client_id)
+    await drop_authorization_requests(db, client.client_id)
     return await revoke_grants(
         db,
         reason,
@@ -154,9 +154,7 @@ def _differs(known: object, given: object) -> bool:
     return known != given
 
 
-def _answer(
-    client: Client, token: str, opened: Resources, *, secret: str | None = None
-) -> Response:
+def _answer(client: Client, token: str, opened: Runtime, *, secret: str | None = None) -> Response:
     answer = describe_client(
         client, issuer=opened.settings.issuer, registration_token=token, secret=secret
     )

@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse, Response
 
 from auth_server.client_authentication.authenticate import authenticate_client
 from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
-from auth_server.oauth.token_endpoint.grant_types import GRANTS
+from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.clients.facts import ClientFacts
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.tokens.access_token import issue_access_token
 from auth_server.web.address import address_of
 from auth_server.web.answers import answer_json_error
-from auth_server.web.dependencies import resources_of
+from auth_server.web.dependencies import runtime_of
 from auth_server.web.forms import read_form, reject_repeats
 from gatepost.revocations import name_token
 from gatepost.scopes import OFFLINE_ACCESS, format_scope
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 async def issue_tokens(request: Request) -> Response:
     """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
-    opened = resources_of(request)
+    opened = runtime_of(request)
     # 1. Parse the form, once.
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
@@ -34,9 +34,9 @@ async def issue_tokens(request: Request) -> Response:
     client = await authenticate_client(form, request, opened)
     # 3. Pick the grant type.
     grant_type = form.require("grant_type")
-    prove = GRANTS.get(grant_type)
+    prove = GRANT_TYPES.get(grant_type)
     if prove is None:
-        raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANTS))}")
+        raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANT_TYPES))}")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for that grant type")
     # 4. The grant proves itself.
@@ -53,13 +53,13 @@ async def issue_tokens(request: Request) -> Response:
     return _answer(outcome, opened, now)
 
 
-def _count_wrong(client: ClientFacts, request: Request, opened: Resources, now: datetime) -> None:
+def _count_wrong(client: ClientFacts, request: Request, opened: Runtime, now: datetime) -> None:
     # What a gateway was shown is not its own guess: one stranger would lock out everybody's keys.
     if client.source != "gateway":
         opened.wrong_guesses.count(client.client_id, address_of(request, opened.settings), now)
 
 
-def _answer(proven: Proven, opened: Resources, now: datetime) -> Response:
+def _answer(proven: Proven, opened: Runtime, now: datetime) -> Response:
     settings, entitlement = opened.settings, proven.entitlement
     lifetime = settings.access_token_lifetime
     if entitlement.ends_at is not None:

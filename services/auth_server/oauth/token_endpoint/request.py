@@ -7,7 +7,7 @@ from datetime import datetime
 from auth_server.entitlements.grant import Entitlement
 from auth_server.errors import OAuthError
 from auth_server.records.clients.facts import ClientFacts
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.tokens.refresh_token import RefreshPolicy
 from auth_server.web.forms import Parameters
 
@@ -18,7 +18,7 @@ class TokenRequest:
 
     form: Parameters
     client: ClientFacts
-    opened: Resources
+    opened: Runtime
     now: datetime
 
     @property

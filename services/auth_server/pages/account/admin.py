@@ -7,9 +7,10 @@ from starlette.requests import Request
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.pages.account.frame import Visit, require_visit
-from auth_server.records.tenants.store import Seat, find_seat
-from auth_server.runtime import Resources
+from auth_server.flow.signed_in import SignedIn
+from auth_server.pages.account.frame import require_signed_in
+from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
+from auth_server.runtime import Runtime
 
 LIST = "/account/organisations"
 PAGE = "/account/organisation"
@@ -19,22 +20,22 @@ PAGE = "/account/organisation"
 class Admin:
     """A visit of a person who is an admin of the tenant that they look at."""
 
-    visit: Visit
-    seat: Seat
+    signed_in: SignedIn
+    membership: TenantMembership
 
     @property
     def person_id(self) -> str:
         """Who decides."""
-        return self.visit.person.person_id
+        return self.signed_in.person.person_id
 
     @property
     def page(self) -> str:
         """The tenant's page, as `lead_back` takes it."""
-        return f"{PAGE}?{urlencode({'tenant': self.seat.tenant_id})}"
+        return f"{PAGE}?{urlencode({'tenant': self.membership.tenant_id})}"
 
 
-async def require_admin_visit(
-    request: Request, tenant_id: str | None, db: DbSession, opened: Resources
+async def require_admin(
+    request: Request, tenant_id: str | None, db: DbSession, opened: Runtime
 ) -> Admin:
     """Find the admin who is signed in, as surely as their tenant asks of everybody.
 
@@ -42,26 +43,26 @@ async def require_admin_visit(
         SignInFirst: nobody is signed in.
         PageError: in the same words whether or not there is such a tenant.
     """
-    visit = await require_visit(request, db, opened, page=LIST)
-    seat = await find_seat(db, visit.person.person_id, tenant_id or "")
-    if seat is None or not seat.is_admin:
+    signed_in = await require_signed_in(request, db, opened, page=LIST)
+    membership = await find_tenant_membership(db, signed_in.person.person_id, tenant_id or "")
+    if membership is None or not membership.is_admin:
         raise PageError(
             "This is not yours to manage",
             "Only an administrator of the organisation can. Ask one of yours.",
             status=403,
             detail="no admin of this tenant",
         )
-    require_level(visit, seat)
-    return Admin(visit, seat)
+    require_level(signed_in, membership)
+    return Admin(signed_in, membership)
 
 
-def require_level(visit: Visit, seat: Seat) -> None:
+def require_level(signed_in: SignedIn, membership: TenantMembership) -> None:
     """Refuse what a tenant allows only to those who signed in more surely.
 
     Raises:
         PageError: the session's level is below the tenant's.
     """
-    if visit.session.level < seat.policy.required_level:
+    if signed_in.session.level < membership.policy.required_level:
         raise PageError(
             "Sign in with a second factor first",
             "The organisation asks for one. Set one up under Sign-in methods, sign out, and sign "

@@ -5,14 +5,14 @@ from starlette.responses import Response
 
 from auth_server.entitlements.api_key import end_api_key
 from auth_server.pages.account.frame import (
+    account_proof,
     answer_account,
     lead_back,
-    require_visit,
-    require_visit_proof,
-    visit_proof,
+    require_account_proof,
+    require_signed_in,
 )
 from auth_server.records.api_keys.store import list_api_keys
-from auth_server.records.tenants.store import list_seats
+from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_form, reject_repeats
 from auth_server.web.same_origin import require_same_origin
@@ -24,19 +24,19 @@ PAGE = "/account/api-keys"
 @router.get(PAGE)
 async def show_api_keys(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """List a person's keys, without what would let anybody in."""
-    visit = await require_visit(request, db, opened, page=PAGE)
-    person_id = visit.person.person_id
-    seats = await list_seats(db, person_id)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    person_id = signed_in.person.person_id
+    memberships = await list_tenant_memberships(db, person_id)
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/api_keys.html",
         section="api-keys",
         keys=list(reversed(await list_api_keys(db, person_id=person_id))),
-        tenants={seat.tenant_id: seat.tenant_name for seat in seats},
+        tenants={membership.tenant_id: membership.tenant_name for membership in memberships},
         resources=[entry.resource for entry in opened.settings.resources],
         now=opened.now(),
-        proof=visit_proof(visit, opened, "api-keys"),
+        proof=account_proof(signed_in, opened, "api-keys"),
     )
 
 
@@ -46,10 +46,10 @@ async def revoke(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    visit = await require_visit(request, db, opened, page=PAGE)
-    require_visit_proof(form.get("proof"), visit, opened, "api-keys")
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    require_account_proof(form.get("proof"), signed_in, opened, "api-keys")
     lifetime = opened.settings.access_token_lifetime
-    own = await list_api_keys(db, person_id=visit.person.person_id)
+    own = await list_api_keys(db, person_id=signed_in.person.person_id)
     for key in own:
         if key.key_id == form.get("key"):
             await end_api_key(db, key.key_id, lifetime=lifetime, now=opened.now())

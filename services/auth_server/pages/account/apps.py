@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
+from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import (
-    Visit,
+    account_proof,
     answer_account,
     lead_back,
-    require_visit,
-    require_visit_proof,
-    visit_proof,
+    require_account_proof,
+    require_signed_in,
 )
 from auth_server.pages.consent.approve import audit_of, what_it_holds
 from auth_server.pages.consent.catalogue import read_catalogue
@@ -32,9 +32,9 @@ from auth_server.records.clients.store import find_client
 from auth_server.records.grants.store import find_grant, list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.records.tenants.store import list_seats
+from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.revocations.revoke import outdate_grant, revoke_grant
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_form, read_query, reject_repeats
 from auth_server.web.same_origin import require_same_origin
@@ -69,13 +69,15 @@ class Connection:
 @router.get(PAGE)
 async def show_apps(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """List everything the person allowed to apps, the latest first."""
-    visit = await require_visit(request, db, opened, page=PAGE)
-    grants = await list_live_grants(db, person_id=visit.person.person_id)
-    connections = await _describe(grants, visit, db, opened)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    grants = await list_live_grants(db, person_id=signed_in.person.person_id)
+    connections = await _describe(grants, signed_in, db, opened)
     # One whose time is over is ended within the minute.
-    lasting = [each for each in connections if each.ends_at > opened.now()]
-    lasting.sort(key=lambda each: each.grant.approved_at, reverse=True)
-    return answer_account(visit, opened, "account/apps.html", section="apps", connections=lasting)
+    durations = [each for each in connections if each.ends_at > opened.now()]
+    durations.sort(key=lambda each: each.grant.approved_at, reverse=True)
+    return answer_account(
+        signed_in, opened, "account/apps.html", section="apps", connections=durations
+    )
 
 
 @router.get(APP)
@@ -83,11 +85,11 @@ async def show_app(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show one connection with what it may do, to be changed in place."""
     query = read_query(request)
     grant_id = query.get("grant") or ""
-    visit = await require_visit(request, db, opened, page=f"{APP}?grant={grant_id}")
-    grant = await _require_own(grant_id, visit, db)
-    question = await _ask(grant, visit, db, opened)
+    signed_in = await require_signed_in(request, db, opened, page=f"{APP}?grant={grant_id}")
+    grant = await _require_own(grant_id, signed_in, db)
+    question = await _ask(grant, signed_in, db, opened)
     saved = query.get("saved") is not None
-    return await _page(grant, visit, question, question.suggested, db, opened, saved=saved)
+    return await _page(grant, signed_in, question, question.suggested, db, opened, saved=saved)
 
 
 @router.post(APP)
@@ -97,19 +99,19 @@ async def change_app(request: Request, db: Db, opened: Opened) -> Response:
     form = await read_form(request, limit=FORM_LIMIT, fields=MOST_FIELDS)
     reject_repeats(form, except_for=frozenset({"tool", "data"}))
     grant_id = form.get("grant") or ""
-    visit = await require_visit(request, db, opened, page=PAGE)
-    grant = await _require_own(grant_id, visit, db, lock=True)
-    question = await _ask(grant, visit, db, opened, shown=form.get("catalogue") or "")
-    require_visit_proof(form.get("proof"), visit, opened, "app", *_shown(grant, question))
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    grant = await _require_own(grant_id, signed_in, db, lock=True)
+    question = await _ask(grant, signed_in, db, opened, shown=form.get("catalogue") or "")
+    require_account_proof(form.get("proof"), signed_in, opened, "app", *_shown(grant, question))
     choice = question.read_choice(form)
     if form.get("preset") is not None:
-        return await _page(grant, visit, question, choice, db, opened)
+        return await _page(grant, signed_in, question, choice, db, opened)
     if not choice.tools:
-        return await _page(grant, visit, question, choice, db, opened, nothing_chosen="tool")
+        return await _page(grant, signed_in, question, choice, db, opened, nothing_chosen="tool")
     try:
         data_scope = question.read_data(choice)
     except NothingChosen as kind:
-        return await _page(grant, visit, question, choice, db, opened, nothing_chosen=str(kind))
+        return await _page(grant, signed_in, question, choice, db, opened, nothing_chosen=str(kind))
     await _change(grant, question, choice, data_scope, db, opened)
     return lead_back(opened, f"{APP}?grant={grant_id}&saved=yes")
 
@@ -120,19 +122,21 @@ async def end_app(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    visit = await require_visit(request, db, opened, page=PAGE)
-    grant = await _require_own(form.get("grant") or "", visit, db)
-    require_visit_proof(form.get("proof"), visit, opened, "end-app", grant.grant_id)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    grant = await _require_own(form.get("grant") or "", signed_in, db)
+    require_account_proof(form.get("proof"), signed_in, opened, "end-app", grant.grant_id)
     lifetime = opened.settings.access_token_lifetime
     reason = "ended by the person"
     await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=opened.now())
     return lead_back(opened, PAGE)
 
 
-async def _require_own(grant_id: str, visit: Visit, db: DbSession, *, lock: bool = False) -> Grant:
+async def _require_own(
+    grant_id: str, signed_in: SignedIn, db: DbSession, *, lock: bool = False
+) -> Grant:
     grant = await find_grant(db, grant_id, lock=lock)
     # Somebody else's is answered like one that never was.
-    if grant is None or grant.person_id != visit.person.person_id:
+    if grant is None or grant.person_id != signed_in.person.person_id:
         raise PageError(
             "This connection is over",
             "It was ended, or it is not yours.",
@@ -143,12 +147,14 @@ async def _require_own(grant_id: str, visit: Visit, db: DbSession, *, lock: bool
 
 
 async def _ask(
-    grant: Grant, visit: Visit, db: DbSession, opened: Resources, *, shown: str | None = None
+    grant: Grant, signed_in: SignedIn, db: DbSession, opened: Runtime, *, shown: str | None = None
 ) -> Question:
     """Work out what can be picked: what the app ever asked for, the tenant allows, the person has."""
-    seats = await list_seats(db, visit.person.person_id)
-    seat = next((seat for seat in seats if seat.tenant_id == grant.tenant_id), None)
-    if seat is None:
+    memberships = await list_tenant_memberships(db, signed_in.person.person_id)
+    membership = next(
+        (membership for membership in memberships if membership.tenant_id == grant.tenant_id), None
+    )
+    if membership is None:
         text = "You are no member of this organisation any more."
         raise PageError("This connection is over", text, status=404)
     if shown is None:
@@ -159,8 +165,8 @@ async def _ask(
             text = "Nothing was changed. Go back, reload the page and try again."
             raise PageError("This form does not fit this page any more", text, status=403)
         catalogue = kept
-    offer = make_offer(catalogue, parse_scope(grant.asked_scope), seat.policy)
-    data = offer_data(seat.data_scope, parse_data_scope(grant.data_scope))
+    offer = make_offer(catalogue, parse_scope(grant.asked_scope), membership.policy)
+    data = offer_data(membership.data_scope, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
     current = Choice(offer.names & frozenset(grant.tools), data.suggested, lasts)
     return Question(catalogue, offer, data, (lasts,), None, current)
@@ -179,7 +185,7 @@ async def _change(
     choice: Choice,
     data_scope: DataScope,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
 ) -> None:
     held, now = what_it_holds(grant), opened.now()
     asked = parse_scope(grant.asked_scope)
@@ -201,18 +207,18 @@ async def _change(
 
 async def _page(
     grant: Grant,
-    visit: Visit,
+    signed_in: SignedIn,
     question: Question,
     choice: Choice,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     nothing_chosen: str | None = None,
     saved: bool = False,
 ) -> Response:
-    (connection,) = await _describe([grant], visit, db, opened)
+    (connection,) = await _describe([grant], signed_in, db, opened)
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/app.html",
         section="apps",
@@ -223,23 +229,26 @@ async def _page(
         choice=choice,
         nothing_chosen=nothing_chosen,
         saved=saved,
-        proof=visit_proof(visit, opened, "app", *_shown(grant, question)),
+        proof=account_proof(signed_in, opened, "app", *_shown(grant, question)),
     )
 
 
 async def _describe(
-    grants: Sequence[Grant], visit: Visit, db: DbSession, opened: Resources
+    grants: Sequence[Grant], signed_in: SignedIn, db: DbSession, opened: Runtime
 ) -> list[Connection]:
     since = opened.now() - _USAGE
     usage = await usage_of_grants(db, [grant.grant_id for grant in grants], since)
-    seats = {seat.tenant_id: seat for seat in await list_seats(db, visit.person.person_id)}
+    memberships = {
+        membership.tenant_id: membership
+        for membership in await list_tenant_memberships(db, signed_in.person.person_id)
+    }
     resources = {grant.resource for grant in grants}
     catalogues = {resource: await find_catalogue(db, resource) for resource in resources}
     found = []
     for grant in grants:
-        seat, catalogue = seats.get(grant.tenant_id), catalogues[grant.resource]
+        membership, catalogue = memberships.get(grant.tenant_id), catalogues[grant.resource]
         client = await find_client(db, grant.client_id)
-        policy = seat.policy if seat is not None else TenantPolicy()
+        policy = membership.policy if membership is not None else TenantPolicy()
         working = [
             tool
             for tool in (catalogue.tools if catalogue is not None else ())
@@ -249,7 +258,7 @@ async def _describe(
             Connection(
                 grant=grant,
                 service=catalogue.name if catalogue is not None else grant.resource,
-                tenant=seat.tenant_name if seat is not None else grant.tenant_id,
+                tenant=membership.tenant_name if membership is not None else grant.tenant_id,
                 vouched_for="" if client is None else vouched_for(client),
                 kinds=Counter(kind_of(tool) for tool in working),
                 data_scope=parse_data_scope(grant.data_scope),
@@ -257,7 +266,7 @@ async def _describe(
                 ends_at=min(
                     grant.expires_at, policy.latest_end(grant.approved_at) or grant.expires_at
                 ),
-                end_proof=visit_proof(visit, opened, "end-app", grant.grant_id),
+                end_proof=account_proof(signed_in, opened, "end-app", grant.grant_id),
             )
         )
     return found

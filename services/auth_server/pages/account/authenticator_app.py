@@ -9,16 +9,17 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import Ticket, over, read_ticket, write_ticket
+from auth_server.flow.flow_state import FlowState, over, seal_flow_state, unseal_flow_state
 from auth_server.flow.one_time_codes import STEP, match_step, renew_recovery_codes, seal_secret
+from auth_server.flow.signed_in import SignedIn
 from auth_server.flow.start_session import begin_session
-from auth_server.pages.account.frame import Visit, answer_account, visit_proof
-from auth_server.pages.account.security import PAGE, require_change, require_sure_visit
+from auth_server.pages.account.frame import account_proof, answer_account
+from auth_server.pages.account.security import PAGE, require_change, require_recent_sign_in
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.second_factors.store import find_code_app, put_code_app
-from auth_server.records.second_factors.table import CodeApp
+from auth_server.records.second_factors.store import find_authenticator_app, put_authenticator_app
+from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.sessions.table import TWO_FACTORS
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser, set_browser, set_session
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_query
@@ -31,20 +32,20 @@ WAY = "new code app"
 @router.get(APP)
 async def show_setup(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show a new secret as a picture and as text, and ask for its first code."""
-    visit = await require_sure_visit(request, db, opened)
-    _require_local(visit)
+    signed_in = await require_recent_sign_in(request, db, opened)
+    _require_local(signed_in)
     browser = read_browser(request, opened.settings) or opened.new_secret()
-    ticket = Ticket(
+    flow_state = FlowState(
         way=WAY,
         field="person",
-        value=visit.person.person_id,
+        value=signed_in.person.person_id,
         nonce="",
         secret=pyotp.random_base32(),
         left_at=int(opened.now().timestamp()),
     )
     transaction = read_query(request).get("transaction") or ""
-    text = write_ticket(ticket, browser, opened)
-    response = _setup(visit, ticket, text, opened, transaction=transaction)
+    text = seal_flow_state(flow_state, browser, opened)
+    response = _setup(signed_in, flow_state, text, opened, transaction=transaction)
     set_browser(response, opened.settings, browser)
     return response
 
@@ -52,30 +53,32 @@ async def show_setup(request: Request, db: ReadingDb, opened: Opened) -> Respons
 @router.post(APP)
 async def set_up(request: Request, db: Db, opened: Opened) -> Response:
     """Keep the app once it has shown a right code, and begin a session that counts it."""
-    visit, form = await require_change(request, db, opened)
-    _require_local(visit)
-    text, person = form.get("ticket") or "", visit.person
-    ticket = read_ticket(text, read_browser(request, opened.settings), opened)
-    if ticket is None or (ticket.way, ticket.value) != (WAY, person.person_id):
+    signed_in, form = await require_change(request, db, opened)
+    _require_local(signed_in)
+    text, person = form.get("ticket") or "", signed_in.person
+    flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
+    if flow_state is None or (flow_state.way, flow_state.value) != (WAY, person.person_id):
         raise over()
     transaction = form.get("transaction") or ""
-    step = match_step(ticket.secret, form.get("code") or "", now=opened.now(), after=0)
+    step = match_step(flow_state.secret, form.get("code") or "", now=opened.now(), after=0)
     if step is None:
-        return _setup(visit, ticket, text, opened, transaction=transaction, wrong=True, status=422)
-    app = CodeApp(
+        return _setup(
+            signed_in, flow_state, text, opened, transaction=transaction, wrong=True, status=422
+        )
+    app = AuthenticatorApp(
         person_id=person.person_id,
-        sealed_secret=seal_secret(ticket.secret, person.person_id, opened),
+        sealed_secret=seal_secret(flow_state.secret, person.person_id, opened),
         last_step=step,
         created_at=opened.now(),
     )
-    await put_code_app(db, app)
+    await put_authenticator_app(db, app)
     codes = await renew_recovery_codes(db, person.person_id, opened)
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "code app"})
     await record(db, added, now=opened.now())
     secret, session = await begin_session(
         request, person, db, opened, level=TWO_FACTORS, method="password and code"
     )
-    renewed = Visit(session, person)
+    renewed = SignedIn(session, person)
     response = _codes(renewed, codes, opened, transaction=transaction)
     set_session(response, opened.settings, secret, opened.settings.session_absolute_lifetime)
     return response
@@ -84,18 +87,18 @@ async def set_up(request: Request, db: Db, opened: Opened) -> Response:
 @router.post(f"{PAGE}/recovery-codes")
 async def renew(request: Request, db: Db, opened: Opened) -> Response:
     """Make new recovery codes; those from before are over."""
-    visit, _ = await require_change(request, db, opened)
-    if await find_code_app(db, visit.person.person_id) is None:
+    signed_in, _ = await require_change(request, db, opened)
+    if await find_authenticator_app(db, signed_in.person.person_id) is None:
         raise PageError(
             "There is no authenticator app to recover",
             "Recovery codes stand in for an app. Set one up first.",
         )
-    codes = await renew_recovery_codes(db, visit.person.person_id, opened)
-    return _codes(visit, codes, opened)
+    codes = await renew_recovery_codes(db, signed_in.person.person_id, opened)
+    return _codes(signed_in, codes, opened)
 
 
-def _require_local(visit: Visit) -> None:
-    if visit.person.password_hash is None:
+def _require_local(signed_in: SignedIn) -> None:
+    if signed_in.person.password_hash is None:
         raise PageError(
             "You sign in somewhere else",
             "A second factor is set up there, not here.",
@@ -103,39 +106,45 @@ def _require_local(visit: Visit) -> None:
 
 
 def _setup(
-    visit: Visit,
-    ticket: Ticket,
+    signed_in: SignedIn,
+    flow_state: FlowState,
     text: str,
-    opened: Resources,
+    opened: Runtime,
     *,
     transaction: str,
     wrong: bool = False,
     status: int = 200,
 ) -> Response:
     issuer = opened.settings.branding.name or "Gatepost"
-    uri = pyotp.TOTP(ticket.secret).provisioning_uri(name=visit.person.known_as, issuer_name=issuer)
+    uri = pyotp.TOTP(flow_state.secret).provisioning_uri(
+        name=signed_in.person.known_as, issuer_name=issuer
+    )
     picture: Any = segno.make(uri, error="m")
     # Written by the library from numbers alone.
     drawing = Markup(picture.svg_inline(scale=5, border=3, omitsize=True))  # noqa: S704
     return answer_account(
-        visit,
+        signed_in,
         opened,
-        "account/code_app.html",
+        "account/authenticator_app.html",
         section="security",
         status=status,
         drawing=drawing,
-        secret=" ".join(ticket.secret[at : at + 4] for at in range(0, len(ticket.secret), 4)),
+        secret=" ".join(
+            flow_state.secret[at : at + 4] for at in range(0, len(flow_state.secret), 4)
+        ),
         seconds=STEP,
-        ticket=text,
+        flow_state=text,
         transaction=transaction,
         wrong=wrong,
-        proof=visit_proof(visit, opened, "security"),
+        proof=account_proof(signed_in, opened, "security"),
     )
 
 
-def _codes(visit: Visit, codes: list[str], opened: Resources, *, transaction: str = "") -> Response:
+def _codes(
+    signed_in: SignedIn, codes: list[str], opened: Runtime, *, transaction: str = ""
+) -> Response:
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/recovery_codes.html",
         section="security",

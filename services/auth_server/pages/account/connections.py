@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from auth_server.pages.account.admin import PAGE, require_admin_visit
-from auth_server.pages.account.frame import lead_back, require_visit_proof
+from auth_server.pages.account.admin import PAGE, require_admin
+from auth_server.pages.account.frame import lead_back, require_account_proof
 from auth_server.records.grants.store import find_grant
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.web.dependencies import Db, Opened
@@ -20,12 +20,12 @@ async def end_connection(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
-    require_visit_proof(
-        form.get("proof"), admin.visit, opened, "organisation", admin.seat.tenant_id
+    admin = await require_admin(request, form.get("tenant"), db, opened)
+    require_account_proof(
+        form.get("proof"), admin.signed_in, opened, "organisation", admin.membership.tenant_id
     )
     grant = await find_grant(db, form.get("grant") or "")
-    if grant is not None and grant.tenant_id == admin.seat.tenant_id:
+    if grant is not None and grant.tenant_id == admin.membership.tenant_id:
         lifetime = opened.settings.access_token_lifetime
         reason = "ended by an admin of the tenant"
         await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=opened.now())

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from auth_server.pages.account.frame import lead_back, require_visit, require_visit_proof
+from auth_server.pages.account.frame import lead_back, require_account_proof, require_signed_in
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.sessions.store import end_session
 from auth_server.web.browser import clear_session
@@ -26,10 +26,10 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    visit = await require_visit(request, db, opened, page="/account/apps")
-    require_visit_proof(form.get("proof"), visit, opened, "sign-out")
-    await end_session(db, visit.session.session_hash, now=opened.now())
-    await record(db, Audit("signed_out", person_id=visit.person.person_id), now=opened.now())
+    signed_in = await require_signed_in(request, db, opened, page="/account/apps")
+    require_account_proof(form.get("proof"), signed_in, opened, "sign-out")
+    await end_session(db, signed_in.session.session_hash, now=opened.now())
+    await record(db, Audit("signed_out", person_id=signed_in.person.person_id), now=opened.now())
     response = lead_back(opened, "/sign-in?other=yes")
     clear_session(response, opened.settings)
     return response

@@ -1,6 +1,5 @@
-"""A visit to the account pages: who is signed in, the forms' proofs, and the frame of each page."""
+"""The account pages: who is signed in, the proofs of forms, and the frame of each page."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -10,17 +9,15 @@ from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.flow.pending import resolve_signed_in
-from auth_server.records.people.table import Person
+from auth_server.flow.signed_in import SignedIn, resolve_signed_in
 from auth_server.records.sessions.store import touch_session
-from auth_server.records.sessions.table import Session
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import matches, sign_form
 
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
 
-class SignInFirst(Exception):
+class SignInRequired(Exception):
     """Nobody is signed in; `return_to` is the path of ours that they wanted."""
 
     def __init__(self, return_to: str) -> None:
@@ -29,15 +26,9 @@ class SignInFirst(Exception):
         self.return_to = return_to
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A person at their account pages, in one browser."""
-
-    session: Session
-    person: Person
-
-
-async def require_visit(request: Request, db: DbSession, opened: Resources, *, page: str) -> Visit:
+async def require_signed_in(
+    request: Request, db: DbSession, opened: Runtime, *, page: str
+) -> SignedIn:
     """Find who is signed in.
 
     Args:
@@ -47,26 +38,25 @@ async def require_visit(request: Request, db: DbSession, opened: Resources, *, p
         page: the path to come back to after a sign-in, as `/account/apps`.
 
     Raises:
-        SignInFirst: nobody is.
+        SignInRequired: nobody is.
     """
     signed_in = await resolve_signed_in(request, db, opened)
     if signed_in is None:
-        raise SignInFirst(page)
-    visit = Visit(*signed_in)
+        raise SignInRequired(page)
     now = opened.now()
-    if request.method == "GET" and now - visit.session.last_seen_at >= USE_IS_NOTED_EVERY:
+    if request.method == "GET" and now - signed_in.session.last_seen_at >= USE_IS_NOTED_EVERY:
         async with opened.transaction() as writing:
-            await touch_session(writing, visit.session.session_hash, now=now)
-    return visit
+            await touch_session(writing, signed_in.session.session_hash, now=now)
+    return signed_in
 
 
-def sign_in_url(error: SignInFirst, opened: Resources) -> str:
+def sign_in_url(error: SignInRequired, opened: Runtime) -> str:
     """Write the path of the sign-in page that leads back."""
     query = urlencode({"return_to": error.return_to})
     return f"{opened.settings.path}/sign-in?{query}"
 
 
-def visit_proof(visit: Visit, opened: Resources, form: str, *shown: str) -> str:
+def account_proof(signed_in: SignedIn, opened: Runtime, form: str, *shown: str) -> str:
     """Make the proof that a form of an account page carries.
 
     Args:
@@ -75,11 +65,11 @@ def visit_proof(visit: Visit, opened: Resources, form: str, *shown: str) -> str:
         form: which form.
         shown: what the answer must refer to, such as the id of what is ended.
     """
-    return sign_form(opened.keys.forms, "account", form, visit.session.session_hash, *shown)
+    return sign_form(opened.keys.forms, "account", form, signed_in.session.session_hash, *shown)
 
 
-def require_visit_proof(
-    given: str | None, visit: Visit, opened: Resources, form: str, *shown: str
+def require_account_proof(
+    given: str | None, signed_in: SignedIn, opened: Runtime, form: str, *shown: str
 ) -> None:
     """Refuse a form that was not made for this session and for what it now refers to.
 
@@ -87,7 +77,7 @@ def require_visit_proof(
         PageError: the proof is missing, or was made for something else.
     """
     expected = (
-        sign_form(keys.forms, "account", form, visit.session.session_hash, *shown)
+        sign_form(keys.forms, "account", form, signed_in.session.session_hash, *shown)
         for keys in (opened.keys, *opened.former_keys)
     )
     if given is None or not any(matches(proof, given) for proof in expected):
@@ -99,7 +89,7 @@ def require_visit_proof(
         )
 
 
-def lead_back(opened: Resources, page: str) -> Response:
+def lead_back(opened: Runtime, page: str) -> Response:
     """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
     response = RedirectResponse(f"{opened.settings.path}{page}", status_code=303)
     response.headers["Cache-Control"] = "no-store"
@@ -107,8 +97,8 @@ def lead_back(opened: Resources, page: str) -> Response:
 
 
 def answer_account(
-    visit: Visit,
-    opened: Resources,
+    signed_in: SignedIn,
+    opened: Runtime,
     template: str,
     *,
     section: str,
@@ -130,7 +120,7 @@ def answer_account(
         template,
         status=status,
         section=section,
-        person=visit.person,
-        leave_proof=visit_proof(visit, opened, "sign-out"),
+        person=signed_in.person,
+        leave_proof=account_proof(signed_in, opened, "sign-out"),
         **values,
     )

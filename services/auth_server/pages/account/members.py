@@ -5,14 +5,14 @@ from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.pages.account.admin import PAGE, Admin, require_admin_visit
-from auth_server.pages.account.frame import answer_account, lead_back, require_visit_proof
+from auth_server.pages.account.admin import PAGE, Admin, require_admin
+from auth_server.pages.account.frame import answer_account, lead_back, require_account_proof
 from auth_server.pages.account.organisations import tenant_proof
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.store import find_membership
 from auth_server.records.tenants.table import Membership
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused
 from auth_server.web.dependencies import Db, Opened, ReadingDb
@@ -28,7 +28,7 @@ MEMBER = f"{PAGE}/member"
 async def show_member(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show a member's role and data, to be changed."""
     query = read_query(request)
-    admin = await require_admin_visit(request, query.get("tenant"), db, opened)
+    admin = await require_admin(request, query.get("tenant"), db, opened)
     member = await _require_member(admin, query.get("person"), db)
     return await _answer(admin, member, db, opened)
 
@@ -39,14 +39,14 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
+    admin = await require_admin(request, form.get("tenant"), db, opened)
     member = await _require_member(admin, form.get("person"), db)
-    require_visit_proof(
+    require_account_proof(
         form.get("proof"),
-        admin.visit,
+        admin.signed_in,
         opened,
         "organisation",
-        admin.seat.tenant_id,
+        admin.membership.tenant_id,
         member.person_id,
     )
     lifetime, now = opened.settings.access_token_lifetime, opened.now()
@@ -56,7 +56,7 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
             await remove_membership(
                 db,
                 member.person_id,
-                admin.seat.tenant_id,
+                admin.membership.tenant_id,
                 by=admin.person_id,
                 lifetime=lifetime,
                 now=now,
@@ -65,7 +65,7 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
         await set_membership(
             db,
             member.person_id,
-            admin.seat.tenant_id,
+            admin.membership.tenant_id,
             role=role.strip(),
             data_scope=parse_data_scope(data),
             by=admin.person_id,
@@ -81,7 +81,7 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
 
 
 async def _require_member(admin: Admin, person_id: str | None, db: DbSession) -> Membership:
-    member = await find_membership(db, person_id or "", admin.seat.tenant_id)
+    member = await find_membership(db, person_id or "", admin.membership.tenant_id)
     if member is None:
         raise PageError(
             "Nobody of that name is a member here",
@@ -95,7 +95,7 @@ async def _answer(
     admin: Admin,
     member: Membership,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     given: tuple[str, str] | None = None,
     refused: str = "",
@@ -103,12 +103,12 @@ async def _answer(
     people = await find_people(db, {member.person_id})
     role, data_scope = given or (member.role, member.data_scope)
     return answer_account(
-        admin.visit,
+        admin.signed_in,
         opened,
         "account/member.html",
         section="organisations",
         status=400 if refused else 200,
-        seat=admin.seat,
+        membership=admin.membership,
         member=people[member.person_id],
         is_self=member.person_id == admin.person_id,
         role=role,

@@ -10,26 +10,26 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
 from auth_server.errors import PageError
+from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.admin import require_level
 from auth_server.pages.account.api_keys import PAGE
 from auth_server.pages.account.frame import (
-    Visit,
+    account_proof,
     answer_account,
-    require_visit,
-    require_visit_proof,
-    visit_proof,
+    require_account_proof,
+    require_signed_in,
 )
 from auth_server.pages.connect.install import describe_installs
 from auth_server.pages.consent.catalogue import read_catalogue
 from auth_server.pages.picker.data_choice import DataOffer, NothingChosen, choose_data, offer_data
-from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.pages.picker.duration import choose_duration, offer_durations
 from auth_server.pages.picker.offer import Offer, make_offer, scopes_for
 from auth_server.pages.picker.question import Choice, read_choice
 from auth_server.records.api_keys.store import find_api_key
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.records.tenants.store import Seat, find_seat
+from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.settings import ResourceSettings
 from auth_server.web.dependencies import Db, Opened, ReadingDb
@@ -47,25 +47,25 @@ _FORM_LIMIT, _MOST_FIELDS = 512 * 1024, 5000
 class NewKey:
     """Where a key will be good, and what it can be given there: no more than its person has."""
 
-    visit: Visit
-    seat: Seat
+    signed_in: SignedIn
+    membership: TenantMembership
     resource: ResourceSettings
     catalogue: CatalogueDocument
     offer: Offer
     data: DataOffer
-    lasting: tuple[timedelta, ...]
+    durations: tuple[timedelta, ...]
 
     @property
     def shown(self) -> tuple[str, ...]:
         """Tell what the form's proof covers."""
         data = " ".join(sorted(self.data.suggested))
-        return (self.seat.tenant_id, self.resource.resource, self.catalogue.hash, data)
+        return (self.membership.tenant_id, self.resource.resource, self.catalogue.hash, data)
 
     @property
     def suggested(self) -> Choice:
         """What is ticked at first: what only reads, for three months."""
         reading = frozenset(tool.name for tool in self.offer.tools if tool.read_only)
-        usual = choose_lasting(self.lasting, str(90 * 86400))
+        usual = choose_duration(self.durations, str(90 * 86400))
         return Choice(tools=reading, data=self.data.suggested, lasts=usual)
 
 
@@ -73,10 +73,10 @@ class NewKey:
 async def show_form(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show what a key can be given in one tenant at one resource."""
     query = read_query(request)
-    visit = await require_visit(request, db, opened, page=PAGE)
-    seat, resource = await _require_place(visit, query, db, opened)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    membership, resource = await _require_place(signed_in, query, db, opened)
     catalogue = await read_catalogue(resource.resource, db, opened)
-    new = _offer(visit, seat, resource, catalogue)
+    new = _offer(signed_in, membership, resource, catalogue)
     return _answer(new, new.suggested, opened, nonce=opened.new_secret())
 
 
@@ -86,8 +86,8 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request, limit=_FORM_LIMIT, fields=_MOST_FIELDS)
     reject_repeats(form, except_for=frozenset({"tool", "data", "decision"}))
-    visit = await require_visit(request, db, opened, page=PAGE)
-    seat, resource = await _require_place(visit, form, db, opened)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    membership, resource = await _require_place(signed_in, form, db, opened)
     version = form.get("catalogue") or ""
     catalogue = await find_catalogue(db, resource.resource, version=version)
     nonce = form.get("nonce") or ""
@@ -98,13 +98,13 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
             status=403,
             detail="no such version of the catalogue",
         )
-    new = _offer(visit, seat, resource, catalogue)
-    require_visit_proof(form.get("proof"), visit, opened, "new-api-key", nonce, *new.shown)
-    choice, label = read_choice(form, new.offer, new.lasting), (form.get("label") or "").strip()
+    new = _offer(signed_in, membership, resource, catalogue)
+    require_account_proof(form.get("proof"), signed_in, opened, "new-api-key", nonce, *new.shown)
+    choice, label = read_choice(form, new.offer, new.durations), (form.get("label") or "").strip()
     is_test = form.get("test") == "yes"
     if form.get("preset") is not None:
         return _answer(new, choice, opened, nonce=nonce, label=label, is_test=is_test)
-    key = _make_key("test" if is_test else "live", visit, opened, nonce)
+    key = _make_key("test" if is_test else "live", signed_in, opened, nonce)
     if await find_api_key(db, hash_secret(key.text)) is not None:
         raise PageError(
             "This key was made already",
@@ -121,8 +121,8 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
             db,
             key,
             label=label,
-            person_id=visit.person.person_id,
-            tenant_id=seat.tenant_id,
+            person_id=signed_in.person.person_id,
+            tenant_id=membership.tenant_id,
             resource=resource.resource,
             scopes=scopes_for(catalogue, choice.tools, resource.scopes),
             tools=choice.tools,
@@ -138,58 +138,63 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
             new, choice, opened, nonce=nonce, label=label, is_test=is_test, refused=str(error)
         )
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/api_key_created.html",
         section="api-keys",
         row=row,
         secret=key.text,
-        seat=seat,
+        membership=membership,
         install=describe_installs([(catalogue.name, resource.resource)])[0],
     )
 
 
 async def _require_place(
-    visit: Visit, given: Parameters, db: DbSession, opened: Resources
-) -> tuple[Seat, ResourceSettings]:
-    seat = await find_seat(db, visit.person.person_id, given.get("tenant") or "")
+    signed_in: SignedIn, given: Parameters, db: DbSession, opened: Runtime
+) -> tuple[TenantMembership, ResourceSettings]:
+    membership = await find_tenant_membership(
+        db, signed_in.person.person_id, given.get("tenant") or ""
+    )
     resource = opened.settings.find_resource(given.get("resource") or "")
-    if seat is None or resource is None:
+    if membership is None or resource is None:
         raise PageError(
             "Choose where the key is good",
             "Go back to your keys and choose one of your organisations.",
             detail="no such tenant of the person, or no such resource",
         )
-    require_level(visit, seat)
-    return seat, resource
+    require_level(signed_in, membership)
+    return membership, resource
 
 
 def _offer(
-    visit: Visit, seat: Seat, resource: ResourceSettings, catalogue: CatalogueDocument
+    signed_in: SignedIn,
+    membership: TenantMembership,
+    resource: ResourceSettings,
+    catalogue: CatalogueDocument,
 ) -> NewKey:
-    longest = min(LONGEST, seat.policy.longest_grant or LONGEST)
+    longest = min(LONGEST, membership.policy.longest_grant or LONGEST)
     return NewKey(
-        visit=visit,
-        seat=seat,
+        signed_in=signed_in,
+        membership=membership,
         resource=resource,
         catalogue=catalogue,
-        offer=make_offer(catalogue, resource.scopes, seat.policy),
-        data=offer_data(seat.data_scope),
-        lasting=offer_lasting(longest),
+        offer=make_offer(catalogue, resource.scopes, membership.policy),
+        data=offer_data(membership.data_scope),
+        durations=offer_durations(longest),
     )
 
 
-def _make_key(env: Env, visit: Visit, opened: Resources, nonce: str) -> ApiKey:
+def _make_key(env: Env, signed_in: SignedIn, opened: Runtime, nonce: str) -> ApiKey:
     # Of the form's own random part, which nobody else can make a key of: a form that a browser
     # sends again makes the same key, which is there already.
-    message = f"api key {env} {visit.session.session_hash} {nonce}".encode()
+    message = f"api key {env} {signed_in.session.session_hash} {nonce}".encode()
     return make_api_key(env, hmac.digest(opened.keys.forms, message, "sha256"))
 
 
 def _answer(
     new: NewKey,
     choice: Choice,
-    opened: Resources,
+    opened: Runtime,
     *,
     nonce: str,
     label: str = "",
@@ -197,7 +202,7 @@ def _answer(
     refused: str = "",
 ) -> Response:
     return answer_account(
-        new.visit,
+        new.signed_in,
         opened,
         "account/new_api_key.html",
         section="api-keys",
@@ -208,5 +213,5 @@ def _answer(
         label=label,
         is_test=is_test,
         refused=refused,
-        proof=visit_proof(new.visit, opened, "new-api-key", nonce, *new.shown),
+        proof=account_proof(new.signed_in, opened, "new-api-key", nonce, *new.shown),
     )

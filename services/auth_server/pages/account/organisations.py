@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.pages.account.admin import LIST, PAGE, Admin, require_admin_visit
-from auth_server.pages.account.frame import answer_account, require_visit, visit_proof
+from auth_server.pages.account.admin import LIST, PAGE, Admin, require_admin
+from auth_server.pages.account.frame import account_proof, answer_account, require_signed_in
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.grants.store import list_grants_of_tenant
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.records.tenants.store import list_memberships, list_seats
-from auth_server.runtime import Resources
+from auth_server.records.tenants.store import list_memberships, list_tenant_memberships
+from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import read_query
 
@@ -28,10 +28,14 @@ _OFFERED_DAYS = (1, 7, 30, 90, 180)
 @router.get(LIST)
 async def list_organisations(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """List where a person is a member, and what they may manage."""
-    visit = await require_visit(request, db, opened, page=LIST)
-    seats = await list_seats(db, visit.person.person_id)
+    signed_in = await require_signed_in(request, db, opened, page=LIST)
+    memberships = await list_tenant_memberships(db, signed_in.person.person_id)
     return answer_account(
-        visit, opened, "account/organisations.html", section="organisations", seats=seats
+        signed_in,
+        opened,
+        "account/organisations.html",
+        section="organisations",
+        memberships=memberships,
     )
 
 
@@ -39,14 +43,14 @@ async def list_organisations(request: Request, db: ReadingDb, opened: Opened) ->
 async def show_organisation(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show a tenant to its admin: members, rules, connections."""
     query = read_query(request)
-    admin = await require_admin_visit(request, query.get("tenant"), db, opened)
+    admin = await require_admin(request, query.get("tenant"), db, opened)
     return await answer_organisation(admin, db, opened, saved=query.get("saved") == "rules")
 
 
 async def answer_organisation(
     admin: Admin,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     refused: str = "",
     saved: bool = False,
@@ -60,33 +64,35 @@ async def answer_organisation(
         refused: why the rules could not be stored.
         saved: whether they were, just now.
     """
-    seat, now = admin.seat, opened.now()
-    memberships = await list_memberships(db, tenant_id=seat.tenant_id)
-    grants = await list_grants_of_tenant(db, seat.tenant_id, ended_since=now - SINCE)
+    membership, now = admin.membership, opened.now()
+    memberships = await list_memberships(db, tenant_id=membership.tenant_id)
+    grants = await list_grants_of_tenant(db, membership.tenant_id, ended_since=now - SINCE)
     usage = await usage_of_grants(db, [grant.grant_id for grant in grants], now - SINCE)
     concerned = {row.person_id for row in memberships} | {row.person_id for row in grants}
     return answer_account(
-        admin.visit,
+        admin.signed_in,
         opened,
         "account/organisation.html",
         section="organisations",
         status=400 if refused else 200,
-        seat=seat,
+        membership=membership,
         people=await find_people(db, concerned),
         memberships=memberships,
         grants=grants,
         usage=usage,
-        policy=seat.policy,
-        days=_days_to_offer(seat.policy),
+        policy=membership.policy,
+        days=_days_to_offer(membership.policy),
         refused=refused,
         saved=saved,
         proof=tenant_proof(admin, opened),
     )
 
 
-def tenant_proof(admin: Admin, opened: Resources, *shown: str) -> str:
+def tenant_proof(admin: Admin, opened: Runtime, *shown: str) -> str:
     """Make the proof of a tenant's forms; `shown` is what else they are about."""
-    return visit_proof(admin.visit, opened, "organisation", admin.seat.tenant_id, *shown)
+    return account_proof(
+        admin.signed_in, opened, "organisation", admin.membership.tenant_id, *shown
+    )
 
 
 def _days_to_offer(policy: TenantPolicy) -> Collection[Any]:

@@ -4,14 +4,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import over, read_ticket
+from auth_server.flow.flow_state import over, unseal_flow_state
 from auth_server.flow.passkeys import read_passkey
 from auth_server.flow.start_session import begin_session
 from auth_server.pages.account.frame import lead_back
 from auth_server.pages.account.security import PAGE, require_change
 from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.flow_states.store import use_ticket
+from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.second_factors.store import add_passkey
 from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.secrets import hash_secret
@@ -24,16 +24,19 @@ router = APIRouter()
 @router.post(f"{PAGE}/passkeys")
 async def keep_passkey(request: Request, db: Db, opened: Opened) -> Response:
     """Keep it, and begin a session that counts it: making one has just proved its owner."""
-    visit, form = await require_change(request, db, opened)
-    person, text = visit.person, form.get("ticket") or ""
-    ticket = read_ticket(text, read_browser(request, opened.settings), opened)
-    if ticket is None or (ticket.way, ticket.value) != ("new passkey", person.person_id):
+    signed_in, form = await require_change(request, db, opened)
+    person, text = signed_in.person, form.get("ticket") or ""
+    flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
+    if flow_state is None or (flow_state.way, flow_state.value) != (
+        "new passkey",
+        person.person_id,
+    ):
         raise over()
-    if not await use_ticket(db, hash_secret(text), expires_at=ticket.until):
+    if not await use_flow_state(db, hash_secret(text), expires_at=flow_state.until):
         raise over()
     described = describe_user_agent(request.headers.get("user-agent", ""))
     name = " · ".join(filter(None, (described.browser, described.system))) or "Passkey"
-    passkey = read_passkey(form.get("credential") or "", ticket, person, name[:100], opened)
+    passkey = read_passkey(form.get("credential") or "", flow_state, person, name[:100], opened)
     if passkey is None or not await add_passkey(db, passkey):
         raise PageError(
             "That passkey can't be used",

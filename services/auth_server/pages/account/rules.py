@@ -5,8 +5,8 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from auth_server.pages.account.admin import PAGE, require_admin_visit
-from auth_server.pages.account.frame import lead_back, require_visit_proof
+from auth_server.pages.account.admin import PAGE, require_admin
+from auth_server.pages.account.frame import lead_back, require_account_proof
 from auth_server.pages.account.organisations import answer_organisation
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.tenancy.change_policy import ChangeRefused, change_policy
@@ -24,17 +24,17 @@ async def set_rules(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request, limit=_LIMIT)
     reject_repeats(form)
-    admin = await require_admin_visit(request, form.get("tenant"), db, opened)
-    require_visit_proof(
-        form.get("proof"), admin.visit, opened, "organisation", admin.seat.tenant_id
+    admin = await require_admin(request, form.get("tenant"), db, opened)
+    require_account_proof(
+        form.get("proof"), admin.signed_in, opened, "organisation", admin.membership.tenant_id
     )
     try:
         policy = _read(form)
-        if policy.required_level > admin.visit.session.level:
+        if policy.required_level > admin.signed_in.session.level:
             raise UnusablePolicy("Sign in with a second factor yourself before you ask it of all.")
         await change_policy(
             db,
-            admin.seat.tenant_id,
+            admin.membership.tenant_id,
             policy,
             by=admin.person_id,
             lifetime=opened.settings.access_token_lifetime,

@@ -6,28 +6,28 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.flow.flow_state import Ticket, write_ticket
+from auth_server.flow.flow_state import FlowState, seal_flow_state
 from auth_server.flow.passkeys import are_possible, offer_passkey
+from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import (
-    SignInFirst,
-    Visit,
+    SignInRequired,
+    account_proof,
     answer_account,
     lead_back,
-    require_visit,
-    require_visit_proof,
-    visit_proof,
+    require_account_proof,
+    require_signed_in,
 )
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.second_factors.store import (
     count_recovery_codes,
-    drop_code_app,
+    drop_authenticator_app,
     drop_passkey,
-    find_code_app,
+    find_authenticator_app,
     has_second_factor,
     list_passkeys,
 )
 from auth_server.records.sessions.table import TWO_FACTORS, provider_of
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import Parameters, read_form, reject_repeats
@@ -42,14 +42,14 @@ FRESH = timedelta(minutes=15)
 @router.get(PAGE)
 async def show_security(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show passkeys, the authenticator app and what is left of the recovery codes."""
-    visit = await require_visit(request, db, opened, page=PAGE)
-    person = visit.person
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    person = signed_in.person
     passkeys = await list_passkeys(db, person.person_id)
     local = person.password_hash is not None
     browser = read_browser(request, opened.settings)
-    ticket = options = ""
+    flow_state = options = ""
     if local and browser and are_possible(opened.settings):
-        made = Ticket(
+        made = FlowState(
             way="new passkey",
             field="person",
             value=person.person_id,
@@ -57,35 +57,35 @@ async def show_security(request: Request, db: ReadingDb, opened: Opened) -> Resp
             secret="",
             left_at=int(opened.now().timestamp()),
         )
-        ticket = write_ticket(made, browser, opened)
+        flow_state = seal_flow_state(made, browser, opened)
         options = offer_passkey(made, person, passkeys, opened)
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/security.html",
         section="security",
         local=local,
-        provider=provider_of(visit.session.method),
+        provider=provider_of(signed_in.session.method),
         passkeys=passkeys,
         possible=are_possible(opened.settings),
-        code_app=await find_code_app(db, person.person_id),
+        authenticator_app=await find_authenticator_app(db, person.person_id),
         recovery_codes=await count_recovery_codes(db, person.person_id),
-        ticket=ticket,
+        flow_state=flow_state,
         options=options,
-        proof=visit_proof(visit, opened, "security"),
+        proof=account_proof(signed_in, opened, "security"),
     )
 
 
 @router.post(f"{PAGE}/remove")
 async def remove(request: Request, db: Db, opened: Opened) -> Response:
     """Remove a passkey, or the authenticator app with its recovery codes."""
-    visit, form = await require_change(request, db, opened)
-    person_id, passkey = visit.person.person_id, form.get("passkey")
+    signed_in, form = await require_change(request, db, opened)
+    person_id, passkey = signed_in.person.person_id, form.get("passkey")
     if passkey is not None:
         removed = await drop_passkey(db, person_id, passkey)
     else:
-        removed = await find_code_app(db, person_id) is not None
-        await drop_code_app(db, person_id)
+        removed = await find_authenticator_app(db, person_id) is not None
+        await drop_authenticator_app(db, person_id)
     if removed:
         kind = "passkey" if passkey is not None else "code app"
         entry = Audit("second_factor.removed", person_id=person_id, detail={"factor": kind})
@@ -94,8 +94,8 @@ async def remove(request: Request, db: Db, opened: Opened) -> Response:
 
 
 async def require_change(
-    request: Request, db: DbSession, opened: Resources
-) -> tuple[Visit, Parameters]:
+    request: Request, db: DbSession, opened: Runtime
+) -> tuple[SignedIn, Parameters]:
     """Read a form that changes how somebody signs in, from somebody who surely is themselves.
 
     Raises:
@@ -105,21 +105,21 @@ async def require_change(
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    visit = await require_sure_visit(request, db, opened)
-    require_visit_proof(form.get("proof"), visit, opened, "security")
-    return visit, form
+    signed_in = await require_recent_sign_in(request, db, opened)
+    require_account_proof(form.get("proof"), signed_in, opened, "security")
+    return signed_in, form
 
 
-async def require_sure_visit(request: Request, db: DbSession, opened: Resources) -> Visit:
+async def require_recent_sign_in(request: Request, db: DbSession, opened: Runtime) -> SignedIn:
     """Find who is signed in, freshly and with a second factor where they have one.
 
     Raises:
         SignInFirst: they have to sign in again: a browser left open, or a password that a stranger
             learned, must not be enough to replace what protects the account.
     """
-    visit = await require_visit(request, db, opened, page=PAGE)
-    stale = opened.now() >= visit.session.signed_in_at + FRESH
-    weak = visit.session.level < TWO_FACTORS
-    if stale or (weak and await has_second_factor(db, visit.person.person_id)):
-        raise SignInFirst(PAGE)
-    return visit
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    stale = opened.now() >= signed_in.session.signed_in_at + FRESH
+    weak = signed_in.session.level < TWO_FACTORS
+    if stale or (weak and await has_second_factor(db, signed_in.person.person_id)):
+        raise SignInRequired(PAGE)
+    return signed_in

@@ -6,19 +6,19 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
+from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import (
-    Visit,
+    account_proof,
     answer_account,
     lead_back,
-    require_visit,
-    require_visit_proof,
-    visit_proof,
+    require_account_proof,
+    require_signed_in,
 )
 from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.sessions.store import end_session_of, list_sessions
 from auth_server.records.sessions.table import Session
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_form, reject_repeats
 from auth_server.web.same_origin import require_same_origin
@@ -32,24 +32,24 @@ OTHERS = "others"
 @router.get(PAGE)
 async def show_sessions(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """List the browsers that a person is signed in with, this one marked."""
-    visit = await require_visit(request, db, opened, page=PAGE)
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
     sessions = [
         {
             "name": describe_user_agent(session.user_agent),
             "session": session,
-            "is_this": session.session_hash == visit.session.session_hash,
+            "is_this": session.session_hash == signed_in.session.session_hash,
             "handle": _handle(session),
         }
-        for session in await _list(visit, db, opened)
+        for session in await _list(signed_in, db, opened)
     ]
     return answer_account(
-        visit,
+        signed_in,
         opened,
         "account/sessions.html",
         section="sessions",
         sessions=sessions,
         others=OTHERS,
-        proof=visit_proof(visit, opened, "sessions"),
+        proof=account_proof(signed_in, opened, "sessions"),
     )
 
 
@@ -59,26 +59,28 @@ async def end(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    visit = await require_visit(request, db, opened, page=PAGE)
-    require_visit_proof(form.get("proof"), visit, opened, "sessions")
+    signed_in = await require_signed_in(request, db, opened, page=PAGE)
+    require_account_proof(form.get("proof"), signed_in, opened, "sessions")
     named = form.get("session")
     ended = 0
-    for session in await _list(visit, db, opened):
-        is_this = session.session_hash == visit.session.session_hash
+    for session in await _list(signed_in, db, opened):
+        is_this = session.session_hash == signed_in.session.session_hash
         if not is_this and named in (_handle(session), OTHERS):
             ended += await end_session_of(
-                db, visit.person.person_id, session.session_hash, now=opened.now()
+                db, signed_in.person.person_id, session.session_hash, now=opened.now()
             )
     if ended:
-        entry = Audit("session.ended", person_id=visit.person.person_id, detail={"sessions": ended})
+        entry = Audit(
+            "session.ended", person_id=signed_in.person.person_id, detail={"sessions": ended}
+        )
         await record(db, entry, now=opened.now())
     return lead_back(opened, PAGE)
 
 
-async def _list(visit: Visit, db: DbSession, opened: Resources) -> Sequence[Session]:
+async def _list(signed_in: SignedIn, db: DbSession, opened: Runtime) -> Sequence[Session]:
     return await list_sessions(
         db,
-        visit.person.person_id,
+        signed_in.person.person_id,
         now=opened.now(),
         idle=opened.settings.session_idle_lifetime,
     )

@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 from auth_server.db.engine import DbSession
 from auth_server.pages.connect.install import Install, describe_installs
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.browser import set_language
 from auth_server.web.dependencies import Opened, ReadingDb
 
@@ -39,7 +39,7 @@ async def write_llms_txt(db: ReadingDb, opened: Opened) -> Response:
     return PlainTextResponse(text, headers=headers)
 
 
-async def _installs(db: DbSession, opened: Resources) -> list[Install]:
+async def _installs(db: DbSession, opened: Runtime) -> list[Install]:
     # What a gateway calls itself is known once somebody was shown its tools: nobody who just looks
     # at this page makes the server ask.
     services = []

@@ -2,7 +2,7 @@
 
 from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
-from auth_server.flow.pending import Turn
+from auth_server.flow.pending import PendingAuthorization
 from auth_server.flow.respond import success_url
 from auth_server.pages.picker.offer import scopes_for
 from auth_server.pages.picker.question import Choice, Question
@@ -13,20 +13,20 @@ from auth_server.records.clients import redirect_uris
 from auth_server.records.grants.store import put_grant
 from auth_server.records.grants.table import Grant
 from auth_server.revocations.revoke import outdate_grant
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from gatepost.data_scope import DataScope
 from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
 
 
 async def approve(
-    turn: Turn,
+    pending: PendingAuthorization,
     step: AskConsent,
     question: Question,
     choice: Choice,
     data_scope: DataScope,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
 ) -> str:
     """Store what the person allowed and issue a code; answers the URL that carries it back.
 
@@ -35,7 +35,7 @@ async def approve(
     """
     before, catalogue, now = question.before, question.catalogue, opened.now()
     held = what_it_holds(before) if before is not None else frozenset()
-    asked, offline = _split(turn.transaction.scope)
+    asked, offline = _split(pending.authorization_request.scope)
     had, had_offline = _split(before.scope) if before is not None else (frozenset(), frozenset())
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     tools = choice.tools | set(question.kept)
@@ -45,15 +45,15 @@ async def approve(
         Grant(
             grant_id=f"grant_{opened.new_secret()}",
             person_id=step.person.person_id,
-            client_id=turn.client.client_id,
-            tenant_id=step.seat.tenant_id,
-            resource=turn.transaction.resource,
+            client_id=pending.client.client_id,
+            tenant_id=step.membership.tenant_id,
+            resource=pending.authorization_request.resource,
             scope=format_scope(scope | offline | had_offline),
             asked_scope=format_scope(asked | offline | asked_before),
             tools=sorted(tools),
             data_scope=str(data_scope),
-            redirect_host=redirect_uris.redirect_host(turn.transaction.redirect_uri),
-            client_snapshot={"name": turn.client.name, "source": turn.client.source},
+            redirect_host=redirect_uris.redirect_host(pending.authorization_request.redirect_uri),
+            client_snapshot={"name": pending.client.name, "source": pending.client.source},
             catalogue_hash=catalogue.hash,
             created_at=now,
             updated_at=now,
@@ -65,16 +65,18 @@ async def approve(
         lifetime = opened.settings.access_token_lifetime
         await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
     await record(db, audit_of(grant), now=now)
-    return await issue_code(turn, grant, db, opened)
+    return await issue_code(pending, grant, db, opened)
 
 
-async def issue_code(turn: Turn, grant: Grant, db: DbSession, opened: Resources) -> str:
+async def issue_code(
+    pending: PendingAuthorization, grant: Grant, db: DbSession, opened: Runtime
+) -> str:
     """Issue a code of a grant; answers the URL that carries it back.
 
     It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
     person allows later, on their page of connected apps, is there without asking anew.
     """
-    asked, offline = _split(turn.transaction.scope)
+    asked, offline = _split(pending.authorization_request.scope)
     code, now = opened.new_secret(), opened.now()
     await add_code(
         db,
@@ -82,18 +84,18 @@ async def issue_code(turn: Turn, grant: Grant, db: DbSession, opened: Resources)
             code_hash=hash_secret(code),
             family_id=opened.new_secret(),
             grant_id=grant.grant_id,
-            client_id=turn.client.client_id,
-            redirect_uri=turn.transaction.redirect_uri,
-            resource=turn.transaction.resource,
+            client_id=pending.client.client_id,
+            redirect_uri=pending.authorization_request.redirect_uri,
+            resource=pending.authorization_request.resource,
             scope=format_scope(expand_scopes(asked) | offline),
-            code_challenge=turn.transaction.code_challenge,
+            code_challenge=pending.authorization_request.code_challenge,
             expires_at=now + opened.settings.code_lifetime,
         ),
     )
     return success_url(
-        turn.transaction.redirect_uri,
+        pending.authorization_request.redirect_uri,
         code=code,
-        state=turn.transaction.state,
+        state=pending.authorization_request.state,
         issuer=opened.settings.issuer,
     )
 

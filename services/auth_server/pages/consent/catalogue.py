@@ -6,13 +6,13 @@ from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from gatepost.catalogue import CatalogueDocument
 
 log = structlog.get_logger()
 
 
-async def read_catalogue(resource: str, db: DbSession, opened: Resources) -> CatalogueDocument:
+async def read_catalogue(resource: str, db: DbSession, opened: Runtime) -> CatalogueDocument:
     """Ask the gateway for its tools; where it does not answer, the list seen last is shown.
 
     Raises:

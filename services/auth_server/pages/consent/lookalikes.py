@@ -40,16 +40,16 @@ _SHORTEST_BEGINNING = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Pretence:
+class Lookalike:
     """A name that belongs to somebody else; `home` is where it would come from, empty for us."""
 
     name: str
     home: str
 
 
-def find_pretence(
+def find_lookalike(
     client: Client, redirect_uri: str, *, own_names: Collection[str]
-) -> Pretence | None:
+) -> Lookalike | None:
     """Tell whether a client calls itself like somebody it does not come from (A45).
 
     An operator's own clients may have any name. Another comes from the host of its document, or
@@ -65,11 +65,11 @@ def find_pretence(
     hosts = {_host(client.client_id), "" if is_loopback(redirect_uri) else _host(redirect_uri)}
     for name in own_names:
         if _is_called(client.name, name):
-            return Pretence(name, "")
+            return Lookalike(name, "")
     for name, homes in _OWNERS.items():
         known = any(_is_at(host, home) for host in hosts for home in homes)
         if _is_called(client.name, name) and not known:
-            return Pretence(name, homes[0] if homes else "")
+            return Lookalike(name, homes[0] if homes else "")
     return None
 
 

@@ -5,21 +5,21 @@ from typing import Any
 from starlette.responses import Response
 
 from auth_server.flow.next_step import AskConsent
-from auth_server.flow.pending import Turn
+from auth_server.flow.pending import PendingAuthorization
 from auth_server.flow.proof import form_proof
-from auth_server.pages.consent.lookalikes import find_pretence
+from auth_server.pages.consent.lookalikes import find_lookalike
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 
 
 def answer_page(
-    turn: Turn,
+    pending: PendingAuthorization,
     step: AskConsent,
     question: Question,
     choice: Choice,
-    opened: Resources,
+    opened: Runtime,
     *,
     nothing_chosen: str | None = None,
     status: int = 200,
@@ -33,22 +33,22 @@ def answer_page(
         question=question,
         offer=question.offer,
         choice=choice,
-        stays_connected="refresh_token" in turn.client.grant_types,
+        stays_connected="refresh_token" in pending.client.grant_types,
         idle_days=opened.settings.refresh_idle_lifetime.days,
         minutes=int(opened.settings.access_token_lifetime.total_seconds() // 60),
         nothing_chosen=nothing_chosen,
-        proof=form_proof(turn, opened, "consent", *question.shown(step)),
-        **_frame(turn, step, opened, service=catalogue.name),
+        proof=form_proof(pending, opened, "consent", *question.shown(step)),
+        **_frame(pending, step, opened, service=catalogue.name),
     )
 
 
-def answer_forbidden(turn: Turn, step: AskConsent, opened: Resources) -> Response:
+def answer_forbidden(pending: PendingAuthorization, step: AskConsent, opened: Runtime) -> Response:
     """Say that the tenant does not allow the app, and lead to another tenant or back."""
     return opened.pages.answer(
         "forbidden.html",
         status=403,
-        proof=form_proof(turn, opened, "consent-forbidden", step.seat.tenant_id),
-        **_frame(turn, step, opened, service=""),
+        proof=form_proof(pending, opened, "consent-forbidden", step.membership.tenant_id),
+        **_frame(pending, step, opened, service=""),
     )
 
 
@@ -66,19 +66,25 @@ def vouched_for(client: Client) -> str:
             return ""
 
 
-def _frame(turn: Turn, step: AskConsent, opened: Resources, *, service: str) -> dict[str, Any]:
-    redirect_uri = turn.transaction.redirect_uri
+def _frame(
+    pending: PendingAuthorization, step: AskConsent, opened: Runtime, *, service: str
+) -> dict[str, Any]:
+    redirect_uri = pending.authorization_request.redirect_uri
     return {
-        "client": turn.client,
-        "vouched_for": vouched_for(turn.client),
-        "pretence": find_pretence(turn.client, redirect_uri, own_names=(service,)),
+        "client": pending.client,
+        "vouched_for": vouched_for(pending.client),
+        "lookalike": find_lookalike(pending.client, redirect_uri, own_names=(service,)),
         "redirect_host": redirect_uris.redirect_host(redirect_uri),
         "redirect_scheme": redirect_uri.partition(":")[0],
         "loopback": redirect_uris.is_loopback(redirect_uri),
         "person": step.person,
-        "seat": step.seat,
-        "other_seats": [seat for seat in step.seats if seat.tenant_id != step.seat.tenant_id],
-        "transaction": turn.transaction.transaction_id,
-        "tenant_proof": form_proof(turn, opened, "tenant", step.person.person_id),
-        "sign_out_proof": form_proof(turn, opened, "sign-in"),
+        "membership": step.membership,
+        "other_seats": [
+            membership
+            for membership in step.memberships
+            if membership.tenant_id != step.membership.tenant_id
+        ],
+        "transaction": pending.authorization_request.transaction_id,
+        "tenant_proof": form_proof(pending, opened, "tenant", step.person.person_id),
+        "sign_out_proof": form_proof(pending, opened, "sign-in"),
     }

@@ -1,12 +1,12 @@
 """When the page need not be shown, since it was answered before and nothing has grown."""
 
-from auth_server.flow.pending import Turn
+from auth_server.flow.pending import PendingAuthorization
 from auth_server.pages.picker.question import Question
 from auth_server.records.clients import redirect_uris
 from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, parse_scope
 
 
-def is_remembered(turn: Turn, question: Question) -> bool:
+def is_remembered(pending: PendingAuthorization, question: Question) -> bool:
     """Tell whether an earlier answer covers this request (design: never for who can be impersonated).
 
     All of it has to hold. Somebody vouches for the client (an operator, or the owner of its
@@ -16,7 +16,7 @@ def is_remembered(turn: Turn, question: Question) -> bool:
     resource, has decided about every scope and tool of the request, and no tool that they
     allowed has changed its effect.
     """
-    client, transaction, before = turn.client, turn.transaction, question.before
+    client, transaction, before = pending.client, pending.authorization_request, question.before
     if before is None or not transaction.may_be_silent:
         return False
     if client.source not in {"managed", "document"} or client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name

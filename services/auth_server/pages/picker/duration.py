@@ -5,13 +5,13 @@ from datetime import timedelta
 _USUAL = (1, 7, 30, 90, 180, 365)
 
 
-def offer_lasting(longest: timedelta) -> tuple[timedelta, ...]:
+def offer_durations(longest: timedelta) -> tuple[timedelta, ...]:
     """List the times on offer, the longest that server and tenant allow being the last."""
     usual = (timedelta(days=days) for days in _USUAL)
     return (*(time for time in usual if time < longest), longest)
 
 
-def choose_lasting(offered: tuple[timedelta, ...], seconds: str | None) -> timedelta:
+def choose_duration(offered: tuple[timedelta, ...], seconds: str | None) -> timedelta:
     """Read the chosen time; one that is not on offer means the longest that is no longer."""
     if seconds is None or not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
         return offered[0]

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
-from auth_server.flow.pending import Turn
+from auth_server.flow.pending import PendingAuthorization
 from auth_server.pages.picker.data_choice import DataOffer, choose_data, offer_data
-from auth_server.pages.picker.duration import choose_lasting, offer_lasting
+from auth_server.pages.picker.duration import choose_duration, offer_durations
 from auth_server.pages.picker.offer import Offer, make_offer
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.grants.store import find_live_grant
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.settings import AuthServerSettings
 from auth_server.web.forms import Parameters
 from gatepost.catalogue import CatalogueDocument
@@ -30,14 +30,14 @@ class Choice:
     lasts: timedelta
 
 
-def read_choice(form: Parameters, offer: Offer, lasting: tuple[timedelta, ...]) -> Choice:
+def read_choice(form: Parameters, offer: Offer, durations: tuple[timedelta, ...]) -> Choice:
     """Read what is ticked in a form, or the preset that was pressed; what is not on offer is left out."""
     ticked = frozenset(form.all("tool")) & offer.names
     presets = {preset.key: preset.tools for preset in offer.presets}
     return Choice(
         tools=presets.get(form.get("preset") or "", ticked),
         data=frozenset(form.all("data")),
-        lasts=choose_lasting(lasting, form.get("lasts")),
+        lasts=choose_duration(durations, form.get("lasts")),
     )
 
 
@@ -48,13 +48,13 @@ class Question:
     catalogue: CatalogueDocument
     offer: Offer
     data: DataOffer
-    lasting: tuple[timedelta, ...]
+    durations: tuple[timedelta, ...]
     before: Grant | None
     suggested: Choice
 
     def read_choice(self, form: Parameters) -> Choice:
         """Read what is ticked in a form."""
-        return read_choice(form, self.offer, self.lasting)
+        return read_choice(form, self.offer, self.durations)
 
     def read_data(self, choice: Choice) -> DataScope:
         """Answer the data scope that a choice means.
@@ -81,11 +81,11 @@ class Question:
         And about what is kept, since nothing of that is ticked in the form.
         """
         data = " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in self.data.kinds)
-        seat = step.seat
-        policy = f"{seat.policy.read_only} {self.lasting[-1]}"
+        membership = step.membership
+        policy = f"{membership.policy.read_only} {self.durations[-1]}"
         return (
             step.person.person_id,
-            seat.tenant_id,
+            membership.tenant_id,
             data,
             policy,
             self.catalogue.hash,
@@ -100,11 +100,11 @@ def longest_grant(policy: TenantPolicy, settings: AuthServerSettings) -> timedel
 
 
 async def ask(
-    turn: Turn,
+    pending: PendingAuthorization,
     step: AskConsent,
     catalogue: CatalogueDocument,
     db: DbSession,
-    opened: Resources,
+    opened: Runtime,
     *,
     lock: bool = False,
 ) -> Question:
@@ -121,9 +121,9 @@ async def ask(
     before = await find_live_grant(
         db,
         person_id=step.person.person_id,
-        client_id=turn.client.client_id,
-        tenant_id=step.seat.tenant_id,
-        resource=turn.transaction.resource,
+        client_id=pending.client.client_id,
+        tenant_id=step.membership.tenant_id,
+        resource=pending.authorization_request.resource,
         lock=lock,
     )
     if before is not None and before.expires_at <= opened.now():
@@ -134,18 +134,18 @@ async def ask(
         shown_before = await find_catalogue(db, before.resource, version=version)
     offer = make_offer(
         catalogue,
-        parse_scope(turn.transaction.scope),
-        step.seat.policy,
+        parse_scope(pending.authorization_request.scope),
+        step.membership.policy,
         before=before,
         shown_before=shown_before,
     )
     held_before = parse_data_scope(before.data_scope) if before is not None else None
-    data = offer_data(step.seat.data_scope, held_before)
-    lasting = offer_lasting(longest_grant(step.seat.policy, opened.settings))
-    lasts = before.expires_at - before.approved_at if before is not None else lasting[-1]
+    data = offer_data(step.membership.data_scope, held_before)
+    durations = offer_durations(longest_grant(step.membership.policy, opened.settings))
+    lasts = before.expires_at - before.approved_at if before is not None else durations[-1]
     suggested = Choice(
         tools=offer.suggested,
         data=data.suggested,
-        lasts=max((time for time in lasting if time <= lasts), default=lasting[0]),
+        lasts=max((time for time in durations if time <= lasts), default=durations[0]),
     )
-    return Question(catalogue, offer, data, lasting, before, suggested)
+    return Question(catalogue, offer, data, durations, before, suggested)

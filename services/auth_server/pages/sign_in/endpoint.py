@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from auth_server.errors import PageError
 from auth_server.flow.next_step import StepUp
-from auth_server.flow.pending import continue_with, resolve_turn
-from auth_server.flow.sign_in_purpose import errand_of, resolve_errand
+from auth_server.flow.pending import continue_with, resolve_pending_authorization
+from auth_server.flow.sign_in_purpose import purpose_of_authorization, resolve_purpose
 from auth_server.flow.start_session import start_session
 from auth_server.pages.sign_in.known_browser import remember
 from auth_server.pages.sign_in.page import show
@@ -18,7 +18,7 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.authorization_requests.store import choose_tenant
 from auth_server.records.people.passwords import PasswordsBusy
 from auth_server.records.people.store import find_person_by_email
-from auth_server.records.second_factors.store import find_code_app, has_second_factor
+from auth_server.records.second_factors.store import find_authenticator_app, has_second_factor
 from auth_server.records.sessions.store import end_session
 from auth_server.records.sessions.table import ONE_FACTOR
 from auth_server.secrets import hash_secret
@@ -36,9 +36,9 @@ log = structlog.get_logger()
 async def show_sign_in(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Show the ways to sign in, to answer an app or to see one's account."""
     given = read_query(request)
-    errand = await resolve_errand(request, given, db, opened)
-    hint = errand.turn.transaction.login_hint if errand.turn else ""
-    return show(errand, opened, email=hint, other=given.get("other") is not None)
+    purpose = await resolve_purpose(request, given, db, opened)
+    hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
+    return show(purpose, opened, email=hint, other=given.get("other") is not None)
 
 
 @router.post("/sign-in")
@@ -47,8 +47,8 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    errand = await resolve_errand(request, form, reading, opened)
-    errand.require_proof(form.get("proof"), opened, "sign-in")
+    purpose = await resolve_purpose(request, form, reading, opened)
+    purpose.require_proof(form.get("proof"), opened, "sign-in")
     if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
         raise PageError(
             "That can't be done here",
@@ -64,12 +64,12 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     async with opened.transaction() as db:
         until = await throttle.admit(db, now=opened.now())
     if until is not None:
-        log.info("sign_in_throttled", client_id=errand.client_id)
+        log.info("sign_in_throttled", client_id=purpose.client_id)
         return wait(
             until,
             opened,
             lambda minutes: show(
-                errand, opened, email=email, refusal="too often", minutes=minutes, status=429
+                purpose, opened, email=email, refusal="too often", minutes=minutes, status=429
             ),
         )
     # Nothing of the database is held while the password is hashed: that takes long on purpose.
@@ -83,18 +83,18 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
         ) from None
     async with opened.transaction() as db:
         if person is None or not right:
-            log.info("sign_in_refused", client_id=errand.client_id)
+            log.info("sign_in_refused", client_id=purpose.client_id)
             # Recorded for nobody as well: what is not written would be answered sooner.
             person_id = person.person_id if person else ""
-            refused = Audit("sign_in.refused", person_id=person_id, client_id=errand.client_id)
+            refused = Audit("sign_in.refused", person_id=person_id, client_id=purpose.client_id)
             await record(db, refused, now=opened.now())
-            return show(errand, opened, email=email, refusal="wrong", status=401)
+            return show(purpose, opened, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
-        if await find_code_app(db, person.person_id) is not None:
+        if await find_authenticator_app(db, person.person_id) is not None:
             # Not signed in by half: there is no session before the code is right.
-            return ask_for_code(errand, person, opened)
+            return ask_for_code(purpose, person, opened)
         response = await start_session(
-            request, errand, person, db, opened, level=ONE_FACTOR, method="password"
+            request, purpose, person, db, opened, level=ONE_FACTOR, method="password"
         )
     remember(request, response, person.person_id, opened)
     return response
@@ -103,23 +103,25 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
 @router.get("/sign-in/more")
 async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Say that the chosen organisation asks for a surer sign-in, and what can be done."""
-    turn = await resolve_turn(request, read_query(request).get("transaction"), db, opened)
-    if not isinstance(turn.step, StepUp):
-        return continue_with(turn)
-    errand, person = errand_of(turn), turn.step.person
+    pending = await resolve_pending_authorization(
+        request, read_query(request).get("transaction"), db, opened
+    )
+    if not isinstance(pending.step, StepUp):
+        return continue_with(pending)
+    purpose, person = purpose_of_authorization(pending), pending.step.person
     return opened.pages.answer(
         "step_up.html",
         status=403,
-        client_name=turn.client.name,
+        client_name=pending.client.name,
         email=person.known_as,
-        seat=turn.step.seat,
-        several_tenants=len(turn.step.seats) > 1,
+        membership=pending.step.membership,
+        several_tenants=len(pending.step.memberships) > 1,
         local=person.password_hash is not None,
         enrolled=await has_second_factor(db, person.person_id),
-        passkey=offer(errand, opened),
-        errand=errand,
-        transaction=turn.transaction.transaction_id,
-        sign_out_proof=errand.proof(opened, "sign-in"),
+        passkey=offer(purpose, opened),
+        purpose=purpose,
+        transaction=pending.authorization_request.transaction_id,
+        sign_out_proof=purpose.proof(opened, "sign-in"),
     )
 
 
@@ -129,12 +131,12 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    errand = await resolve_errand(request, form, db, opened)
-    errand.require_proof(form.get("proof"), opened, "sign-in")
+    purpose = await resolve_purpose(request, form, db, opened)
+    purpose.require_proof(form.get("proof"), opened, "sign-in")
     if secret := read_session(request, opened.settings):
         await end_session(db, hash_secret(secret), now=opened.now())
-    if errand.turn:
-        await choose_tenant(db, errand.turn.transaction.transaction_id, None)
-    response = errand.asks_again(opened)
+    if purpose.pending:
+        await choose_tenant(db, purpose.pending.authorization_request.transaction_id, None)
+    response = purpose.asks_again(opened)
     clear_session(response, opened.settings)
     return response

@@ -3,14 +3,14 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import matches, sign_form
 from auth_server.web.browser import read_known, set_known
 
 _MOST_PEOPLE = 5
 
 
-def is_known(known: str, person_id: str, opened: Resources) -> bool:
+def is_known(known: str, person_id: str, opened: Runtime) -> bool:
     """Tell whether this cookie's browser is one that the person signed in in before."""
     browser, *marks = known.split(".")
     keys = (opened.keys, *opened.former_keys)
@@ -18,7 +18,7 @@ def is_known(known: str, person_id: str, opened: Resources) -> bool:
     return any(matches(mark, given) for mark in own for given in marks)
 
 
-def make_known(known: str | None, person_id: str, opened: Resources) -> str:
+def make_known(known: str | None, person_id: str, opened: Runtime) -> str:
     """Write the cookie of a browser in which this person, too, has signed in.
 
     The latest few people count; the cookie grows no further.
@@ -29,7 +29,7 @@ def make_known(known: str | None, person_id: str, opened: Resources) -> str:
     return ".".join([browser, mark, *others][: _MOST_PEOPLE + 1])
 
 
-def remember(request: Request, response: Response, person_id: str, opened: Resources) -> None:
+def remember(request: Request, response: Response, person_id: str, opened: Runtime) -> None:
     """Have the browser remember that this person signed in in it."""
     known = make_known(read_known(request, opened.settings), person_id, opened)
     set_known(response, opened.settings, known)

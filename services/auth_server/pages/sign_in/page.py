@@ -5,16 +5,16 @@ from typing import Literal
 from starlette.responses import Response
 
 from auth_server.connectors.port import Refusal
-from auth_server.flow.sign_in_purpose import Errand
+from auth_server.flow.sign_in_purpose import SignInPurpose
 from auth_server.pages.sign_in.passkey import offer
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn
 from auth_server.web.browser import set_browser
 
 
 def show(
-    errand: Errand,
-    opened: Resources,
+    purpose: SignInPurpose,
+    opened: Runtime,
     *,
     email: str = "",
     refusal: Literal["wrong", "too often"] | Refusal | None = None,
@@ -41,16 +41,16 @@ def show(
     response = opened.pages.answer(
         "leave_to_sign_in.html" if directly else "sign_in.html",
         status=status,
-        client_name=errand.turn.client.name if errand.turn else None,
+        client_name=purpose.pending.client.name if purpose.pending else None,
         email=email,
         refusal=refusal,
         minutes=minutes,
         local=local,
-        passkey=offer(errand, opened) if local else None,
+        passkey=offer(purpose, opened) if local else None,
         elsewhere=elsewhere,
         other=other or refusal == "refused",
-        errand=errand,
-        proof=errand.proof(opened, "sign-in"),
+        purpose=purpose,
+        proof=purpose.proof(opened, "sign-in"),
     )
-    set_browser(response, opened.settings, errand.browser)
+    set_browser(response, opened.settings, purpose.browser)
     return response

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import Ticket, over, redeem_ticket, write_ticket
+from auth_server.flow.flow_state import FlowState, over, redeem_flow_state, seal_flow_state
 from auth_server.flow.passkeys import are_possible, ask_for_passkey, match_passkey
-from auth_server.flow.sign_in_purpose import Errand, resolve_errand
+from auth_server.flow.sign_in_purpose import SignInPurpose, resolve_purpose
 from auth_server.flow.start_session import start_session
 from auth_server.pages.sign_in.known_browser import remember
 from auth_server.records.people.store import find_person
 from auth_server.records.sessions.table import TWO_FACTORS
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import read_form, reject_repeats
 from auth_server.web.same_origin import require_same_origin
@@ -29,24 +29,26 @@ class Offer:
     """What a page needs to offer passkeys: the browser's options, the ticket, the form's proof."""
 
     options: str
-    ticket: str
+    flow_state: str
     proof: str
 
 
-def offer(errand: Errand, opened: Resources) -> Offer | None:
+def offer(purpose: SignInPurpose, opened: Runtime) -> Offer | None:
     """Make the offer; None where this server can have no passkeys."""
     if not are_possible(opened.settings):
         return None
-    ticket = Ticket(
+    flow_state = FlowState(
         way=WAY,
-        field=errand.field,
-        value=errand.value,
+        field=purpose.field,
+        value=purpose.value,
         nonce=opened.new_secret(),
         secret="",
         left_at=int(opened.now().timestamp()),
     )
-    text = write_ticket(ticket, errand.browser, opened)
-    return Offer(ask_for_passkey(ticket, opened.settings), text, errand.proof(opened, WAY, text))
+    text = seal_flow_state(flow_state, purpose.browser, opened)
+    return Offer(
+        ask_for_passkey(flow_state, opened.settings), text, purpose.proof(opened, WAY, text)
+    )
 
 
 @router.post("/sign-in/passkey")
@@ -55,25 +57,25 @@ async def sign_in_with_passkey(request: Request, reading: ReadingDb, opened: Ope
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    errand = await resolve_errand(request, form, reading, opened)
+    purpose = await resolve_purpose(request, form, reading, opened)
     await reading.close()
     text = form.get("ticket") or ""
-    errand.require_proof(form.get("proof"), opened, WAY, text)
-    ticket = await redeem_ticket(text, errand.browser, opened, way=WAY)
-    if ticket is None:
+    purpose.require_proof(form.get("proof"), opened, WAY, text)
+    flow_state = await redeem_flow_state(text, purpose.browser, opened, way=WAY)
+    if flow_state is None:
         raise over()
     async with opened.transaction() as db:
-        passkey = await match_passkey(db, form.get("credential") or "", ticket, opened)
+        passkey = await match_passkey(db, form.get("credential") or "", flow_state, opened)
         person = await find_person(db, passkey.person_id) if passkey else None
         if person is None:
-            log.info("sign_in_refused", client_id=errand.client_id, factor="passkey")
+            log.info("sign_in_refused", client_id=purpose.client_id, factor="passkey")
             raise PageError(
                 "That passkey is not known here",
                 "It may have been removed. Go back, reload the page and sign in in another way.",
                 status=403,
             )
         response = await start_session(
-            request, errand, person, db, opened, level=TWO_FACTORS, method="passkey"
+            request, purpose, person, db, opened, level=TWO_FACTORS, method="passkey"
         )
     remember(request, response, person.person_id, opened)
     return response

@@ -4,15 +4,15 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from auth_server.connectors.port import Connector, Departure, SignInRefused
+from auth_server.connectors.port import Connector, ProviderRequest, SignInRefused
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import Ticket, over, redeem_ticket, write_ticket
-from auth_server.flow.sign_in_purpose import Errand, resolve_errand
+from auth_server.flow.flow_state import FlowState, over, redeem_flow_state, seal_flow_state
+from auth_server.flow.sign_in_purpose import SignInPurpose, resolve_purpose
 from auth_server.flow.start_session import start_session
 from auth_server.pages.sign_in.page import show
-from auth_server.pages.sign_in.resolve_person import welcome
+from auth_server.pages.sign_in.resolve_person import resolve_person
 from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS, from_provider
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser, set_browser
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import Parameters, read_query, reject_repeats
@@ -23,7 +23,9 @@ _STATUS = {"unavailable": 503, "cancelled": 403, "refused": 403}
 
 
 @router.get("/sign-in/with/{name}")
-async def leave(name: str, request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def redirect_to_provider(
+    name: str, request: Request, db: ReadingDb, opened: Opened
+) -> Response:
     """Send the browser to a provider, with a ticket for the way back.
 
     A link, not a form: `form-action` would hold a form back from where it is redirected.
@@ -31,34 +33,36 @@ async def leave(name: str, request: Request, db: ReadingDb, opened: Opened) -> R
     connector = _find(name, opened)
     given = read_query(request)
     reject_repeats(given)
-    errand = await resolve_errand(request, given, db, opened)
+    purpose = await resolve_purpose(request, given, db, opened)
     await db.close()
-    turn = errand.turn
-    ticket = Ticket(
+    pending = purpose.pending
+    flow_state = FlowState(
         way=name,
-        field=errand.field,
-        value=errand.value,
+        field=purpose.field,
+        value=purpose.value,
         nonce=opened.new_secret(),
         secret=opened.new_secret(),
         left_at=int(opened.now().timestamp()),
         fresh=given.get("other") is not None
-        or (turn is not None and turn.transaction.signed_in_after is not None),
+        or (pending is not None and pending.authorization_request.signed_in_after is not None),
     )
-    state = write_ticket(ticket, errand.browser, opened)
-    hint = turn.transaction.login_hint if turn else ""
+    state = seal_flow_state(flow_state, purpose.browser, opened)
+    hint = pending.authorization_request.login_hint if pending else ""
     try:
-        url = await connector.depart(_departure(ticket, state, opened, login_hint=hint))
+        url = await connector.authorization_url(
+            _departure(flow_state, state, opened, login_hint=hint)
+        )
     except SignInRefused as refusal:
-        return _refuse(refusal, name, errand, opened)
+        return _refuse(refusal, name, purpose, opened)
     response = RedirectResponse("/", status_code=303)
     response.headers["Location"] = url
     response.headers["Cache-Control"] = "no-store"
-    set_browser(response, opened.settings, errand.browser)
+    set_browser(response, opened.settings, purpose.browser)
     return response
 
 
 @router.get("/sign-in/return/{name}")
-async def come_back(name: str, request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def handle_callback(name: str, request: Request, db: ReadingDb, opened: Opened) -> Response:
     """Read whom a provider signed in, and start a session for them.
 
     What a browser brings back counts once, for ten minutes, and only in the browser that left
@@ -68,20 +72,20 @@ async def come_back(name: str, request: Request, db: ReadingDb, opened: Opened) 
     given = read_query(request)
     reject_repeats(given)
     state, browser = given.get("state"), read_browser(request, opened.settings)
-    ticket = await redeem_ticket(state, browser, opened, way=name)
-    if ticket is None or state is None:
+    flow_state = await redeem_flow_state(state, browser, opened, way=name)
+    if flow_state is None or state is None:
         raise over()
-    errand_of = Parameters({ticket.field: (ticket.value,)})
-    errand = await resolve_errand(request, errand_of, db, opened)
+    purpose_of_authorization = Parameters({flow_state.field: (flow_state.value,)})
+    purpose = await resolve_purpose(request, purpose_of_authorization, db, opened)
     await db.close()
     parameters = {key: values[0] for key, values in given.values.items()}
     try:
-        asserted = await connector.arrive(parameters, _departure(ticket, state, opened))
+        asserted = await connector.read_callback(parameters, _departure(flow_state, state, opened))
         async with opened.transaction() as writing:
-            person = await welcome(writing, asserted, connector.settings, opened)
+            person = await resolve_person(writing, asserted, connector.settings, opened)
             return await start_session(
                 request,
-                errand,
+                purpose,
                 person,
                 writing,
                 opened,
@@ -89,10 +93,10 @@ async def come_back(name: str, request: Request, db: ReadingDb, opened: Opened) 
                 method=from_provider(name),
             )
     except SignInRefused as refusal:
-        return _refuse(refusal, name, errand, opened)
+        return _refuse(refusal, name, purpose, opened)
 
 
-def _find(name: str, opened: Resources) -> Connector:
+def _find(name: str, opened: Runtime) -> Connector:
     connector = opened.connectors.get(name)
     if connector is None:
         raise PageError(
@@ -103,18 +107,20 @@ def _find(name: str, opened: Resources) -> Connector:
     return connector
 
 
-def _departure(ticket: Ticket, state: str, opened: Resources, *, login_hint: str = "") -> Departure:
-    return Departure(
+def _departure(
+    flow_state: FlowState, state: str, opened: Runtime, *, login_hint: str = ""
+) -> ProviderRequest:
+    return ProviderRequest(
         state=state,
-        nonce=ticket.nonce,
-        verifier=ticket.secret,
-        callback=f"{opened.settings.issuer}/sign-in/return/{ticket.way}",
-        left_at=ticket.left,
-        fresh=ticket.fresh,
+        nonce=flow_state.nonce,
+        verifier=flow_state.secret,
+        callback=f"{opened.settings.issuer}/sign-in/return/{flow_state.way}",
+        left_at=flow_state.left,
+        fresh=flow_state.fresh,
         login_hint=login_hint,
     )
 
 
-def _refuse(refusal: SignInRefused, name: str, errand: Errand, opened: Resources) -> Response:
-    log.warning("sign_in_refused", connector=name, reason=str(refusal), client_id=errand.client_id)
-    return show(errand, opened, refusal=refusal.told, status=_STATUS[refusal.told])
+def _refuse(refusal: SignInRefused, name: str, purpose: SignInPurpose, opened: Runtime) -> Response:
+    log.warning("sign_in_refused", connector=name, reason=str(refusal), client_id=purpose.client_id)
+    return show(purpose, opened, refusal=refusal.told, status=_STATUS[refusal.told])

@@ -1,6 +1,6 @@
 """From what a provider says to a person here: known by issuer and subject, and up to date."""
 
-from auth_server.connectors.port import Asserted, AssertedMembership, SignInRefused
+from auth_server.connectors.port import AssertedIdentity, AssertedMembership, SignInRefused
 from auth_server.db.engine import DbSession
 from auth_server.records.clients.store import find_client
 from auth_server.records.people.store import (
@@ -13,13 +13,13 @@ from auth_server.records.people.store import (
 from auth_server.records.people.table import Identity, Person
 from auth_server.records.tenants.store import list_memberships, lock_tenant, put_tenant
 from auth_server.records.tenants.table import Tenant
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.sign_in_settings import ExternalSignIn
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 
 
-async def welcome(
-    db: DbSession, asserted: Asserted, settings: ExternalSignIn, opened: Resources
+async def resolve_person(
+    db: DbSession, asserted: AssertedIdentity, settings: ExternalSignIn, opened: Runtime
 ) -> Person:
     """Find or make the person, and bring name, address and memberships up to date.
 
@@ -46,7 +46,7 @@ async def welcome(
 
 
 async def _admit(
-    db: DbSession, asserted: Asserted, settings: ExternalSignIn, opened: Resources
+    db: DbSession, asserted: AssertedIdentity, settings: ExternalSignIn, opened: Runtime
 ) -> None:
     person_id, now = asserted.person_id, opened.now()
     known = await find_account(db, person_id=person_id)
@@ -70,7 +70,7 @@ async def _bring_up_to_date(
     person: Person,
     memberships: tuple[AssertedMembership, ...],
     settings: ExternalSignIn,
-    opened: Resources,
+    opened: Runtime,
 ) -> None:
     now, lifetime = opened.now(), opened.settings.access_token_lifetime
     asserted = {membership.tenant_id for membership in memberships}

@@ -4,19 +4,19 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from auth_server.flow.flow_state import Ticket, over, read_ticket, write_ticket
+from auth_server.flow.flow_state import FlowState, over, seal_flow_state, unseal_flow_state
 from auth_server.flow.one_time_codes import match_code
-from auth_server.flow.sign_in_purpose import Errand, resolve_errand
+from auth_server.flow.sign_in_purpose import SignInPurpose, resolve_purpose
 from auth_server.flow.start_session import start_session
 from auth_server.pages.sign_in.known_browser import remember
 from auth_server.pages.sign_in.passkey import offer
 from auth_server.pages.sign_in.throttle import throttle_of, wait
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.flow_states.store import use_ticket
+from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.table import TWO_FACTORS
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import read_form, reject_repeats
@@ -27,17 +27,17 @@ log = structlog.get_logger()
 WAY = "code"
 
 
-def ask_for_code(errand: Errand, person: Person, opened: Resources) -> Response:
+def ask_for_code(purpose: SignInPurpose, person: Person, opened: Runtime) -> Response:
     """Ask for the code, with a ticket that says whose password was right in this browser."""
-    ticket = Ticket(
+    flow_state = FlowState(
         way=WAY,
-        field=errand.field,
-        value=errand.value,
+        field=purpose.field,
+        value=purpose.value,
         nonce=opened.new_secret(),
         secret=person.person_id,
         left_at=int(opened.now().timestamp()),
     )
-    return _page(errand, write_ticket(ticket, errand.browser, opened), opened)
+    return _page(purpose, seal_flow_state(flow_state, purpose.browser, opened), opened)
 
 
 @router.post("/sign-in/code")
@@ -46,21 +46,25 @@ async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Res
     require_same_origin(request, opened.settings)
     form = await read_form(request)
     reject_repeats(form)
-    errand = await resolve_errand(request, form, reading, opened)
+    purpose = await resolve_purpose(request, form, reading, opened)
     text = form.get("ticket") or ""
-    errand.require_proof(form.get("proof"), opened, WAY, text)
-    ticket = read_ticket(text, errand.browser, opened)
-    person = await find_person(reading, ticket.secret) if ticket and ticket.way == WAY else None
+    purpose.require_proof(form.get("proof"), opened, WAY, text)
+    flow_state = unseal_flow_state(text, purpose.browser, opened)
+    person = (
+        await find_person(reading, flow_state.secret)
+        if flow_state and flow_state.way == WAY
+        else None
+    )
     await reading.close()
-    if ticket is None or person is None:
+    if flow_state is None or person is None:
         raise over()
     throttle = throttle_of(request, f"code of {person.person_id}", person.person_id, opened)
     async with opened.transaction() as db:
         until = await throttle.admit(db, now=opened.now())
     if until is not None:
-        log.info("sign_in_throttled", client_id=errand.client_id)
+        log.info("sign_in_throttled", client_id=purpose.client_id)
         return wait(
-            until, opened, lambda minutes: _page(errand, text, opened, minutes=minutes, status=429)
+            until, opened, lambda minutes: _page(purpose, text, opened, minutes=minutes, status=429)
         )
     async with opened.transaction() as db:
         # Only a right code uses the ticket up, and the ticket's use keeps that code's to one.
@@ -69,12 +73,12 @@ async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Res
             refused = Audit(
                 "sign_in.refused",
                 person_id=person.person_id,
-                client_id=errand.client_id,
+                client_id=purpose.client_id,
                 detail={"factor": "code"},
             )
             await record(db, refused, now=opened.now())
-            return _page(errand, text, opened, wrong=True, status=401)
-        if not await use_ticket(db, hash_secret(text), expires_at=ticket.until):
+            return _page(purpose, text, opened, wrong=True, status=401)
+        if not await use_flow_state(db, hash_secret(text), expires_at=flow_state.until):
             raise over()
         await throttle.passed(db)
         if matched == "recovery code":
@@ -82,7 +86,7 @@ async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Res
             await record(db, used, now=opened.now())
         response = await start_session(
             request,
-            errand,
+            purpose,
             person,
             db,
             opened,
@@ -94,9 +98,9 @@ async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Res
 
 
 def _page(
-    errand: Errand,
-    ticket: str,
-    opened: Resources,
+    purpose: SignInPurpose,
+    flow_state: str,
+    opened: Runtime,
     *,
     wrong: bool = False,
     minutes: int = 0,
@@ -105,11 +109,11 @@ def _page(
     return opened.pages.answer(
         "second_factor.html",
         status=status,
-        client_name=errand.turn.client.name if errand.turn else None,
-        errand=errand,
-        ticket=ticket,
+        client_name=purpose.pending.client.name if purpose.pending else None,
+        purpose=purpose,
+        flow_state=flow_state,
         wrong=wrong,
         minutes=minutes,
-        passkey=offer(errand, opened),
-        proof=errand.proof(opened, WAY, ticket),
+        passkey=offer(purpose, opened),
+        proof=purpose.proof(opened, WAY, flow_state),
     )

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.pages.sign_in.known_browser import is_known
 from auth_server.records.attempts.store import count_attempt, forget_attempts, give_back_attempt
-from auth_server.runtime import Resources
+from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.address import address_of
 from auth_server.web.browser import read_known
@@ -47,9 +47,7 @@ class Throttle:
             await give_back_attempt(db, self.address)
 
 
-def throttle_of(
-    request: Request, account: str, person_id: str | None, opened: Resources
-) -> Throttle:
+def throttle_of(request: Request, account: str, person_id: str | None, opened: Runtime) -> Throttle:
     """Find what an attempt counts towards.
 
     Args:
@@ -66,7 +64,7 @@ def throttle_of(
     return Throttle(hash_secret(f"account {account}"), hash_secret(f"address {address}"))
 
 
-def wait(until: datetime, opened: Resources, page: Callable[[int], Response]) -> Response:
+def wait(until: datetime, opened: Runtime, page: Callable[[int], Response]) -> Response:
     """Answer that it was too often: a page that says for how many minutes, and `Retry-After`."""
     seconds = math.ceil((until - opened.now()).total_seconds())
     response = page(math.ceil(seconds / 60))

@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.api_keys.table import StoredApiKey
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
-async def add_api_key(db: AsyncSession, key: StoredApiKey) -> None:
+async def add_api_key(db: DbSession, key: StoredApiKey) -> None:
     """Store a key."""
     db.add(key)
     await db.flush()
 
 
-async def find_api_key(db: AsyncSession, key_hash: str) -> StoredApiKey | None:
+async def find_api_key(db: DbSession, key_hash: str) -> StoredApiKey | None:
     """Look up a key by the hash of the whole of it, revoked and expired ones too."""
     query = select(StoredApiKey).where(col(StoredApiKey.key_hash) == key_hash)
     return (await db.execute(query)).scalar_one_or_none()
 
 
 async def list_api_keys(
-    db: AsyncSession, *, tenant_id: str | None = None, person_id: str | None = None
+    db: DbSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[StoredApiKey]:
     """List keys, of one tenant, of one person or of all, the oldest first."""
     query = select(StoredApiKey).order_by(col(StoredApiKey.created_at), col(StoredApiKey.key_id))
@@ -36,7 +36,7 @@ async def list_api_keys(
     return (await db.execute(query)).scalars().all()
 
 
-async def note_use(db: AsyncSession, key_id: str, *, now: datetime) -> None:
+async def note_use(db: DbSession, key_id: str, *, now: datetime) -> None:
     """Note that a key was used; once a minute is often enough to know."""
     await db.execute(
         update(StoredApiKey)
@@ -52,7 +52,7 @@ async def note_use(db: AsyncSession, key_id: str, *, now: datetime) -> None:
     )
 
 
-async def revoke_api_key(db: AsyncSession, key_id: str, *, now: datetime) -> StoredApiKey | None:
+async def revoke_api_key(db: DbSession, key_id: str, *, now: datetime) -> StoredApiKey | None:
     """End a key for good; answers it, or None where there is no such key that still holds."""
     revoked = await db.execute(
         update(StoredApiKey)

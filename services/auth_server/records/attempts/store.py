@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.attempts.table import Attempts
 
 
 async def count_attempt(
-    db: AsyncSession, counted_as: str, *, most: int, window: timedelta, now: datetime
+    db: DbSession, counted_as: str, *, most: int, window: timedelta, now: datetime
 ) -> datetime | None:
     """Count one attempt; of any number of parallel ones, no more than `most` are let through.
 
@@ -42,7 +42,7 @@ async def count_attempt(
     return None
 
 
-async def give_back_attempt(db: AsyncSession, counted_as: str) -> None:
+async def give_back_attempt(db: DbSession, counted_as: str) -> None:
     """Take one attempt off the count: it was a right one."""
     fewer = case((col(Attempts.number) > 0, col(Attempts.number) - 1), else_=0)
     await db.execute(
@@ -50,11 +50,11 @@ async def give_back_attempt(db: AsyncSession, counted_as: str) -> None:
     )
 
 
-async def forget_attempts(db: AsyncSession, counted_as: Collection[str]) -> None:
+async def forget_attempts(db: DbSession, counted_as: Collection[str]) -> None:
     """Begin to count anew."""
     await db.execute(delete(Attempts).where(col(Attempts.counted_as).in_(counted_as)))
 
 
-async def purge_attempts(db: AsyncSession, *, before: datetime) -> None:
+async def purge_attempts(db: DbSession, *, before: datetime) -> None:
     """Forget what began to be counted before then."""
     await db.execute(delete(Attempts).where(col(Attempts.since) < before))

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.audit.table import AuditEntry
 
 Event = Literal[
@@ -69,7 +69,7 @@ class Audit:
     detail: Mapping[str, str | int | bool | list[str]] = field(default_factory=dict)
 
 
-async def record(db: AsyncSession, audit: Audit, *, now: datetime) -> None:
+async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
     """Append one entry, in the transaction of what it records: both stay, or neither."""
     if db.get_bind().dialect.name == "postgresql":
         await db.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
@@ -108,7 +108,7 @@ def chain_hash(entry: AuditEntry) -> str:
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()
 
 
-async def find_break(db: AsyncSession) -> int | None:
+async def find_break(db: DbSession) -> int | None:
     """Walk the whole chain; the number of the first entry that does not fit, or None."""
     previous, expected = _BEFORE_THE_FIRST, 1
     async for entry in await db.stream_scalars(select(AuditEntry).order_by(col(AuditEntry.number))):

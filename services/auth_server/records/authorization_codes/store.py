@@ -3,18 +3,18 @@
 from datetime import datetime
 
 from sqlalchemy import delete
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from auth_server.db.engine import DbSession
 from auth_server.records.authorization_codes.table import AuthorizationCode
 
 
-async def add_code(db: AsyncSession, code: AuthorizationCode) -> None:
+async def add_code(db: DbSession, code: AuthorizationCode) -> None:
     """Store an issued code."""
     db.add(code)
     await db.flush()
 
 
-async def purge_codes(db: AsyncSession, *, before: datetime) -> None:
+async def purge_codes(db: DbSession, *, before: datetime) -> None:
     """Forget codes that were over before then."""
     await db.execute(delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < before))

@@ -3,64 +3,72 @@
 from datetime import datetime
 
 from sqlalchemy import delete, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from auth_server.records.authorization_requests.table import Transaction
+from auth_server.db.engine import DbSession
+from auth_server.records.authorization_requests.table import AuthorizationRequest
 
 
-async def add_transaction(db: AsyncSession, transaction: Transaction) -> None:
+async def add_authorization_request(
+    db: DbSession, authorization_request: AuthorizationRequest
+) -> None:
     """Store a checked request."""
-    db.add(transaction)
+    db.add(authorization_request)
     await db.flush()
 
 
-async def find_transaction(
-    db: AsyncSession, transaction_id: str, *, browser_hash: str, now: datetime
-) -> Transaction | None:
+async def find_authorization_request(
+    db: DbSession, transaction_id: str, *, browser_hash: str, now: datetime
+) -> AuthorizationRequest | None:
     """Look up a transaction that this browser began and that is still under way."""
-    transaction = await db.get(Transaction, transaction_id)
-    if transaction is None or transaction.browser_hash != browser_hash:
+    authorization_request = await db.get(AuthorizationRequest, transaction_id)
+    if authorization_request is None or authorization_request.browser_hash != browser_hash:
         return None
-    if transaction.finished_at is not None or now >= transaction.expires_at:
+    if authorization_request.finished_at is not None or now >= authorization_request.expires_at:
         return None
-    return transaction
+    return authorization_request
 
 
-async def choose_tenant(db: AsyncSession, transaction_id: str, tenant_id: str | None) -> None:
+async def choose_tenant(db: DbSession, transaction_id: str, tenant_id: str | None) -> None:
     """Note which tenant the person chose; None to ask again."""
     await db.execute(
-        update(Transaction)
-        .where(col(Transaction.transaction_id) == transaction_id)
+        update(AuthorizationRequest)
+        .where(col(AuthorizationRequest.transaction_id) == transaction_id)
         .values(tenant_id=tenant_id)
     )
 
 
-async def finish_transaction(db: AsyncSession, transaction_id: str, *, now: datetime) -> bool:
+async def finish_authorization_request(
+    db: DbSession, transaction_id: str, *, now: datetime
+) -> bool:
     """End a transaction; answers whether this call was the one that did."""
     finished = await db.execute(
-        update(Transaction)
+        update(AuthorizationRequest)
         .where(
-            col(Transaction.transaction_id) == transaction_id,
-            col(Transaction.finished_at).is_(None),
+            col(AuthorizationRequest.transaction_id) == transaction_id,
+            col(AuthorizationRequest.finished_at).is_(None),
         )
         .values(finished_at=now)
-        .returning(col(Transaction.transaction_id))
+        .returning(col(AuthorizationRequest.transaction_id))
     )
     return finished.scalar_one_or_none() is not None
 
 
-async def drop_transactions(db: AsyncSession, client_id: str) -> None:
+async def drop_authorization_requests(db: DbSession, client_id: str) -> None:
     """Forget everything a client has under way."""
-    await db.execute(delete(Transaction).where(col(Transaction.client_id) == client_id))
+    await db.execute(
+        delete(AuthorizationRequest).where(col(AuthorizationRequest.client_id) == client_id)
+    )
 
 
 def select_clients_under_way() -> SelectOfScalar[str]:
     """Select the clients that people are about to answer."""
-    return select(Transaction.client_id)
+    return select(AuthorizationRequest.client_id)
 
 
-async def purge_transactions(db: AsyncSession, *, before: datetime) -> None:
+async def purge_authorization_requests(db: DbSession, *, before: datetime) -> None:
     """Forget transactions whose time was over before then."""
-    await db.execute(delete(Transaction).where(col(Transaction.expires_at) < before))
+    await db.execute(
+        delete(AuthorizationRequest).where(col(AuthorizationRequest.expires_at) < before)
+    )

@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 from auth_server.db.types import UtcDateTime
 
 
-class Transaction(SQLModel, table=True):
+class AuthorizationRequest(SQLModel, table=True):
     """A checked authorization request, never changed once stored, and how far it has come.
 
     `browser_hash` binds it to the browser that began it; `signed_in_after` asks for a sign-in no

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.call_log.table import LoggedCall
 from gatepost.call_event import CallEvent
 
@@ -23,7 +23,7 @@ class Usage(NamedTuple):
     last_used: datetime
 
 
-async def add_calls(db: AsyncSession, events: Sequence[CallEvent]) -> int:
+async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> int:
     """Write the calls that are not known yet; answers how many those are.
 
     Of any number of parallel deliveries of one event, exactly one writes it.
@@ -39,7 +39,7 @@ async def add_calls(db: AsyncSession, events: Sequence[CallEvent]) -> int:
 
 
 async def usage_of_grants(
-    db: AsyncSession, grant_ids: Collection[str], since: datetime
+    db: DbSession, grant_ids: Collection[str], since: datetime
 ) -> dict[str, Usage]:
     """Count the calls under each grant since a moment, refused ones too, and find the last.
 
@@ -54,7 +54,7 @@ async def usage_of_grants(
     return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
 
 
-async def purge_calls(db: AsyncSession, *, before: datetime) -> bool:
+async def purge_calls(db: DbSession, *, before: datetime) -> bool:
     """Forget some of the calls from before a moment; answers whether there may be more."""
     old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
     gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.catalogues.table import CatalogueVersion
 from gatepost.catalogue import CatalogueDocument
 
 
-async def keep_catalogue(db: AsyncSession, document: CatalogueDocument, *, now: datetime) -> None:
+async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
     """Keep a version of a catalogue, marking it as the one seen last."""
     await db.merge(
         CatalogueVersion(
@@ -23,7 +23,7 @@ async def keep_catalogue(db: AsyncSession, document: CatalogueDocument, *, now: 
 
 
 async def find_catalogue(
-    db: AsyncSession, resource: str, *, version: str | None = None
+    db: DbSession, resource: str, *, version: str | None = None
 ) -> CatalogueDocument | None:
     """Look up a kept version by its hash; the one seen last where no hash is given."""
     query = select(CatalogueVersion).where(col(CatalogueVersion.resource) == resource)

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.ceilings.table import Ceiling
 
 
-async def list_ceilings(db: AsyncSession, client_id: str) -> Sequence[Ceiling]:
+async def list_ceilings(db: DbSession, client_id: str) -> Sequence[Ceiling]:
     """List a client's ceilings, one for each resource it may have tokens for."""
     query = (
         select(Ceiling).where(col(Ceiling.client_id) == client_id).order_by(col(Ceiling.resource))
@@ -16,7 +16,7 @@ async def list_ceilings(db: AsyncSession, client_id: str) -> Sequence[Ceiling]:
     return (await db.execute(query)).scalars().all()
 
 
-async def keep_ceilings(db: AsyncSession, client_id: str, resources: Collection[str]) -> None:
+async def keep_ceilings(db: DbSession, client_id: str, resources: Collection[str]) -> None:
     """Drop a client's ceilings on every other resource than these."""
     for ceiling in await list_ceilings(db, client_id):
         if ceiling.resource not in resources:
@@ -24,7 +24,7 @@ async def keep_ceilings(db: AsyncSession, client_id: str, resources: Collection[
     await db.flush()
 
 
-async def put_ceiling(db: AsyncSession, ceiling: Ceiling) -> None:
+async def put_ceiling(db: DbSession, ceiling: Ceiling) -> None:
     """Set a client's ceiling on a resource, as the next version where there is one."""
     known = await db.get(Ceiling, (ceiling.client_id, ceiling.resource))
     if known is not None:

@@ -4,15 +4,13 @@ from datetime import datetime
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from auth_server.db.engine import DbSession
 from auth_server.records.client_assertions.table import UsedAssertion
 
 
-async def use_assertion(
-    db: AsyncSession, client_id: str, *, jti: str, expires_at: datetime
-) -> bool:
+async def use_assertion(db: DbSession, client_id: str, *, jti: str, expires_at: datetime) -> bool:
     """Note that an assertion was used; answers whether this was the first time.
 
     Of any number of parallel calls exactly one is told True: the table allows one row.
@@ -25,6 +23,6 @@ async def use_assertion(
     return True
 
 
-async def purge_assertions(db: AsyncSession, *, before: datetime) -> None:
+async def purge_assertions(db: DbSession, *, before: datetime) -> None:
     """Forget the assertions that expired before a moment: nobody believes them any more."""
     await db.execute(delete(UsedAssertion).where(col(UsedAssertion.expires_at) < before))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from auth_server.db.direct import Direct, read_json
+from auth_server.db.raw_sql import RawSql, read_json
 from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client
 
 _FIND = """
@@ -34,11 +34,11 @@ class ClientFacts:
         )
 
 
-async def find_client_facts(direct: Direct, client_id: str) -> ClientFacts | None:
+async def find_client_facts(raw_sql: RawSql, client_id: str) -> ClientFacts | None:
     """Look up a client that may be used: known and not disabled."""
     if len(client_id) > LONGEST_CLIENT_ID:
         return None
-    row = await direct.fetch(_FIND, {"client_id": client_id})
+    row = await raw_sql.fetch(_FIND, {"client_id": client_id})
     if row is None:
         return None
     source, grant_types, method, introspects = row

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, or_
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from auth_server.db.engine import DbSession
 from auth_server.records.clients.metadata import ClientMetadata
 from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client, ClientSecret
 
@@ -19,7 +19,7 @@ class TooManySecrets(Exception):
     """The client has two live secrets already; one has to be dropped first."""
 
 
-async def find_client(db: AsyncSession, client_id: str) -> Client | None:
+async def find_client(db: DbSession, client_id: str) -> Client | None:
     """Look up a client that may be used: known and not disabled."""
     if len(client_id) > LONGEST_CLIENT_ID:
         return None
@@ -27,7 +27,7 @@ async def find_client(db: AsyncSession, client_id: str) -> Client | None:
     return client if client is not None and client.disabled_at is None else None
 
 
-async def find_dynamic_client(db: AsyncSession, client_id: str) -> Client | None:
+async def find_dynamic_client(db: DbSession, client_id: str) -> Client | None:
     """Look up a client that registered itself and may be used, to change it."""
     if len(client_id) > LONGEST_CLIENT_ID or not client_id.isprintable():
         return None
@@ -40,20 +40,20 @@ async def find_dynamic_client(db: AsyncSession, client_id: str) -> Client | None
     return (await db.execute(query.with_for_update())).scalar_one_or_none()
 
 
-async def add_client(db: AsyncSession, client: Client) -> None:
+async def add_client(db: DbSession, client: Client) -> None:
     """Register a client."""
     db.add(client)
     await db.flush()
 
 
-async def put_client(db: AsyncSession, client: Client) -> None:
+async def put_client(db: DbSession, client: Client) -> None:
     """Add a client, or replace the one with the same id."""
     await db.merge(client)
     await db.flush()
 
 
 async def put_document_client(
-    db: AsyncSession, client_id: str, metadata: ClientMetadata, *, now: datetime
+    db: DbSession, client_id: str, metadata: ClientMetadata, *, now: datetime
 ) -> Client | None:
     """Keep what a client's document says; None where an operator disabled the client.
 
@@ -83,14 +83,14 @@ async def put_document_client(
     return client
 
 
-async def list_managed_clients(db: AsyncSession) -> Sequence[Client]:
+async def list_managed_clients(db: DbSession) -> Sequence[Client]:
     """List the clients that operators made, disabled ones too, by their ids."""
     query = select(Client).where(col(Client.source) == "managed").order_by(col(Client.client_id))
     return (await db.execute(query)).scalars().all()
 
 
 async def list_live_secrets(
-    db: AsyncSession, client_id: str, *, now: datetime
+    db: DbSession, client_id: str, *, now: datetime
 ) -> Sequence[ClientSecret]:
     """List the secrets that a client may authenticate with now, the oldest first."""
     query = (
@@ -104,7 +104,7 @@ async def list_live_secrets(
     return (await db.execute(query)).scalars().all()
 
 
-async def add_secret(db: AsyncSession, secret: ClientSecret) -> None:
+async def add_secret(db: DbSession, secret: ClientSecret) -> None:
     """Give a client one more secret, so that the one in use can be replaced without a pause.
 
     Raises:
@@ -121,7 +121,7 @@ async def add_secret(db: AsyncSession, secret: ClientSecret) -> None:
     await db.flush()
 
 
-async def disable_client(db: AsyncSession, client_id: str, *, now: datetime) -> bool:
+async def disable_client(db: DbSession, client_id: str, *, now: datetime) -> bool:
     """End a client; False where there is none that is active."""
     client = await find_client(db, client_id)
     if client is None:
@@ -131,7 +131,7 @@ async def disable_client(db: AsyncSession, client_id: str, *, now: datetime) -> 
     return True
 
 
-async def drop_secrets(db: AsyncSession, client_id: str, *, beginning: str = "") -> int:
+async def drop_secrets(db: DbSession, client_id: str, *, beginning: str = "") -> int:
     """Forget a client's secrets whose hashes begin so; answers how many there were."""
     dropped = await db.execute(
         delete(ClientSecret)
@@ -145,7 +145,7 @@ async def drop_secrets(db: AsyncSession, client_id: str, *, beginning: str = "")
 
 
 async def purge_dynamic_clients(
-    db: AsyncSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
+    db: DbSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
 ) -> Sequence[str]:
     """Forget clients that registered themselves before then and are in none of the given uses.
 

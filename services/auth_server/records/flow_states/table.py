@@ -7,7 +7,7 @@ from sqlmodel import Field, SQLModel
 from auth_server.db.types import UtcDateTime
 
 
-class UsedTicket(SQLModel, table=True):
+class UsedFlowState(SQLModel, table=True):
     """One ticket, kept until it has expired."""
 
     __tablename__ = "used_tickets"

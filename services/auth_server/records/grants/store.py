@@ -5,21 +5,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from auth_server.db.engine import DbSession
 from auth_server.records.grants.table import Grant
 
 
-async def find_grant(db: AsyncSession, grant_id: str, *, lock: bool = False) -> Grant | None:
+async def find_grant(db: DbSession, grant_id: str, *, lock: bool = False) -> Grant | None:
     """Look up a grant that still holds; `lock` to change it."""
     grant = await db.get(Grant, grant_id, with_for_update=True if lock else None)
     return grant if grant is not None and grant.revoked_at is None else None
 
 
 async def find_live_grant(
-    db: AsyncSession,
+    db: DbSession,
     *,
     person_id: str,
     client_id: str,
@@ -34,7 +34,7 @@ async def find_live_grant(
     return (await db.execute(query)).scalar_one_or_none()
 
 
-async def find_usual_tenant(db: AsyncSession, person_id: str, client_id: str) -> str | None:
+async def find_usual_tenant(db: DbSession, person_id: str, client_id: str) -> str | None:
     """Tell in which tenant a person last allowed this client something, or else any client."""
     query = (
         select(Grant.tenant_id)
@@ -45,7 +45,7 @@ async def find_usual_tenant(db: AsyncSession, person_id: str, client_id: str) ->
     return (await db.execute(query)).scalar_one_or_none()
 
 
-async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
+async def put_grant(db: DbSession, grant: Grant) -> Grant:
     """Store a person's latest answer: a new grant, or the next version of the live one.
 
     Args:
@@ -79,7 +79,7 @@ async def put_grant(db: AsyncSession, grant: Grant) -> Grant:
 
 
 async def revoke_grant_row(
-    db: AsyncSession, grant_id: str, reason: str, *, now: datetime
+    db: DbSession, grant_id: str, reason: str, *, now: datetime
 ) -> Grant | None:
     """End a grant; answers it to the one call that did.
 
@@ -97,7 +97,7 @@ async def revoke_grant_row(
 
 
 async def list_live_grants(
-    db: AsyncSession,
+    db: DbSession,
     *,
     tenant_id: str | None = None,
     person_id: str | None = None,
@@ -115,7 +115,7 @@ async def list_live_grants(
 
 
 async def list_grants_of_tenant(
-    db: AsyncSession, tenant_id: str, *, ended_since: datetime
+    db: DbSession, tenant_id: str, *, ended_since: datetime
 ) -> Sequence[Grant]:
     """List a tenant's live grants and those that ended since then, the live and latest first."""
     query = (
@@ -131,20 +131,20 @@ async def list_grants_of_tenant(
     return (await db.execute(query)).scalars().all()
 
 
-async def list_granted_clients(db: AsyncSession, tenant_id: str) -> Sequence[str]:
+async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
     """List the clients that anybody in a tenant allows something."""
     query = select(Grant.client_id).distinct()
     query = query.where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
     return (await db.execute(query)).scalars().all()
 
 
-async def list_grants_over(db: AsyncSession, *, now: datetime) -> Sequence[str]:
+async def list_grants_over(db: DbSession, *, now: datetime) -> Sequence[str]:
     """List the ids of the live grants whose time is over."""
     over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
     return (await db.execute(select(Grant.grant_id).where(*over))).scalars().all()
 
 
-async def shorten_grants(db: AsyncSession, tenant_id: str, longest: timedelta) -> None:
+async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> None:
     """Let no live grant of a tenant last longer after the person's answer than this."""
     query = select(Grant).where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
     for grant in (await db.execute(query.with_for_update())).scalars():
@@ -159,7 +159,7 @@ def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
     )
 
 
-async def _lock_live_grant(db: AsyncSession, like: Grant) -> Grant | None:
+async def _lock_live_grant(db: DbSession, like: Grant) -> Grant | None:
     # Locked, so that two answers at once become two versions.
     return await find_live_grant(
         db,

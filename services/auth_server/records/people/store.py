@@ -3,24 +3,24 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.people.table import Identity, Person
 
 
-async def find_person(db: AsyncSession, person_id: str) -> Person | None:
+async def find_person(db: DbSession, person_id: str) -> Person | None:
     """Look up a person who may sign in: known and not disabled."""
     person = await db.get(Person, person_id)
     return person if person is not None and person.disabled_at is None else None
 
 
-async def is_person(db: AsyncSession, person_id: str) -> bool:
+async def is_person(db: DbSession, person_id: str) -> bool:
     """Tell whether an id is a person's, a disabled one's too."""
     return await db.get(Person, person_id) is not None
 
 
-async def find_person_by_email(db: AsyncSession, email: str) -> Person | None:
+async def find_person_by_email(db: DbSession, email: str) -> Person | None:
     """Look up a person who may sign in by e-mail address, whatever its case."""
     query = select(Person).where(col(Person.email) == email.strip().lower())
     person = (await db.execute(query)).scalar_one_or_none()
@@ -28,7 +28,7 @@ async def find_person_by_email(db: AsyncSession, email: str) -> Person | None:
 
 
 async def find_account(
-    db: AsyncSession, *, person_id: str | None = None, email: str | None = None
+    db: DbSession, *, person_id: str | None = None, email: str | None = None
 ) -> Person | None:
     """Look up a person by id or e-mail address, a disabled one too, to change them."""
     query = select(Person)
@@ -39,35 +39,35 @@ async def find_account(
     return (await db.execute(query.with_for_update())).scalar_one_or_none()
 
 
-async def find_people(db: AsyncSession, person_ids: Collection[str]) -> dict[str, Person]:
+async def find_people(db: DbSession, person_ids: Collection[str]) -> dict[str, Person]:
     """Look people up by their ids, disabled ones too."""
     query = select(Person).where(col(Person.person_id).in_(set(person_ids)))
     return {person.person_id: person for person in (await db.execute(query)).scalars()}
 
 
-async def list_people(db: AsyncSession) -> Sequence[Person]:
+async def list_people(db: DbSession) -> Sequence[Person]:
     """List everybody, disabled people too, by their ids."""
     return (await db.execute(select(Person).order_by(col(Person.person_id)))).scalars().all()
 
 
-async def put_person(db: AsyncSession, person: Person) -> None:
+async def put_person(db: DbSession, person: Person) -> None:
     """Add a person, or replace the one with the same id."""
     await db.merge(person)
     await db.flush()
 
 
-async def find_identity(db: AsyncSession, issuer: str, subject: str) -> Identity | None:
+async def find_identity(db: DbSession, issuer: str, subject: str) -> Identity | None:
     """Look up whom a provider means."""
     return await db.get(Identity, (issuer, subject))
 
 
-async def is_signed_in_elsewhere(db: AsyncSession, person_id: str) -> bool:
+async def is_signed_in_elsewhere(db: DbSession, person_id: str) -> bool:
     """Tell whether any provider means this person already."""
     query = select(Identity).where(col(Identity.person_id) == person_id).limit(1)
     return (await db.execute(query)).first() is not None
 
 
-async def add_identity(db: AsyncSession, person: Person, identity: Identity) -> bool:
+async def add_identity(db: DbSession, person: Person, identity: Identity) -> bool:
     """Note whom a provider means, a new person or a known one; False where another call was faster."""
     try:
         async with db.begin_nested():

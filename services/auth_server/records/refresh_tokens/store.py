@@ -3,28 +3,28 @@
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from auth_server.db.engine import DbSession
 from auth_server.records.refresh_tokens.table import RefreshToken
 
 
-async def find_refresh_token(db: AsyncSession, token_hash: str) -> RefreshToken | None:
+async def find_refresh_token(db: DbSession, token_hash: str) -> RefreshToken | None:
     """Look up a refresh token as it stands now, used, expired and revoked ones too."""
     return await db.get(RefreshToken, token_hash, populate_existing=True)
 
 
-async def revoke_family(db: AsyncSession, family_id: str, *, now: datetime) -> None:
+async def revoke_family(db: DbSession, family_id: str, *, now: datetime) -> None:
     """End every token of a family, a successor that is being made at the same moment too."""
     await _revoke(db, col(RefreshToken.family_id) == family_id, now=now)
 
 
-async def revoke_families(db: AsyncSession, grant_id: str, *, now: datetime) -> None:
+async def revoke_families(db: DbSession, grant_id: str, *, now: datetime) -> None:
     """End every token of every family of a grant."""
     await _revoke(db, col(RefreshToken.grant_id) == grant_id, now=now)
 
 
-async def _revoke(db: AsyncSession, which: ColumnElement[bool], *, now: datetime) -> None:
+async def _revoke(db: DbSession, which: ColumnElement[bool], *, now: datetime) -> None:
     ended = (
         update(RefreshToken)
         .where(which, col(RefreshToken.revoked_at).is_(None))
@@ -37,7 +37,7 @@ async def _revoke(db: AsyncSession, which: ColumnElement[bool], *, now: datetime
         pass
 
 
-async def purge_refresh_tokens(db: AsyncSession, *, before: datetime) -> None:
+async def purge_refresh_tokens(db: DbSession, *, before: datetime) -> None:
     """Forget tokens whose family could not be used any more before then."""
     await db.execute(delete(RefreshToken).where(col(RefreshToken.absolute_expires_at) < before))
     await db.execute(delete(RefreshToken).where(col(RefreshToken.idle_expires_at) < before))

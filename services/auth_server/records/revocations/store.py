@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.revocations.table import RevocationRow
 from gatepost.revocations import FOR_GOOD, Kind, Revocation
 
@@ -28,7 +28,7 @@ class Numbered:
 
 
 async def add_revocation(
-    db: AsyncSession,
+    db: DbSession,
     kind: Kind,
     key: str,
     *,
@@ -63,19 +63,19 @@ async def add_revocation(
     db.info[NEWS] = True
 
 
-async def is_anything_unnumbered(db: AsyncSession) -> bool:
+async def is_anything_unnumbered(db: DbSession) -> bool:
     """Tell whether a committed revocation has no number yet."""
     query = select(RevocationRow.revocation_id).where(col(RevocationRow.number).is_(None)).limit(1)
     return (await db.execute(query)).scalar_one_or_none() is not None
 
 
-async def find_newest_number(db: AsyncSession) -> int:
+async def find_newest_number(db: DbSession) -> int:
     """Read the highest number given; 0 where there is none."""
     highest = await db.execute(select(func.max(RevocationRow.number)))
     return highest.scalar_one() or 0
 
 
-async def number_revocations(db: AsyncSession, *, now: datetime) -> None:
+async def number_revocations(db: DbSession, *, now: datetime) -> None:
     """Give committed revocations their numbers, and drop those that are over.
 
     Numbers given inside the transactions that write the rows could be committed out of order, and
@@ -102,7 +102,7 @@ async def number_revocations(db: AsyncSession, *, now: datetime) -> None:
     await db.execute(delete(RevocationRow).where(*over))
 
 
-async def list_after(db: AsyncSession, revocation_id: str, *, now: datetime) -> list[Numbered]:
+async def list_after(db: DbSession, revocation_id: str, *, now: datetime) -> list[Numbered]:
     """List what was numbered after a known revocation; everything that still counts after another.
 
     An unknown one is a follower's first, or is over, or was lost when a backup was restored.
@@ -122,7 +122,7 @@ async def list_after(db: AsyncSession, revocation_id: str, *, now: datetime) -> 
 
 
 async def list_by_names(
-    db: AsyncSession, names: Iterable[tuple[Kind, str]], *, now: datetime
+    db: DbSession, names: Iterable[tuple[Kind, str]], *, now: datetime
 ) -> list[Revocation]:
     """List the revocations of any of these names, announced or not yet."""
     wanted = set(names)

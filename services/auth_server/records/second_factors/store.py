@@ -5,13 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from auth_server.records.second_factors.table import CodeApp, Passkey, RecoveryCode
+from auth_server.db.engine import DbSession
+from auth_server.records.second_factors.table import AuthenticatorApp, Passkey, RecoveryCode
 
 
-async def list_passkeys(db: AsyncSession, person_id: str) -> Sequence[Passkey]:
+async def list_passkeys(db: DbSession, person_id: str) -> Sequence[Passkey]:
     """List a person's passkeys, the oldest first."""
     query = (
         select(Passkey)
@@ -21,12 +21,12 @@ async def list_passkeys(db: AsyncSession, person_id: str) -> Sequence[Passkey]:
     return (await db.execute(query)).scalars().all()
 
 
-async def find_passkey(db: AsyncSession, credential_id: str) -> Passkey | None:
+async def find_passkey(db: DbSession, credential_id: str) -> Passkey | None:
     """Look up a passkey."""
     return await db.get(Passkey, credential_id)
 
 
-async def add_passkey(db: AsyncSession, passkey: Passkey) -> bool:
+async def add_passkey(db: DbSession, passkey: Passkey) -> bool:
     """Keep a passkey; False where it is known already, as anybody's."""
     try:
         async with db.begin_nested():
@@ -36,9 +36,7 @@ async def add_passkey(db: AsyncSession, passkey: Passkey) -> bool:
     return True
 
 
-async def use_passkey(
-    db: AsyncSession, credential_id: str, *, sign_count: int, now: datetime
-) -> None:
+async def use_passkey(db: DbSession, credential_id: str, *, sign_count: int, now: datetime) -> None:
     """Note that a passkey was used."""
     await db.execute(
         update(Passkey)
@@ -47,7 +45,7 @@ async def use_passkey(
     )
 
 
-async def drop_passkey(db: AsyncSession, person_id: str, credential_id: str) -> bool:
+async def drop_passkey(db: DbSession, person_id: str, credential_id: str) -> bool:
     """Forget one of a person's passkeys; answers whether there was one."""
     dropped = await db.execute(
         delete(Passkey)
@@ -57,55 +55,53 @@ async def drop_passkey(db: AsyncSession, person_id: str, credential_id: str) -> 
     return dropped.scalar_one_or_none() is not None
 
 
-async def find_code_app(db: AsyncSession, person_id: str) -> CodeApp | None:
+async def find_authenticator_app(db: DbSession, person_id: str) -> AuthenticatorApp | None:
     """Look up a person's authenticator app."""
-    return await db.get(CodeApp, person_id)
+    return await db.get(AuthenticatorApp, person_id)
 
 
-async def list_code_apps(db: AsyncSession) -> Sequence[CodeApp]:
+async def list_authenticator_apps(db: DbSession) -> Sequence[AuthenticatorApp]:
     """List everybody's authenticator apps."""
-    return (await db.execute(select(CodeApp))).scalars().all()
+    return (await db.execute(select(AuthenticatorApp))).scalars().all()
 
 
-async def put_code_app(db: AsyncSession, app: CodeApp) -> None:
+async def put_authenticator_app(db: DbSession, app: AuthenticatorApp) -> None:
     """Keep an authenticator app, in place of the one before."""
     await db.merge(app)
     await db.flush()
 
 
-async def use_step(db: AsyncSession, person_id: str, step: int) -> bool:
+async def use_step(db: DbSession, person_id: str, step: int) -> bool:
     """Use the code of a step up; of any number of parallel calls exactly one is told True."""
     used = await db.execute(
-        update(CodeApp)
-        .where(col(CodeApp.person_id) == person_id, col(CodeApp.last_step) < step)
+        update(AuthenticatorApp)
+        .where(col(AuthenticatorApp.person_id) == person_id, col(AuthenticatorApp.last_step) < step)
         .values(last_step=step)
-        .returning(col(CodeApp.person_id))
+        .returning(col(AuthenticatorApp.person_id))
     )
     return used.scalar_one_or_none() is not None
 
 
-async def drop_code_app(db: AsyncSession, person_id: str) -> None:
+async def drop_authenticator_app(db: DbSession, person_id: str) -> None:
     """Forget a person's authenticator app, and the recovery codes that stand in for it."""
-    await db.execute(delete(CodeApp).where(col(CodeApp.person_id) == person_id))
+    await db.execute(delete(AuthenticatorApp).where(col(AuthenticatorApp.person_id) == person_id))
     await put_recovery_codes(db, person_id, ())
 
 
-async def put_recovery_codes(
-    db: AsyncSession, person_id: str, code_hashes: Collection[str]
-) -> None:
+async def put_recovery_codes(db: DbSession, person_id: str, code_hashes: Collection[str]) -> None:
     """Keep these recovery codes, and none from before."""
     await db.execute(delete(RecoveryCode).where(col(RecoveryCode.person_id) == person_id))
     db.add_all(RecoveryCode(code_hash=each, person_id=person_id) for each in code_hashes)
     await db.flush()
 
 
-async def count_recovery_codes(db: AsyncSession, person_id: str) -> int:
+async def count_recovery_codes(db: DbSession, person_id: str) -> int:
     """Count what is left of them."""
     query = select(func.count()).where(col(RecoveryCode.person_id) == person_id)
     return (await db.execute(query)).scalar_one()
 
 
-async def use_recovery_code(db: AsyncSession, person_id: str, code_hash: str) -> bool:
+async def use_recovery_code(db: DbSession, person_id: str, code_hash: str) -> bool:
     """Use one up; of any number of parallel calls exactly one is told True."""
     used = await db.execute(
         delete(RecoveryCode)
@@ -115,13 +111,13 @@ async def use_recovery_code(db: AsyncSession, person_id: str, code_hash: str) ->
     return used.scalar_one_or_none() is not None
 
 
-async def drop_second_factors(db: AsyncSession, person_id: str) -> None:
+async def drop_second_factors(db: DbSession, person_id: str) -> None:
     """Forget everything a person has beside a password."""
     await db.execute(delete(Passkey).where(col(Passkey.person_id) == person_id))
-    await drop_code_app(db, person_id)
+    await drop_authenticator_app(db, person_id)
 
 
-async def has_second_factor(db: AsyncSession, person_id: str) -> bool:
+async def has_second_factor(db: DbSession, person_id: str) -> bool:
     """Tell whether a person has anything beside a password."""
-    app = await find_code_app(db, person_id)
+    app = await find_authenticator_app(db, person_id)
     return app is not None or bool(await list_passkeys(db, person_id))

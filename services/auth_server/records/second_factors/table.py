@@ -23,7 +23,7 @@ class Passkey(SQLModel, table=True):
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class CodeApp(SQLModel, table=True):
+class AuthenticatorApp(SQLModel, table=True):
     """A person's authenticator app: the sealed secret, and the last step whose code was used."""
 
     __tablename__ = "code_apps"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.sessions.table import Session
 
 
 async def find_session(
-    db: AsyncSession, session_hash: str, *, now: datetime, idle: timedelta
+    db: DbSession, session_hash: str, *, now: datetime, idle: timedelta
 ) -> Session | None:
     """Look up a session that still holds: not ended, not past its end, not idle too long."""
     session = await db.get(Session, session_hash)
@@ -22,14 +22,14 @@ async def find_session(
     return session
 
 
-async def add_session(db: AsyncSession, session: Session) -> None:
+async def add_session(db: DbSession, session: Session) -> None:
     """Start a session."""
     db.add(session)
     await db.flush()
 
 
 async def list_sessions(
-    db: AsyncSession, person_id: str, *, now: datetime, idle: timedelta
+    db: DbSession, person_id: str, *, now: datetime, idle: timedelta
 ) -> Sequence[Session]:
     """List where a person is signed in, the latest used first."""
     query = (
@@ -46,7 +46,7 @@ async def list_sessions(
 
 
 async def end_session_of(
-    db: AsyncSession, person_id: str, session_hash: str, *, now: datetime
+    db: DbSession, person_id: str, session_hash: str, *, now: datetime
 ) -> bool:
     """Sign one browser of a person out; answers whether there was one. Their grants stay."""
     ended = await db.execute(
@@ -62,7 +62,7 @@ async def end_session_of(
     return ended.scalar_one_or_none() is not None
 
 
-async def end_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:
+async def end_session(db: DbSession, session_hash: str, *, now: datetime) -> None:
     """End a session; nothing happens where there is none."""
     await db.execute(
         update(Session)
@@ -71,7 +71,7 @@ async def end_session(db: AsyncSession, session_hash: str, *, now: datetime) -> 
     )
 
 
-async def end_sessions(db: AsyncSession, person_id: str, *, now: datetime) -> None:
+async def end_sessions(db: DbSession, person_id: str, *, now: datetime) -> None:
     """Sign a person out everywhere."""
     await db.execute(
         update(Session)
@@ -80,13 +80,13 @@ async def end_sessions(db: AsyncSession, person_id: str, *, now: datetime) -> No
     )
 
 
-async def touch_session(db: AsyncSession, session_hash: str, *, now: datetime) -> None:
+async def touch_session(db: DbSession, session_hash: str, *, now: datetime) -> None:
     """Note that a session was used."""
     await db.execute(
         update(Session).where(col(Session.session_hash) == session_hash).values(last_seen_at=now)
     )
 
 
-async def purge_sessions(db: AsyncSession, *, before: datetime) -> None:
+async def purge_sessions(db: DbSession, *, before: datetime) -> None:
     """Forget sessions that were over before then."""
     await db.execute(delete(Session).where(col(Session.expires_at) < before))

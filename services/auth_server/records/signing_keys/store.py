@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.signing_keys.table import SigningKey
 
 
-async def list_published_keys(db: AsyncSession) -> Sequence[SigningKey]:
+async def list_published_keys(db: DbSession) -> Sequence[SigningKey]:
     """List the keys that verifiers need: all but the retired, oldest first."""
     query = (
         select(SigningKey)
@@ -18,7 +18,7 @@ async def list_published_keys(db: AsyncSession) -> Sequence[SigningKey]:
     return (await db.execute(query)).scalars().all()
 
 
-async def add_key(db: AsyncSession, key: SigningKey) -> None:
+async def add_key(db: DbSession, key: SigningKey) -> None:
     """Store a key.
 
     Raises:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from auth_server.db.engine import DbSession
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.table import ADMIN, Membership, Tenant
 from gatepost.data_scope import DataScope, parse_data_scope
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class TenantMembership:
     """A person's place in one tenant."""
 
     tenant_id: str
@@ -28,7 +28,7 @@ class Seat:
         return self.role == ADMIN
 
 
-async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
+async def list_tenant_memberships(db: DbSession, person_id: str) -> list[TenantMembership]:
     """List where a person is a member, by the tenants' names; disabled tenants are left out."""
     query = (
         select(Tenant, Membership)
@@ -37,7 +37,7 @@ async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
         .order_by(col(Tenant.name), col(Tenant.tenant_id))
     )
     return [
-        Seat(
+        TenantMembership(
             tenant_id=tenant.tenant_id,
             tenant_name=tenant.name,
             rate_limit_tier=tenant.rate_limit_tier,
@@ -49,24 +49,28 @@ async def list_seats(db: AsyncSession, person_id: str) -> list[Seat]:
     ]
 
 
-async def find_seat(db: AsyncSession, person_id: str, tenant_id: str) -> Seat | None:
+async def find_tenant_membership(
+    db: DbSession, person_id: str, tenant_id: str
+) -> TenantMembership | None:
     """Look up a person's place in one tenant."""
-    seats = await list_seats(db, person_id)
-    return next((seat for seat in seats if seat.tenant_id == tenant_id), None)
+    memberships = await list_tenant_memberships(db, person_id)
+    return next(
+        (membership for membership in memberships if membership.tenant_id == tenant_id), None
+    )
 
 
-async def find_tenant(db: AsyncSession, tenant_id: str) -> Tenant | None:
+async def find_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
     """Look up a tenant that is not disabled."""
     tenant = await db.get(Tenant, tenant_id)
     return tenant if tenant is not None and tenant.disabled_at is None else None
 
 
-async def list_tenants(db: AsyncSession) -> Sequence[Tenant]:
+async def list_tenants(db: DbSession) -> Sequence[Tenant]:
     """List the tenants, disabled ones too, by their ids."""
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
-async def put_tenant(db: AsyncSession, tenant: Tenant) -> None:
+async def put_tenant(db: DbSession, tenant: Tenant) -> None:
     """Add a tenant, or change the name and tier of the one with the same id.
 
     Its policy stays as its admins made it, and a disabled one stays disabled.
@@ -79,19 +83,19 @@ async def put_tenant(db: AsyncSession, tenant: Tenant) -> None:
     await db.flush()
 
 
-async def lock_tenant(db: AsyncSession, tenant_id: str) -> Tenant | None:
+async def lock_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
     """Look up a tenant, a disabled one too, to change it or who is in it."""
     # Locked, so that of two changes at once each is whole.
     return await db.get(Tenant, tenant_id, with_for_update=True, populate_existing=True)
 
 
-async def find_membership(db: AsyncSession, person_id: str, tenant_id: str) -> Membership | None:
+async def find_membership(db: DbSession, person_id: str, tenant_id: str) -> Membership | None:
     """Look up a membership, of a disabled person or tenant too."""
     return await db.get(Membership, (person_id, tenant_id))
 
 
 async def list_memberships(
-    db: AsyncSession, *, tenant_id: str | None = None, person_id: str | None = None
+    db: DbSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[Membership]:
     """List the memberships of a tenant, of a person, or all."""
     query = select(Membership).order_by(col(Membership.tenant_id), col(Membership.person_id))
@@ -102,13 +106,13 @@ async def list_memberships(
     return (await db.execute(query)).scalars().all()
 
 
-async def drop_membership(db: AsyncSession, membership: Membership) -> None:
+async def drop_membership(db: DbSession, membership: Membership) -> None:
     """Forget a membership."""
     await db.delete(membership)
     await db.flush()
 
 
-async def put_membership(db: AsyncSession, membership: Membership) -> None:
+async def put_membership(db: DbSession, membership: Membership) -> None:
     """Add a membership, or replace the one of the same person and tenant."""
     await db.merge(membership)
     await db.flush()

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from auth_server.errors import InvalidRequest
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 from auth_server.records.clients import redirect_uris
 
 
-async def match_redirect_uri(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def match_redirect_uri(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Refuse a redirect URI that is not registered, byte for byte (RFC 9700 §4.1.3).
 
     It must be sent even where only one is registered: OAuth 2.1 §4.1.1 lets a server ask that, and

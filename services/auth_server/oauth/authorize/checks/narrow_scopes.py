@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from auth_server.errors import InvalidScope
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, parse_scope
 
 # What asks for an identity or a longer stay, not for anything on the resource.
 _BESIDES = frozenset({OFFLINE_ACCESS, "openid", "profile", "email"})
 
 
-async def narrow_scopes(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def narrow_scopes(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Keep of the asked scopes those that the resource has; its default where none is asked.
 
     A step-up asks for scopes the client never registered, so the registration's `scope` is no

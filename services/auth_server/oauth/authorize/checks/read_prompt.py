@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from auth_server.errors import ConsentRequired, InvalidRequest
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
-async def read_prompt(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def read_prompt(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Honour `prompt` and `max_age` (OpenID Connect Core §3.1.2.1).
 
     Consent is asked each time, so `prompt=none` can never be met.

@@ -1,12 +1,12 @@
 """A parameter may be sent once."""
 
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 from auth_server.web.forms import reject_repeats
 
 
 async def reject_repeated_parameters(
-    request: AuthorizeRequest, context: CheckContext
-) -> AuthorizeRequest:
+    request: CheckedRequest, context: CheckContext
+) -> CheckedRequest:
     """Refuse a repeated parameter; `resource` alone may come several times (RFC 8707 §2)."""
     reject_repeats(request.parameters, except_for=frozenset({"resource"}))
     return request

@@ -1,12 +1,10 @@
 """Requests come as parameters."""
 
 from auth_server.errors import RequestNotSupported, RequestUriNotSupported
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
-async def reject_request_objects(
-    request: AuthorizeRequest, context: CheckContext
-) -> AuthorizeRequest:
+async def reject_request_objects(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Refuse request objects, by value and by reference (OpenID Connect Core §6)."""
     if request.parameters.get("request"):
         raise RequestNotSupported("send the request as parameters, not as a request object")

@@ -1,12 +1,10 @@
 """Codes only, in the query only."""
 
 from auth_server.errors import InvalidRequest, UnsupportedResponseType
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
-async def require_code_response(
-    request: AuthorizeRequest, context: CheckContext
-) -> AuthorizeRequest:
+async def require_code_response(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Refuse every response type but `code` and every response mode but `query`.
 
     OAuth 2.1 has neither the implicit grant nor tokens in a redirect.

@@ -4,12 +4,12 @@ import re
 from dataclasses import replace
 
 from auth_server.errors import InvalidRequest
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-async def require_pkce(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def require_pkce(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Refuse a request without an S256 challenge (OAuth 2.1 §4.1.1, RFC 7636 §4.3)."""
     challenge = request.parameters.get("code_challenge")
     if challenge is None:

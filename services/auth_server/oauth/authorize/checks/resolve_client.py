@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from auth_server.client_documents.resolve import resolve_client as resolve
 from auth_server.errors import InvalidRequest, UnauthorizedClient
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
-async def resolve_client(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def resolve_client(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Find the client that `client_id` names, or that the document it points to describes.
 
     RFC 6749 §2.2; MCP 2026-07-28, client registration. What is wrong with a document is for the

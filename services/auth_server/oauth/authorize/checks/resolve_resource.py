@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from auth_server.oauth.authorize.request import AuthorizeRequest, CheckContext
+from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 from auth_server.oauth.resource_parameter import resolve_resource as resolve
 
 
-async def resolve_resource(request: AuthorizeRequest, context: CheckContext) -> AuthorizeRequest:
+async def resolve_resource(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Find the resource asked for; the first configured one where none is named (RFC 8707 §2)."""
     entry = resolve(request.parameters.all("resource"), context.settings)
     return replace(request, resource=entry.resource)

@@ -11,7 +11,7 @@ from auth_server.oauth.token_endpoint.grant_types.refresh_token import redeem_re
 from auth_server.oauth.token_endpoint.request import ProveGrant
 from gatepost.api_keys import TOKEN_EXCHANGE
 
-GRANTS: Mapping[str, ProveGrant] = {
+GRANT_TYPES: Mapping[str, ProveGrant] = {
     "authorization_code": redeem_authorization_code,  # OAuth 2.1 §4.1.3
     "client_credentials": prove_client_credentials,  # OAuth 2.1 §4.2
     "refresh_token": redeem_refresh_token,  # OAuth 2.1 §4.3

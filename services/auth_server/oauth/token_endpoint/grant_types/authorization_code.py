@@ -24,12 +24,12 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     wrong verifier uses it up, so that it can't be guessed at. A second redemption ends
     what the first was given (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
-    form, now, direct = request.form, request.now, request.opened.database.direct
+    form, now, raw_sql = request.form, request.now, request.opened.database.raw_sql
     code_hash = hash_secret(form.require("code"))
     verifier = form.require("code_verifier")
     if not _VERIFIER.fullmatch(verifier):
         raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
-    code = await read_code(direct, code_hash)
+    code = await read_code(raw_sql, code_hash)
     # Another client's code is as good as none: knowing it must not let anyone end a grant.
     if code is None or code.client_id != request.client.client_id:
         raise InvalidGrant("the code is unknown or expired")
@@ -75,7 +75,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
 async def _use_up(
     request: TokenRequest, code: CodeFacts, code_hash: str, first: NewToken | None
 ) -> Refused | None:
-    if await redeem(request.opened.database.direct, code_hash, first, now=request.now):
+    if await redeem(request.opened.database.raw_sql, code_hash, first, now=request.now):
         return None
     if request.now < code.expires_at:
         await _end_what_it_gave(request, code)

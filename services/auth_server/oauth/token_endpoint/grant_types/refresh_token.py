@@ -20,9 +20,9 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
 
     The answer may be narrower than before, never wider; `scope` narrows this access token alone.
     """
-    form, now, direct = request.form, request.now, request.opened.database.direct
+    form, now, raw_sql = request.form, request.now, request.opened.database.raw_sql
     token = form.require("refresh_token")
-    row = await read_refresh_token(direct, hash_secret(token))
+    row = await read_refresh_token(raw_sql, hash_secret(token))
     if row is None or row.client_id != request.client.client_id:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
     resources = form.all("resource")
@@ -54,7 +54,7 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         )
     except ClientForbidden as error:
         return await end_forbidden(request, row.grant, error)
-    successor = await rotate_refresh_token(direct, token, row, policy=policy, now=now)
+    successor = await rotate_refresh_token(raw_sql, token, row, policy=policy, now=now)
     if successor is None:
         return await _end(request, row)
     return Proven(

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from auth_server.db.direct import Direct
-from auth_server.db.sqlite import SqliteDirect
+from auth_server.db.raw_sql import RawSql
+from auth_server.db.sqlite import SqliteRawSql
 from auth_server.redemptions.statements import (
     NewToken,
     RefreshFacts,
@@ -22,10 +22,10 @@ from support.auth_server import AuthServer
 from support.postgres import PostgresServer
 
 
-async def issue(server: AuthServer) -> tuple[Direct, str, RefreshFacts]:
+async def issue(server: AuthServer) -> tuple[RawSql, str, RefreshFacts]:
     """Let Ada connect a client; answers the hash of its refresh token, and what is known of it."""
     tokens = await (await server.client()).connect(server.person())
-    direct, token_hash = server.opened.database.direct, hash_secret(tokens["refresh_token"])
+    direct, token_hash = server.opened.database.raw_sql, hash_secret(tokens["refresh_token"])
     facts = await read_refresh_token(direct, token_hash)
     assert facts is not None
     return direct, token_hash, facts
@@ -92,7 +92,7 @@ async def test_a_reader_waits_for_a_lock_without_holding_up_others(tmp_path: Pat
         alone.execute("PRAGMA locking_mode = EXCLUSIVE")
         alone.execute("CREATE TABLE kept (name TEXT)")
         alone.execute("INSERT INTO kept VALUES ('here')")
-        direct = SqliteDirect(path)
+        direct = SqliteRawSql(path)
         asking = asyncio.create_task(direct.fetch("SELECT name FROM kept", {}))
         await asyncio.sleep(0)
         assert not asking.done()

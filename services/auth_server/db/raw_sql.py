@@ -30,7 +30,7 @@ class Change:
     postgresql: str
 
 
-class Direct(Protocol):
+class RawSql(Protocol):
     """An open database."""
 
     async def fetch(self, query: str, values: Values) -> Row | None:

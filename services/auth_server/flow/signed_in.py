@@ -1,0 +1,35 @@
+"""Who is signed in in a browser."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from auth_server.db.engine import DbSession
+from auth_server.records.people.store import find_person
+from auth_server.records.people.table import Person
+from auth_server.records.sessions.store import find_session
+from auth_server.records.sessions.table import Session
+from auth_server.runtime import Runtime
+from auth_server.secrets import hash_secret
+from auth_server.web.browser import read_session
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person who is signed in, and the session that says so."""
+
+    session: Session
+    person: Person
+
+
+async def resolve_signed_in(request: Request, db: DbSession, opened: Runtime) -> SignedIn | None:
+    """Find who is signed in in the browser that sends a request."""
+    secret = read_session(request, opened.settings)
+    if not secret:
+        return None
+    idle = opened.settings.session_idle_lifetime
+    session = await find_session(db, hash_secret(secret), now=opened.now(), idle=idle)
+    if session is None:
+        return None
+    person = await find_person(db, session.person_id)
+    return None if person is None else SignedIn(session, person)
