@@ -13,16 +13,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from redis.asyncio.connection import Connection, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+
+from gatepost.redis import CONNECT_SECONDS, open_redis
 
 Argument = bytes | str | int
 
 DEADLINE = 0.25
 """Seconds that an answer may take. A call waits no longer: past it, the connection is given up."""
 _GRACE = 0.02
-_CONNECT_SECONDS = 2
 _MOST_PENDING = 20_000
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -54,10 +52,16 @@ class RedisConnection:
         """Take the place; nothing is connected before `connected`.
 
         Raises:
-            ValueError: that is no URL of a Redis server.
+            ValueError: that is not the URL of a Redis server.
+            RuntimeError: the transport of a connection is not where redis-py 8 keeps it.
         """
-        self._options: dict[str, Any] = dict(parse_url(url))
-        self._class: type[Connection] = self._options.pop("connection_class", Connection)
+        # No time-out on reading: a connection on which nothing is asked says nothing for hours.
+        self._pool = open_redis(url, timeout=None).connection_pool
+        if not hasattr(self._pool.make_connection(), "_writer"):
+            raise RuntimeError(
+                "This release of redis-py does not keep a connection's transport in `_writer`, "
+                "which the gateway takes over. Install redis 8."
+            )
         self._deadline = deadline
         self._sleep = sleep
         self._link: _Link | None = None
@@ -122,18 +126,9 @@ class RedisConnection:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["_Link"]:
-        # No time-out on reading: a connection on which nothing is asked says nothing for hours.
-        connection: Any = self._class(
-            **{
-                **self._options,
-                "socket_timeout": None,
-                "socket_connect_timeout": _CONNECT_SECONDS,
-                "retry": Retry(NoBackoff(), 0),
-                "protocol": 2,
-            }
-        )
+        connection = self._pool.make_connection()
         try:
-            async with asyncio.timeout(2 * _CONNECT_SECONDS):
+            async with asyncio.timeout(2 * CONNECT_SECONDS):
                 await connection.connect()
             transport = connection._writer.transport  # the library has no name for it
             link = _Link(transport, self._deadline)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import uvicorn
 
@@ -33,11 +34,38 @@ class App:
         await send({"type": "http.response.body", "body": b"two"})
 
 
+class Writes:
+    """A transport that counts how often it is written to."""
+
+    count = 0
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        """Take the real one."""
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Count, and write."""
+        Writes.count += 1
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        """Do the rest as it does."""
+        return getattr(self._transport, name)
+
+
+class CountedWrites(OneWrite):
+    """Counts what reaches the socket."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put the counter between."""
+        super().connection_made(cast(asyncio.Transport, Writes(transport)))
+
+
 @asynccontextmanager
-async def connected(app: App) -> AsyncIterator[Pair]:
+async def connected(app: App, http: type[OneWrite] = OneWrite) -> AsyncIterator[Pair]:
     """Serve the app, and connect to it."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, http=OneWrite, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, port=port, http=http, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     server.config.load()
     server.lifespan = config.lifespan_class(config)
@@ -85,3 +113,11 @@ async def test_a_client_that_left_is_no_trouble() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
         app.go_on.set()
+
+
+async def test_an_answer_is_one_write() -> None:
+    Writes.count = 0
+    async with connected(App(), CountedWrites) as (reader, writer):
+        writer.write(HELLO)
+        await reader.readuntil(b"onetwo")
+    assert Writes.count == 1, "uvicorn's HttpToolsProtocol does not write through `transport` now"

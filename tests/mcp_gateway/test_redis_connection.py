@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import ConnectionPool
 
 from mcp_gateway.redis_connection import (
     ErrorReply,
@@ -170,3 +171,11 @@ async def test_a_redis_that_was_never_there_stops_nobody_from_starting() -> None
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="scheme"):
         RedisConnection("http://127.0.0.1")
+
+
+def test_a_release_of_redis_py_that_keeps_its_transport_elsewhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ConnectionPool, "make_connection", lambda _: object())
+    with pytest.raises(RuntimeError, match="does not keep a connection's transport in `_writer`"):
+        RedisConnection("redis://127.0.0.1:1")

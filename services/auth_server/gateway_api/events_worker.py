@@ -2,18 +2,15 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 import orjson
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from auth_server.db.engine import Database
 from auth_server.records.call_log.store import add_calls
 from gatepost.call_event import EVENTS_FIELD, CallEvent, MalformedEvent, events_stream, read_event
+from gatepost.redis import open_redis
 
 GROUP = "call-log"
 CLAIM_AFTER = 60.0
@@ -44,14 +41,7 @@ class EventsWorker:
         block: float = _BLOCK,
     ) -> None:
         """Take the places, and a name that no other worker has; connects on first use."""
-        self._redis: Any = Redis.from_url(
-            url,
-            socket_connect_timeout=2,
-            # Longer than a read may wait, so that it means a dead connection.
-            socket_timeout=block + 5,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        self._redis = open_redis(url, timeout=block + 5)
         self._key = events_stream(issuer)
         self._database = database
         self._name = name

@@ -1,17 +1,14 @@
 """The feed in Redis: one stream for each issuer, which gateways read from its beginning."""
 
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from auth_server.db.engine import Database
 from auth_server.records.revocations.store import list_after
 from auth_server.revocations.feed import Feed
 from gatepost.clock import Now
+from gatepost.redis import open_redis
 from gatepost.revocations import stream_key
 
 EVERY = 1.0
@@ -32,10 +29,7 @@ class Stream:
 
     def __init__(self, url: str, *, issuer: str, database: Database, feed: Feed, now: Now) -> None:
         """Take the places; connects on first use."""
-        # No answer within two seconds counts as none; the next round is the retry.
-        self._redis: Any = Redis.from_url(
-            url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = open_redis(url)
         self._key = stream_key(issuer)
         self._database = database
         self._feed = feed

@@ -6,15 +6,12 @@ An answer that reaches another process goes into that process's list in Redis, f
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any
 
 import orjson
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gatepost.redis import open_redis
 from mcp_gateway.background import in_background
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
@@ -92,13 +89,7 @@ class RedisAnswers:
     async def _listen(self) -> None:
         failing = False
         while True:
-            redis: Any = Redis.from_url(
-                self._url,
-                socket_connect_timeout=2,
-                socket_timeout=_BLOCK_SECONDS + 5,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
+            redis = open_redis(self._url, timeout=_BLOCK_SECONDS + 5)
             try:
                 mine, present = self._keys(self._process)
                 while True:

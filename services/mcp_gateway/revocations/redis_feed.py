@@ -1,15 +1,12 @@
 """Following the stream that the authorization server keeps in Redis."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gatepost.redis import open_redis
 from gatepost.revocations import Revocation, stream_key
 from mcp_gateway.revocations.port import FeedBroken
 
@@ -33,15 +30,7 @@ class RedisFeed:
         Raises:
             FeedBroken: Redis does not answer.
         """
-        # The time-out is longer than a read may block, so that it means a dead connection; with
-        # none, such a connection would be waited on for ever.
-        redis: Any = Redis.from_url(
-            self._url,
-            socket_connect_timeout=2,
-            socket_timeout=_BLOCK_SECONDS + 5,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        redis = open_redis(self._url, timeout=_BLOCK_SECONDS + 5)
         place, wait = b"0", None
         try:
             while True:
