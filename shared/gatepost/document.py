@@ -128,7 +128,7 @@ def _parse_yaml(data: bytes, notes: list[str] | None) -> Any:
     PyYAML's own composer recurses in C, and a deep enough document ends the process with it.
     """
     try:
-        document = _build(yaml.parse(data, Loader=yaml.CSafeLoader), notes)
+        document = _Builder(notes).build(yaml.parse(data, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -150,21 +150,53 @@ class _Open:
     merged: list[Any] = field(default_factory=list)
 
 
-def _build(events: Iterable[yaml.Event], notes: list[str] | None) -> Any:
-    anchors: dict[str, Any] = {}
-    stack: list[_Open] = []
-    documents: list[Any] = []
-    merges = 0
+class _Builder:
+    """Builds the values of one document from the parser's events."""
 
-    def add(value: Any, anchor: str | None, event: yaml.Event) -> None:
+    def __init__(self, notes: list[str] | None) -> None:
+        self._notes = notes
+        self._anchors: dict[str, Any] = {}
+        self._stack: list[_Open] = []
+        self._documents: list[Any] = []
+        self._merges = 0
+
+    def build(self, events: Iterable[yaml.Event]) -> Any:
+        for event in events:
+            match event:
+                case yaml.ScalarEvent():
+                    self._add(_scalar(event), event.anchor, event)
+                case yaml.AliasEvent():
+                    if event.anchor not in self._anchors:
+                        raise DocumentError("holds an alias that refers to itself or to nothing")
+                    self._add(self._anchors[event.anchor], None, event)
+                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                    self._begin(event)
+                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                    ended = self._stack.pop()
+                    self._merges += _merge(ended)
+                    if self._merges > _MOST_NODES:
+                        raise DocumentError(f"unfolds to more than {_MOST_NODES} values")
+                    self._add(ended.value, ended.anchor, event)
+                case _:
+                    pass
+        return self._documents[0] if self._documents else None
+
+    def _begin(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        if len(self._stack) >= _DEEPEST:
+            raise DocumentError(f"is nested more than {_DEEPEST} levels deep")
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        _require_plain_tag(event.tag, "map" if is_map else "seq")
+        self._stack.append(_Open({} if is_map else [], event.anchor))
+
+    def _add(self, value: Any, anchor: str | None, event: yaml.Event) -> None:
         if anchor is not None:
-            anchors[anchor] = value
-        if not stack:
-            documents.append(value)
-            if len(documents) > 1:
+            self._anchors[anchor] = value
+        if not self._stack:
+            self._documents.append(value)
+            if len(self._documents) > 1:
                 raise DocumentError("holds more than one YAML document")
             return
-        top = stack[-1]
+        top = self._stack[-1]
         if isinstance(top.value, list):
             top.value.append(value)
         elif top.is_merge:
@@ -174,40 +206,19 @@ def _build(events: Iterable[yaml.Event], notes: list[str] | None) -> Any:
             top.value[top.key] = value
             top.key = None
         elif isinstance(event, yaml.ScalarEvent):
-            # As it is written: `200:` and `no:` are names like any other.
-            top.key = event.value
-            top.is_merge = top.key == "<<" and event.implicit[0]
-            if top.is_merge:
-                _doubt("uses a YAML merge key (<<), which YAML 1.2 lacks", notes)
-            elif top.key in top.value:
-                where = f", line {event.start_mark.line + 1}" if event.start_mark else ""
-                _doubt(f"has the key {top.key[:80]!r} twice{where}", notes)
+            self._name(top, top.value, event)
         else:
             raise DocumentError("uses a mapping key that is not text")
 
-    for event in events:
-        match event:
-            case yaml.ScalarEvent():
-                add(_scalar(event), event.anchor, event)
-            case yaml.AliasEvent():
-                if event.anchor not in anchors:
-                    raise DocumentError("holds an alias that refers to itself or to nothing")
-                add(anchors[event.anchor], None, event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                if len(stack) >= _DEEPEST:
-                    raise DocumentError(f"is nested more than {_DEEPEST} levels deep")
-                is_map = isinstance(event, yaml.MappingStartEvent)
-                _require_plain_tag(event.tag, "map" if is_map else "seq")
-                stack.append(_Open({} if is_map else [], event.anchor))
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                ended = stack.pop()
-                merges += _merge(ended)
-                if merges > _MOST_NODES:
-                    raise DocumentError(f"unfolds to more than {_MOST_NODES} values")
-                add(ended.value, ended.anchor, event)
-            case _:
-                pass
-    return documents[0] if documents else None
+    def _name(self, top: _Open, members: dict[str, Any], event: yaml.ScalarEvent) -> None:
+        """Take a mapping's next key as it is written: `200:` and `no:` are names like any other."""
+        key = top.key = event.value
+        top.is_merge = key == "<<" and event.implicit[0]
+        if top.is_merge:
+            _doubt("uses a YAML merge key (<<), which YAML 1.2 lacks", self._notes)
+        elif key in members:
+            where = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            _doubt(f"has the key {key[:80]!r} twice{where}", self._notes)
 
 
 def _doubt(problem: str, notes: list[str] | None) -> None:

@@ -32,7 +32,7 @@ TaskId = Annotated[str, Path(description="The task's id.", examples=["tsk_1001"]
 
 
 @router.get("/tasks", response_model=TaskPage)
-def list_tasks(
+def list_tasks(  # noqa: PLR0913 - one for each filter
     tenant: InTenant,
     position: AtPosition,
     status: Annotated[TaskStatus | None, Query(description="Only tasks that stand here.")] = None,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -12,12 +13,12 @@ import orjson
 
 from gatepost.document import DocumentError
 from mcp_gateway.documents.fetch import FetchError
-from mcp_gateway.importing.merge import Drift, merge
-from mcp_gateway.importing.proposal import Proposal, choose, propose, write_manifest
+from mcp_gateway.importing.merge import Drift, Existing, merge
+from mcp_gateway.importing.proposal import choose, propose, write_manifest
 from mcp_gateway.importing.report import report_coverage, report_drift, select_by_number
 from mcp_gateway.importing.yaml_edit import UneditableText
 from mcp_gateway.manifest.entries import ManifestError
-from mcp_gateway.manifest.load import Manifest, load_manifest
+from mcp_gateway.manifest.load import load_manifest
 from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
 
@@ -27,12 +28,27 @@ Select = Callable[[FoundOperation, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class _Existing:
-    """A manifest that is there already, with the document of its last import."""
+class Options:
+    """The options of one import."""
 
-    text: str
-    manifest: Manifest
-    document: OpenApiDocument | None
+    out: Path
+    name: str | None
+    tags: tuple[str, ...]
+    paths: tuple[str, ...]
+    methods: tuple[str, ...]
+    patterns: tuple[str, ...]
+    ask: bool
+    expose_all: bool
+    bindings: tuple[str, ...]
+    hosts: tuple[str, ...]
+    ref_hosts: tuple[str, ...]
+    check: bool
+    force: bool
+
+    @property
+    def manifest(self) -> Path:
+        """Where the manifest is, or will be."""
+        return self.out / MANIFEST
 
 
 @click.group(name="import")
@@ -82,22 +98,7 @@ def import_() -> None:
 )
 @click.option("--check", is_flag=True, help="Write nothing; fail where something would change.")
 @click.option("--force", is_flag=True, help="Start over: replace the files that are there.")
-def import_openapi(
-    source: str,
-    out: Path,
-    name: str | None,
-    tags: tuple[str, ...],
-    paths: tuple[str, ...],
-    methods: tuple[str, ...],
-    patterns: tuple[str, ...],
-    ask: bool,
-    expose_all: bool,
-    bindings: tuple[str, ...],
-    hosts: tuple[str, ...],
-    ref_hosts: tuple[str, ...],
-    check: bool,
-    force: bool,
-) -> None:
+def import_openapi(source: str, **options: Any) -> None:
     """Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).
 
     Writes DIR/tools.yaml and a copy of the document beside it, and says what was imported, what
@@ -110,79 +111,102 @@ def import_openapi(
     Ends with 1 on errors and where --check finds a change, with 2 on a wrong option, and with 3
     where there is nothing to serve.
     """
-    bind = _parse_bindings(bindings)
-    select = _selection(tags, paths, methods, patterns)
-    document = _load(source, ref_hosts)
-    manifest = out / MANIFEST
-    existing = None if force else _read_existing(manifest, source)
-    lower = tuple(host.lower() for host in hosts) + (existing.manifest.hosts if existing else ())
+    given = Options(**options)
+    bind, select = _parse_bindings(given.bindings), _selection(given)
+    document = _load(source, given.ref_hosts)
+    existing = None if given.force else _read_existing(given.manifest, source)
+    hosts = tuple(host.lower() for host in given.hosts)
+    hosts += existing.manifest.hosts if existing else ()
     proposal = propose(
         document,
-        name=name or document.title or "API",
+        name=given.name or document.title or "API",
         bind=bind,
-        expose_all=expose_all,
+        expose_all=given.expose_all,
         select=select or (lambda found, tool: True),
-        hosts=lower,
+        hosts=hosts,
     )
     if proposal.unused_bindings:
         missing = ", ".join(proposal.unused_bindings)
         raise click.UsageError(f"--bind: no operation has a parameter named {missing}")
-    if ask:
+    if given.ask:
         proposal = choose(proposal, select_by_number(proposal))
-    elif existing is not None and not expose_all:
+    elif existing is not None and not given.expose_all:
         proposal = choose(proposal, ())  # What a reviewed manifest gains, a person exposes.
-    copy = out / _copy_name(document, existing)
+    copy = given.out / _copy_name(document, existing)
+    drift: Drift | None = None
     if existing is None:
-        _require_free(copy, document.content, force=force)
-        text, drift = write_manifest(proposal, copy.name, lower), None
+        _require_free(copy, document.content, force=given.force)
+        text = write_manifest(proposal, copy.name, hosts)
     else:
-        text, drift = _merge(
-            existing, document, proposal, select is not None, ask, copy.name, manifest
-        )
-    files = {
-        manifest: text.encode(),
-        copy: document.content,
-        out / SCHEMA_FILE: orjson.dumps(SCHEMA, option=orjson.OPT_INDENT_2) + b"\n",
-    }
-    changed = [p for p, new in files.items() if not p.exists() or p.read_bytes() != new]
-    if not check:
-        # Before anything is said: whoever stops reading has the files all the same.
-        out.mkdir(parents=True, exist_ok=True)
-        for path in changed:
-            path.write_bytes(files[path])
+        try:
+            text, drift = merge(
+                existing,
+                document,
+                proposal,
+                selected=select is not None,
+                chosen=given.ask,
+                openapi=copy.name,
+            )
+        except UneditableText as error:
+            raise click.ClickException(
+                f"{given.manifest}: {error}. Nothing was written; --check shows what to change by "
+                "hand."
+            ) from None
+    changed = _write(given, {given.manifest: text.encode(), copy: document.content})
     for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
         click.echo(line)
-    if check and changed:
-        raise click.ClickException(f"would change: {', '.join(map(str, changed))}")
-    done = "Nothing would change." if check else f"Review {manifest}, then point the gateway at it."
-    click.echo(done if not changed else f"Wrote {' and '.join(map(str, changed))}. {done}")
+    _conclude(given, changed)
     if not proposal.proposed:
         click.get_current_context().exit(_NOTHING_TO_SERVE)
 
 
-def _selection(
-    tags: tuple[str, ...],
-    paths: tuple[str, ...],
-    methods: tuple[str, ...],
-    patterns: tuple[str, ...],
-) -> Select | None:
+def _write(given: Options, files: dict[Path, bytes]) -> list[Path]:
+    """Write what is new, unless it is only checked; answer which files that is."""
+    schema = orjson.dumps(SCHEMA, option=orjson.OPT_INDENT_2) + b"\n"
+    files = {**files, given.out / SCHEMA_FILE: schema}
+    changed = [p for p, new in files.items() if not p.exists() or p.read_bytes() != new]
+    if not given.check:
+        # Before anything is said: whoever stops reading has the files all the same.
+        given.out.mkdir(parents=True, exist_ok=True)
+        for path in changed:
+            path.write_bytes(files[path])
+    return changed
+
+
+def _conclude(given: Options, changed: list[Path]) -> None:
+    """Say what was written and what to do next.
+
+    Raises:
+        click.ClickException: something would change, and --check was given.
+    """
+    if given.check and changed:
+        raise click.ClickException(f"would change: {', '.join(map(str, changed))}")
+    done = (
+        "Nothing would change."
+        if given.check
+        else f"Review {given.manifest}, then point the gateway at it."
+    )
+    click.echo(done if not changed else f"Wrote {' and '.join(map(str, changed))}. {done}")
+
+
+def _selection(given: Options) -> Select | None:
     """Join the options: one of each kind that is given must fit."""
-    if not (tags or paths or methods or patterns):
+    if not (given.tags or given.paths or given.methods or given.patterns):
         return None
-    wanted_tags = {tag.lower() for tag in tags}
-    wanted_methods = {method.upper() for method in methods}
+    tags = {tag.lower() for tag in given.tags}
+    methods = {method.upper() for method in given.methods}
     try:
-        compiled = [re.compile(pattern, re.IGNORECASE) for pattern in patterns]
+        patterns = [re.compile(pattern, re.IGNORECASE) for pattern in given.patterns]
     except re.error as error:
         raise click.UsageError(f"--match: {error}") from None
 
     def select(found: FoundOperation, name: str) -> bool:
         said = (name, found.operation_id or "", found.key)
         return (
-            (not tags or not wanted_tags.isdisjoint(tag.lower() for tag in found.tags))
-            and (not paths or any(fnmatchcase(found.path, glob) for glob in paths))
-            and (not methods or found.method in wanted_methods)
-            and (not patterns or any(p.search(text) for p in compiled for text in said))
+            (not tags or not tags.isdisjoint(tag.lower() for tag in found.tags))
+            and (not given.paths or any(fnmatchcase(found.path, glob) for glob in given.paths))
+            and (not methods or found.method in methods)
+            and (not patterns or any(p.search(text) for p in patterns for text in said))
         )
 
     return select
@@ -205,7 +229,7 @@ def _place(source: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _read_existing(path: Path, source: str) -> _Existing | None:
+def _read_existing(path: Path, source: str) -> Existing | None:
     if not path.exists():
         return None
     try:
@@ -216,49 +240,19 @@ def _read_existing(path: Path, source: str) -> _Existing | None:
     before = manifest.openapi
     # A document that is edited where it lies says nothing about the last import.
     if before is None or not before.exists() or Path(source).resolve() == before.resolve():
-        return _Existing(text, manifest, None)
+        return Existing(text, manifest, None)
     try:
-        return _Existing(text, manifest, load_openapi(before))
+        return Existing(text, manifest, load_openapi(before))
     except DocumentError:
-        return _Existing(text, manifest, None)
+        return Existing(text, manifest, None)
 
 
-def _copy_name(document: OpenApiDocument, existing: _Existing | None) -> str:
+def _copy_name(document: OpenApiDocument, existing: Existing | None) -> str:
     kind = "json" if document.content.lstrip()[:1] == b"{" else "yaml"
     last = existing.manifest.openapi if existing is not None else None
     if last is not None and last.suffix in {f".{kind}", ".yml" if kind == "yaml" else ".json"}:
         return last.name
     return f"openapi.{kind}"
-
-
-def _merge(
-    existing: _Existing,
-    document: OpenApiDocument,
-    proposal: Proposal,
-    selected: bool,
-    chosen: bool,
-    openapi: str,
-    path: Path,
-) -> tuple[str, Drift]:
-    was = None
-    if existing.document is not None:
-        was = propose(existing.document, name="", bind={}, hosts=existing.manifest.hosts)
-    try:
-        return merge(
-            existing.text,
-            existing.manifest,
-            existing.document,
-            document,
-            was=was,
-            proposal=proposal,
-            selected=selected,
-            chosen=chosen,
-            openapi=openapi,
-        )
-    except UneditableText as error:
-        raise click.ClickException(
-            f"{path}: {error}. Nothing was written; --check shows what to change by hand."
-        ) from None
 
 
 def _parse_bindings(bindings: tuple[str, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mcp_gateway.importing.proposal import Proposal, Proposed, entry_keys
+from mcp_gateway.importing.proposal import Proposal, Proposed, entry_keys, propose
 from mcp_gateway.importing.yaml_edit import YamlText
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.load import Manifest
@@ -37,14 +37,21 @@ class Drift:
     """Tools the new document can't serve as they are written: a person must decide."""
 
 
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A manifest that exists already, with the document of its last import."""
+
+    text: str
+    manifest: Manifest
+    document: OpenApiDocument | None
+    """None where it isn't known."""
+
+
 def merge(
-    text: str,
-    manifest: Manifest,
-    before: OpenApiDocument | None,
+    existing: Existing,
     after: OpenApiDocument,
-    *,
-    was: Proposal | None,
     proposal: Proposal,
+    *,
     selected: bool,
     chosen: bool,
     openapi: str,
@@ -56,11 +63,8 @@ def merge(
     says; what is gone is kept and not exposed.
 
     Args:
-        text: the manifest as it is written.
-        manifest: the same, read.
-        before: the document of the last import; None where it isn't known.
+        existing: the manifest.
         after: the new document.
-        was: what an import of `before` would propose.
         proposal: what an import of `after` proposes.
         selected: whether a person selected what is proposed.
         chosen: whether a person said of each proposed tool that it is to be exposed, or not now.
@@ -72,7 +76,9 @@ def merge(
     Raises:
         UneditableText: the text is written in a way that can't be changed in place.
     """
-    edit, drift = YamlText(text), Drift()
+    manifest, before = existing.manifest, existing.document
+    was = None if before is None else propose(before, name="", bind={}, hosts=manifest.hosts)
+    edit, drift = YamlText(existing.text), Drift()
     if manifest.openapi is None or manifest.openapi.name != openapi:
         edit.set(("openapi",), openapi)
     wrote = {} if was is None else {p.found.key: p for p in was.proposed}

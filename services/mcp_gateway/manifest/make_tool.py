@@ -25,7 +25,7 @@ from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
 from mcp_gateway.results.instructions import Guard
 from mcp_gateway.results.pagination import Pagination
-from mcp_gateway.schemas.convert import UnusableSchema
+from mcp_gateway.schemas.keywords import UnusableSchema
 
 
 def make_tool(

@@ -20,7 +20,7 @@ from mcp_gateway.requests.operation import Operation
 from mcp_gateway.requests.serialise import PLACEHOLDER
 from mcp_gateway.requests.styles import steps_through_directories
 from mcp_gateway.schemas.budget import Schema
-from mcp_gateway.schemas.convert import UnusableSchema
+from mcp_gateway.schemas.keywords import UnusableSchema
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,21 +15,20 @@ import jsonschema_rs
 
 from mcp_gateway.documents.references import References
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
-from mcp_gateway.schemas.bounds import convert_bounds
 from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
+from mcp_gateway.schemas.keywords import (
+    UnusableSchema,
+    convert_bounds,
+    convert_texts,
+    convert_type,
+    convert_values,
+)
 from mcp_gateway.schemas.passwords import find_password
 from mcp_gateway.schemas.publishing import Publisher
 from mcp_gateway.schemas.titles import without_echo
-from mcp_gateway.text import tidy_text
 
-_TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
-_LONGEST_EXAMPLE = 200
-
-
-class UnusableSchema(Exception):
-    """A schema can't be brought to 2020-12, or is too large; the message says why."""
 
 
 class Schemas:
@@ -125,20 +124,18 @@ class Schemas:
     def _convert_keywords(self, source: Schema) -> Schema:
         """Keep what 2020-12 knows, each keyword in its 2020-12 form; drop the rest."""
         out: Schema = {}
-        kind = source.get("type")
-        if isinstance(kind, list) and kind and all(isinstance(name, str) for name in kind):
-            out["type"] = list(dict.fromkeys(kind))
-        elif isinstance(kind, str):
-            out["type"] = kind
-        elif kind is not None:
-            raise UnusableSchema("a schema's type is neither a name nor a list of names")
-        for keyword in _TEXTS:
-            if isinstance(source.get(keyword), str) and source[keyword].strip():
-                out[keyword] = tidy_text(source[keyword])
-        if out.get("format") == "byte":
-            del out["format"]
-            out["contentEncoding"] = "base64"
+        convert_type(source.get("type"), out)
+        convert_texts(source, out)
         convert_bounds(source, out)
+        self._convert_subschemas(source, out)
+        self._convert_properties(source, out)
+        convert_values(source, out)
+        if isinstance(source.get("pattern"), str) and self._compiles(source["pattern"]):
+            out["pattern"] = source["pattern"]
+        return out
+
+    def _convert_subschemas(self, source: Schema, out: Schema) -> None:
+        """Convert the schemas inside this one, but for its properties."""
         for keyword in sorted(ONE & source.keys()):
             if isinstance(source[keyword], dict | bool):
                 value = source[keyword]
@@ -152,23 +149,6 @@ class Schemas:
         for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(source.get(keyword), dict):
                 out[keyword] = {k: self.convert(v) for k, v in source[keyword].items()}
-        self._convert_properties(source, out)
-        for keyword in ("enum", "examples"):
-            if isinstance(source.get(keyword), list) and source[keyword]:
-                out[keyword] = source[keyword]
-        if "example" in source and "examples" not in out:
-            out["examples"] = [source["example"]]
-        if len(str(out.get("examples", ""))) > _LONGEST_EXAMPLE:
-            del out["examples"]
-        for keyword in ("const", "default"):
-            if keyword in source:
-                out[keyword] = source[keyword]
-        for keyword in ("uniqueItems", "deprecated"):
-            if source.get(keyword) is True:
-                out[keyword] = True
-        if isinstance(source.get("pattern"), str) and self._compiles(source["pattern"]):
-            out["pattern"] = source["pattern"]
-        return out
 
     def _convert_discriminator(self, source: Schema, out: Schema) -> None:
         """Say of each form of a union which values of the discriminator stand for it.

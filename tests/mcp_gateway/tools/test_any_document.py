@@ -12,7 +12,7 @@ from mcp_gateway.documents.references import UnresolvableReference
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import import_operation
 from mcp_gateway.openapi.document import read_openapi
-from mcp_gateway.schemas.convert import UnusableSchema
+from mcp_gateway.schemas.keywords import UnusableSchema
 
 OPENAPI: dict[str, Any] = {
     "openapi": "3.0.3",

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from mcp_gateway.documents.references import References
-from mcp_gateway.schemas.convert import Schemas, UnusableSchema
+from mcp_gateway.schemas.convert import Schemas
+from mcp_gateway.schemas.keywords import UnusableSchema
 
 
 def published(schema: Any, *, openapi_30: bool = False, **components: Any) -> dict[str, Any]:
