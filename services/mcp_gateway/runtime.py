@@ -12,15 +12,15 @@ from mcp_gateway.auth.jwks import Fetch
 from mcp_gateway.authorization_server.client import AuthorizationServer
 from mcp_gateway.authorization_server.client_assertion import ClientAssertions
 from mcp_gateway.call_events.http_delivery import HttpDelivery
-from mcp_gateway.call_events.log_lines import open_call_log
+from mcp_gateway.call_events.log_lines import open_log_writer
 from mcp_gateway.call_events.port import Delivery
 from mcp_gateway.call_events.recorder import Recorder
 from mcp_gateway.call_events.spool import Spool
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpClient
-from mcp_gateway.limits.local import LocalLimits
-from mcp_gateway.limits.port import Limits
+from mcp_gateway.limits.local import LocalRateLimiter
+from mcp_gateway.limits.port import RateLimiter
 from mcp_gateway.pipeline.steps.record_call import Record
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
@@ -39,7 +39,7 @@ class Runtime:
     exchange_key: ExchangeKey
     record: Record
     feed: RevocationFeed
-    limits: Limits
+    limits: RateLimiter
     answers: Answers
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """What `/readyz` says of parts that stop no call, each in a few words."""
@@ -65,7 +65,7 @@ async def open_runtime(
     assertions = ClientAssertions(
         key, resource=settings.resource, issuer=settings.issuer, now=now, new_id=new_id
     )
-    limits = LocalLimits(now, replicas=settings.replicas)
+    limits = LocalRateLimiter(now, replicas=settings.replicas)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(Http1Client())
         server = AuthorizationServer(
@@ -90,7 +90,7 @@ async def open_runtime(
             shared.delivery,
             Spool(settings.spool),
             direct=settings.redis_url is not None,
-            write_log=open_call_log(),
+            write_log=open_log_writer(),
         )
         await stack.enter_async_context(events.running())
         yield Runtime(
@@ -111,7 +111,7 @@ class _Shared:
 
     delivery: Delivery
     feed: RevocationFeed
-    limits: Limits
+    limits: RateLimiter
     answers: Answers
 
 
@@ -119,14 +119,14 @@ async def _open_redis(
     settings: McpGatewaySettings,
     url: str,
     stack: AsyncExitStack,
-    alone: LocalLimits,
+    alone: LocalRateLimiter,
     new_id: NewId,
 ) -> _Shared:
     """Connect to Redis; closed with the stack."""
     # Takes a second and 40 MB to import, for those who have it.
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
-    from mcp_gateway.limits.shared import SharedLimits
+    from mcp_gateway.limits.shared import SharedRateLimiter
     from mcp_gateway.redis_connection import RedisConnection
     from mcp_gateway.revocations.redis_feed import RedisFeed
 
@@ -137,6 +137,6 @@ async def _open_redis(
     return _Shared(
         RedisDelivery(redis, issuer=settings.issuer),
         RedisFeed(url, issuer=settings.issuer),
-        SharedLimits(redis, resource=settings.resource, alone=alone),
+        SharedRateLimiter(redis, resource=settings.resource, alone=alone),
         answers,
     )

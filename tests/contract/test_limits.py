@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcp_gateway.limits.local import LocalLimits
-from mcp_gateway.limits.port import MINUTE, Bucket, Limits, Tier
-from mcp_gateway.limits.shared import SharedLimits
+from mcp_gateway.limits.local import LocalRateLimiter
+from mcp_gateway.limits.port import MINUTE, Bucket, RateLimiter, Tier
+from mcp_gateway.limits.shared import SharedRateLimiter
 from mcp_gateway.redis_connection import RedisConnection
 from support.clock import Clock
 from support.redis import RedisServer, running_redis
@@ -20,16 +20,16 @@ TEN_A_MINUTE = Bucket("tier", MINUTE // 10, 3)
 ONE_AN_HOUR = Bucket("tool:export", 60 * MINUTE, 1)
 
 
-def shared(connection: RedisConnection, clock: Clock, *, replicas: int = 1) -> SharedLimits:
+def shared(connection: RedisConnection, clock: Clock, *, replicas: int = 1) -> SharedRateLimiter:
     """Count in Redis, by the test's clock."""
-    alone = LocalLimits(clock, replicas=replicas)
-    return SharedLimits(connection, resource=RESOURCE, alone=alone, now=clock)
+    alone = LocalRateLimiter(clock, replicas=replicas)
+    return SharedRateLimiter(connection, resource=RESOURCE, alone=alone, now=clock)
 
 
 @pytest.fixture(params=["local", "redis"])
-async def limits(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Limits]:
+async def limits(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[RateLimiter]:
     if request.param == "local":
-        yield LocalLimits(clock)
+        yield LocalRateLimiter(clock)
         return
     redis: RedisServer = request.getfixturevalue("redis")
     connection = RedisConnection(redis.url)
@@ -38,7 +38,7 @@ async def limits(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[
 
 
 async def test_a_burst_is_let_through_and_then_one_call_for_each_interval(
-    limits: Limits, clock: Clock
+    limits: RateLimiter, clock: Clock
 ) -> None:
     taken = [await limits.take("org_acme", [TEN_A_MINUTE]) for _ in range(4)]
 
@@ -51,7 +51,9 @@ async def test_a_burst_is_let_through_and_then_one_call_for_each_interval(
     assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 6.0)
 
 
-async def test_a_tenant_that_calls_too_often_takes_nothing_from_another(limits: Limits) -> None:
+async def test_a_tenant_that_calls_too_often_takes_nothing_from_another(
+    limits: RateLimiter,
+) -> None:
     for _ in range(20):
         await limits.take("org_acme", [TEN_A_MINUTE])
 
@@ -59,7 +61,7 @@ async def test_a_tenant_that_calls_too_often_takes_nothing_from_another(limits: 
 
 
 async def test_a_call_that_finds_no_room_in_one_bucket_takes_room_in_none(
-    limits: Limits,
+    limits: RateLimiter,
 ) -> None:
     both = [TEN_A_MINUTE, ONE_AN_HOUR]
     assert await limits.take("org_acme", both) is None
@@ -71,14 +73,14 @@ async def test_a_call_that_finds_no_room_in_one_bucket_takes_room_in_none(
     assert await limits.take("org_acme", [TEN_A_MINUTE]) == ("tier", 6.0)
 
 
-async def test_of_many_calls_at_once_the_burst_is_let_through(limits: Limits) -> None:
+async def test_of_many_calls_at_once_the_burst_is_let_through(limits: RateLimiter) -> None:
     taken = await asyncio.gather(*(limits.take("org_acme", [TEN_A_MINUTE]) for _ in range(50)))
 
     assert taken.count(None) == 3
 
 
 async def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_it_was_set_back(
-    limits: Limits, clock: Clock
+    limits: RateLimiter, clock: Clock
 ) -> None:
     assert await limits.take("org_acme", [TEN_A_MINUTE]) is None
     clock.advance(seconds=-30)
@@ -136,7 +138,7 @@ def test_no_tenant_gets_more_than_its_limit_whatever_the_order(
 ) -> None:
     """And nobody gets less: the process's own count agrees with the model call by call."""
     clock, model = Clock(), Model()
-    limits = LocalLimits(clock)
+    limits = LocalRateLimiter(clock)
     for pause, tenant, buckets in calls:
         clock.advance(microseconds=pause)
         now = int(clock().timestamp() * 1_000_000)
@@ -153,7 +155,7 @@ def test_redis_counts_as_one_process_would(
         connection = RedisConnection(redis_for_examples.url)
         async with connection.connected():
             await connection.ask("FLUSHALL")
-            alone, together = LocalLimits(clock), shared(connection, clock)
+            alone, together = LocalRateLimiter(clock), shared(connection, clock)
             for pause, tenant, buckets in calls:
                 clock.advance(microseconds=pause)
                 expected = alone.take_now(tenant, buckets)
@@ -176,7 +178,7 @@ async def test_many_processes_together_let_through_what_one_would(
 async def test_redis_counts_by_its_own_clock_where_none_is_given(redis: RedisServer) -> None:
     connection = RedisConnection(redis.url)
     async with connection.connected():
-        limits = SharedLimits(connection, resource=RESOURCE, alone=LocalLimits(Clock()))
+        limits = SharedRateLimiter(connection, resource=RESOURCE, alone=LocalRateLimiter(Clock()))
         taken = [await limits.take("org_acme", [ONE_AN_HOUR]) for _ in range(2)]
 
     assert taken[0] is None
@@ -233,7 +235,7 @@ async def test_while_redis_is_away_each_process_lets_its_share_through(
 
 
 def test_what_a_process_counts_does_not_grow_without_end(clock: Clock) -> None:
-    limits = LocalLimits(clock)
+    limits = LocalRateLimiter(clock)
     for number in range(60_000):
         limits.take_now(f"org_{number}", [TEN_A_MINUTE])
         clock.advance(milliseconds=1)

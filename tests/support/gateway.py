@@ -18,7 +18,7 @@ from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
-from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.local import LocalRateLimiter
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.runtime import NewId, Runtime
 from mcp_gateway.settings import McpGatewaySettings
@@ -256,7 +256,7 @@ async def a_world(
             exchange_key=exchanges.exchange,
             record=record,
             feed=feed,
-            limits=LocalLimits(now, replicas=settings.replicas),
+            limits=LocalRateLimiter(now, replicas=settings.replicas),
             answers=answers or LocalAnswers(new_id),
         )
 

@@ -15,8 +15,8 @@ _AT = b'{"at"'
 _START = b'{"level":"info","event":"tool_call","timestamp"'
 
 
-def open_call_log() -> WriteLog:
-    """Open the log: readable on a terminal, JSON lines elsewhere."""
+def open_log_writer() -> WriteLog:
+    """Choose how events are logged: readable on a terminal, JSON lines elsewhere."""
     return _write_for_people if sys.stderr.isatty() else _write_json
 
 

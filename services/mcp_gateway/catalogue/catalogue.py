@@ -12,10 +12,10 @@ import orjson
 
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
-from mcp_gateway.catalogue.credential import Credential
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
+from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import Tool
 
 _MAX_CACHED = 1000
@@ -37,7 +37,7 @@ class Catalogue:
     """Resources that a tool reads."""
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None: every tool is listed."""
-    schemes: Mapping[str, Credential] = field(default_factory=dict)
+    schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
     """The document's security schemes, for the operator's credentials."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
@@ -53,7 +53,7 @@ class Catalogue:
         resources: Iterable[McpResource] = (),
         templates: Iterable[McpResourceTemplate] = (),
         search_above: int | None = None,
-        schemes: Mapping[str, Credential] | None = None,
+        schemes: Mapping[str, SecurityScheme] | None = None,
     ) -> Self:
         """Put everything in order and fingerprint it; the same content always has the same hash."""
         by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}

@@ -12,7 +12,7 @@ from mcp_gateway.requests.operation import Operation
 from mcp_gateway.results.check import Check, compile_check
 from mcp_gateway.results.content import CompiledShape
 from mcp_gateway.results.fields import FieldPath
-from mcp_gateway.results.instructions import Guard
+from mcp_gateway.results.instructions import InstructionGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Shape:
     paging: DeclaredPagination | None = None
     most_bytes: int | None = None
     """How much of an answer is shown; None: as much as usual."""
-    guard: Guard | None = None
+    guard: InstructionGuard | None = None
     """What becomes of an answer that talks to the model; None: what the manifest's head says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ToolLimits:
     """How often one tenant may call the tool; None where only the tier's limits count."""
 
     per_minute: int | None = None
@@ -117,7 +117,7 @@ class Tool:
     shape: Shape = field(default_factory=Shape)
     compiled_shape: CompiledShape = field(default_factory=CompiledShape)
     """`shape` with what is known of the operation, compiled."""
-    limits: Limits = field(default_factory=Limits)
+    limits: ToolLimits = field(default_factory=ToolLimits)
     cost: int = 1
     """What one call counts for in quota and billing."""
     confirm: str | None = None

@@ -1,4 +1,4 @@
-"""Mind the client while its call runs: keep the connection alive, and notice when it leaves."""
+"""Watch the client while its call runs: keep the connection alive, and notice when it leaves."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,13 +8,12 @@ from mcp_gateway.front.asgi import Disconnected, Receive
 from mcp_gateway.front.event_stream import EventStream
 
 _T = TypeVar("_T")
-_PATIENCE = 0.05
-"""Seconds between two looks. A call is watched from its second one, since most are over by then and
-never pay for a watch."""
+_INTERVAL = 0.05
+"""Seconds between two rounds. A call is watched from its second round; most end before."""
 
 
 class ClientWatch:
-    """Looks after the calls of one process; a call that is soon over costs an entry and no timer."""
+    """Watches the clients of one process; a call that ends soon costs an entry and no timer."""
 
     def __init__(self, every: float) -> None:
         """Take the seconds of silence after which a client is told that its call goes on."""
@@ -59,7 +58,7 @@ class ClientWatch:
                 call.watching.cancel()
 
     def _look_later(self) -> None:
-        self._looking = asyncio.get_running_loop().call_later(_PATIENCE, self._look)
+        self._looking = asyncio.get_running_loop().call_later(_INTERVAL, self._look)
 
     def _look(self) -> None:
         self._looking = None

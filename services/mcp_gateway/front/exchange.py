@@ -8,7 +8,7 @@ import orjson
 from gatepost.claims import AccessClaims
 from mcp_gateway.front.asgi import Receive, Send
 from mcp_gateway.front.event_stream import EventStream
-from mcp_gateway.growing import grown
+from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.wire.headers import Headers
 from mcp_gateway.wire.jsonrpc import Reply
 
@@ -32,23 +32,23 @@ class Exchange(NamedTuple):
 
     def with_body(self, body: bytes) -> "Exchange":
         """Go on with the whole body."""
-        return grown(self, _BODY, body)
+        return replace_field(self, _BODY, body)
 
     def with_caller(self, caller: AccessClaims) -> "Exchange":
         """Go on with who calls."""
-        return grown(self, _CALLER, caller)
+        return replace_field(self, _CALLER, caller)
 
     def with_message(self, message: Any) -> "Exchange":
         """Go on with what the body says."""
-        return grown(self, _MESSAGE, message)
+        return replace_field(self, _MESSAGE, message)
 
     def with_reply(self, reply: Reply) -> "Exchange":
         """End with the answer."""
-        return grown(self, _REPLY, reply)
+        return replace_field(self, _REPLY, reply)
 
     def with_stream(self, stream: EventStream) -> "Exchange":
         """Go on with what the answer has become."""
-        return grown(self, _STREAM, stream)
+        return replace_field(self, _STREAM, stream)
 
 
 _BODY, _CALLER, _MESSAGE, _REPLY, _STREAM = map(

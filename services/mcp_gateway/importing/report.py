@@ -104,8 +104,8 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     decisions.append(f"the gateway's upstream_url (the document's server: {server})")
     used = {name for p in proposal.proposed for way in p.tool.operation.security for name in way}
     decisions += [
-        f"the upstream's credential, {credential} (upstream_credentials.{name})"
-        for name, credential in sorted(document.credentials.items())
+        f"the upstream's credential, {scheme} (upstream_credentials.{name})"
+        for name, scheme in sorted(document.security_schemes.items())
         if name in used
     ]
     return decisions

@@ -1,1 +1,1 @@
-"""How often a tenant may call: counted in Redis for all processes of a gateway, or in this one."""
+"""How often a tenant may call, counted in Redis for all processes or in this one, and how many at once."""

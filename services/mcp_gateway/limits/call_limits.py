@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mcp_gateway.limits.port import Limits, Tiers
+from mcp_gateway.limits.port import RateLimiter, Tiers
 from mcp_gateway.limits.running_calls import RunningCalls
 
 
@@ -10,6 +10,6 @@ from mcp_gateway.limits.running_calls import RunningCalls
 class CallLimits:
     """The limits of one process; they outlive the catalogue."""
 
-    rate: Limits
+    rate: RateLimiter
     tiers: Tiers
     running: RunningCalls = field(default_factory=RunningCalls)

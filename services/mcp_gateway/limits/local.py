@@ -8,7 +8,7 @@ from mcp_gateway.limits.port import Bucket, Full
 _MANY = 50_000
 
 
-class LocalLimits:
+class LocalRateLimiter:
     """Counts what passes through one process, which gets its share of each limit."""
 
     def __init__(self, now: Now, *, replicas: int = 1) -> None:

@@ -24,7 +24,7 @@ class Full(NamedTuple):
     seconds: float
 
 
-class Limits(Protocol):
+class RateLimiter(Protocol):
     """Counts calls by tenant."""
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:

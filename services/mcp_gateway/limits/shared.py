@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from gatepost.clock import Now
-from mcp_gateway.limits.local import LocalLimits
+from mcp_gateway.limits.local import LocalRateLimiter
 from mcp_gateway.limits.port import Bucket, Full
 from mcp_gateway.redis_connection import (
     ErrorReply,
@@ -45,7 +45,7 @@ _MANY = 10_000
 log = structlog.get_logger()
 
 
-class SharedLimits:
+class SharedRateLimiter:
     """Counts in Redis by Redis's clock; while it is away, each process counts its share."""
 
     def __init__(
@@ -53,7 +53,7 @@ class SharedLimits:
         redis: RedisConnection,
         *,
         resource: str,
-        alone: LocalLimits,
+        alone: LocalRateLimiter,
         now: Now | None = None,
     ) -> None:
         """Take the connection that all of the gateway shares.

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_gateway.catalogue.inputs import Inputs
-from mcp_gateway.catalogue.tool import DeclaredPagination, Lifecycle, Limits, ResponseCheck, Shape
+from mcp_gateway.catalogue.tool import (
+    DeclaredPagination,
+    Lifecycle,
+    ResponseCheck,
+    Shape,
+    ToolLimits,
+)
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
 from mcp_gateway.manifest.schema import date_of
@@ -38,7 +44,7 @@ class ToolEntry:
     expose: bool = True
     checks: tuple[ResponseCheck, ...] = ()
     shape: Shape = field(default_factory=Shape)
-    limits: Limits = field(default_factory=Limits)
+    limits: ToolLimits = field(default_factory=ToolLimits)
     cost: int = 1
     confirm: bool | str = False
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
@@ -79,7 +85,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
             most_bytes=shape.get("most_bytes"),
             guard=shape.get("guard"),
         ),
-        limits=Limits(**value.get("limits", {})),
+        limits=ToolLimits(**value.get("limits", {})),
         cost=value.get("cost", 1),
         confirm=value.get("confirm", False),
         lifecycle=Lifecycle(

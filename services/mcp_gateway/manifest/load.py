@@ -13,7 +13,7 @@ from typing import Any
 
 from gatepost.document import DocumentError, read_document
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.discovery import META_TOOLS
+from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
@@ -23,7 +23,7 @@ from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
-from mcp_gateway.results.instructions import Guard
+from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.text import tidy_text
 
 _MOST_SHOWN = 20
@@ -38,7 +38,7 @@ class Manifest:
     openapi: Path | None
     hosts: tuple[str, ...]
     search_above: int | None
-    guard: Guard
+    guard: InstructionGuard
     tools: tuple[ToolEntry, ...]
     prompts: tuple[Prompt, ...]
     resources: tuple[McpResource, ...]
@@ -93,7 +93,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         resources=manifest.resources,
         templates=manifest.templates,
         search_above=manifest.search_above,
-        schemes=document.credentials,
+        schemes=document.security_schemes,
     )
 
 

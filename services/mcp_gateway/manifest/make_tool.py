@@ -23,7 +23,7 @@ from mcp_gateway.openapi.document import (
 from mcp_gateway.openapi.operation_titles import title_operation
 from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
-from mcp_gateway.results.instructions import Guard
+from mcp_gateway.results.instructions import InstructionGuard
 from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.schemas.keywords import UnusableSchema
 
@@ -32,7 +32,7 @@ def make_tool(
     entry: ToolEntry,
     document: OpenApiDocument,
     hosts: Collection[str] = (),
-    guard: Guard = "off",
+    guard: InstructionGuard = "off",
 ) -> Tool:
     """Join what the manifest decides with what the document describes.
 
@@ -107,7 +107,7 @@ def make_tool(
     )
 
 
-def _compile(shape: Shape, pages: Pagination | None, guard: Guard) -> CompiledShape:
+def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) -> CompiledShape:
     return CompiledShape(
         edit=compile_edit(shape.fields, shape.redact),
         pages=pages,

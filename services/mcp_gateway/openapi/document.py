@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.document import DocumentError
-from mcp_gateway.catalogue.credential import Credential
+from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.documents.fetch import fetch_public
 from mcp_gateway.documents.references import References, UnresolvableReference
 from mcp_gateway.documents.sources import Fetch, Source, read_source
 from mcp_gateway.documents.swagger2 import upgrade
-from mcp_gateway.openapi.security import read_credentials
+from mcp_gateway.openapi.security import read_security_schemes
 from mcp_gateway.openapi.servers import is_absolute, server_urls
 from mcp_gateway.schemas.convert import Schemas
 from mcp_gateway.text import tidy_text
@@ -66,7 +66,7 @@ class OpenApiDocument:
     """Path (and method) to the reason, for what is not even an operation."""
     references: References
     schemas: Schemas
-    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    security_schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
     """The security schemes by name: for the operator to configure, never for a model."""
     url: str = ""
     """Its own URL, where it came from one."""
@@ -166,7 +166,7 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
         unreadable=tuple(unreadable),
         references=references,
         schemas=Schemas(references, openapi_30=version.startswith(("2", "3.0"))),
-        credentials=read_credentials(root, references),
+        security_schemes=read_security_schemes(root, references),
         url=origin.url,
         notes=origin.notes,
         index=_index(operations),

@@ -32,11 +32,8 @@ def add_parameters(
         Unimportable: one that is required can't be written exactly.
     """
     credentials = {
-        (
-            credential.kind,
-            credential.name.lower() if credential.kind == "header" else credential.name,
-        )
-        for credential in document.credentials.values()
+        (scheme.kind, scheme.name.lower() if scheme.kind == "header" else scheme.name)
+        for scheme in document.security_schemes.values()
     }
     sources: dict[tuple[str, str], dict[str, Any]] = {}
     for owner in (found.path_item, found.node):

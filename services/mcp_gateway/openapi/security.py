@@ -7,18 +7,20 @@ a token is got. The credential itself is configuration. Sources: OpenAPI 3.1.1 Â
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_gateway.catalogue.credential import Credential, Kind
+from mcp_gateway.catalogue.security_scheme import Kind, SecurityScheme
 from mcp_gateway.documents.references import References, UnresolvableReference
 
 _PLACES: Mapping[str, Kind] = {"header": "header", "query": "query", "cookie": "cookie"}
 _HTTP: Mapping[str, Kind] = {"basic": "basic", "bearer": "bearer"}
 
 
-def read_credentials(root: Mapping[str, Any], references: References) -> dict[str, Credential]:
+def read_security_schemes(
+    root: Mapping[str, Any], references: References
+) -> dict[str, SecurityScheme]:
     """Describe every usable security scheme of a document, by its name there."""
     components = root.get("components")
     schemes = components.get("securitySchemes") if isinstance(components, dict) else None
-    found: dict[str, Credential] = {}
+    found: dict[str, SecurityScheme] = {}
     for scheme, source in schemes.items() if isinstance(schemes, dict) else ():
         try:
             described = references.follow(source)
@@ -40,21 +42,21 @@ def read_security(
     return () if () in alternatives else tuple(dict.fromkeys(alternatives))
 
 
-def _describe(scheme: str, source: Mapping[str, Any]) -> Credential:
+def _describe(scheme: str, source: Mapping[str, Any]) -> SecurityScheme:
     kind, place = source.get("type"), str(source.get("in"))
     if kind == "apiKey" and place in _PLACES:
-        return Credential(scheme, _PLACES[place], name=str(source.get("name", "")))
+        return SecurityScheme(scheme, _PLACES[place], name=str(source.get("name", "")))
     http = str(source.get("scheme", "")).lower()
     if kind == "http" and http in _HTTP:
-        return Credential(scheme, _HTTP[http])
+        return SecurityScheme(scheme, _HTTP[http])
     flows = source.get("flows")
     flow = flows.get("clientCredentials") if isinstance(flows, dict) else None
     if kind == "oauth2" and isinstance(flow, dict):
         scopes = flow.get("scopes")
-        return Credential(
+        return SecurityScheme(
             scheme,
             "client_credentials",
             token_url=str(flow.get("tokenUrl", "")),
             scopes=tuple(map(str, scopes)) if isinstance(scopes, dict) else (),
         )
-    return Credential(scheme, "other", name=f"{kind} {http}".strip()[:80])
+    return SecurityScheme(scheme, "other", name=f"{kind} {http}".strip()[:80])

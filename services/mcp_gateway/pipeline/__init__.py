@@ -13,18 +13,18 @@ from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.pipeline.steps.answer_meta_tools import answer_meta_tools
 from mcp_gateway.pipeline.steps.ask_person import ask_person
 from mcp_gateway.pipeline.steps.authorize import authorize
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.check_response import check_response
-from mcp_gateway.pipeline.steps.discover import discover
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.steps.limit_rate import limit_rate
-from mcp_gateway.pipeline.steps.narrate import narrate
 from mcp_gateway.pipeline.steps.record_call import Record, record_call
+from mcp_gateway.pipeline.steps.report_progress import report_progress
 from mcp_gateway.pipeline.steps.shape_result import shape_result
 from mcp_gateway.pipeline.steps.unwrap_execute import unwrap_execute
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
@@ -47,14 +47,14 @@ def build_steps(
     return (
         unwrap_execute(catalogue),  # a tool used through execute_tool goes by its own name
         record_call(record, catalogue, now),  # every call leaves one line, refused or not
-        discover(catalogue),  # search_tools and describe_tool of large catalogues
+        answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
         limit_rate(limits.rate, limits.tiers),  # per tenant, by its tier and by the tool
         validate_arguments,
         ask_person(confirmation),  # for what the model left out, and for a yes
         bind_claims,  # who and which tenant comes from the token, never from the caller
-        narrate,  # to a client that waits for a slow tool
+        report_progress,  # to a client that waits for a slow tool
         limit_concurrency(limits.running),  # per tenant, where the manifest says so
         guard_upstream(guards, now),  # breaker and bulkhead: no upstream, no tenant takes all
         call_upstream(requests, sender),

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from gatepost.call_event import Decision
 from gatepost.claims import AccessClaims
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.growing import grown
 from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 
 
@@ -45,19 +45,19 @@ class ToolCall(NamedTuple):
 
     def with_tool(self, tool: Tool) -> "ToolCall":
         """Go on with the tool that was found."""
-        return grown(self, _TOOL, tool)
+        return replace_field(self, _TOOL, tool)
 
     def with_values(self, values: Mapping[str, Any]) -> "ToolCall":
         """Go on with what fills the operation."""
-        return grown(self, _VALUES, values)
+        return replace_field(self, _VALUES, values)
 
     def with_response(self, response: HttpResponse) -> "ToolCall":
         """Go on with the upstream's answer."""
-        return grown(self, _RESPONSE, response)
+        return replace_field(self, _RESPONSE, response)
 
     def with_answer(self, answer: Any) -> "ToolCall":
         """Go on with the answer parsed."""
-        return grown(self, _ANSWER, answer)
+        return replace_field(self, _ANSWER, answer)
 
     @property
     def found(self) -> Tool:

@@ -71,13 +71,13 @@ class Sender:
         written = request
         until = self._now() + timedelta(seconds=left)
         for attempt in (jti, f"{jti}.renewed"):
-            borne: list[tuple[CredentialSource, str]] = []
+            used: list[tuple[CredentialSource, str]] = []
             hidden = attached.secrets
             request = written
             for location, source in attached.sources:
                 within = (until - self._now()).total_seconds()
                 secret = await source.resolve(call.caller, within=within)
-                borne.append((source, secret))
+                used.append((source, secret))
                 hidden += location.forms(secret)
                 request = location.put(request, secret)
             left = (until - self._now()).total_seconds()
@@ -85,7 +85,7 @@ class Sender:
             if isinstance(outcome, RequestFailed) or outcome.status != 401:
                 return outcome
             # Every source is told, so that each forgets what was refused.
-            renewable = [source.reject(call.caller, secret) for source, secret in borne]
+            renewable = [source.reject(call.caller, secret) for source, secret in used]
             if not any(renewable):
                 return outcome
         return outcome

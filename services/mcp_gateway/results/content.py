@@ -15,7 +15,7 @@ from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.results.edit import Edit
 from mcp_gateway.results.exact import read_json, write_json
 from mcp_gateway.results.fit import LeftOut, fit
-from mcp_gateway.results.instructions import Guard, find_instructions
+from mcp_gateway.results.instructions import InstructionGuard, find_instructions
 from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.results.visible import strip_json, strip_text
 
@@ -46,7 +46,7 @@ class CompiledShape:
     """Leaves out what the manifest says; such an answer has to be JSON."""
     pages: Pagination | None = None
     most_bytes: int = MOST_BYTES
-    guard: Guard = "off"
+    guard: InstructionGuard = "off"
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ def _shape_text(text: str, shape: CompiledShape) -> ShapedAnswer:
     return shaped
 
 
-def _look(text: str, guard: Guard) -> str | None:
+def _look(text: str, guard: InstructionGuard) -> str | None:
     return None if guard == "off" else find_instructions(text)
 
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Literal
 
-Guard = Literal["off", "report", "block"]
+InstructionGuard = Literal["off", "report", "block"]
 
 _GAP = r"(?:\s|\\[nrt])+"
 _EARLIER = (

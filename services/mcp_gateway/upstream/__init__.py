@@ -1,1 +1,1 @@
-"""The upstream REST API: writing its requests exactly, sending them, reading its answers."""
+"""What protects the upstream REST API, and the credentials that its requests bear."""

@@ -51,8 +51,8 @@ _MAX_BATCH = 50
 Method = Callable[[Server, Incoming], Awaitable[bytes]]
 
 
-class Asker(NamedTuple):
-    """Who sent a POST, and how they can be talked to while it is answered."""
+class Client(NamedTuple):
+    """The client that sent a POST, and the way to reach it meanwhile."""
 
     caller: AccessClaims
     capabilities: Sequence[str]
@@ -95,9 +95,9 @@ async def answer(
             except AnswerNotTaken:
                 return _try_again()
         return Reply(202)
-    asker = Asker(caller, capabilities, sink)
+    client = Client(caller, capabilities, sink)
     try:
-        result = await _run(server, message, given_id, asker, request_id)
+        result = await _run(server, message, given_id, client, request_id)
     except RpcError as error:
         return reply_error(given_id, error, modern=False)
     headers = _seal_session(server, message, caller) if initializes else ()
@@ -109,7 +109,7 @@ async def _answer_batch(
 ) -> Reply:
     answers: list[bytes] = []
     # The answers are one array, so nothing can be said before it.
-    asker = Asker(caller, (), None)
+    client = Client(caller, (), None)
     for number, message in enumerate(messages):
         if not isinstance(message, dict):
             problem = RpcError(INVALID_REQUEST, "A batch holds JSON-RPC message objects")
@@ -121,7 +121,7 @@ async def _answer_batch(
         try:
             if message.get("method") == "initialize":
                 raise RpcError(INVALID_REQUEST, "initialize can't be part of a batch")
-            result = await _run(server, message, given_id, asker, f"{request_id}-{number}")
+            result = await _run(server, message, given_id, client, f"{request_id}-{number}")
             answers.append(write_result(given_id, result))
         except RpcError as error:
             answers.append(write_error(given_id, error))
@@ -129,7 +129,7 @@ async def _answer_batch(
 
 
 async def _run(
-    server: Server, message: Mapping[str, Any], given_id: bytes, asker: Asker, call_id: str
+    server: Server, message: Mapping[str, Any], given_id: bytes, client: Client, call_id: str
 ) -> bytes:
     method, params = read_request(message, given_id)
     if not isinstance(params.get("_meta", {}), dict):
@@ -138,13 +138,13 @@ async def _run(
     if handler is None:
         raise RpcError(METHOD_NOT_FOUND, f"Method not found: {method[:128]}")
     conversation = HandshakeConversation(
-        asker.sink,
+        client.sink,
         read_token(params),
-        capabilities=asker.capabilities,
+        capabilities=client.capabilities,
         answers=server.answers,
-        caller=asker.caller,
+        caller=client.caller,
     )
-    return await handler(server, Incoming(method, params, asker.caller, call_id, conversation))
+    return await handler(server, Incoming(method, params, client.caller, call_id, conversation))
 
 
 def _seal_session(

@@ -3,7 +3,7 @@
 import orjson
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.discovery import META_TOOLS
+from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.tool import publish_tool
 
 _MAX_BYTES = 16 << 20

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.document import parse_document
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
-from mcp_gateway.catalogue.tool import DeclaredPagination, Lifecycle, Limits, ResponseCheck, Shape
+from mcp_gateway.catalogue.tool import (
+    DeclaredPagination,
+    Lifecycle,
+    ResponseCheck,
+    Shape,
+    ToolLimits,
+)
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.manifest.schema import SCHEMA, claim_problem, manifest_problems
@@ -81,7 +87,7 @@ def test_limits_cost_and_confirmation_are_known_to_the_tool(load: Load) -> None:
         asks_so: {operation: createTask, confirm: "Really?"}
         """
     ).tools
-    assert (tools["a_tool"].cost, tools["a_tool"].limits) == (5, Limits(10, 2))
+    assert (tools["a_tool"].cost, tools["a_tool"].limits) == (5, ToolLimits(10, 2))
     assert tools["a_tool"].confirm is None
     assert tools["asks"].confirm == "Allow this: Create a task?"
     assert tools["asks_so"].confirm == "Really?"

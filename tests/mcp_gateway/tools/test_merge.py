@@ -183,9 +183,9 @@ def test_a_document_edited_where_it_lies_adds_what_the_manifest_does_not_name(
     document.write_text(json.dumps(API))
     arguments = ["openapi", str(document), "--out", str(tmp_path)]
     assert CliRunner().invoke(import_, arguments).exit_code == 0
-    grown = copy.deepcopy(API)
-    grown["paths"]["/new"] = {"get": operation("getNew", "A new thing.")}
-    document.write_text(json.dumps(grown))
+    replace_field = copy.deepcopy(API)
+    replace_field["paths"]["/new"] = {"get": operation("getNew", "A new thing.")}
+    document.write_text(json.dumps(replace_field))
     result = CliRunner().invoke(import_, arguments)
     assert result.exit_code == 0, result.output
     assert "get_new" in read_document(tmp_path / "tools.yaml")["tools"]

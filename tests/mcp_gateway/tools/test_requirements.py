@@ -11,7 +11,7 @@ import pytest
 
 from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.coercion import coerce_arguments
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.openapi.argument_builder import Unimportable
@@ -45,12 +45,12 @@ def test_r1_a_header_of_the_service_is_never_an_argument(tool_of: MakeTool) -> N
     assert list(tool.input_schema["properties"]) == ["X-Colour"]
 
 
-def test_r2_a_near_miss_is_healed_and_what_stays_wrong_is_refused(tool_of: MakeTool) -> None:
+def test_r2_a_near_miss_is_coerced_and_what_stays_wrong_is_refused(tool_of: MakeTool) -> None:
     tool = tool_of({"parameters": [param("n", schema={"type": "integer"}, required=True)]})
-    assert heal(tool.input_schema, {"n": "5"}) == {"n": 5}
+    assert coerce_arguments(tool.input_schema, {"n": "5"}) == {"n": 5}
     assert not tool.validate({"n": 5})
     for wrong in ({"n": "five"}, {}, {"n": 5, "m": 1}):
-        assert tool.validate(heal(tool.input_schema, wrong))
+        assert tool.validate(coerce_arguments(tool.input_schema, wrong))
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", "%2e%2e", "a/../b"])
@@ -213,7 +213,7 @@ def test_r12_credentials_are_described_for_the_operator_and_never_arguments(
     assert get.properties == {}
     assert get.operation.security == (("query", "user"), ("app",))
     assert put.operation.security == ()
-    assert [str(credential) for credential in document.credentials.values()] == [
+    assert [str(credential) for credential in document.security_schemes.values()] == [
         "query: an API key in the query 'key'",
         "app: an OAuth token by client credentials from https://a.test/token",
         "user: Authorization: Basic",

@@ -131,7 +131,7 @@ def test_host_base_path_and_schemes_become_servers_and_credentials_descriptions(
         },
     )
     assert document.servers == ("https://api.example.com/v1", "http://api.example.com/v1")
-    kinds = {name: credential.kind for name, credential in document.credentials.items()}
+    kinds = {name: credential.kind for name, credential in document.security_schemes.items()}
     assert kinds == {"key": "header", "basic": "basic", "app": "client_credentials"}
 
 

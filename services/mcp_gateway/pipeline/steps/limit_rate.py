@@ -1,10 +1,10 @@
 """Let a tenant call as often as its tier and the tool allow."""
 
-from mcp_gateway.limits.port import MINUTE, Bucket, Limits, Tiers
+from mcp_gateway.limits.port import MINUTE, Bucket, RateLimiter, Tiers
 from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
 
 
-def limit_rate(limits: Limits, tiers: Tiers) -> Step:
+def limit_rate(limits: RateLimiter, tiers: Tiers) -> Step:
     """Count the call for its tenant, and for the tool where the manifest limits it.
 
     Raises:

@@ -3,21 +3,21 @@
 from collections.abc import Awaitable
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.discovery import EXECUTE, META_TOOLS
-from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.coercion import coerce_arguments
+from mcp_gateway.catalogue.meta_tools import EXECUTE, META_TOOLS
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 
 
 def unwrap_execute(catalogue: Catalogue) -> Step:
     """Go on with the call inside, so that every step, the record too, sees the tool it is for.
 
-    What is not well-formed goes on as it is, for `discover` to explain.
+    What is not well-formed goes on as it is, for `answer_meta_tools` to explain.
     """
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         if call.name == EXECUTE and catalogue.is_searched(call.caller.allowed_tools):
             execute = META_TOOLS[EXECUTE]
-            given = heal(execute.input_schema, call.arguments)
+            given = coerce_arguments(execute.input_schema, call.arguments)
             if not execute.validate(given) and given["name"] not in META_TOOLS:
                 call = call._replace(name=given["name"], arguments=given.get("arguments", {}))
         return go_on(call)

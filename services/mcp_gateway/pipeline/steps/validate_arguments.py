@@ -5,7 +5,7 @@ Those that break it by a near miss which can mean one thing only are put right f
 
 from collections.abc import Awaitable
 
-from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.coercion import coerce_arguments
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 
@@ -15,7 +15,7 @@ def validate_arguments(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     tool = call.found
     problems = tool.validate(call.arguments)
     if problems:
-        healed = heal(tool.input_schema, call.arguments)
-        problems = tool.validate(healed)
-        call = call._replace(arguments=healed)
+        coerced = coerce_arguments(tool.input_schema, call.arguments)
+        problems = tool.validate(coerced)
+        call = call._replace(arguments=coerced)
     return at_once(refuse_arguments(problems)) if problems else go_on(call)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mcp_gateway.catalogue.discovery import META_TOOLS
+from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.review.commands.options import load, manifest_option
 from mcp_gateway.review.token_estimate import count_tokens, tool_tokens
 

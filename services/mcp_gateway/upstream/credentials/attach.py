@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.credential import Credential
+from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.http_client.origin import origin_of
@@ -141,7 +141,7 @@ class Attachments:
 
 
 def locate_credentials(
-    configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
+    configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
 ) -> dict[str, CredentialLocation]:
     """Decide where each credential goes: where the settings say, else where its scheme does.
 
@@ -152,7 +152,7 @@ def locate_credentials(
 
 
 def _locate(
-    name: str, settings: AnyCredential, schemes: Mapping[str, Credential]
+    name: str, settings: AnyCredential, schemes: Mapping[str, SecurityScheme]
 ) -> CredentialLocation:
     if settings.place:
         location = CredentialLocation.of(settings.place)

@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
 
-from mcp_gateway.catalogue.credential import Credential
+from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 
@@ -26,7 +26,7 @@ class CredentialLocation:
         return cls(kind, name)
 
     @classmethod
-    def of_scheme(cls, scheme: Credential) -> "CredentialLocation":
+    def of_scheme(cls, scheme: SecurityScheme) -> "CredentialLocation":
         """Read the location from a security scheme; a token is borne as RFC 6750 §2.1 says."""
         match scheme.kind:
             case "header" | "query" | "cookie":

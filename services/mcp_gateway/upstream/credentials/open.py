@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gatepost.clock import Now
 from gatepost.settings import SettingsError
-from mcp_gateway.catalogue.credential import Credential
+from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.credential_settings import (
     AnyCredential,
     ClientCredentials,
@@ -50,7 +50,7 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
 
 
 def require_usable(
-    configured: Mapping[str, AnyCredential], schemes: Mapping[str, Credential]
+    configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
 ) -> None:
     """Make sure that every credential has its location, and every file of them opens under its key.
 

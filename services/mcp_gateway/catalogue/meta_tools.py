@@ -1,6 +1,6 @@
-"""The three tools a large catalogue is used through: one to find tools, one to read, one to call.
+"""The three tools that stand for a large catalogue: one finds tools, one describes, one calls.
 
-What they answer and let through is what direct calls would; only the list is shorter.
+They answer and allow what direct calls would; only the list is shorter.
 """
 
 from collections.abc import Callable, Mapping, Sequence

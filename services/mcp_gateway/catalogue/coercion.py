@@ -1,8 +1,7 @@
-"""Arguments that models send in a neighbouring type, brought to the one the schema asks for.
+"""Coercing arguments that models send in another type to the type that the schema asks for.
 
-Only where nothing else can be meant: text that reads as the one number, flag, list or object that
-the schema allows there. Never the other way: a number where text is wanted may have lost its zeros.
-What stays wrong is left for validation to explain.
+Only text is coerced, and only if it reads as the one number, flag, list or object that the schema
+allows there. A number is never made text: it may have lost its zeros. Validation explains the rest.
 """
 
 import re
@@ -18,18 +17,18 @@ _DEEPEST = 20
 _LONGEST = 1 << 20
 
 
-def heal(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def coerce_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Answer the arguments with every unambiguous near miss put right; never fails.
 
     Args:
         schema: a published input schema, whose references lead to its own `$defs`.
         arguments: what a model gave; left as it is.
     """
-    healed = _heal(schema, dict(arguments), schema.get("$defs", {}), 0)
-    return healed if isinstance(healed, dict) else dict(arguments)
+    coerced = _coerce(schema, dict(arguments), schema.get("$defs", {}), 0)
+    return coerced if isinstance(coerced, dict) else dict(arguments)
 
 
-def _heal(schema: Any, value: Any, defs: Mapping[str, Any], depth: int) -> Any:
+def _coerce(schema: Any, value: Any, defs: Mapping[str, Any], depth: int) -> Any:
     schema = _resolve(schema, defs)
     if depth > _DEEPEST or not isinstance(schema, Mapping):
         return value
@@ -42,12 +41,12 @@ def _heal(schema: Any, value: Any, defs: Mapping[str, Any], depth: int) -> Any:
         members = schema.get("properties", {})
         others = schema.get("additionalProperties")
         return {
-            name: _heal(members.get(name, others), item, defs, depth + 1)
+            name: _coerce(members.get(name, others), item, defs, depth + 1)
             for name, item in value.items()
         }
     if isinstance(value, list):
         items = schema.get("items")
-        return [_heal(items, item, defs, depth + 1) for item in value]
+        return [_coerce(items, item, defs, depth + 1) for item in value]
     return value
 
 

@@ -5,15 +5,15 @@ from collections.abc import Awaitable
 from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult
 
 
-def narrate(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+def report_progress(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
     """Report three steps around the upstream call, as progress and as log messages.
 
     Only where the manifest says that the tool is slow: every word costs the short JSON answer.
     """
-    return _narrate(call, go_on) if call.found.slow else go_on(call)
+    return _report(call, go_on) if call.found.slow else go_on(call)
 
 
-async def _narrate(call: ToolCall, go_on: Next) -> ToolResult:
+async def _report(call: ToolCall, go_on: Next) -> ToolResult:
     talk = call.conversation
     name = call.found.title
     await talk.log("info", f"{name}: the call is allowed and its arguments are valid")

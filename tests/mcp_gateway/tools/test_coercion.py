@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.coercion import coerce_arguments
 from mcp_gateway.catalogue.validation import compile_validator
 
 SCHEMA: dict[str, Any] = {
@@ -35,7 +35,7 @@ SCHEMA: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "healed"),
+    ("name", "given", "coerced"),
     [
         ("count", "5", 5),
         ("count", " -7 ", -7),
@@ -71,9 +71,9 @@ SCHEMA: dict[str, Any] = {
         ("unknown", "5", "5"),
     ],
 )  # fmt: skip
-def test_only_what_can_mean_one_thing_is_put_right(name: str, given: Any, healed: Any) -> None:
+def test_only_what_can_mean_one_thing_is_put_right(name: str, given: Any, coerced: Any) -> None:
     arguments = {name: given}
-    assert heal(SCHEMA, arguments) == {name: healed}
+    assert coerce_arguments(SCHEMA, arguments) == {name: coerced}
     assert arguments == {name: given}
 
 
@@ -87,10 +87,10 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "unknown"]), values))
-def test_what_is_valid_is_left_as_it_is_and_healing_twice_changes_nothing(
+def test_what_is_valid_is_left_as_it_is_and_coercing_twice_changes_nothing(
     arguments: dict[str, Any],
 ) -> None:
-    healed = heal(SCHEMA, arguments)
-    assert heal(SCHEMA, healed) == healed
+    coerced = coerce_arguments(SCHEMA, arguments)
+    assert coerce_arguments(SCHEMA, coerced) == coerced
     if not compile_validator(SCHEMA)(arguments):
-        assert healed == arguments
+        assert coerced == arguments

@@ -1,4 +1,4 @@
-"""Answer the tools about tools, for callers who may use more than are listed."""
+"""Answer the meta-tools, for callers whose tools are too many to list."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.catalogue.discovery import DESCRIBE, FOUND, META_TOOLS, SEARCH, MetaTool
-from mcp_gateway.catalogue.healing import heal
+from mcp_gateway.catalogue.coercion import coerce_arguments
+from mcp_gateway.catalogue.meta_tools import DESCRIBE, FOUND, META_TOOLS, SEARCH, MetaTool
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, UnknownTool, at_once
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
@@ -16,8 +16,8 @@ _LONGEST = 300
 """Characters of a description among what was found; `describe_tool` shows all of it."""
 
 
-def discover(catalogue: Catalogue) -> Step:
-    """Search among, or describe, what the caller may use; anything else doesn't exist.
+def answer_meta_tools(catalogue: Catalogue) -> Step:
+    """Search or describe the tools that the caller may use; no other tool exists to them.
 
     Raises:
         UnknownTool: the tool to describe doesn't exist, or is not allowed.
@@ -27,13 +27,13 @@ def discover(catalogue: Catalogue) -> Step:
         meta = META_TOOLS.get(call.name)
         if meta is None or not catalogue.is_searched(call.caller.allowed_tools):
             return go_on(call)
-        return at_once(_discover(catalogue, call, meta))
+        return at_once(_answer_meta_tool(catalogue, call, meta))
 
     return step
 
 
-def _discover(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> ToolResult:
-    given = heal(meta.input_schema, call.arguments)
+def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> ToolResult:
+    given = coerce_arguments(meta.input_schema, call.arguments)
     if problems := meta.validate(given):
         return refuse_arguments(problems)
     usable = catalogue.usable(call.caller.allowed_tools)

@@ -1,4 +1,4 @@
-"""A credential that the gateway holds for the upstream, as the document describes it."""
+"""A security scheme of the OpenAPI document, which says where a credential goes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ Kind = Literal["header", "query", "cookie", "basic", "bearer", "client_credentia
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class SecurityScheme:
     """One way the upstream recognises who calls."""
 
     scheme: str
