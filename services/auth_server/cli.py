@@ -22,7 +22,7 @@ from auth_server.commands.tenants import tenants
 from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.store import find_break
 from auth_server.records.signing_keys.store import list_published_keys
-from auth_server.runtime import key_policy
+from auth_server.runtime import keys_of
 from auth_server.schema.migrate import make_revision, migrate
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
@@ -172,9 +172,9 @@ def list_keys(config: Path | None) -> None:
 def rotate_keys(config: Path | None, at_once: bool) -> None:
     """Bring the next signing key forward; gateways follow without losing a call."""
     settings = _load(config)
-    at_rest = key_policy(settings).at_rest[0]
+    keys_to_seal_with = keys_of(settings)
 
     async def change(db: DbSession) -> str:
-        return await (withdraw if at_once else rotate)(db, at_rest, now=utc_now())
+        return await (withdraw if at_once else rotate)(db, keys_to_seal_with, now=utc_now())
 
     click.echo(asyncio.run(_in_transaction(settings, change)))

@@ -15,6 +15,7 @@ from auth_server.client_documents.reader import ClientDocuments
 from auth_server.connectors.open import open_connectors
 from auth_server.connectors.port import Connector
 from auth_server.db.engine import Database, DbSession, open_database
+from auth_server.keys import Keys, make_keys
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
@@ -24,9 +25,9 @@ from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations.announce import announcing
 from auth_server.revocations.feed import Feed
-from auth_server.secrets import DerivedKeys, NewSecret, derive_keys, new_secret
+from auth_server.secrets import NewSecret, new_secret
 from auth_server.settings import AuthServerSettings, ResourceSettings
-from auth_server.tokens.keyring import KeyPolicy, Keyring
+from auth_server.tokens.keyring import Keyring
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
 
@@ -38,8 +39,7 @@ class Runtime:
     settings: AuthServerSettings
     database: Database
     keyring: Keyring
-    keys: DerivedKeys
-    former_keys: tuple[DerivedKeys, ...]
+    keys: Keys
     pages: Pages
     passwords: Passwords
     connectors: Mapping[str, Connector]
@@ -62,13 +62,10 @@ class Runtime:
         self.feed.wake_after(session)
 
 
-def key_policy(settings: AuthServerSettings) -> KeyPolicy:
-    """Read the signing keys' policy out of the settings."""
-    secrets = (settings.secret_key, *settings.previous_secret_keys)
-    return KeyPolicy(
-        rotate_after=settings.signing_key_lifetime,
-        at_rest=[derive_keys(secret.get_secret_value()).at_rest for secret in secrets],
-    )
+def keys_of(settings: AuthServerSettings) -> Keys:
+    """Derive the keys of this server from its settings."""
+    previous = (secret.get_secret_value() for secret in settings.previous_secret_keys)
+    return make_keys(settings.secret_key.get_secret_value(), previous)
 
 
 def open_documents(
@@ -102,8 +99,7 @@ async def open_runtime(
 ) -> AsyncIterator[Runtime]:
     """Open everything for real."""
     database = open_database(settings.database_url)
-    keys = derive_keys(settings.secret_key.get_secret_value())
-    former = tuple(derive_keys(key.get_secret_value()) for key in settings.previous_secret_keys)
+    keys = keys_of(settings)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)
         http = await opened.enter_async_context(
@@ -114,7 +110,7 @@ async def open_runtime(
                 limits=httpx2.Limits(max_connections=20),
             )
         )
-        keyring = Keyring(database, key_policy(settings))
+        keyring = Keyring(database, keys, rotate_after=settings.signing_key_lifetime)
         await keyring.maintain(now())
         passwords = await asyncio.to_thread(Passwords)
 
@@ -136,7 +132,6 @@ async def open_runtime(
             database=database,
             keyring=keyring,
             keys=keys,
-            former_keys=former,
             pages=open_pages(settings),
             passwords=passwords,
             connectors=open_connectors(settings, lambda: keyring.signer, now),

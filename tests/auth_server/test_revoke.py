@@ -321,7 +321,7 @@ async def test_what_a_withdrawn_key_signed_is_announced_as_ended(server: AuthSer
     client = await server.client()
     signed = await client.connect(server.person())
     async with server.opened.database.writing() as db, db.begin():
-        await withdraw(db, server.opened.keys.at_rest, now=server.clock())
+        await withdraw(db, server.opened.keys, now=server.clock())
     await server.opened.keyring.maintain(server.clock())
     anew = (await client.refresh(signed["refresh_token"])).json()
 

@@ -9,12 +9,10 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography.exceptions import InvalidTag
-
 from auth_server.errors import PageError
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.runtime import Runtime
-from auth_server.secrets import hash_secret, seal, unseal
+from auth_server.secrets import hash_secret
 
 LIFETIME = timedelta(minutes=10)
 
@@ -65,7 +63,7 @@ def over() -> PageError:
 def seal_flow_state(flow_state: FlowState, browser: str, opened: Runtime) -> str:
     """Seal a ticket for one browser, base64url."""
     plain = json.dumps(asdict(flow_state), separators=(",", ":")).encode()
-    sealed = seal(opened.keys.tickets, plain, context=hash_secret(browser))
+    sealed = opened.keys.seal("tickets", plain, context=hash_secret(browser))
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
@@ -77,14 +75,11 @@ def unseal_flow_state(text: str | None, browser: str | None, opened: Runtime) ->
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    for keys in (opened.keys, *opened.former_keys):
-        try:
-            plain = unseal(keys.tickets, sealed, context=hash_secret(browser))
-        except (InvalidTag, ValueError):
-            continue
-        flow_state = FlowState(**json.loads(plain))
-        return flow_state if opened.now() < flow_state.until else None
-    return None
+    plain = opened.keys.unseal("tickets", sealed, context=hash_secret(browser))
+    if plain is None:
+        return None
+    flow_state = FlowState(**json.loads(plain))
+    return flow_state if opened.now() < flow_state.until else None
 
 
 async def redeem_flow_state(

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Literal
 
 import pyotp
-from cryptography.exceptions import InvalidTag
 
 from auth_server.db.engine import DbSession
 from auth_server.records.second_factors.store import (
@@ -18,7 +17,7 @@ from auth_server.records.second_factors.store import (
 )
 from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.runtime import Runtime
-from auth_server.secrets import hash_secret, matches, seal, unseal
+from auth_server.secrets import hash_secret, matches
 
 STEP = 30
 """Seconds that one code holds."""
@@ -60,7 +59,7 @@ async def match_code(
 
 def seal_secret(secret: str, person_id: str, opened: Runtime) -> bytes:
     """Encrypt an app's secret for storage."""
-    return seal(opened.keys.at_rest, secret.encode(), context=f"code app of {person_id}")
+    return opened.keys.seal("at_rest", secret.encode(), context=_context(person_id))
 
 
 async def renew_recovery_codes(db: DbSession, person_id: str, opened: Runtime) -> list[str]:
@@ -76,19 +75,19 @@ async def renew_recovery_codes(db: DbSession, person_id: str, opened: Runtime) -
 
 async def reseal_secrets(db: DbSession, opened: Runtime) -> None:
     """Encrypt under the present key what was encrypted under a former one."""
-    for app in await list_authenticator_apps(db) if opened.former_keys else ():
-        if (secret := _unseal(app, opened)) is not None:
-            app.sealed_secret = seal_secret(secret, app.person_id, opened)
+    for app in await list_authenticator_apps(db) if opened.keys.former else ():
+        resealed = opened.keys.reseal("at_rest", app.sealed_secret, context=_context(app.person_id))
+        if resealed is not None:
+            app.sealed_secret = resealed
 
 
 def _unseal(app: AuthenticatorApp, opened: Runtime) -> str | None:
-    for keys in (opened.keys, *opened.former_keys):
-        try:
-            context = f"code app of {app.person_id}"
-            return unseal(keys.at_rest, app.sealed_secret, context=context).decode()
-        except InvalidTag:
-            continue
-    return None
+    secret = opened.keys.unseal("at_rest", app.sealed_secret, context=_context(app.person_id))
+    return None if secret is None else secret.decode()
+
+
+def _context(person_id: str) -> str:
+    return f"code app of {person_id}"
 
 
 def _hash(person_id: str, code: str) -> str:

@@ -18,6 +18,7 @@ from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.browser import read_browser
+from auth_server.web.form_proof import FormProof
 
 CONTINUE = "/authorize/continue"
 
@@ -32,6 +33,8 @@ class PendingAuthorization:
     step: NextStep
     base: str
     """What every path of ours begins with: the issuer's path."""
+    forms: FormProof
+    """Of this request in this browser."""
 
 
 async def resolve_pending_authorization(
@@ -64,7 +67,15 @@ async def resolve_pending_authorization(
     if signed_in and len(memberships) > 1 and authorization_request.tenant_id is None:
         usual = await find_usual_tenant(db, signed_in.person.person_id, client.client_id)
     step = next_step(authorization_request, signed_in, memberships, usual)
-    return PendingAuthorization(authorization_request, browser, client, step, opened.settings.path)
+    forms = FormProof(
+        opened.keys,
+        (),
+        (browser, authorization_request.transaction_id),
+        "Nothing was accepted. Go back to your app and connect again.",
+    )
+    return PendingAuthorization(
+        authorization_request, browser, client, step, opened.settings.path, forms
+    )
 
 
 def continue_with(pending: PendingAuthorization) -> RedirectResponse:

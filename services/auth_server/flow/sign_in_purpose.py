@@ -1,7 +1,7 @@
 """What somebody signs in for: to answer an app's request, or to see a page of their account."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -11,14 +11,15 @@ from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.pending import CONTINUE, PendingAuthorization, resolve_pending_authorization
 from auth_server.runtime import Runtime
-from auth_server.secrets import matches, sign_form
 from auth_server.web.browser import read_browser
+from auth_server.web.form_proof import FormProof
 from auth_server.web.forms import Parameters
 
 ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
 _ACCOUNT_PAGE = re.compile(r"/account(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
 _LONGEST = 512
+_MISFIT = "Nothing was accepted. Go back and try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class SignInPurpose:
         field: the form field that names the errand, `transaction` or `return_to`.
         value: that field's value.
         next_url: where sign-in leads.
-        turn: the app's request, where there is one.
+        pending: the app's request, where there is one.
+        forms: the proofs of forms; for an app's request, those of `pending`.
     """
 
     browser: str
@@ -38,6 +40,7 @@ class SignInPurpose:
     value: str
     next_url: str
     pending: PendingAuthorization | None
+    forms: FormProof
 
     @property
     def client_id(self) -> str:
@@ -56,26 +59,6 @@ class SignInPurpose:
         response = RedirectResponse(f"{opened.settings.path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"
         return response
-
-    def proof(self, opened: Runtime, page: str, *shown: str) -> str:
-        """Make the proof that a page's form carries; for a transaction, the same as `form_proof`."""
-        return sign_form(opened.keys.forms, page, self.browser, self.value, *shown)
-
-    def require_proof(self, given: str | None, opened: Runtime, page: str, *shown: str) -> None:
-        """Refuse a form that this page did not make for this browser and errand.
-
-        Raises:
-            PageError: the proof is missing, or was made for something else.
-        """
-        keys = (opened.keys, *opened.former_keys)
-        made = (sign_form(key.forms, page, self.browser, self.value, *shown) for key in keys)
-        if given is None or not any(matches(proof, given) for proof in made):
-            raise PageError(
-                "This form does not fit this page any more",
-                "Nothing was accepted. Go back and try again.",
-                status=403,
-                detail=f"proof of the {page} form is missing or foreign",
-            )
 
 
 def is_account_page(path: str) -> bool:
@@ -112,11 +95,13 @@ def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
     """Make the errand of an app's request."""
     transaction_id = pending.authorization_request.transaction_id
     next_url = f"{pending.base}{CONTINUE}?transaction={transaction_id}"
-    return SignInPurpose(pending.browser, "transaction", transaction_id, next_url, pending)
+    forms = replace(pending.forms, refusal=_MISFIT)
+    return SignInPurpose(pending.browser, "transaction", transaction_id, next_url, pending, forms)
 
 
 def purpose_of_account_page(browser: str, return_to: str, opened: Runtime) -> SignInPurpose:
     """Make the errand of an account page; `return_to` is one."""
+    forms = FormProof(opened.keys, (), (browser, return_to), _MISFIT)
     return SignInPurpose(
-        browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None
+        browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None, forms
     )

@@ -6,7 +6,6 @@ from starlette.responses import Response
 from auth_server.errors import PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
 from auth_server.flow.pending import continue_with, resolve_pending_authorization
-from auth_server.flow.proof import form_proof, require_proof
 from auth_server.records.authorization_requests.store import choose_tenant
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_form, read_query, reject_repeats
@@ -31,8 +30,8 @@ async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Respo
         memberships=pending.step.memberships,
         chosen=pending.authorization_request.tenant_id,
         transaction=pending.authorization_request.transaction_id,
-        proof=form_proof(pending, opened, "tenant", person_id),
-        sign_out_proof=form_proof(pending, opened, "sign-in"),
+        proof=pending.forms.make("tenant", person_id),
+        sign_out_proof=pending.forms.make("sign-in"),
     )
 
 
@@ -45,7 +44,7 @@ async def choose(request: Request, db: Db, opened: Opened) -> Response:
     pending = await resolve_pending_authorization(request, form.get("transaction"), db, opened)
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)
-    require_proof(form.get("proof"), pending, opened, "tenant", pending.step.person.person_id)
+    pending.forms.require(form.get("proof"), "tenant", pending.step.person.person_id)
     tenant_id = form.get("tenant")
     if tenant_id not in {membership.tenant_id for membership in pending.step.memberships}:
         raise PageError(

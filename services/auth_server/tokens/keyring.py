@@ -5,22 +5,19 @@ keeps an old key set, so that no rotation makes a valid token unreadable.
 """
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from cryptography.exceptions import InvalidTag
 from joserfc.jwk import ECKey
 from sqlalchemy.exc import IntegrityError
 
 from auth_server.db.engine import Database, DbSession
+from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.signing_keys.store import add_key, list_published_keys
 from auth_server.records.signing_keys.table import SigningKey
 from auth_server.revocations.revoke import withdraw_key
-from auth_server.secrets import seal, unseal
 from auth_server.tokens.signer import Signer
 from gatepost.claims import ALGORITHM
 
@@ -38,21 +35,20 @@ class KeysUnreadable(Exception):
     """The stored signing key was sealed under another `secret_key`; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPolicy:
-    """How old a key may become, and the keys that seal the private halves, the newest first."""
-
-    rotate_after: timedelta
-    at_rest: Sequence[bytes]
-
-
 class Keyring:
     """The keys of this process; `signer` is the active one as of the last `refresh`."""
 
-    def __init__(self, database: Database, policy: KeyPolicy) -> None:
-        """Take the database; `maintain` must run before the first signature."""
+    def __init__(self, database: Database, keys: Keys, *, rotate_after: timedelta) -> None:
+        """Take the database; `maintain` must run before the first signature.
+
+        Args:
+            database: where the keys are.
+            keys: seal the private halves.
+            rotate_after: how old a key may become.
+        """
         self._database = database
-        self._policy = policy
+        self._keys = keys
+        self._rotate_after = rotate_after
         self._signer: Signer | None = None
 
     @property
@@ -88,8 +84,8 @@ class Keyring:
                 _retire(key, now)
         if active is None:
             active = await self._make(db, "active", now)
-        due = now >= active.changed_at + self._policy.rotate_after
-        soon = now >= active.changed_at + self._policy.rotate_after - BEFORE_USE
+        due = now >= active.changed_at + self._rotate_after
+        soon = now >= active.changed_at + self._rotate_after - BEFORE_USE
         if soon and coming is None:
             coming = await self._make(db, "next", now)
         if due and coming is not None and now >= coming.changed_at + BEFORE_USE:
@@ -98,30 +94,24 @@ class Keyring:
             self._reseal(key)
 
     async def _make(self, db: DbSession, state: str, now: datetime) -> SigningKey:
-        return await make_key(db, state, self._policy.at_rest[0], now=now)
+        return await make_key(db, state, self._keys, now=now)
 
     def _open(self, row: SigningKey) -> ECKey:
-        for at_rest in self._policy.at_rest:
-            with suppress(InvalidTag):
-                private = json.loads(unseal(at_rest, row.private_sealed, context=row.kid))
-                return ECKey.import_key(private)
-        raise KeysUnreadable(
-            f"signing key {row.kid} was sealed under another secret_key; "
-            "list that one in previous_secret_keys"
-        )
+        private = self._keys.unseal("at_rest", row.private_sealed, context=row.kid)
+        if private is None:
+            raise _unreadable(row)
+        return ECKey.import_key(json.loads(private))
 
     def _reseal(self, row: SigningKey) -> None:
-        newest = self._policy.at_rest[0]
-        if len(self._policy.at_rest) == 1 or not row.private_sealed:
+        if not self._keys.former or not row.private_sealed:
             return
-        with suppress(InvalidTag):
-            unseal(newest, row.private_sealed, context=row.kid)
-            return
-        private = json.dumps(self._open(row).as_dict(private=True)).encode()
-        row.private_sealed = seal(newest, private, context=row.kid)
+        resealed = self._keys.reseal("at_rest", row.private_sealed, context=row.kid)
+        if resealed is None:
+            raise _unreadable(row)
+        row.private_sealed = resealed
 
 
-async def make_key(db: DbSession, state: str, at_rest: bytes, *, now: datetime) -> SigningKey:
+async def make_key(db: DbSession, state: str, keys: Keys, *, now: datetime) -> SigningKey:
     """Make a key pair and store it sealed.
 
     Raises:
@@ -134,7 +124,9 @@ async def make_key(db: DbSession, state: str, at_rest: bytes, *, now: datetime) 
         algorithm=ALGORITHM,
         state=state,
         public_jwk={**key.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM},
-        private_sealed=seal(at_rest, json.dumps(key.as_dict(private=True)).encode(), context=kid),
+        private_sealed=keys.seal(
+            "at_rest", json.dumps(key.as_dict(private=True)).encode(), context=kid
+        ),
         created_at=now,
         changed_at=now,
     )
@@ -153,7 +145,7 @@ async def promote(db: DbSession, active: SigningKey, coming: SigningKey, *, now:
     await record(db, Audit("key.rotated", detail=detail), now=now)
 
 
-async def rotate(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
+async def rotate(db: DbSession, keys: Keys, *, now: datetime) -> str:
     """Rotate by command: the next key is made, or promoted if it was published long enough.
 
     Returns:
@@ -162,10 +154,10 @@ async def rotate(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
     states = {key.state: key for key in await list_published_keys(db)}
     active, coming = states.get("active"), states.get("next")
     if active is None:
-        made = await make_key(db, "active", at_rest, now=now)
+        made = await make_key(db, "active", keys, now=now)
         return f"There was no key; {made.kid} is active."
     if coming is None:
-        coming = await make_key(db, "next", at_rest, now=now)
+        coming = await make_key(db, "next", keys, now=now)
     ready_at = coming.changed_at + BEFORE_USE
     if now < ready_at:
         return (
@@ -176,7 +168,7 @@ async def rotate(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
     return f"{coming.kid} signs now; {active.kid} stays published for an hour."
 
 
-async def withdraw(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
+async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:
     """Replace a compromised key at once: no token it signed is good once gateways hear of it.
 
     Returns:
@@ -190,7 +182,7 @@ async def withdraw(db: DbSession, at_rest: bytes, *, now: datetime) -> str:
     await db.flush()
     coming = next((key for key in await list_published_keys(db) if key.state == "next"), None)
     if coming is None:
-        coming = await make_key(db, "active", at_rest, now=now)
+        coming = await make_key(db, "active", keys, now=now)
     else:
         coming.state, coming.changed_at = "active", now
         await db.flush()
@@ -205,3 +197,10 @@ def _retire(key: SigningKey, now: datetime) -> None:
     key.state, key.changed_at = "retired", now
     # Nothing needs the private half again; what is not there can't leak.
     key.private_sealed = b""
+
+
+def _unreadable(row: SigningKey) -> KeysUnreadable:
+    return KeysUnreadable(
+        f"signing key {row.kid} was sealed under another secret_key; "
+        "list that one in previous_secret_keys"
+    )

@@ -10,7 +10,6 @@ from auth_server.db.engine import DbSession
 from auth_server.errors import OAuthError, PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
 from auth_server.flow.pending import CONTINUE, resolve_pending_authorization
-from auth_server.flow.proof import form_proof
 from auth_server.flow.respond import error_url
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
@@ -97,7 +96,7 @@ async def continue_authorization(request: Request, db: ReadingDb, opened: Opened
                 status=403,
                 email=person.known_as,
                 transaction=transaction_id,
-                sign_out_proof=form_proof(pending, opened, "sign-in"),
+                sign_out_proof=pending.forms.make("sign-in"),
             )
     response = RedirectResponse(
         f"{pending.base}{page}?transaction={transaction_id}", status_code=303

@@ -26,7 +26,7 @@ class TokenRequest:
         """The configured lifetimes of refresh tokens."""
         settings = self.opened.settings
         return RefreshPolicy(
-            keys=tuple(keys.refresh for keys in (self.opened.keys, *self.opened.former_keys)),
+            keys=self.opened.keys.refresh,
             idle_lifetime=settings.refresh_idle_lifetime,
             absolute_lifetime=settings.refresh_absolute_lifetime,
             grace=settings.refresh_grace,

@@ -8,11 +8,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import PageError
 from auth_server.flow.signed_in import SignedIn, resolve_signed_in
 from auth_server.records.sessions.store import touch_session
 from auth_server.runtime import Runtime
-from auth_server.secrets import matches, sign_form
+from auth_server.web.form_proof import FormProof
 
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
@@ -57,36 +56,24 @@ def sign_in_url(error: SignInRequired, opened: Runtime) -> str:
 
 
 def account_proof(signed_in: SignedIn, opened: Runtime, form: str, *shown: str) -> str:
-    """Make the proof that a form of an account page carries.
-
-    Args:
-        visit: binds it to the session.
-        opened: the service's keys.
-        form: which form.
-        shown: what the answer must refer to, such as the id of what is ended.
-    """
-    return sign_form(opened.keys.forms, "account", form, signed_in.session.session_hash, *shown)
+    """Make the proof that a form of an account page carries; see `FormProof.make`."""
+    return _forms(signed_in, opened).make(form, *shown)
 
 
 def require_account_proof(
     given: str | None, signed_in: SignedIn, opened: Runtime, form: str, *shown: str
 ) -> None:
-    """Refuse a form that was not made for this session and for what it now refers to.
+    """Refuse a form that was not made for this session; see `FormProof.require`."""
+    _forms(signed_in, opened).require(given, form, *shown)
 
-    Raises:
-        PageError: the proof is missing, or was made for something else.
-    """
-    expected = (
-        sign_form(keys.forms, "account", form, signed_in.session.session_hash, *shown)
-        for keys in (opened.keys, *opened.former_keys)
+
+def _forms(signed_in: SignedIn, opened: Runtime) -> FormProof:
+    return FormProof(
+        opened.keys,
+        ("account",),
+        (signed_in.session.session_hash,),
+        "Nothing was changed. Go back, reload the page and try again.",
     )
-    if given is None or not any(matches(proof, given) for proof in expected):
-        raise PageError(
-            "This form does not fit this page any more",
-            "Nothing was changed. Go back, reload the page and try again.",
-            status=403,
-            detail=f"proof of the {form} form is missing or foreign",
-        )
 
 
 def lead_back(opened: Runtime, page: str) -> Response:

@@ -1,6 +1,5 @@
 """GET and POST /account/api-keys/new: a key for a program, made with the picker of the consent page."""
 
-import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -187,8 +186,8 @@ def _offer(
 def _make_key(env: Env, signed_in: SignedIn, opened: Runtime, nonce: str) -> ApiKey:
     # Of the form's own random part, which nobody else can make a key of: a form that a browser
     # sends again makes the same key, which is there already.
-    message = f"api key {env} {signed_in.session.session_hash} {nonce}".encode()
-    return make_api_key(env, hmac.digest(opened.keys.forms, message, "sha256"))
+    message = f"api key {env} {signed_in.session.session_hash} {nonce}"
+    return make_api_key(env, opened.keys.digest(message))
 
 
 def _answer(

@@ -11,7 +11,6 @@ from auth_server.flow.pending import (
     continue_with,
     resolve_pending_authorization,
 )
-from auth_server.flow.proof import require_proof
 from auth_server.flow.respond import error_url
 from auth_server.pages.consent.approve import approve, issue_code
 from auth_server.pages.consent.catalogue import read_catalogue
@@ -62,12 +61,10 @@ async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
     step, shown_hash = pending.step, form.get("catalogue") or ""
     catalogue = await find_catalogue(db, pending.authorization_request.resource, version=shown_hash)
     if catalogue is None:
-        require_proof(
-            form.get("proof"), pending, opened, "consent-forbidden", step.membership.tenant_id
-        )
+        pending.forms.require(form.get("proof"), "consent-forbidden", step.membership.tenant_id)
         return await _deny(pending, step, db, opened)
     question = await ask(pending, step, catalogue, db, opened, lock=True)
-    require_proof(form.get("proof"), pending, opened, "consent", *question.shown(step))
+    pending.forms.require(form.get("proof"), "consent", *question.shown(step))
     choice = question.read_choice(form)
     if form.get("preset") is not None:
         return answer_page(pending, step, question, choice, opened)

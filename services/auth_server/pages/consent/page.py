@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from auth_server.flow.next_step import AskConsent
 from auth_server.flow.pending import PendingAuthorization
-from auth_server.flow.proof import form_proof
 from auth_server.pages.consent.lookalikes import find_lookalike
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.clients import redirect_uris
@@ -37,7 +36,7 @@ def answer_page(
         idle_days=opened.settings.refresh_idle_lifetime.days,
         minutes=int(opened.settings.access_token_lifetime.total_seconds() // 60),
         nothing_chosen=nothing_chosen,
-        proof=form_proof(pending, opened, "consent", *question.shown(step)),
+        proof=pending.forms.make("consent", *question.shown(step)),
         **_frame(pending, step, opened, service=catalogue.name),
     )
 
@@ -47,7 +46,7 @@ def answer_forbidden(pending: PendingAuthorization, step: AskConsent, opened: Ru
     return opened.pages.answer(
         "forbidden.html",
         status=403,
-        proof=form_proof(pending, opened, "consent-forbidden", step.membership.tenant_id),
+        proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
         **_frame(pending, step, opened, service=""),
     )
 
@@ -85,6 +84,6 @@ def _frame(
             if membership.tenant_id != step.membership.tenant_id
         ],
         "transaction": pending.authorization_request.transaction_id,
-        "tenant_proof": form_proof(pending, opened, "tenant", step.person.person_id),
-        "sign_out_proof": form_proof(pending, opened, "sign-in"),
+        "tenant_proof": pending.forms.make("tenant", step.person.person_id),
+        "sign_out_proof": pending.forms.make("sign-in"),
     }

@@ -48,7 +48,7 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     form = await read_form(request)
     reject_repeats(form)
     purpose = await resolve_purpose(request, form, reading, opened)
-    purpose.require_proof(form.get("proof"), opened, "sign-in")
+    purpose.forms.require(form.get("proof"), "sign-in")
     if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
         raise PageError(
             "That can't be done here",
@@ -121,7 +121,7 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
         passkey=offer(purpose, opened),
         purpose=purpose,
         transaction=pending.authorization_request.transaction_id,
-        sign_out_proof=purpose.proof(opened, "sign-in"),
+        sign_out_proof=purpose.forms.make("sign-in"),
     )
 
 
@@ -132,7 +132,7 @@ async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
     form = await read_form(request)
     reject_repeats(form)
     purpose = await resolve_purpose(request, form, db, opened)
-    purpose.require_proof(form.get("proof"), opened, "sign-in")
+    purpose.forms.require(form.get("proof"), "sign-in")
     if secret := read_session(request, opened.settings):
         await end_session(db, hash_secret(secret), now=opened.now())
     if purpose.pending:

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.runtime import Runtime
-from auth_server.secrets import matches, sign_form
 from auth_server.web.browser import read_known, set_known
 
 _MOST_PEOPLE = 5
@@ -13,9 +12,7 @@ _MOST_PEOPLE = 5
 def is_known(known: str, person_id: str, opened: Runtime) -> bool:
     """Tell whether this cookie's browser is one that the person signed in in before."""
     browser, *marks = known.split(".")
-    keys = (opened.keys, *opened.former_keys)
-    own = [sign_form(key.forms, "known browser", browser, person_id) for key in keys]
-    return any(matches(mark, given) for mark in own for given in marks)
+    return any(opened.keys.verify(mark, "known browser", browser, person_id) for mark in marks)
 
 
 def make_known(known: str | None, person_id: str, opened: Runtime) -> str:
@@ -24,7 +21,7 @@ def make_known(known: str | None, person_id: str, opened: Runtime) -> str:
     The latest few people count; the cookie grows no further.
     """
     browser, *marks = (known or opened.new_secret()).split(".")
-    mark = sign_form(opened.keys.forms, "known browser", browser, person_id)
+    mark = opened.keys.sign("known browser", browser, person_id)
     others = [given for given in marks if given != mark]
     return ".".join([browser, mark, *others][: _MOST_PEOPLE + 1])
 

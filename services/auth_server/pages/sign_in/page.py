@@ -50,7 +50,7 @@ def show(
         elsewhere=elsewhere,
         other=other or refusal == "refused",
         purpose=purpose,
-        proof=purpose.proof(opened, "sign-in"),
+        proof=purpose.forms.make("sign-in"),
     )
     set_browser(response, opened.settings, purpose.browser)
     return response

@@ -46,9 +46,7 @@ def offer(purpose: SignInPurpose, opened: Runtime) -> Offer | None:
         left_at=int(opened.now().timestamp()),
     )
     text = seal_flow_state(flow_state, purpose.browser, opened)
-    return Offer(
-        ask_for_passkey(flow_state, opened.settings), text, purpose.proof(opened, WAY, text)
-    )
+    return Offer(ask_for_passkey(flow_state, opened.settings), text, purpose.forms.make(WAY, text))
 
 
 @router.post("/sign-in/passkey")
@@ -60,7 +58,7 @@ async def sign_in_with_passkey(request: Request, reading: ReadingDb, opened: Ope
     purpose = await resolve_purpose(request, form, reading, opened)
     await reading.close()
     text = form.get("ticket") or ""
-    purpose.require_proof(form.get("proof"), opened, WAY, text)
+    purpose.forms.require(form.get("proof"), WAY, text)
     flow_state = await redeem_flow_state(text, purpose.browser, opened, way=WAY)
     if flow_state is None:
         raise over()

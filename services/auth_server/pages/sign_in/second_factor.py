@@ -48,7 +48,7 @@ async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Res
     reject_repeats(form)
     purpose = await resolve_purpose(request, form, reading, opened)
     text = form.get("ticket") or ""
-    purpose.require_proof(form.get("proof"), opened, WAY, text)
+    purpose.forms.require(form.get("proof"), WAY, text)
     flow_state = unseal_flow_state(text, purpose.browser, opened)
     person = (
         await find_person(reading, flow_state.secret)
@@ -115,5 +115,5 @@ def _page(
         wrong=wrong,
         minutes=minutes,
         passkey=offer(purpose, opened),
-        proof=purpose.proof(opened, WAY, flow_state),
+        proof=purpose.forms.make(WAY, flow_state),
     )
