@@ -86,22 +86,22 @@ async def open_runtime(
                 settings, settings.redis_url.get_secret_value(), stack, limits, new_id
             )
         )
-        events = Recorder(
+        recorder = Recorder(
             shared.delivery,
             Spool(settings.spool),
             direct=settings.redis_url is not None,
             write_log=open_log_writer(),
         )
-        await stack.enter_async_context(events.running())
+        await stack.enter_async_context(recorder.running())
         yield Runtime(
             http=http,
             fetch_keys=server.fetch_keys,
             exchange_key=server.exchange_api_key,
-            record=events.record,
+            record=recorder.record,
             feed=shared.feed,
             limits=shared.limits,
             answers=shared.answers,
-            details={"events": events.describe},
+            details={"events": recorder.describe},
         )
 
 
