@@ -180,7 +180,7 @@ async def _answer_oauth_error(request: Request, error: Exception) -> Response:
     if _for_a_machine(request):
         return answer_json_error(refusal, request)
     reason = f"{refusal.description[:1].upper()}{refusal.description[1:]}."
-    page = PageError("That can't be used", reason, detail=refusal.detail)
+    page = PageError("Invalid request", reason, detail=refusal.detail)
     return answer_page_error(page, request, await opened_runtime(request))
 
 
@@ -200,10 +200,10 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         body = {"error": "invalid_request", "error_description": f"HTTP {status} for this path"}
         return JSONResponse(body, status_code=status, headers=headers)
     page = PageError(
-        translatable("There is no page here")
+        translatable("Page not found")
         if status == 404
-        else translatable("That can't be done here"),
-        "Connections start in your app: add the service there and follow its link.",
+        else translatable("This action isn't available"),
+        "To connect an app, add the service there and follow its link.",
         status=status,
     )
     return answer_page_error(page, request, await opened_runtime(request))
@@ -216,9 +216,8 @@ async def _answer_outage(request: Request, error: Exception) -> Response:
         refusal = TemporarilyUnavailable("a part of this server is down; try again")
         return answer_json_error(refusal, request)
     page = PageError(
-        "Sign-in is unavailable for a moment",
-        "A part of this service is down. What you connected before keeps working. "
-        "Reload this page in a minute.",
+        "Sign-in is temporarily unavailable",
+        "Part of this service is down. Connected apps keep working. Reload this page in a minute.",
         status=503,
     )
     return answer_page_error(page, request, await opened_runtime(request))
@@ -230,6 +229,6 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
         body = {"error": "server_error", "error_description": "something failed on this server"}
         return JSONResponse(body, status_code=500, headers={"Cache-Control": "no-store"})
     page = PageError(
-        "Something failed on our side", "Go back to your app and try again.", status=500
+        "Something went wrong on our end", "Go back to your app and try again.", status=500
     )
     return answer_page_error(page, request, await opened_runtime(request))

@@ -70,10 +70,10 @@ async def test_a_person_sees_where_they_are_signed_in_and_ends_one_of_them(
     phone, _ = await signed_in(auth_server, "/account/sessions", IPHONE)
     auth_server.clock.advance(minutes=1)
     here, page = await signed_in(auth_server, "/account/sessions", FIREFOX)
-    assert "Firefox on Linux this one" in page.text
+    assert "Firefox on Linux this browser" in page.text
     assert "Safari on iPhone" in page.text
 
-    after = await here.press(page, "End")
+    after = await here.press(page, "Sign out Safari")
 
     assert (after.url, "Safari on iPhone" in after.text) == (page.url, False)
     assert "Firefox on Linux" in after.text
@@ -84,10 +84,10 @@ async def test_ending_all_others_leaves_the_browser_that_did_it(auth_server: Aut
     others = [(await signed_in(auth_server, "/account/sessions"))[0] for _ in range(3)]
     here, page = await signed_in(auth_server, "/account/sessions", FIREFOX)
 
-    after = await here.press(page, "End all others")
+    after = await here.press(page, "Sign out everywhere else")
 
     assert after.url.endswith("/account/sessions")
-    assert "End all others" not in after.text
+    assert "Sign out everywhere else" not in after.text
     for other in others:
         assert "/sign-in" in (await other.open("/account/sessions")).url
 

@@ -60,7 +60,7 @@ async def test_a_key_is_shown_once_and_made_once_however_often_the_form_is_sent(
 
     assert (made.status, made.headers["cache-control"]) == (200, "no-store")
     assert parse_api_key(key_on(made)).env == "live"
-    assert (again.status, key_on(again), "made already" in again.text) == (409, "", True)
+    assert (again.status, key_on(again), "already created" in again.text) == (409, "", True)
     assert key_on(made) not in listed.html
     assert "Nightly report" in listed.text
     (row,) = await keys_of(auth_server)
@@ -87,7 +87,7 @@ async def test_a_key_gets_the_tools_and_data_that_were_ticked_and_no_more(
 
     made = await ada.press(
         page,
-        "Create the key",
+        "Create key",
         fill={"label": "Importer", "lasts": str(7 * 86400)},
         untick=["list_tasks", "team:design"],
         tick=["create_task"],
@@ -104,7 +104,7 @@ async def test_a_key_gets_the_tools_and_data_that_were_ticked_and_no_more(
 async def test_a_ready_made_choice_works_without_a_script(auth_server: AuthServer) -> None:
     ada, page = await at(auth_server, new_in("org_acme"))
 
-    shown = await ada.press(page, "Everything but deleting", fill={"label": "Kept"})
+    shown = await ada.press(page, "Read and write", fill={"label": "Kept"})
 
     assert 'value="Kept"' in shown.html
     ticked = {box[1] for box, checked in shown.forms[NEW].checkboxes.items() if checked}
@@ -116,11 +116,11 @@ async def test_a_ready_made_choice_works_without_a_script(auth_server: AuthServe
 @pytest.mark.parametrize(
     ("changes", "without", "says"),
     [
-        ({"label": ""}, "", "Give the key a name"),
-        ({"label": "x" * 101}, "", "Give the key a name"),
-        ({"label": "a\u202eb"}, "", "Give the key a name"),
-        ({"label": "x"}, "tool", "at least one tool"),
-        ({"label": "x"}, "data", "No data was chosen"),
+        ({"label": ""}, "", "Enter a name"),
+        ({"label": "x" * 101}, "", "Enter a name"),
+        ({"label": "a\u202eb"}, "", "Enter a name"),
+        ({"label": "x"}, "tool", "Select at least one tool"),
+        ({"label": "x"}, "data", "Select at least one value"),
     ],
 )
 async def test_a_key_that_makes_no_sense_is_not_made_and_the_choice_is_kept(
@@ -211,4 +211,4 @@ async def test_where_a_tenant_lets_apps_only_look_keys_only_look_and_never_outla
     assert (row.scope, (row.expires_at - row.created_at).days) == ("mcp:read", 7)
     await change_row(auth_server, Tenant, "org_acme", required_level=2)
     barred = await ada.open(new_in("org_acme"))
-    assert (barred.status, "second factor first" in barred.text) == (403, True)
+    assert (barred.status, "Two-step verification required" in barred.text) == (403, True)

@@ -662,10 +662,10 @@ async def test_odd_bytes_that_are_a_query_get_the_page_of_what_they_name(
     for query, path, status, says in (
         (LONE_PERCENT, "/authorize", 400, "parameter client_id is missing"),
         (NAMELESS, "/authorize", 400, "parameter '' was sent more than once"),
-        *((LONE_PERCENT, path, 400, "this request is over") for path in PAGES),
-        (NAMELESS, "/authorize/continue", 400, "this request is over"),
-        (NAMELESS, "/sign-in", 200, "to see your account"),
-        (NAMELESS, "/consent", 400, "this request is over"),
+        *((LONE_PERCENT, path, 400, "this request has expired") for path in PAGES),
+        (NAMELESS, "/authorize/continue", 400, "this request has expired"),
+        (NAMELESS, "/sign-in", 200, "to continue to your account"),
+        (NAMELESS, "/consent", 400, "this request has expired"),
     ):
         answer = await send_query(auth_server, path, query)
         assert (answer[0], says in answer[1]) == (status, True), (path, query)

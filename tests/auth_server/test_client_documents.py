@@ -143,7 +143,7 @@ async def test_a_program_on_this_device_is_warned_of_whoever_published_the_docum
 
     page = await auth_server.person().reach_consent(client.authorize_url())
 
-    assert "Any program on this device could be asking" in page.text
+    assert "Any program on this device could have sent this request" in page.text
     assert "127.0.0.1:4000" in page.text
 
 

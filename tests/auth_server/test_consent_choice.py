@@ -40,11 +40,11 @@ async def test_one_button_picks_reading_all_but_deleting_or_everything_without_j
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
 
-    page = await person.press(page, "Everything it asks for", untick=["team:design"])
+    page = await person.press(page, "Everything requested", untick=["team:design"])
     assert ticked(page) == {tool.name for tool in CATALOGUE.tools}
-    page = await person.press(page, "Everything but deleting")
+    page = await person.press(page, "Read and write")
     assert ticked(page) == {*READING, "create_task"}
-    page = await person.press(page, "Look things up only")
+    page = await person.press(page, "Read only")
     assert ticked(page) == READING
     assert page.ticks("data") == {"team:design": False, "team:engineering": True}
     left = await person.press(page, "Approve")
@@ -101,7 +101,7 @@ async def test_no_data_ticked_is_asked_again_and_gives_nothing(auth_server: Auth
     again = await person.press(page, "Approve", untick=["team:design", "team:engineering"])
 
     assert (again.status, again.moves_on_to) == (400, None)
-    assert "Choose at least one team" in again.text
+    assert "Select at least one team" in again.text
     assert again.ticks("data") == {"team:design": False, "team:engineering": False}
 
 
@@ -129,7 +129,7 @@ async def test_a_person_without_restrictions_reads_that_the_app_sees_what_they_s
 
     page = await bo.reach_consent(client.authorize_url())
 
-    assert "Everything you can see in Globex yourself" in page.text
+    assert "Everything you can see in Globex." in page.text
     assert page.ticks("data") == {}
 
 
@@ -228,7 +228,7 @@ async def test_where_apps_may_only_read_nothing_else_is_on_offer(
     page = await person.reach_consent(client.authorize_url(scope=EVERYTHING))
 
     assert set(page.ticks()) == READING
-    assert "2 tools stay closed: Acme lets apps look things up only." in page.text
+    assert "2 tools are unavailable: Acme only allows apps to read data." in page.text
     fields = [*page.forms["/consent"].fields.items(), ("decision", "approve")]
     chosen = [("tool", "list_tasks"), ("tool", "create_task"), ("data", "team:design")]
     assert (await person.send(page, "/consent", [*fields, *chosen])).moves_on_to
@@ -243,7 +243,7 @@ async def test_the_tenants_longest_grant_is_the_longest_on_offer(
 
     page = await person.reach_consent(client.authorize_url())
 
-    assert "Acme allows 10 days at most." in page.text
+    assert "Acme allows at most 10 days." in page.text
     await person.press(page, "Approve")
     grant = await granted(auth_server)
     assert grant.expires_at - grant.approved_at == timedelta(days=10)
@@ -275,7 +275,7 @@ async def test_an_app_that_the_tenant_does_not_allow_is_turned_back_and_another_
     assert (page.status, "Acme does not allow Test client" in page.text) == (403, True)
     assert "Approve" not in page.text
     switched = await person.press(page, "Globex")
-    assert "asks to use Orbit" in switched.text
+    assert "wants to access Orbit" in switched.text
     url = client.authorize_url()
     page = await person.reach_consent(url)
     left = await person.press(page, "Back to Test client")
@@ -303,6 +303,6 @@ async def test_a_request_that_reaches_no_tool_can_only_be_denied(auth_server: Au
 
     page = await person.reach_consent(client.authorize_url(scope="mcp:read"))
 
-    assert "There is nothing to choose" in page.text
+    assert "No tool matches this request" in page.text
     assert [label for label, *_ in page.forms["/consent"].buttons] == ["Deny"]
     assert urlsplit((await person.press(page, "Deny")).moves_on_to or "").query.count("error=") == 1

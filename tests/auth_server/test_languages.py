@@ -17,7 +17,7 @@ from support.auth_server import AuthServer, running_auth_server
 from support.clock import Clock
 
 GERMAN_BUTTON = "Anmelden"
-MARKS_A_TEXT = {"translatable", "PageError", "ChangeRefused", "UnusablePolicy"}
+MARKS_A_TEXT = {"translatable", "PageError", "FormProof", "ChangeRefused", "UnusablePolicy"}
 
 
 def texts_of_templates() -> set[tuple[str, str]]:
@@ -46,7 +46,7 @@ def texts_of_code() -> set[tuple[str, str]]:
                 and isinstance(node.func, ast.Name)
                 and node.func.id in MARKS_A_TEXT
             ):
-                for argument in node.args[:2]:
+                for argument in node.args:
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                         found.add((path.name, argument.value))
     return found
@@ -107,7 +107,10 @@ async def test_an_app_that_names_a_language_is_listened_to_on_every_page(
 
     for page in (sign_in, tenant, consent, left):
         assert '<html lang="de">' in page.html
-    assert "<strong>Test client</strong> möchte <strong>Orbit</strong>" in consent.html
+    assert (
+        "<strong>Test client</strong> möchte in Ihrem Namen auf <strong>Orbit</strong>"
+        in consent.html
+    )
     assert "Test client ist verbunden" in left.text
 
 

@@ -154,7 +154,7 @@ async def test_a_person_reads_what_happened_and_goes_on_where_they_were(
     ]
     for answer in answers:
         assert (answer.status_code, "location" in answer.headers) == (503, False)
-        assert "unavailable for a moment" in answer.text
+        assert "Sign-in is temporarily unavailable" in answer.text
         assert answer.headers["x-frame-options"] == "DENY"
         assert_silent(answer)
     outage.down = False

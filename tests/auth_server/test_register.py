@@ -187,7 +187,7 @@ async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(
 
     tokens = (await client.redeem(answer_of(callback)["code"])).json()
 
-    assert "comes back here to go on" in page.text
+    assert "returns here to renew it" in page.text
     assert "refresh_token" not in tokens
 
 

@@ -85,7 +85,7 @@ async def test_a_person_reads_that_a_known_name_is_not_proven_a45(auth_server: A
     app = await auth_server.client(client_name="Claude")
     page = await auth_server.person().reach_consent(app.authorize_url())
 
-    assert "calls itself Claude, but nothing shows that it comes from claude.ai" in page.text
+    assert "calls itself Claude, but we can't verify that it comes from claude.ai" in page.text
     assert "unverified" in page.text and "127.0.0.1:3999" in page.text
 
 
@@ -95,4 +95,4 @@ async def test_an_app_that_calls_itself_like_the_service_is_marked_a45(
     app = await auth_server.client(client_name="Orbit Security")
     page = await auth_server.person().reach_consent(app.authorize_url())
 
-    assert "calls itself Orbit, but it is not from there" in page.text
+    assert "calls itself Orbit, but it does not come from Orbit" in page.text

@@ -76,7 +76,7 @@ class Place:
         person, _ = await self.ada()
         page = await person.open(f"{SECURITY}/app")
         secret = secret_on(page)
-        shown = await person.press(page, "Turn it on", fill={"code": self.code(secret)})
+        shown = await person.press(page, "Verify and turn on", fill={"code": self.code(secret)})
         assert shown.status == 200, shown.text
         self.server.clock.advance(minutes=1)
         return person, secret, recovery_codes_on(shown)
@@ -152,7 +152,7 @@ async def test_a_person_sets_up_an_app_and_is_asked_for_its_code_from_then_on(
     newest = (await place.live())[-1]
     assert (newest.level, newest.method) == (2, "password and code")
     assert "Authenticator app on" in done.text
-    assert "10 codes are left" in done.text
+    assert "10 codes left" in done.text
     assert "second_factor.added" in await place.events()
 
 
@@ -194,7 +194,7 @@ async def test_the_code_that_turned_the_app_on_signs_nobody_in_a145(place: Place
     person, _ = await place.ada()
     page = await person.open(f"{SECURITY}/app")
     code = place.code(secret_on(page))
-    await person.press(page, "Turn it on", fill={"code": code})
+    await person.press(page, "Verify and turn on", fill={"code": code})
     other, asked = await place.ada()
 
     assert (await other.press(asked, "Sign in", fill={"code": code})).status == 401
@@ -258,7 +258,7 @@ async def test_each_recovery_code_signs_in_once(place: Place) -> None:
     other, asked = await place.ada()
     again = await other.press(asked, "Sign in", fill={"code": codes[3]})
 
-    assert "9 codes are left" in done.text
+    assert "9 codes left" in done.text
     assert again.status == 401
     assert (await place.live())[-1].method == "password and recovery code"
     assert "recovery_code.used" in await place.events()
@@ -275,7 +275,7 @@ async def test_nothing_that_signs_in_can_be_read_from_the_database(place: Place)
 
 async def test_new_recovery_codes_end_those_from_before(place: Place) -> None:
     ada, _, old = await place.with_app()
-    shown = await ada.press(await ada.open(SECURITY), "Make new ones")
+    shown = await ada.press(await ada.open(SECURITY), "Generate new codes")
     new = recovery_codes_on(shown)
     person, page = await place.ada()
     before = await person.press(page, "Sign in", fill={"code": old[0]})
@@ -288,7 +288,7 @@ async def test_new_recovery_codes_end_those_from_before(place: Place) -> None:
 async def test_a_wrong_first_code_turns_nothing_on(place: Place) -> None:
     person, _ = await place.ada()
     page = await person.open(f"{SECURITY}/app")
-    wrong = await person.press(page, "Turn it on", fill={"code": "123"})
+    wrong = await person.press(page, "Verify and turn on", fill={"code": "123"})
 
     assert (wrong.status, secret_on(wrong)) == (422, secret_on(page))
     assert await place.rows(AuthenticatorApp) == []
@@ -298,7 +298,7 @@ async def test_setting_up_begins_a_new_session_that_counts_the_factor_a41(place:
     person, _ = await place.ada()
     old = next(c.value for c in person.http.cookies.jar if c.name.endswith("session"))
     page = await person.open(f"{SECURITY}/app")
-    await person.press(page, "Turn it on", fill={"code": place.code(secret_on(page))})
+    await person.press(page, "Verify and turn on", fill={"code": place.code(secret_on(page))})
 
     new = next(c.value for c in person.http.cookies.jar if c.name.endswith("session"))
     assert new != old
@@ -313,7 +313,7 @@ async def test_a_browser_left_open_does_not_let_anybody_change_how_one_signs_in(
     page = await person.open(SECURITY)
     # One minute passed when the app was set up.
     place.server.clock.advance(minutes=minutes - 1)
-    after = await person.press(page, "Remove the app")
+    after = await person.press(page, "Remove authenticator")
 
     assert path_of(after) == ("/account/security" if minutes < 15 else "/sign-in")
     assert len(await place.rows(AuthenticatorApp)) == (0 if minutes < 15 else 1)
@@ -325,7 +325,7 @@ async def test_a_session_from_before_the_factor_can_not_take_it_off_a52(place: P
     await place.with_app()
     place.server.clock.advance(minutes=-1)
     seen = await thief.open(SECURITY)
-    for button in ("Remove the app", "Make new ones"):
+    for button in ("Remove authenticator", "Generate new codes"):
         assert path_of(await thief.press(seen, button)) == "/sign-in"
     assert path_of(await thief.open(f"{SECURITY}/app")) == "/sign-in"
     assert path_of(await place.add(thief, seen, Authenticator())) == "/sign-in"
@@ -342,7 +342,9 @@ async def test_a_person_goes_from_a_tenant_that_asks_for_more_to_its_consent(
     more = await person.reach_consent(client.authorize_url())
     link = next(link for link in more.links if link.startswith("/account/security/app"))
     page = await person.open(f"{ISSUER}{link}")
-    codes = await person.press(page, "Turn it on", fill={"code": place.code(secret_on(page))})
+    codes = await person.press(
+        page, "Verify and turn on", fill={"code": place.code(secret_on(page))}
+    )
     back = next(link for link in codes.links if "/authorize/continue" in link)
     consent = await person.open(f"{ISSUER}{back}")
 
@@ -392,7 +394,7 @@ async def test_a_passkey_that_is_not_used_here_by_its_owner_signs_nobody_in_a139
     person = place.server.person()
     page = await place.use(person, await person.open(f"{ISSUER}/sign-in"), device)
 
-    assert (page.status, "not known here" in page.text) == (403, True)
+    assert (page.status, "not recognised" in page.text) == (403, True)
     assert len(await place.live()) == 1
 
 
@@ -496,7 +498,7 @@ async def test_who_signs_in_elsewhere_looks_after_second_factors_there(place: Pl
     page = await person.open(SECURITY)
     setup = await person.open(f"{SECURITY}/app")
 
-    assert "looked after there" in page.text
+    assert "Manage your password and two-step verification there" in page.text
     assert "/account/security/passkeys" not in page.forms
     assert setup.status == 400
 

@@ -72,7 +72,7 @@ async def test_a_person_signs_in_to_see_their_account_without_any_app(
         },
     )
 
-    assert "to see your account" in page.text
+    assert "to continue to your account" in page.text
     assert (answer.status_code, answer.headers["location"]) == (303, "/account/apps")
     client = await auth_server.client()
     assert path_of(await person.open(client.authorize_url())) == "/tenant"
@@ -243,7 +243,7 @@ async def test_a_password_alone_does_not_answer_for_a_tenant_that_asks_for_more_
 
     for page in (stopped, reopened):
         assert (path_of(page), page.status, page.moves_on_to) == ("/sign-in/more", 403, None)
-        assert "Acme asks for a second factor" in page.text
+        assert "Acme requires two-step verification" in page.text
         assert "Choose another organisation" in page.text
     assert path_of(elsewhere) == "/consent"
 

@@ -15,7 +15,7 @@ from support.clock import Clock
 from support.oauth_client import answer_of
 from support.person import Page, Person
 
-WRONG = "do not fit together"
+WRONG = "Incorrect e-mail or password"
 
 
 def path_of(page: Page) -> str:

@@ -66,8 +66,8 @@ async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a4
 
     page = await person.reach_consent(client.authorize_url(scope=WRITE))
 
-    assert "asks for more in Orbit" in page.text
-    new, _, before = page.text.partition("What you decided before")
+    assert "wants more access to Orbit" in page.text
+    new, _, before = page.text.partition("Your earlier choices")
     assert "Create task" in new and "Delete task" in new and "List tasks" not in new
     assert "1 of 2 tools" in before and "List tasks" in before
     # The wider request is for changing: that is ticked, and deleting is not.
@@ -90,7 +90,7 @@ async def test_what_a_person_refused_stays_refused_however_it_is_asked_for_again
     for scope in (READ, WRITE, ADMIN, WRITE):
         page = await person.reach_consent(client.authorize_url(scope=scope))
         assert ticked(page) == READING
-        assert "asks to connect to Orbit again" in page.text
+        assert "wants to reconnect to Orbit" in page.text
         await person.press(page, "Approve")
 
     assert set((await granted(auth_server)).tools) == READING
@@ -106,7 +106,10 @@ async def test_a_tool_that_came_later_starts_unticked_under_a_scope_allowed_befo
 
     page = await person.reach_consent(client.authorize_url(scope=WRITE))
 
-    assert "asks for more" in page.text and "Secrets" in page.text.partition("decided before")[0]
+    assert (
+        "wants more access" in page.text
+        and "Secrets" in page.text.partition("Your earlier choices")[0]
+    )
     assert ticked(page) == {*READING, "create_task"}
 
 
@@ -126,7 +129,7 @@ async def test_a_tool_that_became_dangerous_is_asked_about_anew_a165(
 
     page = await person.reach_consent(client.authorize_url(scope=WRITE))
 
-    assert "List tasks" in page.text.partition("What you decided before")[0]
+    assert "List tasks" in page.text.partition("Your earlier choices")[0]
     assert ticked(page) == {"list_projects", "create_task"}
 
 
@@ -158,7 +161,7 @@ async def test_a_narrower_request_leaves_the_rest_of_the_grant_as_it_was(
     wide = await client.connect(person)
 
     page = await person.reach_consent(client.authorize_url(scope=READ))
-    assert "It keeps 1 more tool that it does not ask for now" in page.text
+    assert "The app keeps 1 tool that is not in this request" in page.text
     assert set(page.ticks()) == READING
     narrow = await redeem(client, await person.press(page, "Approve", untick=["list_projects"]))
 

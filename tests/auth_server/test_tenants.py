@@ -312,14 +312,14 @@ async def test_an_admin_gives_nobody_more_data_than_they_have_a151(
 ) -> None:
     """Ada sees design and engineering. What somebody has already may stay theirs."""
     for given in ("", "team:sales", "team:design team:sales", "region:eu"):
-        with pytest.raises(ChangeRefused, match="data that you don't see yourself"):
+        with pytest.raises(ChangeRefused, match="data that you can't see"):
             await seat(auth_server, BO, data_scope=given)
     await seat(auth_server, BO, data_scope="team:sales", by=None)
 
     await seat(auth_server, BO, role="auditor", data_scope="team:sales")
     await seat(auth_server, BO, data_scope="team:design")
 
-    with pytest.raises(ChangeRefused, match="data that you don't see yourself"):
+    with pytest.raises(ChangeRefused, match="data that you can't see"):
         await seat(auth_server, BO, data_scope="team:sales")
 
 
@@ -332,7 +332,7 @@ async def test_an_admin_does_not_promote_themselves_a151(auth_server: AuthServer
 async def test_an_organisation_is_not_left_without_an_admin_by_accident(
     auth_server: AuthServer,
 ) -> None:
-    with pytest.raises(ChangeRefused, match="needs another admin"):
+    with pytest.raises(ChangeRefused, match="at least one admin"):
         await remove(auth_server, ADA)
     await seat(auth_server, BO, role="admin", data_scope="team:design")
 

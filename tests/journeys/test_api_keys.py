@@ -75,10 +75,10 @@ async def test_a_key_does_what_was_ticked_until_it_is_revoked_and_two_seconds_la
         "tick": GIVEN,
     }
 
-    made = await ada.press(page, "Create the key", **choice)
+    made = await ada.press(page, "Create key", **choice)
     shown = made.html.partition('<pre id="key"><code>')[2].partition("</code>")[0]
     assert shown.startswith("mcp_live_") and made.html.count(shown) == 1
-    again = await ada.press(page, "Create the key", **choice)
+    again = await ada.press(page, "Create key", **choice)
     listed = await ada.open(f"{place.issuer}/account/api-keys")
     assert (again.status, listed.text.count("Nightly report")) == (409, 2)
     assert shown not in again.html + listed.html

@@ -153,7 +153,7 @@ async def test_ending_a_connection_on_its_page_is_seen_by_the_gateway_within_two
         after = (await client.refresh(tokens["refresh_token"])).json()
         listed = (await knock(http, place, after["access_token"])).text
         assert "update_task" in listed and "create_task" not in listed
-        await ada.press(await ada.open(f"{place.issuer}/account/apps"), "End Test client")
+        await ada.press(await ada.open(f"{place.issuer}/account/apps"), "Disconnect Test client")
         by_end = await until_refused(http, place, after["access_token"])
 
     record_property("seconds", (by_change, by_end))

@@ -244,7 +244,9 @@ def test_ada_adds_a_passkey_and_signs_in_with_it_for_a_tenant_that_asks_for_more
         page.goto(place.app().authorize_url())
         sign_in(page)
         page.get_by_role("button", name="Acme").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Acme asks for a second factor")
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Acme requires two-step verification"
+        )
         page.get_by_role("button", name="Sign in with a passkey").click()
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
@@ -261,7 +263,7 @@ def test_a_passkey_that_nobody_confirms_leaves_the_other_ways(
         page.add_init_script("navigator.credentials.get = () => Promise.reject(new Error('no'))")
         page.reload()
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
+        expect(page.get_by_role("alert")).to_contain_text("Passkey sign-in failed")
         sign_in(page)
         expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
 
@@ -274,14 +276,16 @@ def test_bo_sets_up_an_app_on_the_way_with_javascript_off(place: Place, chromium
         page.goto(place.app().authorize_url())
         expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
         sign_in(page, bo)
-        expect(page.get_by_role("heading", level=1)).to_have_text("Globex asks for a second factor")
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Globex requires two-step verification"
+        )
         page.get_by_role("link", name="Set up an authenticator app").click()
         key = re.sub(r"\s", "", page.locator("main code").inner_text())
         assert page.locator(".qr svg").bounding_box()["width"] > 100  # type: ignore[index]
-        page.get_by_label("The code it shows").fill(pyotp.TOTP(key).now())
-        page.get_by_role("button", name="Turn it on").click()
+        page.get_by_label("Code from the app").fill(pyotp.TOTP(key).now())
+        page.get_by_role("button", name="Verify and turn on").click()
         codes = page.locator("#codes").inner_text().split()
-        page.get_by_role("link", name="Done, on to the app").click()
+        page.get_by_role("link", name="Continue to the app").click()
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
 
@@ -292,16 +296,16 @@ def test_bo_sets_up_an_app_on_the_way_with_javascript_off(place: Place, chromium
         expect(page.get_by_role("heading", level=1)).to_have_text("Enter your code")
         page.get_by_label("Code", exact=True).fill("123456")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_contain_text("not right")
+        expect(page.get_by_role("alert")).to_contain_text("is incorrect")
         page.get_by_label("Code", exact=True).fill(codes[0])
         page.get_by_role("button", name="Sign in").click()
         page.goto(f"{place.issuer}/account/security")
-        expect(page.locator("main")).to_contain_text("9 codes are left")
+        expect(page.locator("main")).to_contain_text("9 codes left")
 
 
 def sign_out(page: Page) -> None:
     """Press the button of an account page, and see that it worked."""
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 

@@ -32,6 +32,7 @@ class _Reader(HTMLParser):
         self.links: list[str] = []
         self._form: Form | None = None
         self._button: tuple[Form, str, str] | None = None
+        self._label: list[str] = []
         self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -56,19 +57,21 @@ class _Reader(HTMLParser):
             form = self.forms[given["form"]] if "form" in given else self._form
             if form is not None:
                 self._button = (form, given.get("name", ""), given.get("value", ""))
+                self._label = []
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._form = None
-        elif tag == "button":
+        elif tag == "button" and self._button is not None:
+            form, name, value = self._button
+            if label := " ".join(" ".join(self._label).split()):
+                form.buttons.append((label, name, value))
             self._button = None
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
-        if self._button is not None and data.strip():
-            form, name, value = self._button
-            form.buttons.append((" ".join(data.split()), name, value))
-            self._button = None
+        if self._button is not None:
+            self._label.append(data)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Sights:
 def running_sights(folder: Path) -> Iterator[Sights]:
     """Run all of it on SQLite for as long as the block lasts, in an empty folder.
 
-    Globex asks for a second factor, and Acme has a member besides its admin.
+    Globex requires two-step verification, and Acme has a member besides its admin.
     """
     tenants, people = [ACME, {**GLOBEX, "required_level": 2}], [*SEED["people"], EVE]
     url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
@@ -190,7 +190,9 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     yield "organisation"
     page.get_by_role("button", name="Globex").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Globex asks for a second factor")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Globex requires two-step verification"
+    )
     yield "step-up"
     page.get_by_role("link", name="Choose another organisation").click()
     page.get_by_role("button", name="Acme").click()
@@ -210,23 +212,23 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{issuer}/")
     yield "connect"
     page.goto(f"{issuer}/account/api-keys")
-    page.get_by_role("button", name="Choose what it may do").click()
+    page.get_by_role("button", name="Choose permissions").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("New API key")
     yield "account-new-api-key"
-    page.get_by_label("What is it for?").fill("Nightly report")
-    page.get_by_role("button", name="Create the key").last.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nightly report has its key")
+    page.get_by_label("Name", exact=True).fill("Nightly report")
+    page.get_by_role("button", name="Create key").last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("API key created")
     yield "account-api-key-created"
     page.goto(f"{issuer}/account/apps")
     yield "account-apps"
     page.locator('main a[href*="/account/app"]').first.click()
-    expect(page.get_by_role("heading", name="What may it do?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Permissions", exact=True)).to_be_visible()
     yield "account-app"
     yield from _second_factor(page, issuer)
     for name, path in ACCOUNT_PAGES.items():
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{name}"
-    _allow(page, issuer, "These only")
+    _allow(page, issuer, "Only these apps")
     page.goto(cursor.authorize_url())
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     page.get_by_role("button", name="Acme").click()
@@ -247,7 +249,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
 def _allow(page: Page, issuer: str, which: str) -> None:
     page.goto(f"{issuer}/account/organisation?tenant=org_acme")
     page.get_by_role("radio", name=which).check()
-    page.get_by_role("button", name="Save the rules").click()
+    page.get_by_role("button", name="Save rules").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
 
 
@@ -255,14 +257,14 @@ def _second_factor(page: Page, issuer: str) -> Iterator[str]:
     page.goto(f"{issuer}/account/security/app")
     yield "account-code-app"
     secret = page.locator("main .fine code").first.inner_text().replace(" ", "")
-    page.get_by_label("The code it shows").fill(TOTP(secret).now())
-    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_label("Code from the app").fill(TOTP(secret).now())
+    page.get_by_role("button", name="Verify and turn on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     yield "account-recovery-codes"
     recovery_code = page.locator("#codes").inner_text().split("\n")[0]
     page.goto(f"{issuer}/account/security")
     yield "account-security"
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     sign_in(page)
     code = page.get_by_label("code", exact=False).first
     expect(code).to_be_visible()
@@ -274,7 +276,7 @@ def _second_factor(page: Page, issuer: str) -> Iterator[str]:
     code.fill(recovery_code)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(f"{issuer}/account/security")
-    page.get_by_role("button", name="Remove the app").click()
+    page.get_by_role("button", name="Remove authenticator").click()
     expect(page.get_by_role("link", name="Set up an authenticator app")).to_be_visible()
 
 

@@ -53,9 +53,8 @@ class FlowState:
 def over() -> PageError:
     """Make the refusal of a ticket that serves no more."""
     return PageError(
-        "This sign-in is over",
-        "It was used already, took too long, or began in another browser. "
-        "Go back to where you came from and try again.",
+        "This sign-in has expired",
+        "It was already used, took too long, or started in another browser. Go back and try again.",
         detail="no such ticket in this browser",
     )
 

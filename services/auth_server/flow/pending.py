@@ -53,14 +53,16 @@ async def resolve_pending_authorization(
         )
     if authorization_request is None or browser is None:
         raise PageError(
-            "This request is over",
-            "It was answered already, took too long, or began in another browser. "
-            "Go back to your app and connect again.",
+            "This request has expired",
+            "It was already answered, took too long, or started in another browser. Go back to "
+            "your app and connect again.",
             detail="no such transaction in this browser",
         )
     client = await find_client(db, authorization_request.client_id)
     if client is None:
-        raise PageError("This app is no longer known here", "Connect it again from the app.")
+        raise PageError(
+            "This app is no longer registered", "Go back to your app and connect again."
+        )
     signed_in = await resolve_signed_in(request, db, opened)
     memberships = await list_tenant_memberships(db, signed_in.person.person_id) if signed_in else []
     usual = None
@@ -71,7 +73,7 @@ async def resolve_pending_authorization(
         opened.keys,
         (),
         (browser, authorization_request.transaction_id),
-        "Nothing was accepted. Go back to your app and connect again.",
+        "Nothing was saved. Go back to your app and connect again.",
     )
     return PendingAuthorization(
         authorization_request, browser, client, step, opened.settings.path, forms

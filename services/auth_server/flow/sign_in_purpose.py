@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.pending import CONTINUE, PendingAuthorization, resolve_pending_authorization
+from auth_server.rendering.translation import translatable
 from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser
 from auth_server.web.form_proof import FormProof
@@ -19,7 +20,7 @@ ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
 _ACCOUNT_PAGE = re.compile(r"/account(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
 _LONGEST = 512
-_MISFIT = "Nothing was accepted. Go back and try again."
+_MISFIT = translatable("Nothing was saved. Go back and try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ async def resolve_purpose(
     return_to = given.get("return_to") or ACCOUNT
     if not is_account_page(return_to):
         raise PageError(
-            "This link leads nowhere",
-            "Sign-in leads back to the pages of your account only.",
+            "This link is invalid",
+            "After you sign in, you can only return to your account pages.",
             detail="return_to is no account page",
         )
     browser = read_browser(request, opened.settings) or opened.new_secret()

@@ -49,7 +49,7 @@ async def choose(request: Request, db: Db, opened: Opened) -> Response:
     if tenant_id not in {membership.tenant_id for membership in pending.step.memberships}:
         raise PageError(
             "Choose one of your organisations",
-            "You are not a member of that one. Go back and choose again.",
+            "You are not a member of that organisation. Go back and choose again.",
             status=403,
             detail="tenant is not one of the person's",
         )

@@ -139,7 +139,7 @@ async def _require_within(
     has = membership is not None and contains(membership.data_scope, data_scope)
     had = known is not None and contains(parse_data_scope(known.data_scope), data_scope)
     if not has and not had:
-        raise ChangeRefused("You can't give data that you don't see yourself.")
+        raise ChangeRefused("You can't give access to data that you can't see.")
 
 
 async def _require_another_admin(
@@ -150,4 +150,4 @@ async def _require_another_admin(
         return
     members = await list_memberships(db, tenant_id=tenant_id)
     if not any(member.role == ADMIN and member.person_id != person_id for member in members):
-        raise ChangeRefused("The organisation needs another admin first.")
+        raise ChangeRefused("An organisation needs at least one admin.")

@@ -41,7 +41,7 @@ class FormProof:
         """
         if not self.keys.verify(given, *self.kind, form, *self.bound_to, *shown):
             raise PageError(
-                "This form does not fit this page any more",
+                "This form has expired",
                 self.refusal,
                 status=403,
                 detail=f"proof of the {form} form is missing or foreign",

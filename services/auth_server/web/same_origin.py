@@ -28,7 +28,7 @@ def require_same_origin(request: Request, settings: AuthServerSettings) -> None:
     if foreign:
         raise PageError(
             "This form came from another site",
-            "For your safety it was not accepted. Go back to your app and connect again.",
+            "It was rejected for your safety. Go back to your app and connect again.",
             status=403,
             detail="cross-site form post",
         )

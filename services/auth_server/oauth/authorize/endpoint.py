@@ -19,6 +19,7 @@ from auth_server.records.authorization_requests.table import AuthorizationReques
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
 from auth_server.records.sessions.store import touch_session
+from auth_server.rendering.translation import translatable
 from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.address import address_of
@@ -37,9 +38,8 @@ async def _limit(request: Request, opened: Opened) -> None:
     wait = opened.begun.wait(address, now)
     if wait > 0:
         raise PageError(
-            "Too many apps are connecting",
-            "More connections were begun from your network than this server takes in a minute. "
-            "Try again in a minute.",
+            "Too many connection attempts",
+            "Your network started too many connections. Try again in a minute.",
             status=429,
             retry_after=ceil(wait),
         )
@@ -154,8 +154,10 @@ def _refuse(
         return opened.pages.answer(
             "error.html",
             status=400,
-            title="This app's request can't be used",
-            text="Go back to the app and connect it again. If that does not help, tell its maker.",
+            title=translatable("This app sent an invalid request"),
+            text=translatable(
+                "Go back to the app and connect again. If that doesn't help, contact its developer."
+            ),
             refusal=error,
         )
     url = error_url(asked.redirect_uri, error, state=asked.state, issuer=opened.settings.issuer)

@@ -47,8 +47,8 @@ async def require_admin(
     membership = await find_tenant_membership(db, signed_in.person.person_id, tenant_id or "")
     if membership is None or not membership.is_admin:
         raise PageError(
-            "This is not yours to manage",
-            "Only an administrator of the organisation can. Ask one of yours.",
+            "You can't manage this organisation",
+            "Only its admins can. Ask one of them.",
             status=403,
             detail="no admin of this tenant",
         )
@@ -64,9 +64,9 @@ def require_level(signed_in: SignedIn, membership: TenantMembership) -> None:
     """
     if signed_in.session.level < membership.policy.required_level:
         raise PageError(
-            "Sign in with a second factor first",
-            "The organisation asks for one. Set one up under Sign-in methods, sign out, and sign "
-            "in with it.",
+            "Two-step verification required",
+            "This organisation requires it. Set it up under Sign-in methods, then sign out and "
+            "sign in again.",
             status=403,
             detail="session level below the tenant's",
         )

@@ -138,8 +138,8 @@ async def _require_own(
     # Somebody else's is answered like one that never was.
     if grant is None or grant.person_id != signed_in.person.person_id:
         raise PageError(
-            "This connection is over",
-            "It was ended, or it is not yours.",
+            "Connection unavailable",
+            "It has ended, or it isn't yours.",
             status=404,
             detail="no such grant of this person",
         )
@@ -155,15 +155,15 @@ async def _ask(
         (membership for membership in memberships if membership.tenant_id == grant.tenant_id), None
     )
     if membership is None:
-        text = "You are no member of this organisation any more."
-        raise PageError("This connection is over", text, status=404)
+        text = "You are no longer a member of this organisation."
+        raise PageError("Connection unavailable", text, status=404)
     if shown is None:
         catalogue = await read_catalogue(grant.resource, db, opened)
     else:
         kept = await find_catalogue(db, grant.resource, version=shown)
         if kept is None:
             text = "Nothing was changed. Go back, reload the page and try again."
-            raise PageError("This form does not fit this page any more", text, status=403)
+            raise PageError("This form has expired", text, status=403)
         catalogue = kept
     offer = make_offer(catalogue, parse_scope(grant.asked_scope), membership.policy)
     data = offer_data(membership.data_scope, parse_data_scope(grant.data_scope))

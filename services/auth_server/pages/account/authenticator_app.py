@@ -90,8 +90,8 @@ async def renew(request: Request, db: Db, opened: Opened) -> Response:
     signed_in, _ = await require_change(request, db, opened)
     if await find_authenticator_app(db, signed_in.person.person_id) is None:
         raise PageError(
-            "There is no authenticator app to recover",
-            "Recovery codes stand in for an app. Set one up first.",
+            "You don't have an authenticator app",
+            "Recovery codes are a backup for an authenticator app. Set one up first.",
         )
     codes = await renew_recovery_codes(db, signed_in.person.person_id, opened)
     return _codes(signed_in, codes, opened)
@@ -100,8 +100,8 @@ async def renew(request: Request, db: Db, opened: Opened) -> Response:
 def _require_local(signed_in: SignedIn) -> None:
     if signed_in.person.password_hash is None:
         raise PageError(
-            "You sign in somewhere else",
-            "A second factor is set up there, not here.",
+            "You sign in through another service",
+            "Set up two-step verification there.",
         )
 
 

@@ -75,7 +75,7 @@ async def change_member(request: Request, db: Db, opened: Opened) -> Response:
     except ChangeRefused as error:
         return await _answer(admin, member, db, opened, given=(role, data), refused=str(error))
     except MalformedDataScope:
-        text = translatable("The data must be entries such as team:sales, with spaces between.")
+        text = translatable("The data must be entries such as team:sales, separated by spaces.")
         return await _answer(admin, member, db, opened, given=(role, data), refused=text)
     return lead_back(opened, f"{admin.page}#members")
 
@@ -84,8 +84,8 @@ async def _require_member(admin: Admin, person_id: str | None, db: DbSession) ->
     member = await find_membership(db, person_id or "", admin.membership.tenant_id)
     if member is None:
         raise PageError(
-            "Nobody of that name is a member here",
-            "They may have been removed meanwhile. Go back and reload the page.",
+            "Member not found",
+            "They may have been removed. Go back and reload the page.",
             status=404,
         )
     return member

@@ -92,7 +92,7 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
     nonce = form.get("nonce") or ""
     if catalogue is None:
         raise PageError(
-            "This form does not fit this page any more",
+            "This form has expired",
             "Nothing was changed. Go back, reload the page and try again.",
             status=403,
             detail="no such version of the catalogue",
@@ -106,16 +106,15 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
     key = _make_key("test" if is_test else "live", signed_in, opened, nonce)
     if await find_api_key(db, hash_secret(key.text)) is not None:
         raise PageError(
-            "This key was made already",
-            "It was shown then, and is not shown again. Revoke it if you don't have it, and make "
-            "another.",
+            "This key was already created",
+            "A key is only shown once. If you didn't copy it, revoke it and create another.",
             status=409,
         )
     try:
         if not choice.tools:
-            raise UnusableApiKey(translatable("Nothing was chosen. Choose at least one tool."))
+            raise UnusableApiKey(translatable("Select at least one tool."))
         if not 1 <= len(label) <= 100 or not label.isprintable():
-            raise UnusableApiKey(translatable("Give the key a name of 1 to 100 characters."))
+            raise UnusableApiKey(translatable("Enter a name of 1 to 100 characters."))
         row = await issue_api_key(
             db,
             key,
@@ -130,7 +129,7 @@ async def create(request: Request, db: Db, opened: Opened) -> Response:
             now=opened.now(),
         )
     except NothingChosen:
-        text = translatable("No data was chosen. Choose at least one of each kind.")
+        text = translatable("Select at least one value for each kind of data.")
         return _answer(new, choice, opened, nonce=nonce, label=label, is_test=is_test, refused=text)
     except UnusableApiKey as error:
         return _answer(
@@ -157,8 +156,8 @@ async def _require_place(
     resource = opened.settings.find_resource(given.get("resource") or "")
     if membership is None or resource is None:
         raise PageError(
-            "Choose where the key is good",
-            "Go back to your keys and choose one of your organisations.",
+            "Choose one of your organisations",
+            "Go back to API keys and choose an organisation and a service.",
             detail="no such tenant of the person, or no such resource",
         )
     require_level(signed_in, membership)

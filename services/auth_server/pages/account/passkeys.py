@@ -39,7 +39,7 @@ async def keep_passkey(request: Request, db: Db, opened: Opened) -> Response:
     passkey = read_passkey(form.get("credential") or "", flow_state, person, name[:100], opened)
     if passkey is None or not await add_passkey(db, passkey):
         raise PageError(
-            "That passkey can't be used",
+            "This passkey can't be used",
             "Nothing was changed. Go back, reload the page and try again.",
         )
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})

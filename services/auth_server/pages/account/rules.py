@@ -31,7 +31,9 @@ async def set_rules(request: Request, db: Db, opened: Opened) -> Response:
     try:
         policy = _read(form)
         if policy.required_level > admin.signed_in.session.level:
-            raise UnusablePolicy("Sign in with a second factor yourself before you ask it of all.")
+            raise UnusablePolicy(
+                "Sign in with two-step verification before you require it from members."
+            )
         await change_policy(
             db,
             admin.membership.tenant_id,

@@ -20,7 +20,9 @@ async def read_catalogue(resource: str, db: DbSession, opened: Runtime) -> Catal
     """
     entry = opened.settings.find_resource(resource)
     if entry is None:
-        raise PageError("This service is no longer connected here", "Connect again from your app.")
+        raise PageError(
+            "This service is no longer available", "Go back to your app and connect again."
+        )
     try:
         return await opened.catalogues.read(entry)
     except CatalogueUnavailable as error:
@@ -28,8 +30,8 @@ async def read_catalogue(resource: str, db: DbSession, opened: Runtime) -> Catal
         kept = await find_catalogue(db, resource)
         if kept is None:
             raise PageError(
-                "The tools can't be listed right now",
-                "The service did not answer. Reload this page in a moment.",
+                "Tools are temporarily unavailable",
+                "The service did not respond. Reload this page in a moment.",
                 status=503,
             ) from None
         return kept

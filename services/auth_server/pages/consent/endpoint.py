@@ -74,7 +74,7 @@ async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
         case "approve":
             pass
         case _:
-            text = "The form was sent without an answer. Go back and try."
+            text = "The form was sent without an answer. Go back and try again."
             raise PageError("Approve or deny", text)
     if not step.membership.policy.admits(pending.client.client_id):
         return answer_forbidden(pending, step, opened)
@@ -138,7 +138,7 @@ async def _finish(pending: PendingAuthorization, db: DbSession, opened: Runtime)
     if not await finish_authorization_request(
         db, pending.authorization_request.transaction_id, now=opened.now()
     ):
-        raise PageError("You answered already", "Go back to your app; nothing more is needed here.")
+        raise PageError("You already answered this request", "You can return to your app.")
 
 
 def _leave(pending: PendingAuthorization, url: str, opened: Runtime, *, approved: bool) -> Response:

@@ -66,9 +66,9 @@ class Offer:
     def presets(self) -> tuple[Preset, ...]:
         """The choices with one click, from careful to daring; none where they would be the same."""
         sets = (
-            ("read", translatable("Look things up only"), ("read",)),
-            ("change", translatable("Everything but deleting"), ("read", "change")),
-            ("all", translatable("Everything it asks for"), ("read", "change", "delete")),
+            ("read", translatable("Read only"), ("read",)),
+            ("change", translatable("Read and write"), ("read", "change")),
+            ("all", translatable("Everything requested"), ("read", "change", "delete")),
         )
         found: dict[frozenset[str], Preset] = {}
         for key, title, kinds in sets:
@@ -80,16 +80,16 @@ class Offer:
 
 
 _GROUPS = (
-    ("read", translatable("Look things up"), translatable("Reads data. Changes nothing.")),
+    ("read", translatable("Read"), translatable("Reads data without changing it.")),
     (
         "change",
-        translatable("Make changes"),
-        translatable("Creates and updates data in your name."),
+        translatable("Write"),
+        translatable("Creates and updates data on your behalf."),
     ),
     (
         "delete",
-        translatable("Delete and other lasting effects"),
-        translatable("Can't be undone. Off unless you turn it on."),
+        translatable("Delete and other irreversible actions"),
+        translatable("You can't undo these. They are off by default."),
     ),
 )
 

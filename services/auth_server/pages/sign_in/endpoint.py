@@ -51,8 +51,8 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
     purpose.forms.require(form.get("proof"), "sign-in")
     if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
         raise PageError(
-            "That can't be done here",
-            "Nobody signs in with a password here. Go back and use the way that is offered.",
+            "This action isn't available",
+            "Password sign-in is turned off. Go back and sign in another way.",
             status=404,
         )
     email, password = (form.get("email") or "")[:320], form.get("password") or ""
@@ -77,7 +77,7 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Respo
         right = await opened.passwords.verify(person.password_hash if person else None, password)
     except PasswordsBusy:
         raise PageError(
-            "Sign-in is busy for a moment",
+            "Sign-in is busy",
             "Too many people are signing in at once. Try again in a minute.",
             status=503,
         ) from None

@@ -68,8 +68,8 @@ async def sign_in_with_passkey(request: Request, reading: ReadingDb, opened: Ope
         if person is None:
             log.info("sign_in_refused", client_id=purpose.client_id, factor="passkey")
             raise PageError(
-                "That passkey is not known here",
-                "It may have been removed. Go back, reload the page and sign in in another way.",
+                "Passkey not recognised",
+                "It may have been removed. Go back, reload the page and sign in another way.",
                 status=403,
             )
         response = await start_session(

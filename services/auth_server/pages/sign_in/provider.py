@@ -100,8 +100,8 @@ def _find(name: str, opened: Runtime) -> Connector:
     connector = opened.connectors.get(name)
     if connector is None:
         raise PageError(
-            "There is no page here",
-            "Connections start in your app: add the service there and follow its link.",
+            "Page not found",
+            "To connect an app, add the service there and follow its link.",
             status=404,
         )
     return connector

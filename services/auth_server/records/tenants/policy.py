@@ -59,15 +59,13 @@ def require_policy(
     if allowed_clients is not None:
         allowed_clients = sorted({entry.strip() for entry in allowed_clients} - {""})
         if len(allowed_clients) > MOST_CLIENTS:
-            raise UnusablePolicy(
-                "The list of apps (allowed_clients) must hold at most 200 entries."
-            )
+            raise UnusablePolicy("The list of apps (allowed_clients) can have at most 200 entries.")
         for entry in allowed_clients:
             if len(entry) > 1024 or not entry.isascii() or not entry.isprintable() or " " in entry:
                 raise UnusablePolicy(
-                    "The list of apps (allowed_clients) must hold client ids and hosts alone."
+                    "The list of apps (allowed_clients) can only contain client IDs and hosts."
                 )
     if longest_grant is not None and longest_grant < SHORTEST_GRANT:
-        raise UnusablePolicy("The longest_grant must be an hour or more.")
+        raise UnusablePolicy("The longest_grant must be at least one hour.")
     clients = None if allowed_clients is None else tuple(allowed_clients)
     return TenantPolicy(required_level, clients, read_only, longest_grant)
