@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from support.auth_server import AuthServer, prepare_database, running_auth_server
-from support.clock import Clock
-from support.postgres import PostgresServer, running_postgres
-from support.redis import RedisServer, running_redis
+from support.in_process.auth_server import AuthServer, prepare_database, running_auth_server
+from support.in_process.clock import Clock
+from support.processes.postgres import PostgresServer, running_postgres
+from support.processes.redis import RedisServer, running_redis
 
 # How long one example takes says something about the machine, not about the code.
 settings.register_profile("gatepost", deadline=None)

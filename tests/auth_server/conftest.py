@@ -18,9 +18,9 @@ from auth_server.cli import auth_server as command
 from auth_server.db.engine import open_database
 from auth_server.records.people import passwords
 from auth_server.settings import ResourceSettings
-from support.auth_server import RESOURCE, AuthServer, running_auth_server
-from support.clock import Clock
-from support.configuration import issuing, write_config
+from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.processes.configuration import issuing, write_config
 
 ReadToken = Callable[[AuthServer, str], Awaitable[dict[str, Any]]]
 ChangeRow = Callable[..., Awaitable[None]]

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from jwt.algorithms import RSAAlgorithm
 
 from auth_server.jwks import UnusableKeySet, format_jwk_set, parse_jwk_set
-from support.assertions import KeyPair, jwks
+from support.in_process.assertions import KeyPair, jwks
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

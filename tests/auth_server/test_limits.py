@@ -18,8 +18,8 @@ from auth_server.records.audit.denials import Denials
 from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.clients.table import Client
-from support.auth_server import AuthServer, running_auth_server
-from support.clock import Clock
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
 
 A_SECRET = {"token_endpoint_auth_method": "client_secret_basic"}
 

@@ -15,7 +15,7 @@ from hypothesis.strategies import DrawFn, composite
 
 from auth_server.app import create_app
 from auth_server.settings import AuthServerSettings
-from support.auth_server import ISSUER, RESOURCE, AuthServer
+from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer
 
 SETTINGS: dict[str, Any] = {
     "issuer": ISSUER,

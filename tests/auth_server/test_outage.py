@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from auth_server.db.engine import Database, open_database
 from auth_server.db.raw_sql import Change, RawSql, Row, Values
-from support.auth_server import AuthServer, running_auth_server
-from support.clock import Clock
-from support.oauth_client import answer_of
-from support.postgres import PostgresServer
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.oauth_client import answer_of
+from support.processes.postgres import PostgresServer
 
 
 class Outage:

@@ -23,9 +23,9 @@ from auth_server.app import create_app
 from auth_server.settings import AuthServerSettings
 from auth_server.web.forms import FORM_TYPE
 from gatepost.revocations import REVOCATIONS_PATH
-from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
-from support.clock import Clock
-from support.operator import add
+from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.operator import add
 
 SECRET = "not-a-secret-0123456789abcdef0123456789"
 Schema = dict[str, Any]

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from auth_server.db.engine import open_database
 from auth_server.schema.tables import metadata
-from support.auth_server import AuthServer
-from support.oauth_client import OAuthClient, answer_of
+from support.in_process.auth_server import AuthServer
+from support.in_process.oauth_client import OAuthClient, answer_of
 
 
 async def everything_stored(database_url: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import SettingsError
-from support.configuration import write_config
+from support.processes.configuration import write_config
 
 GOOD: dict[str, Any] = {
     "issuer": "https://id.example",

@@ -32,11 +32,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from gatepost.call_event import events_stream
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.requests.request import HttpRequest
-from support import tokens
-from support.configuration import serving, write_config
-from support.peers import FASTMCP, peer_environment
-from support.redis import running_redis
-from support.services import Service, free_port, running_service
+from support.in_process import tokens
+from support.processes.configuration import serving, write_config
+from support.processes.peers import FASTMCP, peer_environment
+from support.processes.redis import running_redis
+from support.processes.services import Service, free_port, running_service
 
 PEERS = Path(__file__).parent / "peers"
 MODERN = "2026-07-28"

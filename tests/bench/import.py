@@ -24,14 +24,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.openapi_corpus import (
+from support.processes.openapi_corpus import (
     DIRECTORY,
     GITHUB,
     check_document,
     install,
     is_saas,
 )
-from support.peers import FASTMCP, peer_environment
+from support.processes.peers import FASTMCP, peer_environment
 
 LIMITS = {"Stripe": (2.0, 250), "GitHub": (4.0, 250)}
 """CPU seconds and MiB that the import of a large document may take."""

@@ -29,9 +29,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_gateway.http_client.http1 import Http1Client
-from support.gateway import a_world
-from support.openapi_corpus import cache_folder
-from support.services import free_port
+from support.in_process.gateway import a_world
+from support.processes.openapi_corpus import cache_folder
+from support.processes.services import free_port
 
 KINTO = "kinto==26.5.0"
 DIRECTUS = "directus@11.3.5"

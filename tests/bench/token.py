@@ -31,10 +31,10 @@ from auth_server.records.grants.table import Grant
 from auth_server.records.refresh_tokens.table import RefreshToken
 from auth_server.secrets import hash_secret, s256
 from gatepost.clock import utc_now
-from support.auth_server import RESOURCE, prepare_database
-from support.configuration import issuing, write_config
-from support.postgres import running_postgres
-from support.services import Service, free_port, running_service
+from support.in_process.auth_server import RESOURCE, prepare_database
+from support.processes.configuration import issuing, write_config
+from support.processes.postgres import running_postgres
+from support.processes.services import Service, free_port, running_service
 
 NODE = Path(__file__).parents[1] / "node"
 CLIENT_ID, REDIRECT_URI, SCOPE = "bench", "http://127.0.0.1/callback", "mcp:read mcp:write"

@@ -10,7 +10,7 @@ import click
 
 from conformance.deployment import Fixture, running_fixture
 from conformance.score import REVISIONS, score
-from support.person import ADA
+from support.in_process.person import ADA
 
 
 @click.command()

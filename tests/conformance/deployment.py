@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from support.auth_server import prepare_database
-from support.configuration import issuing, serving, write_config
-from support.deployment import a_person, origin, serve
-from support.oauth_client import register
-from support.person import ADA
-from support.services import free_port, running_service
+from support.in_process.auth_server import prepare_database
+from support.in_process.oauth_client import register
+from support.in_process.person import ADA
+from support.processes.configuration import issuing, serving, write_config
+from support.processes.deployment import a_person, origin, serve
+from support.processes.services import free_port, running_service
 
 HERE = Path(__file__).parent
 

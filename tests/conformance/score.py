@@ -10,7 +10,7 @@ import yaml
 
 from conformance.deployment import HERE, Fixture
 from conformance.proxy import authenticating_proxy
-from support.conformance import required_scenarios, run_server_suite
+from support.processes.conformance import required_scenarios, run_server_suite
 
 REVISIONS = ("2025-11-25", "2026-07-28")
 

@@ -10,7 +10,7 @@ import pytest
 from mcp_gateway.elicitation.answers import AnswerNotTaken, Answers, LocalAnswers
 from mcp_gateway.elicitation.redis_answers import RedisAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
-from support.redis import RedisServer
+from support.processes.redis import RedisServer
 
 RESOURCE = "http://127.0.0.1:8401/mcp"
 YES = {"jsonrpc": "2.0", "id": "1", "result": {"action": "accept", "content": {"ä": [1, None]}}}

@@ -27,11 +27,11 @@ from mcp_gateway.upstream.credentials.sealed_file import SealedFile
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.credentials.token_cache import Issued, TokenCache
 from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange
-from support import tokens
-from support.auth_server import RESOURCE, AuthServer, running_auth_server
-from support.clock import Clock
-from support.operator import add
-from support.token_endpoint import TokenEndpoint, running_token_endpoint
+from support.in_process import tokens
+from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.operator import add
+from support.processes.token_endpoint import TokenEndpoint, running_token_endpoint
 
 GATEWAY_KEY = ECKey.generate_key("P-256")
 SECRET = "s3cret&with=odd+characters"

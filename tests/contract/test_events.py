@@ -21,11 +21,11 @@ from mcp_gateway.call_events.recorder import Recorder
 from mcp_gateway.call_events.redis_delivery import MOST_ENTRIES, RedisDelivery
 from mcp_gateway.call_events.spool import MOST_EVENTS, Spool, SpoolBroken
 from mcp_gateway.redis_connection import RedisConnection
-from support.auth_server import ISSUER, AuthServer, running_auth_server
-from support.call_events import call_event, logged_calls
-from support.clock import Clock
-from support.redis import RedisServer
-from support.revocations import GATEWAY, assertions
+from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
+from support.in_process.call_events import call_event, logged_calls
+from support.in_process.clock import Clock
+from support.in_process.revocations import GATEWAY, assertions
+from support.processes.redis import RedisServer
 
 
 class Pauses:

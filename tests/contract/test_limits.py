@@ -12,8 +12,8 @@ from mcp_gateway.limits.local import LocalRateLimiter
 from mcp_gateway.limits.port import MINUTE, Bucket, RateLimiter, Tier
 from mcp_gateway.limits.shared import SharedRateLimiter
 from mcp_gateway.redis_connection import RedisConnection
-from support.clock import Clock
-from support.redis import RedisServer, running_redis
+from support.in_process.clock import Clock
+from support.processes.redis import RedisServer, running_redis
 
 RESOURCE = "http://127.0.0.1:8401/mcp"
 TEN_A_MINUTE = Bucket("tier", MINUTE // 10, 3)

@@ -18,8 +18,8 @@ from auth_server.redemptions.statements import (
     rotate,
 )
 from auth_server.secrets import hash_secret
-from support.auth_server import AuthServer
-from support.postgres import PostgresServer
+from support.in_process.auth_server import AuthServer
+from support.processes.postgres import PostgresServer
 
 
 async def issue(server: AuthServer) -> tuple[RawSql, str, RefreshFacts]:

@@ -10,11 +10,11 @@ import pytest
 
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.revocations.redis_feed import RedisFeed
-from support import tokens
-from support.auth_server import ISSUER, AuthServer, running_auth_server
-from support.clock import Clock
-from support.redis import RedisServer
-from support.revocations import GATEWAY, ask_in_process, commit_revocation, following
+from support.in_process import tokens
+from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.revocations import GATEWAY, ask_in_process, commit_revocation, following
+from support.processes.redis import RedisServer
 
 Way = str
 

@@ -10,9 +10,9 @@ import pytest
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
-from support.certificates import Authority
-from support.raw_api import OK, Call, RawApi, running_raw_api
-from support.services import free_port
+from support.processes.certificates import Authority
+from support.processes.raw_api import OK, Call, RawApi, running_raw_api
+from support.processes.services import free_port
 
 LIMIT = 1 << 16
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

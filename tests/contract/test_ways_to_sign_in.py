@@ -13,10 +13,10 @@ from auth_server.records.audit.table import AuditEntry
 from auth_server.records.people.table import Person as PersonRow
 from auth_server.records.sessions.table import Session
 from auth_server.sign_in_settings import LocalSignIn
-from support.auth_server import AuthServer, running_auth_server
-from support.clock import Clock
-from support.person import Person
-from support.providers import HandOffWay, LocalWay, OidcWay, Product, Provider, Way
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.person import Person
+from support.in_process.providers import HandOffWay, LocalWay, OidcWay, Product, Provider, Way
 
 
 @dataclass

@@ -13,10 +13,10 @@ import jwt
 import pytest
 
 from auth_server.sign_in_settings import ClaimMapping
-from support.auth_server import running_auth_server
-from support.clock import Clock
+from support.in_process.auth_server import running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.providers import PRODUCT, Product
 from support.markdown import ROOT, read, section
-from support.providers import PRODUCT, Product
 
 GUIDE = read("docs/sign-in.md")
 NODE = ROOT / "tests/node/node_modules/.bin/node"

@@ -17,7 +17,7 @@ from gatepost.call_event import (
     write_event,
     write_events,
 )
-from support.call_events import as_json, call_event
+from support.in_process.call_events import as_json, call_event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 

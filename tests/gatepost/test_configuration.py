@@ -14,8 +14,8 @@ from gatepost.settings import SettingsError
 from gatepost_cli.config import config as command
 from gatepost_cli.init import init
 from mcp_gateway.settings import McpGatewaySettings
-from support.configuration import issuing, serving, write_config
-from support.gateway import API
+from support.in_process.gateway import API
+from support.processes.configuration import issuing, serving, write_config
 
 ISSUER, RESOURCE = "https://id.example", "https://mcp.example/mcp"
 SECRET = "k7Jx2mP9qR4tV6wY8zA1bC3dE5fG0hJ2"

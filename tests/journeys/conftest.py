@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from support.auth_server import prepare_database
-from support.deployment import Deployment, a_person, running_deployment
-from support.person import ADA, BO, Person
-from support.postgres import PostgresServer
+from support.in_process.auth_server import prepare_database
+from support.in_process.person import ADA, BO, Person
+from support.processes.deployment import Deployment, a_person, running_deployment
+from support.processes.postgres import PostgresServer
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser
 
-from support.axe import violations
-from support.tour import (
+from support.browsers.axe import violations
+from support.browsers.tour import (
     Sights,
     running_chromium,
     running_sights,

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from support.deployment import Deployment, running_deployment
-from support.person import Page, Person
-from support.redis import running_redis
+from support.in_process.person import Page, Person
+from support.processes.deployment import Deployment, running_deployment
+from support.processes.redis import running_redis
 
 PROMISED_SECONDS = 2
 GIVEN = {"list_tasks", "create_task"}

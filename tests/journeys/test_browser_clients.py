@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from support.deployment import BROWSER_ORIGIN, Deployment, origin
+from support.processes.deployment import BROWSER_ORIGIN, Deployment, origin
 
 
 def preflight(url: str, method: str, headers: str, *, page: str) -> httpx2.Response:

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from support.configuration import issuing, serving, write_config
-from support.deployment import API_DOCUMENT, GATEPOST, import_api, origin, run, serve
-from support.redis import RedisServer, running_redis
-from support.services import POLL_SECONDS, Service, free_port, running_service
+from support.processes.configuration import issuing, serving, write_config
+from support.processes.deployment import API_DOCUMENT, GATEPOST, import_api, origin, run, serve
+from support.processes.redis import RedisServer, running_redis
+from support.processes.services import POLL_SECONDS, Service, free_port, running_service
 
 CREATE = ("--label", "Report", "--person", "usr_ada", "--tenant", "org_acme", "--test")
 MAY = ("--scope", "mcp:read", "--tool", "list_projects")

@@ -13,9 +13,9 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from support.deployment import Connection, Deployment, origin
-from support.oauth_client import OAuthClient, answer_of
-from support.tour import CURSOR, off_the_loop, register_app, running_chromium, sign_in
+from support.browsers.tour import CURSOR, off_the_loop, register_app, running_chromium, sign_in
+from support.in_process.oauth_client import OAuthClient, answer_of
+from support.processes.deployment import Connection, Deployment, origin
 
 CURSOR_ORIGIN = "cursor://anysphere.cursor-mcp"
 

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from support.auth_server import SEED
-from support.deployment import GATEPOST, Deployment, import_api, origin, run, serve
-from support.services import free_port, running_service
+from support.in_process.auth_server import SEED
+from support.processes.deployment import GATEPOST, Deployment, import_api, origin, run, serve
+from support.processes.services import free_port, running_service
 
 TESTS = Path(__file__).parents[1]
 
@@ -132,7 +132,7 @@ def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
     task = json.dumps({"project_id": "prj_website", "title": "From the terminal"})
     ended = gatepost(
         *("connect", on_sqlite.resource, "--tool", "create_task", "--arguments", task),
-        BROWSER=f"{sys.executable} -m support.browser %s",
+        BROWSER=f"{sys.executable} -m support.browsers.browser %s",
         PYTHONPATH=str(TESTS),
     )
 
@@ -190,7 +190,7 @@ def test_after_init_import_and_seed_both_services_start_from_the_one_file(
             )
         ended = gatepost(
             *("connect", resource, "--tool", "list_projects"),
-            BROWSER=f"{sys.executable} -m support.browser %s",
+            BROWSER=f"{sys.executable} -m support.browsers.browser %s",
             PYTHONPATH=str(TESTS),
         )
 

@@ -4,10 +4,10 @@ import asyncio
 
 import httpx2
 
-from support.conformance import run_authorization_suite
-from support.deployment import MANAGED_CLIENT, Deployment, a_person
-from support.person import ADA
-from support.services import free_port
+from support.in_process.person import ADA
+from support.processes.conformance import run_authorization_suite
+from support.processes.deployment import MANAGED_CLIENT, Deployment, a_person
+from support.processes.services import free_port
 
 
 def approve(authorize_url: str) -> None:

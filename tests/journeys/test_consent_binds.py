@@ -5,9 +5,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.deployment import Connection, Deployment, connect
-from support.gateway import META, MODERN
-from support.person import Person
+from support.in_process.gateway import META, MODERN
+from support.in_process.person import Person
+from support.processes.deployment import Connection, Deployment, connect
 
 
 async def call_raw(connection: Connection, tool: str, *, modern: bool) -> httpx2.Response:

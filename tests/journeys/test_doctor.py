@@ -19,12 +19,12 @@ from auth_server.settings import ResourceSettings
 from gatepost_cli.doctor.clients import CLIENTS, KnownClient
 from gatepost_cli.doctor.command import diagnose, doctor, write_line
 from gatepost_cli.doctor.examine import Verdict
-from support.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
-from support.clock import Clock
-from support.deployment import Deployment
-from support.gateway import a_world
-from support.oauth_client import OAuthClient
-from support.services import free_port
+from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.gateway import a_world
+from support.in_process.oauth_client import OAuthClient
+from support.processes.deployment import Deployment
+from support.processes.services import free_port
 
 METADATA = f"{ISSUER}/.well-known/oauth-authorization-server"
 RESOURCE_METADATA = "http://127.0.0.1:8401/.well-known/oauth-protected-resource/mcp"

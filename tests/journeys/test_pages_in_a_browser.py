@@ -7,8 +7,8 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, expect
 
-from support.deployment import Deployment
-from support.tour import running_chromium, sign_in
+from support.browsers.tour import running_chromium, sign_in
+from support.processes.deployment import Deployment
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from mcp.shared.auth import (
 from mcp_types import CallToolResult
 from pydantic import AnyUrl
 
-from support.deployment import Deployment, Mode, connect, require_refused_elsewhere
-from support.oauth_client import REDIRECT_URI, answer_of
-from support.person import Person
+from support.in_process.oauth_client import REDIRECT_URI, answer_of
+from support.in_process.person import Person
+from support.processes.deployment import Deployment, Mode, connect, require_refused_elsewhere
 
 
 class Memory:

@@ -13,12 +13,20 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from support.configuration import issuing, serving, write_config
-from support.deployment import API_DOCUMENT, GATEPOST, a_person, import_api, origin, run, serve
-from support.oauth_client import OAuthClient, register
-from support.person import ADA
-from support.redis import RedisServer, running_redis
-from support.services import Service, free_port, running_service
+from support.in_process.oauth_client import OAuthClient, register
+from support.in_process.person import ADA
+from support.processes.configuration import issuing, serving, write_config
+from support.processes.deployment import (
+    API_DOCUMENT,
+    GATEPOST,
+    a_person,
+    import_api,
+    origin,
+    run,
+    serve,
+)
+from support.processes.redis import RedisServer, running_redis
+from support.processes.services import Service, free_port, running_service
 
 PROMISED_SECONDS = 2
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}

@@ -17,12 +17,12 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from support.deployment import GATEPOST, Deployment, run, running_deployment
+from support.browsers.tour import off_the_loop, register_app, running_chromium, sign_in
+from support.in_process.oauth_client import OAuthClient
+from support.in_process.providers import CLAIMS, SigningKey
 from support.markdown import ROOT, read
-from support.oauth_client import OAuthClient
-from support.providers import CLAIMS, SigningKey
-from support.services import free_port, running_service
-from support.tour import off_the_loop, register_app, running_chromium, sign_in
+from support.processes.deployment import GATEPOST, Deployment, run, running_deployment
+from support.processes.services import free_port, running_service
 
 NODE = ROOT / "tests/node"
 CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mcp_types import CallToolResult, TextContent
 
-from support.deployment import Connection, Deployment, connect
-from support.person import Person
+from support.in_process.person import Person
+from support.processes.deployment import Connection, Deployment, connect
 
 EVERY_TASK = "SELECT id, org_id FROM tasks"
 

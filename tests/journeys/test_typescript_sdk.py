@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from support.conformance import NODE, NODE_FOLDER
-from support.deployment import Deployment, require_refused_elsewhere
-from support.person import Person
+from support.in_process.person import Person
+from support.processes.conformance import NODE, NODE_FOLDER
+from support.processes.deployment import Deployment, require_refused_elsewhere
 
 
 class TypeScriptClient:

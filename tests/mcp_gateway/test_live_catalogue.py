@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.requests.request import HttpRequest
-from support.gateway import API, World, a_world
+from support.in_process.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 NEW_TOOL = """

@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequestFormParams, ElicitResult
 
-from support.gateway import API, World, a_world
+from support.in_process.gateway import API, World, a_world
 
 URL = "http://127.0.0.1:8401/mcp"
 

@@ -9,7 +9,7 @@ import uvicorn
 
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.one_write import OneWrite
-from support.services import free_port
+from support.processes.services import free_port
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

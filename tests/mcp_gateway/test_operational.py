@@ -7,7 +7,7 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from gatepost.catalogue import CatalogueDocument
-from support.gateway import World, a_world
+from support.in_process.gateway import World, a_world
 
 PLACES = ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
 

@@ -19,8 +19,8 @@ from mcp_gateway.redis_connection import (
     read_reply,
     write_command,
 )
-from support.redis import RedisServer
-from support.services import free_port
+from support.processes.redis import RedisServer
+from support.processes.services import free_port
 
 replies = st.recursive(
     st.none() | st.integers(-(1 << 63), (1 << 63) - 1) | st.binary(max_size=40),

@@ -12,10 +12,10 @@ import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from support import tokens
-from support.configuration import serving, write_config
-from support.gateway import API
-from support.services import Service, free_port, running_service
+from support.in_process import tokens
+from support.in_process.gateway import API
+from support.processes.configuration import serving, write_config
+from support.processes.services import Service, free_port, running_service
 
 CALL = {
     "jsonrpc": "2.0",

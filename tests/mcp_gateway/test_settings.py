@@ -12,7 +12,7 @@ from gatepost.settings import SettingsError
 from mcp_gateway.cli import mcp_gateway
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
-from support.configuration import write_config
+from support.processes.configuration import write_config
 
 GOOD = {
     "resource": "https://mcp.example.com/mcp",

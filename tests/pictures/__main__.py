@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from support.tour import running_chromium, running_sights, tour
+from support.browsers.tour import running_chromium, running_sights, tour
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs/pictures"

@@ -17,8 +17,8 @@ from mcp_gateway.auth.jwks import Jwks
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
 from mcp_gateway.authorization_server.client import AuthorizationServer
 from mcp_gateway.http_client.port import HttpResponse
-from support.clock import Clock
-from support.gateway import USUAL, Api, Exchanges, Keys, World
+from support.in_process.clock import Clock
+from support.in_process.gateway import USUAL, Api, Exchanges, Keys, World
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 WORTHLESS = "the API key is unknown, expired or revoked"

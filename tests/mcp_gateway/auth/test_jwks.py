@@ -8,9 +8,9 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from mcp_gateway.auth.jwks import Jwks, parse_jwks
-from support import tokens
-from support.clock import Clock
-from support.gateway import Keys, World, a_world
+from support.in_process import tokens
+from support.in_process.clock import Clock
+from support.in_process.gateway import Keys, World, a_world
 
 
 async def test_a_flood_of_unknown_key_ids_reaches_the_authorization_server_at_most_once_a111(

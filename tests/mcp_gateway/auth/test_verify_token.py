@@ -11,9 +11,9 @@ from joserfc.jwk import ECKey
 
 from mcp_gateway.auth.jwks import Jwks
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
-from support import tokens
-from support.clock import Clock
-from support.gateway import Keys, World
+from support.in_process import tokens
+from support.in_process.clock import Clock
+from support.in_process.gateway import Keys, World
 
 
 def with_public_key_as_secret(world: World) -> str:

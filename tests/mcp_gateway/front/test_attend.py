@@ -8,8 +8,8 @@ import pytest
 
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.request import HttpRequest
-from support.gateway import API, a_world
-from support.talk import initialize, talking
+from support.in_process.gateway import API, a_world
+from support.in_process.talk import initialize, talking
 
 CALL: dict[str, Any] = {"name": "list_tasks", "arguments": {}}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gateway import World, a_world
+from support.in_process.gateway import World, a_world
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 CHALLENGE = (

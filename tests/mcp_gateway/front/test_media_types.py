@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.gateway import World
+from support.in_process.gateway import World
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mcp_gateway.http_client.http1 import Http1Client
-from support.gateway import API, World, a_world
-from support.raw_api import Call, RawApi, running_raw_api
-from support.services import free_port
+from support.in_process.gateway import API, World, a_world
+from support.processes.raw_api import Call, RawApi, running_raw_api
+from support.processes.services import free_port
 
 HTML = b"<html><body>Internal error on web-7.internal</body></html>"
 

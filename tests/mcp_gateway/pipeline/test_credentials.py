@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from gatepost.settings import SettingsError
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.request import HttpRequest
-from support.gateway import World, a_world
+from support.in_process.gateway import World, a_world
 
 SECRET = "s3cret-0123456789"
 FINE = HttpResponse(200, "application/json", b"{}")

@@ -8,8 +8,8 @@ import pytest
 
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
-from support.gateway import API, World, a_world
-from support.talk import talking
+from support.in_process.gateway import API, World, a_world
+from support.in_process.talk import talking
 
 FINE = HttpResponse(200, "application/json", b"{}")
 DOWN = HttpResponse(503, "", b"")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.gateway import World
+from support.in_process.gateway import World
 
 
 @pytest.mark.parametrize("era", ["old", "new"])

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from support.gateway import a_world
+from support.in_process.gateway import a_world
 
 DOCUMENT = {
     "openapi": "3.1.0",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_gateway.settings import TierSettings
-from support.gateway import API, World, a_world
+from support.in_process.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 SLOW = {"pro": TierSettings(per_minute=10, burst=2), "free": TierSettings(per_minute=1, burst=1)}

@@ -13,8 +13,8 @@ import pytest
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.retries import RetryBudget
-from support.gateway import World, a_world
-from support.talk import talking
+from support.in_process.gateway import World, a_world
+from support.in_process.talk import talking
 
 FINE = HttpResponse(200, "application/json", b"{}")
 GONE = RequestFailed("unreachable", "The API can't be reached or broke the connection off.")

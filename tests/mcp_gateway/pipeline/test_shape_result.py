@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mcp_gateway.http_client.port import HttpResponse
-from support.gateway import World, a_world
+from support.in_process.gateway import World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 OPENAPI = """

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
-from support.gateway import World
+from support.in_process.gateway import World
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 

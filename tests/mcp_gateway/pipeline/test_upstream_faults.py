@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from mcp_gateway.http_client.http1 import Http1Client
-from support.gateway import API, World, a_world
-from support.raw_api import Call, RawApi, running_raw_api
+from support.in_process.gateway import API, World, a_world
+from support.processes.raw_api import Call, RawApi, running_raw_api
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

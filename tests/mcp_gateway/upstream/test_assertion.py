@@ -8,7 +8,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from support.gateway import World
+from support.in_process.gateway import World
 
 
 async def stated(world: World) -> tuple[dict[str, object], dict[str, object]]:

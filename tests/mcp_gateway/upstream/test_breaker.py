@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_gateway.upstream.breaker import LONGEST_PAUSE, PAUSE, Breaker
-from support.clock import Clock
+from support.in_process.clock import Clock
 
 
 @pytest.fixture

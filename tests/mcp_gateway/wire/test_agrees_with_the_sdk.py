@@ -17,7 +17,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
-from support.gateway import API, META, MODERN, USUAL, World, a_world
+from support.in_process.gateway import API, META, MODERN, USUAL, World, a_world
 
 PERSON = {"capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
 NEXT = "2027-01-01"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.gateway import API, META, MODERN, World, a_world
+from support.in_process.gateway import API, META, MODERN, World, a_world
 
 KEYS = (
     *("name", "arguments", "_meta", "cursor", "title", "q", "id", "a", "ref", "uri", "argument"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import MODERN, World
+from support.in_process.gateway import MODERN, World
 
 VERSIONS = ["2025-03-26", "2025-06-18", "2025-11-25"]
 PERSON: dict[str, Any] = {"capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import META, MODERN, World
+from support.in_process.gateway import META, MODERN, World
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"

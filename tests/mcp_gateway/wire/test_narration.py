@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from support.gateway import API, World, a_world
-from support.talk import talking
+from support.in_process.gateway import API, World, a_world
+from support.in_process.talk import talking
 
 CALL: dict[str, Any] = {"name": "list_tasks", "arguments": {}}
 LEVEL = "io.modelcontextprotocol/logLevel"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.gateway import API, META, MODERN, World, a_world
+from support.in_process.gateway import API, META, MODERN, World, a_world
 
 
 @pytest.fixture

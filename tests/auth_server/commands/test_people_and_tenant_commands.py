@@ -1,0 +1,124 @@
+"""`gatepost auth-server tenants`, `people` and `memberships`: what an operator types, and its effect."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.person import ADA
+
+Operate = Callable[..., Result]
+
+
+def said(result: Result) -> str:
+    """What a command that worked wrote."""
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
+def asked(database_url: str, use: Callable[[AuthServer], Awaitable[Any]]) -> Any:
+    """Start a server on the database and use it."""
+
+    async def run() -> Any:
+        async with running_auth_server(database_url, Clock()) as server:
+            return await use(server)
+
+    return asyncio.run(run())
+
+
+def offered(database_url: str, email: str, password: str = ADA[1]) -> str:
+    """Sign somebody in; answers what the page that comes says."""
+
+    async def use(server: AuthServer) -> str:
+        client, person = await server.client(), server.person(email)
+        person.password = password
+        return (await person.reach_consent(client.authorize_url())).text
+
+    text: str = asked(database_url, use)
+    return text
+
+
+def test_an_operator_sets_up_a_tenant_a_person_and_a_membership_who_can_then_connect(
+    operate: Operate, database_url: str
+) -> None:
+    said(operate("tenants", "add", "org_initech", "--name", "Initech", "--tier", "pro"))
+    added = ("usr_di", "--email", "Di@Initech.example", "--name", "Di Voss", "--password-stdin")
+    said(operate("people", "add", *added, input="correct horse\n"))
+    assert "not a member" in offered(database_url, "di@initech.example", "correct horse")
+
+    member = ("usr_di", "org_initech", "--role", "lead", "--data-scope", "team:ops")
+    said(operate("memberships", "set", *member))
+    page = offered(database_url, "di@initech.example", "correct horse")
+
+    assert "Initech" in page and "team ops" in page
+    listed = said(operate("memberships", "list", "--person", "usr_di"))
+    assert listed == "org_initech  usr_di  lead  team:ops"
+    assert "usr_di  active  di@initech.example  Di Voss" in said(operate("people", "list"))
+    said(operate("memberships", "remove", "usr_di", "org_initech"))
+    assert "not a member" in offered(database_url, "di@initech.example", "correct horse")
+
+
+def test_a_tenants_rules_are_set_one_by_one_and_listed(operate: Operate) -> None:
+    clients = ("--allow-client", "vscode.dev", "--allow-client", "claude.ai")
+    said(operate("tenants", "set", "org_acme", *clients))
+    said(operate("tenants", "set", "org_acme", "--read-only", "--longest-grant-days", "30"))
+    said(operate("tenants", "set", "org_acme", "--required-level", "2"))
+    (line,) = [line for line in said(operate("tenants", "list")).splitlines() if "org_acme" in line]
+    rules = "two factors; clients claude.ai, vscode.dev; read only; at most 30 days, 0:00:00"
+    assert line == f"org_acme  active  pro  Acme  ({rules})"
+
+    lifted = ("--allow-any-client", "--not-read-only", "--longest-grant-days", "0")
+    said(operate("tenants", "set", "org_acme", *lifted, "--required-level", "1", "--disable"))
+
+    assert "org_acme  disabled  pro  Acme  (no rules)" in said(operate("tenants", "list"))
+
+
+def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
+    operate: Operate, database_url: str
+) -> None:
+    said(operate("people", "set", "usr_bo", "--disable"))
+    assert "Incorrect e-mail or password" in offered(database_url, "bo@globex.example")
+    said(operate("people", "set", "usr_bo", "--enable", "--email", "bo@new.example"))
+
+    assert "Globex" in offered(database_url, "bo@new.example")
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (("tenants", "set", "org_nowhere", "--read-only"), "there is no tenant org_nowhere"),
+        (
+            ("tenants", "set", "org_acme", "--allow-client", "a b"),
+            "(allowed_clients) can only contain",
+        ),
+        (
+            ("tenants", "set", "org_acme", "--allow-client", "x", "--allow-any-client"),
+            "not both",
+        ),
+        (("tenants", "add", "org_x", "--name", ""), "id, name and tier"),
+        (("people", "set", "usr_nobody", "--disable"), "there is no person usr_nobody"),
+        (("people", "set", "usr_bo", "--email", "ada@acme.example"), "is usr_ada's"),
+        (("people", "set", "usr_bo", "--name", "a\x00b"), "name must be"),
+        (("people", "add", "usr_bo", "--email", "x@y", "--name", "Bo"), "there is a person"),
+        (("people", "add", "usr_x", "--email", "x", "--name", "X"), "email must be"),
+        (
+            ("people", "add", "usr_x", "--email", "x@y", "--name", "X", "--password-stdin"),
+            "the password must have",
+        ),
+        (("memberships", "set", "usr_nobody", "org_acme"), "there is no person"),
+        (("memberships", "set", "usr_bo", "org_acme", "--data-scope", "x"), "is not kind:value"),
+        (("memberships", "remove", "usr_bo", "org_acme"), "is not a member"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_one_line(
+    operate: Operate, words: tuple[str, ...], refusal: str
+) -> None:
+    result = operate(*words, input="short\n")
+
+    assert result.exit_code == 1
+    assert refusal in result.output
+    assert "Traceback" not in result.output

@@ -1,0 +1,128 @@
+"""`gatepost auth-server migrate` and `seed`: what an operator types, and what comes back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from auth_server.cli import auth_server as command
+from support.in_process.auth_server import SEED, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.oauth_client import OAuthClient
+from support.processes.configuration import issuing, write_config
+
+PEOPLE = """
+tenants:
+  - {id: org_acme, name: Acme}
+people:
+  - id: usr_ada
+    email: Ada@Acme.example
+    name: Ada Marsh
+    password: gatepost-demo
+    memberships:
+      - {tenant: org_acme, data_scope: "team:design"}
+clients:
+  - client_id: orbit-cli
+    name: Orbit CLI
+    redirect_uris: ["http://127.0.0.1/callback"]
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    """A database that nobody has made yet."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'gatepost.db'}"
+
+
+def run(tmp_path: Path, database: str, *arguments: str) -> Result:
+    """Run the command as an operator would."""
+    section = issuing("http://127.0.0.1:8400", "http://127.0.0.1:8401/mcp", database_url=database)
+    config = write_config(tmp_path, auth_server=section)
+    name, *rest = arguments
+    return CliRunner().invoke(command, [name, "--config", str(config), *rest])
+
+
+def seed(tmp_path: Path, database: str, text: str, name: str = "seed.yaml") -> Result:
+    """Write a seed file and load it."""
+    file = tmp_path / name
+    file.write_text(text)
+    return run(tmp_path, database, "seed", str(file))
+
+
+async def connect_ada(database: str) -> dict[str, Any]:
+    """Let Ada connect the seeded client."""
+    async with running_auth_server(database, Clock()) as server:
+        client = OAuthClient(server.http, server.issuer, server.resource, "orbit-cli")
+        client.redirect_uri = "http://127.0.0.1:5000/callback"
+        return await client.connect(server.person())
+
+
+def test_a_seeded_person_can_connect(tmp_path: Path, database: str) -> None:
+    """The whole way: an empty disk, one command, a connection."""
+    import asyncio
+
+    result = seed(tmp_path, database, PEOPLE)
+
+    assert (result.exit_code, result.output.strip()) == (
+        0,
+        "1 tenants, 1 people, 1 managed clients",
+    )
+    assert asyncio.run(connect_ada(database))["token_type"] == "Bearer"
+
+
+def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: str) -> None:
+    """Adding or replacing: the second time is an update."""
+    for _ in range(2):
+        result = seed(tmp_path, database, json.dumps(SEED), "seed.json")
+        assert (result.exit_code, result.output.strip()) == (
+            0,
+            "2 tenants, 3 people, 1 managed clients",
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("tenants: [", "seed.yaml"),
+        ("tenant: [{id: x}]", "tenant"),
+        ("tenants: [{name: Acme}]", "tenants.0.id"),
+        ("tenants: [{id: '', name: Acme}]", "tenants.0.id"),
+        (PEOPLE.replace("Ada@Acme.example", "nobody"), "people.0.email"),
+        (PEOPLE.replace("    password: gatepost-demo\n", ""), "people.0.password"),
+        (PEOPLE.replace("team:design", "design"), "people.0.memberships.0.data_scope"),
+        (PEOPLE.replace("tenant: org_acme", "tenant: org_none"), "org_none"),
+        (PEOPLE.replace('["http://127.0.0.1/callback"]', "[]"), "redirect_uris"),
+        (PEOPLE + "    scope: x\n", "clients.0.scope"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_place(
+    tmp_path: Path, database: str, text: str, named: str
+) -> None:
+    """A message for the operator, no traceback, nothing stored."""
+    result = seed(tmp_path, database, text)
+
+    assert result.exit_code == 1
+    assert named in result.output
+    assert "seed.yaml" in result.output
+    assert "gatepost-demo" not in result.output
+    assert not Path(database.partition(":///")[2]).exists()
+
+
+def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """The same words as at the start of the service."""
+    config = write_config(tmp_path, auth_server={"issuer": "http://id.example"})
+
+    result = CliRunner().invoke(command, ["migrate", "--config", str(config)])
+
+    assert result.exit_code == 1
+    for field in ("issuer", "secret_key", "resources"):
+        assert field in result.output
+
+
+def test_migrate_makes_the_database_and_can_be_run_again(tmp_path: Path, database: str) -> None:
+    """Before the first start, or after an upgrade."""
+    for _ in range(2):
+        assert run(tmp_path, database, "migrate").exit_code == 0
+    assert Path(database.partition(":///")[2]).stat().st_size > 0

@@ -1,0 +1,705 @@
+"""Providers that lie, fail and change their minds; and what becomes of people when claims change."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import jwt
+import pytest
+from sqlmodel import SQLModel, select
+from starlette.responses import Response
+from structlog.testing import capture_logs
+
+from auth_server.connectors.transport import LIMIT, GuardedTransport
+from auth_server.db.engine import open_database
+from auth_server.outbound.guarded_fetch import Resolve
+from auth_server.records.people.table import Identity
+from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.sessions.table import Session
+from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.sign_in_settings import LocalSignIn
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.person import Page, Person
+from support.in_process.providers import (
+    CLAIMS,
+    ISSUER,
+    MAPPING,
+    Product,
+    Provider,
+    SigningKey,
+    leave,
+)
+
+
+@dataclass
+class Place:
+    """A server, the two who sign people in there, and a person's browser."""
+
+    server: AuthServer
+    provider: Provider
+    product: Product
+    http: httpx2.AsyncClient
+
+    @property
+    def person(self) -> Person:
+        """Somebody at the browser."""
+        return Person(self.http)
+
+    async def handle_callback(self, way: str = "acme-id") -> httpx2.Response:
+        """Sign in at the provider or the product; answers what the browser is told."""
+        url = await self.leave(way)
+        if way == "acme-id":
+            return await self.http.get(self.provider.handle_callback(url))
+        return await self.http.get(await self.product.handle_callback(url, self.server))
+
+    async def leave(self, way: str = "acme-id") -> str:
+        """Leave for the provider; answers the URL there."""
+        answer = await self.http.get(f"/sign-in/with/{way}?return_to=/account/apps")
+        return answer.headers["location"]
+
+    async def refused(self, way: str = "acme-id") -> str:
+        """Sign in, be refused, and answer the reason that the log has."""
+        with capture_logs() as events:
+            answer = await self.handle_callback(way)
+        assert answer.status_code in {403, 503}
+        assert await self.rows(Session) == []
+        (reason,) = [e["reason"] for e in events if e["event"] == "sign_in_refused"]
+        # The person is told what to do; what exactly was wrong is for the log.
+        assert reason not in answer.text
+        return str(reason)
+
+    async def rows(self, table: type[SQLModel]) -> list[Any]:
+        """Read a table."""
+        database = open_database(self.server.database_url)
+        async with database.reading() as db:
+            rows = list((await db.execute(select(table))).scalars())
+        await database.close()
+        return rows
+
+    async def seats(self, person_id: str = "usr_dee") -> dict[str, tuple[str, str]]:
+        """Where a person is a member: role and data scope by tenant."""
+        return {
+            row.tenant_id: (row.role, row.data_scope)
+            for row in await self.rows(Membership)
+            if row.person_id == person_id
+        }
+
+
+@asynccontextmanager
+async def running_place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
+    """Run a server with both."""
+    provider, product = Provider(clock), Product(clock)
+    ways = (LocalSignIn(kind="local"), provider.settings(), product.settings())
+    async with running_auth_server(
+        database_url, clock, outside=provider.app, sign_in=ways
+    ) as server:
+        yield Place(server, provider, product, server.browser())
+
+
+@pytest.fixture
+async def place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
+    """A server with both, on each database."""
+    async with running_place(database_url, clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def lied_to(tmp_path: Path, seeded_sqlite: Path, clock: Clock) -> AsyncIterator[Place]:
+    """The same for tables of lies, which no database has a part in."""
+    shutil.copy(seeded_sqlite, tmp_path / "gatepost.db")
+    async with running_place(f"sqlite+aiosqlite:///{tmp_path}/gatepost.db", clock) as running:
+        yield running
+
+
+async def test_every_way_is_on_the_page_as_a_button(place: Place) -> None:
+    page = await place.person.open("/sign-in?return_to=/account/apps")
+
+    assert "Continue with Acme ID" in page.text
+    assert "Continue with Orbit" in page.text
+    assert "/sign-in" in page.forms
+
+
+async def test_what_is_asked_of_the_provider_is_bound_to_this_sign_in(place: Place) -> None:
+    """OpenID Connect Core §3.1.2.1, RFC 7636: each sign-in with secrets of its own."""
+    first, second = [parse_qs(urlsplit(await place.leave()).query) for _ in range(2)]
+
+    assert first["response_type"] == ["code"]
+    assert first["code_challenge_method"] == ["S256"]
+    assert first["redirect_uri"] == ["http://127.0.0.1:8400/sign-in/return/acme-id"]
+    assert first["scope"] == ["openid profile email"]
+    for name in ("state", "nonce", "code_challenge"):
+        assert first[name] != second[name]
+    assert "/account/apps" not in first["state"][0]
+
+
+LIES: dict[str, tuple[dict[str, Any], str]] = {
+    "another client's": ({"aud": "another"}, "aud"),
+    "no audience": ({"aud": None}, "aud"),
+    "several audiences, none named": ({"aud": ["gatepost", "another"]}, "azp"),
+    "another's among several": ({"aud": ["gatepost", "x"], "azp": "x"}, "azp"),
+    "authorised for another": ({"azp": "another"}, "azp"),
+    "audience as a number": ({"aud": 7}, "aud"),
+    "another issuer": ({"iss": "https://evil.example"}, "iss"),
+    "an issuer that begins alike": ({"iss": f"{ISSUER}.evil.example"}, "iss"),
+    "an issuer with a slash": ({"iss": f"{ISSUER}/"}, "iss"),
+    "no issuer": ({"iss": None}, "iss"),
+    "another sign-in's nonce": ({"nonce": "another"}, "nonce"),
+    "no nonce": ({"nonce": None}, "nonce"),
+    "expired": ({"exp": 1}, "exp"),
+    "never expires": ({"exp": None}, "exp"),
+    "expires in words": ({"exp": "tomorrow"}, "exp"),
+    "expires at infinity": ({"exp": float("1e999")}, "exp"),
+    "from the future": ({"iat": 4_000_000_000}, "iat"),
+    "no time": ({"iat": None}, "iat"),
+    "another access token": ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "at_hash"),
+    "a hash that is none": ({"at_hash": 7}, "at_hash"),
+    "nobody": ({"sub": None}, "somebody else"),
+    "an empty subject": ({"sub": "", "id": "x"}, "somebody else"),
+    "a list for a subject": ({"sub": ["idp-77"]}, "somebody else"),
+    "no id of the product": ({"id": None}, "claim id"),
+    "an id with a line break": ({"id": "usr\ndee"}, "claim id"),
+    "an id that is too long": ({"id": "x" * 256}, "claim id"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_an_id_token_that_is_not_for_this_sign_in_signs_nobody_in_a139(
+    lied_to: Place, lie: str
+) -> None:
+    """OpenID Connect Core §3.1.3.7; missing is as bad as wrong."""
+    lied_to.provider.says, reason = LIES[lie]
+    assert reason in await lied_to.refused()
+
+
+ASSERTION_LIES = {
+    name: lie
+    for name, lie in LIES.items()
+    if name not in {"another access token", "a hash that is none"} and "sub" not in lie[0]
+} | {
+    "another server's": ({"aud": "https://other.example"}, "aud"),
+    "good for an hour": ({"exp": 4_000_000_000}, "exp is too long"),
+    "nobody": ({"sub": None}, "claim sub"),
+}
+
+
+@pytest.mark.parametrize("lie", ASSERTION_LIES)
+async def test_a_handed_over_assertion_that_is_not_for_this_sign_in_signs_nobody_in_a139(
+    lied_to: Place, lie: str
+) -> None:
+    lied_to.product.says, reason = ASSERTION_LIES[lie]
+    if lied_to.product.says.get("aud") == ["gatepost", "another"]:
+        lied_to.product.says = {"aud": [lied_to.server.issuer, "another"]}
+    assert reason.replace("azp", "a") in await lied_to.refused("orbit")
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """A JWT of `alg: none`."""
+    return jwt.encode(claims, "", algorithm="none")
+
+
+def signed_with_the_public_key(claims: dict[str, Any], key: SigningKey) -> str:
+    """HMAC with what everybody can read, as if it were a secret."""
+    parts = [
+        base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        for text in (
+            json.dumps({"alg": "HS256", "kid": key.kid, "typ": "hand-off+jwt"}),
+            json.dumps(claims),
+        )
+    ]
+    digest = hashlib.sha256(".".join(parts).encode()).digest()
+    return ".".join([*parts, base64.urlsafe_b64encode(digest).rstrip(b"=").decode()])
+
+
+FORGERIES = ["none", "HS256", "other key", "other kid", "jwk in header", "garbage", "huge", "type"]
+
+
+@pytest.mark.parametrize("way", ["acme-id", "orbit"])
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_a_statement_that_the_configured_key_did_not_sign_signs_nobody_in_a139(
+    lied_to: Place, way: str, forgery: str
+) -> None:
+    """Algorithm confusion, keys that a header brings, and plain forgery."""
+    key = lied_to.provider.key if way == "acme-id" else lied_to.product.key
+    lied_to.provider.published = [key.public]
+    claims = {**CLAIMS, "iss": ISSUER, "aud": "gatepost"}
+    typ = "hand-off+jwt" if way == "orbit" else "JWT"
+    other = SigningKey(key.kid)
+    made: dict[str, Callable[[], str]] = {
+        "none": lambda: unsigned(claims),
+        "HS256": lambda: signed_with_the_public_key(claims, key),
+        "other key": lambda: other.sign(claims, typ=typ),
+        "other kid": lambda: SigningKey("other").sign(claims, typ=typ),
+        "jwk in header": lambda: other.sign(claims, typ=typ, jwk=other.public),
+        "garbage": lambda: "a.b.c",
+        "huge": lambda: "x" * 60_000,
+        # Signed by the right key, for something else, such as an access token.
+        "type": lambda: key.sign(claims, typ="at+jwt"),
+    }
+    lied_to.provider.id_token = lied_to.product.assertion = made[forgery]()
+
+    reason = await lied_to.refused(way)
+
+    assert reason.split()[0] in {"the", "kid", "no", "nonce"}
+
+
+async def test_a_refusal_holds_nothing_that_the_provider_sent(lied_to: Place) -> None:
+    """A44."""
+    lied_to.provider.answers = {"error": "<script>alert(1)</script>", "code": None}
+    answer = await lied_to.handle_callback()
+
+    assert answer.status_code == 403
+    assert "<script>alert" not in answer.text
+
+
+async def test_another_providers_answer_is_not_taken_for_this_ones_a139(lied_to: Place) -> None:
+    """Mix-up, RFC 9207 §2.4: a code that another provider issued must not be sent to this one."""
+    for named in ("https://evil.example", None):
+        lied_to.provider.answers = {"iss": named}
+        assert "iss of the answer" in await lied_to.refused()
+    assert "POST /token" not in lied_to.provider.requests
+
+
+async def test_an_older_provider_that_does_not_name_itself_still_works(place: Place) -> None:
+    place.provider.document = {"authorization_response_iss_parameter_supported": None}
+    place.provider.answers = {"iss": None}
+    assert (await place.handle_callback()).status_code == 303
+
+
+async def test_userinfo_about_somebody_else_signs_nobody_in_a139(place: Place) -> None:
+    """OpenID Connect Core §5.3.2: token substitution."""
+    place.provider.userinfo = {"sub": "idp-1"}
+    assert "somebody else" in await place.refused()
+
+
+async def test_what_only_userinfo_says_counts_and_the_id_token_wins(place: Place) -> None:
+    place.provider.userinfo = {"id": "usr_admin", "nickname": "x"}
+    place.provider.claims = {k: v for k, v in CLAIMS.items() if k != "organisations"}
+    place.provider.userinfo["organisations"] = CLAIMS["organisations"][:1]
+
+    assert (await place.handle_callback()).status_code == 303
+    assert set(await place.seats()) == {"org_acme"}
+    assert [row.person_id for row in await place.rows(Identity)] == ["usr_dee"]
+
+
+@pytest.mark.parametrize("way", ["acme-id", "orbit"])
+async def test_what_a_browser_brings_back_counts_once_a141(place: Place, way: str) -> None:
+    """State that was used; also of several requests at once."""
+    url = await place.leave(way)
+    back = (
+        place.provider.handle_callback(url)
+        if way == "acme-id"
+        else await place.product.handle_callback(url, place.server)
+    )
+
+    answers = await asyncio.gather(*(place.http.get(back) for _ in range(5)))
+    late = await place.http.get(back)
+
+    assert sorted(answer.status_code for answer in answers) == [303, 400, 400, 400, 400]
+    assert (late.status_code, "This sign-in has expired" in late.text) == (400, True)
+
+
+@pytest.mark.parametrize("way", ["acme-id", "orbit"])
+async def test_what_a_browser_brings_back_counts_for_ten_minutes_a141(
+    place: Place, way: str
+) -> None:
+    url = await place.leave(way)
+    place.server.clock.advance(minutes=9, seconds=58)
+    intime = await place.leave(way)
+    place.server.clock.advance(seconds=2)
+
+    for left, status in ((url, 400), (intime, 303)):
+        back = (
+            place.provider.handle_callback(left)
+            if way == "acme-id"
+            else await place.product.handle_callback(left, place.server)
+        )
+        assert (await place.http.get(back)).status_code == status
+
+
+@pytest.mark.parametrize("state", [None, "", "x", "é", "A" * 200, "A" * 10_000])
+async def test_coming_back_without_a_state_of_ours_leads_nowhere_a141(
+    lied_to: Place, state: str | None
+) -> None:
+    await lied_to.leave()
+    sent = {"code": "x"} if state is None else {"code": "x", "state": state}
+    answer = await lied_to.http.get("/sign-in/return/acme-id", params=sent)
+    assert answer.status_code == 400
+
+
+async def test_a_state_of_one_connector_does_not_serve_another_a141(place: Place) -> None:
+    back = place.provider.handle_callback(await place.leave("acme-id"))
+    answer = await place.http.get(back.replace("return/acme-id", "return/orbit"))
+    assert answer.status_code == 400
+
+
+async def test_a_state_changed_on_the_way_is_none_of_ours_a141(place: Place) -> None:
+    back = place.provider.handle_callback(await place.leave())
+    state = parse_qs(urlsplit(back).query)["state"][0]
+    swapped = state[:-5] + ("AAAAA" if state[-5:] != "AAAAA" else "BBBBB")
+    assert (await place.http.get(back.replace(state, swapped))).status_code == 400
+
+
+async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place) -> None:
+    place.provider.down = True
+    away = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
+    place.provider.down = False
+    at_once = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
+    place.server.clock.advance(seconds=5)
+    back = await place.handle_callback()
+    place.provider.down = True
+    later = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
+    lost = await place.http.get(place.provider.handle_callback(later.headers["location"]))
+
+    assert (away.status_code, "is not responding" in away.text) == (503, True)
+    # Not asked again at every click.
+    assert at_once.status_code == 503
+    assert place.provider.requests[:2].count("GET /.well-known/openid-configuration") == 2
+    assert "Continue with Acme ID" in away.text
+    assert back.status_code == 303
+    # What it says of itself is known by now; the code can't be redeemed.
+    assert (later.status_code, lost.status_code) == (303, 503)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response("<html>", media_type="text/html"),
+        Response("[]", media_type="application/json"),
+        Response("{}", media_type="application/json"),
+        Response("null", media_type="application/json"),
+        Response('{"error": "invalid_client"}', status_code=401, media_type="application/json"),
+        Response('{"error": 7}', status_code=400, media_type="application/json"),
+        Response('{"access_token": 7, "id_token": 7}', media_type="application/json"),
+        Response('{"access_token": "x", "token_type": "Bearer"}', media_type="application/json"),
+        Response("\xff", status_code=200),
+        Response(status_code=302, headers={"location": "http://169.254.169.254/"}),
+        Response(status_code=500),
+    ],
+)
+async def test_whatever_a_token_endpoint_answers_is_a_refusal_and_no_fault(
+    lied_to: Place, answer: Response
+) -> None:
+    lied_to.provider.token_answer = answer
+    assert await lied_to.refused()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"issuer": "https://evil.example"},
+        {"issuer": f"{ISSUER}/"},
+        {"authorization_endpoint": None},
+        {"authorization_endpoint": "http://id.example/authorize"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": "file:///etc/passwd"},
+        {"jwks_uri": "https:///jwks"},
+        {"jwks_uri": 7},
+        {"userinfo_endpoint": "ftp://id.example"},
+    ],
+)
+async def test_a_provider_that_describes_itself_wrongly_is_not_gone_to_a139(
+    lied_to: Place, document: dict[str, Any]
+) -> None:
+    lied_to.provider.document = document
+    answer = await lied_to.http.get("/sign-in/with/acme-id?return_to=/account/apps")
+    assert (answer.status_code, "location" in answer.headers) == (503, False)
+
+
+async def test_a_provider_rotates_its_keys_and_people_still_sign_in(place: Place) -> None:
+    """Read again for a key that is not known, and not for each that somebody makes up."""
+    assert (await place.handle_callback()).status_code == 303
+    place.provider.key = SigningKey("key-2")
+    at_once = await place.handle_callback()
+    place.server.clock.advance(seconds=31)
+    rotated = await place.handle_callback()
+
+    assert (at_once.status_code, rotated.status_code) == (403, 303)
+    assert place.provider.requests.count("GET /jwks") == 2
+
+
+async def test_a_person_is_who_the_issuer_calls_so_and_never_who_has_the_address_a139(
+    place: Place,
+) -> None:
+    """Ada's address, verified or not, at the provider makes nobody Ada."""
+    for verified in (True, False):
+        place.provider.claims["email"] = "ada@acme.example"
+        place.provider.claims["email_verified"] = verified
+        assert (await place.handle_callback()).status_code == 303
+    people = {row.person_id: row.email for row in await place.rows(PersonRow)}
+    assert people["usr_dee"] is None
+    assert people["usr_ada"] == "ada@acme.example"
+    assert {row.person_id for row in await place.rows(Session)} == {"usr_dee"}
+
+
+@pytest.mark.parametrize("verified", [False, None, "true", 1])
+async def test_an_address_that_is_not_verified_is_not_used_a139(
+    lied_to: Place, verified: object
+) -> None:
+    lied_to.provider.claims["email_verified"] = verified
+    await lied_to.handle_callback()
+    people = {row.person_id: row for row in await lied_to.rows(PersonRow)}
+    assert (people["usr_dee"].email, people["usr_dee"].known_as) == (None, "Dee Ortiz")
+
+
+async def test_an_id_that_is_somebodys_already_makes_nobody_them_a140(place: Place) -> None:
+    """One provider's word is no word about people it never signed in."""
+    place.provider.claims["id"] = "usr_ada"
+    assert "adopts_people" in await place.refused()
+    assert await place.rows(Identity) == []
+
+
+async def test_a_second_provider_can_not_take_over_whom_the_first_signs_in_a140(
+    place: Place,
+) -> None:
+    assert (await place.handle_callback("acme-id")).status_code == 303
+    place.http = place.server.browser()
+    other = await place.handle_callback("orbit")
+    assert other.status_code == 403
+    assert [row.issuer for row in await place.rows(Identity)] == [ISSUER]
+
+
+async def test_a_subject_stays_the_same_person_whatever_id_it_is_given_later_a140(
+    place: Place,
+) -> None:
+    await place.handle_callback()
+    place.provider.claims["id"] = "usr_ada"
+    assert (await place.handle_callback()).status_code == 303
+    assert {row.person_id for row in await place.rows(Session)} == {"usr_dee"}
+
+
+async def test_a_client_is_not_signed_in_as_a_person_a140(place: Place) -> None:
+    place.provider.claims["id"] = "orbit-cli"
+    assert "client's" in await place.refused()
+
+
+async def test_people_known_before_are_adopted_where_the_operator_says_so(
+    database_url: str, clock: Clock
+) -> None:
+    """Once: whom a provider has signed in belongs to that subject."""
+    provider = Provider(clock)
+    entry = provider.settings(adopts_people=True)
+    async with running_auth_server(
+        database_url, clock, outside=provider.app, sign_in=(entry,)
+    ) as server:
+        place = Place(server, provider, Product(clock), server.browser())
+        provider.claims |= {"id": "usr_ada", "organisations": CLAIMS["organisations"][:1]}
+        adopted = await place.handle_callback()
+        seats = await place.seats("usr_ada")
+        provider.claims["sub"] = "idp-78"
+        other = await place.handle_callback()
+
+    assert (adopted.status_code, other.status_code) == (303, 403)
+    assert seats == {"org_acme": ("admin", "team:design team:engineering")}
+
+
+async def test_a_provider_speaks_of_its_own_tenants_only_a140(
+    database_url: str, clock: Clock
+) -> None:
+    """Tenant A's provider asserts a place in tenant B."""
+    provider = Provider(clock)
+    claims = MAPPING.model_copy(update={"allowed_tenants": ("org_new",)})
+    async with running_auth_server(
+        database_url, clock, outside=provider.app, sign_in=(provider.settings(claims=claims),)
+    ) as server:
+        place = Place(server, provider, Product(clock), server.browser())
+        assert (await place.handle_callback()).status_code == 303
+        assert set(await place.seats()) == {"org_new"}
+
+
+async def test_memberships_are_brought_up_to_date_at_each_sign_in(place: Place) -> None:
+    await place.handle_callback()
+    first = await place.seats()
+    place.provider.claims["organisations"] = [{"id": "org_acme", "role": "staff", "teams": "ops"}]
+    await place.handle_callback()
+    second = await place.seats()
+
+    assert first == {
+        "org_acme": ("admin", "team:design team:engineering"),
+        "org_new": ("member", "team:ops"),
+    }
+    assert second == {"org_acme": ("member", "team:ops")}
+    assert {row.tenant_id: row.name for row in await place.rows(Tenant)}["org_new"] == "New Ltd"
+
+
+async def test_what_a_person_lost_at_the_provider_their_connections_lose_at_once_a53(
+    place: Place,
+) -> None:
+    client = await place.server.client()
+    await place.handle_callback()
+    acme = await client.connect(place.person, tenant="Acme")
+    new = await client.connect(place.person, tenant="New Ltd")
+    place.provider.claims["organisations"] = [
+        {"id": "org_acme", "role": "owner", "teams": ["design"]}
+    ]
+    place.http = place.server.browser()
+    await place.handle_callback()
+
+    kept = await client.refresh(acme["refresh_token"])
+    gone = await client.refresh(new["refresh_token"])
+
+    claims = jwt.decode(kept.json()["access_token"], options={"verify_signature": False})
+    assert (kept.status_code, claims["data_scope"]) == (200, "team:design")
+    assert (gone.status_code, gone.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_tenants_tier_and_policy_survive_what_a_provider_says(place: Place) -> None:
+    await place.handle_callback()
+    tenants = {row.tenant_id: row for row in await place.rows(Tenant)}
+    assert tenants["org_acme"].rate_limit_tier == "pro"
+
+
+async def test_two_factors_at_the_provider_are_two_factors_here(place: Place) -> None:
+    """RFC 8176 §2: `amr` names methods."""
+    for amr, level in ((["pwd"], 1), (["pwd", "mfa"], 2), ("mfa", 2), ([7, None], 1)):
+        place.provider.says = {"amr": amr}
+        place.http = place.server.browser()
+        await place.handle_callback()
+        newest = max(await place.rows(Session), key=lambda row: row.signed_in_at)
+        place.server.clock.advance(seconds=1)
+        assert newest.level == level
+
+
+async def test_a_stale_sign_in_at_the_provider_is_not_a_fresh_one_here_a51(place: Place) -> None:
+    """`prompt=login` with a provider that answers by itself."""
+    client = await place.server.client()
+    page: Page = await place.person.open(client.authorize_url(prompt="login"))
+    for stale in (None, 1, int(place.server.clock().timestamp()) - 31):
+        place.provider.says = place.product.says = {"auth_time": stale}
+        links = [link for link in page.links if "/sign-in/with/" in link]
+        for link in links:
+            url = (await place.http.get(link)).headers["location"]
+            back = (
+                place.provider.handle_callback(url)
+                if "acme-id" in link
+                else await place.product.handle_callback(url, place.server)
+            )
+            assert (await place.http.get(back)).status_code == 403
+    assert place.provider.asked["prompt"] == "login"
+    assert place.product.asked["fresh"] is True
+    assert await place.rows(Session) == []
+
+
+async def test_with_one_provider_alone_people_are_sent_on_directly_and_back_by_a_button(
+    database_url: str, clock: Clock
+) -> None:
+    """And somebody who signs out is not signed in again by the provider at once."""
+    provider = Provider(clock)
+    async with running_auth_server(
+        database_url, clock, outside=provider.app, sign_in=(provider.settings(),)
+    ) as server:
+        client, person = await server.client(), server.person()
+        page = await person.open(client.authorize_url())
+        url = await leave(person, page)
+        led = await person.http.get(provider.handle_callback(url))
+        consent = await person.reach_consent(led.headers["location"])
+        other = await person.press(consent, "Not you?")
+        await leave(person, other)
+        with_password = await person.http.post(
+            "/sign-in", data={**consent.forms["sign-out"].fields, "email": "x", "password": "x"}
+        )
+
+    assert (page.moves_on_to or "").startswith("/sign-in/with/acme-id?transaction=")
+    assert url.startswith(f"{ISSUER}/authorize?")
+    assert (other.moves_on_to, "Continue with Acme ID" in other.text) == (None, True)
+    assert provider.asked.get("prompt") is None
+    assert "other=yes" in next(link for link in other.links if "/sign-in/with/" in link)
+    assert with_password.status_code in {403, 404}
+
+
+@pytest.mark.parametrize("name", ["nobody", "local", "%2e%2e%2f", "acme-id%00", "é"])
+async def test_a_way_that_is_not_configured_is_no_page(lied_to: Place, name: str) -> None:
+    for path in (f"/sign-in/with/{name}", f"/sign-in/return/{name}"):
+        assert (await lied_to.http.get(path)).status_code == 404
+
+
+def resolving(*addresses: str) -> Resolve:
+    """Look every host up as these."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return list(addresses)
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["127.0.0.1"],
+        ["10.0.0.5"],
+        ["169.254.169.254"],
+        ["::1"],
+        ["::ffff:10.0.0.5"],
+        ["fd00::1"],
+        ["203.0.113.7", "127.0.0.1"],
+        ["0.0.0.1"],
+        [],
+    ],
+)
+async def test_nothing_is_asked_of_addresses_inside_the_network_a142(
+    addresses: list[str],
+) -> None:
+    """CVE-2026-27945: whatever a provider's documents name, and however its name resolves."""
+    transport = GuardedTransport(resolve=resolving(*addresses))
+    async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+        with pytest.raises(httpx2.ConnectError, match="not public"):
+            await http.get("https://id.example/.well-known/openid-configuration")
+
+
+async def test_a_provider_in_the_operators_own_network_is_reached_where_they_say_so() -> None:
+    """Whatever else is wrong then, the guard is not: nothing listens there."""
+    transport = GuardedTransport(resolve=resolving("127.0.0.1"), allow_private=True)
+    async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+        with pytest.raises(httpx2.ConnectError) as refused:
+            await http.get("http://id.internal.example:9/")
+    assert "not public" not in str(refused.value)
+
+
+async def test_a_provider_on_this_machine_is_reached_in_development_only_a142() -> None:
+    """Loopback, plain http, and an answer that does not end."""
+    served: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        served.append(len(request))
+        size = LIMIT + 1 if b"/endless" in request else 2
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
+        writer.write(b"{" * size if size > 2 else b"{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        for allowed in (False, True):
+            transport = GuardedTransport(allow_loopback=allowed)
+            async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+                if not allowed:
+                    with pytest.raises(httpx2.ConnectError, match="not public"):
+                        await http.get(url)
+                    continue
+                assert (await http.get(url)).json() == {}
+                with pytest.raises(httpx2.ConnectError, match="larger than"):
+                    await http.get(f"{url}/endless")
+    assert len(served) == 2
+
+
+async def test_a_callback_is_where_the_settings_say_whatever_host_is_asked_a146(
+    place: Place,
+) -> None:
+    """Host-header poisoning: a link in a message or at a provider never names another host."""
+    answer = await place.http.get(
+        "/sign-in/with/acme-id?return_to=/account/apps",
+        headers={"host": "evil.example", "x-forwarded-host": "evil.example"},
+    )
+    asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert asked["redirect_uri"] == ["http://127.0.0.1:8400/sign-in/return/acme-id"]
+    assert "evil" not in answer.headers["location"]

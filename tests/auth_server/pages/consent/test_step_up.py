@@ -1,0 +1,353 @@
+"""Asked again: only what grew is asked about, nothing grows or shrinks by itself, and who may be quiet."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlmodel import select
+
+from auth_server.records.grants.table import Grant
+from auth_server.records.tenants.table import Membership
+from gatepost.catalogue import CatalogueDocument, ToolSummary
+from support.in_process.auth_server import CATALOGUE, AuthServer
+from support.in_process.oauth_client import OAuthClient, answer_of
+from support.in_process.operator import add
+from support.in_process.person import Page, Person
+
+READ, WRITE, ADMIN = "mcp:read", "mcp:read mcp:write", "mcp:read mcp:write mcp:admin"
+READING = {"list_projects", "list_tasks"}
+WEB = "https://portal.example/cb"
+SECRET = "a-secret-of-43-characters-0123456789-abcdef"
+
+
+def purge(*, destructive: bool = True) -> ToolSummary:
+    """A tool that only an administrator's scope reaches."""
+    return ToolSummary(
+        name="purge",
+        title="Purge",
+        description="Purge everything.",
+        scope="mcp:admin",
+        read_only=False,
+        destructive=destructive,
+    )
+
+
+def with_tools(*tools: ToolSummary, version: str = "2") -> CatalogueDocument:
+    """A later version of the tool list."""
+    return CATALOGUE.model_copy(update={"hash": version * 64, "tools": tools})
+
+
+def ticked(page: Page) -> set[str]:
+    """What is ticked of the tools."""
+    return {name for name, on in page.ticks().items() if on}
+
+
+async def granted(server: AuthServer) -> Grant:
+    """The one grant there is."""
+    async with server.opened.database.reading() as db:
+        return (await db.execute(select(Grant))).scalar_one()
+
+
+async def redeem(client: OAuthClient, page: Page) -> dict[str, Any]:
+    """Redeem the code that a page leads back with."""
+    body: dict[str, Any] = (await client.redeem(answer_of(page.moves_on_to or "")["code"])).json()
+    return body
+
+
+# --- growing --------------------------------------------------------------------------------------
+
+
+async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a49(
+    auth_server: AuthServer, read_token: Any
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope=READ))
+    await redeem(client, await person.press(page, "Approve", untick=["list_projects"]))
+
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+
+    assert "wants more access to Orbit" in page.text
+    new, _, before = page.text.partition("Your earlier choices")
+    assert "Create task" in new and "Delete task" in new and "List tasks" not in new
+    assert "1 of 2 tools" in before and "List tasks" in before
+    # The wider request is for changing: that is ticked, and deleting is not.
+    assert ticked(page) == {"list_tasks", "create_task"}
+    tokens = await redeem(client, await person.press(page, "Approve"))
+    claims = await read_token(auth_server, tokens["access_token"])
+    assert (claims["allowed_tools"], claims["scope"], claims["grant_version"]) == (
+        ["create_task", "list_tasks"],
+        WRITE,
+        2,
+    )
+
+
+async def test_what_a_person_refused_stays_refused_however_it_is_asked_for_again_a49(
+    auth_server: AuthServer,
+) -> None:
+    """Asking for less in between makes no difference."""
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person, untick=["create_task"])
+    for scope in (READ, WRITE, ADMIN, WRITE):
+        page = await person.reach_consent(client.authorize_url(scope=scope))
+        assert ticked(page) == READING
+        assert "wants to reconnect to Orbit" in page.text
+        await person.press(page, "Approve")
+
+    assert set((await granted(auth_server)).tools) == READING
+
+
+async def test_a_tool_that_came_later_starts_unticked_under_a_scope_allowed_before_a165(
+    auth_server: AuthServer,
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person)
+    harmless = CATALOGUE.tools[3].model_copy(update={"name": "list_secrets", "title": "Secrets"})
+    auth_server.catalogue = with_tools(*CATALOGUE.tools, harmless)
+
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+
+    assert (
+        "wants more access" in page.text
+        and "Secrets" in page.text.partition("Your earlier choices")[0]
+    )
+    assert ticked(page) == {*READING, "create_task"}
+
+
+async def test_a_tool_that_became_dangerous_is_asked_about_anew_a165(
+    auth_server: AuthServer,
+) -> None:
+    """What was allowed was a tool that reads."""
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person)
+    turned = [
+        tool.model_copy(update={"read_only": False, "destructive": True})
+        if tool.name == "list_tasks"
+        else tool
+        for tool in CATALOGUE.tools
+    ]
+    auth_server.catalogue = with_tools(*turned)
+
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+
+    assert "List tasks" in page.text.partition("Your earlier choices")[0]
+    assert ticked(page) == {"list_projects", "create_task"}
+
+
+@pytest.mark.parametrize("first", [None, READ, WRITE])
+async def test_deleting_starts_ticked_only_where_a_later_request_is_for_just_that_a166(
+    auth_server: AuthServer, first: str | None
+) -> None:
+    """A client that asks for everything at once gets no delete by asking; a step-up names it."""
+    auth_server.catalogue = with_tools(*CATALOGUE.tools, purge())
+    client, person = await auth_server.client(), auth_server.person()
+    if first is not None:
+        page = await person.reach_consent(client.authorize_url(scope=first))
+        await person.press(page, "Approve")
+
+    page = await person.reach_consent(client.authorize_url(scope=ADMIN))
+
+    assert page.ticks()["purge"] is (first == WRITE)
+    assert page.ticks()["delete_task"] is False
+
+
+# --- shrinking ------------------------------------------------------------------------------------
+
+
+async def test_a_narrower_request_leaves_the_rest_of_the_grant_as_it_was(
+    auth_server: AuthServer, read_token: Any
+) -> None:
+    """Two windows of one app: the one that asked for reading gets it, the other keeps writing."""
+    client, person = await auth_server.client(), auth_server.person()
+    wide = await client.connect(person)
+
+    page = await person.reach_consent(client.authorize_url(scope=READ))
+    assert "The app keeps 1 tool that is not in this request" in page.text
+    assert set(page.ticks()) == READING
+    narrow = await redeem(client, await person.press(page, "Approve", untick=["list_projects"]))
+
+    again = (await client.refresh(wide["refresh_token"])).json()
+    claims, less = [await read_token(auth_server, each["access_token"]) for each in (again, narrow)]
+    assert (claims["scope"], claims["allowed_tools"]) == (WRITE, ["create_task", "list_tasks"])
+    assert less["scope"] == READ
+    assert (await granted(auth_server)).asked_scope == WRITE
+
+
+async def test_what_a_page_would_keep_unseen_is_asked_about_anew_when_it_changed(
+    auth_server: AuthServer,
+) -> None:
+    """The summary is a part of what is answered."""
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person)
+    narrow = await person.reach_consent(client.authorize_url(scope=READ))
+    wide = await person.reach_consent(client.authorize_url(scope=WRITE))
+    await person.press(wide, "Approve", untick=["create_task"])
+
+    refused = await person.press(narrow, "Approve")
+
+    assert (refused.status, refused.moves_on_to) == (403, None)
+
+
+async def test_a_tool_that_is_gone_from_the_catalogue_is_not_kept_for_its_successor_a165(
+    auth_server: AuthServer,
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person)
+    auth_server.catalogue = with_tools(*CATALOGUE.tools[1:])
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+    await person.press(page, "Approve")
+
+    auth_server.catalogue = with_tools(*CATALOGUE.tools, version="3")
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+
+    assert "create_task" not in (await granted(auth_server)).tools
+    assert page.ticks()["create_task"] is False
+
+
+# --- silence --------------------------------------------------------------------------------------
+
+
+async def vouched_client(server: AuthServer, *redirect_uris: str, **members: Any) -> OAuthClient:
+    """A client that the operator vouches for and that authenticates."""
+    entry = {
+        "client_id": "portal",
+        "name": "Portal",
+        "redirect_uris": list(redirect_uris or (WEB,)),
+        "token_endpoint_auth_method": "client_secret_post",
+        "secret": SECRET,
+        **members,
+    }
+    await add(server, clients=[entry])
+    client = OAuthClient(server.http, server.issuer, server.resource, "portal")
+    client.redirect_uri = (redirect_uris or (WEB,))[0]
+    return client
+
+
+async def led(person: Person, url: str, site: str | None = "none") -> Page:
+    """Open a link as a browser does that says where it comes from."""
+    if site is not None:
+        person.http.headers["sec-fetch-site"] = site
+    try:
+        page = await person.open(url)
+    finally:
+        person.http.headers.pop("sec-fetch-site", None)
+    return page
+
+
+def was_asked(page: Page) -> bool:
+    """Tell whether the person had to answer."""
+    assert (urlsplit(page.url).path, page.status) == ("/consent", 200)
+    return page.moves_on_to is None
+
+
+async def test_a_vouched_client_whose_grant_covers_the_request_is_not_asked_about_again(
+    auth_server: AuthServer,
+) -> None:
+    """Design §4: asked again when any of it grows; here nothing does."""
+    client, person = await vouched_client(auth_server), auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+    await person.press(page, "Approve", untick=["create_task", "team:design"])
+
+    for scope in (WRITE, READ):
+        page = await led(person, client.authorize_url(scope=scope))
+        assert not was_asked(page)
+        answer = await client.redeem(
+            answer_of(page.moves_on_to or "")["code"], client_secret=SECRET
+        )
+        assert (answer.status_code, answer.json()["scope"]) == (200, READ)
+        # Once, like every answer.
+        assert (await person.open(page.url)).status == 400
+
+    grant = await granted(auth_server)
+    assert (grant.version, set(grant.tools), grant.data_scope) == (1, READING, "team:engineering")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", None, "", "NONE"])
+async def test_another_sites_link_never_gets_an_answer_without_a_page_a37(
+    auth_server: AuthServer, site: str | None
+) -> None:
+    """A37: a replay with `Sec-Fetch-Site: cross-site`, or a browser that does not say."""
+    client, person = await vouched_client(auth_server), auth_server.person()
+    await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+
+    assert was_asked(await led(person, client.authorize_url(), site))
+
+
+async def test_who_can_be_impersonated_is_always_asked_about_a46(auth_server: AuthServer) -> None:
+    """Public clients, programs on this device, schemes that any app can claim, and strangers."""
+    person = auth_server.person()
+    stranger = await auth_server.client(redirect_uris=[WEB])
+    stranger.redirect_uri = WEB
+    loopback = await vouched_client(auth_server, "http://127.0.0.1/callback")
+    loopback.redirect_uri = "http://127.0.0.1:4000/callback"
+    for client in (stranger, loopback):
+        await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+        assert was_asked(await led(person, client.authorize_url()))
+    for changes in (
+        {"redirect_uris": ["com.portal.app:/cb"]},
+        {"token_endpoint_auth_method": "none", "secret": None},
+    ):
+        client = await vouched_client(auth_server, **changes)
+        client.redirect_uri = changes.get("redirect_uris", [WEB])[0]  # type: ignore[index]
+        await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+        assert was_asked(await led(person, client.authorize_url()))
+
+
+@pytest.mark.parametrize(
+    "growth",
+    ["scope", "offline_access", "host", "prompt", "tenant", "person", "expired", "revoked", "name"],
+)
+async def test_whatever_grew_or_changed_is_asked_about_a49(
+    auth_server: AuthServer, change_row: Any, growth: str
+) -> None:
+    other_host = "https://other.example/cb"
+    client = await vouched_client(auth_server, WEB, other_host)
+    person = auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope=READ))
+    await person.press(page, "Approve")
+    assert not was_asked(await led(person, client.authorize_url(scope=READ)))
+
+    changes: dict[str, str] = {}
+    match growth:
+        case "scope":
+            changes = {"scope": WRITE}
+        case "offline_access":
+            changes = {"scope": f"{READ} offline_access"}
+        case "host":
+            changes = {"redirect_uri": other_host}
+        case "prompt":
+            changes = {"prompt": "consent"}
+        case "tenant":
+            await change_row(auth_server, Membership, ("usr_ada", "org_acme"))
+        case "person":
+            person = auth_server.person("bo@globex.example")
+            await person.reach_consent(client.authorize_url(scope=READ))
+        case "expired":
+            auth_server.clock.advance(days=181)
+            await person.sign_in(await person.open(client.authorize_url(scope=READ)))
+        case "revoked":
+            grant = await granted(auth_server)
+            now = auth_server.clock()
+            await change_row(auth_server, Grant, grant.grant_id, revoked_at=now)
+        case _:
+            await vouched_client(auth_server, WEB, name="Portal 2")
+    page = await led(person, client.authorize_url(**{"scope": READ, **changes}))
+
+    if urlsplit(page.url).path == "/tenant":
+        page = await person.press(page, "Acme")
+    assert was_asked(page)
+
+
+async def test_a_tool_that_changed_its_effect_is_asked_about_even_of_a_vouched_client_a165(
+    auth_server: AuthServer,
+) -> None:
+    """One that was merely added changes nothing: it is not given."""
+    client, person = await vouched_client(auth_server), auth_server.person()
+    await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+    harmless = CATALOGUE.tools[3].model_copy(update={"name": "list_more"})
+
+    auth_server.catalogue = with_tools(*CATALOGUE.tools, harmless)
+    assert not was_asked(await led(person, client.authorize_url()))
+    turned = CATALOGUE.tools[0].model_copy(update={"destructive": True})
+    auth_server.catalogue = with_tools(turned, *CATALOGUE.tools[1:], version="3")
+
+    assert was_asked(await led(person, client.authorize_url()))

@@ -1,0 +1,168 @@
+"""What attackers do to pages, tried on every route that the app has, by its own list."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import httpx2
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+# Routes for programs: what they answer is no page.
+MACHINES = ("/token", "/register", "/revoke", "/introspect", "/jwks.json", "/.well-known", "/livez")
+SUBRESOURCES = {"img": "src", "script": "src", "link": "href", "iframe": "src", "form": "action"}
+
+
+@dataclass
+class Walk:
+    """Every answer to the routes, each asked for in several ways."""
+
+    answers: list[httpx2.Response] = field(default_factory=list)
+
+    @property
+    def pages(self) -> list[httpx2.Response]:
+        """Those that a browser shows as a page."""
+        return [a for a in self.answers if "text/html" in a.headers.get("content-type", "")]
+
+    @property
+    def shown(self) -> set[str]:
+        """The paths of pages that were found and may be seen."""
+        return {page.url.path for page in self.pages if page.status_code == 200}
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+
+@pytest.fixture(scope="module")
+async def walk(table_server: AuthServer) -> AsyncIterator[Walk]:
+    """Walk all routes: as a stranger, as Ada in the middle of connecting, and with empty forms."""
+    walked = Walk()
+    for signed_in in (False, True):
+        person = table_server.person()
+        client = await table_server.client()
+        transaction = "none"
+        if signed_in:
+            consent = await person.reach_consent(client.authorize_url())
+            transaction = parse_qs(urlsplit(consent.url).query)["transaction"][0]
+        query = {"transaction": transaction, "tenant": "org_acme", "person": "usr_ada"}
+        # Without the names that make sign-in two errands at once.
+        for route in iter_route_contexts(table_server.app.routes):
+            path = (route.path or "").replace("{name}", "nothing.css")
+            if "{" in path:
+                path = path.partition("{")[0] + "x"
+            for parameters in (query, {}):
+                walked.answers.append(await person.http.get(path, params=parameters))
+            walked.answers.append(await person.http.post(path, headers=FORM, content=""))
+        left = await person.open(client.authorize_url(client_id="nobody"))
+        assert left.status == 400
+        walked.answers.append(await person.http.get("/authorize", params={"client_id": "nobody"}))
+        walked.answers.append(await person.http.get("/nowhere"))
+    yield walked
+
+
+async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
+    assert walk.shown >= {
+        "/",
+        "/sign-in",
+        "/tenant",
+        "/consent",
+        "/account/apps",
+        "/account/sessions",
+        "/account/organisations",
+        "/account/organisation",
+        "/account/organisation/member",
+    }
+    assert {page.status_code for page in walk.pages} >= {200, 400, 403, 404, 405}
+
+
+async def test_no_page_tells_another_site_where_it_was_nor_loads_anything_of_one_a16(
+    walk: Walk,
+) -> None:
+    for page in walk.pages:
+        assert page.headers["referrer-policy"] == "no-referrer"
+        policy = page.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        for tag, attributes in Elements(page.text).found:
+            if tag in SUBRESOURCES and SUBRESOURCES[tag] in attributes:
+                target = urljoin(str(page.url), attributes[SUBRESOURCES[tag]])
+                assert urlsplit(target)[:2] == urlsplit(str(page.url))[:2], target
+            assert "style" not in attributes
+            assert not [name for name in attributes if name.startswith("on")]
+            if tag == "a" and attributes.get("href", "").startswith("http"):
+                assert "noreferrer" in attributes.get("rel", ""), attributes
+
+
+async def test_no_page_can_be_framed_a43(walk: Walk) -> None:
+    for page in walk.pages:
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert page.headers["x-frame-options"] == "DENY"
+
+
+async def test_nothing_of_a_page_is_kept_by_a_browser_or_a_proxy_a55(walk: Walk) -> None:
+    redirects = [answer for answer in walk.answers if "location" in answer.headers]
+    assert redirects
+    for answer in (*walk.pages, *redirects):
+        assert answer.headers["cache-control"] == "no-store", answer.url
+
+
+async def test_no_page_keeps_a_hold_on_the_window_that_opened_it_a56(walk: Walk) -> None:
+    for page in walk.pages:
+        assert page.headers["cross-origin-opener-policy"] == "same-origin"
+        for tag, attributes in Elements(page.text).found:
+            assert tag != "a" or "target" not in attributes or "noopener" in attributes["rel"]
+
+
+async def test_no_page_is_taken_for_anything_but_a_page(walk: Walk) -> None:
+    for answer in walk.answers:
+        if not answer.url.path.startswith(MACHINES) and answer.content:
+            assert answer.headers.get("x-content-type-options") == "nosniff" or (
+                answer.headers["content-type"] == "application/json"
+            ), answer.url
+
+
+async def test_a_session_that_a_sibling_site_planted_is_none_at_the_account_pages_a57(
+    database_url: str, clock: Clock
+) -> None:
+    async with running_auth_server(database_url, clock, issuer="https://id.example") as server:
+        person = server.person()
+        await person.sign_in(await person.open("/account/sessions"))
+        tossed = server.person()
+        for cookie in person.http.cookies.jar:
+            plain = cookie.name.removeprefix("__Host-")
+            tossed.http.cookies.set(plain, cookie.value or "")
+        planted = await tossed.http.get("/account/sessions")
+        right = await person.http.get("/account/sessions")
+
+    assert (right.status_code, planted.status_code) == (200, 303)
+
+
+async def test_going_about_in_the_pages_leaves_few_and_small_cookies_a58(
+    table_server: AuthServer,
+) -> None:
+    person = table_server.person()
+    await person.sign_in(await person.open("/account/sessions"))
+    for tag in ("de", "en", "xx", "x" * 500, "de en " * 50):
+        for page in ("/", "/sign-in", "/account/sessions", "/account/organisations"):
+            await person.http.get(page, params={"ui_locales": tag})
+        client = await table_server.client()
+        await person.http.get(client.authorize_url(ui_locales=tag))
+    sizes = [len(c.name) + len(c.value or "") for c in person.http.cookies.jar]
+
+    assert len(sizes) <= 4
+    assert sum(sizes) < 500

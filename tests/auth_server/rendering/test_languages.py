@@ -1,0 +1,167 @@
+"""The pages speak the language of their reader, and every text of theirs has a German one."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import auth_server
+from auth_server.rendering.languages import match_language, parse_accept_language
+from auth_server.rendering.render import TEMPLATES, template_environment
+from auth_server.rendering.static import UnusableFile
+from auth_server.rendering.translation import load_translations
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+
+GERMAN_BUTTON = "Anmelden"
+MARKS_A_TEXT = {"translatable", "PageError", "FormProof", "ChangeRefused", "UnusablePolicy"}
+
+
+def texts_of_templates() -> set[tuple[str, str]]:
+    """Every text that a template marks, with the template's name."""
+    environment: Any = template_environment()
+    found = set()
+    for path in TEMPLATES.rglob("*.html"):
+        source = path.read_text(encoding="utf-8")
+        for _, _, message in environment.extract_translations(source):
+            texts = message if isinstance(message, tuple) else (message,)
+            # A call whose argument is no literal is extracted as None.
+            assert texts[0] is not None, (
+                f"{path.name}: _() takes a literal; a value is | translated"
+            )
+            found.add((path.name, texts[0]))
+    return found
+
+
+def texts_of_code() -> set[tuple[str, str]]:
+    """Every text that the code hands to people, with the module's name."""
+    found = set()
+    for path in Path(auth_server.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in MARKS_A_TEXT
+            ):
+                for argument in node.args:
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                        found.add((path.name, argument.value))
+    return found
+
+
+def test_every_text_of_a_template_has_a_german_one() -> None:
+    german = load_translations(None)["de"].texts
+    assert sorted(where for where in texts_of_templates() if where[1] not in german) == []
+
+
+def test_every_text_that_the_code_hands_to_people_has_a_german_one() -> None:
+    german = load_translations(None)["de"].texts
+    assert sorted(where for where in texts_of_code() if where[1] not in german) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("de", "de"),
+        ("de-AT,de;q=0.8,en;q=0.5", "de"),
+        ("fr-FR,de;q=0.4", "de"),
+        ("en;q=0.5,de;q=0.9", "de"),
+        ("en-GB,de;q=0.9", "en"),
+        ("DE-de", "de"),
+        ("fr", "en"),
+        ("de;q=0", "en"),
+        ("*", "en"),
+        (";;;,q=,de;q=x", "en"),
+        ("", "en"),
+    ],
+)
+async def test_a_page_is_in_the_language_that_the_browser_prefers(
+    table_server: AuthServer, header: str, language: str
+) -> None:
+    client, person = await table_server.client(), table_server.person()
+    person.http.headers["accept-language"] = header
+
+    page = await person.open(client.authorize_url())
+
+    assert f'<html lang="{language}">' in page.html
+    assert page.headers["content-language"] == language
+    assert (GERMAN_BUTTON in page.text) is (language == "de")
+
+
+async def test_an_app_that_names_a_language_is_listened_to_on_every_page(
+    auth_server: AuthServer,
+) -> None:
+    """OpenID Connect Core §3.1.2.1: `ui_locales`, in order of preference."""
+    client, person = await auth_server.client(), auth_server.person()
+    person.http.headers["accept-language"] = "en"
+    sign_in = await person.open(client.authorize_url(ui_locales="xx de-CH en"))
+
+    tenant = await person.press(
+        sign_in, "Anmelden", fill={"email": person.email, "password": person.password}
+    )
+    consent = await person.press(tenant, "Acme")
+    left = await person.press(consent, "Erlauben")
+
+    for page in (sign_in, tenant, consent, left):
+        assert '<html lang="de">' in page.html
+    assert (
+        "<strong>Test client</strong> möchte in Ihrem Namen auf <strong>Orbit</strong>"
+        in consent.html
+    )
+    assert "Test client ist verbunden" in left.text
+
+
+async def test_a_name_with_markup_stays_text_in_every_language(auth_server: AuthServer) -> None:
+    client = await auth_server.client(client_name="<b>%(email)s</b> & Co")
+    for header in ("en", "de"):
+        person = auth_server.person()
+        person.http.headers["accept-language"] = header
+        page = await person.open(client.authorize_url())
+        assert "&lt;b&gt;%(email)s&lt;/b&gt; &amp; Co" in page.html
+
+
+async def test_an_operator_adds_a_language_and_changes_words(
+    tmp_path: Path, database_url: str, clock: Clock
+) -> None:
+    (tmp_path / "en.yaml").write_text("name: English\ntexts: {Password: Pass phrase}\n")
+    (tmp_path / "nl.yaml").write_text("name: Nederlands\ntexts: {Password: Wachtwoord}\n")
+    async with running_auth_server(database_url, clock, translations=tmp_path) as server:
+        client = await server.client()
+        seen = {}
+        for language in ("en", "nl", "de"):
+            person = server.person()
+            seen[language] = await person.open(client.authorize_url(ui_locales=language))
+
+    assert "Pass phrase" in seen["en"].text
+    assert "Wachtwoord" in seen["nl"].text
+    assert "E-mail address" in seen["nl"].text  # what is not translated stays English
+    assert "Passwort" in seen["de"].text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("de.yaml", "texts: {}", "Field required"),
+        ("de.yaml", "name: x\ntexts: {'%(a)s': '%(b)s'}", "placeholders"),
+        ("de.yaml", "name: x\ntexts: {a: 100 %}", "no other %"),
+        ("de.yaml", "name: x\nplural: import os\ntexts: {}", "plural"),
+        ("de.yaml", "name: x\ntexts: {a: [1]}", "string"),
+        ("de.yaml", ": :", "de.yaml"),
+        ("Übersicht.yaml", "name: x\ntexts: {}", "no language tag"),
+    ],
+)
+def test_a_file_of_texts_that_would_break_a_page_is_refused_at_the_start(
+    tmp_path: Path, name: str, content: str, says: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(UnusableFile) as refused:
+        load_translations(tmp_path)
+    assert says in str(refused.value)
+
+
+@given(st.text(), st.sets(st.sampled_from(["en", "de", "pt-br"])))
+def test_no_header_breaks_the_choice_of_a_language(header: str, known: set[str]) -> None:
+    assert match_language(parse_accept_language(header), known) in {None, *known}

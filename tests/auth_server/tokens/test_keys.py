@@ -1,0 +1,178 @@
+"""Signing keys: published before they sign and after, replaced by age and by command."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from click.testing import CliRunner
+from sqlmodel import select
+
+from auth_server.cli import keys
+from auth_server.db.engine import open_database
+from auth_server.maintenance import maintain
+from auth_server.records.signing_keys.table import SigningKey
+from auth_server.tokens.keyring import AFTER_USE, BEFORE_USE, JWKS_MAX_AGE
+from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.processes.configuration import issuing, write_config
+
+SECRET = "for-tests-only-0123456789abcdef0123456789"
+
+
+async def published(server: AuthServer) -> list[str]:
+    """Read the ids of the published keys, oldest first."""
+    document = (await server.http.get("/jwks.json")).json()
+    return [key["kid"] for key in document["keys"]]
+
+
+async def signing(server: AuthServer) -> str:
+    """Connect, and tell which key signed the token."""
+    client = await server.client()
+    tokens = await client.connect(server.person())
+    kid: str = jwt.get_unverified_header(tokens["access_token"])["kid"]
+    return kid
+
+
+async def stored(server: AuthServer) -> list[SigningKey]:
+    """Read every stored key."""
+    database = open_database(server.database_url)
+    async with database.reading() as db:
+        rows = list((await db.execute(select(SigningKey))).scalars())
+    await database.engine.dispose()
+    return rows
+
+
+async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_one_a112_a114(
+    auth_server: AuthServer, clock: Clock
+) -> None:
+    """A112: the next key is published longer than any key set is cached before it signs."""
+    first = await signing(auth_server)
+    assert await published(auth_server) == [first]
+
+    clock.advance(seconds=(timedelta(days=60) - BEFORE_USE).total_seconds())
+    await maintain(auth_server.opened)
+    coming = (await published(auth_server))[1]
+    assert await signing(auth_server) == first
+
+    clock.advance(seconds=BEFORE_USE.total_seconds())
+    await maintain(auth_server.opened)
+    assert await signing(auth_server) == coming
+    assert await published(auth_server) == [first, coming]
+
+    clock.advance(seconds=AFTER_USE.total_seconds())
+    await maintain(auth_server.opened)
+    assert await published(auth_server) == [coming]
+    assert BEFORE_USE > JWKS_MAX_AGE
+    assert auth_server.settings.access_token_lifetime < AFTER_USE
+
+
+async def test_a_retired_keys_private_half_is_gone(auth_server: AuthServer, clock: Clock) -> None:
+    """What is not there can't leak from a dump."""
+    clock.advance(days=60)
+    for step in (timedelta(0), BEFORE_USE, AFTER_USE):
+        clock.advance(seconds=step.total_seconds())
+        await maintain(auth_server.opened)
+
+    states = {row.state: row.private_sealed for row in await stored(auth_server)}
+
+    assert states["retired"] == b""
+    assert states["active"] != b""
+
+
+async def test_two_processes_that_start_together_agree_on_one_key(
+    database_url: str, clock: Clock
+) -> None:
+    """Several replicas share one database."""
+    async with (
+        running_auth_server(database_url, clock) as one,
+        running_auth_server(database_url, clock) as other,
+    ):
+        assert await published(one) == await published(other)
+        assert await signing(one) == await signing(other)
+
+
+async def test_keys_stay_readable_when_the_secret_key_is_replaced(
+    database_url: str, clock: Clock
+) -> None:
+    """The newest secret seals, former ones open, until everything is sealed anew."""
+    async with running_auth_server(database_url, clock, secret_key=SECRET) as server:
+        before = await signing(server)
+    fresh = SECRET[::-1]
+    both = {"secret_key": fresh, "previous_secret_keys": (SECRET,)}
+    async with running_auth_server(database_url, clock, **both) as server:
+        assert await signing(server) == before
+
+    async with running_auth_server(database_url, clock, secret_key=fresh) as server:
+        assert await signing(server) == before
+
+
+async def test_a_lost_secret_key_is_named_at_start(database_url: str, clock: Clock) -> None:
+    """Better no start than keys that silently change."""
+    async with running_auth_server(database_url, clock, secret_key=SECRET):
+        pass
+
+    with pytest.raises(Exception, match="previous_secret_keys"):
+        async with running_auth_server(database_url, clock, secret_key=SECRET[::-1]):
+            pass
+
+
+async def test_a_refresh_inside_the_grace_window_survives_a_new_secret_key(
+    database_url: str, clock: Clock
+) -> None:
+    """The successor of a used token is found under the former secret too."""
+    async with running_auth_server(database_url, clock, secret_key=SECRET) as server:
+        client = await server.client()
+        tokens = await client.connect(server.person())
+        first = (await client.refresh(tokens["refresh_token"])).json()
+    changed = {"secret_key": SECRET[::-1], "previous_secret_keys": (SECRET,)}
+    async with running_auth_server(database_url, clock, **changed) as server:
+        client.http = server.http
+        again = (await client.refresh(tokens["refresh_token"])).json()
+
+    assert again["refresh_token"] == first["refresh_token"]
+
+
+def config_of(server: AuthServer, folder: Path) -> str:
+    """Write the server's configuration for the command line."""
+    section = issuing(ISSUER, RESOURCE, database_url=server.database_url)
+    return str(write_config(folder, secret=SECRET, auth_server=section))
+
+
+async def run(*arguments: str) -> Any:
+    """Run `gatepost keys …` beside the running server."""
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(lambda: CliRunner().invoke(keys, arguments))
+
+
+async def test_an_operator_rotates_by_command_and_no_sooner_than_is_safe(
+    auth_server: AuthServer, tmp_path: Path
+) -> None:
+    """`gatepost keys rotate`."""
+    config = config_of(auth_server, tmp_path)
+
+    first = await run("rotate", "--config", config)
+    again = await run("rotate", "--config", config)
+
+    assert "published as the next key" in first.output
+    assert "Run this again after" in again.output
+    assert len(await published(auth_server)) == 2
+    listed = await run("list", "--config", config)
+    assert "active" in listed.output
+    assert "next" in listed.output
+
+
+async def test_a_compromised_key_is_withdrawn_at_once_a113(
+    auth_server: AuthServer, tmp_path: Path
+) -> None:
+    """A113: `gatepost keys rotate --now`."""
+    compromised = await signing(auth_server)
+
+    result = await run("rotate", "--now", "--config", config_of(auth_server, tmp_path))
+
+    assert result.exit_code == 0, result.output
+    await maintain(auth_server.opened)
+    assert compromised not in await published(auth_server)
+    assert await signing(auth_server) != compromised

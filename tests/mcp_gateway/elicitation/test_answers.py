@@ -1,0 +1,60 @@
+"""Answers find whoever waits for them, and nobody else."""
+
+from datetime import UTC, datetime
+from itertools import count
+
+import orjson
+import pytest
+
+from gatepost.claims import parse_claims
+from mcp_gateway.elicitation.answers import LocalAnswers
+from mcp_gateway.elicitation.ask import ask_confirmation
+from mcp_gateway.pipeline.conversation import NobodyAnswered
+from mcp_gateway.wire.conversation import HandshakeConversation
+from support.in_process.tokens import claims
+
+ADA = parse_claims(claims(datetime.now(UTC)))
+
+
+class Heard:
+    """A client that only listens."""
+
+    def __init__(self) -> None:
+        """Hear nothing yet."""
+        self.messages: list[bytes] = []
+        self.gone = False
+        self.waiting = False
+
+    async def emit(self, message: bytes) -> None:
+        """Hear one message."""
+        self.messages.append(message)
+
+
+async def test_the_first_answer_of_the_one_who_was_asked_counts() -> None:
+    ids = count()
+    answers = LocalAnswers(lambda: str(next(ids)))
+    with answers.expect("ada") as (ask_id, waiting):
+        await answers.deliver("bo", ask_id, {"result": "bo"})
+        await answers.deliver("ada", "7", {"result": "other"})
+        await answers.deliver("ada", ask_id, {"result": "first"})
+        await answers.deliver("ada", ask_id, {"result": "second"})
+        assert await waiting == {"result": "first"}
+    await answers.deliver("ada", ask_id, {"result": "late"})
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_nobody_is_waited_for_longer_than_people_have_or_once_they_left(gone: bool) -> None:
+    heard = Heard()
+    heard.gone = gone
+    conversation = HandshakeConversation(
+        heard,
+        None,
+        capabilities=("elicitation",),
+        answers=LocalAnswers(lambda: "1"),
+        caller=ADA,
+        patience=0,
+    )
+    with pytest.raises(NobodyAnswered, match="Nothing was done"):
+        await conversation.ask([ask_confirmation("Really?", {})])
+    assert [orjson.loads(message)["id"] for message in heard.messages] == ([] if gone else ["1"])
+    assert heard.waiting is False

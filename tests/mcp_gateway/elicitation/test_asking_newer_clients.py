@@ -1,0 +1,220 @@
+"""2026-07-28: the request ends with questions, and is made again with the answers and the state."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from support.in_process.gateway import API, META, MODERN, World, a_world
+
+CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+ACCEPT = {"action": "accept", "content": {}}
+
+
+async def send(
+    world: World,
+    name: str,
+    arguments: Any = None,
+    *,
+    can: dict[str, Any] | None = None,
+    token: str = "",
+    method: str = "tools/call",
+    **carried: Any,
+) -> httpx2.Response:
+    """Call with what the client carries, having declared what it can."""
+    capabilities = {"elicitation": {}, "sampling": {}} if can is None else can
+    meta = {**META, CAPABILITIES: capabilities}
+    params = {"name": name, "arguments": arguments or {}, "_meta": meta, **carried}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    headers = {"mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": name}
+    return await world.post(body, token=token, headers=headers)
+
+
+async def ask(world: World, name: str, arguments: Any = None, **more: Any) -> tuple[Any, str]:
+    """Call, and be asked: answers the questions and the state."""
+    answer = await send(world, name, arguments, **more)
+    assert answer.status_code == 200, answer.text
+    result = answer.json()["result"]
+    assert result["resultType"] == "input_required"
+    return result["inputRequests"], result["requestState"]
+
+
+async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: World) -> None:
+    asked, state = await ask(world, "delete_task", {"id": "7"})
+    assert asked["confirm"]["method"] == "elicitation/create"
+    assert asked["confirm"]["params"]["message"].startswith("Delete task 7 for good?")
+    assert world.api.requests == []
+    answer = await send(
+        world, "delete_task", {"id": "7"}, inputResponses={"confirm": ACCEPT}, requestState=state
+    )
+    assert answer.json()["result"]["resultType"] == "complete"
+    assert [request.method for request in world.api.requests] == ["DELETE"]
+
+
+async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(world: World) -> None:
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    answer = await send(
+        world,
+        "delete_task",
+        {"id": "7"},
+        inputResponses={"confirm": {"action": "decline"}},
+        requestState=state,
+    )
+    assert "Nothing was done" in answer.json()["result"]["content"][0]["text"]
+    assert world.api.requests == []
+
+
+async def test_a_yes_that_nobody_was_asked_for_counts_for_nothing(world: World) -> None:
+    asked, _ = await ask(world, "delete_task", {"id": "7"}, inputResponses={"confirm": ACCEPT})
+    assert "confirm" in asked
+    assert world.api.requests == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arguments": {"id": "8"}},
+        {"sub": "usr_bo"},
+        {"tenant_id": "org_globex"},
+        {"client_id": "other"},
+        {"state": "-tampered"},
+        {"state": "A"},
+        {"name": "create_task"},
+    ],
+)
+async def test_a_state_holds_for_the_very_call_and_caller_it_was_given_to(
+    world: World, change: dict[str, Any]
+) -> None:
+    """2026-07-28 multi round-trip requests: attacker-controlled, so bound and sealed."""
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    name = change.pop("name", "delete_task")
+    arguments = change.pop("arguments", {"id": "7"} if name == "delete_task" else {"title": "x"})
+    answer = await send(
+        world,
+        name,
+        arguments,
+        inputResponses={"confirm": ACCEPT, "priority": ACCEPT},
+        requestState=state + change.pop("state", ""),
+        token=world.token(**change),
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
+    assert world.api.requests == []
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(9, 200), (11, 400)])
+async def test_a_state_expires_by_the_clock_on_the_wall(
+    world: World, minutes: int, status: int
+) -> None:
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    world.clock.advance(minutes=minutes)
+    answer = await send(
+        world, "delete_task", {"id": "7"}, inputResponses={"confirm": ACCEPT}, requestState=state
+    )
+    assert answer.status_code == status
+    assert len(world.api.requests) == (1 if status == 200 else 0)
+
+
+@pytest.mark.parametrize("responses", [None, [], 1, {"confirm": 1}, {"confirm": None}])
+@pytest.mark.parametrize("state", [None, 1, "x", {"a": 1}])
+async def test_malformed_answers_are_refused(
+    world: World, responses: object, state: object
+) -> None:
+    answer = await send(
+        world, "delete_task", {"id": "7"}, inputResponses=responses, requestState=state
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
+
+
+async def test_any_replica_takes_up_what_another_has_asked(tmp_path: Path) -> None:
+    manifest = API / "talking.yaml"
+    async with (
+        a_world(tmp_path, manifest=manifest) as one,
+        a_world(tmp_path, manifest=manifest) as other,
+    ):
+        _, state = await ask(one, "delete_task", {"id": "7"})
+        responses = {"confirm": ACCEPT}
+        answer = await send(
+            other, "delete_task", {"id": "7"}, inputResponses=responses, requestState=state
+        )
+        assert answer.json()["result"]["isError"] is False
+        assert (len(one.api.requests), len(other.api.requests)) == (0, 1)
+
+
+async def test_each_round_carries_what_was_answered_before(world: World) -> None:
+    asked, first = await ask(world, "create_task")
+    assert list(asked) == ["title"]
+    title = {"title": {"action": "accept", "content": {"title": "Tidy"}}}
+    asked, second = await ask(world, "create_task", inputResponses=title, requestState=first)
+    assert asked["priority"]["params"]["message"] == 'How urgent is "Tidy"?'
+    assert second != first
+    priority = {"priority": {"action": "accept", "content": {"priority": 2}}}
+    await send(world, "create_task", inputResponses=priority, requestState=second)
+    assert orjson.loads(world.api.requests[-1].body) == {"title": "Tidy", "priority": 2}
+
+
+async def test_a_missing_answer_is_asked_for_again_and_a_strange_one_ignored(world: World) -> None:
+    asked, _ = await ask(world, "create_task", inputResponses={"other": ACCEPT})
+    assert list(asked) == ["title"]
+
+
+async def test_the_clients_own_model_drafts_what_is_missing(world: World) -> None:
+    asked, state = await ask(world, "draft_task", can={"sampling": {}})
+    assert asked["words"]["method"] == "sampling/createMessage"
+    drafted = {"role": "assistant", "content": {"type": "text", "text": "Tidy"}, "model": "m"}
+    can: dict[str, Any] = {"sampling": {}}
+    answers = {"words": drafted}
+    await send(world, "draft_task", can=can, inputResponses=answers, requestState=state)
+    assert orjson.loads(world.api.requests[-1].body) == {"title": "Tidy"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "can", "required"),
+    [
+        ("delete_task", {"id": "7"}, {}, "elicitation"),
+        ("delete_task", {"id": "7"}, {"elicitation": {"url": {}}}, "elicitation"),
+        ("create_task", {}, {"sampling": {}}, "elicitation"),
+        ("draft_task", {}, {"elicitation": {}}, "sampling"),
+    ],
+)
+async def test_a_client_that_can_not_be_asked_is_told_what_it_would_have_to_declare(
+    world: World, name: str, arguments: Any, can: dict[str, Any], required: str
+) -> None:
+    """2026-07-28 basic: -32021 with the capabilities, under 400."""
+    answer = await send(world, name, arguments, can=can)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, -32021)
+    assert error["data"] == {"requiredCapabilities": {required: {}}}
+    assert "Nothing was done" in error["message"]
+    assert world.records[-1]["reason"] == "cannot_ask"
+
+
+async def test_a_call_that_lacks_nothing_needs_no_capability(world: World) -> None:
+    answer = await send(world, "create_task", {"title": "x", "priority": 1}, can={})
+    assert answer.json()["result"]["isError"] is False
+
+
+async def test_a_prompt_asks_for_the_argument_it_lacks(world: World) -> None:
+    asked, state = await ask(world, "plan_week", method="prompts/get")
+    schema = asked["arguments"]["params"]["requestedSchema"]
+    assert schema["properties"]["team"]["enum"] == ["design", "engineering", "sales"]
+    filled = {"arguments": {"action": "accept", "content": {"team": "design"}}}
+    answer = await send(
+        world, "plan_week", method="prompts/get", inputResponses=filled, requestState=state
+    )
+    result = answer.json()["result"]
+    assert result["resultType"] == "complete"
+    assert result["messages"][-1]["content"]["text"] == "Plan the week of design. "
+
+
+@pytest.mark.parametrize("content", [{}, {"team": 1}])
+async def test_a_prompt_whose_argument_stays_missing_is_refused(
+    world: World, content: dict[str, Any]
+) -> None:
+    _, state = await ask(world, "plan_week", method="prompts/get")
+    filled = {"arguments": {"action": "accept", "content": content}}
+    answer = await send(
+        world, "plan_week", method="prompts/get", inputResponses=filled, requestState=state
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)

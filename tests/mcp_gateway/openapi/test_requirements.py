@@ -1,0 +1,448 @@
+"""What the importer and the serialiser owe to any document, requirement by requirement.
+
+Each is shown once, from a document to the request; the details are tested beside the modules.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost import document as reading
+from gatepost.document import DocumentError, parse_document
+from mcp_gateway.catalogue.coercion import coerce_arguments
+from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.openapi.argument_builder import Unimportable
+from mcp_gateway.openapi.arguments import import_operation
+from mcp_gateway.openapi.document import load_openapi
+from mcp_gateway.requests.serialise import UnserialisableArgument, serialise
+from mcp_gateway.schemas.convert import Schemas
+from support.in_process.documents import MakeTool, ReadDocument
+
+TEXT = {"type": "string"}
+BASE = "https://api.example.com"
+
+
+def param(name: str, where: str = "query", **more: Any) -> dict[str, Any]:
+    required = {"required": True} if where == "path" else {}
+    return {"name": name, "in": where, "schema": TEXT, **required, **more}
+
+
+def json_body(schema: Any) -> dict[str, Any]:
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def obj(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+def test_r1_a_header_of_the_service_is_never_an_argument(tool_of: MakeTool) -> None:
+    names = ["Authorization", "Host", "Cookie", "Content-Length", "X-Forwarded-For", "X-Tenant-Id"]
+    tool = tool_of({"parameters": [param(name, "header") for name in [*names, "X-Colour"]]})
+    assert list(tool.input_schema["properties"]) == ["X-Colour"]
+
+
+def test_r2_a_near_miss_is_coerced_and_what_stays_wrong_is_refused(tool_of: MakeTool) -> None:
+    tool = tool_of({"parameters": [param("n", schema={"type": "integer"}, required=True)]})
+    assert coerce_arguments(tool.input_schema, {"n": "5"}) == {"n": 5}
+    assert not tool.validate({"n": 5})
+    for wrong in ({"n": "five"}, {}, {"n": 5, "m": 1}):
+        assert tool.validate(coerce_arguments(tool.input_schema, wrong))
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "%2e%2e", "a/../b"])
+def test_r3_a_path_value_names_no_other_path(tool_of: MakeTool, value: str) -> None:
+    tool = tool_of({"parameters": [param("id", "path")]}, "DELETE /users/{id}")
+    assert serialise(tool.operation, BASE, {"id": "a?b#c %"}).url == f"{BASE}/users/a%3Fb%23c%20%25"
+    with pytest.raises(UnserialisableArgument):
+        serialise(tool.operation, BASE, {"id": value})
+
+
+CONTENTS = "GET /repos/{repo}/contents/{path}"
+IN_PATH = {"parameters": [param("repo", "path"), param("path", "path")]}
+
+
+def test_r3_a_path_value_may_hold_slashes_where_the_manifest_says_so(tool_of: MakeTool) -> None:
+    tool = tool_of(IN_PATH, CONTENTS, slashes=("path",))
+    request = serialise(tool.operation, BASE, {"repo": "r", "path": "docs/a b?.md"})
+    assert request.url == f"{BASE}/repos/r/contents/docs/a%20b%3F.md"
+    for value in ("", "/", "/etc", "docs/", "a//b", "a/../b", ".", "a/%2e%2e/b", "a%2Fb", "a\\b"):
+        with pytest.raises(UnserialisableArgument):
+            serialise(tool.operation, BASE, {"repo": "r", "path": value})
+    with pytest.raises(UnserialisableArgument):
+        serialise(tool.operation, BASE, {"repo": "r/x", "path": "a"})
+
+
+@pytest.mark.parametrize(
+    ("other", "slashes", "problem"),
+    [
+        ("/x", "repo", "something follows it"),
+        ("/x", "branch", "no plain argument"),
+        ("/repos/{repo}/contents/{file}/history", "path", "could reach GET /repos/{repo}/contents"),
+        ("/repos/{name}/contents/latest/size", "path", "could reach GET /repos/{name}/contents"),
+    ],
+)
+def test_r3_slashes_that_could_lead_to_another_operation_are_refused(
+    read: ReadDocument, other: str, slashes: str, problem: str
+) -> None:
+    names = [name.partition("}")[0] for name in other.split("{")[1:]]
+    document = read(
+        {
+            CONTENTS.partition(" ")[2]: {"get": IN_PATH},
+            other: {"get": {"parameters": [param(name, "path") for name in names]}},
+        }
+    )
+    with pytest.raises(ManifestError, match=re.escape(problem)):
+        make_tool(ToolEntry("t", CONTENTS, slashes=(slashes,)), document)
+
+
+def test_r4_no_line_break_and_no_second_cookie_gets_through(tool_of: MakeTool) -> None:
+    tool = tool_of({"parameters": [param("X-A", "header"), param("sid", "cookie")]})
+    for values in ({"X-A": "a\r\nX-B: 1"}, {"sid": "a; admin=1"}, {"X-A": "a\0"}):
+        with pytest.raises(UnserialisableArgument):
+            serialise(tool.operation, BASE, values)
+
+
+def test_r5_no_argument_changes_the_host(read: ReadDocument) -> None:
+    document = read(
+        {"/x": {"get": {"parameters": [param("host")]}}},
+        servers=[{"url": "https://{host}/", "variables": {"host": {"default": "evil.test"}}}],
+    )
+    tool = make_tool(ToolEntry("t", "GET /x"), document)
+    assert serialise(tool.operation, BASE, {"host": "evil.test"}).url == f"{BASE}/x?host=evil.test"
+
+
+def test_r8_a_parameter_with_content_is_json_and_a_flag_is_lower_case(tool_of: MakeTool) -> None:
+    content = {"name": "f", "in": "query", "content": {"application/json": {"schema": obj(a={})}}}
+    flag = param("on", schema={"type": "boolean"})
+    tool = tool_of({"parameters": [content, flag]}, "GET /x")
+    url = serialise(tool.operation, BASE, {"f": {"a": [1]}, "on": True}).url
+    assert url == f"{BASE}/x?f=%7B%22a%22%3A%5B1%5D%7D&on=true"
+
+
+def test_r9_properties_that_a_body_leaves_open_can_be_given(tool_of: MakeTool) -> None:
+    tool = tool_of(json_body({**obj(name=TEXT), "additionalProperties": {"type": "integer"}}))
+    values = {"name": "a", "additional_properties": {"b": 1}}
+    assert not tool.validate(values)
+    assert tool.validate({"additional_properties": {"b": "text"}})
+    assert serialise(tool.operation, BASE, values).body == b'{"name":"a","b":1}'
+
+
+@pytest.mark.parametrize("key", ["name", "NAME", "name[]"])
+def test_r9_what_is_left_open_cannot_stand_for_an_argument(tool_of: MakeTool, key: str) -> None:
+    tool = tool_of(json_body({**obj(name=TEXT), "additionalProperties": True}))
+    with pytest.raises(UnserialisableArgument, match="argument of its own"):
+        serialise(tool.operation, BASE, {"additional_properties": {key: "x"}})
+
+
+def test_r9_a_form_without_named_fields_takes_any(tool_of: MakeTool) -> None:
+    schema = {"type": "object", "additionalProperties": TEXT}
+    kind = "application/x-www-form-urlencoded"
+    tool = tool_of({"requestBody": {"content": {kind: {"schema": schema}}}})
+    request = serialise(tool.operation, BASE, {"additional_properties": {"a": "x", "b": "y"}})
+    assert request.body == b"a=x&b=y"
+
+
+def test_r9_xml_is_refused_by_name(read: ReadDocument) -> None:
+    content = {"application/xml": {"schema": obj(a=TEXT)}}
+    document = read({"/x": {"post": {"requestBody": {"content": content}}}})
+    with pytest.raises(Unimportable, match="application/xml, which is not supported"):
+        import_operation(document, document.operations[0])
+
+
+def test_r10_a_literal_query_and_several_values_in_a_segment_stay(tool_of: MakeTool) -> None:
+    tool = tool_of(
+        {"parameters": [param("a", "path"), param("b", "path"), param("q")]},
+        "GET /x/{a}...{b}.json/?beta=true",
+    )
+    url = serialise(tool.operation, BASE, {"a": "1", "b": "v1.0", "q": "y"}).url
+    assert url == f"{BASE}/x/1...v1.0.json/?beta=true&q=y"
+
+
+@pytest.mark.parametrize(
+    ("root", "own", "hosts", "base"),
+    [
+        (["https://a.test/v1"], ["https://a.test/v1/"], [], None),
+        (["https://a.test/v1"], ["https://b.test"], ["b.test"], "https://b.test"),
+        (["https://a.test/v1"], ["/v2"], ["a.test"], "https://a.test/v2"),
+        (["/"], ["https://b.test"], [], None),
+        ([], ["https://b.test/x"], [], None),
+        (["https://a.test"], ["https://b.test", "https://a.test"], [], None),
+    ],
+)
+def test_r11_an_operation_goes_to_its_own_server_where_that_is_listed(
+    read: ReadDocument, root: list[str], own: list[str], hosts: list[str], base: str | None
+) -> None:
+    servers = {"servers": [{"url": url} for url in own]}
+    document = read({"/x": {"get": servers}}, servers=[{"url": url} for url in root])
+    operation = import_operation(document, document.operations[0], hosts).operation
+    assert operation.base_url == base
+    assert serialise(operation, "http://u", {}).url == f"{base or 'http://u'}/x"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://b.test", "/v2", "https://u@b.test", "ftp://b.test", "http://["]
+)
+def test_r11_a_server_that_is_not_listed_is_refused(read: ReadDocument, url: str) -> None:
+    document = read(
+        {"/x": {"servers": [{"url": url}], "get": {}}, "/y": {"get": {}}},
+        servers=[{"url": "https://a.test"}],
+    )
+    with pytest.raises(Unimportable, match="a server of its own"):
+        import_operation(document, document.operations[0], ["b.test:444"])
+
+
+def test_r12_credentials_are_described_for_the_operator_and_never_arguments(
+    read: ReadDocument,
+) -> None:
+    flow = {"tokenUrl": "https://a.test/token", "scopes": {"read": ""}}
+    schemes = {
+        "query": {"type": "apiKey", "in": "query", "name": "key"},
+        "app": {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        "user": {"type": "http", "scheme": "Basic"},
+    }
+    document = read(
+        {"/x": {"get": {"parameters": [param("key")]}, "put": {"security": []}}},
+        components={"securitySchemes": schemes},
+        security=[{"query": [], "user": []}, {"app": ["read"]}],
+    )
+    get, put = (import_operation(document, found) for found in document.operations)
+    assert get.properties == {}
+    assert get.operation.security == (("query", "user"), ("app",))
+    assert put.operation.security == ()
+    assert [str(credential) for credential in document.security_schemes.values()] == [
+        "query: an API key in the query 'key'",
+        "app: an OAuth token by client credentials from https://a.test/token",
+        "user: Authorization: Basic",
+    ]
+
+
+def test_r13_the_query_method_of_3_2_is_served_and_other_methods_are_reported(
+    read: ReadDocument,
+) -> None:
+    item = {"query": json_body(obj(q=TEXT)), "additionalOperations": {"LINK": {}}}
+    document = read({"/x": item}, "3.2.0")
+    tool = make_tool(ToolEntry("t", "QUERY /x"), document)
+    request = serialise(tool.operation, BASE, {"q": "a"})
+    assert (request.method, request.body) == ("QUERY", b'{"q":"a"}')
+    assert document.unreadable == (
+        ("LINK /x", "the method 'LINK' (additionalOperations) is not supported"),
+    )
+
+
+def test_r13_yaml_of_older_tools_is_read_and_what_is_odd_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "openapi: 3.0.0\nx-p: &p {get: {operationId: a}, summary: old}\n"
+        "paths:\n  /x:\n    <<: *p\n    summary: own\n  /y: {get: {}}\n  /y: {put: {}}\n"
+    )
+    document = load_openapi(file)
+    assert [op.key for op in document.operations] == ["GET /x", "PUT /y"]
+    assert document.operations[0].summary == "own"
+    assert any("merge key" in note for note in document.notes)
+    assert any("'/y' twice, line 8" in note for note in document.notes)
+    with pytest.raises(DocumentError):
+        parse_document(file.read_bytes())
+
+
+def test_r13_what_would_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    merged = ", ".join(["*a"] * 50)
+    monkeypatch.setattr(reading, "_MOST_NODES", 1000)
+    keys = ", ".join(f"k{n}: 1" for n in range(100))
+    with pytest.raises(DocumentError, match="unfolds"):
+        parse_document(f"a: &a {{{keys}}}\nb: {{<<: [{merged}]}}".encode(), [])
+
+
+def test_r14_references_of_every_shape_are_found(read: ReadDocument) -> None:
+    task = {
+        "$id": "https://a.test/task",
+        **obj(
+            by_pointer={"$ref": "#/$defs/Name"},
+            by_anchor={"$ref": "#label"},
+            by_id={"$ref": "https://a.test/label"},
+            by_dynamic={"$dynamicRef": "#node"},
+            deep={
+                "$ref": "#/paths/~1x%7Bid%7D/post/requestBody/content/application~1json/schema/items"
+            },
+            through={"$ref": "#/components/schemas/Alias/properties/a", "maxLength": 3},
+        ),
+        "$defs": {"Name": {"type": "string", "minLength": 1}},
+    }
+    label = {"$id": "https://a.test/label", "$anchor": "label", "enum": ["x", "y"]}
+    node = {"$dynamicAnchor": "node", "type": "integer"}
+    schemas = {
+        "Task": task, "Label": label, "Node": node,
+        "Alias": {"$ref": "#/components/schemas/Real"}, "Real": obj(a=TEXT),
+    }  # fmt: skip
+    document = read(
+        {
+            "/x{id}": {"post": json_body({"type": "array", "items": {"type": "boolean"}})},
+            "/y": {"post": json_body({"$ref": "#/components/schemas/Task"})},
+        },
+        components={"schemas": schemas},
+    )
+    properties = make_tool(ToolEntry("t", "POST /y"), document).input_schema["properties"]
+    assert properties["by_pointer"]["minLength"] == 1
+    assert properties["by_anchor"]["enum"] == properties["by_id"]["enum"] == ["x", "y"]
+    assert properties["by_dynamic"]["type"] == "integer"
+    assert properties["deep"]["type"] == "boolean"
+    assert properties["through"]["maxLength"] == 3
+
+
+def test_r14_a_bad_operation_is_reported_and_the_document_served(read: ReadDocument) -> None:
+    document = read({"/bad": {"post": json_body({"$ref": "#nowhere"})}, "/good": {"get": {}}})
+    bad, good = document.operations
+    with pytest.raises(Unimportable, match="names an anchor of nothing"):
+        import_operation(document, bad)
+    assert import_operation(document, good).operation.path == "/good"
+
+
+def test_r15_a_discriminator_says_which_form_is_which(tool_of: MakeTool) -> None:
+    forms = {"Cat": obj(kind=TEXT, lives={"type": "integer"}), "Dog": obj(kind=TEXT)}
+    refs = [{"$ref": f"#/components/schemas/{name}"} for name in forms]
+    mapping = {"cat": refs[0]["$ref"], "dog": "Dog", "puppy": refs[1]["$ref"]}
+    union = {"oneOf": refs, "discriminator": {"propertyName": "kind", "mapping": mapping}}
+    tool = tool_of(json_body(obj(pet=union)), more={"components": {"schemas": forms}})
+    assert not tool.validate({"pet": {"kind": "cat", "lives": 9}})
+    assert not tool.validate({"pet": {"kind": "puppy"}})
+    assert tool.validate({"pet": {"kind": "fish"}})
+    assert tool.validate({"pet": {"kind": "cat", "lives": "nine"}})
+
+
+def test_r15_forms_that_overlap_never_refuse_what_fits_both(tool_of: MakeTool) -> None:
+    union = {"oneOf": [{"type": "number"}, {"type": "integer"}]}
+    rule = {**obj(a=TEXT, b=TEXT), "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    tool = tool_of(json_body(obj(n=union, r=rule)))
+    assert not tool.validate({"n": 5})
+    assert tool.validate({"r": {"a": "x", "b": "y"}})
+    assert tool.validate({"r": {}})
+
+
+def test_r16_keys_at_any_depth_are_legal_and_sent_as_the_upstream_has_them(
+    tool_of: MakeTool,
+) -> None:
+    inner = {**obj(**{"@odata.type": TEXT, "x y": TEXT, "plain": TEXT}), "required": ["x y"]}
+    listed = {"type": "array", "items": {"$ref": "#/components/schemas/Inner"}}
+    tool = tool_of(json_body(obj(list=listed)), more={"components": {"schemas": {"Inner": inner}}})
+    items = tool.input_schema["properties"]["list"]["items"]
+    odata, spaced, plain = items["properties"]
+    assert (odata[:11], spaced[:4], plain) == ("odata.type_", "x_y_", "plain")
+    assert items["required"] == [spaced]
+    request = serialise(tool.operation, BASE, {"list": [{odata: "a", spaced: "b", "plain": "c"}]})
+    assert request.body == b'{"list":[{"@odata.type":"a","x y":"b","plain":"c"}]}'
+
+
+def wide(levels: int, width: int) -> dict[str, Any]:
+    """Schemas whose every level holds many, each with words."""
+    schema: dict[str, Any] = {"type": "string", "description": "Some words. " * 20, "minLength": 3}
+    for level in range(levels):
+        properties = {f"l{level}_{n}": schema for n in range(width)}
+        schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema
+
+
+def test_r17_a_schema_over_the_budget_is_cut_and_takes_all_that_the_document_allows(
+    tool_of: MakeTool,
+) -> None:
+    either = {"oneOf": [wide(3, 5), {**wide(3, 5), "required": ["l2_0"]}], "not": obj(x=TEXT)}
+    tool = tool_of(json_body({**obj(deep=wide(5, 5), either=either), "required": ["deep"]}))
+    assert len(str(tool.input_schema)) < 40_000
+    assert "Shortened here" in str(tool.input_schema)
+    value: Any = "text"
+    for level in range(5):
+        value = {f"l{level}_0": value}
+    form = value["l4_0"]["l3_0"]
+    assert not tool.validate({"deep": value, "either": form})
+    assert tool.validate({"deep": {"unknown": 1}})
+    assert tool.validate({})
+
+
+def test_r17_cutting_gives_the_same_schema_each_time(tool_of: MakeTool) -> None:
+    one, two = (tool_of(json_body(obj(deep=wide(6, 4)))).input_schema for _ in range(2))
+    assert one == two
+
+
+def test_r18_each_schema_is_converted_once_however_often_it_is_used(
+    read: ReadDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert, converted = Schemas.convert, 0
+
+    def count(self: Schemas, source: object) -> Any:
+        nonlocal converted
+        converted += 1
+        return convert(self, source)
+
+    monkeypatch.setattr(Schemas, "convert", count)
+    schemas = {
+        f"S{n}": obj(next={"$ref": f"#/components/schemas/S{(n + 1) % 800}"}, a=TEXT)
+        for n in range(800)
+    }
+    ref = {"$ref": "#/components/schemas/S0"}
+    document = read(
+        {f"/x{n}": {"post": json_body(obj(s=ref, n=TEXT))} for n in range(50)},
+        components={"schemas": schemas},
+    )
+    for found in document.operations:
+        assert make_tool(ToolEntry("t", found.key), document).input_schema["properties"]["s"]
+    assert converted <= 3 * 800 + 2 * 3 * 50
+
+
+@pytest.mark.parametrize(
+    ("queries", "answer", "expected"),
+    [
+        (
+            ["limit", "cursor"],
+            obj(data={"type": "array"}, meta=obj(next_cursor=TEXT)),
+            ("cursor", "cursor", "limit", ("meta", "next_cursor"), ("data",)),
+        ),
+        (["page", "per_page"], {"type": "array"}, ("page", "page", "per_page", None, ())),
+        (
+            ["pageToken", "maxResults", "q"],
+            obj(nextPageToken=TEXT, tasks={"type": "array"}),
+            ("cursor", "pageToken", "maxResults", ("nextPageToken",), ("tasks",)),
+        ),
+        (["offset", "limit"], obj(a={"type": "array"}, b={"type": "array"}), ("offset", "offset", "limit", None, None)),
+        (["start", "end"], obj(), None),
+        (["limit"], {"type": "array"}, None),
+    ],
+)  # fmt: skip
+def test_paging_is_recognised_by_parameters_and_answers(
+    read: ReadDocument, queries: list[str], answer: dict[str, Any], expected: Any
+) -> None:
+    content = {"application/json": {"schema": answer}}
+    operation = {
+        "parameters": [param(name) for name in queries],
+        "responses": {"200": {"content": content}},
+    }
+    document = read({"/x": {"get": operation}})
+    found = import_operation(document, document.operations[0]).operation.pagination
+    assert expected == (found and (found.kind, found.position, found.size, found.next, found.items))
+
+
+def test_an_idempotency_key_is_the_gateways_to_fill(read: ReadDocument) -> None:
+    key = param("Idempotency-Key", "header", required=True)
+    document = read({"/x": {"post": {"parameters": [key]}}})
+    imported = import_operation(document, document.operations[0])
+    assert (dict(imported.properties), imported.required) == ({}, ())
+    assert imported.operation.idempotency == "Idempotency-Key"
+    request = serialise(imported.operation, BASE, {"Idempotency-Key": "call_1"})
+    assert dict(request.headers)["Idempotency-Key"] == "call_1"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        obj(password=TEXT),
+        obj(code={"type": "string", "format": "password"}),
+        obj(user={"$ref": "#/components/schemas/User"}),
+    ],
+)
+def test_an_operation_that_asks_for_a_password_is_marked(
+    read: ReadDocument, schema: dict[str, Any]
+) -> None:
+    components = {"schemas": {"User": obj(name=TEXT, newPassword=TEXT)}}
+    document = read({"/x": {"post": json_body(schema)}}, components=components)
+    secrets = import_operation(document, document.operations[0]).operation.secrets
+    assert secrets == set(schema["properties"])

@@ -1,0 +1,130 @@
+"""`gatepost tools dry-run`: the request a call would become, and no secret in it."""
+
+from typing import Any
+
+import pytest
+
+from support.processes.configuration import serving, write_config
+
+BOUND = "  list_tasks: {operation: listTasks, bind: {cursor: tenant_id, limit: data_scope.team}}\n"
+
+
+def test_r23_the_exact_request_is_printed_and_nothing_is_sent(review: Any) -> None:
+    result = review.run(
+        "dry-run", "create_task", '{"title": "Grüße"}', "--upstream-url", "http://127.0.0.1:1/v1"
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0] == "POST http://127.0.0.1:1/v1/tasks"
+    assert "Content-Type: application/json" in lines
+    assert "Gatepost-Assertion: ***" in lines
+    assert lines[-1] == '{"title":"Grüße"}'
+
+
+def test_bound_arguments_are_shown_with_the_claim_they_come_from(review: Any) -> None:
+    review.tools = BOUND
+    result = review.run(
+        *("dry-run", "list_tasks", "--upstream-url", "https://api.example"),
+        *("--claim", "tenant_id=org_acme", "--claim", "data_scope.team=design"),
+    )
+    assert result.output.startswith("GET https://api.example/tasks?cursor=org_acme&limit=design\n")
+    assert "# cursor is bound to the claim tenant_id: org_acme" in result.output
+    assert "# limit is bound to the claim data_scope.team: design" in result.output
+
+
+def test_claims_that_are_not_given_are_examples(review: Any) -> None:
+    review.tools = BOUND
+    assert "?cursor=org_example&limit=example" in review.run("dry-run", "list_tasks").output
+
+
+def test_secrets_of_the_configuration_are_masked(
+    review: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", "hunter2-hunter2")
+    config = write_config(
+        review.path,
+        mcp_gateway=serving(
+            "http://127.0.0.1:8400",
+            "http://127.0.0.1:8401/mcp",
+            "http://127.0.0.1:8402/base",
+            signing_key="key.pem",
+            upstream_headers={"X-Service-Key": {"env": "SERVICE_KEY"}},
+        ),
+    )
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("GET http://127.0.0.1:8402/base/tasks\n")
+    assert "X-Service-Key: ***" in result.output
+    assert "hunter2" not in result.output
+    assert not (review.path / "key.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("credential", "line"),
+    [
+        ({"place": "bearer"}, "Authorization: Bearer ***"),
+        ({"place": "basic"}, "Authorization: Basic ***"),
+        ({"place": "header X-Key"}, "X-Key: ***"),
+        ({"place": "cookie sid"}, "Cookie: sid=***"),
+        ({"place": "query key"}, "GET http://127.0.0.1:8402/base/tasks?key=***"),
+    ],
+)
+def test_credentials_are_shown_where_they_go_and_never_read(
+    review: Any, monkeypatch: pytest.MonkeyPatch, credential: dict[str, Any], line: str
+) -> None:
+    monkeypatch.setenv("SERVICE_KEY", "hunter2-hunter2")
+    config = write_config(
+        review.path,
+        mcp_gateway=serving(
+            "http://127.0.0.1:8400",
+            "http://127.0.0.1:8401/mcp",
+            "http://127.0.0.1:8402/base",
+            upstream_credentials={
+                "key": {"mode": "static", "value": {"env": "SERVICE_KEY"}, **credential},
+                "other": {
+                    "mode": "token_exchange",
+                    "token_url": "http://127.0.0.1:1/token",
+                    "place": "header X-Token",
+                },
+            },
+        ),
+    )
+    result = review.run("dry-run", "list_tasks", "--config", str(config))
+    assert line in result.output.splitlines()
+    assert "X-Token: ***" in result.output
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["create_task", "{}"], 1, "title: is required"),
+        (["create_task", '{"titel": "x"}'], 1, "did you mean 'title'?"),
+        (["delete_task", '{"id": ".."}'], 1, "id "),
+        (["delete_tasks"], 1, "did you mean delete_task"),
+        (["create_task", "title=x"], 2, "ARGUMENTS is not JSON"),
+        (["create_task", "[]"], 2, "ARGUMENTS is a JSON object"),
+        (["list_tasks", "--claim", "tenant=x"], 2, "write CLAIM=VALUE"),
+        (["list_tasks", "--claim", "data_scope.team=a b!"], 2, "--claim"),
+        (["list_tasks", "--config", "/nowhere/gatepost.yaml"], 1, "/nowhere/gatepost.yaml"),
+    ],
+)
+def test_a_call_that_would_be_refused_is_refused_with_the_models_words(
+    review: Any, arguments: list[str], code: int, message: str
+) -> None:
+    result = review.run("dry-run", *arguments)
+    assert result.exit_code == code
+    assert message in result.output
+
+
+def test_a_query_is_shown_as_it_is_posted(review: Any) -> None:
+    query = "query FindTasks($org: ID!) { tasks(org: $org) { id } }"
+    review.tools = (
+        "  find_tasks:\n"
+        f'    graphql: {{query: "{query}", variables: {{org: {{type: string}}}}}}\n'
+        "    bind: {org: tenant_id}\n"
+    )
+    result = review.run("dry-run", "find_tasks", "--claim", "tenant_id=org_acme")
+    assert "POST https://api.example.com/graphql\n" in result.output
+    assert f'"query":"{query}"' in result.output
+    assert '"variables":{"org":"org_acme"}' in result.output

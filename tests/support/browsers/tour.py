@@ -1,0 +1,291 @@
+"""A tour of every page that people see, in a real browser, for whoever wants to look at each."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pyotp import TOTP
+
+from auth_server.rendering.render import TEMPLATES
+from support.in_process.auth_server import SEED, prepare_database
+from support.in_process.oauth_client import OAuthClient, register
+from support.in_process.person import ADA
+from support.in_process.providers import SigningKey
+from support.processes.configuration import issuing, write_config
+from support.processes.deployment import Deployment, running_deployment, serve
+from support.processes.services import free_port, running_service
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
+CLAUDE = "https://claude.ai/api/mcp/auth_callback"
+ACME, GLOBEX = SEED["tenants"]
+EVE = {
+    "id": "usr_eve",
+    "email": "eve@acme.example",
+    "name": "Eve Stone",
+    "password": "gatepost-demo",
+    "memberships": [{"tenant": "org_acme", "data_scope": "team:design"}],
+}
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Sights:
+    """Where the tour goes."""
+
+    deployment: Deployment
+    """With every way to sign in."""
+    directly: str
+    """The issuer of another authorization server, where people sign in at one provider alone."""
+
+
+@contextmanager
+def running_sights(folder: Path) -> Iterator[Sights]:
+    """Run all of it on SQLite for as long as the block lasts, in an empty folder.
+
+    Globex requires two-step verification, and Acme has a member besides its admin.
+    """
+    tenants, people = [ACME, {**GLOBEX, "required_level": 2}], [*SEED["people"], EVE]
+    url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
+    prepare_database(url, {**SEED, "tenants": tenants, "people": people})
+    ways = [{"kind": "local"}, _provider("acme-id", "Acme ID"), _provider("orbit", "Orbit")]
+    with running_deployment(folder, url, host="localhost", sign_in=ways) as deployment:
+        port = free_port()
+        issuer = f"http://localhost:{port}"
+        other = folder / "directly"
+        other.mkdir()
+        beside = f"sqlite+aiosqlite:///{other}/gatepost.db"
+        prepare_database(beside)
+        settings = issuing(issuer, deployment.resource, database_url=beside, sign_in=ways[1:2])
+        with running_service(
+            (*serve("auth-server", write_config(other, auth_server=settings)), "--port", str(port)),
+            url=issuer,
+            log=other / "auth-server.log",
+            ready_path="/readyz",
+        ):
+            yield Sights(deployment, issuer)
+
+
+def _provider(name: str, title: str) -> dict[str, Any]:
+    url = f"https://{name}.example"
+    keys = {"keys": [SigningKey(name).public]}
+    return {
+        "kind": "hand_off",
+        "name": name,
+        "title": title,
+        "issuer": url,
+        "login_url": f"{url}/login",
+        "jwks": keys,
+    }
+
+
+def whole_pages() -> set[str]:
+    """List the templates that are pages: neither included (`_…`) nor extended by another."""
+    sources = {
+        path.relative_to(TEMPLATES).as_posix(): path.read_text(encoding="utf-8")
+        for path in TEMPLATES.rglob("*.html")
+        if not path.name.startswith("_")
+    }
+    extended = {base for text in sources.values() for base in re.findall(r'extends "(.+?)"', text)}
+    return set(sources) - extended
+
+
+def template_of(page: Page) -> str:
+    """Tell which template made the page that the browser shows."""
+    return page.locator("body").get_attribute("data-template") or ""
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """Start the system's Chromium; while it runs, no async code of this thread can."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run async helpers in a thread of their own: Playwright's loop occupies this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def register_app(deployment: Deployment, name: str, redirect_uri: str) -> OAuthClient:
+    """Register an app that will ask."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        client = await register(
+            http,
+            deployment.issuer,
+            deployment.resource,
+            client_name=name,
+            redirect_uris=[redirect_uri],
+        )
+    client.redirect_uri = redirect_uri
+    return client
+
+
+def sign_in(page: Page, email: str = ADA[0], password: str = ADA[1]) -> None:
+    """Fill in the form and press its button."""
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def ask(page: Page, deployment: Deployment, app: OAuthClient, **changes: str | None) -> None:
+    """Have an app ask Ada, who is signed in, and go as far as the consent page for Acme."""
+    page.goto(app.authorize_url(**changes))
+    acme = page.get_by_role("button", name="Acme")
+    approve = page.get_by_role("button", name="Approve")
+    expect(acme.or_(approve).first).to_be_visible()
+    if not approve.is_visible():
+        acme.click()
+    expect(approve).to_be_visible()
+
+
+def approve(page: Page) -> None:
+    """Press the button, and see the page that leads back."""
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+
+
+def tour(page: Page, sights: Sights) -> Iterator[str]:
+    """Walk through the pages as Ada; yields a page's name while the browser shows it."""
+    deployment = sights.deployment
+    issuer = deployment.issuer
+    # Where the app is, and the provider: they answer with nothing, and the page that leads there
+    # stays.
+    for elsewhere in (f"{CLAUDE}?*", f"{sights.directly}/sign-in/with/*"):
+        page.route(elsewhere, lambda route: route.fulfill(status=204))
+    page.goto(f"{sights.directly}/sign-in?return_to=/account/apps")
+    yield "sign-in-elsewhere"
+    claude = off_the_loop(register_app(deployment, "Claude", CLAUDE))
+    cursor = off_the_loop(register_app(deployment, "Cursor", CURSOR))
+    page.goto(claude.authorize_url())
+    yield "sign-in"
+    sign_in(page, password="not-her-password")
+    yield "sign-in-wrong"
+    sign_in(page, "cy@nowhere.example")
+    yield "no-organisation"
+    page.get_by_role("button", name="Not you?").click()
+    sign_in(page)
+    expect(page.get_by_text(ADA[0])).to_be_visible()
+    # Who connected something before is not asked: they change it there.
+    page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
+    yield "organisation"
+    page.get_by_role("button", name="Globex").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Globex requires two-step verification"
+    )
+    yield "step-up"
+    page.get_by_role("link", name="Choose another organisation").click()
+    page.get_by_role("button", name="Acme").click()
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    yield "consent"
+    ask(page, deployment, cursor, scope="mcp:read")
+    yield "consent-small"
+    ask(page, deployment, claude, scope="mcp:read")
+    approve(page)
+    yield "leave"
+    ask(page, deployment, claude)
+    yield "consent-more"
+    page.goto(f"{issuer}/authorize?client_id=nobody")
+    yield "error"
+    page.goto(claude.authorize_url(response_type="token"))
+    yield "turned-back"
+    page.goto(f"{issuer}/")
+    yield "connect"
+    page.goto(f"{issuer}/account/api-keys")
+    page.get_by_role("button", name="Choose permissions").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("New API key")
+    yield "account-new-api-key"
+    page.get_by_label("Name", exact=True).fill("Nightly report")
+    page.get_by_role("button", name="Create key").last.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("API key created")
+    yield "account-api-key-created"
+    page.goto(f"{issuer}/account/apps")
+    yield "account-apps"
+    page.locator('main a[href*="/account/app"]').first.click()
+    expect(page.get_by_role("heading", name="Permissions", exact=True)).to_be_visible()
+    yield "account-app"
+    yield from _second_factor(page, issuer)
+    for name, path in ACCOUNT_PAGES.items():
+        page.goto(f"{issuer}/account/{path}")
+        yield f"account-{name}"
+    _allow(page, issuer, "Only these apps")
+    page.goto(cursor.authorize_url())
+    page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
+    page.get_by_role("button", name="Acme").click()
+    expect(page).to_have_url(re.compile("/consent"))
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    yield "forbidden"
+    _allow(page, issuer, "Any app")
+    page.goto(claude.authorize_url(ui_locales="de"))
+    page.get_by_role("button", name="Acme").click()
+    expect(page.get_by_role("button", name="Erlauben")).to_be_visible()
+    yield "consent-german"
+    page.goto(f"{issuer}/account/organisation?tenant=org_acme")
+    yield "account-organisation-german"
+    page.goto(f"{issuer}/account/security")
+    yield "account-security-german"
+
+
+def _allow(page: Page, issuer: str, which: str) -> None:
+    page.goto(f"{issuer}/account/organisation?tenant=org_acme")
+    page.get_by_role("radio", name=which).check()
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def _second_factor(page: Page, issuer: str) -> Iterator[str]:
+    page.goto(f"{issuer}/account/security/app")
+    yield "account-code-app"
+    secret = page.locator("main .fine code").first.inner_text().replace(" ", "")
+    page.get_by_label("Code from the app").fill(TOTP(secret).now())
+    page.get_by_role("button", name="Verify and turn on").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
+    yield "account-recovery-codes"
+    recovery_code = page.locator("#codes").inner_text().split("\n")[0]
+    page.goto(f"{issuer}/account/security")
+    yield "account-security"
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    sign_in(page)
+    code = page.get_by_label("code", exact=False).first
+    expect(code).to_be_visible()
+    yield "second-factor"
+    code.fill("1")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "second-factor-wrong"
+    code.fill(recovery_code)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(f"{issuer}/account/security")
+    page.get_by_role("button", name="Remove authenticator").click()
+    expect(page.get_by_role("link", name="Set up an authenticator app")).to_be_visible()
+
+
+ACCOUNT_PAGES = {
+    "sessions": "sessions",
+    "security-plain": "security",
+    "api-keys": "api-keys",
+    "organisations": "organisations",
+    "organisation": "organisation?tenant=org_acme",
+    "organisation-member": "organisation/member?tenant=org_acme&person=usr_eve",
+    "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
+}

@@ -1,0 +1,236 @@
+"""An authorization server inside the test, with people, tenants and a catalogue."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx2
+
+from auth_server.app import create_app
+from auth_server.catalogues.latest import Catalogues
+from auth_server.connectors.open import open_connectors
+from auth_server.db.engine import open_database
+from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
+from auth_server.runtime import Runtime, open_documents, open_key_sets, open_runtime
+from auth_server.schema.migrate import migrate
+from auth_server.seed import read_seed, store_seed
+from auth_server.settings import AuthServerSettings, ResourceSettings
+from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.clock import utc_now
+from support.in_process.asgi import running
+from support.in_process.clock import Clock
+from support.in_process.oauth_client import OAuthClient, register
+from support.in_process.person import Person
+
+ISSUER = "http://127.0.0.1:8400"
+RESOURCE = "http://127.0.0.1:8401/mcp"
+
+SEED: dict[str, Any] = {
+    "tenants": [
+        {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
+        {"id": "org_globex", "name": "Globex"},
+    ],
+    "people": [
+        {
+            "id": "usr_ada",
+            "email": "ada@acme.example",
+            "name": "Ada Marsh",
+            "password": "gatepost-demo",
+            "memberships": [
+                {
+                    "tenant": "org_acme",
+                    "role": "admin",
+                    "data_scope": "team:engineering team:design",
+                },
+                {"tenant": "org_globex", "data_scope": "team:sales"},
+            ],
+        },
+        {
+            "id": "usr_bo",
+            "email": "bo@globex.example",
+            "name": "Bo Lind",
+            "password": "gatepost-demo",
+            "memberships": [{"tenant": "org_globex"}],
+        },
+        {
+            "id": "usr_cy",
+            "email": "cy@nowhere.example",
+            "name": "Cy Nowhere",
+            "password": "gatepost-demo",
+        },
+    ],
+    "clients": [
+        {
+            "client_id": "orbit-cli",
+            "name": "Orbit CLI",
+            "redirect_uris": ["http://127.0.0.1/callback"],
+        }
+    ],
+}
+
+CATALOGUE = CatalogueDocument(
+    resource=RESOURCE,
+    name="Orbit",
+    hash="0" * 64,
+    tools=(
+        ToolSummary(
+            name="create_task",
+            title="Create task",
+            description="Create a task in a project.",
+            scope="mcp:write",
+            toolsets=("write",),
+            read_only=False,
+            destructive=False,
+        ),
+        ToolSummary(
+            name="delete_task",
+            title="Delete task",
+            description="Delete a task for good.",
+            scope="mcp:write",
+            toolsets=("write",),
+            read_only=False,
+            destructive=True,
+        ),
+        ToolSummary(
+            name="list_projects",
+            title="List projects",
+            description="List the projects.",
+            scope="mcp:read",
+            toolsets=("read",),
+            read_only=True,
+            destructive=False,
+        ),
+        ToolSummary(
+            name="list_tasks",
+            title="List tasks",
+            description="List the tasks of a project.",
+            scope="mcp:read",
+            toolsets=("read",),
+            read_only=True,
+            destructive=False,
+        ),
+    ),
+)
+
+
+def prepare_database(url: str, seed: dict[str, Any] = SEED) -> None:
+    """Bring an empty database to the newest schema and seed it."""
+
+    async def store() -> None:
+        database = open_database(url)
+        async with database.writing() as db, db.begin():
+            await store_seed(db, read_seed(seed), now=utc_now())
+        await database.engine.dispose()
+
+    migrate(url)
+    asyncio.run(store())
+
+
+@dataclass
+class AuthServer:
+    """A running authorization server, and what a test may change about its world."""
+
+    http: httpx2.AsyncClient
+    app: Any
+    settings: AuthServerSettings
+    clock: Clock
+    catalogue: CatalogueDocument | Exception
+    database_url: str
+    issuer: str = ISSUER
+    resource: str = RESOURCE
+    web: dict[str, Fetched] = field(default_factory=dict)
+    """What can be fetched, by URL: client documents, key sets."""
+    fetched: list[str] = field(default_factory=list)
+    """Which were."""
+    _opened: list[Runtime] = field(default_factory=list)
+
+    @property
+    def opened(self) -> Runtime:
+        """What the running server opened."""
+        return self._opened[-1]
+
+    def browser(self) -> httpx2.AsyncClient:
+        """A browser with no cookies yet."""
+        return httpx2.AsyncClient(transport=self.http._transport, base_url=self.issuer)
+
+    def person(self, email: str = "ada@acme.example") -> Person:
+        """A person at a browser of their own."""
+        return Person(self.browser(), email)
+
+    async def client(self, **metadata: Any) -> OAuthClient:
+        """A freshly registered public client."""
+        return await register(self.http, self.issuer, self.resource, **metadata)
+
+
+@asynccontextmanager
+async def running_auth_server(
+    database_url: str, clock: Clock, *, outside: Any = None, **changes: Any
+) -> AsyncIterator[AuthServer]:
+    """Start a server; a keyword changes a setting. `outside` answers what it asks of providers."""
+    settings = AuthServerSettings(
+        **{
+            "issuer": ISSUER,
+            "secret_key": "for-tests-only-0123456789abcdef0123456789",
+            "database_url": database_url,
+            "resources": (ResourceSettings(resource=RESOURCE),),
+            # Every client of a test comes from one address, at one moment.
+            "registrations_per_minute": 10_000,
+            "registrations_per_day": 10_000,
+            "registrations_overall_per_minute": 10_000,
+            "wrong_guesses_per_minute": 10_000,
+            "authorizations_per_minute": 10_000,
+            **changes,
+        }
+    )
+    server = AuthServer(
+        http=httpx2.AsyncClient(),
+        app=None,
+        settings=settings,
+        clock=clock,
+        catalogue=CATALOGUE,
+        database_url=settings.database_url,
+        issuer=settings.issuer,
+        resource=settings.resources[0].resource,
+    )
+
+    async def read_catalogue(*_: object) -> CatalogueDocument:
+        if isinstance(server.catalogue, Exception):
+            raise server.catalogue
+        return server.catalogue
+
+    async def fetch(url: str) -> Fetched:
+        server.fetched.append(url)
+        if url not in server.web:
+            raise FetchRefused("status 404")
+        return server.web[url]
+
+    @asynccontextmanager
+    async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:
+        async with open_runtime(settings, now=clock) as resources:
+            catalogues = Catalogues(read_catalogue, resources.database, clock)
+            await catalogues.load(entry.resource for entry in settings.resources)
+            documents = open_documents(settings, clock, fetch=fetch)
+            key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)
+            connectors = open_connectors(
+                settings,
+                lambda: resources.keyring.signer,
+                clock,
+                transport=lambda: httpx2.ASGITransport(app=outside),
+            )
+            server._opened.append(
+                replace(
+                    resources,
+                    connectors=connectors,
+                    catalogues=catalogues,
+                    documents=documents,
+                    key_sets=key_sets,
+                )
+            )
+            yield server.opened
+
+    server.app = create_app(settings, open_runtime=opened)
+    async with running(server.app, settings.issuer) as http:
+        server.http = http
+        yield server

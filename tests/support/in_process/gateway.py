@@ -1,0 +1,274 @@
+"""A gateway in process: real wiring, a real catalogue, an upstream and keys that a test decides."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import orjson
+from joserfc.jwk import ECKey
+
+from gatepost.call_event import CallEvent
+from gatepost.clock import Now
+from gatepost.revocations import Revocation
+from mcp_gateway.app import create_app
+from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
+from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.http_client.port import HttpClient, HttpResponse
+from mcp_gateway.limits.local import LocalRateLimiter
+from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.runtime import NewId, Runtime
+from mcp_gateway.settings import McpGatewaySettings
+from support.in_process import tokens
+from support.in_process.asgi import running
+from support.in_process.clock import Clock
+
+API = Path(__file__).parents[2] / "mcp_gateway" / "api"
+MODERN = "2026-07-28"
+USUAL = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@dataclass
+class Api:
+    """The upstream API: remembers every request, answers what a test wants."""
+
+    requests: list[HttpRequest] = field(default_factory=list)
+    answer: Callable[[HttpRequest], HttpResponse] = lambda _: HttpResponse(
+        200, "application/json", b'{"tasks":[]}'
+    )
+
+    async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
+        """Answer at once."""
+        self.requests.append(request)
+        return self.answer(request)
+
+    def header(self, name: str, *, request: int = -1) -> str | None:
+        """Read a header of a request that came, whatever its case."""
+        return {key.lower(): value for key, value in self.requests[request].headers}.get(
+            name.lower()
+        )
+
+
+@dataclass
+class Keys:
+    """The authorization server's JWKS: counts how often it is fetched; may be down."""
+
+    document: bytes = field(default_factory=tokens.jwks)
+    fetched: int = 0
+    down: bool = False
+
+    async def fetch(self) -> bytes:
+        """Answer one fetch."""
+        self.fetched += 1
+        if self.down:
+            raise OSError("connection refused")
+        return self.document
+
+
+@dataclass
+class Announcements:
+    """The authorization server's revocations: nothing at first, then what a test announces."""
+
+    silent: bool = False
+    """Whether it says nothing at all, not even that there is nothing."""
+    news: asyncio.Queue[Sequence[Revocation] | Exception] = field(default_factory=asyncio.Queue)
+
+    async def read(self) -> AsyncGenerator[Sequence[Revocation]]:
+        """Answer what is announced; an exception breaks the feed."""
+        if not self.silent:
+            yield ()
+        while True:
+            found = await self.news.get()
+            try:
+                if isinstance(found, Exception):
+                    raise found
+                yield found
+            finally:
+                self.news.task_done()
+
+    async def announce(self, *news: Revocation) -> None:
+        """Announce something, and wait until the gateway has taken note."""
+        self.news.put_nowait(news)
+        await self.news.join()
+
+
+@dataclass
+class Exchanges:
+    """The authorization server's exchange of API keys: counts them; may be down, or held up."""
+
+    clock: Clock
+    worth: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Claims of a key's tokens, by the key."""
+    asked: list[str] = field(default_factory=list)
+    down: bool = False
+    held: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def exchange(self, key: str) -> bytes:
+        """Answer one exchange."""
+        self.asked.append(key)
+        self.begun.set()
+        if self.held is not None:
+            await self.held.wait()
+        if self.down:
+            raise ExchangeFailed("unreachable")
+        if key not in self.worth:
+            raise KeyRefused
+        return tokens.sign(tokens.claims(self.clock(), **self.worth[key])).encode()
+
+
+@dataclass
+class Looks:
+    """The gateway's looks at its files, each when a test wants one."""
+
+    wanted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, _: float) -> None:
+        """Wait for the next one."""
+        self.waiting.set()
+        await self.wanted.acquire()
+
+    async def look(self, times: int = 2) -> None:
+        """Let the gateway look, as often as it takes to notice a change, and do what follows."""
+        for _ in range(times):
+            await self.waiting.wait()
+            self.waiting.clear()
+            self.wanted.release()
+        await self.waiting.wait()
+
+
+@dataclass
+class World:
+    """Everything around one gateway, and a hand to knock at its door."""
+
+    http: httpx2.AsyncClient
+    api: Api
+    keys: Keys
+    clock: Clock
+    records: list[dict[str, Any]]
+    settings: McpGatewaySettings
+    feed: Announcements
+    waits: list[float]
+    """Seconds that the gateway let pass before it sent something again; the clock went with it."""
+    looks: Looks
+    exchanges: Exchanges
+
+    def token(self, **changes: Any) -> str:
+        """Sign a token of Ada's, with some claims changed."""
+        return tokens.sign(tokens.claims(self.clock(), **changes))
+
+    async def post(
+        self, body: object, *, token: str | None = "", headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
+        """Send one body; with Ada's token unless another, or None, is given."""
+        sent = {**USUAL, **(headers or {})}
+        if token is not None:
+            sent.setdefault("authorization", f"Bearer {token or self.token()}")
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self.http.post("/mcp", content=content, headers=sent)
+
+    async def old(
+        self, method: str, params: Any = None, *, token: str = "", version: str = "2025-11-25"
+    ) -> httpx2.Response:
+        """Send one request of the handshake era."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+        return await self.post(body, token=token, headers={"mcp-protocol-version": version})
+
+    async def new(
+        self, method: str, params: dict[str, Any] | None = None, *, token: str = ""
+    ) -> httpx2.Response:
+        """Send one request of the modern era, its headers as they must be."""
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": method,
+            "params": {**(params or {}), "_meta": META},
+        }
+        headers = {"mcp-protocol-version": MODERN, "mcp-method": method}
+        if params and isinstance(params.get("name"), str):
+            headers["mcp-name"] = params["name"]
+        return await self.post(body, token=token, headers=headers)
+
+    async def ask(self, era: str, method: str, params: Any = None, **more: Any) -> httpx2.Response:
+        """Send one request of the era named `old` or `new`."""
+        return await (self.old if era == "old" else self.new)(method, params, **more)
+
+    async def call(self, era: str, tool: str, arguments: Any = None, **more: Any) -> Any:
+        """Call a tool and read the result object."""
+        params = {"name": tool, "arguments": arguments or {}}
+        answer = await self.ask(era, "tools/call", params, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
+
+
+def make_settings(folder: Path, **changes: Any) -> McpGatewaySettings:
+    """Write the demo's settings, with changes."""
+    usual = {
+        "resource": "http://127.0.0.1:8401/mcp",
+        "issuer": "http://127.0.0.1:8400",
+        "manifest": API / "tools.yaml",
+        "upstream_url": "http://127.0.0.1:8402",
+        "signing_key": folder / "gateway.pem",
+    }
+    return McpGatewaySettings(**{**usual, **changes})
+
+
+@asynccontextmanager
+async def a_world(
+    folder: Path,
+    *,
+    keys: Keys | None = None,
+    upstream: HttpClient | None = None,
+    silent: bool = False,
+    answers: Answers | None = None,
+    **changes: Any,
+) -> AsyncIterator[World]:
+    """Open a gateway with the settings changed."""
+    settings = make_settings(folder, **changes)
+    api, clock = Api(), Clock()
+    keys = keys or Keys()
+    records: list[dict[str, Any]] = []
+    feed = Announcements(silent)
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock.advance(seconds=seconds)
+
+    def record(event: CallEvent) -> None:
+        records.append(event._asdict())
+
+    @asynccontextmanager
+    async def runtime(
+        _: McpGatewaySettings, __: ECKey, now: Now, new_id: NewId
+    ) -> AsyncIterator[Runtime]:
+        yield Runtime(
+            http=upstream or api,
+            fetch_keys=keys.fetch,
+            exchange_key=exchanges.exchange,
+            record=record,
+            feed=feed,
+            limits=LocalRateLimiter(now, replicas=settings.replicas),
+            answers=answers or LocalAnswers(new_id),
+        )
+
+    looks = Looks()
+    exchanges = Exchanges(clock)
+    app = create_app(
+        settings,
+        now=clock,
+        wait=wait,
+        random=lambda: 0.5,
+        pause=looks.pause,
+        open_runtime=runtime,
+    )
+    async with running(app, "http://127.0.0.1:8401") as http:
+        yield World(http, api, keys, clock, records, settings, feed, waits, looks, exchanges)
