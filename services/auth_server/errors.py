@@ -135,6 +135,15 @@ class InvalidToken(OAuthError):
     status = 401
 
 
+class SignInRequired(Exception):
+    """Nobody is signed in; `return_to` is the path of ours that they wanted."""
+
+    def __init__(self, return_to: str) -> None:
+        """Ask for a sign-in that leads back there."""
+        super().__init__(return_to)
+        self.return_to = return_to
+
+
 class PageError(Exception):
     """A refusal that a person reads on a page of ours, never sent on to a client.
 

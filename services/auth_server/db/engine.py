@@ -3,10 +3,12 @@
 Beside them `direct`, for the few statements that every token request runs.
 """
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -21,6 +23,8 @@ _READING = "gatepost_reading"
 
 DbSession = AsyncSession
 """An open session; what endpoints pass on to the records, without knowing SQL."""
+OpenTransaction = Callable[[], AbstractAsyncContextManager[DbSession]]
+"""Opens a transaction: an error rolls it back, else it commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,15 @@ class Database:
     reading: async_sessionmaker[AsyncSession]
     writing: async_sessionmaker[AsyncSession]
     raw_sql: RawSql
+
+    async def ping(self) -> None:
+        """Ask the database for one row.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: it does not answer.
+        """
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Let go of every connection."""

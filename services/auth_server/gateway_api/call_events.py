@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.client_authentication.authenticate import authenticate_client
@@ -12,6 +12,7 @@ from auth_server.errors import InvalidRequest, UnauthorizedClient
 from auth_server.records.call_log.store import add_calls
 from auth_server.web.dependencies import Opened
 from auth_server.web.forms import Parameters, media_type, read_body
+from auth_server.web.routing import MachineRouter
 from gatepost.call_event import (
     EVENTS_PATH,
     MOST_BYTES,
@@ -21,7 +22,7 @@ from gatepost.call_event import (
     read_event,
 )
 
-router = APIRouter()
+router = MachineRouter()
 
 # The events, and what authenticates their sender.
 _LIMIT = MOST_BYTES + 64 * 1024

@@ -1,6 +1,6 @@
 """POST /internal/revocations."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.client_authentication.authenticate import authenticate_client
@@ -9,9 +9,10 @@ from auth_server.records.revocations.store import list_after
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened
 from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.routing import MachineRouter
 from gatepost.revocations import LONGEST_WAIT, REVOCATIONS_PATH, RevocationsPage
 
-router = APIRouter()
+router = MachineRouter()
 
 
 @router.post(REVOCATIONS_PATH)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.client_authentication.authenticate import authenticate_client
@@ -18,10 +18,11 @@ from auth_server.tokens.read_access_token import read_access_token
 from auth_server.web.address import address_of
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.routing import MachineRouter
 from gatepost.revocations import RevocationList, names_of
 from gatepost.scopes import format_scope, narrow_scopes, parse_scope
 
-router = APIRouter()
+router = MachineRouter()
 
 INACTIVE: Mapping[str, Any] = {"active": False}
 

@@ -1,6 +1,6 @@
 """POST /revoke."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.client_authentication.authenticate import authenticate_client
@@ -13,8 +13,9 @@ from auth_server.secrets import hash_secret
 from auth_server.tokens.read_access_token import read_access_token
 from auth_server.web.dependencies import Db, Opened
 from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.routing import MachineRouter
 
-router = APIRouter()
+router = MachineRouter(any_origin=True)
 
 
 @router.post("/revoke")

@@ -1,6 +1,6 @@
 """GET and POST /tenant."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
@@ -8,10 +8,11 @@ from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
 from auth_server.flow.pending import continue_with, resolve_pending_authorization
 from auth_server.records.authorization_requests.store import choose_tenant
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 
 
 @router.get("/tenant")
@@ -36,11 +37,8 @@ async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/tenant")
-async def choose(request: Request, db: Db, opened: Opened) -> Response:
+async def choose(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Note the chosen organisation, if the person is a member of it."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     pending = await resolve_pending_authorization(request, form.get("transaction"), db, opened)
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)

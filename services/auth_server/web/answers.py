@@ -1,28 +1,37 @@
 """Errors to responses, once for each audience: JSON for clients, a page for people."""
 
-import structlog
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from typing import cast
+from urllib.parse import urlencode
 
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from auth_server.db.raw_sql import DatabaseUnavailable
 from auth_server.errors import (
     InvalidClient,
     InvalidToken,
     OAuthError,
     PageError,
+    SignInRequired,
     TemporarilyUnavailable,
 )
-from auth_server.runtime import Runtime
+from auth_server.rendering.translation import translatable
 from auth_server.web.address import address_of
-from auth_server.web.dependencies import runtime_of
+from auth_server.web.dependencies import localized_pages, runtime_of
+from auth_server.web.routing import Paths
 
 log = structlog.get_logger()
 
 
 def count_denial(request: Request, error: str) -> None:
     """Have the audit log tell of a refusal, with others of its kind."""
-    opened = runtime_of(request)
-    address = address_of(request, opened.settings)
-    opened.denials.count(request.scope["path"], error, address)
+    runtime = runtime_of(request)
+    address = address_of(request, runtime.settings)
+    runtime.denials.count(request.scope["path"], error, address)
 
 
 def answer_json_error(error: OAuthError, request: Request) -> Response:
@@ -46,14 +55,90 @@ def answer_json_error(error: OAuthError, request: Request) -> Response:
     return JSONResponse(body, status_code=error.status, headers=headers)
 
 
-def answer_page_error(error: PageError, request: Request, opened: Runtime) -> Response:
+def answer_page_error(error: PageError, request: Request) -> Response:
     """Answer a refusal as a page."""
     log.info("page_refused", path=request.scope["path"], reason=error.title, detail=error.detail)
     if error.status not in {404, 405} and error.status < 500:
         count_denial(request, error.title)
-    page = opened.pages.answer(
+    page = localized_pages(request).answer(
         "error.html", status=error.status, title=error.title, text=error.text, refusal=None
     )
     if error.retry_after is not None:
         page.headers["Retry-After"] = str(error.retry_after)
     return page
+
+
+def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
+    """Answer every error: JSON below the paths that programs call, and a page elsewhere."""
+    app.state.machine_paths = machine_paths
+    app.add_exception_handler(OAuthError, _answer_oauth_error)
+    app.add_exception_handler(PageError, _answer_page)
+    app.add_exception_handler(SignInRequired, _lead_to_sign_in)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
+        app.add_exception_handler(outage, _answer_outage)
+    app.add_exception_handler(Exception, _answer_fault)
+
+
+def _is_for_machines(request: Request) -> bool:
+    return request.scope["path"] in request.app.state.machine_paths
+
+
+async def _answer_oauth_error(request: Request, error: Exception) -> Response:
+    refusal = cast("OAuthError", error)
+    if _is_for_machines(request):
+        return answer_json_error(refusal, request)
+    reason = f"{refusal.description[:1].upper()}{refusal.description[1:]}."
+    page = PageError("Invalid request", reason, detail=refusal.detail)
+    return answer_page_error(page, request)
+
+
+async def _answer_page(request: Request, error: Exception) -> Response:
+    return answer_page_error(cast("PageError", error), request)
+
+
+async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
+    query = urlencode({"return_to": cast("SignInRequired", error).return_to})
+    url = f"{runtime_of(request).settings.path}/sign-in?{query}"
+    return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    status = cast("HTTPException", error).status_code
+    headers = cast("HTTPException", error).headers
+    if _is_for_machines(request):
+        body = {"error": "invalid_request", "error_description": f"HTTP {status} for this path"}
+        return JSONResponse(body, status_code=status, headers=headers)
+    page = PageError(
+        translatable("Page not found")
+        if status == 404
+        else translatable("This action isn't available"),
+        "To connect an app, add the service there and follow its link.",
+        status=status,
+    )
+    return answer_page_error(page, request)
+
+
+async def _answer_outage(request: Request, error: Exception) -> Response:
+    # 503, never invalid_grant: a client that hears invalid_grant throws its tokens away.
+    log.error("database_unavailable", kind=type(error).__name__, path=request.scope["path"])
+    if _is_for_machines(request):
+        refusal = TemporarilyUnavailable("a part of this server is down; try again")
+        return answer_json_error(refusal, request)
+    page = PageError(
+        "Sign-in is temporarily unavailable",
+        "Part of this service is down. Connected apps keep working. Reload this page in a minute.",
+        status=503,
+    )
+    return answer_page_error(page, request)
+
+
+async def _answer_fault(request: Request, error: Exception) -> Response:
+    log.error("fault", path=request.scope["path"], exc_info=error)
+    if _is_for_machines(request):
+        body = {"error": "server_error", "error_description": "something failed on this server"}
+        return JSONResponse(body, status_code=500, headers={"Cache-Control": "no-store"})
+    page = PageError(
+        "Something went wrong on our end", "Go back to your app and try again.", status=500
+    )
+    return answer_page_error(page, request)

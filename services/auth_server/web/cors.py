@@ -1,7 +1,6 @@
 """CORS for what browser-based clients call: any origin, never with credentials; pages get none."""
 
-from collections.abc import Collection
-
+from auth_server.web.routing import Paths
 from gatepost.logs import App, Message, Receive, Scope, Send
 
 _HEADERS = [
@@ -20,16 +19,15 @@ _PREFLIGHT = [
 class PublicCors:
     """Let scripts of any origin read the answers of the given paths (Fetch standard, CORS)."""
 
-    def __init__(self, app: App, *, paths: Collection[str], below: str) -> None:
-        """Wrap an ASGI app; `below` is the beginning of further public paths."""
+    def __init__(self, app: App, *, paths: Paths) -> None:
+        """Wrap an ASGI app."""
         self._app = app
-        self._paths = frozenset(paths)
-        self._below = below
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer preflights, and mark the answers of the public paths."""
         path = scope.get("path", "")
-        if scope["type"] != "http" or not (path in self._paths or path.startswith(self._below)):
+        if scope["type"] != "http" or path not in self._paths:
             await self._app(scope, receive, send)
             return
         names = {name for name, _ in scope["headers"]}

@@ -3,7 +3,7 @@
 from math import ceil
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession
@@ -27,9 +27,10 @@ from auth_server.web.answers import count_denial
 from auth_server.web.browser import read_browser, set_browser, set_language
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_query
+from auth_server.web.routing import PageRouter
 from gatepost.scopes import format_scope
 
-router = APIRouter()
+router = PageRouter()
 log = structlog.get_logger()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.oauth.discovery.metadata import describe_server
@@ -14,6 +14,7 @@ from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.settings import AuthServerSettings
 from auth_server.tokens.keyring import JWKS_MAX_AGE
 from auth_server.web.dependencies import ReadingDb
+from auth_server.web.routing import MachineRouter
 
 _DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 
@@ -32,9 +33,9 @@ def well_known_paths(settings: AuthServerSettings) -> Iterator[str]:
             yield f"{path}/.well-known/{document}"
 
 
-def discovery_router(settings: AuthServerSettings) -> APIRouter:
+def discovery_router(settings: AuthServerSettings) -> MachineRouter:
     """Make the routes; the document is written once."""
-    router = APIRouter()
+    router = MachineRouter(any_origin=True, below=("/.well-known/",))
     document = json.dumps(describe_server(settings)).encode()
 
     async def metadata(request: Request) -> Response:

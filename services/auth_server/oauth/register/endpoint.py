@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.errors import TooManyRequests
@@ -16,8 +16,9 @@ from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
 from auth_server.web.dependencies import Db, Opened
+from auth_server.web.routing import MachineRouter
 
-router = APIRouter()
+router = MachineRouter(any_origin=True)
 
 
 def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable[None]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.db.engine import DbSession
@@ -23,8 +23,9 @@ from auth_server.revocations.revoke import revoke_grants
 from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret, matches
 from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.routing import MachineRouter
 
-router = APIRouter()
+router = MachineRouter(any_origin=True)
 _PATH = "/register/{client_id}"
 # What a person saw when they said yes, or what proves that it is the same program.
 _TRUSTED = ("name", "redirect_uris", "token_endpoint_auth_method", "jwks", "jwks_uri")

@@ -1,6 +1,6 @@
 """GET /account/api-keys, POST /account/api-keys/revoke: a person's keys for programs."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.entitlements.api_key import end_api_key
@@ -14,10 +14,10 @@ from auth_server.pages.account.frame import (
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 PAGE = "/account/api-keys"
 
 
@@ -41,11 +41,8 @@ async def show_api_keys(request: Request, db: ReadingDb, opened: Opened) -> Resp
 
 
 @router.post(f"{PAGE}/revoke")
-async def revoke(request: Request, db: Db, opened: Opened) -> Response:
+async def revoke(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """End one of the person's keys, with the access tokens that live of it."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     signed_in = await require_signed_in(request, db, opened, page=PAGE)
     require_account_proof(form.get("proof"), signed_in, opened, "api-keys")
     lifetime = opened.settings.access_token_lifetime

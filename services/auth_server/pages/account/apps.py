@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -20,9 +20,9 @@ from auth_server.pages.account.frame import (
 )
 from auth_server.pages.consent.approve import audit_of, what_it_holds
 from auth_server.pages.consent.catalogue import read_catalogue
-from auth_server.pages.consent.endpoint import FORM_LIMIT, MOST_FIELDS
 from auth_server.pages.consent.page import vouched_for
 from auth_server.pages.picker.data_choice import NothingChosen, offer_data
+from auth_server.pages.picker.form import PickerForm
 from auth_server.pages.picker.offer import kind_of, make_offer, scopes_for
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.audit.store import record
@@ -36,12 +36,13 @@ from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.revocations.revoke import outdate_grant, revoke_grant
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 from gatepost.data_scope import DataScope, parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
 
-router = APIRouter()
+router = PageRouter()
 PAGE, APP = "/account/apps", "/account/app"
 _USAGE = timedelta(days=30)
 
@@ -93,11 +94,8 @@ async def show_app(request: Request, db: ReadingDb, opened: Opened) -> Response:
 
 
 @router.post(APP)
-async def change_app(request: Request, db: Db, opened: Opened) -> Response:
+async def change_app(request: Request, db: Db, opened: Opened, form: PickerForm) -> Response:
     """Store what the person now allows; tokens that say otherwise are outdated at once."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request, limit=FORM_LIMIT, fields=MOST_FIELDS)
-    reject_repeats(form, except_for=frozenset({"tool", "data"}))
     grant_id = form.get("grant") or ""
     signed_in = await require_signed_in(request, db, opened, page=PAGE)
     grant = await _require_own(grant_id, signed_in, db, lock=True)
@@ -117,11 +115,8 @@ async def change_app(request: Request, db: Db, opened: Opened) -> Response:
 
 
 @router.post(f"{APP}/end")
-async def end_app(request: Request, db: Db, opened: Opened) -> Response:
+async def end_app(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """End a connection, with everything issued from it."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     signed_in = await require_signed_in(request, db, opened, page=PAGE)
     grant = await _require_own(form.get("grant") or "", signed_in, db)
     require_account_proof(form.get("proof"), signed_in, opened, "end-app", grant.grant_id)

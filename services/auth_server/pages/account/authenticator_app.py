@@ -4,7 +4,7 @@ from typing import Any
 
 import pyotp
 import segno
-from fastapi import APIRouter, Request
+from fastapi import Request
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -23,8 +23,10 @@ from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser, set_browser, set_session
 from auth_server.web.dependencies import Db, Opened, ReadingDb
 from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 APP = f"{PAGE}/app"
 WAY = "new code app"
 
@@ -51,9 +53,9 @@ async def show_setup(request: Request, db: ReadingDb, opened: Opened) -> Respons
 
 
 @router.post(APP)
-async def set_up(request: Request, db: Db, opened: Opened) -> Response:
+async def set_up(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Keep the app once it has shown a right code, and begin a session that counts it."""
-    signed_in, form = await require_change(request, db, opened)
+    signed_in = await require_change(request, form, db, opened)
     _require_local(signed_in)
     text, person = form.get("ticket") or "", signed_in.person
     flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
@@ -85,9 +87,9 @@ async def set_up(request: Request, db: Db, opened: Opened) -> Response:
 
 
 @router.post(f"{PAGE}/recovery-codes")
-async def renew(request: Request, db: Db, opened: Opened) -> Response:
+async def renew(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Make new recovery codes; those from before are over."""
-    signed_in, _ = await require_change(request, db, opened)
+    signed_in = await require_change(request, form, db, opened)
     if await find_authenticator_app(db, signed_in.person.person_id) is None:
         raise PageError(
             "You don't have an authenticator app",

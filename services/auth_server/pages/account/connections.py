@@ -1,6 +1,6 @@
 """POST /account/organisation/end: an admin ends what a member connected in their tenant."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.pages.account.admin import PAGE, require_admin
@@ -8,18 +8,15 @@ from auth_server.pages.account.frame import lead_back, require_account_proof
 from auth_server.records.grants.store import find_grant
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.web.dependencies import Db, Opened
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 
 
 @router.post(f"{PAGE}/end")
-async def end_connection(request: Request, db: Db, opened: Opened) -> Response:
+async def end_connection(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """End a grant of the tenant with everything issued from it; another tenant's is not touched."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     admin = await require_admin(request, form.get("tenant"), db, opened)
     require_account_proof(
         form.get("proof"), admin.signed_in, opened, "organisation", admin.membership.tenant_id

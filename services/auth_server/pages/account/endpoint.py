@@ -1,6 +1,6 @@
 """GET /account and POST /account/sign-out."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.pages.account.frame import lead_back, require_account_proof, require_signed_in
@@ -8,10 +8,10 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.sessions.store import end_session
 from auth_server.web.browser import clear_session
 from auth_server.web.dependencies import Db, Opened
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 
 
 @router.get("/account")
@@ -21,11 +21,8 @@ async def lead_to_apps(opened: Opened) -> Response:
 
 
 @router.post("/account/sign-out")
-async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
+async def sign_out(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """End this browser's session."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     signed_in = await require_signed_in(request, db, opened, page="/account/apps")
     require_account_proof(form.get("proof"), signed_in, opened, "sign-out")
     await end_session(db, signed_in.session.session_hash, now=opened.now())

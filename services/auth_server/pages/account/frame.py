@@ -2,27 +2,18 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession
+from auth_server.errors import SignInRequired
 from auth_server.flow.signed_in import SignedIn, resolve_signed_in
 from auth_server.records.sessions.store import touch_session
 from auth_server.runtime import Runtime
 from auth_server.web.form_proof import FormProof
 
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
-
-
-class SignInRequired(Exception):
-    """Nobody is signed in; `return_to` is the path of ours that they wanted."""
-
-    def __init__(self, return_to: str) -> None:
-        """Ask for a sign-in that leads back there."""
-        super().__init__(return_to)
-        self.return_to = return_to
 
 
 async def require_signed_in(
@@ -47,12 +38,6 @@ async def require_signed_in(
         async with opened.transaction() as writing:
             await touch_session(writing, signed_in.session.session_hash, now=now)
     return signed_in
-
-
-def sign_in_url(error: SignInRequired, opened: Runtime) -> str:
-    """Write the path of the sign-in page that leads back."""
-    query = urlencode({"return_to": error.return_to})
-    return f"{opened.settings.path}/sign-in?{query}"
 
 
 def account_proof(signed_in: SignedIn, opened: Runtime, form: str, *shown: str) -> str:

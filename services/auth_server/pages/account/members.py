@@ -1,6 +1,6 @@
 """GET and POST /account/organisation/member: an admin changes or removes a member of their tenant."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -16,11 +16,12 @@ from auth_server.runtime import Runtime
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 
-router = APIRouter()
+router = PageRouter()
 MEMBER = f"{PAGE}/member"
 
 
@@ -34,11 +35,8 @@ async def show_member(request: Request, db: ReadingDb, opened: Opened) -> Respon
 
 
 @router.post(MEMBER)
-async def change_member(request: Request, db: Db, opened: Opened) -> Response:
+async def change_member(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Change a member's role and data, or remove them."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     admin = await require_admin(request, form.get("tenant"), db, opened)
     member = await _require_member(admin, form.get("person"), db)
     require_account_proof(

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -22,6 +23,7 @@ from auth_server.pages.connect.install import describe_installs
 from auth_server.pages.consent.catalogue import read_catalogue
 from auth_server.pages.picker.data_choice import DataOffer, NothingChosen, choose_data, offer_data
 from auth_server.pages.picker.duration import choose_duration, offer_durations
+from auth_server.pages.picker.form import picker_form
 from auth_server.pages.picker.offer import Offer, make_offer, scopes_for
 from auth_server.pages.picker.question import Choice, read_choice
 from auth_server.records.api_keys.store import find_api_key
@@ -32,14 +34,14 @@ from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.settings import ResourceSettings
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import Parameters, read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import Parameters, read_query
+from auth_server.web.routing import PageRouter
 from gatepost.api_keys import ApiKey, Env, make_api_key
 from gatepost.catalogue import CatalogueDocument
 
-router = APIRouter()
+router = PageRouter()
 LONGEST = timedelta(days=365)
-_FORM_LIMIT, _MOST_FIELDS = 512 * 1024, 5000
+NewKeyForm = Annotated[Parameters, Depends(picker_form("decision"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,8 @@ async def show_form(request: Request, db: ReadingDb, opened: Opened) -> Response
 
 
 @router.post(f"{PAGE}/new")
-async def create(request: Request, db: Db, opened: Opened) -> Response:
+async def create(request: Request, db: Db, opened: Opened, form: NewKeyForm) -> Response:
     """Make a key and show it, this once; sent again, the same form makes no second one."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request, limit=_FORM_LIMIT, fields=_MOST_FIELDS)
-    reject_repeats(form, except_for=frozenset({"tool", "data", "decision"}))
     signed_in = await require_signed_in(request, db, opened, page=PAGE)
     membership, resource = await _require_place(signed_in, form, db, opened)
     version = form.get("catalogue") or ""

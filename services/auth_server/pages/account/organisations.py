@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -18,8 +18,9 @@ from auth_server.records.tenants.store import list_memberships, list_tenant_memb
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import read_query
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 SINCE = timedelta(days=30)
 """How far back ended connections are listed, and calls counted."""
 _OFFERED_DAYS = (1, 7, 30, 90, 180)

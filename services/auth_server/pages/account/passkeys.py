@@ -1,6 +1,6 @@
 """POST /account/security/passkeys: keeping a passkey that the browser has made."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
@@ -17,14 +17,16 @@ from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.secrets import hash_secret
 from auth_server.web.browser import read_browser, set_session
 from auth_server.web.dependencies import Db, Opened
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 
 
 @router.post(f"{PAGE}/passkeys")
-async def keep_passkey(request: Request, db: Db, opened: Opened) -> Response:
+async def keep_passkey(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Keep it, and begin a session that counts it: making one has just proved its owner."""
-    signed_in, form = await require_change(request, db, opened)
+    signed_in = await require_change(request, form, db, opened)
     person, text = signed_in.person, form.get("ticket") or ""
     flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
     if flow_state is None or (flow_state.way, flow_state.value) != (

@@ -1,8 +1,9 @@
 """POST /account/organisation/rules: an admin sets what agents may do in their tenant."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.pages.account.admin import PAGE, require_admin
@@ -11,19 +12,18 @@ from auth_server.pages.account.organisations import answer_organisation
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.tenancy.change_policy import ChangeRefused, change_policy
 from auth_server.web.dependencies import Db, Opened
-from auth_server.web.forms import Parameters, read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import Parameters
+from auth_server.web.posted_form import PostedForm
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
-_LIMIT = 512 * 1024  # two hundred client ids that are URLs
+router = PageRouter()
+# Two hundred client ids that are URLs.
+RulesForm = Annotated[Parameters, Depends(PostedForm(limit=512 * 1024))]
 
 
 @router.post(f"{PAGE}/rules")
-async def set_rules(request: Request, db: Db, opened: Opened) -> Response:
+async def set_rules(request: Request, db: Db, opened: Opened, form: RulesForm) -> Response:
     """Store the whole policy; every token of the tenant feels it at once."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request, limit=_LIMIT)
-    reject_repeats(form)
     admin = await require_admin(request, form.get("tenant"), db, opened)
     require_account_proof(
         form.get("proof"), admin.signed_in, opened, "organisation", admin.membership.tenant_id

@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
+from auth_server.errors import SignInRequired
 from auth_server.flow.flow_state import FlowState, seal_flow_state
 from auth_server.flow.passkeys import are_possible, offer_passkey
 from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import (
-    SignInRequired,
     account_proof,
     answer_account,
     lead_back,
@@ -30,10 +30,11 @@ from auth_server.records.sessions.table import TWO_FACTORS, provider_of
 from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import Parameters, read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import Parameters
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 PAGE = "/account/security"
 FRESH = timedelta(minutes=15)
 """How long after a sign-in its owner may change how they sign in."""
@@ -77,9 +78,9 @@ async def show_security(request: Request, db: ReadingDb, opened: Opened) -> Resp
 
 
 @router.post(f"{PAGE}/remove")
-async def remove(request: Request, db: Db, opened: Opened) -> Response:
+async def remove(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Remove a passkey, or the authenticator app with its recovery codes."""
-    signed_in, form = await require_change(request, db, opened)
+    signed_in = await require_change(request, form, db, opened)
     person_id, passkey = signed_in.person.person_id, form.get("passkey")
     if passkey is not None:
         removed = await drop_passkey(db, person_id, passkey)
@@ -94,20 +95,17 @@ async def remove(request: Request, db: Db, opened: Opened) -> Response:
 
 
 async def require_change(
-    request: Request, db: DbSession, opened: Runtime
-) -> tuple[SignedIn, Parameters]:
-    """Read a form that changes how somebody signs in, from somebody who surely is themselves.
+    request: Request, form: Parameters, db: DbSession, opened: Runtime
+) -> SignedIn:
+    """Find who posted a form that changes how they sign in, and surely is themselves.
 
     Raises:
         PageError: the form is not ours.
         SignInFirst: the sign-in is not fresh, or less sure than the person can sign in.
     """
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     signed_in = await require_recent_sign_in(request, db, opened)
     require_account_proof(form.get("proof"), signed_in, opened, "security")
-    return signed_in, form
+    return signed_in
 
 
 async def require_recent_sign_in(request: Request, db: DbSession, opened: Runtime) -> SignedIn:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -20,10 +20,10 @@ from auth_server.records.sessions.store import end_session_of, list_sessions
 from auth_server.records.sessions.table import Session
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 PAGE = "/account/sessions"
 OTHERS = "others"
 """What the form names to end every session but this one."""
@@ -54,11 +54,8 @@ async def show_sessions(request: Request, db: ReadingDb, opened: Opened) -> Resp
 
 
 @router.post(f"{PAGE}/end")
-async def end(request: Request, db: Db, opened: Opened) -> Response:
+async def end(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """Sign one other browser out, or all others."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     signed_in = await require_signed_in(request, db, opened, page=PAGE)
     require_account_proof(form.get("proof"), signed_in, opened, "sessions")
     named = form.get("session")

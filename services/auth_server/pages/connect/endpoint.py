@@ -1,6 +1,6 @@
 """GET / and GET /llms.txt: how to connect, for people and for agents."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import PlainTextResponse, Response
 
 from auth_server.db.engine import DbSession
@@ -9,8 +9,9 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.runtime import Runtime
 from auth_server.web.browser import set_language
 from auth_server.web.dependencies import Opened, ReadingDb
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 
 
 @router.get("/")

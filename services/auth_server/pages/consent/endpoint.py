@@ -1,6 +1,6 @@
 """GET and POST /consent."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -17,6 +17,7 @@ from auth_server.pages.consent.catalogue import read_catalogue
 from auth_server.pages.consent.page import answer_forbidden, answer_page
 from auth_server.pages.consent.remembered import is_remembered
 from auth_server.pages.picker.data_choice import NothingChosen
+from auth_server.pages.picker.form import PickerForm
 from auth_server.pages.picker.question import Question, ask
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.authorization_requests.store import finish_authorization_request
@@ -24,12 +25,10 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients import redirect_uris
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import read_query
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
-# One field for each ticked tool: some thousands of them.
-FORM_LIMIT, MOST_FIELDS = 512 * 1024, 5000
+router = PageRouter()
 
 
 @router.get("/consent")
@@ -50,11 +49,8 @@ async def show_consent(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/consent")
-async def answer_consent(request: Request, db: Db, opened: Opened) -> Response:
+async def answer_consent(request: Request, db: Db, opened: Opened, form: PickerForm) -> Response:
     """Take the person's answer: a grant of what they chose, or a refusal."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request, limit=FORM_LIMIT, fields=MOST_FIELDS)
-    reject_repeats(form, except_for=frozenset({"tool", "data"}))
     pending = await resolve_pending_authorization(request, form.get("transaction"), db, opened)
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)

@@ -1,7 +1,7 @@
 """GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
@@ -25,10 +25,11 @@ from auth_server.secrets import hash_secret
 from auth_server.sign_in_settings import LocalSignIn
 from auth_server.web.browser import clear_session, read_session
 from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_form, read_query, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 log = structlog.get_logger()
 
 
@@ -42,11 +43,8 @@ async def show_sign_in(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, reading: ReadingDb, opened: Opened) -> Response:
+async def sign_in(request: Request, reading: ReadingDb, opened: Opened, form: Form) -> Response:
     """Check an e-mail address and password, and start a session under a new id."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     purpose = await resolve_purpose(request, form, reading, opened)
     purpose.forms.require(form.get("proof"), "sign-in")
     if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
@@ -126,11 +124,8 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, db: Db, opened: Opened) -> Response:
+async def sign_out(request: Request, db: Db, opened: Opened, form: Form) -> Response:
     """End the session, so that another account can be used for the same errand."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     purpose = await resolve_purpose(request, form, db, opened)
     purpose.forms.require(form.get("proof"), "sign-in")
     if secret := read_session(request, opened.settings):

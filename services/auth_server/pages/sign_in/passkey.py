@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
@@ -16,10 +16,10 @@ from auth_server.records.people.store import find_person
 from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.runtime import Runtime
 from auth_server.web.dependencies import Opened, ReadingDb
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 log = structlog.get_logger()
 WAY = "passkey"
 
@@ -50,11 +50,10 @@ def offer(purpose: SignInPurpose, opened: Runtime) -> Offer | None:
 
 
 @router.post("/sign-in/passkey")
-async def sign_in_with_passkey(request: Request, reading: ReadingDb, opened: Opened) -> Response:
+async def sign_in_with_passkey(
+    request: Request, reading: ReadingDb, opened: Opened, form: Form
+) -> Response:
     """Verify what the browser's passkey signed, and start a session."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     purpose = await resolve_purpose(request, form, reading, opened)
     await reading.close()
     text = form.get("ticket") or ""

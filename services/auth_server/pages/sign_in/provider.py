@@ -1,7 +1,7 @@
 """GET /sign-in/with/NAME and GET /sign-in/return/NAME: signing in with a connector."""
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.connectors.port import Connector, ProviderRequest, SignInRefused
@@ -16,8 +16,9 @@ from auth_server.runtime import Runtime
 from auth_server.web.browser import read_browser, set_browser
 from auth_server.web.dependencies import Opened, ReadingDb
 from auth_server.web.forms import Parameters, read_query, reject_repeats
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 log = structlog.get_logger()
 _STATUS = {"unavailable": 503, "cancelled": 403, "refused": 403}
 

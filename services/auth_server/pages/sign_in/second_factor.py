@@ -1,7 +1,7 @@
 """POST /sign-in/code: the second factor of somebody who has an authenticator app."""
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.flow.flow_state import FlowState, over, seal_flow_state, unseal_flow_state
@@ -19,10 +19,10 @@ from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.dependencies import Opened, ReadingDb
-from auth_server.web.forms import read_form, reject_repeats
-from auth_server.web.same_origin import require_same_origin
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
 
-router = APIRouter()
+router = PageRouter()
 log = structlog.get_logger()
 WAY = "code"
 
@@ -41,11 +41,8 @@ def ask_for_code(purpose: SignInPurpose, person: Person, opened: Runtime) -> Res
 
 
 @router.post("/sign-in/code")
-async def take_code(request: Request, reading: ReadingDb, opened: Opened) -> Response:
+async def take_code(request: Request, reading: ReadingDb, opened: Opened, form: Form) -> Response:
     """Check a code of the app or a recovery code, and start a session."""
-    require_same_origin(request, opened.settings)
-    form = await read_form(request)
-    reject_repeats(form)
     purpose = await resolve_purpose(request, form, reading, opened)
     text = form.get("ticket") or ""
     purpose.forms.require(form.get("proof"), WAY, text)

@@ -1,0 +1,76 @@
+"""Routers that say who calls their routes: programs or people."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import Route
+
+from auth_server.web.posted_form import PostedForm
+
+
+class MachineRouter(APIRouter):
+    """Routes that programs call: errors are JSON."""
+
+    def __init__(self, *, any_origin: bool = False, below: tuple[str, ...] = ()) -> None:
+        """Start without routes.
+
+        Args:
+            any_origin: whether scripts of any origin may read the answers.
+            below: the beginnings of further paths, whose errors are JSON too.
+        """
+        super().__init__()
+        self.any_origin = any_origin
+        self.below = below
+
+
+class PageRouter(APIRouter):
+    """Routes that people's browsers call: errors are pages, and each POST takes a `PostedForm`."""
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Add a route.
+
+        Raises:
+            TypeError: it takes POST requests and does not depend on a `PostedForm`.
+        """
+        super().add_api_route(path, endpoint, **options)
+        route = self.routes[-1]
+        if not isinstance(route, APIRoute) or "POST" not in (route.methods or ()):
+            return
+        if not _takes_posted_form(route.dependant):
+            raise TypeError(f"POST {path} must depend on a PostedForm")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Paths: some by their whole text, others by their beginning."""
+
+    whole: frozenset[str]
+    below: tuple[str, ...]
+
+    def __contains__(self, path: str) -> bool:
+        """Tell whether a path is one of them."""
+        return path in self.whole or path.startswith(self.below)
+
+
+def machine_paths(routers: Iterable[APIRouter], *, any_origin: bool = False) -> Paths:
+    """List the paths that programs call; with `any_origin`, those that any script may read."""
+    whole, below = set[str](), list[str]()
+    for router in routers:
+        if not isinstance(router, MachineRouter) or (any_origin and not router.any_origin):
+            continue
+        paths = [route.path for route in router.routes if isinstance(route, Route)]
+        whole |= {path for path in paths if "{" not in path}
+        below += [path.partition("{")[0] for path in paths if "{" in path]
+        if not any_origin:
+            below += router.below
+    return Paths(frozenset(whole), tuple(below))
+
+
+def _takes_posted_form(dependant: Dependant) -> bool:
+    return isinstance(dependant.call, PostedForm) or any(
+        _takes_posted_form(each) for each in dependant.dependencies
+    )
