@@ -1,21 +1,30 @@
 """Who sends this request?"""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.requests import Request
 
-from auth_server.client_authentication.credentials import Credentials, read_credentials
+from auth_server.client_authentication.credentials import (
+    Credentials,
+    MatchContext,
+    read_credentials,
+)
 from auth_server.client_authentication.private_key_jwt import match_assertion
 from auth_server.client_authentication.public import match_public_client
 from auth_server.client_authentication.secret import match_secret
+from auth_server.client_documents.key_sets import KeySets
 from auth_server.errors import InvalidClient
+from auth_server.rate_buckets import WrongGuesses
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.table import AuthMethod
-from auth_server.runtime import Runtime
 from auth_server.web.address import address_of
+from auth_server.web.dependencies import Clock, OpenDatabase, Settings, part
 from auth_server.web.forms import Parameters
 
-MatchClient = Callable[[Credentials, Runtime], Awaitable[ClientFacts]]
+MatchClient = Callable[[Credentials, MatchContext], Awaitable[ClientFacts]]
 
 METHODS: Mapping[AuthMethod, MatchClient] = {
     "none": match_public_client,
@@ -25,27 +34,51 @@ METHODS: Mapping[AuthMethod, MatchClient] = {
 }
 
 
-async def authenticate_client(form: Parameters, request: Request, opened: Runtime) -> ClientFacts:
-    """Find the client and check that it is who it says, by its registered method alone.
+@dataclass(frozen=True, slots=True)
+class ClientAuthenticator:
+    """Authenticates clients, and counts their wrong guesses."""
 
-    The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes
-    before the request's own transaction: each method has its own, and SQLite has one writer.
+    context: MatchContext
+    wrong_guesses: WrongGuesses
 
-    Args:
-        form: the request's form.
-        request: whose `Authorization` header and address count.
-        opened: what the service opened.
+    async def authenticate(self, form: Parameters, request: Request) -> ClientFacts:
+        """Find the client and check that it is who it says, by its registered method alone.
 
-    Raises:
-        InvalidClient: unknown, another method than the registered one, or no proof.
-        InvalidRequest: two methods in one request.
-        TooManyRequests: too much of it, or of this address, was wrong lately.
-    """
-    given = read_credentials(form, request.headers.get("authorization"))
-    address, now = address_of(request, opened.settings), opened.now()
-    opened.wrong_guesses.require_patience(given.client_id, address, now)
-    try:
-        return await METHODS[given.method](given, opened)
-    except InvalidClient:
-        opened.wrong_guesses.count(given.client_id, address, now)
-        raise
+        The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes
+        before the request's own transaction: each method has its own, and SQLite has one writer.
+
+        Args:
+            form: the request's form.
+            request: whose `Authorization` header and address count.
+
+        Raises:
+            InvalidClient: unknown, another method than the registered one, or no proof.
+            InvalidRequest: two methods in one request.
+            TooManyRequests: too much of it, or of this address, was wrong lately.
+        """
+        given = read_credentials(form, request.headers.get("authorization"))
+        address, now = address_of(request, self.context.settings), self.context.now()
+        self.wrong_guesses.require_patience(given.client_id, address, now)
+        try:
+            return await METHODS[given.method](given, self.context)
+        except InvalidClient:
+            self.wrong_guesses.count(given.client_id, address, now)
+            raise
+
+    def count_wrong_guess(self, client: ClientFacts, request: Request) -> None:
+        """Count what an authenticated client sent and was wrong."""
+        address = address_of(request, self.context.settings)
+        self.wrong_guesses.count(client.client_id, address, self.context.now())
+
+
+async def _authenticator(
+    settings: Settings,
+    database: OpenDatabase,
+    key_sets: Annotated[KeySets, Depends(part(lambda runtime: runtime.key_sets))],
+    wrong_guesses: Annotated[WrongGuesses, Depends(part(lambda runtime: runtime.wrong_guesses))],
+    now: Clock,
+) -> ClientAuthenticator:
+    return ClientAuthenticator(MatchContext(settings, database, key_sets, now), wrong_guesses)
+
+
+Authenticator = Annotated[ClientAuthenticator, Depends(_authenticator)]

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from auth_server.client_authentication.assertion import parse_assertion
+from auth_server.client_documents.key_sets import KeySets
+from auth_server.db.engine import Database
 from auth_server.errors import InvalidClient, InvalidRequest
 from auth_server.records.clients.table import AuthMethod
+from auth_server.settings import AuthServerSettings
 from auth_server.web.forms import Parameters
+from gatepost.clock import Now
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 §2.2."""
@@ -21,6 +25,16 @@ class Credentials:
     client_id: str
     method: AuthMethod
     proof: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchContext:
+    """Where a method looks up the client, its secrets and its keys."""
+
+    settings: AuthServerSettings
+    database: Database
+    key_sets: KeySets
+    now: Now
 
 
 def unproven(detail: str) -> InvalidClient:

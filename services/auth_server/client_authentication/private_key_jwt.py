@@ -5,17 +5,16 @@ from auth_server.client_authentication.assertion import (
     require_claims,
     require_signature,
 )
-from auth_server.client_authentication.credentials import Credentials, unproven
+from auth_server.client_authentication.credentials import Credentials, MatchContext, unproven
 from auth_server.client_authentication.gateways import find_gateway
 from auth_server.outbound.cache import DocumentUnavailable
 from auth_server.records.client_assertions.store import use_assertion
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.store import find_client
 from auth_server.records.clients.table import Client
-from auth_server.runtime import Runtime
 
 
-async def match_assertion(given: Credentials, opened: Runtime) -> ClientFacts:
+async def match_assertion(given: Credentials, context: MatchContext) -> ClientFacts:
     """Believe an assertion that one of the client's registered keys signed, once.
 
     No transaction may be open while keys are fetched, and that an assertion was used has to stay
@@ -25,19 +24,19 @@ async def match_assertion(given: Credentials, opened: Runtime) -> ClientFacts:
         InvalidClient: for every reason in the same words.
     """
     assertion = parse_assertion(given.proof)
-    use = require_claims(assertion, issuer=opened.settings.issuer, now=opened.now())
-    client = find_gateway(opened.settings, assertion.client_id)
+    use = require_claims(assertion, issuer=context.settings.issuer, now=context.now())
+    client = find_gateway(context.settings, assertion.client_id)
     if client is None:
-        async with opened.database.reading() as db:
+        async with context.database.reading() as db:
             client = await find_client(db, assertion.client_id)
     if client is None or not _may_sign(client):
         raise unproven("private_key_jwt, not a client that signs")
     try:
-        keys = await opened.key_sets.read(client, kid=assertion.kid)
+        keys = await context.key_sets.read(client, kid=assertion.kid)
     except DocumentUnavailable as error:
         raise unproven(f"private_key_jwt, {error}") from None
     require_signature(assertion, keys)
-    async with opened.database.writing() as db, db.begin():
+    async with context.database.writing() as db, db.begin():
         fresh = await use_assertion(db, client.client_id, jti=use.jti, expires_at=use.expires_at)
     if not fresh:
         raise unproven("private_key_jwt, an assertion that was used before")

@@ -7,10 +7,10 @@ import structlog
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.errors import InvalidRequest, UnauthorizedClient
 from auth_server.records.call_log.store import add_calls
-from auth_server.web.dependencies import Opened
+from auth_server.web.dependencies import Transaction
 from auth_server.web.forms import Parameters, media_type, read_body
 from auth_server.web.routing import MachineRouter
 from gatepost.call_event import (
@@ -32,7 +32,9 @@ log = structlog.get_logger()
 
 
 @router.post(EVENTS_PATH)
-async def take_events(request: Request, opened: Opened) -> Response:
+async def take_events(
+    request: Request, authenticator: Authenticator, transaction: Transaction
+) -> Response:
     """Write a gateway's events into the call log, each once however often it is delivered.
 
     The answer comes after the commit: what it counts is kept. An event that can't be read, or that
@@ -41,7 +43,7 @@ async def take_events(request: Request, opened: Opened) -> Response:
     body = await _read(request)
     # 1. Authenticate the gateway.
     proof = {name: (body[name],) for name in _PROOF if isinstance(body.get(name), str)}
-    client = await authenticate_client(Parameters(proof), request, opened)
+    client = await authenticator.authenticate(Parameters(proof), request)
     if client.source != "gateway":
         raise UnauthorizedClient("events are from gateways")
     # 2. Read the events.
@@ -50,7 +52,7 @@ async def take_events(request: Request, opened: Opened) -> Response:
         raise InvalidRequest(f"events must be a list of at most {MOST_EVENTS}")
     events = [event for one in given if (event := _parse(one, client.client_id)) is not None]
     # 3. Write those not known yet.
-    async with opened.transaction() as db:
+    async with transaction() as db:
         written = await add_calls(db, events)
     counts = {
         "written": written,

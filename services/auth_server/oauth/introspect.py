@@ -1,12 +1,13 @@
 """POST /introspect."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.db.engine import DbSession
 from auth_server.errors import InvalidClient
 from auth_server.records.clients.facts import ClientFacts
@@ -15,8 +16,7 @@ from auth_server.records.refresh_tokens.store import find_refresh_token
 from auth_server.records.revocations.store import list_by_names
 from auth_server.secrets import hash_secret
 from auth_server.tokens.read_access_token import read_access_token
-from auth_server.web.address import address_of
-from auth_server.web.dependencies import Opened, ReadingDb
+from auth_server.web.dependencies import Clock, ReadingDb, Settings
 from auth_server.web.forms import read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
 from gatepost.revocations import RevocationList, names_of
@@ -28,7 +28,9 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 
 
 @router.post("/introspect")
-async def introspect_token(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def introspect_token(
+    request: Request, db: ReadingDb, authenticator: Authenticator, settings: Settings, now: Clock
+) -> Response:
     """Tell whether a token is good now, and what it says (RFC 7662 §2).
 
     A gateway may ask about access tokens for its own resource, a managed client that an operator
@@ -39,19 +41,18 @@ async def introspect_token(request: Request, db: ReadingDb, opened: Opened) -> R
     form = await read_form(request)
     reject_repeats(form)
     # 2. Authenticate the client; one that can't prove itself may not ask (§2.1).
-    client = await authenticate_client(form, request, opened)
+    client = await authenticator.authenticate(form, request)
     if client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
         raise InvalidClient("a client without credentials may not introspect tokens")
     token = form.require("token")
     # 3. What may it ask about, 4. and does that live?
     answer: Mapping[str, Any] | None = None
     if client.source == "gateway" or _may_ask_about_all(client):
-        answer = await _describe_access_token(token, client, db, opened)
+        answer = await _describe_access_token(token, client, db, issuer=settings.issuer, now=now())
     if answer is None and _may_ask_about_all(client):
-        answer = await _describe_refresh_token(token, db, opened)
+        answer = await _describe_refresh_token(token, db, issuer=settings.issuer, now=now())
     if answer is None:
-        address = address_of(request, opened.settings)
-        opened.wrong_guesses.count(client.client_id, address, opened.now())
+        authenticator.count_wrong_guess(client, request)
     return JSONResponse(answer or INACTIVE, headers={"Cache-Control": "no-store"})
 
 
@@ -60,10 +61,9 @@ def _may_ask_about_all(client: ClientFacts) -> bool:
 
 
 async def _describe_access_token(
-    token: str, client: ClientFacts, db: DbSession, opened: Opened
+    token: str, client: ClientFacts, db: DbSession, *, issuer: str, now: datetime
 ) -> Mapping[str, Any] | None:
-    now = opened.now()
-    read = await read_access_token(db, token, issuer=opened.settings.issuer, now=now)
+    read = await read_access_token(db, token, issuer=issuer, now=now)
     if read is None or (client.source == "gateway" and read.claims.aud != client.client_id):
         return None
     names = names_of(read.claims, read.kid)
@@ -74,7 +74,7 @@ async def _describe_access_token(
 
 
 async def _describe_refresh_token(
-    token: str, db: DbSession, opened: Opened
+    token: str, db: DbSession, *, issuer: str, now: datetime
 ) -> Mapping[str, Any] | None:
     row = await find_refresh_token(db, hash_secret(token))
     if row is None or row.revoked_at is not None or row.first_used_at is not None:
@@ -83,13 +83,13 @@ async def _describe_refresh_token(
     if grant is None:
         return None
     expires_at = min(row.idle_expires_at, row.absolute_expires_at, grant.expires_at)
-    if opened.now() >= expires_at:
+    if now >= expires_at:
         return None
     # The token bears what was asked, the grant what was allowed.
     scopes = narrow_scopes(parse_scope(row.scope), parse_scope(grant.scope))
     return {
         "active": True,
-        "iss": opened.settings.issuer,
+        "iss": issuer,
         "client_id": row.client_id,
         "sub": grant.person_id,
         "scope": format_scope(scopes),

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from auth_server.db.engine import Database, DbSession, OpenTransaction
 from auth_server.keys import Keys
 from auth_server.rendering.render import Pages
+from auth_server.revocations.feed import Feed
 from auth_server.runtime import Runtime
 from auth_server.secrets import NewSecret
 from auth_server.settings import AuthServerSettings
@@ -51,6 +52,7 @@ Clock = Annotated[Now, Depends(part(lambda runtime: runtime.now))]
 """Tells the time; called when the time is needed, since a request may wait for the database."""
 SecretMaker = Annotated[NewSecret, Depends(part(lambda runtime: runtime.new_secret))]
 LocalizedPages = Annotated[Pages, Depends(_localized_pages)]
+FeedInUse = Annotated[Feed, Depends(part(lambda runtime: runtime.feed))]
 OpenDatabase = Annotated[Database, Depends(part(lambda runtime: runtime.database))]
 Transaction = Annotated[OpenTransaction, Depends(part(lambda runtime: runtime.transaction))]
 """Opens a transaction of its own."""

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from auth_server.errors import InvalidClientMetadata
 from auth_server.records.clients.metadata import ClientMetadata, parse_client_metadata
 from auth_server.records.clients.table import Client
-from auth_server.web.dependencies import Opened
+from auth_server.web.dependencies import Settings
 from auth_server.web.forms import media_type, read_body
 
 _LIMIT = 16 * 1024
@@ -39,9 +39,9 @@ async def read_document(request: Request) -> Mapping[str, Any]:
 Document = Annotated[Mapping[str, Any], Depends(read_document)]
 
 
-async def read_metadata(document: Document, opened: Opened) -> ClientMetadata:
+async def read_metadata(document: Document, settings: Settings) -> ClientMetadata:
     """Judge what a client says about itself; the same for a new one and a changed one."""
-    return parse_client_metadata(document, private_use_schemes=opened.settings.private_use_schemes)
+    return parse_client_metadata(document, private_use_schemes=settings.private_use_schemes)
 
 
 Metadata = Annotated[ClientMetadata, Depends(read_metadata)]

@@ -15,7 +15,7 @@ from auth_server.records.clients.table import Client, ClientSecret
 from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
-from auth_server.web.dependencies import Db, Opened
+from auth_server.web.dependencies import Clock, Db, SecretMaker, Settings
 from auth_server.web.routing import MachineRouter
 
 router = MachineRouter(any_origin=True)
@@ -29,8 +29,8 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
         overall_per_minute=settings.registrations_overall_per_minute,
     )
 
-    async def admit(_: Metadata, request: Request, opened: Opened) -> None:
-        wait = quota.spend(address_of(request, settings), opened.now())
+    async def admit(_: Metadata, request: Request, now: Clock) -> None:
+        wait = quota.spend(address_of(request, settings), now())
         if wait is not None:
             raise TooManyRequests(
                 "too many clients were registered from here; try again later",
@@ -41,15 +41,17 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
 
 
 @router.post("/register")
-async def register_client(metadata: Metadata, db: Db, opened: Opened) -> Response:
+async def register_client(
+    metadata: Metadata, db: Db, settings: Settings, clock: Clock, new_secret: SecretMaker
+) -> Response:
     """Register a client that nobody vouches for (RFC 7591 §3)."""
-    now = opened.now()
+    now = clock()
     secret = None
     if metadata.token_endpoint_auth_method.startswith("client_secret"):
-        secret = opened.new_secret()
-    registration_token = opened.new_secret()
+        secret = new_secret()
+    registration_token = new_secret()
     client = Client(
-        client_id=f"client_{opened.new_secret()}",
+        client_id=f"client_{new_secret()}",
         source="dynamic",
         registration_token_hash=hash_secret(registration_token),
         created_at=now,
@@ -67,7 +69,7 @@ async def register_client(metadata: Metadata, db: Db, opened: Opened) -> Respons
     await record(db, registered, now=now)
     answer = describe_client(
         client,
-        issuer=opened.settings.issuer,
+        issuer=settings.issuer,
         registration_token=registration_token,
         secret=secret,
     )

@@ -1,6 +1,7 @@
 """GET, PUT and DELETE /register/{client_id}: a client manages its own registration (RFC 7592)."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request
@@ -20,9 +21,8 @@ from auth_server.records.clients.store import (
 )
 from auth_server.records.clients.table import Client, ClientSecret
 from auth_server.revocations.revoke import revoke_grants
-from auth_server.runtime import Runtime
-from auth_server.secrets import hash_secret, matches
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.secrets import NewSecret, hash_secret, matches
+from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.routing import MachineRouter
 
 router = MachineRouter(any_origin=True)
@@ -39,16 +39,23 @@ _OURS = (
 
 @router.get(_PATH)
 async def read_registration(
-    client_id: str, request: Request, db: ReadingDb, opened: Opened
+    client_id: str, request: Request, db: ReadingDb, settings: Settings
 ) -> Response:
     """Tell a client how it is registered (RFC 7592 §2.1); its secret is not told again."""
     client, token = await _require_own(client_id, request, db)
-    return _answer(client, token, opened)
+    return _answer(client, token, settings.issuer)
 
 
 @router.put(_PATH)
 async def change_registration(
-    client_id: str, request: Request, document: Document, metadata: Metadata, db: Db, opened: Opened
+    client_id: str,
+    request: Request,
+    document: Document,
+    metadata: Metadata,
+    db: Db,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
 ) -> Response:
     """Replace everything a client said about itself, by the rules of a registration (§2.2).
 
@@ -56,7 +63,7 @@ async def change_registration(
     otherwise whoever got hold of the token could become another app under a yes given to this one.
     """
     client, token = await _require_own(client_id, request, db)
-    await _require_nothing_of_ours(document, client, db, opened)
+    await _require_nothing_of_ours(document, client, db, now())
     changes = {
         name: value
         for name, value in columns_of(metadata).items()
@@ -64,32 +71,47 @@ async def change_registration(
     }
     for name, value in changes.items():
         setattr(client, name, value)
-    secret = await _fit_secrets(client, db, opened)
+    secret = await _fit_secrets(client, db, now(), new_secret)
     ended = 0
     if not changes.keys().isdisjoint(_TRUSTED):
-        ended = await _end_trust(client, "the app changed its registration", db, opened)
+        ended = await _end_trust(
+            client,
+            "the app changed its registration",
+            db,
+            lifetime=settings.access_token_lifetime,
+            now=now(),
+        )
     changed = Audit(
         "client.changed",
         client_id=client_id,
         detail={"name": client.name, "changed": sorted(changes), "grants_ended": ended},
     )
-    await record(db, changed, now=opened.now())
-    return _answer(client, token, opened, secret=secret)
+    await record(db, changed, now=now())
+    return _answer(client, token, settings.issuer, secret=secret)
 
 
 @router.delete(_PATH)
-async def delete_registration(client_id: str, request: Request, db: Db, opened: Opened) -> Response:
+async def delete_registration(
+    client_id: str, request: Request, db: Db, settings: Settings, clock: Clock
+) -> Response:
     """End a client with everything it was given (§2.3); its row is forgotten later."""
     client, _ = await _require_own(client_id, request, db)
-    ended = await _end_trust(client, "the app ended its registration", db, opened)
+    now = clock()
+    ended = await _end_trust(
+        client,
+        "the app ended its registration",
+        db,
+        lifetime=settings.access_token_lifetime,
+        now=now,
+    )
     await drop_secrets(db, client_id)
-    await disable_client(db, client_id, now=opened.now())
+    await disable_client(db, client_id, now=now)
     deleted = Audit(
         "client.deleted",
         client_id=client_id,
         detail={"name": client.name, "grants_ended": ended},
     )
-    await record(db, deleted, now=opened.now())
+    await record(db, deleted, now=now)
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
@@ -106,7 +128,7 @@ async def _require_own(client_id: str, request: Request, db: DbSession) -> tuple
 
 
 async def _require_nothing_of_ours(
-    document: Mapping[str, Any], client: Client, db: DbSession, opened: Runtime
+    document: Mapping[str, Any], client: Client, db: DbSession, now: datetime
 ) -> None:
     if document.get("client_id") != client.client_id:
         raise InvalidClientMetadata("client_id must be the one the client has")
@@ -117,19 +139,20 @@ async def _require_nothing_of_ours(
         return
     given = document["client_secret"]
     hashed = hash_secret(given) if isinstance(given, str) and given.isprintable() else ""
-    live = await list_live_secrets(db, client.client_id, now=opened.now())
+    live = await list_live_secrets(db, client.client_id, now=now)
     if not any(matches(secret.secret_hash, hashed) for secret in live):
         raise InvalidClientMetadata("client_secret can't be chosen; leave it out")
 
 
-async def _fit_secrets(client: Client, db: DbSession, opened: Runtime) -> str | None:
-    now = opened.now()
+async def _fit_secrets(
+    client: Client, db: DbSession, now: datetime, new_secret: NewSecret
+) -> str | None:
     if not client.token_endpoint_auth_method.startswith("client_secret"):
         await drop_secrets(db, client.client_id)
         return None
     if await list_live_secrets(db, client.client_id, now=now):
         return None
-    secret = opened.new_secret()
+    secret = new_secret()
     hashed = hash_secret(secret)
     await add_secret(
         db, ClientSecret(client_id=client.client_id, secret_hash=hashed, created_at=now)
@@ -137,14 +160,16 @@ async def _fit_secrets(client: Client, db: DbSession, opened: Runtime) -> str | 
     return secret
 
 
-async def _end_trust(client: Client, reason: str, db: DbSession, opened: Runtime) -> int:
+async def _end_trust(
+    client: Client, reason: str, db: DbSession, *, lifetime: timedelta, now: datetime
+) -> int:
     # Whoever has the consent page open has read about the client as it was.
     await drop_authorization_requests(db, client.client_id)
     return await revoke_grants(
         db,
         reason,
-        lifetime=opened.settings.access_token_lifetime,
-        now=opened.now(),
+        lifetime=lifetime,
+        now=now,
         client_id=client.client_id,
     )
 
@@ -155,8 +180,6 @@ def _differs(known: object, given: object) -> bool:
     return known != given
 
 
-def _answer(client: Client, token: str, opened: Runtime, *, secret: str | None = None) -> Response:
-    answer = describe_client(
-        client, issuer=opened.settings.issuer, registration_token=token, secret=secret
-    )
+def _answer(client: Client, token: str, issuer: str, *, secret: str | None = None) -> Response:
+    answer = describe_client(client, issuer=issuer, registration_token=token, secret=secret)
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})

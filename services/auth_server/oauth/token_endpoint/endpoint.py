@@ -7,14 +7,16 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.client_authentication.authenticate import authenticate_client
+from auth_server.catalogues.latest import Catalogues
+from auth_server.client_authentication.authenticate import ClientAuthenticator
+from auth_server.client_authentication.credentials import MatchContext
 from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.clients.facts import ClientFacts
-from auth_server.runtime import Runtime
+from auth_server.settings import AuthServerSettings
 from auth_server.tokens.access_token import issue_access_token
-from auth_server.web.address import address_of
+from auth_server.tokens.signer import Signer
 from auth_server.web.answers import answer_json_error
 from auth_server.web.dependencies import runtime_of
 from auth_server.web.forms import read_form, reject_repeats
@@ -31,11 +33,13 @@ router = MachineRouter(any_origin=True)
 async def issue_tokens(request: Request) -> Response:
     """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
     opened = runtime_of(request)
+    context = MatchContext(opened.settings, opened.database, opened.key_sets, opened.now)
+    authenticator = ClientAuthenticator(context, opened.wrong_guesses)
     # 1. Parse the form, once.
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
     # 2. Authenticate the client.
-    client = await authenticate_client(form, request, opened)
+    client = await authenticator.authenticate(form, request)
     # 3. Pick the grant type.
     grant_type = form.require("grant_type")
     prove = GRANT_TYPES.get(grant_type)
@@ -46,34 +50,51 @@ async def issue_tokens(request: Request) -> Response:
     # 4. The grant proves itself.
     now = opened.now()
     try:
-        outcome = await prove(TokenRequest(form, client, opened, now))
+        outcome = await prove(
+            TokenRequest(
+                form,
+                client,
+                now,
+                settings=opened.settings,
+                keys=opened.keys,
+                database=opened.database,
+                transaction=opened.transaction,
+                new_secret=opened.new_secret,
+            )
+        )
     except InvalidGrant:
-        _count_wrong(client, request, opened, now)
+        _count_wrong(client, request, authenticator)
         raise
     if isinstance(outcome, Refused):
-        _count_wrong(client, request, opened, now)
+        _count_wrong(client, request, authenticator)
         return answer_json_error(outcome.error, request)
     # 5. Issue.
-    return _answer(outcome, opened, now)
+    return _answer(outcome, opened.settings, opened.keyring.signer, opened.catalogues, now)
 
 
-def _count_wrong(client: ClientFacts, request: Request, opened: Runtime, now: datetime) -> None:
+def _count_wrong(client: ClientFacts, request: Request, authenticator: ClientAuthenticator) -> None:
     # What a gateway was shown is not its own guess: one stranger would lock out everybody's keys.
     if client.source != "gateway":
-        opened.wrong_guesses.count(client.client_id, address_of(request, opened.settings), now)
+        authenticator.count_wrong_guess(client, request)
 
 
-def _answer(proven: Proven, opened: Runtime, now: datetime) -> Response:
-    settings, entitlement = opened.settings, proven.entitlement
+def _answer(
+    proven: Proven,
+    settings: AuthServerSettings,
+    signer: Signer,
+    catalogues: Catalogues,
+    now: datetime,
+) -> Response:
+    entitlement = proven.entitlement
     lifetime = settings.access_token_lifetime
     if entitlement.ends_at is not None:
         lifetime = min(lifetime, entitlement.ends_at - now)
     unique = uuid.uuid4().hex
     token_id = name_token(proven.family_id, unique) if proven.family_id else unique
     access_token = issue_access_token(
-        opened.keyring.signer,
+        signer,
         entitlement,
-        allowed_tools=opened.catalogues.shorten(entitlement.resource, entitlement.tools),
+        allowed_tools=catalogues.shorten(entitlement.resource, entitlement.tools),
         issuer=settings.issuer,
         token_id=token_id,
         now=now,

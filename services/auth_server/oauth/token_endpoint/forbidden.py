@@ -11,8 +11,8 @@ async def end_forbidden(
 ) -> Refused:
     """End the grant that the tenant's policy forbids, with everything issued from it."""
     if grant is not None:
-        lifetime = request.opened.settings.access_token_lifetime
-        async with request.opened.transaction() as db:
+        lifetime = request.settings.access_token_lifetime
+        async with request.transaction() as db:
             await revoke_grant(
                 db,
                 grant.grant_id,

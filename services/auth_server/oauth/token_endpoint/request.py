@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from auth_server.db.engine import Database, OpenTransaction
 from auth_server.entitlements.grant import Entitlement
 from auth_server.errors import OAuthError
+from auth_server.keys import Keys
 from auth_server.records.clients.facts import ClientFacts
-from auth_server.runtime import Runtime
+from auth_server.secrets import NewSecret
+from auth_server.settings import AuthServerSettings
 from auth_server.tokens.refresh_token import RefreshPolicy
 from auth_server.web.forms import Parameters
 
@@ -18,15 +21,19 @@ class TokenRequest:
 
     form: Parameters
     client: ClientFacts
-    opened: Runtime
     now: datetime
+    settings: AuthServerSettings
+    keys: Keys
+    database: Database
+    transaction: OpenTransaction
+    new_secret: NewSecret
 
     @property
     def refresh_policy(self) -> RefreshPolicy:
         """The configured lifetimes of refresh tokens."""
-        settings = self.opened.settings
+        settings = self.settings
         return RefreshPolicy(
-            keys=self.opened.keys.refresh,
+            keys=self.keys.refresh,
             idle_lifetime=settings.refresh_idle_lifetime,
             absolute_lifetime=settings.refresh_absolute_lifetime,
             grace=settings.refresh_grace,

@@ -21,7 +21,7 @@ async def exchange_api_key(request: TokenRequest) -> Proven | Refused:
     Whatever is wrong with a key sounds the same, and is `invalid_grant`: RFC 8693 §2.2.2 would have
     `invalid_request`, which a gateway could not tell from a mistake of its own.
     """
-    async with request.opened.transaction() as db:
+    async with request.transaction() as db:
         return await _exchange(request, db)
 
 
@@ -82,5 +82,5 @@ def _require_own_resource(request: TokenRequest) -> None:
     asked = (*request.form.all("resource"), *request.form.all("audience"))
     if not asked:
         return
-    if resolve_resource(asked, request.opened.settings).resource != request.client.client_id:
+    if resolve_resource(asked, request.settings).resource != request.client.client_id:
         raise InvalidTarget("a gateway gets tokens for its own resource alone")

@@ -24,7 +24,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     wrong verifier uses it up, so that it can't be guessed at. A second redemption ends
     what the first was given (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
-    form, now, raw_sql = request.form, request.now, request.opened.database.raw_sql
+    form, now, raw_sql = request.form, request.now, request.database.raw_sql
     code_hash = hash_secret(form.require("code"))
     verifier = form.require("code_verifier")
     if not _VERIFIER.fullmatch(verifier):
@@ -39,7 +39,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     if form.require("redirect_uri") != code.redirect_uri:
         raise InvalidGrant("redirect_uri is not the one the code was issued to")
     resources = form.all("resource")
-    if resources and resolve_resource(resources, request.opened.settings).resource != code.resource:
+    if resources and resolve_resource(resources, request.settings).resource != code.resource:
         raise InvalidTarget("the code was issued for another resource")
     scopes = parse_scope(code.scope)
     if not matches(code.code_challenge, s256(verifier)):
@@ -59,7 +59,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
         return await end_forbidden(request, code.grant, error)
     refresh_token, first = None, None
     if "refresh_token" in request.client.grant_types:
-        refresh_token = request.opened.new_secret()
+        refresh_token = request.new_secret()
         first = first_token(refresh_token, policy=request.refresh_policy, now=now)
     refused = await _use_up(request, code, code_hash, first)
     if refused is not None:
@@ -75,7 +75,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
 async def _use_up(
     request: TokenRequest, code: CodeFacts, code_hash: str, first: NewToken | None
 ) -> Refused | None:
-    if await redeem(request.opened.database.raw_sql, code_hash, first, now=request.now):
+    if await redeem(request.database.raw_sql, code_hash, first, now=request.now):
         return None
     if request.now < code.expires_at:
         await _end_what_it_gave(request, code)
@@ -83,8 +83,8 @@ async def _use_up(
 
 
 async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:
-    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    lifetime, now = request.settings.access_token_lifetime, request.now
     replayed = Audit("code.replayed", client_id=code.client_id, grant_id=code.grant_id)
-    async with request.opened.transaction() as db:
+    async with request.transaction() as db:
         await end_family(db, code.family_id, lifetime=lifetime, now=now)
         await record(db, replayed, now=now)

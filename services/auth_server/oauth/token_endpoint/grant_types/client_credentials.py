@@ -21,7 +21,7 @@ async def prove_client_credentials(request: TokenRequest) -> Proven | Refused:
     client = request.client
     if client.source != "managed" or client.token_endpoint_auth_method == "none":  # noqa: S105
         raise UnauthorizedClient("this client may have no tokens of its own")
-    async with request.opened.database.reading() as db:
+    async with request.database.reading() as db:
         ceiling = await _find_ceiling(request, db)
         entitlement = await resolve_service_client(db, ceiling)
     scopes = narrow_to(request.form.get("scope"), entitlement.scopes)
@@ -34,7 +34,7 @@ async def _find_ceiling(request: TokenRequest, db: DbSession) -> Ceiling:
     ceilings = await list_ceilings(db, request.client.client_id)
     if not ceilings:
         raise UnauthorizedClient("this client may have no tokens of its own")
-    settings, asked = request.opened.settings, request.form.all("resource")
+    settings, asked = request.settings, request.form.all("resource")
     if asked:
         resource = resolve_resource(asked, settings).resource
         ceilings = [ceiling for ceiling in ceilings if ceiling.resource == resource]

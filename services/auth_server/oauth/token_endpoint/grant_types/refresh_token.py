@@ -20,13 +20,13 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
 
     The answer may be narrower than before, never wider; `scope` narrows this access token alone.
     """
-    form, now, raw_sql = request.form, request.now, request.opened.database.raw_sql
+    form, now, raw_sql = request.form, request.now, request.database.raw_sql
     token = form.require("refresh_token")
     row = await read_refresh_token(raw_sql, hash_secret(token))
     if row is None or row.client_id != request.client.client_id:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
     resources = form.all("resource")
-    if resources and resolve_resource(resources, request.opened.settings).resource != row.resource:
+    if resources and resolve_resource(resources, request.settings).resource != row.resource:
         raise InvalidTarget("the refresh token was issued for another resource")
     granted = parse_scope(row.scope)
     try:
@@ -66,7 +66,7 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
 
 
 async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
-    lifetime, now = request.opened.settings.access_token_lifetime, request.now
+    lifetime, now = request.settings.access_token_lifetime, request.now
     grant = row.grant
     reused = Audit(
         "refresh_token.reused",
@@ -75,7 +75,7 @@ async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
         tenant_id=grant.tenant_id if grant else "",
         grant_id=grant.grant_id if grant else "",
     )
-    async with request.opened.transaction() as db:
+    async with request.transaction() as db:
         await end_family(db, row.family_id, lifetime=lifetime, now=now)
         await record(db, reused, now=now)
     return Refused(
