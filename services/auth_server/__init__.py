@@ -1,22 +1,28 @@
-"""The authorization server: who may come in, and what for.
+"""The authorization server: who may connect, and to do what.
 
 Route map (each request path is one list in one file):
 
-    GET  /.well-known/oauth-authorization-server   discovery/       RFC 8414
-    GET  /.well-known/openid-configuration         discovery/       OpenID Connect Discovery
-    GET  /jwks.json                                discovery/
-    POST /register                                 register/        RFC 7591
-    GET  /authorize                                authorize/       CHECKS, then a stored transaction
-    GET  /authorize/continue                       authorize/       next_step: which page comes now
-    GET  POST /sign-in   POST /sign-out            sign_in/
-    GET  POST /tenant                              tenant_choice/
-    GET  POST /consent                             consent/
-    POST /token                                    token/           five phases, and GRANTS
-    POST /revoke                                   revoke/          RFC 7009
-    POST /introspect                               introspect/      RFC 7662
-    POST /internal/revocations                     feed/            for gateways: what ended early
-    GET  /livez /readyz                            app.py
+    GET  /.well-known/oauth-authorization-server   oauth/discovery/       RFC 8414
+    GET  /.well-known/openid-configuration         oauth/discovery/       OpenID Connect Discovery
+    GET  /jwks.json                                oauth/discovery/
+    POST /register                                 oauth/register/        RFC 7591
+    GET  PUT DELETE /register/{client_id}          oauth/register/        RFC 7592
+    GET  /authorize                                oauth/authorize/       CHECKS
+    GET  /authorize/continue                       oauth/authorize/       next_step: the next page
+    POST /token                                    oauth/token_endpoint/  GRANT_TYPES
+    POST /revoke                                   oauth/revoke.py        RFC 7009
+    POST /introspect                               oauth/introspect.py    RFC 7662
+    GET  POST /sign-in   GET /sign-in/more         pages/sign_in/
+    POST /sign-in/code   POST /sign-in/passkey     pages/sign_in/
+    GET  /sign-in/with/{name}, /return/{name}      pages/sign_in/         identity providers
+    POST /sign-out                                 pages/sign_in/
+    GET  POST /tenant                              pages/tenant_choice.py
+    GET  POST /consent                             pages/consent/
+    GET  POST /account, /account/...               pages/account/
+    GET  /  GET /llms.txt                          pages/connect/
+    POST /internal/revocations, /internal/events   gateway_api/           for gateways
+    GET  /livez /readyz /static/{name}             operational.py
 
-A page never leads to another page: each returns to /authorize/continue, which decides from stored
-state alone.
+A page of an authorization never leads to another page: each returns to /authorize/continue, which
+decides from stored state alone.
 """

@@ -52,7 +52,7 @@ async def maintain(opened: Runtime) -> None:
         await _forget_clients(db, now)
         for grant_id in await list_grants_over(db, now=now):
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
-        await reseal_secrets(db, opened)
+        await reseal_secrets(db, opened.keys)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
         await purge_flow_states(db, before=now)

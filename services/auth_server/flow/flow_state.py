@@ -8,11 +8,17 @@ import binascii
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
+from fastapi import Depends
+
+from auth_server.db.engine import OpenTransaction
 from auth_server.errors import PageError
+from auth_server.keys import Keys
 from auth_server.records.flow_states.store import use_flow_state
-from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
+from auth_server.web.dependencies import Clock, KeysInUse
+from gatepost.clock import Now
 
 LIFETIME = timedelta(minutes=10)
 
@@ -59,35 +65,50 @@ def over() -> PageError:
     )
 
 
-def seal_flow_state(flow_state: FlowState, browser: str, opened: Runtime) -> str:
-    """Seal a ticket for one browser, base64url."""
-    plain = json.dumps(asdict(flow_state), separators=(",", ":")).encode()
-    sealed = opened.keys.seal("tickets", plain, context=hash_secret(browser))
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+@dataclass(frozen=True, slots=True)
+class FlowStates:
+    """Seals and unseals flow states."""
+
+    keys: Keys
+    now: Now
+
+    def seal(self, flow_state: FlowState, browser: str) -> str:
+        """Seal a flow state for one browser, base64url."""
+        plain = json.dumps(asdict(flow_state), separators=(",", ":")).encode()
+        sealed = self.keys.seal("tickets", plain, context=hash_secret(browser))
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+    def unseal(self, text: str | None, browser: str | None) -> FlowState | None:
+        """Unseal a flow state; None where it is malformed, too old, or another browser's."""
+        if not text or not browser:
+            return None
+        try:
+            sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        plain = self.keys.unseal("tickets", sealed, context=hash_secret(browser))
+        if plain is None:
+            return None
+        flow_state = FlowState(**json.loads(plain))
+        return flow_state if self.now() < flow_state.until else None
+
+    async def redeem(
+        self, text: str | None, browser: str | None, transaction: OpenTransaction, *, way: str
+    ) -> FlowState | None:
+        """Unseal a flow state and use it up, whatever becomes of the sign-in.
+
+        None where it can't be used any more.
+        """
+        flow_state = self.unseal(text, browser)
+        if flow_state is None or flow_state.way != way:
+            return None
+        async with transaction() as db:
+            first = await use_flow_state(db, hash_secret(text or ""), expires_at=flow_state.until)
+        return flow_state if first else None
 
 
-def unseal_flow_state(text: str | None, browser: str | None, opened: Runtime) -> FlowState | None:
-    """Open a ticket; None where it is not this browser's, is too old, or is none."""
-    if not text or not browser:
-        return None
-    try:
-        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    plain = opened.keys.unseal("tickets", sealed, context=hash_secret(browser))
-    if plain is None:
-        return None
-    flow_state = FlowState(**json.loads(plain))
-    return flow_state if opened.now() < flow_state.until else None
+async def _flow_states(keys: KeysInUse, now: Clock) -> FlowStates:
+    return FlowStates(keys, now)
 
 
-async def redeem_flow_state(
-    text: str | None, browser: str | None, opened: Runtime, *, way: str
-) -> FlowState | None:
-    """Open a ticket and use it up, whatever becomes of the sign-in; None where it serves no more."""
-    flow_state = unseal_flow_state(text, browser, opened)
-    if flow_state is None or flow_state.way != way:
-        return None
-    async with opened.transaction() as db:
-        first = await use_flow_state(db, hash_secret(text or ""), expires_at=flow_state.until)
-    return flow_state if first else None
+Sealer = Annotated[FlowStates, Depends(_flow_states)]

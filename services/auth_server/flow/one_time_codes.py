@@ -8,6 +8,7 @@ from typing import Literal
 import pyotp
 
 from auth_server.db.engine import DbSession
+from auth_server.keys import Keys
 from auth_server.records.second_factors.store import (
     find_authenticator_app,
     list_authenticator_apps,
@@ -16,8 +17,7 @@ from auth_server.records.second_factors.store import (
     use_step,
 )
 from auth_server.records.second_factors.table import AuthenticatorApp
-from auth_server.runtime import Runtime
-from auth_server.secrets import hash_secret, matches
+from auth_server.secrets import NewSecret, hash_secret, matches
 
 STEP = 30
 """Seconds that one code holds."""
@@ -42,14 +42,14 @@ def match_step(secret: str, code: str, *, now: datetime, after: int) -> int | No
 
 
 async def match_code(
-    db: DbSession, person_id: str, code: str, opened: Runtime
+    db: DbSession, person_id: str, code: str, keys: Keys, now: datetime
 ) -> Literal["code", "recovery code"] | None:
     """Use up what a person typed as a second factor; None where it is neither kind of code."""
     app = await find_authenticator_app(db, person_id)
     if app is None:
         return None
-    if (secret := _unseal(app, opened)) is not None:
-        step = match_step(secret, code, now=opened.now(), after=app.last_step)
+    if (secret := _unseal(app, keys)) is not None:
+        step = match_step(secret, code, now=now, after=app.last_step)
         if step is not None and await use_step(db, person_id, step):
             return "code"
     if await use_recovery_code(db, person_id, _hash(person_id, code)):
@@ -57,32 +57,32 @@ async def match_code(
     return None
 
 
-def seal_secret(secret: str, person_id: str, opened: Runtime) -> bytes:
+def seal_secret(secret: str, person_id: str, keys: Keys) -> bytes:
     """Encrypt an app's secret for storage."""
-    return opened.keys.seal("at_rest", secret.encode(), context=_context(person_id))
+    return keys.seal("at_rest", secret.encode(), context=_context(person_id))
 
 
-async def renew_recovery_codes(db: DbSession, person_id: str, opened: Runtime) -> list[str]:
+async def renew_recovery_codes(db: DbSession, person_id: str, new_secret: NewSecret) -> list[str]:
     """Make ten codes in place of those from before; they are never shown again."""
     codes = []
     for _ in range(RECOVERY_CODES):
-        digest = hashlib.sha256(opened.new_secret().encode()).digest()
+        digest = hashlib.sha256(new_secret().encode()).digest()
         text = base64.b32encode(digest[:10]).decode().lower()
         codes.append("-".join(text[at : at + 4] for at in range(0, 16, 4)))
     await put_recovery_codes(db, person_id, [_hash(person_id, code) for code in codes])
     return codes
 
 
-async def reseal_secrets(db: DbSession, opened: Runtime) -> None:
+async def reseal_secrets(db: DbSession, keys: Keys) -> None:
     """Encrypt under the present key what was encrypted under a former one."""
-    for app in await list_authenticator_apps(db) if opened.keys.former else ():
-        resealed = opened.keys.reseal("at_rest", app.sealed_secret, context=_context(app.person_id))
+    for app in await list_authenticator_apps(db) if keys.former else ():
+        resealed = keys.reseal("at_rest", app.sealed_secret, context=_context(app.person_id))
         if resealed is not None:
             app.sealed_secret = resealed
 
 
-def _unseal(app: AuthenticatorApp, opened: Runtime) -> str | None:
-    secret = opened.keys.unseal("at_rest", app.sealed_secret, context=_context(app.person_id))
+def _unseal(app: AuthenticatorApp, keys: Keys) -> str | None:
+    secret = keys.unseal("at_rest", app.sealed_secret, context=_context(app.person_id))
     return None if secret is None else secret.decode()
 
 

@@ -6,6 +6,7 @@ The challenge is the nonce of a `FlowState`: good for one browser, ten minutes, 
 import hashlib
 import ipaddress
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +35,6 @@ from auth_server.flow.flow_state import FlowState
 from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import find_passkey, use_passkey
 from auth_server.records.second_factors.table import Passkey
-from auth_server.runtime import Runtime
 from auth_server.settings import AuthServerSettings
 
 _MISREAD = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)
@@ -65,10 +65,9 @@ def ask_for_passkey(flow_state: FlowState, settings: AuthServerSettings) -> str:
 
 
 def offer_passkey(
-    flow_state: FlowState, person: Person, held: Sequence[Passkey], opened: Runtime
+    flow_state: FlowState, person: Person, held: Sequence[Passkey], settings: AuthServerSettings
 ) -> str:
     """Write the options of `navigator.credentials.create`: a passkey that finds its owner itself."""
-    settings = opened.settings
     options = generate_registration_options(
         rp_id=_domain(settings),
         rp_name=settings.branding.name or _domain(settings),
@@ -89,7 +88,11 @@ def offer_passkey(
 
 
 async def match_passkey(
-    db: DbSession, credential: str, flow_state: FlowState, opened: Runtime
+    db: DbSession,
+    credential: str,
+    flow_state: FlowState,
+    settings: AuthServerSettings,
+    now: datetime,
 ) -> Passkey | None:
     """Find the passkey that signed this challenge, and note its use (WebAuthn Level 3 §7.2)."""
     try:
@@ -100,8 +103,8 @@ async def match_passkey(
         verified = verify_authentication_response(
             credential=given,
             expected_challenge=base64url_to_bytes(flow_state.nonce),
-            expected_rp_id=_domain(opened.settings),
-            expected_origin=_origin(opened.settings),
+            expected_rp_id=_domain(settings),
+            expected_origin=_origin(settings),
             credential_public_key=passkey.public_key,
             credential_current_sign_count=passkey.sign_count,
             require_user_verification=True,
@@ -109,20 +112,25 @@ async def match_passkey(
     except _MISREAD:
         return None
     count = verified.new_sign_count
-    await use_passkey(db, passkey.credential_id, sign_count=count, now=opened.now())
+    await use_passkey(db, passkey.credential_id, sign_count=count, now=now)
     return passkey
 
 
 def read_passkey(
-    credential: str, flow_state: FlowState, person: Person, name: str, opened: Runtime
+    credential: str,
+    flow_state: FlowState,
+    person: Person,
+    name: str,
+    settings: AuthServerSettings,
+    now: datetime,
 ) -> Passkey | None:
     """Read the passkey that a device made for this challenge (WebAuthn Level 3 §7.1)."""
     try:
         made: Any = verify_registration_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(flow_state.nonce),
-            expected_rp_id=_domain(opened.settings),
-            expected_origin=_origin(opened.settings),
+            expected_rp_id=_domain(settings),
+            expected_origin=_origin(settings),
             require_user_verification=True,
         )
     except _MISREAD:
@@ -133,7 +141,7 @@ def read_passkey(
         public_key=made.credential_public_key,
         sign_count=made.sign_count,
         name=name,
-        created_at=opened.now(),
+        created_at=now,
     )
 
 

@@ -1,24 +1,31 @@
 """A pending authorization: the stored request, the browser that began it, and the next step."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.next_step import NextStep, next_step
 from auth_server.flow.signed_in import resolve_signed_in
+from auth_server.keys import Keys
 from auth_server.records.authorization_requests.store import find_authorization_request
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.clients.store import find_client
 from auth_server.records.clients.table import Client
 from auth_server.records.grants.store import find_usual_tenant
 from auth_server.records.tenants.store import list_tenant_memberships
-from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_browser
+from auth_server.web.dependencies import Clock, Db, KeysInUse, ReadingDb, Settings
 from auth_server.web.form_proof import FormProof
+from auth_server.web.forms import Parameters, read_query
+from auth_server.web.posted_form import PostedForm
 
 CONTINUE = "/authorize/continue"
 
@@ -38,18 +45,23 @@ class PendingAuthorization:
 
 
 async def resolve_pending_authorization(
-    request: Request, transaction_id: str | None, db: DbSession, opened: Runtime
+    request: Request,
+    transaction_id: str | None,
+    db: DbSession,
+    settings: AuthServerSettings,
+    keys: Keys,
+    now: datetime,
 ) -> PendingAuthorization:
     """Find the transaction that this browser began, and what it waits for.
 
     Raises:
         PageError: there is none, it is over, another browser began it, or its client is gone.
     """
-    browser = read_browser(request, opened.settings)
+    browser = read_browser(request, settings)
     authorization_request = None
     if transaction_id and browser:
         authorization_request = await find_authorization_request(
-            db, transaction_id, browser_hash=hash_secret(browser), now=opened.now()
+            db, transaction_id, browser_hash=hash_secret(browser), now=now
         )
     if authorization_request is None or browser is None:
         raise PageError(
@@ -63,21 +75,19 @@ async def resolve_pending_authorization(
         raise PageError(
             "This app is no longer registered", "Go back to your app and connect again."
         )
-    signed_in = await resolve_signed_in(request, db, opened)
+    signed_in = await resolve_signed_in(request, db, settings, now)
     memberships = await list_tenant_memberships(db, signed_in.person.person_id) if signed_in else []
     usual = None
     if signed_in and len(memberships) > 1 and authorization_request.tenant_id is None:
         usual = await find_usual_tenant(db, signed_in.person.person_id, client.client_id)
     step = next_step(authorization_request, signed_in, memberships, usual)
     forms = FormProof(
-        opened.keys,
+        keys,
         (),
         (browser, authorization_request.transaction_id),
         "Nothing was saved. Go back to your app and connect again.",
     )
-    return PendingAuthorization(
-        authorization_request, browser, client, step, opened.settings.path, forms
-    )
+    return PendingAuthorization(authorization_request, browser, client, step, settings.path, forms)
 
 
 def continue_with(pending: PendingAuthorization) -> RedirectResponse:
@@ -88,3 +98,33 @@ def continue_with(pending: PendingAuthorization) -> RedirectResponse:
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+async def _shown(
+    request: Request, db: ReadingDb, settings: Settings, keys: KeysInUse, now: Clock
+) -> PendingAuthorization:
+    transaction_id = read_query(request).get("transaction")
+    return await resolve_pending_authorization(request, transaction_id, db, settings, keys, now())
+
+
+ShownAuthorization = Annotated[PendingAuthorization, Depends(_shown)]
+"""The authorization that the query of a GET names."""
+
+
+def posted_authorization(posted: PostedForm) -> Callable[..., Awaitable[PendingAuthorization]]:
+    """Make the dependency that finds the authorization which a posted form names."""
+
+    async def resolve(
+        request: Request,
+        form: Annotated[Parameters, Depends(posted)],
+        db: Db,
+        settings: Settings,
+        keys: KeysInUse,
+        now: Clock,
+    ) -> PendingAuthorization:
+        transaction_id = form.get("transaction")
+        return await resolve_pending_authorization(
+            request, transaction_id, db, settings, keys, now()
+        )
+
+    return resolve

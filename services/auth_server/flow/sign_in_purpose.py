@@ -2,19 +2,25 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Annotated
 from urllib.parse import urlencode
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.pending import CONTINUE, PendingAuthorization, resolve_pending_authorization
+from auth_server.keys import Keys
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import Runtime
+from auth_server.secrets import NewSecret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_browser
+from auth_server.web.dependencies import Clock, KeysInUse, ReadingDb, SecretMaker, Settings
 from auth_server.web.form_proof import FormProof
-from auth_server.web.forms import Parameters
+from auth_server.web.forms import Parameters, read_query
+from auth_server.web.posted_form import Form
+from gatepost.clock import Now
 
 ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
@@ -54,10 +60,10 @@ class SignInPurpose:
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    def asks_again(self, opened: Runtime) -> RedirectResponse:
+    def asks_again(self, path: str) -> RedirectResponse:
         """Send the browser to sign in as somebody else, past no provider that still knows it."""
         again = urlencode({self.field: self.value, "other": "yes"})
-        response = RedirectResponse(f"{opened.settings.path}/sign-in?{again}", status_code=303)
+        response = RedirectResponse(f"{path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -70,28 +76,6 @@ def is_account_page(path: str) -> bool:
     return len(path) <= _LONGEST and _ACCOUNT_PAGE.fullmatch(path) is not None
 
 
-async def resolve_purpose(
-    request: Request, given: Parameters, db: DbSession, opened: Runtime
-) -> SignInPurpose:
-    """Read what somebody signs in for: `transaction`, or `return_to`, or just their account.
-
-    Raises:
-        PageError: the transaction is not this browser's, or `return_to` is no account page.
-    """
-    if (transaction_id := given.get("transaction")) is not None:
-        pending = await resolve_pending_authorization(request, transaction_id, db, opened)
-        return purpose_of_authorization(pending)
-    return_to = given.get("return_to") or ACCOUNT
-    if not is_account_page(return_to):
-        raise PageError(
-            "This link is invalid",
-            "After you sign in, you can only return to your account pages.",
-            detail="return_to is no account page",
-        )
-    browser = read_browser(request, opened.settings) or opened.new_secret()
-    return purpose_of_account_page(browser, return_to, opened)
-
-
 def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
     """Make the errand of an app's request."""
     transaction_id = pending.authorization_request.transaction_id
@@ -100,9 +84,58 @@ def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
     return SignInPurpose(pending.browser, "transaction", transaction_id, next_url, pending, forms)
 
 
-def purpose_of_account_page(browser: str, return_to: str, opened: Runtime) -> SignInPurpose:
-    """Make the errand of an account page; `return_to` is one."""
-    forms = FormProof(opened.keys, (), (browser, return_to), _MISFIT)
-    return SignInPurpose(
-        browser, "return_to", return_to, f"{opened.settings.path}{return_to}", None, forms
-    )
+@dataclass(frozen=True, slots=True)
+class PurposeResolver:
+    """Reads what somebody signs in for in the browser that sends a request."""
+
+    request: Request
+    settings: AuthServerSettings
+    keys: Keys
+    now: Now
+    new_secret: NewSecret
+
+    async def resolve(self, given: Parameters, db: DbSession) -> SignInPurpose:
+        """Read `transaction`, or `return_to`; without either it is the person's account.
+
+        Raises:
+            PageError: the transaction is not this browser's, or `return_to` is not an account page.
+        """
+        if (transaction_id := given.get("transaction")) is not None:
+            pending = await resolve_pending_authorization(
+                self.request, transaction_id, db, self.settings, self.keys, self.now()
+            )
+            return purpose_of_authorization(pending)
+        return_to = given.get("return_to") or ACCOUNT
+        if not is_account_page(return_to):
+            raise PageError(
+                "This link is invalid",
+                "After you sign in, you can only return to your account pages.",
+                detail="return_to is no account page",
+            )
+        browser = read_browser(self.request, self.settings) or self.new_secret()
+        forms = FormProof(self.keys, (), (browser, return_to), _MISFIT)
+        next_url = f"{self.settings.path}{return_to}"
+        return SignInPurpose(browser, "return_to", return_to, next_url, None, forms)
+
+
+async def _resolver(
+    request: Request, settings: Settings, keys: KeysInUse, now: Clock, new_secret: SecretMaker
+) -> PurposeResolver:
+    return PurposeResolver(request, settings, keys, now, new_secret)
+
+
+Purposes = Annotated[PurposeResolver, Depends(_resolver)]
+
+
+async def _shown(request: Request, db: ReadingDb, purposes: Purposes) -> SignInPurpose:
+    return await purposes.resolve(read_query(request), db)
+
+
+async def _posted(form: Form, db: ReadingDb, purposes: Purposes) -> SignInPurpose:
+    return await purposes.resolve(form, db)
+
+
+ShownPurpose = Annotated[SignInPurpose, Depends(_shown)]
+"""What the query of a GET says."""
+PostedPurpose = Annotated[SignInPurpose, Depends(_posted)]
+"""What a posted form says."""

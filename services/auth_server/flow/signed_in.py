@@ -1,6 +1,7 @@
 """Who is signed in in a browser."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.requests import Request
 
@@ -9,8 +10,8 @@ from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import find_session
 from auth_server.records.sessions.table import Session
-from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_session
 
 
@@ -22,13 +23,15 @@ class SignedIn:
     person: Person
 
 
-async def resolve_signed_in(request: Request, db: DbSession, opened: Runtime) -> SignedIn | None:
+async def resolve_signed_in(
+    request: Request, db: DbSession, settings: AuthServerSettings, now: datetime
+) -> SignedIn | None:
     """Find who is signed in in the browser that sends a request."""
-    secret = read_session(request, opened.settings)
+    secret = read_session(request, settings)
     if not secret:
         return None
-    idle = opened.settings.session_idle_lifetime
-    session = await find_session(db, hash_secret(secret), now=opened.now(), idle=idle)
+    idle = settings.session_idle_lifetime
+    session = await find_session(db, hash_secret(secret), now=now, idle=idle)
     if session is None:
         return None
     person = await find_person(db, session.person_id)

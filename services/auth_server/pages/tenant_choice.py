@@ -1,30 +1,34 @@
 """GET and POST /tenant."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.errors import PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
-from auth_server.flow.pending import continue_with, resolve_pending_authorization
+from auth_server.flow.pending import (
+    PendingAuthorization,
+    ShownAuthorization,
+    continue_with,
+    posted_authorization,
+)
 from auth_server.records.authorization_requests.store import choose_tenant
-from auth_server.web.dependencies import Db, Opened, ReadingDb
-from auth_server.web.forms import read_query
-from auth_server.web.posted_form import Form
+from auth_server.web.dependencies import Db, LocalizedPages
+from auth_server.web.posted_form import Form, PostedForm
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
+PostedAuthorization = Annotated[PendingAuthorization, Depends(posted_authorization(PostedForm()))]
 
 
 @router.get("/tenant")
-async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_tenants(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
     """Show the organisations a person may connect."""
-    pending = await resolve_pending_authorization(
-        request, read_query(request).get("transaction"), db, opened
-    )
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)
     person_id = pending.step.person.person_id
-    return opened.pages.answer(
+    return pages.answer(
         "tenant.html",
         client_name=pending.client.name,
         email=pending.step.person.known_as,
@@ -37,9 +41,8 @@ async def show_tenants(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/tenant")
-async def choose(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def choose(form: Form, pending: PostedAuthorization, db: Db) -> Response:
     """Note the chosen organisation, if the person is a member of it."""
-    pending = await resolve_pending_authorization(request, form.get("transaction"), db, opened)
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)
     pending.forms.require(form.get("proof"), "tenant", pending.step.person.person_id)

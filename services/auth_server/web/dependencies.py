@@ -1,13 +1,13 @@
 """What endpoints ask for by type; what the process opened stays behind these names."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 
 from auth_server.db.engine import Database, DbSession, OpenTransaction
 from auth_server.keys import Keys
+from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages
 from auth_server.revocations.feed import Feed
 from auth_server.runtime import Runtime
@@ -53,17 +53,10 @@ Clock = Annotated[Now, Depends(part(lambda runtime: runtime.now))]
 SecretMaker = Annotated[NewSecret, Depends(part(lambda runtime: runtime.new_secret))]
 LocalizedPages = Annotated[Pages, Depends(_localized_pages)]
 FeedInUse = Annotated[Feed, Depends(part(lambda runtime: runtime.feed))]
+PasswordsInUse = Annotated[Passwords, Depends(part(lambda runtime: runtime.passwords))]
 OpenDatabase = Annotated[Database, Depends(part(lambda runtime: runtime.database))]
 Transaction = Annotated[OpenTransaction, Depends(part(lambda runtime: runtime.transaction))]
 """Opens a transaction of its own."""
-
-
-async def opened_runtime(request: Request) -> Runtime:
-    """Hand out what the lifespan opened, its pages in the language of whoever asks."""
-    return replace(runtime_of(request), pages=localized_pages(request))
-
-
-Opened = Annotated[Runtime, Depends(opened_runtime)]
 
 
 async def unit_of_work(transaction: Transaction) -> AsyncIterator[DbSession]:

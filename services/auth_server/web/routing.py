@@ -58,16 +58,16 @@ class Paths:
 
 def machine_paths(routers: Iterable[APIRouter], *, any_origin: bool = False) -> Paths:
     """List the paths that programs call; with `any_origin`, those that any script may read."""
-    whole, below = set[str](), list[str]()
+    whole, below = set[str](), set[str]()
     for router in routers:
         if not isinstance(router, MachineRouter) or (any_origin and not router.any_origin):
             continue
         paths = [route.path for route in router.routes if isinstance(route, Route)]
         whole |= {path for path in paths if "{" not in path}
-        below += [path.partition("{")[0] for path in paths if "{" in path]
+        below |= {path.partition("{")[0] for path in paths if "{" in path}
         if not any_origin:
-            below += router.below
-    return Paths(frozenset(whole), tuple(below))
+            below |= set(router.below)
+    return Paths(frozenset(whole), tuple(sorted(below)))
 
 
 def _takes_posted_form(dependant: Dependant) -> bool:

@@ -1,31 +1,35 @@
 """GET /authorize and GET /authorize/continue."""
 
+from datetime import datetime
 from math import ceil
+from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from auth_server.db.engine import DbSession
+from auth_server.client_documents.reader import ClientDocuments
 from auth_server.errors import OAuthError, PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
-from auth_server.flow.pending import CONTINUE, resolve_pending_authorization
+from auth_server.flow.pending import CONTINUE, ShownAuthorization
 from auth_server.flow.respond import error_url
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
+from auth_server.rate_buckets import Buckets
 from auth_server.records.authorization_requests.store import add_authorization_request
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
 from auth_server.records.sessions.store import touch_session
+from auth_server.rendering.render import Pages
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
 from auth_server.web.answers import count_denial
 from auth_server.web.browser import read_browser, set_browser, set_language
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.dependencies import Clock, Db, LocalizedPages, SecretMaker, Settings, part
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 from gatepost.scopes import format_scope
@@ -34,9 +38,13 @@ router = PageRouter()
 log = structlog.get_logger()
 
 
-async def _limit(request: Request, opened: Opened) -> None:
-    address, now = address_of(request, opened.settings), opened.now()
-    wait = opened.begun.wait(address, now)
+Begun = Annotated[Buckets, Depends(part(lambda runtime: runtime.begun))]
+Documents = Annotated[ClientDocuments, Depends(part(lambda runtime: runtime.documents))]
+
+
+async def _limit(request: Request, settings: Settings, clock: Clock, begun: Begun) -> None:
+    address, now = address_of(request, settings), clock()
+    wait = begun.wait(address, now)
     if wait > 0:
         raise PageError(
             "Too many connection attempts",
@@ -44,44 +52,53 @@ async def _limit(request: Request, opened: Opened) -> None:
             status=429,
             retry_after=ceil(wait),
         )
-    opened.begun.take(address, now)
+    begun.take(address, now)
 
 
 @router.get("/authorize", dependencies=[Depends(_limit)])
-async def authorize(request: Request, db: Db, opened: Opened) -> Response:
+async def authorize(
+    request: Request,
+    db: Db,
+    settings: Settings,
+    documents: Documents,
+    pages: LocalizedPages,
+    now: Clock,
+    new_secret: SecretMaker,
+) -> Response:
     """Check an authorization request, store it, and send the browser on (OAuth 2.1 §4.1.1).
 
     Safe to repeat: each call stores a transaction of its own.
     """
-    context = CheckContext(db, opened.settings, opened.documents, opened.now)
+    context = CheckContext(db, settings, documents, now)
     try:
         asked = CheckedRequest(read_query(request))
     except OAuthError as error:
-        return _refuse(error, None, request, opened)
+        return _refuse(error, None, request, pages, settings.issuer)
     try:
         for check in CHECKS:
             asked = await check(asked, context)
     except OAuthError as error:
-        return _refuse(error, asked, request, opened)
-    if signed_in := await resolve_signed_in(request, db, opened):
-        await touch_session(db, signed_in.session.session_hash, now=opened.now())
-    browser = read_browser(request, opened.settings) or opened.new_secret()
-    transaction_id = await _store(asked, request, browser, db, opened)
+        return _refuse(error, asked, request, pages, settings.issuer)
+    if signed_in := await resolve_signed_in(request, db, settings, now()):
+        await touch_session(db, signed_in.session.session_hash, now=now())
+    browser = read_browser(request, settings) or new_secret()
+    transaction_id = new_secret()
+    stored = _authorization_request(asked, request, browser, transaction_id, settings, now())
+    await add_authorization_request(db, stored)
     response = RedirectResponse(
-        f"{opened.settings.path}{CONTINUE}?transaction={transaction_id}", status_code=303
+        f"{settings.path}{CONTINUE}?transaction={transaction_id}", status_code=303
     )
     response.headers["Cache-Control"] = "no-store"
-    set_browser(response, opened.settings, browser)
+    set_browser(response, settings, browser)
     if "ui_locales" in asked.parameters.values:
-        set_language(response, opened.settings, opened.pages.language)
+        set_language(response, settings, pages.language)
     return response
 
 
 @router.get(CONTINUE)
-async def continue_authorization(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def continue_authorization(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
     """Send the browser to the page that its transaction waits for."""
-    transaction_id = read_query(request).get("transaction")
-    pending = await resolve_pending_authorization(request, transaction_id, db, opened)
+    transaction_id = pending.authorization_request.transaction_id
     match pending.step:
         case SignIn():
             page = "/sign-in"
@@ -92,7 +109,7 @@ async def continue_authorization(request: Request, db: ReadingDb, opened: Opened
         case AskConsent():
             page = "/consent"
         case NoTenant(person):
-            return opened.pages.answer(
+            return pages.answer(
                 "no_tenant.html",
                 status=403,
                 email=person.known_as,
@@ -106,12 +123,16 @@ async def continue_authorization(request: Request, db: ReadingDb, opened: Opened
     return response
 
 
-async def _store(
-    asked: CheckedRequest, request: Request, browser: str, db: DbSession, opened: Runtime
-) -> str:
-    now = opened.now()
-    authorization_request = AuthorizationRequest(
-        transaction_id=opened.new_secret(),
+def _authorization_request(
+    asked: CheckedRequest,
+    request: Request,
+    browser: str,
+    transaction_id: str,
+    settings: AuthServerSettings,
+    now: datetime,
+) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        transaction_id=transaction_id,
         browser_hash=hash_secret(browser),
         client_id=asked.known_client().client_id,
         redirect_uri=asked.redirect_uri or "",
@@ -123,10 +144,8 @@ async def _store(
         signed_in_after=asked.signed_in_after,
         may_be_silent=_may_be_silent(asked, request),
         created_at=now,
-        expires_at=now + opened.settings.transaction_lifetime,
+        expires_at=now + settings.transaction_lifetime,
     )
-    await add_authorization_request(db, authorization_request)
-    return authorization_request.transaction_id
 
 
 def _may_be_silent(asked: CheckedRequest, request: Request) -> bool:
@@ -140,7 +159,7 @@ def _may_be_silent(asked: CheckedRequest, request: Request) -> bool:
 
 
 def _refuse(
-    error: OAuthError, asked: CheckedRequest | None, request: Request, opened: Runtime
+    error: OAuthError, asked: CheckedRequest | None, request: Request, pages: Pages, issuer: str
 ) -> Response:
     client_id = asked.parameters.get("client_id") if asked else None
     log.info(
@@ -152,7 +171,7 @@ def _refuse(
     )
     count_denial(request, error.code)
     if asked is None or asked.redirect_uri is None:
-        return opened.pages.answer(
+        return pages.answer(
             "error.html",
             status=400,
             title=translatable("This app sent an invalid request"),
@@ -161,9 +180,9 @@ def _refuse(
             ),
             refusal=error,
         )
-    url = error_url(asked.redirect_uri, error, state=asked.state, issuer=opened.settings.issuer)
+    url = error_url(asked.redirect_uri, error, state=asked.state, issuer=issuer)
     if not _may_redirect(asked.known_client(), asked.redirect_uri):
-        return opened.pages.answer(
+        return pages.answer(
             "turned_back.html",
             status=400,
             refusal=error,

@@ -1,16 +1,20 @@
 """An admin of a tenant at its pages: everything there is refused to everybody else (A151)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlencode
 
-from starlette.requests import Request
+from fastapi import Depends
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.signed_in import SignedIn
-from auth_server.pages.account.frame import require_signed_in
+from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
-from auth_server.runtime import Runtime
+from auth_server.web.dependencies import Db
+from auth_server.web.forms import Parameters
+from auth_server.web.posted_form import PostedForm
 
 LIST = "/account/organisations"
 PAGE = "/account/organisation"
@@ -20,13 +24,17 @@ PAGE = "/account/organisation"
 class Admin:
     """A visit of a person who is an admin of the tenant that they look at."""
 
-    signed_in: SignedIn
+    account: Account
     membership: TenantMembership
 
     @property
     def person_id(self) -> str:
         """Who decides."""
-        return self.signed_in.person.person_id
+        return self.account.person_id
+
+    def proof(self, *shown: str) -> str:
+        """Make the proof of a tenant's forms; `shown` is what else they are about."""
+        return self.account.forms.make("organisation", self.membership.tenant_id, *shown)
 
     @property
     def page(self) -> str:
@@ -34,17 +42,15 @@ class Admin:
         return f"{PAGE}?{urlencode({'tenant': self.membership.tenant_id})}"
 
 
-async def require_admin(
-    request: Request, tenant_id: str | None, db: DbSession, opened: Runtime
-) -> Admin:
+async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: DbSession) -> Admin:
     """Find the admin who is signed in, as surely as their tenant asks of everybody.
 
     Raises:
-        SignInFirst: nobody is signed in.
+        SignInRequired: nobody is signed in.
         PageError: in the same words whether or not there is such a tenant.
     """
-    signed_in = await require_signed_in(request, db, opened, page=LIST)
-    membership = await find_tenant_membership(db, signed_in.person.person_id, tenant_id or "")
+    account = await accounts.require(db, LIST)
+    membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None or not membership.is_admin:
         raise PageError(
             "You can't manage this organisation",
@@ -52,8 +58,21 @@ async def require_admin(
             status=403,
             detail="no admin of this tenant",
         )
-    require_level(signed_in, membership)
-    return Admin(signed_in, membership)
+    require_level(account.signed_in, membership)
+    return Admin(account, membership)
+
+
+def posted_admin(posted: PostedForm) -> Callable[..., Awaitable[Admin]]:
+    """Make the dependency of a form that an admin posts about their tenant."""
+
+    async def resolve(
+        form: Annotated[Parameters, Depends(posted)], db: Db, accounts: Accounts
+    ) -> Admin:
+        admin = await require_admin(accounts, form.get("tenant"), db)
+        admin.account.forms.require(form.get("proof"), "organisation", admin.membership.tenant_id)
+        return admin
+
+    return resolve
 
 
 def require_level(signed_in: SignedIn, membership: TenantMembership) -> None:

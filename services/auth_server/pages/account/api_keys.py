@@ -1,53 +1,46 @@
 """GET /account/api-keys, POST /account/api-keys/revoke: a person's keys for programs."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.entitlements.api_key import end_api_key
-from auth_server.pages.account.frame import (
-    account_proof,
-    answer_account,
-    lead_back,
-    require_account_proof,
-    require_signed_in,
-)
+from auth_server.pages.account.frame import Account, posted_account, shown_account
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.tenants.store import list_tenant_memberships
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 PAGE = "/account/api-keys"
+Page = Annotated[Account, Depends(shown_account(PAGE))]
+Posted = Annotated[Account, Depends(posted_account(PAGE, "api-keys"))]
 
 
 @router.get(PAGE)
-async def show_api_keys(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: Clock) -> Response:
     """List a person's keys, without what would let anybody in."""
-    signed_in = await require_signed_in(request, db, opened, page=PAGE)
-    person_id = signed_in.person.person_id
+    person_id = account.person_id
     memberships = await list_tenant_memberships(db, person_id)
-    return answer_account(
-        signed_in,
-        opened,
+    return account.answer(
         "account/api_keys.html",
         section="api-keys",
         keys=list(reversed(await list_api_keys(db, person_id=person_id))),
         tenants={membership.tenant_id: membership.tenant_name for membership in memberships},
-        resources=[entry.resource for entry in opened.settings.resources],
-        now=opened.now(),
-        proof=account_proof(signed_in, opened, "api-keys"),
+        resources=[entry.resource for entry in settings.resources],
+        now=now(),
+        proof=account.forms.make("api-keys"),
     )
 
 
 @router.post(f"{PAGE}/revoke")
-async def revoke(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def revoke(form: Form, account: Posted, db: Db, settings: Settings, now: Clock) -> Response:
     """End one of the person's keys, with the access tokens that live of it."""
-    signed_in = await require_signed_in(request, db, opened, page=PAGE)
-    require_account_proof(form.get("proof"), signed_in, opened, "api-keys")
-    lifetime = opened.settings.access_token_lifetime
-    own = await list_api_keys(db, person_id=signed_in.person.person_id)
+    lifetime = settings.access_token_lifetime
+    own = await list_api_keys(db, person_id=account.person_id)
     for key in own:
         if key.key_id == form.get("key"):
-            await end_api_key(db, key.key_id, lifetime=lifetime, now=opened.now())
-    return lead_back(opened, PAGE)
+            await end_api_key(db, key.key_id, lifetime=lifetime, now=now())
+    return account.lead_back(PAGE)

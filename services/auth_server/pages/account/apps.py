@@ -4,25 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.flow.signed_in import SignedIn
-from auth_server.pages.account.frame import (
-    account_proof,
-    answer_account,
-    lead_back,
-    require_account_proof,
-    require_signed_in,
-)
+from auth_server.pages.account.frame import Account, Accounts, posted_account, shown_account
 from auth_server.pages.consent.approve import audit_of, what_it_holds
-from auth_server.pages.consent.catalogue import read_catalogue
+from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
 from auth_server.pages.consent.page import vouched_for
 from auth_server.pages.picker.data_choice import NothingChosen, offer_data
-from auth_server.pages.picker.form import PickerForm
+from auth_server.pages.picker.form import PickerForm, picker_form
 from auth_server.pages.picker.offer import kind_of, make_offer, scopes_for
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.audit.store import record
@@ -32,18 +26,21 @@ from auth_server.records.clients.store import find_client
 from auth_server.records.grants.store import find_grant, list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.records.tenants.store import list_tenant_memberships
+from auth_server.records.tenants.store import TenantMembership, list_tenant_memberships
 from auth_server.revocations.revoke import outdate_grant, revoke_grant
-from auth_server.runtime import Runtime
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
+from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import DataScope, parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
 
 router = PageRouter()
 PAGE, APP = "/account/apps", "/account/app"
+Page = Annotated[Account, Depends(shown_account(PAGE))]
+PostedChoice = Annotated[Account, Depends(posted_account(PAGE, None, picker_form()))]
+PostedEnd = Annotated[Account, Depends(posted_account(PAGE, None))]
 _USAGE = timedelta(days=30)
 
 
@@ -68,70 +65,86 @@ class Connection:
 
 
 @router.get(PAGE)
-async def show_apps(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_apps(account: Page, db: ReadingDb, clock: Clock) -> Response:
     """List everything the person allowed to apps, the latest first."""
-    signed_in = await require_signed_in(request, db, opened, page=PAGE)
-    grants = await list_live_grants(db, person_id=signed_in.person.person_id)
-    connections = await _describe(grants, signed_in, db, opened)
+    now = clock()
+    grants = await list_live_grants(db, person_id=account.person_id)
+    connections = await _describe(grants, account, db, now)
     # One whose time is over is ended within the minute.
-    durations = [each for each in connections if each.ends_at > opened.now()]
+    durations = [each for each in connections if each.ends_at > now]
     durations.sort(key=lambda each: each.grant.approved_at, reverse=True)
-    return answer_account(
-        signed_in, opened, "account/apps.html", section="apps", connections=durations
-    )
+    return account.answer("account/apps.html", section="apps", connections=durations)
 
 
 @router.get(APP)
-async def show_app(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_app(
+    request: Request,
+    db: ReadingDb,
+    accounts: Accounts,
+    settings: Settings,
+    catalogues: CataloguesInUse,
+) -> Response:
     """Show one connection with what it may do, to be changed in place."""
     query = read_query(request)
     grant_id = query.get("grant") or ""
-    signed_in = await require_signed_in(request, db, opened, page=f"{APP}?grant={grant_id}")
-    grant = await _require_own(grant_id, signed_in, db)
-    question = await _ask(grant, signed_in, db, opened)
-    saved = query.get("saved") is not None
-    return await _page(grant, signed_in, question, question.suggested, db, opened, saved=saved)
+    account = await accounts.require(db, f"{APP}?grant={grant_id}")
+    grant = await _require_own(grant_id, account, db)
+    membership = await _require_membership(grant, account, db)
+    catalogue = await read_catalogue(settings.find_resource(grant.resource), db, catalogues)
+    question = _ask(grant, membership, catalogue)
+    page = _Page(account, grant, question, db, accounts.now())
+    return await page.show(question.suggested, saved=query.get("saved") is not None)
 
 
 @router.post(APP)
-async def change_app(request: Request, db: Db, opened: Opened, form: PickerForm) -> Response:
+async def change_app(
+    form: PickerForm, account: PostedChoice, db: Db, settings: Settings, clock: Clock
+) -> Response:
     """Store what the person now allows; tokens that say otherwise are outdated at once."""
-    grant_id = form.get("grant") or ""
-    signed_in = await require_signed_in(request, db, opened, page=PAGE)
-    grant = await _require_own(grant_id, signed_in, db, lock=True)
-    question = await _ask(grant, signed_in, db, opened, shown=form.get("catalogue") or "")
-    require_account_proof(form.get("proof"), signed_in, opened, "app", *_shown(grant, question))
-    choice = question.read_choice(form)
+    grant_id, now = form.get("grant") or "", clock()
+    grant = await _require_own(grant_id, account, db, lock=True)
+    membership = await _require_membership(grant, account, db)
+    catalogue = await find_catalogue(db, grant.resource, version=form.get("catalogue") or "")
+    if catalogue is None:
+        text = "Nothing was changed. Go back, reload the page and try again."
+        raise PageError("This form has expired", text, status=403)
+    question = _ask(grant, membership, catalogue)
+    account.forms.require(form.get("proof"), "app", *_shown(grant, question))
+    choice, page = question.read_choice(form), _Page(account, grant, question, db, now)
     if form.get("preset") is not None:
-        return await _page(grant, signed_in, question, choice, db, opened)
+        return await page.show(choice)
     if not choice.tools:
-        return await _page(grant, signed_in, question, choice, db, opened, nothing_chosen="tool")
+        return await page.show(choice, nothing_chosen="tool")
     try:
         data_scope = question.read_data(choice)
     except NothingChosen as kind:
-        return await _page(grant, signed_in, question, choice, db, opened, nothing_chosen=str(kind))
-    await _change(grant, question, choice, data_scope, db, opened)
-    return lead_back(opened, f"{APP}?grant={grant_id}&saved=yes")
+        return await page.show(choice, nothing_chosen=str(kind))
+    held = what_it_holds(grant)
+    _set(grant, question, choice, data_scope)
+    if what_it_holds(grant) != held:
+        await _outdate(grant, db, lifetime=settings.access_token_lifetime, now=now)
+    return account.lead_back(f"{APP}?grant={grant_id}&saved=yes")
 
 
 @router.post(f"{APP}/end")
-async def end_app(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def end_app(
+    form: Form, account: PostedEnd, db: Db, settings: Settings, now: Clock
+) -> Response:
     """End a connection, with everything issued from it."""
-    signed_in = await require_signed_in(request, db, opened, page=PAGE)
-    grant = await _require_own(form.get("grant") or "", signed_in, db)
-    require_account_proof(form.get("proof"), signed_in, opened, "end-app", grant.grant_id)
-    lifetime = opened.settings.access_token_lifetime
+    grant = await _require_own(form.get("grant") or "", account, db)
+    account.forms.require(form.get("proof"), "end-app", grant.grant_id)
+    lifetime = settings.access_token_lifetime
     reason = "ended by the person"
-    await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=opened.now())
-    return lead_back(opened, PAGE)
+    await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=now())
+    return account.lead_back(PAGE)
 
 
 async def _require_own(
-    grant_id: str, signed_in: SignedIn, db: DbSession, *, lock: bool = False
+    grant_id: str, account: Account, db: DbSession, *, lock: bool = False
 ) -> Grant:
     grant = await find_grant(db, grant_id, lock=lock)
     # Somebody else's is answered like one that never was.
-    if grant is None or grant.person_id != signed_in.person.person_id:
+    if grant is None or grant.person_id != account.person_id:
         raise PageError(
             "Connection unavailable",
             "It has ended, or it isn't yours.",
@@ -141,25 +154,16 @@ async def _require_own(
     return grant
 
 
-async def _ask(
-    grant: Grant, signed_in: SignedIn, db: DbSession, opened: Runtime, *, shown: str | None = None
-) -> Question:
+async def _require_membership(grant: Grant, account: Account, db: DbSession) -> TenantMembership:
+    for membership in await list_tenant_memberships(db, account.person_id):
+        if membership.tenant_id == grant.tenant_id:
+            return membership
+    text = "You are no longer a member of this organisation."
+    raise PageError("Connection unavailable", text, status=404)
+
+
+def _ask(grant: Grant, membership: TenantMembership, catalogue: CatalogueDocument) -> Question:
     """Work out what can be picked: what the app ever asked for, the tenant allows, the person has."""
-    memberships = await list_tenant_memberships(db, signed_in.person.person_id)
-    membership = next(
-        (membership for membership in memberships if membership.tenant_id == grant.tenant_id), None
-    )
-    if membership is None:
-        text = "You are no longer a member of this organisation."
-        raise PageError("Connection unavailable", text, status=404)
-    if shown is None:
-        catalogue = await read_catalogue(grant.resource, db, opened)
-    else:
-        kept = await find_catalogue(db, grant.resource, version=shown)
-        if kept is None:
-            text = "Nothing was changed. Go back, reload the page and try again."
-            raise PageError("This form has expired", text, status=403)
-        catalogue = kept
     offer = make_offer(catalogue, parse_scope(grant.asked_scope), membership.policy)
     data = offer_data(membership.data_scope, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
@@ -169,73 +173,62 @@ async def _ask(
 
 def _shown(grant: Grant, question: Question) -> tuple[str, ...]:
     # Of two changes made from the same page, the second is asked about anew.
-    data = " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in question.data.kinds)
     names = " ".join(sorted(question.offer.names))
-    return grant.grant_id, str(grant.version), question.catalogue.hash, data, names
+    return grant.grant_id, str(grant.version), question.catalogue.hash, question.shown_data, names
 
 
-async def _change(
-    grant: Grant,
-    question: Question,
-    choice: Choice,
-    data_scope: DataScope,
-    db: DbSession,
-    opened: Runtime,
-) -> None:
-    held, now = what_it_holds(grant), opened.now()
+def _set(grant: Grant, question: Question, choice: Choice, data_scope: DataScope) -> None:
     asked = parse_scope(grant.asked_scope)
     scopes = scopes_for(question.catalogue, choice.tools, asked)
     grant.scope = format_scope(scopes | (parse_scope(grant.scope) & {OFFLINE_ACCESS}))
     grant.tools = sorted(choice.tools)
     grant.data_scope = str(data_scope)
     grant.catalogue_hash = question.catalogue.hash
-    if what_it_holds(grant) == held:
-        return
+
+
+async def _outdate(grant: Grant, db: DbSession, *, lifetime: timedelta, now: datetime) -> None:
     grant.version += 1
     grant.updated_at = now
     await db.flush()
     # Where it grew as well: the app refreshes, and has at once what the page says.
-    lifetime = opened.settings.access_token_lifetime
     await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
     await record(db, audit_of(grant, by="connected apps"), now=now)
 
 
-async def _page(
-    grant: Grant,
-    signed_in: SignedIn,
-    question: Question,
-    choice: Choice,
-    db: DbSession,
-    opened: Runtime,
-    *,
-    nothing_chosen: str | None = None,
-    saved: bool = False,
-) -> Response:
-    (connection,) = await _describe([grant], signed_in, db, opened)
-    return answer_account(
-        signed_in,
-        opened,
-        "account/app.html",
-        section="apps",
-        status=200 if nothing_chosen is None else 400,
-        connection=connection,
-        question=question,
-        offer=question.offer,
-        choice=choice,
-        nothing_chosen=nothing_chosen,
-        saved=saved,
-        proof=account_proof(signed_in, opened, "app", *_shown(grant, question)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Page:
+    account: Account
+    grant: Grant
+    question: Question
+    db: DbSession
+    now: datetime
+
+    async def show(
+        self, choice: Choice, *, nothing_chosen: str | None = None, saved: bool = False
+    ) -> Response:
+        (connection,) = await _describe([self.grant], self.account, self.db, self.now)
+        return self.account.answer(
+            "account/app.html",
+            section="apps",
+            status=200 if nothing_chosen is None else 400,
+            connection=connection,
+            question=self.question,
+            offer=self.question.offer,
+            choice=choice,
+            nothing_chosen=nothing_chosen,
+            saved=saved,
+            proof=self.account.forms.make("app", *_shown(self.grant, self.question)),
+        )
 
 
 async def _describe(
-    grants: Sequence[Grant], signed_in: SignedIn, db: DbSession, opened: Runtime
+    grants: Sequence[Grant], account: Account, db: DbSession, now: datetime
 ) -> list[Connection]:
-    since = opened.now() - _USAGE
+    since = now - _USAGE
     usage = await usage_of_grants(db, [grant.grant_id for grant in grants], since)
     memberships = {
         membership.tenant_id: membership
-        for membership in await list_tenant_memberships(db, signed_in.person.person_id)
+        for membership in await list_tenant_memberships(db, account.person_id)
     }
     resources = {grant.resource for grant in grants}
     catalogues = {resource: await find_catalogue(db, resource) for resource in resources}
@@ -261,7 +254,7 @@ async def _describe(
                 ends_at=min(
                     grant.expires_at, policy.latest_end(grant.approved_at) or grant.expires_at
                 ),
-                end_proof=account_proof(signed_in, opened, "end-app", grant.grant_id),
+                end_proof=account.forms.make("end-app", grant.grant_id),
             )
         )
     return found

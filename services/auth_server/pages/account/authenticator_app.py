@@ -9,19 +9,18 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import FlowState, over, seal_flow_state, unseal_flow_state
+from auth_server.flow.flow_state import FlowState, Sealer, over
 from auth_server.flow.one_time_codes import STEP, match_step, renew_recovery_codes, seal_secret
 from auth_server.flow.signed_in import SignedIn
-from auth_server.flow.start_session import begin_session
-from auth_server.pages.account.frame import account_proof, answer_account
-from auth_server.pages.account.security import PAGE, require_change, require_recent_sign_in
+from auth_server.flow.start_session import NewSession
+from auth_server.pages.account.frame import Account, Accounts
+from auth_server.pages.account.security import PAGE, PostedChange, require_recent_sign_in
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.second_factors.store import find_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.sessions.table import TWO_FACTORS
-from auth_server.runtime import Runtime
-from auth_server.web.browser import read_browser, set_browser, set_session
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.browser import read_browser, set_browser
+from auth_server.web.dependencies import Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
@@ -32,71 +31,91 @@ WAY = "new code app"
 
 
 @router.get(APP)
-async def show_setup(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_setup(
+    request: Request,
+    db: ReadingDb,
+    accounts: Accounts,
+    settings: Settings,
+    sealer: Sealer,
+    new_secret: SecretMaker,
+) -> Response:
     """Show a new secret as a picture and as text, and ask for its first code."""
-    signed_in = await require_recent_sign_in(request, db, opened)
-    _require_local(signed_in)
-    browser = read_browser(request, opened.settings) or opened.new_secret()
+    account = await require_recent_sign_in(accounts, db)
+    _require_local(account.signed_in)
+    browser = read_browser(request, settings) or new_secret()
     flow_state = FlowState(
         way=WAY,
         field="person",
-        value=signed_in.person.person_id,
+        value=account.person_id,
         nonce="",
         secret=pyotp.random_base32(),
-        left_at=int(opened.now().timestamp()),
+        left_at=int(sealer.now().timestamp()),
     )
     transaction = read_query(request).get("transaction") or ""
-    text = seal_flow_state(flow_state, browser, opened)
-    response = _setup(signed_in, flow_state, text, opened, transaction=transaction)
-    set_browser(response, opened.settings, browser)
+    text = sealer.seal(flow_state, browser)
+    response = _setup(account, flow_state, text, settings.branding.name, transaction=transaction)
+    set_browser(response, settings, browser)
     return response
 
 
 @router.post(APP)
-async def set_up(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def set_up(
+    request: Request,
+    form: Form,
+    account: PostedChange,
+    accounts: Accounts,
+    db: Db,
+    sealer: Sealer,
+    new_session: NewSession,
+) -> Response:
     """Keep the app once it has shown a right code, and begin a session that counts it."""
-    signed_in = await require_change(request, form, db, opened)
-    _require_local(signed_in)
-    text, person = form.get("ticket") or "", signed_in.person
-    flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
+    _require_local(account.signed_in)
+    settings, now = accounts.settings, accounts.now()
+    text, person = form.get("ticket") or "", account.signed_in.person
+    flow_state = sealer.unseal(text, read_browser(request, settings))
     if flow_state is None or (flow_state.way, flow_state.value) != (WAY, person.person_id):
         raise over()
     transaction = form.get("transaction") or ""
-    step = match_step(flow_state.secret, form.get("code") or "", now=opened.now(), after=0)
+    step = match_step(flow_state.secret, form.get("code") or "", now=now, after=0)
     if step is None:
         return _setup(
-            signed_in, flow_state, text, opened, transaction=transaction, wrong=True, status=422
+            account,
+            flow_state,
+            text,
+            settings.branding.name,
+            transaction=transaction,
+            wrong=True,
+            status=422,
         )
     app = AuthenticatorApp(
         person_id=person.person_id,
-        sealed_secret=seal_secret(flow_state.secret, person.person_id, opened),
+        sealed_secret=seal_secret(flow_state.secret, person.person_id, accounts.keys),
         last_step=step,
-        created_at=opened.now(),
+        created_at=now,
     )
     await put_authenticator_app(db, app)
-    codes = await renew_recovery_codes(db, person.person_id, opened)
+    codes = await renew_recovery_codes(db, person.person_id, new_session.new_secret)
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "code app"})
-    await record(db, added, now=opened.now())
-    secret, session = await begin_session(
-        request, person, db, opened, level=TWO_FACTORS, method="password and code"
+    await record(db, added, now=now)
+    secret, session = await new_session.begin(
+        db, person, level=TWO_FACTORS, method="password and code"
     )
-    renewed = SignedIn(session, person)
-    response = _codes(renewed, codes, opened, transaction=transaction)
-    set_session(response, opened.settings, secret, opened.settings.session_absolute_lifetime)
+    renewed = accounts.of(SignedIn(session, person))
+    response = _codes(renewed, codes, transaction=transaction)
+    new_session.set_cookie(response, secret)
     return response
 
 
 @router.post(f"{PAGE}/recovery-codes")
-async def renew(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def renew(account: PostedChange, db: Db, new_secret: SecretMaker) -> Response:
     """Make new recovery codes; those from before are over."""
-    signed_in = await require_change(request, form, db, opened)
-    if await find_authenticator_app(db, signed_in.person.person_id) is None:
+    if await find_authenticator_app(db, account.person_id) is None:
         raise PageError(
             "You don't have an authenticator app",
             "Recovery codes are a backup for an authenticator app. Set one up first.",
         )
-    codes = await renew_recovery_codes(db, signed_in.person.person_id, opened)
-    return _codes(signed_in, codes, opened)
+    codes = await renew_recovery_codes(db, account.person_id, new_secret)
+    return _codes(account, codes)
 
 
 def _require_local(signed_in: SignedIn) -> None:
@@ -108,25 +127,22 @@ def _require_local(signed_in: SignedIn) -> None:
 
 
 def _setup(
-    signed_in: SignedIn,
+    account: Account,
     flow_state: FlowState,
     text: str,
-    opened: Runtime,
+    name: str | None,
     *,
     transaction: str,
     wrong: bool = False,
     status: int = 200,
 ) -> Response:
-    issuer = opened.settings.branding.name or "Gatepost"
     uri = pyotp.TOTP(flow_state.secret).provisioning_uri(
-        name=signed_in.person.known_as, issuer_name=issuer
+        name=account.signed_in.person.known_as, issuer_name=name or "Gatepost"
     )
     picture: Any = segno.make(uri, error="m")
     # Written by the library from numbers alone.
     drawing = Markup(picture.svg_inline(scale=5, border=3, omitsize=True))  # noqa: S704
-    return answer_account(
-        signed_in,
-        opened,
+    return account.answer(
         "account/authenticator_app.html",
         section="security",
         status=status,
@@ -138,16 +154,12 @@ def _setup(
         flow_state=text,
         transaction=transaction,
         wrong=wrong,
-        proof=account_proof(signed_in, opened, "security"),
+        proof=account.forms.make("security"),
     )
 
 
-def _codes(
-    signed_in: SignedIn, codes: list[str], opened: Runtime, *, transaction: str = ""
-) -> Response:
-    return answer_account(
-        signed_in,
-        opened,
+def _codes(account: Account, codes: list[str], *, transaction: str = "") -> Response:
+    return account.answer(
         "account/recovery_codes.html",
         section="security",
         codes=codes,

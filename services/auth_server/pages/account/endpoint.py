@@ -1,32 +1,32 @@
 """GET /account and POST /account/sign-out."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends
 from starlette.responses import Response
 
-from auth_server.pages.account.frame import lead_back, require_account_proof, require_signed_in
+from auth_server.pages.account.frame import Account, lead_back, posted_account
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.sessions.store import end_session
 from auth_server.web.browser import clear_session
-from auth_server.web.dependencies import Db, Opened
-from auth_server.web.posted_form import Form
+from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
+Posted = Annotated[Account, Depends(posted_account("/account/apps", "sign-out"))]
 
 
 @router.get("/account")
-async def lead_to_apps(opened: Opened) -> Response:
+async def lead_to_apps(settings: Settings) -> Response:
     """Send the browser to the first of the account pages."""
-    return lead_back(opened, "/account/apps")
+    return lead_back(settings.path, "/account/apps")
 
 
 @router.post("/account/sign-out")
-async def sign_out(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def sign_out(account: Posted, db: Db, settings: Settings, now: Clock) -> Response:
     """End this browser's session."""
-    signed_in = await require_signed_in(request, db, opened, page="/account/apps")
-    require_account_proof(form.get("proof"), signed_in, opened, "sign-out")
-    await end_session(db, signed_in.session.session_hash, now=opened.now())
-    await record(db, Audit("signed_out", person_id=signed_in.person.person_id), now=opened.now())
-    response = lead_back(opened, "/sign-in?other=yes")
-    clear_session(response, opened.settings)
+    await end_session(db, account.signed_in.session.session_hash, now=now())
+    await record(db, Audit("signed_out", person_id=account.person_id), now=now())
+    response = account.lead_back("/sign-in?other=yes")
+    clear_session(response, settings)
     return response

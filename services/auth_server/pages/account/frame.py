@@ -1,98 +1,172 @@
-"""The account pages: who is signed in, the proofs of forms, and the frame of each page."""
+"""The account pages: who is signed in, the proofs of their forms, and the frame of each page."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import DbSession, OpenTransaction
 from auth_server.errors import SignInRequired
 from auth_server.flow.signed_in import SignedIn, resolve_signed_in
+from auth_server.keys import Keys
 from auth_server.records.sessions.store import touch_session
-from auth_server.runtime import Runtime
+from auth_server.rendering.render import Pages
+from auth_server.settings import AuthServerSettings
+from auth_server.web.dependencies import (
+    Clock,
+    Db,
+    KeysInUse,
+    LocalizedPages,
+    ReadingDb,
+    Settings,
+    Transaction,
+)
 from auth_server.web.form_proof import FormProof
+from auth_server.web.forms import Parameters
+from auth_server.web.posted_form import PostedForm
+from gatepost.clock import Now
 
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
 
-async def require_signed_in(
-    request: Request, db: DbSession, opened: Runtime, *, page: str
-) -> SignedIn:
-    """Find who is signed in.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account pages of a person who is signed in.
 
-    Args:
-        request: its cookie names the session.
-        db: an open session, reading or writing.
-        opened: the service's parts.
-        page: the path to come back to after a sign-in, as `/account/apps`.
-
-    Raises:
-        SignInRequired: nobody is.
+    Attributes:
+        signed_in: the person and their session.
+        forms: the proofs of forms, bound to the session.
+        pages: in the person's language.
+        base: what every path of ours begins with: the issuer's path.
     """
-    signed_in = await resolve_signed_in(request, db, opened)
-    if signed_in is None:
-        raise SignInRequired(page)
-    now = opened.now()
-    if request.method == "GET" and now - signed_in.session.last_seen_at >= USE_IS_NOTED_EVERY:
-        async with opened.transaction() as writing:
-            await touch_session(writing, signed_in.session.session_hash, now=now)
-    return signed_in
+
+    signed_in: SignedIn
+    forms: FormProof
+    pages: Pages
+    base: str
+
+    @property
+    def person_id(self) -> str:
+        """Whose account it is."""
+        return self.signed_in.person.person_id
+
+    def answer(self, template: str, *, section: str, status: int = 200, **values: Any) -> Response:
+        """Render a page that extends `account.html`.
+
+        Args:
+            template: the page.
+            section: its place in the navigation: `apps`, `api-keys`, `sessions`, `security` or
+                `organisations`.
+            status: of the answer.
+            values: of the template.
+        """
+        return self.pages.answer(
+            template,
+            status=status,
+            section=section,
+            person=self.signed_in.person,
+            leave_proof=self.forms.make("sign-out"),
+            **values,
+        )
+
+    def lead_back(self, page: str) -> Response:
+        """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
+        return lead_back(self.base, page)
 
 
-def account_proof(signed_in: SignedIn, opened: Runtime, form: str, *shown: str) -> str:
-    """Make the proof that a form of an account page carries; see `FormProof.make`."""
-    return _forms(signed_in, opened).make(form, *shown)
-
-
-def require_account_proof(
-    given: str | None, signed_in: SignedIn, opened: Runtime, form: str, *shown: str
-) -> None:
-    """Refuse a form that was not made for this session; see `FormProof.require`."""
-    _forms(signed_in, opened).require(given, form, *shown)
-
-
-def _forms(signed_in: SignedIn, opened: Runtime) -> FormProof:
-    return FormProof(
-        opened.keys,
-        ("account",),
-        (signed_in.session.session_hash,),
-        "Nothing was changed. Go back, reload the page and try again.",
-    )
-
-
-def lead_back(opened: Runtime, page: str) -> Response:
-    """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
-    response = RedirectResponse(f"{opened.settings.path}{page}", status_code=303)
+def lead_back(base: str, page: str) -> Response:
+    """Send the browser to a page of ours, with GET."""
+    response = RedirectResponse(f"{base}{page}", status_code=303)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def answer_account(
-    signed_in: SignedIn,
-    opened: Runtime,
-    template: str,
-    *,
-    section: str,
-    status: int = 200,
-    **values: Any,
-) -> Response:
-    """Render a page that extends `account.html`.
+@dataclass(frozen=True, slots=True)
+class AccountResolver:
+    """Finds whose account a request is about."""
+
+    request: Request
+    settings: AuthServerSettings
+    keys: Keys
+    pages: Pages
+    now: Now
+    transaction: OpenTransaction
+
+    async def require(self, db: DbSession, page: str) -> Account:
+        """Find who is signed in.
+
+        Args:
+            db: an open session, reading or writing.
+            page: the path to come back to after a sign-in, as `/account/apps`.
+
+        Raises:
+            SignInRequired: nobody is.
+        """
+        now = self.now()
+        signed_in = await resolve_signed_in(self.request, db, self.settings, now)
+        if signed_in is None:
+            raise SignInRequired(page)
+        last_seen = signed_in.session.last_seen_at
+        if self.request.method == "GET" and now - last_seen >= USE_IS_NOTED_EVERY:
+            async with self.transaction() as writing:
+                await touch_session(writing, signed_in.session.session_hash, now=now)
+        return self.of(signed_in)
+
+    def of(self, signed_in: SignedIn) -> Account:
+        """Make the pages of a person who is signed in."""
+        forms = FormProof(
+            self.keys,
+            ("account",),
+            (signed_in.session.session_hash,),
+            "Nothing was changed. Go back, reload the page and try again.",
+        )
+        return Account(signed_in, forms, self.pages, self.settings.path)
+
+
+async def _accounts(
+    request: Request,
+    settings: Settings,
+    keys: KeysInUse,
+    pages: LocalizedPages,
+    now: Clock,
+    transaction: Transaction,
+) -> AccountResolver:
+    return AccountResolver(request, settings, keys, pages, now, transaction)
+
+
+Accounts = Annotated[AccountResolver, Depends(_accounts)]
+
+
+def shown_account(page: str) -> Callable[..., Awaitable[Account]]:
+    """Make the dependency of a page's GET; after a sign-in the browser comes back to `page`."""
+
+    async def resolve(db: ReadingDb, accounts: Accounts) -> Account:
+        return await accounts.require(db, page)
+
+    return resolve
+
+
+def posted_account(
+    page: str, proof: str | None, posted: PostedForm | None = None
+) -> Callable[..., Awaitable[Account]]:
+    """Make the dependency of a page's POST.
 
     Args:
-        visit: who is looking.
-        opened: the service's parts.
-        template: the page.
-        section: its place in the navigation: `apps`, `api-keys`, `sessions`, `security` or
-            `organisations`.
-        status: of the answer.
-        values: of the template.
+        page: where a sign-in leads that is needed first.
+        proof: the form whose proof is verified; None where the endpoint verifies it, since the
+            proof covers what the endpoint looks up.
+        posted: reads the form.
     """
-    return opened.pages.answer(
-        template,
-        status=status,
-        section=section,
-        person=signed_in.person,
-        leave_proof=account_proof(signed_in, opened, "sign-out"),
-        **values,
-    )
+
+    async def resolve(
+        form: Annotated[Parameters, Depends(posted or PostedForm())], db: Db, accounts: Accounts
+    ) -> Account:
+        account = await accounts.require(db, page)
+        if proof is not None:
+            account.forms.require(form.get("proof"), proof)
+        return account
+
+    return resolve

@@ -1,21 +1,21 @@
 """GET and POST /account/organisation/member: an admin changes or removes a member of their tenant."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.pages.account.admin import PAGE, Admin, require_admin
-from auth_server.pages.account.frame import answer_account, lead_back, require_account_proof
-from auth_server.pages.account.organisations import tenant_proof
+from auth_server.pages.account.frame import Accounts
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.store import find_membership
 from auth_server.records.tenants.table import Membership
 from auth_server.rendering.translation import translatable
-from auth_server.runtime import Runtime
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
@@ -23,59 +23,6 @@ from gatepost.data_scope import MalformedDataScope, parse_data_scope
 
 router = PageRouter()
 MEMBER = f"{PAGE}/member"
-
-
-@router.get(MEMBER)
-async def show_member(request: Request, db: ReadingDb, opened: Opened) -> Response:
-    """Show a member's role and data, to be changed."""
-    query = read_query(request)
-    admin = await require_admin(request, query.get("tenant"), db, opened)
-    member = await _require_member(admin, query.get("person"), db)
-    return await _answer(admin, member, db, opened)
-
-
-@router.post(MEMBER)
-async def change_member(request: Request, db: Db, opened: Opened, form: Form) -> Response:
-    """Change a member's role and data, or remove them."""
-    admin = await require_admin(request, form.get("tenant"), db, opened)
-    member = await _require_member(admin, form.get("person"), db)
-    require_account_proof(
-        form.get("proof"),
-        admin.signed_in,
-        opened,
-        "organisation",
-        admin.membership.tenant_id,
-        member.person_id,
-    )
-    lifetime, now = opened.settings.access_token_lifetime, opened.now()
-    role, data = form.get("role") or "", form.get("data_scope") or ""
-    try:
-        if form.get("decision") == "remove":
-            await remove_membership(
-                db,
-                member.person_id,
-                admin.membership.tenant_id,
-                by=admin.person_id,
-                lifetime=lifetime,
-                now=now,
-            )
-            return lead_back(opened, f"{admin.page}#members")
-        await set_membership(
-            db,
-            member.person_id,
-            admin.membership.tenant_id,
-            role=role.strip(),
-            data_scope=parse_data_scope(data),
-            by=admin.person_id,
-            lifetime=lifetime,
-            now=now,
-        )
-    except ChangeRefused as error:
-        return await _answer(admin, member, db, opened, given=(role, data), refused=str(error))
-    except MalformedDataScope:
-        text = translatable("The data must be entries such as team:sales, separated by spaces.")
-        return await _answer(admin, member, db, opened, given=(role, data), refused=text)
-    return lead_back(opened, f"{admin.page}#members")
 
 
 async def _require_member(admin: Admin, person_id: str | None, db: DbSession) -> Membership:
@@ -89,20 +36,75 @@ async def _require_member(admin: Admin, person_id: str | None, db: DbSession) ->
     return member
 
 
+async def _posted_member(form: Form, db: Db, accounts: Accounts) -> tuple[Admin, Membership]:
+    admin = await require_admin(accounts, form.get("tenant"), db)
+    member = await _require_member(admin, form.get("person"), db)
+    admin.account.forms.require(
+        form.get("proof"), "organisation", admin.membership.tenant_id, member.person_id
+    )
+    return admin, member
+
+
+PostedMember = Annotated[tuple[Admin, Membership], Depends(_posted_member)]
+
+
+@router.get(MEMBER)
+async def show_member(request: Request, db: ReadingDb, accounts: Accounts) -> Response:
+    """Show a member's role and data, to be changed."""
+    query = read_query(request)
+    admin = await require_admin(accounts, query.get("tenant"), db)
+    member = await _require_member(admin, query.get("person"), db)
+    return await _answer(admin, member, db)
+
+
+@router.post(MEMBER)
+async def change_member(
+    form: Form, about: PostedMember, db: Db, settings: Settings, clock: Clock
+) -> Response:
+    """Change a member's role and data, or remove them."""
+    admin, member = about
+    lifetime, now = settings.access_token_lifetime, clock()
+    role, data = form.get("role") or "", form.get("data_scope") or ""
+    try:
+        if form.get("decision") == "remove":
+            await remove_membership(
+                db,
+                member.person_id,
+                admin.membership.tenant_id,
+                by=admin.person_id,
+                lifetime=lifetime,
+                now=now,
+            )
+            return admin.account.lead_back(f"{admin.page}#members")
+        await set_membership(
+            db,
+            member.person_id,
+            admin.membership.tenant_id,
+            role=role.strip(),
+            data_scope=parse_data_scope(data),
+            by=admin.person_id,
+            lifetime=lifetime,
+            now=now,
+        )
+    except ChangeRefused as error:
+        return await _answer(admin, member, db, given=(role, data), refused=str(error))
+    except MalformedDataScope:
+        text = translatable("The data must be entries such as team:sales, separated by spaces.")
+        return await _answer(admin, member, db, given=(role, data), refused=text)
+    return admin.account.lead_back(f"{admin.page}#members")
+
+
 async def _answer(
     admin: Admin,
     member: Membership,
     db: DbSession,
-    opened: Runtime,
     *,
     given: tuple[str, str] | None = None,
     refused: str = "",
 ) -> Response:
     people = await find_people(db, {member.person_id})
     role, data_scope = given or (member.role, member.data_scope)
-    return answer_account(
-        admin.signed_in,
-        opened,
+    return admin.account.answer(
         "account/member.html",
         section="organisations",
         status=400 if refused else 200,
@@ -112,5 +114,5 @@ async def _answer(
         role=role,
         data_scope=data_scope,
         refused=refused,
-        proof=tenant_proof(admin, opened, member.person_id),
+        proof=admin.proof(member.person_id),
     )

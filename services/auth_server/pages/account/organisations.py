@@ -1,39 +1,36 @@
 """GET /account/organisations and GET /account/organisation: a person's tenants, and one of them."""
 
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.pages.account.admin import LIST, PAGE, Admin, require_admin
-from auth_server.pages.account.frame import account_proof, answer_account, require_signed_in
+from auth_server.pages.account.frame import Account, Accounts, shown_account
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.grants.store import list_grants_of_tenant
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.store import list_memberships, list_tenant_memberships
-from auth_server.runtime import Runtime
-from auth_server.web.dependencies import Opened, ReadingDb
+from auth_server.web.dependencies import Clock, ReadingDb
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
+Page = Annotated[Account, Depends(shown_account(LIST))]
 SINCE = timedelta(days=30)
 """How far back ended connections are listed, and calls counted."""
 _OFFERED_DAYS = (1, 7, 30, 90, 180)
 
 
 @router.get(LIST)
-async def list_organisations(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def list_organisations(account: Page, db: ReadingDb) -> Response:
     """List where a person is a member, and what they may manage."""
-    signed_in = await require_signed_in(request, db, opened, page=LIST)
-    memberships = await list_tenant_memberships(db, signed_in.person.person_id)
-    return answer_account(
-        signed_in,
-        opened,
+    memberships = await list_tenant_memberships(db, account.person_id)
+    return account.answer(
         "account/organisations.html",
         section="organisations",
         memberships=memberships,
@@ -41,17 +38,19 @@ async def list_organisations(request: Request, db: ReadingDb, opened: Opened) ->
 
 
 @router.get(PAGE)
-async def show_organisation(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_organisation(
+    request: Request, db: ReadingDb, accounts: Accounts, now: Clock
+) -> Response:
     """Show a tenant to its admin: members, rules, connections."""
     query = read_query(request)
-    admin = await require_admin(request, query.get("tenant"), db, opened)
-    return await answer_organisation(admin, db, opened, saved=query.get("saved") == "rules")
+    admin = await require_admin(accounts, query.get("tenant"), db)
+    return await answer_organisation(admin, db, now(), saved=query.get("saved") == "rules")
 
 
 async def answer_organisation(
     admin: Admin,
     db: DbSession,
-    opened: Runtime,
+    now: datetime,
     *,
     refused: str = "",
     saved: bool = False,
@@ -61,18 +60,16 @@ async def answer_organisation(
     Args:
         admin: who looks.
         db: the open session.
-        opened: the service's parts.
+        now: the time.
         refused: why the rules could not be stored.
         saved: whether they were, just now.
     """
-    membership, now = admin.membership, opened.now()
+    membership = admin.membership
     memberships = await list_memberships(db, tenant_id=membership.tenant_id)
     grants = await list_grants_of_tenant(db, membership.tenant_id, ended_since=now - SINCE)
     usage = await usage_of_grants(db, [grant.grant_id for grant in grants], now - SINCE)
     concerned = {row.person_id for row in memberships} | {row.person_id for row in grants}
-    return answer_account(
-        admin.signed_in,
-        opened,
+    return admin.account.answer(
         "account/organisation.html",
         section="organisations",
         status=400 if refused else 200,
@@ -85,14 +82,7 @@ async def answer_organisation(
         days=_days_to_offer(membership.policy),
         refused=refused,
         saved=saved,
-        proof=tenant_proof(admin, opened),
-    )
-
-
-def tenant_proof(admin: Admin, opened: Runtime, *shown: str) -> str:
-    """Make the proof of a tenant's forms; `shown` is what else they are about."""
-    return account_proof(
-        admin.signed_in, opened, "organisation", admin.membership.tenant_id, *shown
+        proof=admin.proof(),
     )
 
 

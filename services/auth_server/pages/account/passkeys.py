@@ -4,19 +4,18 @@ from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.flow_state import over, unseal_flow_state
+from auth_server.flow.flow_state import Sealer, over
 from auth_server.flow.passkeys import read_passkey
-from auth_server.flow.start_session import begin_session
-from auth_server.pages.account.frame import lead_back
-from auth_server.pages.account.security import PAGE, require_change
+from auth_server.flow.start_session import NewSession
+from auth_server.pages.account.security import PAGE, PostedChange
 from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.second_factors.store import add_passkey
 from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.secrets import hash_secret
-from auth_server.web.browser import read_browser, set_session
-from auth_server.web.dependencies import Db, Opened
+from auth_server.web.browser import read_browser
+from auth_server.web.dependencies import Db, Settings
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 
@@ -24,11 +23,18 @@ router = PageRouter()
 
 
 @router.post(f"{PAGE}/passkeys")
-async def keep_passkey(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def keep_passkey(
+    request: Request,
+    form: Form,
+    account: PostedChange,
+    db: Db,
+    settings: Settings,
+    sealer: Sealer,
+    new_session: NewSession,
+) -> Response:
     """Keep it, and begin a session that counts it: making one has just proved its owner."""
-    signed_in = await require_change(request, form, db, opened)
-    person, text = signed_in.person, form.get("ticket") or ""
-    flow_state = unseal_flow_state(text, read_browser(request, opened.settings), opened)
+    person, text, now = account.signed_in.person, form.get("ticket") or "", sealer.now()
+    flow_state = sealer.unseal(text, read_browser(request, settings))
     if flow_state is None or (flow_state.way, flow_state.value) != (
         "new passkey",
         person.person_id,
@@ -38,17 +44,17 @@ async def keep_passkey(request: Request, db: Db, opened: Opened, form: Form) -> 
         raise over()
     described = describe_user_agent(request.headers.get("user-agent", ""))
     name = " · ".join(filter(None, (described.browser, described.system))) or "Passkey"
-    passkey = read_passkey(form.get("credential") or "", flow_state, person, name[:100], opened)
+    passkey = read_passkey(
+        form.get("credential") or "", flow_state, person, name[:100], settings, now
+    )
     if passkey is None or not await add_passkey(db, passkey):
         raise PageError(
             "This passkey can't be used",
             "Nothing was changed. Go back, reload the page and try again.",
         )
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})
-    await record(db, added, now=opened.now())
-    secret, _ = await begin_session(
-        request, person, db, opened, level=TWO_FACTORS, method="passkey"
-    )
-    response = lead_back(opened, PAGE)
-    set_session(response, opened.settings, secret, opened.settings.session_absolute_lifetime)
+    await record(db, added, now=now)
+    secret, _ = await new_session.begin(db, person, level=TWO_FACTORS, method="passkey")
+    response = account.lead_back(PAGE)
+    new_session.set_cookie(response, secret)
     return response

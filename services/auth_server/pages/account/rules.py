@@ -3,34 +3,33 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from starlette.responses import Response
 
-from auth_server.pages.account.admin import PAGE, require_admin
-from auth_server.pages.account.frame import lead_back, require_account_proof
+from auth_server.pages.account.admin import PAGE, Admin, posted_admin
 from auth_server.pages.account.organisations import answer_organisation
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.tenancy.change_policy import ChangeRefused, change_policy
-from auth_server.web.dependencies import Db, Opened
+from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 # Two hundred client ids that are URLs.
-RulesForm = Annotated[Parameters, Depends(PostedForm(limit=512 * 1024))]
+_FORM = PostedForm(limit=512 * 1024)
+RulesForm = Annotated[Parameters, Depends(_FORM)]
+PostedAdmin = Annotated[Admin, Depends(posted_admin(_FORM))]
 
 
 @router.post(f"{PAGE}/rules")
-async def set_rules(request: Request, db: Db, opened: Opened, form: RulesForm) -> Response:
+async def set_rules(
+    form: RulesForm, admin: PostedAdmin, db: Db, settings: Settings, now: Clock
+) -> Response:
     """Store the whole policy; every token of the tenant feels it at once."""
-    admin = await require_admin(request, form.get("tenant"), db, opened)
-    require_account_proof(
-        form.get("proof"), admin.signed_in, opened, "organisation", admin.membership.tenant_id
-    )
     try:
         policy = _read(form)
-        if policy.required_level > admin.signed_in.session.level:
+        if policy.required_level > admin.account.signed_in.session.level:
             raise UnusablePolicy(
                 "Sign in with two-step verification before you require it from members."
             )
@@ -39,12 +38,12 @@ async def set_rules(request: Request, db: Db, opened: Opened, form: RulesForm) -
             admin.membership.tenant_id,
             policy,
             by=admin.person_id,
-            lifetime=opened.settings.access_token_lifetime,
-            now=opened.now(),
+            lifetime=settings.access_token_lifetime,
+            now=now(),
         )
     except (UnusablePolicy, ChangeRefused) as error:
-        return await answer_organisation(admin, db, opened, refused=str(error))
-    return lead_back(opened, f"{admin.page}&saved=rules#rules")
+        return await answer_organisation(admin, db, now(), refused=str(error))
+    return admin.account.lead_back(f"{admin.page}&saved=rules#rules")
 
 
 def _read(form: Parameters) -> TenantPolicy:

@@ -1,5 +1,10 @@
 """An approved consent: the grant, and the code that the client redeems."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+
 from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
 from auth_server.flow.pending import PendingAuthorization
@@ -13,91 +18,109 @@ from auth_server.records.clients import redirect_uris
 from auth_server.records.grants.store import put_grant
 from auth_server.records.grants.table import Grant
 from auth_server.revocations.revoke import outdate_grant
-from auth_server.runtime import Runtime
-from auth_server.secrets import hash_secret
+from auth_server.secrets import NewSecret, hash_secret
+from auth_server.settings import AuthServerSettings
+from auth_server.web.dependencies import Clock, SecretMaker, Settings
+from gatepost.clock import Now
 from gatepost.data_scope import DataScope
 from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
 
 
-async def approve(
-    pending: PendingAuthorization,
-    step: AskConsent,
-    question: Question,
-    choice: Choice,
-    data_scope: DataScope,
-    db: DbSession,
-    opened: Runtime,
-) -> str:
-    """Store what the person allowed and issue a code; answers the URL that carries it back.
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Stores what people allow, and issues the codes of it."""
 
-    What an earlier answer allowed and this request does not touch stays in the grant; the code, and
-    what is refreshed from it, reach no further than this request asked.
-    """
-    before, catalogue, now = question.before, question.catalogue, opened.now()
-    held = what_it_holds(before) if before is not None else frozenset()
-    asked, offline = _split(pending.authorization_request.scope)
-    had, had_offline = _split(before.scope) if before is not None else (frozenset(), frozenset())
-    asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
-    tools = choice.tools | set(question.kept)
-    scope = scopes_for(catalogue, tools, expand_scopes(asked) | expand_scopes(had))
-    grant = await put_grant(
-        db,
-        Grant(
-            grant_id=f"grant_{opened.new_secret()}",
-            person_id=step.person.person_id,
-            client_id=pending.client.client_id,
-            tenant_id=step.membership.tenant_id,
-            resource=pending.authorization_request.resource,
-            scope=format_scope(scope | offline | had_offline),
-            asked_scope=format_scope(asked | offline | asked_before),
-            tools=sorted(tools),
-            data_scope=str(data_scope),
-            redirect_host=redirect_uris.redirect_host(pending.authorization_request.redirect_uri),
-            client_snapshot={"name": pending.client.name, "source": pending.client.source},
-            catalogue_hash=catalogue.hash,
-            created_at=now,
-            updated_at=now,
-            approved_at=now,
-            expires_at=now + choice.lasts,
-        ),
-    )
-    if not held <= what_it_holds(grant):
-        lifetime = opened.settings.access_token_lifetime
-        await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
-    await record(db, audit_of(grant), now=now)
-    return await issue_code(pending, grant, db, opened)
+    settings: AuthServerSettings
+    now: Now
+    new_secret: NewSecret
+
+    async def approve(
+        self,
+        pending: PendingAuthorization,
+        step: AskConsent,
+        question: Question,
+        choice: Choice,
+        data_scope: DataScope,
+        db: DbSession,
+    ) -> str:
+        """Store what the person allowed and issue a code; answers the URL that carries it back.
+
+        What an earlier answer allowed and this request does not touch stays in the grant; the code, and
+        what is refreshed from it, reach no further than this request asked.
+        """
+        before, catalogue, now = question.before, question.catalogue, self.now()
+        held = what_it_holds(before) if before is not None else frozenset()
+        asked, offline = _split(pending.authorization_request.scope)
+        had, had_offline = (
+            _split(before.scope) if before is not None else (frozenset(), frozenset())
+        )
+        asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
+        tools = choice.tools | set(question.kept)
+        scope = scopes_for(catalogue, tools, expand_scopes(asked) | expand_scopes(had))
+        grant = await put_grant(
+            db,
+            Grant(
+                grant_id=f"grant_{self.new_secret()}",
+                person_id=step.person.person_id,
+                client_id=pending.client.client_id,
+                tenant_id=step.membership.tenant_id,
+                resource=pending.authorization_request.resource,
+                scope=format_scope(scope | offline | had_offline),
+                asked_scope=format_scope(asked | offline | asked_before),
+                tools=sorted(tools),
+                data_scope=str(data_scope),
+                redirect_host=redirect_uris.redirect_host(
+                    pending.authorization_request.redirect_uri
+                ),
+                client_snapshot={"name": pending.client.name, "source": pending.client.source},
+                catalogue_hash=catalogue.hash,
+                created_at=now,
+                updated_at=now,
+                approved_at=now,
+                expires_at=now + choice.lasts,
+            ),
+        )
+        if not held <= what_it_holds(grant):
+            lifetime = self.settings.access_token_lifetime
+            await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
+        await record(db, audit_of(grant), now=now)
+        return await self.issue_code(pending, grant, db)
+
+    async def issue_code(self, pending: PendingAuthorization, grant: Grant, db: DbSession) -> str:
+        """Issue a code of a grant; answers the URL that carries it back.
+
+        It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
+        person allows later, on their page of connected apps, is there without asking anew.
+        """
+        asked, offline = _split(pending.authorization_request.scope)
+        code, now = self.new_secret(), self.now()
+        await add_code(
+            db,
+            AuthorizationCode(
+                code_hash=hash_secret(code),
+                family_id=self.new_secret(),
+                grant_id=grant.grant_id,
+                client_id=pending.client.client_id,
+                redirect_uri=pending.authorization_request.redirect_uri,
+                resource=pending.authorization_request.resource,
+                scope=format_scope(expand_scopes(asked) | offline),
+                code_challenge=pending.authorization_request.code_challenge,
+                expires_at=now + self.settings.code_lifetime,
+            ),
+        )
+        return success_url(
+            pending.authorization_request.redirect_uri,
+            code=code,
+            state=pending.authorization_request.state,
+            issuer=self.settings.issuer,
+        )
 
 
-async def issue_code(
-    pending: PendingAuthorization, grant: Grant, db: DbSession, opened: Runtime
-) -> str:
-    """Issue a code of a grant; answers the URL that carries it back.
+async def _approval(settings: Settings, now: Clock, new_secret: SecretMaker) -> Approval:
+    return Approval(settings, now, new_secret)
 
-    It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
-    person allows later, on their page of connected apps, is there without asking anew.
-    """
-    asked, offline = _split(pending.authorization_request.scope)
-    code, now = opened.new_secret(), opened.now()
-    await add_code(
-        db,
-        AuthorizationCode(
-            code_hash=hash_secret(code),
-            family_id=opened.new_secret(),
-            grant_id=grant.grant_id,
-            client_id=pending.client.client_id,
-            redirect_uri=pending.authorization_request.redirect_uri,
-            resource=pending.authorization_request.resource,
-            scope=format_scope(expand_scopes(asked) | offline),
-            code_challenge=pending.authorization_request.code_challenge,
-            expires_at=now + opened.settings.code_lifetime,
-        ),
-    )
-    return success_url(
-        pending.authorization_request.redirect_uri,
-        code=code,
-        state=pending.authorization_request.state,
-        issuer=opened.settings.issuer,
-    )
+
+Approvals = Annotated[Approval, Depends(_approval)]
 
 
 def audit_of(grant: Grant, *, by: str = "consent") -> Audit:

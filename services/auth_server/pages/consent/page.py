@@ -1,7 +1,9 @@
 """The consent page, and the page for an app that the tenant does not allow."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.flow.next_step import AskConsent
@@ -10,45 +12,75 @@ from auth_server.pages.consent.lookalikes import find_lookalike
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
-from auth_server.runtime import Runtime
+from auth_server.rendering.render import Pages
+from auth_server.settings import AuthServerSettings
+from auth_server.web.dependencies import LocalizedPages, Settings
 
 
-def answer_page(
-    pending: PendingAuthorization,
-    step: AskConsent,
-    question: Question,
-    choice: Choice,
-    opened: Runtime,
-    *,
-    nothing_chosen: str | None = None,
-    status: int = 200,
-) -> Response:
-    """Show the page with this choice ticked; `nothing_chosen` says of what: `tool`, or a kind."""
-    catalogue = question.catalogue
-    return opened.pages.answer(
-        "consent.html",
-        status=status,
-        catalogue=catalogue,
-        question=question,
-        offer=question.offer,
-        choice=choice,
-        stays_connected="refresh_token" in pending.client.grant_types,
-        idle_days=opened.settings.refresh_idle_lifetime.days,
-        minutes=int(opened.settings.access_token_lifetime.total_seconds() // 60),
-        nothing_chosen=nothing_chosen,
-        proof=pending.forms.make("consent", *question.shown(step)),
-        **_frame(pending, step, opened, service=catalogue.name),
-    )
+@dataclass(frozen=True, slots=True)
+class ConsentPages:
+    """Answers the pages that end an authorization."""
+
+    settings: AuthServerSettings
+    pages: Pages
+
+    def show(
+        self,
+        pending: PendingAuthorization,
+        step: AskConsent,
+        question: Question,
+        choice: Choice,
+        *,
+        nothing_chosen: str | None = None,
+        status: int = 200,
+    ) -> Response:
+        """Show the page with this choice ticked; `nothing_chosen` says of what: `tool`, or a kind."""
+        catalogue = question.catalogue
+        return self.pages.answer(
+            "consent.html",
+            status=status,
+            catalogue=catalogue,
+            question=question,
+            offer=question.offer,
+            choice=choice,
+            stays_connected="refresh_token" in pending.client.grant_types,
+            idle_days=self.settings.refresh_idle_lifetime.days,
+            minutes=int(self.settings.access_token_lifetime.total_seconds() // 60),
+            nothing_chosen=nothing_chosen,
+            proof=pending.forms.make("consent", *question.shown(step)),
+            **_frame(pending, step, service=catalogue.name),
+        )
+
+    def show_forbidden(self, pending: PendingAuthorization, step: AskConsent) -> Response:
+        """Say that the tenant does not allow the app, and lead to another tenant or back."""
+        return self.pages.answer(
+            "forbidden.html",
+            status=403,
+            proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
+            **_frame(pending, step, service=""),
+        )
+
+    def leave(self, pending: PendingAuthorization, url: str, *, approved: bool) -> Response:
+        """Lead the browser back to the app.
+
+        By a page that moves on by itself, not a redirect: browsers apply `form-action` to each hop
+        that follows a form, and an app's custom scheme would not pass it.
+        """
+        redirect_uri = pending.authorization_request.redirect_uri
+        return self.pages.answer(
+            "leave.html",
+            client_name=pending.client.name,
+            redirect_host=redirect_uris.redirect_host(redirect_uri),
+            url=url,
+            approved=approved,
+        )
 
 
-def answer_forbidden(pending: PendingAuthorization, step: AskConsent, opened: Runtime) -> Response:
-    """Say that the tenant does not allow the app, and lead to another tenant or back."""
-    return opened.pages.answer(
-        "forbidden.html",
-        status=403,
-        proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
-        **_frame(pending, step, opened, service=""),
-    )
+async def _consent_pages(settings: Settings, pages: LocalizedPages) -> ConsentPages:
+    return ConsentPages(settings, pages)
+
+
+Consent = Annotated[ConsentPages, Depends(_consent_pages)]
 
 
 def vouched_for(client: Client) -> str:
@@ -65,9 +97,7 @@ def vouched_for(client: Client) -> str:
             return ""
 
 
-def _frame(
-    pending: PendingAuthorization, step: AskConsent, opened: Runtime, *, service: str
-) -> dict[str, Any]:
+def _frame(pending: PendingAuthorization, step: AskConsent, *, service: str) -> dict[str, Any]:
     redirect_uri = pending.authorization_request.redirect_uri
     return {
         "client": pending.client,

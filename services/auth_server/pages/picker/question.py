@@ -1,7 +1,7 @@
 """What a person is asked, all of it worked out: tools, data, time, and what they said before."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
@@ -13,7 +13,6 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.grants.store import find_live_grant
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.runtime import Runtime
 from auth_server.settings import AuthServerSettings
 from auth_server.web.forms import Parameters
 from gatepost.catalogue import CatalogueDocument
@@ -30,17 +29,6 @@ class Choice:
     lasts: timedelta
 
 
-def read_choice(form: Parameters, offer: Offer, durations: tuple[timedelta, ...]) -> Choice:
-    """Read what is ticked in a form, or the preset that was pressed; what is not on offer is left out."""
-    ticked = frozenset(form.all("tool")) & offer.names
-    presets = {preset.key: preset.tools for preset in offer.presets}
-    return Choice(
-        tools=presets.get(form.get("preset") or "", ticked),
-        data=frozenset(form.all("data")),
-        lasts=choose_duration(durations, form.get("lasts")),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """Everything that one page offers; `before` is the live grant that its answer would change."""
@@ -53,8 +41,14 @@ class Question:
     suggested: Choice
 
     def read_choice(self, form: Parameters) -> Choice:
-        """Read what is ticked in a form."""
-        return read_choice(form, self.offer, self.durations)
+        """Read what is ticked, or the preset that was pressed; what is not on offer is left out."""
+        ticked = frozenset(form.all("tool")) & self.offer.names
+        presets = {preset.key: preset.tools for preset in self.offer.presets}
+        return Choice(
+            tools=presets.get(form.get("preset") or "", ticked),
+            data=frozenset(form.all("data")),
+            lasts=choose_duration(self.durations, form.get("lasts")),
+        )
 
     def read_data(self, choice: Choice) -> DataScope:
         """Answer the data scope that a choice means.
@@ -75,18 +69,22 @@ class Question:
         """The tools that the answer leaves as they are."""
         return tuple(sorted(tool.name for tool in self.offer.kept))
 
+    @property
+    def shown_data(self) -> str:
+        """The data on offer, as the form's proof covers it."""
+        return " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in self.data.kinds)
+
     def shown(self, step: AskConsent) -> tuple[str, ...]:
         """Tell what the form's proof covers: an answer is about this person, tenant, data and list.
 
         And about what is kept, since nothing of that is ticked in the form.
         """
-        data = " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in self.data.kinds)
         membership = step.membership
         policy = f"{membership.policy.read_only} {self.durations[-1]}"
         return (
             step.person.person_id,
             membership.tenant_id,
-            data,
+            self.shown_data,
             policy,
             self.catalogue.hash,
             " ".join(self.kept),
@@ -104,18 +102,20 @@ async def ask(
     step: AskConsent,
     catalogue: CatalogueDocument,
     db: DbSession,
-    opened: Runtime,
+    settings: AuthServerSettings,
+    now: datetime,
     *,
     lock: bool = False,
 ) -> Question:
     """Work out what the page asks.
 
     Args:
-        turn: the app's request.
+        pending: the app's request.
         step: who answers, in which tenant.
         catalogue: the tool list that is shown.
         db: an open session.
-        opened: the service's parts.
+        settings: the limit of a connection's life.
+        now: the time.
         lock: hold on to the grant that the answer changes.
     """
     before = await find_live_grant(
@@ -126,7 +126,7 @@ async def ask(
         resource=pending.authorization_request.resource,
         lock=lock,
     )
-    if before is not None and before.expires_at <= opened.now():
+    if before is not None and before.expires_at <= now:
         before = None
     shown_before = None
     if before is not None:
@@ -141,7 +141,7 @@ async def ask(
     )
     held_before = parse_data_scope(before.data_scope) if before is not None else None
     data = offer_data(step.membership.data_scope, held_before)
-    durations = offer_durations(longest_grant(step.membership.policy, opened.settings))
+    durations = offer_durations(longest_grant(step.membership.policy, settings))
     lasts = before.expires_at - before.approved_at if before is not None else durations[-1]
     suggested = Choice(
         tools=offer.suggested,

@@ -1,1 +1,4 @@
-"""Sign-in with a local account, and sign-out. Knows nothing of consent."""
+"""Sign-in with a password, a code, a passkey or an identity provider; and sign-out.
+
+Sign-in does not know that consent exists.
+"""

@@ -6,12 +6,16 @@ from starlette.responses import Response
 
 from auth_server.errors import PageError
 from auth_server.flow.next_step import StepUp
-from auth_server.flow.pending import continue_with, resolve_pending_authorization
-from auth_server.flow.sign_in_purpose import purpose_of_authorization, resolve_purpose
-from auth_server.flow.start_session import start_session
-from auth_server.pages.sign_in.known_browser import remember
-from auth_server.pages.sign_in.page import show
-from auth_server.pages.sign_in.passkey import offer
+from auth_server.flow.pending import ShownAuthorization, continue_with
+from auth_server.flow.sign_in_purpose import (
+    PostedPurpose,
+    Purposes,
+    ShownPurpose,
+    purpose_of_authorization,
+)
+from auth_server.flow.start_session import NewSession
+from auth_server.pages.sign_in.known_browser import Known
+from auth_server.pages.sign_in.page import SignIn
 from auth_server.pages.sign_in.second_factor import ask_for_code
 from auth_server.pages.sign_in.throttle import throttle_of, wait
 from auth_server.records.audit.store import Audit, record
@@ -24,7 +28,14 @@ from auth_server.records.sessions.table import ONE_FACTOR
 from auth_server.secrets import hash_secret
 from auth_server.sign_in_settings import LocalSignIn
 from auth_server.web.browser import clear_session, read_session
-from auth_server.web.dependencies import Db, Opened, ReadingDb
+from auth_server.web.dependencies import (
+    Clock,
+    Db,
+    PasswordsInUse,
+    ReadingDb,
+    Settings,
+    Transaction,
+)
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
@@ -34,20 +45,27 @@ log = structlog.get_logger()
 
 
 @router.get("/sign-in")
-async def show_sign_in(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -> Response:
     """Show the ways to sign in, to answer an app or to see one's account."""
     given = read_query(request)
-    purpose = await resolve_purpose(request, given, db, opened)
     hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
-    return show(purpose, opened, email=hint, other=given.get("other") is not None)
+    return pages.show(purpose, email=hint, other=given.get("other") is not None)
 
 
 @router.post("/sign-in")
-async def sign_in(request: Request, reading: ReadingDb, opened: Opened, form: Form) -> Response:
+async def sign_in(
+    form: Form,
+    purpose: PostedPurpose,
+    reading: ReadingDb,
+    pages: SignIn,
+    passwords: PasswordsInUse,
+    transaction: Transaction,
+    new_session: NewSession,
+    known: Known,
+) -> Response:
     """Check an e-mail address and password, and start a session under a new id."""
-    purpose = await resolve_purpose(request, form, reading, opened)
     purpose.forms.require(form.get("proof"), "sign-in")
-    if not any(isinstance(way, LocalSignIn) for way in opened.settings.sign_in):
+    if not any(isinstance(way, LocalSignIn) for way in pages.settings.sign_in):
         raise PageError(
             "This action isn't available",
             "Password sign-in is turned off. Go back and sign in another way.",
@@ -56,58 +74,51 @@ async def sign_in(request: Request, reading: ReadingDb, opened: Opened, form: Fo
     email, password = (form.get("email") or "")[:320], form.get("password") or ""
     person = await find_person_by_email(reading, email)
     await reading.close()
-    throttle = throttle_of(
-        request, email.strip().lower(), person.person_id if person else None, opened
-    )
-    async with opened.transaction() as db:
-        until = await throttle.admit(db, now=opened.now())
+    throttle = throttle_of(known, email.strip().lower(), person.person_id if person else None)
+    async with transaction() as db:
+        until = await throttle.admit(db, now=pages.sealer.now())
     if until is not None:
         log.info("sign_in_throttled", client_id=purpose.client_id)
         return wait(
             until,
-            opened,
-            lambda minutes: show(
-                purpose, opened, email=email, refusal="too often", minutes=minutes, status=429
+            pages.sealer.now(),
+            lambda minutes: pages.show(
+                purpose, email=email, refusal="too often", minutes=minutes, status=429
             ),
         )
     # Nothing of the database is held while the password is hashed: that takes long on purpose.
     try:
-        right = await opened.passwords.verify(person.password_hash if person else None, password)
+        right = await passwords.verify(person.password_hash if person else None, password)
     except PasswordsBusy:
         raise PageError(
             "Sign-in is busy",
             "Too many people are signing in at once. Try again in a minute.",
             status=503,
         ) from None
-    async with opened.transaction() as db:
+    async with transaction() as db:
         if person is None or not right:
             log.info("sign_in_refused", client_id=purpose.client_id)
             # Recorded for nobody as well: what is not written would be answered sooner.
             person_id = person.person_id if person else ""
             refused = Audit("sign_in.refused", person_id=person_id, client_id=purpose.client_id)
-            await record(db, refused, now=opened.now())
-            return show(purpose, opened, email=email, refusal="wrong", status=401)
+            await record(db, refused, now=pages.sealer.now())
+            return pages.show(purpose, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
         if await find_authenticator_app(db, person.person_id) is not None:
             # Not signed in by half: there is no session before the code is right.
-            return ask_for_code(purpose, person, opened)
-        response = await start_session(
-            request, purpose, person, db, opened, level=ONE_FACTOR, method="password"
-        )
-    remember(request, response, person.person_id, opened)
+            return ask_for_code(purpose, person, pages)
+        response = await new_session.start(db, person, purpose, level=ONE_FACTOR, method="password")
+    known.remember(response, person.person_id)
     return response
 
 
 @router.get("/sign-in/more")
-async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Response:
+async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn) -> Response:
     """Say that the chosen organisation asks for a surer sign-in, and what can be done."""
-    pending = await resolve_pending_authorization(
-        request, read_query(request).get("transaction"), db, opened
-    )
     if not isinstance(pending.step, StepUp):
         return continue_with(pending)
     purpose, person = purpose_of_authorization(pending), pending.step.person
-    return opened.pages.answer(
+    return pages.pages.answer(
         "step_up.html",
         status=403,
         client_name=pending.client.name,
@@ -116,7 +127,7 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
         several_tenants=len(pending.step.memberships) > 1,
         local=person.password_hash is not None,
         enrolled=await has_second_factor(db, person.person_id),
-        passkey=offer(purpose, opened),
+        passkey=pages.offer_passkey(purpose),
         purpose=purpose,
         transaction=pending.authorization_request.transaction_id,
         sign_out_proof=purpose.forms.make("sign-in"),
@@ -124,14 +135,21 @@ async def show_step_up(request: Request, db: ReadingDb, opened: Opened) -> Respo
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, db: Db, opened: Opened, form: Form) -> Response:
+async def sign_out(
+    request: Request,
+    form: Form,
+    db: Db,
+    purposes: Purposes,
+    settings: Settings,
+    now: Clock,
+) -> Response:
     """End the session, so that another account can be used for the same errand."""
-    purpose = await resolve_purpose(request, form, db, opened)
+    purpose = await purposes.resolve(form, db)
     purpose.forms.require(form.get("proof"), "sign-in")
-    if secret := read_session(request, opened.settings):
-        await end_session(db, hash_secret(secret), now=opened.now())
+    if secret := read_session(request, settings):
+        await end_session(db, hash_secret(secret), now=now())
     if purpose.pending:
         await choose_tenant(db, purpose.pending.authorization_request.transaction_id, None)
-    response = purpose.asks_again(opened)
-    clear_session(response, opened.settings)
+    response = purpose.asks_again(settings.path)
+    clear_session(response, settings)
     return response

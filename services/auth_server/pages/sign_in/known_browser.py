@@ -1,32 +1,57 @@
 """In which browsers a person signed in before, as a cookie says that nobody else could write."""
 
-from starlette.requests import Request
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
 from starlette.responses import Response
 
-from auth_server.runtime import Runtime
+from auth_server.keys import Keys
+from auth_server.secrets import NewSecret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_known, set_known
+from auth_server.web.dependencies import KeysInUse, SecretMaker, Settings
 
 _MOST_PEOPLE = 5
 
 
-def is_known(known: str, person_id: str, opened: Runtime) -> bool:
+def is_known(known: str, person_id: str, keys: Keys) -> bool:
     """Tell whether this cookie's browser is one that the person signed in in before."""
     browser, *marks = known.split(".")
-    return any(opened.keys.verify(mark, "known browser", browser, person_id) for mark in marks)
+    return any(keys.verify(mark, "known browser", browser, person_id) for mark in marks)
 
 
-def make_known(known: str | None, person_id: str, opened: Runtime) -> str:
+def make_known(known: str | None, person_id: str, keys: Keys, new_secret: NewSecret) -> str:
     """Write the cookie of a browser in which this person, too, has signed in.
 
     The latest few people count; the cookie grows no further.
     """
-    browser, *marks = (known or opened.new_secret()).split(".")
-    mark = opened.keys.sign("known browser", browser, person_id)
+    browser, *marks = (known or new_secret()).split(".")
+    mark = keys.sign("known browser", browser, person_id)
     others = [given for given in marks if given != mark]
     return ".".join([browser, mark, *others][: _MOST_PEOPLE + 1])
 
 
-def remember(request: Request, response: Response, person_id: str, opened: Runtime) -> None:
-    """Have the browser remember that this person signed in in it."""
-    known = make_known(read_known(request, opened.settings), person_id, opened)
-    set_known(response, opened.settings, known)
+@dataclass(frozen=True, slots=True)
+class KnownBrowser:
+    """The browser that sends a request, and who signed in in it."""
+
+    request: Request
+    settings: AuthServerSettings
+    keys: Keys
+    new_secret: NewSecret
+
+    def remember(self, response: Response, person_id: str) -> None:
+        """Have the browser remember that this person signed in in it."""
+        known = read_known(self.request, self.settings)
+        made = make_known(known, person_id, self.keys, self.new_secret)
+        set_known(response, self.settings, made)
+
+
+async def _known_browser(
+    request: Request, settings: Settings, keys: KeysInUse, new_secret: SecretMaker
+) -> KnownBrowser:
+    return KnownBrowser(request, settings, keys, new_secret)
+
+
+Known = Annotated[KnownBrowser, Depends(_known_browser)]

@@ -1,56 +1,113 @@
 """The sign-in page, with every way to sign in that is configured."""
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
+from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.connectors.port import Refusal
+from auth_server.flow.flow_state import FlowState, FlowStates, Sealer
+from auth_server.flow.passkeys import are_possible, ask_for_passkey
 from auth_server.flow.sign_in_purpose import SignInPurpose
-from auth_server.pages.sign_in.passkey import offer
-from auth_server.runtime import Runtime
+from auth_server.rendering.render import Pages
+from auth_server.secrets import NewSecret
+from auth_server.settings import AuthServerSettings
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn
 from auth_server.web.browser import set_browser
+from auth_server.web.dependencies import LocalizedPages, SecretMaker, Settings
+
+PASSKEY = "passkey"
 
 
-def show(
-    purpose: SignInPurpose,
-    opened: Runtime,
-    *,
-    email: str = "",
-    refusal: Literal["wrong", "too often"] | Refusal | None = None,
-    minutes: int = 0,
-    other: bool = False,
-    status: int = 200,
-) -> Response:
-    """Show the page.
+@dataclass(frozen=True, slots=True)
+class PasskeyOffer:
+    """What a page needs to offer passkeys: the browser's options, the flow state, the proof."""
 
-    Args:
-        errand: what somebody signs in for.
-        opened: the service's parts.
-        email: what to fill in.
-        refusal: why the last attempt came to nothing.
-        minutes: how long to wait, where that was too often.
-        other: whether somebody else than before is to sign in; providers ask again then.
-        status: of the answer.
-    """
-    ways = opened.settings.sign_in
-    elsewhere = [way for way in ways if isinstance(way, ExternalSignIn)]
-    local = any(isinstance(way, LocalSignIn) for way in ways)
-    # Where there is nothing to choose, nobody is made to choose it; after a refusal they are told.
-    directly = len(elsewhere) == 1 and not local and refusal is None and not other
-    response = opened.pages.answer(
-        "leave_to_sign_in.html" if directly else "sign_in.html",
-        status=status,
-        client_name=purpose.pending.client.name if purpose.pending else None,
-        email=email,
-        refusal=refusal,
-        minutes=minutes,
-        local=local,
-        passkey=offer(purpose, opened) if local else None,
-        elsewhere=elsewhere,
-        other=other or refusal == "refused",
-        purpose=purpose,
-        proof=purpose.forms.make("sign-in"),
-    )
-    set_browser(response, opened.settings, purpose.browser)
-    return response
+    options: str
+    flow_state: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPages:
+    """Answers the sign-in pages."""
+
+    settings: AuthServerSettings
+    pages: Pages
+    sealer: FlowStates
+    new_secret: NewSecret
+
+    def show(
+        self,
+        purpose: SignInPurpose,
+        *,
+        email: str = "",
+        refusal: Literal["wrong", "too often"] | Refusal | None = None,
+        minutes: int = 0,
+        other: bool = False,
+        status: int = 200,
+    ) -> Response:
+        """Show the page.
+
+        Args:
+            purpose: what somebody signs in for.
+            email: what to fill in.
+            refusal: why the last attempt came to nothing.
+            minutes: how long to wait, where that was too often.
+            other: whether somebody else than before is to sign in; providers ask again then.
+            status: of the answer.
+        """
+        ways = self.settings.sign_in
+        elsewhere = [way for way in ways if isinstance(way, ExternalSignIn)]
+        local = any(isinstance(way, LocalSignIn) for way in ways)
+        # Where there is nothing to choose, nobody is made to choose it; after a refusal they are told.
+        directly = len(elsewhere) == 1 and not local and refusal is None and not other
+        response = self.pages.answer(
+            "leave_to_sign_in.html" if directly else "sign_in.html",
+            status=status,
+            client_name=purpose.pending.client.name if purpose.pending else None,
+            email=email,
+            refusal=refusal,
+            minutes=minutes,
+            local=local,
+            passkey=self.offer_passkey(purpose) if local else None,
+            elsewhere=elsewhere,
+            other=other or refusal == "refused",
+            purpose=purpose,
+            proof=purpose.forms.make("sign-in"),
+        )
+        set_browser(response, self.settings, purpose.browser)
+        return response
+
+    def offer_passkey(self, purpose: SignInPurpose) -> PasskeyOffer | None:
+        """Make the offer; None where this server can't have passkeys."""
+        if not are_possible(self.settings):
+            return None
+        flow_state = self.begin_flow(purpose, PASSKEY, nonce=self.new_secret())
+        text = self.sealer.seal(flow_state, purpose.browser)
+        proof = purpose.forms.make(PASSKEY, text)
+        return PasskeyOffer(ask_for_passkey(flow_state, self.settings), text, proof)
+
+    def begin_flow(
+        self, purpose: SignInPurpose, way: str, *, nonce: str, secret: str = "", fresh: bool = False
+    ) -> FlowState:
+        """Make the state of a sign-in that begins now; see `FlowState`."""
+        return FlowState(
+            way=way,
+            field=purpose.field,
+            value=purpose.value,
+            nonce=nonce,
+            secret=secret,
+            left_at=int(self.sealer.now().timestamp()),
+            fresh=fresh,
+        )
+
+
+async def _sign_in_pages(
+    settings: Settings, pages: LocalizedPages, sealer: Sealer, new_secret: SecretMaker
+) -> SignInPages:
+    return SignInPages(settings, pages, sealer, new_secret)
+
+
+SignIn = Annotated[SignInPages, Depends(_sign_in_pages)]

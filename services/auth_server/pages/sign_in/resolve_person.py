@@ -1,5 +1,7 @@
 """From what a provider says to a person here: known by issuer and subject, and up to date."""
 
+from datetime import datetime, timedelta
+
 from auth_server.connectors.port import AssertedIdentity, AssertedMembership, SignInRefused
 from auth_server.db.engine import DbSession
 from auth_server.records.clients.store import find_client
@@ -13,13 +15,17 @@ from auth_server.records.people.store import (
 from auth_server.records.people.table import Identity, Person
 from auth_server.records.tenants.store import list_memberships, lock_tenant, put_tenant
 from auth_server.records.tenants.table import Tenant
-from auth_server.runtime import Runtime
 from auth_server.sign_in_settings import ExternalSignIn
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 
 
 async def resolve_person(
-    db: DbSession, asserted: AssertedIdentity, settings: ExternalSignIn, opened: Runtime
+    db: DbSession,
+    asserted: AssertedIdentity,
+    settings: ExternalSignIn,
+    *,
+    lifetime: timedelta,
+    now: datetime,
 ) -> Person:
     """Find or make the person, and bring name, address and memberships up to date.
 
@@ -27,12 +33,19 @@ async def resolve_person(
     address may be somebody else's tomorrow, and at another provider it is today (A139). What a
     person lost, their tokens and connections lose at once.
 
+    Args:
+        db: the open transaction.
+        asserted: what the provider says.
+        settings: the provider's.
+        lifetime: how long access tokens live.
+        now: the time.
+
     Raises:
         SignInRefused: the id is somebody else's, or the person is disabled.
     """
     identity = await find_identity(db, asserted.issuer, asserted.subject)
     if identity is None:
-        await _admit(db, asserted, settings, opened)
+        await _admit(db, asserted, settings, now)
     person = await find_person(db, identity.person_id if identity else asserted.person_id)
     if person is None:
         raise SignInRefused("the person is disabled")
@@ -41,14 +54,16 @@ async def resolve_person(
         taken = await find_account(db, email=asserted.email)
         person.email = None if taken else asserted.email
     if asserted.memberships is not None:
-        await _bring_up_to_date(db, person, asserted.memberships, settings, opened)
+        await _bring_up_to_date(
+            db, person, asserted.memberships, settings, lifetime=lifetime, now=now
+        )
     return person
 
 
 async def _admit(
-    db: DbSession, asserted: AssertedIdentity, settings: ExternalSignIn, opened: Runtime
+    db: DbSession, asserted: AssertedIdentity, settings: ExternalSignIn, now: datetime
 ) -> None:
-    person_id, now = asserted.person_id, opened.now()
+    person_id = asserted.person_id
     known = await find_account(db, person_id=person_id)
     if known is not None:
         # Whoever another provider signs in as this id is another person until somebody says so.
@@ -70,9 +85,10 @@ async def _bring_up_to_date(
     person: Person,
     memberships: tuple[AssertedMembership, ...],
     settings: ExternalSignIn,
-    opened: Runtime,
+    *,
+    lifetime: timedelta,
+    now: datetime,
 ) -> None:
-    now, lifetime = opened.now(), opened.settings.access_token_lifetime
     asserted = {membership.tenant_id for membership in memberships}
     ours = settings.claims.allowed_tenants
     for held in await list_memberships(db, person_id=person.person_id):

@@ -9,13 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.pages.sign_in.known_browser import is_known
+from auth_server.pages.sign_in.known_browser import KnownBrowser, is_known
 from auth_server.records.attempts.store import count_attempt, forget_attempts, give_back_attempt
-from auth_server.runtime import Runtime
 from auth_server.secrets import hash_secret
 from auth_server.web.address import address_of
 from auth_server.web.browser import read_known
@@ -47,26 +45,25 @@ class Throttle:
             await give_back_attempt(db, self.address)
 
 
-def throttle_of(request: Request, account: str, person_id: str | None, opened: Runtime) -> Throttle:
+def throttle_of(browser: KnownBrowser, account: str, person_id: str | None) -> Throttle:
     """Find what an attempt counts towards.
 
     Args:
-        request: from which browser and address.
+        browser: where the attempt is made.
         account: what was typed, counted whether or not there is such a person; or whose second
             factor is tried, counted apart.
         person_id: whose it is, where somebody's.
-        opened: the service's keys and settings.
     """
-    known = read_known(request, opened.settings)
-    if person_id is not None and known and is_known(known, person_id, opened):
+    known = read_known(browser.request, browser.settings)
+    if person_id is not None and known and is_known(known, person_id, browser.keys):
         return Throttle(hash_secret(f"browser {known.partition('.')[0]} {account}"), None)
-    address = address_of(request, opened.settings)
+    address = address_of(browser.request, browser.settings)
     return Throttle(hash_secret(f"account {account}"), hash_secret(f"address {address}"))
 
 
-def wait(until: datetime, opened: Runtime, page: Callable[[int], Response]) -> Response:
+def wait(until: datetime, now: datetime, page: Callable[[int], Response]) -> Response:
     """Answer that it was too often: a page that says for how many minutes, and `Retry-After`."""
-    seconds = math.ceil((until - opened.now()).total_seconds())
+    seconds = math.ceil((until - now).total_seconds())
     response = page(math.ceil(seconds / 60))
     response.headers["Retry-After"] = str(seconds)
     return response
