@@ -19,7 +19,8 @@ from auth_server.keys import Keys, make_keys
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
-from auth_server.rate_buckets import Buckets, WrongGuesses
+from auth_server.rate_limits.buckets import Buckets
+from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from auth_server.db.engine import open_database
 from auth_server.maintenance import maintain
-from auth_server.rate_buckets import Buckets
+from auth_server.rate_limits.buckets import Buckets
 from auth_server.records.audit.denials import Denials
 from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry

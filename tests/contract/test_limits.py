@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gatepost.rate import MINUTE
 from mcp_gateway.limits.local import LocalRateLimiter
-from mcp_gateway.limits.port import MINUTE, Bucket, RateLimiter, Tier
+from mcp_gateway.limits.port import Bucket, RateLimiter, Tier
 from mcp_gateway.limits.shared import SharedRateLimiter
 from mcp_gateway.redis_connection import RedisConnection
 from support.in_process.clock import Clock
@@ -240,5 +241,5 @@ def test_what_a_process_counts_does_not_grow_without_end(clock: Clock) -> None:
         limits.take_now(f"org_{number}", [TEN_A_MINUTE])
         clock.advance(milliseconds=1)
 
-    assert len(limits._full_until) < 50_001
+    assert len(limits._busy_until) < 50_001
     assert limits.take_now("org_59999", [TEN_A_MINUTE]) is None

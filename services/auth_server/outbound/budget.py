@@ -1,12 +1,12 @@
 """How often strangers may make this server fetch."""
 
-from collections import deque
 from datetime import datetime, timedelta
+
+from auth_server.rate_limits.sliding_windows import SlidingWindows
 
 PER_ORIGIN = 30
 OVERALL = 120
-_WINDOW = timedelta(minutes=1)
-_MOST_ORIGINS = 10_000
+_MINUTE = timedelta(minutes=1)
 
 
 class FetchBudget:
@@ -14,19 +14,13 @@ class FetchBudget:
 
     def __init__(self) -> None:
         """Start with nothing spent."""
-        self._all: deque[datetime] = deque()
-        self._origins: dict[str, deque[datetime]] = {}
+        self._of_all = SlidingWindows(OVERALL, _MINUTE)
+        self._of_origin = SlidingWindows(PER_ORIGIN, _MINUTE)
 
     def spend(self, origin: str, now: datetime) -> bool:
         """Count one fetch; False, and nothing counted, where the budget is used up."""
-        spent = self._origins.setdefault(origin, deque())
-        for times in (self._all, spent):
-            while times and times[0] <= now - _WINDOW:
-                times.popleft()
-        if len(self._all) >= OVERALL or len(spent) >= PER_ORIGIN:
+        if max(self._of_all.free_at("", now), self._of_origin.free_at(origin, now)) > now:
             return False
-        self._all.append(now)
-        spent.append(now)
-        if len(self._origins) > _MOST_ORIGINS:
-            self._origins = {name: times for name, times in self._origins.items() if times}
+        self._of_all.add("", now)
+        self._of_origin.add(origin, now)
         return True

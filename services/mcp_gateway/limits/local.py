@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gatepost.clock import Now
+from gatepost.rate import take
 from mcp_gateway.limits.port import Bucket, Full
 
 _MANY = 50_000
@@ -15,7 +16,7 @@ class LocalRateLimiter:
         """Take among how many processes each limit is divided."""
         self._now = now
         self._replicas = replicas
-        self._full_until: dict[tuple[str, str], int] = {}
+        self._busy_until: dict[tuple[str, str], int] = {}
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take room in every bucket, or in none."""
@@ -26,17 +27,19 @@ class LocalRateLimiter:
         now = int(self._now().timestamp() * 1_000_000)
         taken = []
         for bucket in buckets:
-            interval = bucket.interval * self._replicas
-            burst = max(bucket.burst // self._replicas, 1)
             key = (tenant, bucket.name)
-            full_until = max(self._full_until.get(key, 0), now) + interval
-            wait = full_until - interval * burst - now
+            busy_until, wait = take(
+                self._busy_until.get(key, 0),
+                now,
+                interval=bucket.interval * self._replicas,
+                burst=max(bucket.burst // self._replicas, 1),
+            )
             if wait > 0:
                 return Full(bucket.name, wait / 1_000_000)
-            taken.append((key, full_until))
-        if len(self._full_until) >= _MANY:
+            taken.append((key, busy_until))
+        if len(self._busy_until) >= _MANY:
             self._forget(now)
-        self._full_until.update(taken)
+        self._busy_until.update(taken)
         return None
 
     def describe(self) -> str:
@@ -44,6 +47,6 @@ class LocalRateLimiter:
         return "counted by this process"
 
     def _forget(self, now: int) -> None:
-        """Drop the buckets that are empty: they count nothing."""
-        kept = {key: until for key, until in self._full_until.items() if until > now}
-        self._full_until = kept if len(kept) < _MANY else {}
+        """Drop the buckets that are full: they count nothing."""
+        kept = {key: until for key, until in self._busy_until.items() if until > now}
+        self._busy_until = kept if len(kept) < _MANY else {}

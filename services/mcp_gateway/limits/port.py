@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-MINUTE = 60_000_000
-"""Microseconds."""
+from gatepost.rate import MINUTE
 
 
 class Bucket(NamedTuple):

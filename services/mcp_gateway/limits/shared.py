@@ -16,8 +16,8 @@ from mcp_gateway.redis_connection import (
     write_command,
 )
 
-# One round trip for all that a call needs before it is made. Nothing is taken where anything has
-# no room. All keys of a tenant share a hash tag, so that they lie in one slot of a cluster.
+# `gatepost.rate.take` for every bucket that a call needs, in one round trip. Nothing is taken where
+# one of them has no room. All keys of a tenant share a hash tag, so that they lie in one slot of a cluster.
 SCRIPT = """
 local now = tonumber(ARGV[1])
 if now == 0 then

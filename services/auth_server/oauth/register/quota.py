@@ -1,25 +1,19 @@
 """How often strangers may register clients."""
 
-from collections import deque
 from datetime import datetime, timedelta
 
+from auth_server.rate_limits.sliding_windows import SlidingWindows
+
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-_SWEEP_EVERY = timedelta(hours=1)
 
 
 class RegistrationQuota:
-    """Counts registrations in this process: of an address by minute and day, of all by minute.
-
-    Only what is let through is remembered, so the overall bound is also that of the memory.
-    """
+    """Counts registrations in this process: of an address by minute and day, of all by minute."""
 
     def __init__(self, *, per_minute: int, per_day: int, overall_per_minute: int) -> None:
         """Start with nothing spent."""
-        self._per_minute = per_minute
-        self._per_day = per_day
-        self._all: deque[datetime] = deque(maxlen=overall_per_minute)
-        self._addresses: dict[str, deque[datetime]] = {}
-        self._swept_at: datetime | None = None
+        self._of_address = (SlidingWindows(per_minute, _MINUTE), SlidingWindows(per_day, _DAY))
+        self._of_all = SlidingWindows(overall_per_minute, _MINUTE)
 
     def spend(self, address: str, now: datetime) -> timedelta | None:
         """Count one registration.
@@ -31,29 +25,10 @@ class RegistrationQuota:
         Returns:
             None; or, where it would be too many and was not counted, how long until the next.
         """
-        self._sweep(now)
-        spent = self._addresses.get(address, deque())
-        free_at = max(
-            _free_at(self._all, self._all.maxlen or 0, _MINUTE, now),
-            _free_at(spent, self._per_minute, _MINUTE, now),
-            _free_at(spent, self._per_day, _DAY, now),
-        )
+        counted = [(self._of_all, ""), *((windows, address) for windows in self._of_address)]
+        free_at = max(windows.free_at(key, now) for windows, key in counted)
         if free_at > now:
             return free_at - now
-        self._all.append(now)
-        if address not in self._addresses:
-            self._addresses[address] = deque(maxlen=max(self._per_minute, self._per_day))
-        self._addresses[address].append(now)
+        for windows, key in counted:
+            windows.add(key, now)
         return None
-
-    def _sweep(self, now: datetime) -> None:
-        if self._swept_at is not None and now < self._swept_at + _SWEEP_EVERY:
-            return
-        self._swept_at = now
-        self._addresses = {
-            address: times for address, times in self._addresses.items() if times[-1] > now - _DAY
-        }
-
-
-def _free_at(times: deque[datetime], most: int, window: timedelta, now: datetime) -> datetime:
-    return times[-most] + window if len(times) >= most else now

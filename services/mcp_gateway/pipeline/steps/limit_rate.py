@@ -1,6 +1,7 @@
 """Let a tenant call as often as its tier and the tool allow."""
 
-from mcp_gateway.limits.port import MINUTE, Bucket, RateLimiter, Tiers
+from gatepost.rate import MINUTE
+from mcp_gateway.limits.port import Bucket, RateLimiter, Tiers
 from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
 
 
