@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from auth_server.db.engine import DbSession
-from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
+from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_api_key
 from auth_server.errors import OAuthError
 from auth_server.records.api_keys.store import find_api_key
 from auth_server.records.ceilings.store import keep_ceilings, put_ceiling
@@ -293,9 +293,7 @@ async def _store_api_key(db: DbSession, entry: SeedApiKey, *, now: datetime) -> 
     if await find_api_key(db, hash_secret(key.text)) is not None:
         return
     try:
-        await issue_api_key(
-            db,
-            key,
+        new = NewApiKey(
             label=entry.label,
             person_id=entry.person,
             tenant_id=entry.tenant,
@@ -304,7 +302,7 @@ async def _store_api_key(db: DbSession, entry: SeedApiKey, *, now: datetime) -> 
             tools=entry.tools,
             data_scope=parse_data_scope(entry.data_scope),
             expires_at=entry.expires_at,
-            now=now,
         )
+        await issue_api_key(db, key, new, now=now)
     except UnusableApiKey as error:
         raise SeedError(f"api_keys: {entry.label}: {error}") from None

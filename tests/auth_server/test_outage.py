@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from auth_server.db.engine import Database, open_database
-from auth_server.db.raw_sql import Change, RawSql, Row, Values
+from auth_server.db.raw_sql import AtomicUpdate, RawSql, Row, Values
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import answer_of
@@ -55,8 +55,8 @@ class DirectOutage:
     async def fetch(self, query: str, values: Values) -> Row | None:
         return await self._reached.fetch(query, values)
 
-    async def change(self, change: Change, values: Values) -> bool:
-        return await self._reached.change(change, values)
+    async def update(self, update: AtomicUpdate, values: Values) -> bool:
+        return await self._reached.update(update, values)
 
     async def close(self) -> None:
         await self.working.close()

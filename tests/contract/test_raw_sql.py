@@ -10,13 +10,8 @@ import pytest
 
 from auth_server.db.raw_sql import RawSql
 from auth_server.db.sqlite import SqliteRawSql
-from auth_server.redemptions.statements import (
-    NewToken,
-    RefreshFacts,
-    is_live,
-    read_refresh_token,
-    rotate,
-)
+from auth_server.redemptions.facts import NewToken, RefreshFacts
+from auth_server.redemptions.statements import is_live, read_refresh_token, rotate
 from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
 from support.processes.postgres import PostgresServer

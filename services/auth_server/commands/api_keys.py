@@ -2,14 +2,21 @@
 
 import asyncio
 import os
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
-from auth_server.entitlements.api_key import UnusableApiKey, end_api_key, issue_api_key
+from auth_server.entitlements.api_key import (
+    NewApiKey,
+    UnusableApiKey,
+    end_api_key,
+    issue_api_key,
+)
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.api_keys.table import StoredApiKey
 from gatepost.allowed_tools import MalformedAllowedTools
@@ -17,6 +24,21 @@ from gatepost.api_keys import make_api_key
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.scopes import MalformedScope, narrow_scopes, parse_scope
+
+
+@dataclass(frozen=True, slots=True)
+class _NewKey:
+    """The options of a new key."""
+
+    label: str
+    person_id: str
+    tenant_id: str
+    resource: str | None
+    scope: str
+    tools: tuple[str, ...]
+    data_scope: str
+    test: bool
+    expires_in_days: int
 
 
 @click.group(name="api-keys")
@@ -39,43 +61,31 @@ def api_keys() -> None:
 @click.option(
     "--expires-in-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="When."
 )
-def create(
-    config: Path | None,
-    label: str,
-    person_id: str,
-    tenant_id: str,
-    resource: str | None,
-    scope: str,
-    tools: tuple[str, ...],
-    data_scope: str,
-    test: bool,
-    expires_in_days: int,
-) -> None:
+def create(config: Path | None, **options: Any) -> None:
     """Make a key; it is shown once."""
-    settings = load_settings(config)
-    entry = settings.resources[0] if resource is None else settings.find_resource(resource)
+    given, settings = _NewKey(**options), load_settings(config)
+    resources = settings.resources
+    entry = settings.find_resource(given.resource) if given.resource else resources[0]
     if entry is None:
-        raise click.ClickException(f"{resource} is none of the configured resources")
-    key = make_api_key("test" if test else "live", os.urandom(32))
+        raise click.ClickException(f"{given.resource} is none of the configured resources")
+    key = make_api_key("test" if given.test else "live", os.urandom(32))
 
     async def work(db: DbSession) -> StoredApiKey:
         now = utc_now()
-        scopes = parse_scope(scope)
+        scopes = parse_scope(given.scope)
         if narrow_scopes(scopes, entry.scopes) != scopes:
             raise UnusableApiKey(f"scope must be of {' '.join(entry.scopes)}")
-        return await issue_api_key(
-            db,
-            key,
-            label=label,
-            person_id=person_id,
-            tenant_id=tenant_id,
+        new = NewApiKey(
+            label=given.label,
+            person_id=given.person_id,
+            tenant_id=given.tenant_id,
             resource=entry.resource,
             scopes=scopes,
-            tools=tools,
-            data_scope=parse_data_scope(data_scope),
-            expires_at=now + timedelta(days=expires_in_days),
-            now=now,
+            tools=given.tools,
+            data_scope=parse_data_scope(given.data_scope),
+            expires_at=now + timedelta(days=given.expires_in_days),
         )
+        return await issue_api_key(db, key, new, now=now)
 
     try:
         row = asyncio.run(in_transaction(settings, work))

@@ -43,6 +43,7 @@ def clients() -> None:
 @click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people are sent back.")
 @click.option(
     "--auth-method",
+    "token_endpoint_auth_method",
     type=click.Choice(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]),
     default="none",
     show_default=True,
@@ -69,7 +70,6 @@ def add(
     scope: str,
     tools: tuple[str, ...],
     data_scope: str,
-    auth_method: str,
     **given: Any,
 ) -> None:
     """Add a client, or replace the one with the same id."""
@@ -81,7 +81,8 @@ def add(
         raise click.ClickException("a client with tokens of its own needs --tenant")
     # One gateway needs no naming.
     names = resources or tuple(entry.resource for entry in settings.resources[:1])
-    secret = new_secret() if auth_method.startswith("client_secret") else None
+    has_secret = given["token_endpoint_auth_method"].startswith("client_secret")
+    secret = new_secret() if has_secret else None
     ceilings = [
         {
             "resource": resource,
@@ -95,7 +96,6 @@ def add(
     ]
     entry = {
         "client_id": client_id,
-        "token_endpoint_auth_method": auth_method,
         "jwks": None if jwks is None else _read_json(jwks),
         "secret": secret,
         "ceilings": ceilings,

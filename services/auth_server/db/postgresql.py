@@ -7,7 +7,7 @@ from functools import cache
 import psycopg
 from sqlalchemy.engine import make_url
 
-from auth_server.db.raw_sql import Change, DatabaseUnavailable, Row, Values
+from auth_server.db.raw_sql import AtomicUpdate, DatabaseUnavailable, Row, Values
 
 MOST_CONNECTIONS = 5
 
@@ -30,9 +30,9 @@ class PostgresRawSql:
         """Answer the first row of a query."""
         return await self._execute(query, values)
 
-    async def change(self, change: Change, values: Values) -> bool:
+    async def update(self, update: AtomicUpdate, values: Values) -> bool:
         """Make a change in one statement."""
-        return await self._execute(change.postgresql, values) is not None
+        return await self._execute(update.postgresql, values) is not None
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -19,7 +19,7 @@ class DatabaseUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AtomicUpdate:
     """A change that happens whole or not at all.
 
     `sqlite`: where the first of these statements changes no row, the others do not run.
@@ -41,7 +41,7 @@ class RawSql(Protocol):
         """
         ...
 
-    async def change(self, change: Change, values: Values) -> bool:
+    async def update(self, update: AtomicUpdate, values: Values) -> bool:
         """Make a change; answers whether there was one to make.
 
         It may be sent again where a connection broke: having been made after all, it is then

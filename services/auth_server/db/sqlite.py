@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from auth_server.db.raw_sql import Change, DatabaseUnavailable, Row, Values
+from auth_server.db.raw_sql import AtomicUpdate, DatabaseUnavailable, Row, Values
 
 T = TypeVar("T")
 
@@ -58,9 +58,9 @@ class SqliteRawSql:
             return self._at_once.run(read)
         return await self._reader.run(read)
 
-    async def change(self, change: Change, values: Values) -> bool:
+    async def update(self, update: AtomicUpdate, values: Values) -> bool:
         """Make a change in one transaction."""
-        first, *others = change.sqlite
+        first, *others = update.sqlite
         bound = _bind(values)
 
         def write(connection: sqlite3.Connection) -> bool:

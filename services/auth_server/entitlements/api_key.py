@@ -1,11 +1,12 @@
 """API keys: made for a person in a tenant, worth at each use what both still allow."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
-from auth_server.entitlements.grant import Entitlement
-from auth_server.entitlements.narrow_to_reading import narrow_to_reading
+from auth_server.entitlements.entitlement import Entitlement
+from auth_server.entitlements.narrow import Bounds, NothingLeft, narrow
 from auth_server.errors import InvalidGrant
 from auth_server.records.api_keys.store import add_api_key, revoke_api_key
 from auth_server.records.api_keys.table import StoredApiKey
@@ -17,7 +18,7 @@ from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from gatepost.allowed_tools import parse_allowed_tools
 from gatepost.api_keys import ApiKey
-from gatepost.data_scope import DataScope, contains, narrow_data_scope, parse_data_scope
+from gatepost.data_scope import DataScope, contains, parse_data_scope
 from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
 
 
@@ -25,58 +26,67 @@ class UnusableApiKey(ValueError):
     """The key can't be made as asked; the message names what is wrong."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """What a key is to allow, whose it is, and how long."""
+
+    label: str
+    person_id: str
+    tenant_id: str
+    resource: str
+    scopes: Collection[str]
+    tools: Collection[str]
+    data_scope: DataScope
+    expires_at: datetime | None
+
+
 async def issue_api_key(
-    db: DbSession,
-    key: ApiKey,
-    *,
-    label: str,
-    person_id: str,
-    tenant_id: str,
-    resource: str,
-    scopes: Collection[str],
-    tools: Collection[str],
-    data_scope: DataScope,
-    expires_at: datetime | None,
-    now: datetime,
+    db: DbSession, key: ApiKey, new: NewApiKey, *, now: datetime
 ) -> StoredApiKey:
     """Store a new key for a member of a tenant, with no more data than the member sees.
 
     Raises:
         UnusableApiKey: no such member, nothing allowed, or data beyond the member's.
     """
-    if not 1 <= len(label) <= 100 or not label.isprintable():
+    if not 1 <= len(new.label) <= 100 or not new.label.isprintable():
         raise UnusableApiKey("label must be 1 to 100 printable characters")
-    if not scopes or not tools or OFFLINE_ACCESS in scopes:
+    if not new.scopes or not new.tools or OFFLINE_ACCESS in new.scopes:
         raise UnusableApiKey("scope and tools must name what the key may do")
-    if expires_at is not None and expires_at <= now:
+    if new.expires_at is not None and new.expires_at <= now:
         raise UnusableApiKey("the key would have expired already")
-    person = await find_person(db, person_id)
-    membership = None if person is None else await find_tenant_membership(db, person_id, tenant_id)
+    person, membership = await find_person(db, new.person_id), None
+    if person is not None:
+        membership = await find_tenant_membership(db, new.person_id, new.tenant_id)
     if membership is None:
-        raise UnusableApiKey(f"{person_id} is not an active member of {tenant_id}")
-    if str(data_scope) and not contains(membership.data_scope, data_scope):
+        raise UnusableApiKey(f"{new.person_id} is not an active member of {new.tenant_id}")
+    if str(new.data_scope) and not contains(membership.data_scope, new.data_scope):
         raise UnusableApiKey(f"data scope must lie within the member's: {membership.data_scope}")
     row = StoredApiKey(
         key_id=name_api_key(key),
         key_hash=hash_secret(key.text),
-        label=label,
+        label=new.label,
         env=key.env,
-        person_id=person_id,
-        tenant_id=tenant_id,
-        resource=resource,
-        scope=format_scope(scopes),
-        tools=sorted(parse_allowed_tools(list(tools))),
-        data_scope=str(data_scope),
+        person_id=new.person_id,
+        tenant_id=new.tenant_id,
+        resource=new.resource,
+        scope=format_scope(new.scopes),
+        tools=sorted(parse_allowed_tools(list(new.tools))),
+        data_scope=str(new.data_scope),
         created_at=now,
-        expires_at=expires_at,
+        expires_at=new.expires_at,
     )
     await add_api_key(db, row)
     created = Audit(
         "api_key.created",
-        person_id=person_id,
-        tenant_id=tenant_id,
+        person_id=row.person_id,
+        tenant_id=row.tenant_id,
         grant_id=row.key_id,
-        detail={"label": label, "env": row.env, "resource": resource, "scope": row.scope},
+        detail={
+            "label": row.label,
+            "env": row.env,
+            "resource": row.resource,
+            "scope": row.scope,
+        },
     )
     await record(db, created, now=now)
     return row
@@ -128,33 +138,32 @@ async def resolve_api_key(
     membership = await find_tenant_membership(db, row.person_id, row.tenant_id)
     if membership is None:
         raise _over("no longer a member of the tenant")
-    latest = membership.policy.latest_end(row.created_at)
-    ends_at = min((end for end in (row.expires_at, latest) if end is not None), default=None)
-    if ends_at is not None and ends_at - now < timedelta(seconds=1):  # a token lives that long
-        raise _over("expired")
-    data_scope = narrow_data_scope(membership.data_scope, parse_data_scope(row.data_scope))
-    if data_scope is None:
-        raise _over("no data in common any more")
-    scopes, tools = parse_scope(row.scope), frozenset(row.tools)
-    if membership.policy.read_only:
-        catalogue = await find_catalogue(db, row.resource)
-        scopes, tools = narrow_to_reading(scopes, tools, catalogue)
-        if not tools:
-            raise _over("the tenant allows reading only")
-    return Entitlement(
+    allowed = Entitlement(
         grant_id=row.key_id,
         grant_version=1,
         person_id=row.person_id,
         client_id=client_id,
         tenant_id=row.tenant_id,
         resource=row.resource,
-        scopes=scopes,
-        tools=tools,
-        data_scope=data_scope,
+        scopes=parse_scope(row.scope),
+        tools=frozenset(row.tools),
+        data_scope=parse_data_scope(row.data_scope),
         rate_limit_tier=membership.rate_limit_tier,
         env="test" if row.env == "test" else "live",
-        ends_at=ends_at,
+        ends_at=row.expires_at,
     )
+    policy = membership.policy
+    bounds = Bounds(
+        policy=policy,
+        data_scope=membership.data_scope,
+        allowed_at=row.created_at,
+        catalogue=await find_catalogue(db, row.resource) if policy.read_only else None,
+        any_client=True,  # The client is the gateway, which no tenant has in its list of apps.
+    )
+    try:
+        return narrow(allowed, bounds, now=now)
+    except NothingLeft as error:
+        raise _over(str(error)) from None
 
 
 def _over(detail: str) -> InvalidGrant:

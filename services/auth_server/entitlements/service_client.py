@@ -1,51 +1,60 @@
-"""What a client is worth for itself: what an operator allowed it, in one tenant."""
+"""What a client may do for itself: what an operator allowed it, in one tenant."""
 
 import base64
 import hashlib
 import json
+from datetime import datetime
 
 from auth_server.db.engine import DbSession
-from auth_server.entitlements.grant import Entitlement
-from auth_server.entitlements.narrow_to_reading import narrow_to_reading
-from auth_server.errors import UnauthorizedClient
+from auth_server.entitlements.entitlement import Entitlement
+from auth_server.entitlements.narrow import Bounds, NothingLeft, NothingReadable, narrow
+from auth_server.errors import InvalidScope, UnauthorizedClient
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.ceilings.table import Ceiling
 from auth_server.records.people.store import is_person
 from auth_server.records.tenants.store import find_tenant
-from gatepost.data_scope import parse_data_scope
-from gatepost.scopes import OFFLINE_ACCESS, parse_scope
+from gatepost.data_scope import DataScope, parse_data_scope
+from gatepost.scopes import parse_scope
 
 
-async def resolve_service_client(db: DbSession, ceiling: Ceiling) -> Entitlement:
+async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: datetime) -> Entitlement:
     """Read what a ceiling allows now; the client itself stands where a person would.
 
     Raises:
         UnauthorizedClient: the tenant is disabled or forbids the client, or a person has its id.
+        InvalidScope: the tenant allows reading only, and nothing the client may call only reads.
     """
     # Else the token would be that person's for everybody who looks at `sub` (RFC 9068 §5).
     if await is_person(db, ceiling.client_id):
-        raise UnauthorizedClient("this client may have no tokens", detail="its id is a person's")
+        raise _no_tokens("its id is a person's")
     tenant = await find_tenant(db, ceiling.tenant_id)
     if tenant is None:
-        raise UnauthorizedClient("this client may have no tokens", detail="tenant disabled")
-    scopes, tools = parse_scope(ceiling.scope) - {OFFLINE_ACCESS}, frozenset(ceiling.tools)
-    if not tenant.policy.admits(ceiling.client_id):
-        raise UnauthorizedClient("this client may have no tokens", detail="forbidden by the tenant")
-    if tenant.policy.read_only:
-        catalogue = await find_catalogue(db, ceiling.resource)
-        scopes, tools = narrow_to_reading(scopes, tools, catalogue)
-    return Entitlement(
+        raise _no_tokens("tenant disabled")
+    allowed = Entitlement(
         grant_id=name_grant(ceiling),
         grant_version=ceiling.version,
         person_id=ceiling.client_id,
         client_id=ceiling.client_id,
         tenant_id=ceiling.tenant_id,
         resource=ceiling.resource,
-        scopes=scopes,
-        tools=tools,
+        scopes=parse_scope(ceiling.scope),
+        tools=frozenset(ceiling.tools),
         data_scope=parse_data_scope(ceiling.data_scope),
         rate_limit_tier=tenant.rate_limit_tier,
     )
+    policy = tenant.policy
+    bounds = Bounds(
+        policy=policy,
+        data_scope=DataScope(),
+        allowed_at=None,
+        catalogue=await find_catalogue(db, ceiling.resource) if policy.read_only else None,
+    )
+    try:
+        return narrow(allowed, bounds, now=now)
+    except NothingReadable as error:
+        raise InvalidScope("this client may have no scope", detail=str(error)) from None
+    except NothingLeft as error:
+        raise _no_tokens(str(error)) from None
 
 
 def name_grant(ceiling: Ceiling) -> str:
@@ -56,3 +65,7 @@ def name_grant(ceiling: Ceiling) -> str:
     parts = json.dumps([ceiling.client_id, ceiling.tenant_id, ceiling.resource])
     digest = hashlib.sha256(parts.encode()).digest()
     return f"client_{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def _no_tokens(detail: str) -> UnauthorizedClient:
+    return UnauthorizedClient("this client may have no tokens", detail=detail)

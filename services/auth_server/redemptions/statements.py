@@ -4,94 +4,76 @@ Each reads in one SELECT what is presented and everything that its grant stands 
 in one transaction that exactly one of any number of parallel requests gets to make.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from auth_server.db.raw_sql import Change, RawSql, Row, read_json, read_time
+from auth_server.db.raw_sql import AtomicUpdate, RawSql, Row, read_json, read_time
 from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.redemptions.facts import (
+    CodeFacts,
+    GrantFacts,
+    MembershipFacts,
+    NewToken,
+    RefreshFacts,
+)
 from gatepost.catalogue import CatalogueDocument
 
-
-@dataclass(frozen=True, slots=True)
-class MembershipFacts:
-    """The person's place in the tenant: their data scope there, its plan, its rules for agents."""
-
-    data_scope: str
-    rate_limit_tier: str
-    policy: TenantPolicy
+_Named = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GrantFacts:
-    """A grant that was not revoked, and how what it stands on is doing.
-
-    `seat`: None where the person is no member any more. `catalogue`: the tool list that the person
-    was shown, read only where the tenant's policy needs it.
-    """
-
-    grant_id: str
-    version: int
-    person_id: str
-    client_id: str
-    tenant_id: str
-    resource: str
-    scope: str
-    tools: tuple[str, ...]
-    data_scope: str
-    approved_at: datetime
-    expires_at: datetime
-    client_enabled: bool
-    person_enabled: bool
-    membership: MembershipFacts | None
-    catalogue: CatalogueDocument | None
+def _of(table: str, *names: str) -> dict[str, str]:
+    return {name: f"{table}.{name}" for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshFacts:
-    """A refresh token as it stands now, used, expired and revoked ones too."""
-
-    family_id: str
-    client_id: str
-    resource: str
-    scope: str
-    idle_expires_at: datetime
-    absolute_expires_at: datetime
-    first_used_at: datetime | None
-    revoked_at: datetime | None
-    grant: GrantFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class CodeFacts:
-    """An authorization code as it stands now, redeemed and expired ones too."""
-
-    family_id: str
-    grant_id: str
-    client_id: str
-    redirect_uri: str
-    resource: str
-    scope: str
-    code_challenge: str
-    expires_at: datetime
-    redeemed_at: datetime | None
-    grant: GrantFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """A refresh token to be stored: the first of a family, or the successor of another."""
-
-    token_hash: str
-    idle_expires_at: datetime
-    absolute_expires_at: datetime
-
-
-_GRANT_COLUMNS = """
-    g.grant_id, g.version, g.person_id, g.client_id, g.tenant_id, g.resource, g.scope, g.tools,
-    g.data_scope, g.approved_at, g.expires_at, c.client_id IS NOT NULL, p.person_id IS NOT NULL,
-    CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END, n.rate_limit_tier,
-    n.allowed_clients, n.read_only, n.longest_grant, k.document
-"""
+# Each column's name, by which it is read, and its SQL. fmt: off
+_REFRESH_TOKEN_COLUMNS = _of(
+    "t",
+    "family_id",
+    "client_id",
+    "resource",
+    "scope",
+    "idle_expires_at",
+    "absolute_expires_at",
+    "first_used_at",
+    "revoked_at",
+)
+_CODE_COLUMNS = _of(
+    "t",
+    "family_id",
+    "grant_id",
+    "client_id",
+    "redirect_uri",
+    "resource",
+    "scope",
+    "code_challenge",
+    "expires_at",
+    "redeemed_at",
+)
+_GRANT_COLUMNS = {
+    **_of(
+        "g",
+        "grant_id",
+        "version",
+        "person_id",
+        "client_id",
+        "tenant_id",
+        "resource",
+        "scope",
+        "tools",
+        "data_scope",
+        "approved_at",
+        "expires_at",
+    ),
+    **_of(
+        "n", "rate_limit_tier", "required_level", "allowed_clients", "read_only", "longest_grant"
+    ),
+    "client_enabled": "c.client_id IS NOT NULL",
+    "person_enabled": "p.person_id IS NOT NULL",
+    "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
+    "catalogue": "k.document",
+}
+# fmt: on
 _GRANT_JOINS = """
 LEFT JOIN grants g ON g.grant_id = t.grant_id AND g.revoked_at IS NULL
 LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
@@ -101,13 +83,11 @@ LEFT JOIN tenants n ON n.tenant_id = m.tenant_id AND n.disabled_at IS NULL
 LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = g.catalogue_hash
 """
 _READ_REFRESH_TOKEN = f"""
-SELECT t.family_id, t.client_id, t.resource, t.scope,
-    t.idle_expires_at, t.absolute_expires_at, t.first_used_at, t.revoked_at, {_GRANT_COLUMNS}
+SELECT {", ".join((*_REFRESH_TOKEN_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
 FROM refresh_tokens t {_GRANT_JOINS} WHERE t.token_hash = :token_hash
 """  # noqa: S608 - of constants
 _READ_CODE = f"""
-SELECT t.family_id, t.grant_id, t.client_id, t.redirect_uri, t.resource, t.scope,
-    t.code_challenge, t.expires_at, t.redeemed_at, {_GRANT_COLUMNS}
+SELECT {", ".join((*_CODE_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
 FROM authorization_codes t {_GRANT_JOINS} WHERE t.code_hash = :code_hash
 """  # noqa: S608 - of constants
 _IS_LIVE = "SELECT 1 FROM refresh_tokens WHERE token_hash = :token_hash AND revoked_at IS NULL"
@@ -124,7 +104,7 @@ _SUCCESSOR = """
 SELECT :new_hash, family_id, generation + 1, grant_id, client_id, resource, scope,
     :idle_expires_at, :absolute_expires_at
 """
-_ROTATE = Change(
+_ROTATE = AtomicUpdate(
     sqlite=(_USE, f"{_INSERT} {_SUCCESSOR} FROM refresh_tokens WHERE token_hash = :token_hash"),
     postgresql=f"""
         WITH used AS ({_USE} RETURNING *) {_INSERT} {_SUCCESSOR} FROM used RETURNING token_hash
@@ -138,8 +118,8 @@ _FIRST = """
 SELECT :new_hash, family_id, 1, grant_id, client_id, resource, scope,
     :idle_expires_at, :absolute_expires_at
 """
-_USE_UP = Change(sqlite=(_REDEEM,), postgresql=f"{_REDEEM} RETURNING code_hash")
-_REDEEM_FOR_TOKEN = Change(
+_USE_UP = AtomicUpdate(sqlite=(_REDEEM,), postgresql=f"{_REDEEM} RETURNING code_hash")
+_REDEEM_FOR_TOKEN = AtomicUpdate(
     sqlite=(_REDEEM, f"{_INSERT} {_FIRST} FROM authorization_codes WHERE code_hash = :code_hash"),
     postgresql=f"""
         WITH used AS ({_REDEEM} RETURNING *) {_INSERT} {_FIRST} FROM used RETURNING token_hash
@@ -152,17 +132,17 @@ async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts |
     row = await raw_sql.fetch(_READ_REFRESH_TOKEN, {"token_hash": token_hash})
     if row is None:
         return None
-    family_id, client_id, resource, scope, idle, absolute, used, revoked = row[:8]
+    token, grant = _name_columns(row, _REFRESH_TOKEN_COLUMNS)
     return RefreshFacts(
-        family_id=family_id,
-        client_id=client_id,
-        resource=resource,
-        scope=scope,
-        idle_expires_at=read_time(idle),
-        absolute_expires_at=read_time(absolute),
-        first_used_at=used and read_time(used),
-        revoked_at=revoked and read_time(revoked),
-        grant=_read_grant(row[8:]),
+        family_id=token["family_id"],
+        client_id=token["client_id"],
+        resource=token["resource"],
+        scope=token["scope"],
+        idle_expires_at=read_time(token["idle_expires_at"]),
+        absolute_expires_at=read_time(token["absolute_expires_at"]),
+        first_used_at=token["first_used_at"] and read_time(token["first_used_at"]),
+        revoked_at=token["revoked_at"] and read_time(token["revoked_at"]),
+        grant=_read_grant(grant),
     )
 
 
@@ -171,57 +151,61 @@ async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
     row = await raw_sql.fetch(_READ_CODE, {"code_hash": code_hash})
     if row is None:
         return None
-    family_id, grant_id, client_id, redirect_uri, resource, scope = row[:6]
-    code_challenge, expires, redeemed = row[6:9]
+    code, grant = _name_columns(row, _CODE_COLUMNS)
     return CodeFacts(
-        family_id=family_id,
-        grant_id=grant_id,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        resource=resource,
-        scope=scope,
-        code_challenge=code_challenge,
-        expires_at=read_time(expires),
-        redeemed_at=redeemed and read_time(redeemed),
-        grant=_read_grant(row[9:]),
+        family_id=code["family_id"],
+        grant_id=code["grant_id"],
+        client_id=code["client_id"],
+        redirect_uri=code["redirect_uri"],
+        resource=code["resource"],
+        scope=code["scope"],
+        code_challenge=code["code_challenge"],
+        expires_at=read_time(code["expires_at"]),
+        redeemed_at=code["redeemed_at"] and read_time(code["redeemed_at"]),
+        grant=_read_grant(grant),
     )
 
 
-def _read_grant(columns: Row) -> GrantFacts | None:
-    grant_id, version, person_id, client_id, tenant_id, resource, scope, tools = columns[:8]
-    data_scope, approved, expires, client_enabled, person_enabled = columns[8:13]
-    if grant_id is None:
+def _name_columns(row: Row, first: Mapping[str, str]) -> tuple[_Named, _Named]:
+    """Name the columns of a row: those that are listed first, and those of its grant."""
+    count = len(first)
+    return dict(zip(first, row, strict=False)), dict(zip(_GRANT_COLUMNS, row[count:], strict=True))
+
+
+def _read_grant(row: _Named) -> GrantFacts | None:
+    if row["grant_id"] is None:
         return None
+    document = row["catalogue"]
     return GrantFacts(
-        grant_id=grant_id,
-        version=version,
-        person_id=person_id,
-        client_id=client_id,
-        tenant_id=tenant_id,
-        resource=resource,
-        scope=scope,
-        tools=tuple(read_json(tools)),
-        data_scope=data_scope,
-        approved_at=read_time(approved),
-        expires_at=read_time(expires),
-        client_enabled=bool(client_enabled),
-        person_enabled=bool(person_enabled),
-        membership=_read_membership(columns[13:18]),
-        catalogue=columns[18] and CatalogueDocument.model_validate(read_json(columns[18])),
+        grant_id=row["grant_id"],
+        version=row["version"],
+        person_id=row["person_id"],
+        client_id=row["client_id"],
+        tenant_id=row["tenant_id"],
+        resource=row["resource"],
+        scope=row["scope"],
+        tools=tuple(read_json(row["tools"])),
+        data_scope=row["data_scope"],
+        approved_at=read_time(row["approved_at"]),
+        expires_at=read_time(row["expires_at"]),
+        client_enabled=bool(row["client_enabled"]),
+        person_enabled=bool(row["person_enabled"]),
+        membership=_read_membership(row),
+        catalogue=document and CatalogueDocument.model_validate(read_json(document)),
     )
 
 
-def _read_membership(columns: Row) -> MembershipFacts | None:
-    data_scope, tier, allowed_clients, read_only, longest_grant = columns
-    if data_scope is None:
+def _read_membership(row: _Named) -> MembershipFacts | None:
+    if row["member_data_scope"] is None:
         return None
-    clients = read_json(allowed_clients)
+    clients, longest = read_json(row["allowed_clients"]), row["longest_grant"]
     policy = TenantPolicy(
+        required_level=row["required_level"],
         allowed_clients=None if clients is None else tuple(clients),
-        read_only=bool(read_only),
-        longest_grant=None if longest_grant is None else timedelta(seconds=longest_grant),
+        read_only=bool(row["read_only"]),
+        longest_grant=None if longest is None else timedelta(seconds=longest),
     )
-    return MembershipFacts(data_scope, tier, policy)
+    return MembershipFacts(row["member_data_scope"], row["rate_limit_tier"], policy)
 
 
 async def is_live(raw_sql: RawSql, token_hash: str) -> bool:
@@ -234,7 +218,7 @@ async def rotate(raw_sql: RawSql, token_hash: str, successor: NewToken, *, now: 
 
     Of any number of parallel calls exactly one is told True; once the token is revoked, none is.
     """
-    return await raw_sql.change(_ROTATE, _values(successor, token_hash=token_hash, now=now))
+    return await raw_sql.update(_ROTATE, _values(successor, token_hash=token_hash, now=now))
 
 
 async def redeem(
@@ -245,9 +229,9 @@ async def redeem(
     Of any number of parallel calls exactly one is told True (OAuth 2.1 §4.1.3).
     """
     if first_token is None:
-        return await raw_sql.change(_USE_UP, {"code_hash": code_hash, "now": now})
+        return await raw_sql.update(_USE_UP, {"code_hash": code_hash, "now": now})
     values = _values(first_token, code_hash=code_hash, now=now)
-    return await raw_sql.change(_REDEEM_FOR_TOKEN, values)
+    return await raw_sql.update(_REDEEM_FOR_TOKEN, values)
 
 
 def _values(token: NewToken, **others: str | datetime) -> dict[str, str | datetime]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from auth_server.entitlements.grant import Entitlement
+from auth_server.entitlements.entitlement import Entitlement
 from auth_server.tokens.signer import Signer
 from gatepost.claims import TOKEN_TYPE, AccessClaims
 

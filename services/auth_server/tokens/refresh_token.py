@@ -11,13 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth_server.db.raw_sql import RawSql
-from auth_server.redemptions.statements import (
-    NewToken,
-    RefreshFacts,
-    is_live,
-    read_refresh_token,
-    rotate,
-)
+from auth_server.redemptions.facts import NewToken, RefreshFacts
+from auth_server.redemptions.statements import is_live, read_refresh_token, rotate
 from auth_server.secrets import hash_secret
 
 

@@ -2,7 +2,7 @@
 
 from auth_server.entitlements.grant import ClientForbidden
 from auth_server.oauth.token_endpoint.request import Refused, TokenRequest
-from auth_server.redemptions.statements import GrantFacts
+from auth_server.redemptions.facts import GrantFacts
 from auth_server.revocations.revoke import revoke_grant
 
 

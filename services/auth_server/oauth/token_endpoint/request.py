@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth_server.db.engine import Database, OpenTransaction
-from auth_server.entitlements.grant import Entitlement
+from auth_server.entitlements.entitlement import Entitlement
 from auth_server.errors import OAuthError
 from auth_server.keys import Keys
 from auth_server.records.clients.facts import ClientFacts

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.entitlements.api_key import UnusableApiKey, issue_api_key
+from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_api_key
 from auth_server.errors import PageError
 from auth_server.flow.signed_in import SignedIn
 from auth_server.keys import Keys
@@ -135,9 +135,8 @@ async def create(
             raise UnusableApiKey(translatable("Select at least one tool."))
         if not 1 <= len(label) <= 100 or not label.isprintable():
             raise UnusableApiKey(translatable("Enter a name of 1 to 100 characters."))
-        row = await issue_api_key(
-            db,
-            key,
+        created_at = now()
+        wanted = NewApiKey(
             label=label,
             person_id=account.person_id,
             tenant_id=membership.tenant_id,
@@ -145,9 +144,9 @@ async def create(
             scopes=scopes_for(catalogue, choice.tools, resource.scopes),
             tools=choice.tools,
             data_scope=question.read_data(choice),
-            expires_at=now() + choice.lasts,
-            now=now(),
+            expires_at=created_at + choice.lasts,
         )
+        row = await issue_api_key(db, key, wanted, now=created_at)
     except NothingChosen:
         text = translatable("Select at least one value for each kind of data.")
         return new.answer(choice, label=label, is_test=is_test, refused=text)

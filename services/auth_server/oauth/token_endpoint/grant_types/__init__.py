@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from auth_server.oauth.token_endpoint.grant_types.api_key import exchange_api_key
 from auth_server.oauth.token_endpoint.grant_types.authorization_code import (
     redeem_authorization_code,
 )
 from auth_server.oauth.token_endpoint.grant_types.client_credentials import prove_client_credentials
 from auth_server.oauth.token_endpoint.grant_types.refresh_token import redeem_refresh_token
+from auth_server.oauth.token_endpoint.grant_types.token_exchange import exchange_token
 from auth_server.oauth.token_endpoint.request import ProveGrant
 from gatepost.api_keys import TOKEN_EXCHANGE
 
@@ -15,5 +15,5 @@ GRANT_TYPES: Mapping[str, ProveGrant] = {
     "authorization_code": redeem_authorization_code,  # OAuth 2.1 §4.1.3
     "client_credentials": prove_client_credentials,  # OAuth 2.1 §4.2
     "refresh_token": redeem_refresh_token,  # OAuth 2.1 §4.3
-    TOKEN_EXCHANGE: exchange_api_key,  # RFC 8693 §2
+    TOKEN_EXCHANGE: exchange_token,  # RFC 8693 §2
 }

@@ -1,18 +1,17 @@
-"""Token exchange (RFC 8693): a gateway turns an API key that it was shown into an access token."""
+"""API keys as subject tokens: a gateway exchanges one that it was shown for an access token."""
 
 from dataclasses import replace
 
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import resolve_api_key
-from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget, UnauthorizedClient
+from auth_server.errors import InvalidGrant, InvalidTarget, UnauthorizedClient
 from auth_server.oauth.resource_parameter import resolve_resource
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.oauth.token_endpoint.scope import narrow_to
 from auth_server.records.api_keys.store import find_api_key, note_use
 from auth_server.records.audit.store import Audit, record
 from auth_server.secrets import hash_secret
-from auth_server.web.forms import Parameters
-from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, MalformedApiKey, parse_api_key
+from gatepost.api_keys import ACCESS_TOKEN_TYPE, MalformedApiKey, parse_api_key
 
 
 async def exchange_api_key(request: TokenRequest) -> Proven | Refused:
@@ -29,7 +28,6 @@ async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
     form, now, gateway = request.form, request.now, request.client
     if gateway.source != "gateway":
         raise UnauthorizedClient("only a gateway exchanges API keys")
-    _require_types(form)
     _require_own_resource(request)
     refused = InvalidGrant("the API key is unknown, expired or revoked")
     try:
@@ -67,15 +65,6 @@ async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
         family_id=row.key_id,
         issued_token_type=ACCESS_TOKEN_TYPE,
     )
-
-
-def _require_types(form: Parameters) -> None:
-    if form.require("subject_token_type") != API_KEY_TYPE:
-        raise InvalidRequest(f"subject_token_type must be {API_KEY_TYPE}")
-    if form.get("requested_token_type") not in {None, ACCESS_TOKEN_TYPE}:
-        raise InvalidRequest(f"requested_token_type must be {ACCESS_TOKEN_TYPE}")
-    if form.get("actor_token") is not None or form.get("actor_token_type") is not None:
-        raise InvalidRequest("nobody acts for another here: leave actor_token out")
 
 
 def _require_own_resource(request: TokenRequest) -> None:

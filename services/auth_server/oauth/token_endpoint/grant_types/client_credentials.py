@@ -23,7 +23,7 @@ async def prove_client_credentials(request: TokenRequest) -> Proven | Refused:
         raise UnauthorizedClient("this client may have no tokens of its own")
     async with request.database.reading() as db:
         ceiling = await _find_ceiling(request, db)
-        entitlement = await resolve_service_client(db, ceiling)
+        entitlement = await resolve_service_client(db, ceiling, now=request.now)
     scopes = narrow_to(request.form.get("scope"), entitlement.scopes)
     if not scopes:
         raise InvalidScope("this client may have no scope")

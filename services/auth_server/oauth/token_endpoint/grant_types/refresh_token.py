@@ -8,7 +8,8 @@ from auth_server.oauth.resource_parameter import resolve_resource
 from auth_server.oauth.token_endpoint.forbidden import end_forbidden
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.audit.store import Audit, record
-from auth_server.redemptions.statements import RefreshFacts, read_refresh_token
+from auth_server.redemptions.facts import RefreshFacts
+from auth_server.redemptions.statements import read_refresh_token
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from auth_server.tokens.refresh_token import rotate_refresh_token

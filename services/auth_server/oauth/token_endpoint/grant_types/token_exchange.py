@@ -1,0 +1,25 @@
+"""The token exchange grant (RFC 8693): another token is turned into an access token."""
+
+from collections.abc import Mapping
+
+from auth_server.errors import InvalidRequest
+from auth_server.oauth.token_endpoint.grant_types.api_key import exchange_api_key
+from auth_server.oauth.token_endpoint.request import ProveGrant, Proven, Refused, TokenRequest
+from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE
+
+SUBJECT_TOKEN_TYPES: Mapping[str, ProveGrant] = {
+    API_KEY_TYPE: exchange_api_key,
+}
+
+
+async def exchange_token(request: TokenRequest) -> Proven | Refused:
+    """Pick the exchange by `subject_token_type`; only access tokens come out of it (§2.1)."""
+    form = request.form
+    exchange = SUBJECT_TOKEN_TYPES.get(form.require("subject_token_type"))
+    if exchange is None:
+        raise InvalidRequest(f"subject_token_type must be {' or '.join(SUBJECT_TOKEN_TYPES)}")
+    if form.get("requested_token_type") not in {None, ACCESS_TOKEN_TYPE}:
+        raise InvalidRequest(f"requested_token_type must be {ACCESS_TOKEN_TYPE}")
+    if form.get("actor_token") is not None or form.get("actor_token_type") is not None:
+        raise InvalidRequest("nobody acts for another here: leave actor_token out")
+    return await exchange(request)
