@@ -74,20 +74,18 @@ async def open_runtime(
             jwks_url=settings.jwks_url,
             prove=assertions.form,
         )
-        shared = (
-            _Shared(
+        if settings.redis_url is None:
+            backends = _Backends(
                 HttpDelivery(server.post_events, assertions.form),
                 LongPollFeed(server.follow_revocations),
                 limits,
                 LocalAnswers(new_id),
             )
-            if settings.redis_url is None
-            else await _open_redis(
-                settings, settings.redis_url.get_secret_value(), stack, limits, new_id
-            )
-        )
+        else:
+            url = settings.redis_url.get_secret_value()
+            backends = await _open_redis(settings, url, stack, limits, new_id)
         recorder = Recorder(
-            shared.delivery,
+            backends.delivery,
             Spool(settings.spool),
             direct=settings.redis_url is not None,
             write_log=open_log_writer(),
@@ -98,16 +96,16 @@ async def open_runtime(
             fetch_keys=server.fetch_keys,
             exchange_key=server.exchange_api_key,
             record=recorder.record,
-            feed=shared.feed,
-            limits=shared.limits,
-            answers=shared.answers,
+            feed=backends.feed,
+            limits=backends.limits,
+            answers=backends.answers,
             details={"events": recorder.describe},
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What the processes of a gateway share in Redis, if there is one."""
+class _Backends:
+    """What is in Redis if the gateway has one: shared by its processes."""
 
     delivery: Delivery
     feed: RevocationFeed
@@ -121,7 +119,7 @@ async def _open_redis(
     stack: AsyncExitStack,
     alone: LocalRateLimiter,
     new_id: NewId,
-) -> _Shared:
+) -> _Backends:
     """Connect to Redis; closed with the stack."""
     # Takes a second and 40 MB to import, for those who have it.
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
@@ -134,7 +132,7 @@ async def _open_redis(
     await stack.enter_async_context(redis.connected())
     answers = RedisAnswers(redis, url, resource=settings.resource, new_id=new_id)
     await stack.enter_async_context(answers.listening())
-    return _Shared(
+    return _Backends(
         RedisDelivery(redis, issuer=settings.issuer),
         RedisFeed(url, issuer=settings.issuer),
         SharedRateLimiter(redis, resource=settings.resource, alone=alone),
