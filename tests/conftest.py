@@ -1,17 +1,23 @@
-"""What tests are given: databases of both kinds, a clock, a running authorization server."""
+"""What tests are given: databases of both kinds, a clock, a running authorization server.
+
+A fixture imports what it needs by itself, so that a file of pure values starts at once.
+"""
 
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from support.in_process.auth_server import AuthServer, prepare_database, running_auth_server
 from support.in_process.clock import Clock
-from support.processes.postgres import PostgresServer, running_postgres
-from support.processes.redis import RedisServer, running_redis
+
+if TYPE_CHECKING:
+    from support.in_process.auth_server import AuthServer
+    from support.processes.postgres import PostgresServer
+    from support.processes.redis import RedisServer
 
 # How long one example takes says something about the machine, not about the code.
 settings.register_profile("gatepost", deadline=None)
@@ -25,21 +31,25 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres() -> Iterator["PostgresServer"]:
     """A PostgreSQL server of this test process."""
+    from support.processes.postgres import running_postgres
+
     with running_postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator["RedisServer"]:
     """A Redis server of this test process."""
+    from support.processes.redis import running_redis
+
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 
 @pytest.fixture
-def redis(redis_process: RedisServer) -> RedisServer:
+def redis(redis_process: "RedisServer") -> "RedisServer":
     """A Redis server that is up and empty."""
     if redis_process.process is None:
         redis_process.start()
@@ -49,8 +59,19 @@ def redis(redis_process: RedisServer) -> RedisServer:
 
 
 @pytest.fixture(scope="session")
-def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cheap_auth_server() -> Iterator[None]:
+    """Has the authorization servers of this test process start and hash passwords cheaply."""
+    from support.cheap_starts import cheap_starts
+
+    with cheap_starts():
+        yield
+
+
+@pytest.fixture(scope="session")
+def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory, cheap_auth_server: None) -> Path:
     """A migrated and seeded SQLite file, to be copied."""
+    from support.in_process.auth_server import prepare_database
+
     path = tmp_path_factory.mktemp("database") / "seeded.db"
     prepare_database(f"sqlite+aiosqlite:///{path}")
     with sqlite3.connect(path) as connection:
@@ -66,6 +87,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: 
         path = tmp_path / "gatepost.db"
         shutil.copy(seeded_sqlite, path)
         return f"sqlite+aiosqlite:///{path}"
+    from support.in_process.auth_server import prepare_database
+
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.create_database(prepare_database)
 
@@ -77,7 +100,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def auth_server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
+async def auth_server(database_url: str, clock: Clock) -> AsyncIterator["AuthServer"]:
     """A running authorization server with Ada, Bo and Cy in it."""
+    from support.in_process.auth_server import running_auth_server
+
     async with running_auth_server(database_url, clock) as server:
         yield server

@@ -1,22 +1,17 @@
 """What the authorization server's tests share: readers of answers, and a server for rule tables."""
 
-import functools
 import shutil
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpcore2
 import jwt
 import pytest
-from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 from sqlmodel import SQLModel
 
 from auth_server.cli import auth_server as command
 from auth_server.db.engine import open_database
-from auth_server.records.people import passwords
 from auth_server.settings import ResourceSettings
 from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -29,28 +24,8 @@ OTHER_RESOURCE = "http://127.0.0.1:8411/mcp"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def certificates_read_once() -> Iterator[None]:
-    """Reading the machine's certificates takes longer than all else that starts a server."""
-    make = ssl.create_default_context
-    cached = functools.cache(make)
-
-    def create(*args: Any, **options: Any) -> ssl.SSLContext:
-        return make(*args, **options) if args or options else cached()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssl, "create_default_context", create)
-        default = functools.cache(httpcore2.default_ssl_context)
-        patch.setattr(httpcore2, "default_ssl_context", default)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def passwords_that_cost_little() -> Iterator[None]:
-    """Hundreds of people sign in here; what a hash costs a thief has a test of its own."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", lambda: cheap)
-        yield
+def cheaply(cheap_auth_server: None) -> None:
+    """Every file here starts servers."""
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,56 @@
+"""What makes it cheap to start an authorization server in the test, hundreds of times."""
+
+import functools
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpcore2
+import pytest
+from argon2 import PasswordHasher
+
+from auth_server import runtime
+from auth_server.branding import Branding
+from auth_server.records.people import passwords
+from auth_server.rendering.render import Pages, open_pages
+from auth_server.settings import AuthServerSettings
+
+_pages: dict[tuple[str, bool], Pages] = {}
+"""By the issuer's path, and whether it is HTTPS."""
+
+
+@contextmanager
+def cheap_starts() -> Iterator[None]:
+    """Make once per test process what is alike in every server and takes longest to make.
+
+    Those are the compiled page templates and the machine's certificates. Passwords are hashed with
+    little effort: hundreds of people sign in, and a hash's cost has a test of its own.
+    """
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: hasher)
+        patch.setattr(runtime, "open_pages", _share_pages)
+        patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
+        default = functools.cache(httpcore2.default_ssl_context)
+        patch.setattr(httpcore2, "default_ssl_context", default)
+        yield
+
+
+def _share_pages(settings: AuthServerSettings) -> Pages:
+    if settings.translations or settings.branding != Branding():
+        return open_pages(settings)
+    key = (settings.path, settings.secure)
+    if key not in _pages:
+        _pages[key] = open_pages(settings)
+    return _pages[key]
+
+
+def _share_default(create: Any) -> Any:
+    cached = functools.cache(create)
+
+    def share(*args: Any, **options: Any) -> ssl.SSLContext:
+        context: ssl.SSLContext = create(*args, **options) if args or options else cached()
+        return context
+
+    return share
