@@ -61,7 +61,7 @@ def redis(redis_process: "RedisServer") -> "RedisServer":
 @pytest.fixture(scope="session")
 def cheap_auth_server() -> Iterator[None]:
     """Has the authorization servers of this test process start and hash passwords cheaply."""
-    from support.cheap_starts import cheap_starts
+    from support.in_process.cheap_starts import cheap_starts
 
     with cheap_starts():
         yield
@@ -81,16 +81,20 @@ def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory, cheap_auth_server: N
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -> str:
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path
+) -> Iterator[str]:
     """A migrated, seeded database of the test's own: each test runs on both kinds."""
     if request.param == "sqlite":
         path = tmp_path / "gatepost.db"
         shutil.copy(seeded_sqlite, path)
-        return f"sqlite+aiosqlite:///{path}"
+        yield f"sqlite+aiosqlite:///{path}"
+        return
     from support.in_process.auth_server import prepare_database
 
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create_database(prepare_database)
+    with server.lend_database(prepare_database) as url:
+        yield url
 
 
 @pytest.fixture
