@@ -1,4 +1,4 @@
-"""`gatepost auth-server …`: serve, migrate, seed."""
+"""The commands `gatepost auth-server …` and `gatepost keys …`."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ auth_server.add_command(events_worker)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8400, show_default=True, type=click.IntRange(0, 65535))
 def serve(config: Path | None, host: str, port: int) -> None:
-    """Serve; brings the database to the newest schema first."""
+    """Migrate the database to the newest schema, and serve."""
     from auth_server.app import create_app
     from auth_server.configuration import check
 
@@ -65,7 +65,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket] | None = None) -> None:
-            # Gateways wait for revocations in open requests, which would hold up the end.
+            # Gateways wait for revocations in open requests, which would delay the shutdown.
             app.state.stop_waiting()
             await super().shutdown(sockets)
 
@@ -77,7 +77,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
             access_log=False,
             log_level="warning",
             server_header=False,
-            # Whom to believe about addresses is `trusted_proxies`.
+            # `trusted_proxies` decides which proxies may name client addresses.
             proxy_headers=False,
             timeout_graceful_shutdown=10,
         )
@@ -87,7 +87,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
 @auth_server.command(name="migrate")
 @_config
 def migrate_command(config: Path | None) -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     migrate(_load(config).database_url)
 
 
@@ -95,7 +95,7 @@ def migrate_command(config: Path | None) -> None:
 @_config
 @click.option("-m", "message", required=True, help="What the migration changes.")
 def revision(config: Path | None, message: str) -> None:
-    """Write a migration for changed tables (for developers)."""
+    """Generate a migration for changed tables (for developers)."""
     make_revision(_load(config).database_url, message)
 
 
@@ -103,7 +103,7 @@ def revision(config: Path | None, message: str) -> None:
 @_config
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def seed(config: Path | None, file: Path) -> None:
-    """Add or replace the tenants, people and managed clients that FILE lists (YAML or JSON)."""
+    """Add or replace the tenants, people, managed clients and API keys in FILE (YAML or JSON)."""
     settings = _load(config)
     try:
         contents = read_seed(read_document(file))
@@ -123,11 +123,11 @@ def seed(config: Path | None, file: Path) -> None:
 @auth_server.command(name="audit-verify")
 @_config
 def audit_verify(config: Path | None) -> None:
-    """Walk the audit log's chain; fails where an entry was changed or taken out."""
+    """Check the audit log's hash chain; fail if an entry was changed or removed."""
     broken = asyncio.run(_find_break(_load(config)))
     if broken is not None:
         raise click.ClickException(f"the audit log is broken at entry {broken}")
-    click.echo("The audit log is whole.")
+    click.echo("The audit log is intact.")
 
 
 async def _find_break(settings: AuthServerSettings) -> int | None:
@@ -161,7 +161,7 @@ def list_keys(config: Path | None) -> None:
     async def show(db: DbSession) -> str:
         rows = await list_published_keys(db)
         lines = (f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}" for key in rows)
-        return "\n".join(lines) or "There is no key yet."
+        return "\n".join(lines) or "There are no keys yet."
 
     click.echo(asyncio.run(_in_transaction(_load(config), show)))
 
@@ -170,7 +170,7 @@ def list_keys(config: Path | None) -> None:
 @_config
 @click.option("--now", "at_once", is_flag=True, help="Withdraw a compromised key at once.")
 def rotate_keys(config: Path | None, at_once: bool) -> None:
-    """Bring the next signing key forward; gateways follow without losing a call."""
+    """Rotate the signing key without failing a call at the gateways."""
     settings = _load(config)
     keys_to_seal_with = keys_of(settings)
 

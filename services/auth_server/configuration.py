@@ -1,4 +1,4 @@
-"""What `gatepost config` checks of the authorization server: everything its settings name."""
+"""Check the files and the database named in the settings, for `gatepost config`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _DRIVERS = ("sqlite+aiosqlite", "postgresql+psycopg")
 
 
 def check(settings: AuthServerSettings) -> Sequence[str]:
-    """Read what the pages are made of and the database's URL, and look for a SQLite file's folder."""
+    """Load the pages' files, parse the database's URL, and check that a SQLite file's folder exists."""
     return [*_check_pages(settings), *_check_database(settings)]
 
 
@@ -38,7 +38,7 @@ def _check_database(settings: AuthServerSettings) -> Sequence[str]:
         ]
     folder = Path(url.database or "").parent
     if url.drivername == _DRIVERS[0] and not folder.is_dir():
-        return [f"database_url: there is no folder {folder}; make it"]
+        return [f"database_url: the folder {folder} does not exist; create it"]
     return []
 
 

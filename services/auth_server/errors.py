@@ -1,23 +1,23 @@
-"""Refusals as classes: the wire code, what the client may read, what only the logs read."""
+"""The refusals of this server, with their wire codes and their texts for clients and logs."""
 
 from typing import ClassVar
 
 
 class OAuthError(Exception):
-    """A refusal in the words of RFC 6749.
+    """A refusal with an error code of OAuth (RFC 6749).
 
     Attributes:
         code: the `error` value on the wire.
-        status: HTTP status where it is answered as JSON.
-        description: for the client's developer; never holds a secret or says who exists.
-        detail: for the logs.
+        status: the HTTP status of a JSON response.
+        description: a text for the client's developer, without secrets or hints at who exists.
+        detail: a text for the logs only.
     """
 
     code: ClassVar[str] = "server_error"
     status: ClassVar[int] = 400
 
     def __init__(self, description: str, *, detail: str = "") -> None:
-        """Refuse, saying why."""
+        """Take the texts for the client's developer and for the logs."""
         super().__init__(f"{self.code}: {description}")
         self.description = description
         self.detail = detail
@@ -37,19 +37,19 @@ class InvalidClient(OAuthError):
 
 
 class InvalidGrant(OAuthError):
-    """The code or refresh token does not serve (RFC 6749 §5.2)."""
+    """The code, refresh token or other grant is invalid (RFC 6749 §5.2)."""
 
     code = "invalid_grant"
 
 
 class InvalidScope(OAuthError):
-    """Nothing of the asked scope can be granted (RFC 6749 §4.1.2.1, §5.2)."""
+    """None of the requested scope can be granted (RFC 6749 §4.1.2.1, §5.2)."""
 
     code = "invalid_scope"
 
 
 class InvalidTarget(OAuthError):
-    """The resource is not one that tokens are issued for here (RFC 8707 §2)."""
+    """This server does not issue tokens for the resource (RFC 8707 §2)."""
 
     code = "invalid_target"
 
@@ -61,37 +61,37 @@ class UnauthorizedClient(OAuthError):
 
 
 class UnsupportedGrantType(OAuthError):
-    """The grant type is not served (RFC 6749 §5.2)."""
+    """The grant type is not supported (RFC 6749 §5.2)."""
 
     code = "unsupported_grant_type"
 
 
 class UnsupportedResponseType(OAuthError):
-    """Only `code` is served (RFC 6749 §4.1.2.1)."""
+    """The response type is not `code` (RFC 6749 §4.1.2.1)."""
 
     code = "unsupported_response_type"
 
 
 class AccessDenied(OAuthError):
-    """The person, or a rule, said no (RFC 6749 §4.1.2.1)."""
+    """The person or a policy denied the request (RFC 6749 §4.1.2.1)."""
 
     code = "access_denied"
 
 
 class ConsentRequired(OAuthError):
-    """`prompt=none` and a person has to be asked (OpenID Connect Core §3.1.2.6)."""
+    """`prompt=none` was sent, but a person has to be asked (OpenID Connect Core §3.1.2.6)."""
 
     code = "consent_required"
 
 
 class RequestNotSupported(OAuthError):
-    """Request objects are not served (OpenID Connect Core §3.1.2.6)."""
+    """Request objects are not supported (OpenID Connect Core §3.1.2.6)."""
 
     code = "request_not_supported"
 
 
 class RequestUriNotSupported(OAuthError):
-    """Request objects by reference are not served (OpenID Connect Core §3.1.2.6)."""
+    """Request objects by reference are not supported (OpenID Connect Core §3.1.2.6)."""
 
     code = "request_uri_not_supported"
 
@@ -109,27 +109,27 @@ class InvalidClientMetadata(OAuthError):
 
 
 class TemporarilyUnavailable(OAuthError):
-    """A part this answer needs is down; try again (RFC 6749 §4.1.2.1)."""
+    """A part that the request needs is down; the client may retry (RFC 6749 §4.1.2.1)."""
 
     code = "temporarily_unavailable"
     status = 503
     retry_after = 5
-    """Seconds."""
+    """Seconds after which the client may retry."""
 
 
 class TooManyRequests(TemporarilyUnavailable):
-    """Whoever asks has asked too often (RFC 6585 §4); RFC 6749 has no word for it but this."""
+    """The client sent too many requests (RFC 6585 §4); RFC 6749 has no better error code."""
 
     status = 429
 
     def __init__(self, description: str, *, retry_after: int) -> None:
-        """Refuse, saying after how many seconds to try again."""
+        """Take the description, and the seconds after which the client may retry."""
         super().__init__(description)
         self.retry_after = retry_after
 
 
 class InvalidToken(OAuthError):
-    """The bearer token is missing or does not serve here (RFC 6750 §3.1)."""
+    """The bearer token is missing or invalid (RFC 6750 §3.1)."""
 
     code = "invalid_token"
     status = 401
@@ -145,13 +145,14 @@ class SignInRequired(Exception):
 
 
 class PageError(Exception):
-    """A refusal that a person reads on a page of ours, never sent on to a client.
+    """A refusal that is shown to a person on a page, and never sent to a client.
 
     Attributes:
-        title: what happened, in a few words.
-        text: what it means and what to do.
+        title: a short summary.
+        text: an explanation with the next step for the person.
         status: the HTTP status of the page.
-        retry_after: after how many seconds it may be tried again, where that would help.
+        detail: a text for the logs only.
+        retry_after: seconds after which a retry may succeed, or None.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class PageError(Exception):
         detail: str = "",
         retry_after: int | None = None,
     ) -> None:
-        """Refuse on a page, saying why."""
+        """Take the texts and the status of the page."""
         super().__init__(title)
         self.title = title
         self.text = text

@@ -1,4 +1,4 @@
-"""Public keys of others, out of their JWK sets (RFC 7517)."""
+"""Read the public keys of others from their JWK sets (RFC 7517)."""
 
 import base64
 import binascii
@@ -10,9 +10,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 ALGORITHMS = {"ES256": "ES256", "RS256": "RS256", "EdDSA": "EdDSA", "Ed25519": "EdDSA"}
-"""What a key may sign with, by the names it is written under; which follows from the key's type.
+"""The names of the supported algorithms; a key's type decides which one it uses.
 
-RFC 9864 names EdDSA by its curve; many still write the older name.
+RFC 9864 names EdDSA by its curve; many servers still use the older name.
 """
 
 _MOST = 20
@@ -21,12 +21,12 @@ PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
 
 
 class UnusableKeySet(ValueError):
-    """Not a set of public keys that can be used here; the message says why."""
+    """The document is not a set of supported public keys; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """One key: its name where it has one, and the one algorithm it is used with."""
+    """One key, with its id, if any, and its only algorithm."""
 
     kid: str | None
     algorithm: str
@@ -34,26 +34,26 @@ class PublicKey:
 
 
 def parse_jwk_set(document: object) -> tuple[PublicKey, ...]:
-    """Read the signing keys of a JWK set; keys of kinds not used here are passed over (§5).
+    """Read the signing keys of a JWK set, ignoring unsupported keys (§5).
 
     Raises:
-        UnusableKeySet: not a set, one that holds a private key, or none that can be used.
+        UnusableKeySet: it is not a JWK set, contains a private key, or has no supported key.
     """
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UnusableKeySet("must be an object whose member keys is a list of JWKs")
     if any(not PRIVATE_MEMBERS.isdisjoint(entry) for entry in entries):
-        raise UnusableKeySet("must hold public keys only")
+        raise UnusableKeySet("must contain only public keys")
     keys = tuple(key for entry in entries[:_MOST] if (key := _read(entry)) is not None)
     if not keys:
         raise UnusableKeySet(
-            "must hold a signing key: EC P-256, RSA of 2048 bits or more, or Ed25519"
+            "must contain a signing key: EC P-256, RSA of 2048 bits or more, or Ed25519"
         )
     return keys
 
 
 def format_jwk_set(keys: Iterable[PublicKey]) -> dict[str, Any]:
-    """Write keys as a JWK set that holds only what was understood."""
+    """Write keys as a JWK set with only their known members."""
     return {
         "keys": [
             {

@@ -1,4 +1,4 @@
-"""Tenants, people, managed clients and API keys from a file: for demos, small teams, and tests."""
+"""Store tenants, people, managed clients and API keys from a file, for demos, small teams and tests."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -38,7 +38,7 @@ from gatepost.scopes import format_scope, parse_scope
 
 
 class SeedError(Exception):
-    """The file can't be used; the message names each place and what it must be."""
+    """The file is invalid; the message names each wrong place and the reason."""
 
 
 def _check_data_scope(value: str) -> str:
@@ -56,7 +56,7 @@ def _check_tools(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_redirect_uri(value: str) -> str:
-    # An operator may list any private-use scheme; what no rule allows stays refused.
+    # Every private-use scheme counts as listed by the operator; all other rules apply.
     require_redirect_uri(value, private_use_schemes=(value.partition(":")[0],))
     return value
 
@@ -78,7 +78,7 @@ class _Entry(BaseModel):
 
 
 class SeedTenant(_Entry):
-    """A tenant; `id` is the SaaS's own."""
+    """A tenant; `id` is its id in the SaaS product."""
 
     id: str = Field(min_length=1, max_length=255)
     name: str = Field(min_length=1, max_length=200)
@@ -87,7 +87,7 @@ class SeedTenant(_Entry):
 
 
 class SeedMembership(_Entry):
-    """A person's place in a tenant."""
+    """A person's membership in a tenant."""
 
     tenant: str
     role: str = "member"
@@ -95,7 +95,7 @@ class SeedMembership(_Entry):
 
 
 class SeedPerson(_Entry):
-    """A person; `id` is the SaaS's own."""
+    """A person; `id` is their id in the SaaS product."""
 
     id: str = Field(min_length=1, max_length=255)
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)
@@ -105,7 +105,7 @@ class SeedPerson(_Entry):
 
 
 class SeedCeiling(_Entry):
-    """How far a client goes for itself on one resource, in one tenant."""
+    """The most that a service client may do on one resource, in one tenant."""
 
     resource: _Resource
     tenant: str
@@ -115,7 +115,7 @@ class SeedCeiling(_Entry):
 
 
 class SeedClient(_Entry):
-    """A client that the operator vouches for: for people, for itself, or both."""
+    """A client that an operator registers, to act for people, for itself, or both."""
 
     client_id: str = Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7E]+$")
     name: str = Field(min_length=1, max_length=100)
@@ -129,27 +129,29 @@ class SeedClient(_Entry):
 
     @model_validator(mode="after")
     def check_whole(self) -> Self:
-        """Refuse a client that could do nothing, or could not prove itself."""
+        """Refuse a client that can't do anything or can't authenticate."""
         method = self.token_endpoint_auth_method
         for_itself = bool(self.ceilings) or self.introspects
         if not self.redirect_uris and not for_itself:
-            raise ValueError("needs redirect_uris, ceilings for tokens of its own, or introspects")
+            raise ValueError("must have redirect_uris, ceilings for its own tokens, or introspects")
         if for_itself and method == "none":
-            raise ValueError("a client with rights of its own must authenticate")
+            raise ValueError("a client with ceilings or introspects must authenticate")
         if (self.secret is not None) != method.startswith("client_secret"):
-            raise ValueError("a secret goes with client_secret_basic and client_secret_post")
+            raise ValueError(
+                "client_secret_basic and client_secret_post need a secret, and other methods must not have one"
+            )
         if method == "private_key_jwt":
             try:
                 read_keys({"jwks": self.jwks, "jwks_uri": self.jwks_uri})
             except OAuthError as error:
                 raise ValueError(error.description) from None
         elif self.jwks is not None or self.jwks_uri is not None:
-            raise ValueError("keys go with private_key_jwt")
+            raise ValueError("only private_key_jwt uses jwks or jwks_uri")
         return self
 
 
 class SeedApiKey(_Entry):
-    """An API key that exists already, such as one for a demo."""
+    """An API key with a known text, such as one for a demo."""
 
     key: Annotated[SecretStr, AfterValidator(_check_api_key)]
     label: str
@@ -172,10 +174,10 @@ class Seed(_Entry):
 
 
 def read_seed(document: object) -> Seed:
-    """Read the parsed file.
+    """Validate the parsed file.
 
     Raises:
-        SeedError: naming each wrong place.
+        SeedError: with each wrong place.
     """
     try:
         contents = Seed.model_validate(document)
@@ -188,16 +190,18 @@ def read_seed(document: object) -> Seed:
     tenants = {tenant.id for tenant in contents.tenants}
     emails = [person.email.lower() for person in contents.people]
     if repeated := sorted({email for email in emails if emails.count(email) > 1}):
-        raise SeedError(f"people: {', '.join(repeated)} stands there more than once")
+        raise SeedError(f"people: {', '.join(repeated)} is repeated")
     for person in contents.people:
         for membership in person.memberships:
             if membership.tenant not in tenants:
-                raise SeedError(f"people: {person.id} is in {membership.tenant}, not a tenant here")
+                raise SeedError(
+                    f"people: {person.id} is in {membership.tenant}, which is not a listed tenant"
+                )
     return contents
 
 
 async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
-    """Add or replace everything the file lists; what it does not list stays as it is."""
+    """Add or replace everything that the file lists; nothing else changes."""
     for tenant in contents.tenants:
         await put_tenant(
             db,
@@ -237,10 +241,10 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
 
 
 async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> None:
-    """Add or replace one managed client, with its secret and its ceilings.
+    """Add or replace one managed client, with its secret and ceilings.
 
     Raises:
-        SeedError: a ceiling's tenant is unknown, or the id is a person's.
+        SeedError: a ceiling's tenant does not exist, or the id is a person's.
     """
     client_id, method = client.client_id, client.token_endpoint_auth_method
     if client.ceilings and await is_person(db, client_id):
@@ -273,7 +277,9 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
     await keep_ceilings(db, client_id, {ceiling.resource for ceiling in client.ceilings})
     for ceiling in client.ceilings:
         if await find_tenant(db, ceiling.tenant) is None:
-            raise SeedError(f"clients: {client_id} is for {ceiling.tenant}, no tenant here")
+            raise SeedError(
+                f"clients: {client_id} has a ceiling in {ceiling.tenant}, which does not exist"
+            )
         await put_ceiling(
             db,
             Ceiling(

@@ -92,7 +92,7 @@ mcp_gateway:
         ({}, {"manifest": "nowhere.yaml"}, "nowhere.yaml: can't be read"),
         ({}, {"signing_key": "secret_key"}, "signing_key"),
         ({"database_url": "mysql://db/gatepost"}, {}, "database_url: write"),
-        ({"database_url": "sqlite+aiosqlite:///nowhere/g.db"}, {}, "there is no folder"),
+        ({"database_url": "sqlite+aiosqlite:///nowhere/g.db"}, {}, "nowhere does not exist"),
     ],
 )
 def test_what_stops_a_service_later_is_told_too(

@@ -312,7 +312,9 @@ async def test_a_refusal_is_named_also_where_it_waits_for_a_click(
         lines = failing(await patient.examine())
 
     assert len(lines) == len(CLIENTS)
-    assert all("refused: invalid_scope this resource offers tasks" in x for x in lines.values())
+    assert all(
+        "refused: invalid_scope this resource has the scopes tasks" in x for x in lines.values()
+    )
 
 
 async def test_a_missing_cors_header_concerns_the_client_in_the_browser_alone(

@@ -1,1 +1,1 @@
-"""The gateways' catalogues, as this server reads and remembers them."""
+"""Read gateways' catalogues, and store their versions."""

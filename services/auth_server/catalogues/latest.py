@@ -1,4 +1,4 @@
-"""The catalogue of each resource as this server saw it last: kept, and what tokens are written by."""
+"""The latest catalogue of each resource, which is stored and used to write `allowed_tools`."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,17 +25,17 @@ class _Seen:
 
 
 class Catalogues:
-    """Reads catalogues, keeps each version, and shortens `allowed_tools` by the newest."""
+    """Reads catalogues, stores each version, and shortens `allowed_tools` by the latest."""
 
     def __init__(self, read: ReadCatalogue, database: Database, now: Now) -> None:
-        """Take what asks a gateway, where versions are kept, and the time."""
+        """Take the reader, the database for the versions, and the clock."""
         self._read = read
         self._database = database
         self._now = now
         self._seen: dict[str, _Seen] = {}
 
     async def load(self, resources: Iterable[str]) -> None:
-        """Begin with what was seen last before this process started."""
+        """Load the latest versions that were stored before this process started."""
         async with self._database.reading() as db:
             for resource in resources:
                 document = await find_catalogue(db, resource)
@@ -43,7 +43,7 @@ class Catalogues:
                     self._learn(document)
 
     async def read(self, resource: ResourceSettings) -> CatalogueDocument:
-        """Ask the gateway for its catalogue, and keep it where it is new.
+        """Read the gateway's catalogue, and store it if it is a new version.
 
         Raises:
             CatalogueUnavailable: as in `read_catalogue`.
@@ -51,18 +51,18 @@ class Catalogues:
         document = await self._read(resource, self._now())
         seen = self._seen.get(document.resource)
         if seen is None or seen.hash != document.hash:
-            # A transaction of its own: a page that only reads must not hold the write lock while
-            # a gateway takes its time to answer.
+            # A separate transaction, because a page that only reads must not hold the write lock
+            # while a gateway is slow to answer.
             try:
                 async with self._database.writing() as db, db.begin():
                     await keep_catalogue(db, document, now=self._now())
             except IntegrityError:
-                pass  # another process kept it at the same moment
+                pass  # another process stored it at the same moment
             self._learn(document)
         return document
 
     def shorten(self, resource: str, tools: frozenset[str]) -> frozenset[str]:
-        """Write the tools of one token as `allowed_tools` that allow exactly them."""
+        """Write tools as the shortest `allowed_tools` that allows exactly them."""
         seen = self._seen.get(resource)
         if seen is None:
             return tools

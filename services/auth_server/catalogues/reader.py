@@ -1,4 +1,4 @@
-"""Reading a gateway's catalogue, with an access token that this server issues for itself."""
+"""Read a gateway's catalogue, with an access token that this server issues for itself."""
 
 import uuid
 from datetime import datetime
@@ -31,7 +31,7 @@ async def read_catalogue(
     """Fetch the catalogue that a gateway serves now.
 
     Raises:
-        CatalogueUnavailable: no answer, another status than 200, or not this resource's catalogue.
+        CatalogueUnavailable: there is no response, or it is not this resource's catalogue.
     """
     issued_at = int(now.timestamp())
     claims = AccessClaims(
@@ -57,7 +57,7 @@ async def read_catalogue(
             resource.where_catalogue_is, headers={"Authorization": f"Bearer {token}"}
         )
     except httpx2.HTTPError as error:
-        raise CatalogueUnavailable(f"no answer ({type(error).__name__})") from None
+        raise CatalogueUnavailable(f"no response ({type(error).__name__})") from None
     if answer.status_code != 200 or len(answer.content) > _LIMIT:
         raise CatalogueUnavailable(f"status {answer.status_code}")
     try:

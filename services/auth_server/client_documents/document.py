@@ -1,4 +1,4 @@
-"""What a client's document may say."""
+"""Parse and validate a client's document."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from auth_server.records.clients.metadata import ClientMetadata, parse_client_me
 
 _METHODS = ("none", "private_key_jwt")
 _DEEPEST = 8
-# A document is public: what only the two sides may know can't stand in it.
+# A document is public, so it must not contain a shared secret.
 _SECRETS = ("client_secret", "client_secret_expires_at")
 
 
@@ -26,7 +26,7 @@ def parse_document(
     """Read a client's document (client registration, Implementation Requirements).
 
     Raises:
-        UnusableDocument: not JSON, not this client's, incomplete, or holding a secret.
+        UnusableDocument: it is not JSON, not this client's, incomplete, or contains a secret.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (
@@ -36,15 +36,15 @@ def parse_document(
     try:
         document = json.loads(body.decode(), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
-        raise UnusableDocument("it is not JSON, or holds a member twice") from None
+        raise UnusableDocument("it is not JSON, or repeats a member") from None
     if not isinstance(document, dict) or _depth(document) > _DEEPEST:
         raise UnusableDocument("it is not a JSON object of reasonable depth")
     if document.get("client_id") != client_id:
         raise UnusableDocument("its client_id is not the URL it was read from")
     if not isinstance(document.get("client_name"), str):
-        raise UnusableDocument("it has no client_name")
+        raise UnusableDocument("it does not have a client_name")
     if any(name in document for name in _SECRETS) or _holds_private_key(document.get("jwks")):
-        raise UnusableDocument("it holds a secret")
+        raise UnusableDocument("it contains a secret")
     method = _negotiate_method(document)
     try:
         metadata = parse_client_metadata(
@@ -83,18 +83,18 @@ def _holds_private_key(jwks: object) -> bool:
 
 
 def _negotiate_method(document: Mapping[str, Any]) -> str:
-    """Pick how the client authenticates: the way it names, or the first of ours that it offers.
+    """Choose the authentication method: the one the client names, or our first that it offers.
 
-    A document that names none and offers both is public, and keeps its keys: with nobody to tell it
-    what was picked, such a client may sign its requests all the same.
+    A client that names none and offers both is public but keeps its keys: nothing tells it which
+    method was chosen, so it may still sign its requests.
     """
     named, offered = document.get("token_endpoint_auth_method"), _offered(document)
     method = next((method for method in _METHODS if method in offered), None)
     if method is None:
         raise UnusableDocument(
-            f"its token_endpoint_auth_method {str(named)[:40]!r} is not served"
+            f"its token_endpoint_auth_method {str(named)[:40]!r} is not supported"
             if named is not None
-            else "it offers no authentication method of this server"
+            else "it does not offer an authentication method that this server supports"
         )
     return method
 

@@ -1,4 +1,4 @@
-"""The public keys of clients, wherever each says they are."""
+"""Read the public keys of clients, from their metadata or their `jwks_uri`."""
 
 import json
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from auth_server.records.clients.table import Client
 from gatepost.clock import Now
 
 REFETCH = timedelta(seconds=30)
-"""How soon a key set is read again for a key it does not hold; strangers choose the names."""
+"""How soon a key set is read again for a missing key, since strangers choose the `kid`."""
 
 
 class KeySets:
-    """Reads key sets: stored ones, strangers' through the guarded fetch, gateways' as configured."""
+    """Reads key sets: stored ones, and those at URLs that strangers or the operator name."""
 
     def __init__(
         self, guarded: Fetch, configured: Fetch, now: Now, *, allow_loopback: bool
@@ -25,10 +25,10 @@ class KeySets:
         """Take both fetches.
 
         Args:
-            guarded: for URLs that strangers name.
-            configured: for URLs that the operator configured, wherever they lead.
-            now: the time.
-            allow_loopback: development: strangers may name localhost.
+            guarded: fetches URLs that strangers name.
+            configured: fetches URLs that the operator configured, at any address.
+            now: the clock.
+            allow_loopback: allows strangers to name localhost, for development.
         """
         self._now = now
         self._allow_loopback = allow_loopback
@@ -39,17 +39,17 @@ class KeySets:
         """List a client's keys.
 
         Args:
-            client: whose.
-            kid: a key that should be among them; where it is not, a set that was read a while ago
-                is read again, since keys rotate.
+            client: the owner of the keys.
+            kid: a key that should be in the set; if it is missing, an older copy of the set is
+                read again, since keys rotate.
 
         Raises:
-            DocumentUnavailable: the client has no keys, or nothing usable is where they should be.
+            DocumentUnavailable: the client does not have keys, or they can't be read.
         """
         if client.jwks is not None:
             return _require(client.jwks)
         if client.jwks_uri is None:
-            raise DocumentUnavailable("the client has no keys")
+            raise DocumentUnavailable("the client does not have keys")
         cache, origin = self._place(client.source, client.jwks_uri)
         keys = cache.recall(client.jwks_uri)
         if keys is not None and kid is not None and all(key.kid != kid for key in keys):

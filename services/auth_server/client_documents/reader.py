@@ -1,4 +1,4 @@
-"""Client documents, read when asked for and remembered for as long as they say."""
+"""Read client documents on demand, and cache them for as long as they allow."""
 
 from collections.abc import Collection
 
@@ -27,10 +27,10 @@ class ClientDocuments:
         self._cache = FetchCache(fetch, self._parse, now)
 
     async def read(self, client_id: str) -> ClientMetadata:
-        """Answer what the document at `client_id` says.
+        """Return the metadata in the document at `client_id`.
 
         Raises:
-            DocumentUnavailable: the URL can't be one, or nothing usable is there.
+            DocumentUnavailable: the URL can't be a client id, or its document can't be used.
         """
         known = self._cache.recall(client_id)
         if known is not None:

@@ -1,4 +1,4 @@
-"""From a client id to a client, whichever way it is known."""
+"""Find a client by its id, reading its document if the id is a URL."""
 
 import structlog
 
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 async def resolve_client(
     db: DbSession, client_id: str, documents: ClientDocuments, now: Now
 ) -> Client | None:
-    """Find a client: managed or registered, or by the document its id points to.
+    """Find a client that an operator or itself registered, or by the document at its id.
 
-    The document is read before the database is touched, so that no lock is held meanwhile; what it
-    says is then kept, for the token endpoint and for the grants page.
+    The document is read before the database is used, so that no lock is held meanwhile. The client
+    is then stored, for the token endpoint and the grants page.
     """
     if not looks_like_url(client_id):
         return await find_client(db, client_id)

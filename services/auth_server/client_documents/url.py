@@ -1,4 +1,4 @@
-"""Which URLs can be client ids."""
+"""Check which URLs can be client ids."""
 
 import re
 from urllib.parse import urlsplit
@@ -15,22 +15,22 @@ class UnusableClientUrl(ValueError):
 
 
 def looks_like_url(client_id: str) -> bool:
-    """Tell whether a client id means a document at all."""
+    """Return whether a client id looks like the URL of a document."""
     return client_id.startswith(("https:", "http:", "HTTPS:", "HTTP:"))
 
 
 def require_client_url(client_id: str, *, allow_loopback: bool) -> str:
-    """Refuse a URL that no client document may be read from; looks at its text alone.
+    """Refuse a URL that can't be a client id, by its text alone.
 
     Args:
-        client_id: compared byte by byte with what the document says, so never normalised.
-        allow_loopback: also take `localhost` and any port, for development.
+        client_id: the URL; it is never normalised, since the document must repeat it exactly.
+        allow_loopback: also allows `localhost` and any port, for development.
 
     Returns:
-        The URL's host, with the port where it names one.
+        The URL's host, with the port if it names one.
 
     Raises:
-        UnusableClientUrl: naming the rule.
+        UnusableClientUrl: with the rule that the URL breaks.
     """
     if not _PRINTABLE.fullmatch(client_id):
         raise UnusableClientUrl("must be 1 to 1024 printable ASCII characters without \\")
@@ -40,11 +40,11 @@ def require_client_url(client_id: str, *, allow_loopback: bool) -> str:
     if scheme != "https" or not separator:
         raise UnusableClientUrl("must begin with https://")
     if "#" in client_id or "@" in authority:
-        raise UnusableClientUrl("must have no fragment and no user name")
+        raise UnusableClientUrl("must not have a fragment or a user name")
     if not path.startswith("/") or urlsplit(client_id).path == "/":
         raise UnusableClientUrl("must have a path other than /")
     if _DOT_SEGMENT.search(path.partition("?")[0]):
-        raise UnusableClientUrl("must have no dot segments")
+        raise UnusableClientUrl("must not have dot segments")
     host, _, port = authority.partition(":")
     if allow_loopback and host in _LOCAL and (not port or port.isdigit()):
         return authority

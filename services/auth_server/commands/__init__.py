@@ -1,1 +1,1 @@
-"""`gatepost auth-server clients …`, `tenants …` and so on: what operators manage by hand."""
+"""The commands with which operators manage clients, tenants and so on."""

@@ -1,4 +1,4 @@
-"""`gatepost auth-server api-keys …`: keys for programs that can't open a browser."""
+"""`gatepost auth-server api-keys …`: manage keys for programs that can't open a browser."""
 
 import asyncio
 import os
@@ -48,18 +48,24 @@ def api_keys() -> None:
 
 @api_keys.command(name="create")
 @config_option
-@click.option("--label", required=True, help="What it is for.")
+@click.option("--label", required=True, help="The purpose of the key.")
 @click.option(
-    "--person", "person_id", required=True, help="Whose it is: the id, a tenant's member."
+    "--person", "person_id", required=True, help="The id of its owner, a member of the tenant."
 )
-@click.option("--tenant", "tenant_id", required=True, help="The tenant it is good in.")
-@click.option("--resource", help="The gateway it is good at; the first where not given.")
-@click.option("--scope", required=True, help="Its scope, such as mcp:read.")
-@click.option("--tool", "tools", multiple=True, required=True, help="A tool, or @toolset; repeat.")
-@click.option("--data-scope", default="", help="Less data than the member sees, where given.")
-@click.option("--test", is_flag=True, help="A test key: its calls are marked as tests.")
+@click.option("--tenant", "tenant_id", required=True, help="The tenant in which the key is valid.")
+@click.option("--resource", help="The gateway that accepts the key; by default the first.")
+@click.option("--scope", required=True, help="The scope, such as mcp:read.")
 @click.option(
-    "--expires-in-days", type=click.IntRange(1, 3650), default=365, show_default=True, help="When."
+    "--tool", "tools", multiple=True, required=True, help="A tool or @toolset; repeatable."
+)
+@click.option("--data-scope", default="", help="Restricts the member's data further.")
+@click.option("--test", is_flag=True, help="Make a test key, whose calls are marked as tests.")
+@click.option(
+    "--expires-in-days",
+    type=click.IntRange(1, 3650),
+    default=365,
+    show_default=True,
+    help="The lifetime.",
 )
 def create(config: Path | None, **options: Any) -> None:
     """Make a key; it is shown once."""
@@ -91,28 +97,30 @@ def create(config: Path | None, **options: Any) -> None:
         row = asyncio.run(in_transaction(settings, work))
     except (UnusableApiKey, MalformedScope, MalformedDataScope, MalformedAllowedTools) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{row.key_id} is good until {row.expires_at:%Y-%m-%d}. The key, shown this once:")
+    click.echo(
+        f"{row.key_id} is valid until {row.expires_at:%Y-%m-%d}. The key is shown only once:"
+    )
     click.echo(key.text)
 
 
 @api_keys.command(name="list")
 @config_option
-@click.option("--tenant", "tenant_id", help="Of this tenant alone.")
+@click.option("--tenant", "tenant_id", help="List only this tenant's keys.")
 def list_(config: Path | None, tenant_id: str | None) -> None:
-    """List the keys, without what would let anybody in."""
+    """List the keys, without their secret texts."""
 
     async def work(db: DbSession) -> list[str]:
         return [_describe(row, utc_now()) for row in await list_api_keys(db, tenant_id=tenant_id)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is no API key.")
+    click.echo("\n".join(lines) or "There are no API keys.")
 
 
 @api_keys.command(name="revoke")
 @config_option
 @click.argument("key_id")
 def revoke(config: Path | None, key_id: str) -> None:
-    """End a key, and the access tokens it was exchanged for."""
+    """Revoke a key and the access tokens issued for it."""
     settings = load_settings(config)
 
     async def work(db: DbSession) -> bool:
@@ -120,8 +128,8 @@ def revoke(config: Path | None, key_id: str) -> None:
         return await end_api_key(db, key_id, lifetime=lifetime, now=utc_now())
 
     if not asyncio.run(in_transaction(settings, work)):
-        raise click.ClickException(f"{key_id} is no key, or was revoked before")
-    click.echo(f"{key_id} is over.")
+        raise click.ClickException(f"{key_id} does not exist, or is already revoked")
+    click.echo(f"{key_id} is revoked.")
 
 
 def _describe(row: StoredApiKey, now: datetime) -> str:
@@ -130,7 +138,7 @@ def _describe(row: StoredApiKey, now: datetime) -> str:
         state = "revoked"
     elif row.expires_at is not None and row.expires_at <= now:
         state = "expired"
-    until = f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "for good"
+    until = f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "unlimited"
     used = f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never"
     return (
         f"{row.key_id}  {row.env}  {state}  until {until}  used {used}  {row.person_id} in "

@@ -1,4 +1,4 @@
-"""`gatepost auth-server clients …`: the clients that operators vouch for."""
+"""`gatepost auth-server clients …`: manage the clients that operators register."""
 
 import asyncio
 import json
@@ -28,39 +28,39 @@ from auth_server.seed import SeedError, read_seed, store_client
 from gatepost.clock import utc_now
 
 _SHOWN = 12
-_SECRET = "The secret, shown this once:"  # noqa: S105 - what stands before it
+_SECRET = "The secret is shown only once:"  # noqa: S105 - a label, not a secret
 
 
 @click.group()
 def clients() -> None:
-    """Manage the clients that this server's operators vouch for."""
+    """Manage the clients that operators register."""
 
 
 @clients.command(name="add")
 @config_option
 @click.argument("client_id")
-@click.option("--name", required=True, help="What people read on the consent page.")
-@click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people are sent back.")
+@click.option("--name", required=True, help="The name on the consent page.")
+@click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people return to.")
 @click.option(
     "--auth-method",
     "token_endpoint_auth_method",
     type=click.Choice(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]),
     default="none",
     show_default=True,
-    help="How it proves itself at the token endpoint.",
+    help="How it authenticates at the token endpoint.",
 )
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file with its public keys.",
 )
-@click.option("--jwks-uri", help="Where its public keys are.")
-@click.option("--tenant", help="Lets it have tokens of its own, in this tenant alone.")
-@click.option("--resource", "resources", multiple=True, help="For which gateways.")
-@click.option("--scope", default="", help="With at most this scope.")
-@click.option("--tool", "tools", multiple=True, help="For these tools, or @toolsets, alone.")
-@click.option("--data-scope", default="", help="Within this data of the tenant's.")
-@click.option("--introspects", is_flag=True, help="Lets it ask /introspect about any token.")
+@click.option("--jwks-uri", help="The URL of its public keys.")
+@click.option("--tenant", help="Allow it tokens of its own, only in this tenant.")
+@click.option("--resource", "resources", multiple=True, help="A gateway for these tokens.")
+@click.option("--scope", default="", help="The most scope they have.")
+@click.option("--tool", "tools", multiple=True, help="A tool or @toolset they allow.")
+@click.option("--data-scope", default="", help="The tenant's data they allow.")
+@click.option("--introspects", is_flag=True, help="Allow it to introspect any token.")
 def add(
     config: Path | None,
     client_id: str,
@@ -76,10 +76,10 @@ def add(
     settings = load_settings(config)
     for resource in resources:
         if settings.find_resource(resource) is None:
-            raise click.ClickException(f"{resource} is none of the configured resources")
+            raise click.ClickException(f"{resource} is not a configured resource")
     if tenant is None and (resources or scope or tools or data_scope):
-        raise click.ClickException("a client with tokens of its own needs --tenant")
-    # One gateway needs no naming.
+        raise click.ClickException("to give a client tokens of its own, add --tenant")
+    # By default, the first gateway.
     names = resources or tuple(entry.resource for entry in settings.resources[:1])
     has_secret = given["token_endpoint_auth_method"].startswith("client_secret")
     secret = new_secret() if has_secret else None
@@ -129,7 +129,7 @@ def add(
 @clients.command(name="list")
 @config_option
 def list_(config: Path | None) -> None:
-    """List the managed clients, their secrets by the first digits of their hashes."""
+    """List the managed clients, and their secrets by the first digits of the hashes."""
 
     async def work(db: DbSession) -> list[str]:
         lines = []
@@ -150,22 +150,22 @@ def list_(config: Path | None) -> None:
         return lines
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is no managed client.")
+    click.echo("\n".join(lines) or "There are no managed clients.")
 
 
 @clients.command(name="add-secret")
 @config_option
 @click.argument("client_id")
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Never, where not given.")
+@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="By default never.")
 def add_second_secret(config: Path | None, client_id: str, expires_in_days: int | None) -> None:
-    """Give a client a second secret; both serve until one is dropped."""
+    """Add a second secret to a client; both are valid until one is dropped."""
     secret = new_secret()
 
     async def work(db: DbSession) -> None:
         now = utc_now()
         client = await find_client(db, client_id)
         if client is None or not client.token_endpoint_auth_method.startswith("client_secret"):
-            raise click.ClickException(f"{client_id} is no active client that uses a secret")
+            raise click.ClickException(f"{client_id} is not an active client that uses a secret")
         lifetime = None if expires_in_days is None else timedelta(days=expires_in_days)
         row = ClientSecret(
             client_id=client_id,
@@ -190,31 +190,31 @@ def add_second_secret(config: Path | None, client_id: str, expires_in_days: int 
 @click.argument("client_id")
 @click.argument("beginning")
 def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
-    """End the secret whose hash begins so, as `clients list` shows it."""
+    """Delete the secret whose hash begins with BEGINNING, as `clients list` shows it."""
 
     async def work(db: DbSession) -> None:
         too_short = len(beginning) < _SHOWN
         if too_short or not await drop_secrets(db, client_id, beginning=beginning):
             raise click.ClickException(
-                f"{client_id} has no secret {beginning}; `clients list` shows {_SHOWN} digits"
+                f"{client_id} does not have a secret {beginning}; `clients list` shows {_SHOWN} digits"
             )
         await record(db, Audit("client.secret_dropped", client_id=client_id), now=utc_now())
 
     asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("The secret is over.")
+    click.echo("The secret is deleted.")
 
 
 @clients.command(name="disable")
 @config_option
 @click.argument("client_id")
 def disable(config: Path | None, client_id: str) -> None:
-    """End a client of any kind, with every token that it has."""
+    """Disable a client of any kind and end all its tokens."""
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:
         now = utc_now()
         if not await disable_client(db, client_id, now=now):
-            raise click.ClickException(f"{client_id} is no active client")
+            raise click.ClickException(f"{client_id} is not an active client")
         lifetime = settings.access_token_lifetime
         await outdate_tokens(db, "client", client_id, lifetime=lifetime, now=now)
         changed = Audit("client.changed", client_id=client_id, detail={"disabled": True})

@@ -1,4 +1,4 @@
-"""What every command needs: the configuration, and one transaction."""
+"""The configuration and the database transaction that every command needs."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,12 +15,12 @@ T = TypeVar("T")
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="gatepost.yaml; GATEPOST_CONFIG names it too.",
+    help="The path of gatepost.yaml, also read from GATEPOST_CONFIG.",
 )
 
 
 def load_settings(config: Path | None) -> AuthServerSettings:
-    """Read the settings, or end with what is wrong with them."""
+    """Read the settings, or exit with the errors in them."""
     try:
         return AuthServerSettings.load(config)
     except SettingsError as error:
@@ -30,7 +30,7 @@ def load_settings(config: Path | None) -> AuthServerSettings:
 async def in_transaction(
     settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]
 ) -> T:
-    """Do all of a command's work in one transaction."""
+    """Run all of a command's work in one transaction."""
     database = open_database(settings.database_url)
     try:
         async with database.writing() as db, db.begin():

@@ -1,4 +1,4 @@
-"""`gatepost auth-server events-worker`: from the stream in Redis into the call log."""
+"""`gatepost auth-server events-worker`: copy call events from Redis into the call log."""
 
 import asyncio
 import secrets
@@ -17,15 +17,15 @@ from gatepost.logs import configure_logs
 @click.command(name="events-worker")
 @config_option
 def events_worker(config: Path | None) -> None:
-    """Write the calls that gateways announce in Redis into the call log, until told to stop.
+    """Copy the call events that gateways write to Redis into the call log, until stopped.
 
-    Any number may run beside each other.
+    Several workers can run at the same time.
     """
     settings = load_settings(config)
     if settings.redis_url is None:
         raise click.ClickException(
-            "redis_url is not set; without Redis, gateways deliver to the server itself and no "
-            "worker is needed"
+            "redis_url is not set; without Redis, gateways send events to the server itself, and "
+            "a worker is not needed"
         )
     configure_logs()
     asyncio.run(_work(settings, settings.redis_url.get_secret_value()))
@@ -33,7 +33,7 @@ def events_worker(config: Path | None) -> None:
 
 async def _work(settings: AuthServerSettings, url: str) -> None:
     from auth_server.gateway_api.events_worker import (
-        EventsWorker,  # costs what nobody without Redis needs
+        EventsWorker,  # slow to import, and used only with Redis
     )
 
     stopped = asyncio.Event()

@@ -1,4 +1,4 @@
-"""`gatepost auth-server grants …`: what people allowed apps, and ending it for them."""
+"""`gatepost auth-server grants …`: list and end people's grants."""
 
 import asyncio
 from pathlib import Path
@@ -14,14 +14,14 @@ from auth_server.revocations.revoke import outdate_for_operator, revoke_grant, r
 from gatepost.clock import utc_now
 
 _REASON = "an operator ended it"
-_person = click.option("--person", "person_id", help="Of this person.")
-_tenant = click.option("--tenant", "tenant_id", help="In this tenant.")
-_client = click.option("--client", "client_id", help="Of this client.")
+_person = click.option("--person", "person_id", help="A person's id.")
+_tenant = click.option("--tenant", "tenant_id", help="A tenant's id.")
+_client = click.option("--client", "client_id", help="A client's id.")
 
 
 @click.group()
 def grants() -> None:
-    """List and end what people allowed apps."""
+    """List and end the access that people granted to apps."""
 
 
 @grants.command(name="list")
@@ -32,7 +32,7 @@ def grants() -> None:
 def list_(
     config: Path | None, person_id: str | None, tenant_id: str | None, client_id: str | None
 ) -> None:
-    """List the live grants that fit every given option."""
+    """List the live grants that match all given options."""
 
     async def work(db: DbSession) -> list[str]:
         found = await list_live_grants(
@@ -41,7 +41,7 @@ def list_(
         return [_describe(grant) for grant in found]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is no such grant.")
+    click.echo("\n".join(lines) or "There are no such grants.")
 
 
 @grants.command(name="end")
@@ -57,9 +57,9 @@ def end(
     tenant_id: str | None,
     client_id: str | None,
 ) -> None:
-    """End GRANT_ID, or every grant that fits all the options; gateways refuse it within seconds.
+    """End GRANT_ID, or every grant that matches all given options.
 
-    Whoever it concerns has to connect again.
+    Gateways refuse it within seconds, and the people concerned have to connect again.
     """
     options = [one for one in (person_id, tenant_id, client_id) if one is not None]
     if (grant_id is None) == (not options):
@@ -83,7 +83,7 @@ def end(
 
     ended = asyncio.run(in_transaction(settings, work))
     if grant_id is not None and not ended:
-        raise click.ClickException(f"{grant_id} is no grant, or ended before")
+        raise click.ClickException(f"{grant_id} does not exist, or has already ended")
     click.echo(f"{ended} grants ended.")
 
 
@@ -92,9 +92,9 @@ def end(
 @click.argument("kind", type=click.Choice(["person", "tenant", "client"]))
 @click.argument("key")
 def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], key: str) -> None:
-    """End the access tokens of one person, tenant or client (KIND, with its id), not the grants.
+    """End the access tokens, but not the grants, of the person, tenant or client KEY.
 
-    Apps refresh by themselves, and what they get says what holds now.
+    Apps refresh by themselves, and get tokens with what is allowed now.
     """
     settings = load_settings(config)
     lifetime = settings.access_token_lifetime
@@ -103,7 +103,7 @@ def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], ke
         await outdate_for_operator(db, kind, key, lifetime=lifetime, now=utc_now())
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"Access tokens issued so far for {kind} {key} are over.")
+    click.echo(f"The access tokens issued so far for {kind} {key} have ended.")
 
 
 def _describe(grant: Grant) -> str:

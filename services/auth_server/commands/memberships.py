@@ -1,4 +1,4 @@
-"""`gatepost auth-server memberships …`: who is in which tenant, as what, with which data."""
+"""`gatepost auth-server memberships …`: manage tenants' members, their roles and data."""
 
 import asyncio
 from pathlib import Path
@@ -16,15 +16,15 @@ from gatepost.data_scope import MalformedDataScope, parse_data_scope
 
 @click.group()
 def memberships() -> None:
-    """Manage who is in which tenant."""
+    """Manage the members of tenants."""
 
 
 @memberships.command(name="list")
 @config_option
-@click.option("--tenant", "tenant_id", help="Of this tenant alone.")
-@click.option("--person", "person_id", help="Of this person alone.")
+@click.option("--tenant", "tenant_id", help="List only this tenant.")
+@click.option("--person", "person_id", help="List only this person.")
 def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> None:
-    """List memberships with their roles and data."""
+    """List memberships with their roles and data scopes."""
 
     async def work(db: DbSession) -> list[str]:
         rows = await list_memberships(db, tenant_id=tenant_id, person_id=person_id)
@@ -34,17 +34,17 @@ def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> 
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is no such membership.")
+    click.echo("\n".join(lines) or "There are no such memberships.")
 
 
 @memberships.command(name="set")
 @config_option
 @click.argument("person_id")
 @click.argument("tenant_id")
-@click.option("--role", default="member", show_default=True, help="admin decides the policy.")
-@click.option("--data-scope", default="", help="Such as team:design; all data where not given.")
+@click.option("--role", default="member", show_default=True, help="An admin sets the policy.")
+@click.option("--data-scope", default="", help="Such as team:design; by default all data.")
 def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_scope: str) -> None:
-    """Make a person a member, or change their role and data; their tokens follow at once."""
+    """Add a member, or change their role and data; their access tokens end at once."""
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:
@@ -63,7 +63,7 @@ def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_sc
         asyncio.run(in_transaction(settings, work))
     except (ChangeRefused, MalformedDataScope) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{person_id} is {role} of {tenant_id}.")
+    click.echo(f"{person_id} has the role {role} in {tenant_id}.")
 
 
 @memberships.command(name="remove")
@@ -71,7 +71,7 @@ def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_sc
 @click.argument("person_id")
 @click.argument("tenant_id")
 def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
-    """End a membership, with the person's connections and API keys in the tenant."""
+    """Remove a member, with their connections and API keys in the tenant."""
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:

@@ -1,4 +1,4 @@
-"""`gatepost auth-server people …`: accounts, as operators manage them."""
+"""`gatepost auth-server people …`: manage people's accounts."""
 
 import asyncio
 import re
@@ -43,17 +43,17 @@ def list_(config: Path | None) -> None:
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is nobody.")
+    click.echo("\n".join(lines) or "There are no people.")
 
 
 @people.command(name="add")
 @config_option
 @click.argument("person_id")
-@click.option("--email", required=True, help="What they sign in with.")
-@click.option("--name", required=True, help="What others call them.")
+@click.option("--email", required=True, help="The address they sign in with.")
+@click.option("--name", required=True, help="The name that others see.")
 @_password_option
 def add(config: Path | None, person_id: str, email: str, name: str, password_stdin: bool) -> None:
-    """Add a person under the SaaS's own id; without a password they sign in another way."""
+    """Add a person by their id in your product; without a password, they sign in another way."""
     settings = load_settings(config)
     if not 1 <= len(person_id) <= 255:
         raise click.ClickException("the id must have 1 to 255 characters")
@@ -63,7 +63,9 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
     async def work(db: DbSession) -> None:
         now = utc_now()
         if await find_account(db, person_id=person_id) or await find_account(db, email=email):
-            raise click.ClickException(f"there is a person {person_id}, or one with {email}")
+            raise click.ClickException(
+                f"a person with the id {person_id} or the address {email} exists"
+            )
         person = Person(
             person_id=person_id,
             email=email,
@@ -75,22 +77,22 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
         await record(db, Audit("person.created", person_id=person_id), now=now)
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"{person_id} is a person here.")
+    click.echo(f"{person_id} is added.")
 
 
 @people.command(name="set")
 @config_option
 @click.argument("person_id")
-@click.option("--email", help="What they sign in with.")
-@click.option("--name", help="What others call them.")
+@click.option("--email", help="The address they sign in with.")
+@click.option("--name", help="The name that others see.")
 @_password_option
 @click.option(
-    "--disable/--enable", "disabled", default=None, help="Signed out everywhere, at once."
+    "--disable/--enable", "disabled", default=None, help="Disabling signs them out everywhere."
 )
 @click.option(
     "--drop-second-factors",
     is_flag=True,
-    help="Forget passkeys, authenticator app and recovery codes: for somebody who lost them all.",
+    help="Delete passkeys, authenticator app and recovery codes, if the person lost them all.",
 )
 def set_(
     config: Path | None,
@@ -101,7 +103,7 @@ def set_(
     disabled: bool | None,
     drop_second_factors: bool,
 ) -> None:
-    """Change what is given; a new password and a disabled account end every sign-in."""
+    """Change a person; a new password or disabling the account ends all their sessions."""
     settings = load_settings(config)
     password_hash = _read_password() if password_stdin else None
 
@@ -109,11 +111,11 @@ def set_(
         now = utc_now()
         person = await find_account(db, person_id=person_id)
         if person is None:
-            raise click.ClickException(f"there is no person {person_id}")
+            raise click.ClickException(f"the person {person_id} does not exist")
         if email is not None:
             other = await find_account(db, email=_require_email(email))
             if other is not None and other.person_id != person_id:
-                raise click.ClickException(f"{email} is {other.person_id}'s")
+                raise click.ClickException(f"{email} belongs to {other.person_id}")
             person.email = _require_email(email)
         if name is not None:
             person.name = _require_name(name)

@@ -1,4 +1,4 @@
-"""`gatepost auth-server tenants …`: the SaaS's customer organisations and their rules for agents."""
+"""`gatepost auth-server tenants …`: manage customer organisations and their rules for agents."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ from gatepost.clock import utc_now
 
 @click.group()
 def tenants() -> None:
-    """Manage tenants and what agents may do in them."""
+    """Manage tenants and their rules for agents."""
 
 
 @tenants.command(name="list")
@@ -34,16 +34,16 @@ def list_(config: Path | None) -> None:
         return [_describe(tenant) for tenant in await list_tenants(db)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is no tenant.")
+    click.echo("\n".join(lines) or "There are no tenants.")
 
 
 @tenants.command(name="add")
 @config_option
 @click.argument("tenant_id")
-@click.option("--name", required=True, help="What people read on the consent page.")
+@click.option("--name", required=True, help="The name on the consent page.")
 @click.option("--tier", default="free", show_default=True, help="The rate limit tier.")
 def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
-    """Add a tenant under the SaaS's own id, or change its name and tier."""
+    """Add a tenant by its id in your product, or change its name and tier."""
     too_long = len(tenant_id) > 255 or len(name) > 200 or len(tier) > 32
     if too_long or not (tenant_id and name and tier):
         raise click.ClickException("id, name and tier must have 1 to 255, 200 and 32 characters")
@@ -67,12 +67,14 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
 @tenants.command(name="set")
 @config_option
 @click.argument("tenant_id")
-@click.option("--allow-client", "clients", multiple=True, help="A client id, or a host; repeat.")
-@click.option("--allow-any-client", is_flag=True, help="Lift the list of clients.")
-@click.option("--read-only/--not-read-only", default=None, help="Agents may only look things up.")
-@click.option("--longest-grant-days", type=click.IntRange(0, 3650), help="0 for no limit.")
-@click.option("--required-level", type=click.IntRange(1, 2), help="2: two factors or a passkey.")
-@click.option("--disable/--enable", "disabled", default=None, help="Nobody connects to it at all.")
+@click.option("--allow-client", "clients", multiple=True, help="A client id or host; repeatable.")
+@click.option("--allow-any-client", is_flag=True, help="Remove the list of clients.")
+@click.option("--read-only/--not-read-only", default=None, help="Restrict agents to reading.")
+@click.option("--longest-grant-days", type=click.IntRange(0, 3650), help="0 means no limit.")
+@click.option(
+    "--required-level", type=click.IntRange(1, 2), help="2 requires two factors or a passkey."
+)
+@click.option("--disable/--enable", "disabled", default=None, help="Disabling ends all access.")
 def set_(
     config: Path | None,
     tenant_id: str,
@@ -83,7 +85,7 @@ def set_(
     required_level: int | None,
     disabled: bool | None,
 ) -> None:
-    """Change the rules that are given; the others stay."""
+    """Change the given rules of a tenant; the others stay."""
     if clients and allow_any_client:
         raise click.ClickException("give --allow-client or --allow-any-client, not both")
     settings = load_settings(config)
@@ -125,7 +127,7 @@ def _change(
         now = utc_now()
         tenant = await lock_tenant(db, tenant_id)
         if tenant is None:
-            raise click.ClickException(f"there is no tenant {tenant_id}")
+            raise click.ClickException(f"the tenant {tenant_id} does not exist")
         policy = decide(tenant.policy)
         await change_policy(db, tenant_id, policy, by=None, lifetime=lifetime, now=now)
         if disabled is not None and disabled != (tenant.disabled_at is not None):

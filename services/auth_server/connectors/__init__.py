@@ -1,5 +1,5 @@
-"""Signing in with what the SaaS already has: each connector sends a browser away and reads it back.
+"""Sign people in with the SaaS product's own provider: one connector for each protocol.
 
-A connector knows a protocol and nothing of sessions, people or the database: it answers what its
-provider said, as `AssertedIdentity`.
+A connector sends a browser to a provider and reads its callback. It does not use sessions, people
+or the database; it returns the provider's statement as an `AssertedIdentity`.
 """

@@ -1,4 +1,4 @@
-"""From a provider's claims to who somebody is: pure functions, each refusing what does not fit."""
+"""Read a provider's claims as an identity. The functions are pure and refuse malformed claims."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,14 +11,14 @@ MEMBER, ADMIN = "member", "admin"
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_EMAIL, _LONGEST_ROLE = 255, 200, 320, 32
 _MOST_TENANTS = 200
 _SURE = frozenset({"mfa", "hwk", "swk"})
-"""Methods by which a provider means more than a password (RFC 8176 §2)."""
+"""Authentication methods that are stronger than a password (RFC 8176 §2)."""
 
 
 def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIdentity:
-    """Read who signed in out of claims whose signature, issuer and audience are proven.
+    """Read an identity from claims whose signature, issuer and audience are verified.
 
     Raises:
-        SignInRefused: the subject or the person's id is missing or unusable.
+        SignInRefused: the subject or the person's id is missing or invalid.
     """
     return AssertedIdentity(
         issuer=_text(claims, "iss", longest=512),
@@ -32,9 +32,9 @@ def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIde
 
 
 def find_claim(claims: Any, path: str) -> Any:
-    """Find what a dotted path leads to; None where nothing is there.
+    """Find the value at a dotted path, or None.
 
-    A name that holds dots itself, such as a URL, is taken whole where there is such a member.
+    A member whose name contains dots, such as a URL, matches the path as a whole.
     """
     if not isinstance(claims, dict):
         return None
@@ -71,13 +71,13 @@ def _memberships(
 
 
 def _entries(claims: Mapping[str, Any], mapping: ClaimMapping) -> Iterator[Any]:
-    """List the tenants as objects, in whichever of the usual ways they are written."""
+    """Yield the tenants as objects, whichever of the usual formats the claim has."""
     if mapping.tenant is not None:
         yield {mapping.tenant_id: mapping.tenant}
         return
     listed = find_claim(claims, mapping.tenants or "")
     if isinstance(listed, dict) and find_claim(listed, mapping.tenant_id) is None:
-        # As Keycloak writes organisations: an object of them, by their names.
+        # Keycloak writes organisations as an object with their names as keys.
         for name, entry in listed.items():
             yield {mapping.tenant_id: name, **(entry if isinstance(entry, dict) else {})}
         return
@@ -97,7 +97,7 @@ def _role(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> str:
 
 
 def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> DataScope | None:
-    """Fill the templates; None where one stays empty: a restriction that vanishes would widen."""
+    """Fill the templates; None if a value is missing, since dropping a restriction widens access."""
     parts = []
     for template in mapping.data_scope:
         place = TEMPLATE.search(template)
@@ -114,7 +114,7 @@ def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) ->
                 read = parse_data_scope(part)
             except MalformedDataScope:
                 return None
-            # One value makes one entry: a space in it must not begin another.
+            # Each value must give exactly one entry: a space in it must not start another.
             if set(read.kinds) != {kind} or len(read[kind]) != 1 or str(read) != part:
                 return None
             parts.append(part)
@@ -153,7 +153,7 @@ def _name(value: object) -> str:
 
 
 def _texts(value: object) -> list[str]:
-    """List the texts of a claim that is one or a list of them."""
+    """List the strings of a claim that is a string or a list of strings."""
     values = value if isinstance(value, list) else [value]
     return [item for item in values if isinstance(item, str) and item]
 

@@ -1,7 +1,7 @@
-"""The signed hand-off: for a product with a login page and no OpenID Connect.
+"""The signed hand-off, for a product that has a login page but not OpenID Connect.
 
-Both ways a JWT: ours asks, signed with the key at our `/jwks.json`; the product's answers, signed
-with its own, within two minutes, for the very browser that left.
+The request is a JWT signed with a key from our `/jwks.json`. The product answers with a JWT signed
+with its own key, which is valid for two minutes and only for the browser that was sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,13 +33,13 @@ class HandOffConnector:
     def __init__(
         self, settings: HandOffSignIn, issuer: str, signer: Callable[[], Signer], now: Now
     ) -> None:
-        """Prepare.
+        """Create the connector.
 
         Args:
-            settings: what the operator decided.
-            issuer: who we are.
-            signer: answers the key that signs now.
-            now: the time.
+            settings: the provider's settings.
+            issuer: our issuer.
+            signer: returns the active signing key.
+            now: the clock.
         """
         self.settings = settings
         self._issuer = issuer
@@ -48,7 +48,7 @@ class HandOffConnector:
         self._keys = parse_jwk_set(settings.jwks)
 
     async def authorization_url(self, provider_request: ProviderRequest) -> str:
-        """Send the browser to the login page with a signed request."""
+        """Return the URL of the login page with a signed request."""
         issued = int(provider_request.left_at.timestamp())
         request = {
             "iss": self._issuer,
@@ -67,7 +67,7 @@ class HandOffConnector:
     async def read_callback(
         self, parameters: Mapping[str, str], provider_request: ProviderRequest
     ) -> AssertedIdentity:
-        """Believe the assertion that the product signed for this browser."""
+        """Verify and read the assertion that the product signed for this browser."""
         if error := parameters.get("error"):
             raise answered_error(error)
         claims = read_signed(parameters.get("assertion"), self._keys, token_type=ASSERTION_TYPE)

@@ -1,4 +1,4 @@
-"""OpenID Connect: the code flow with PKCE, a nonce, and an ID token that is verified here."""
+"""OpenID Connect: the code flow with PKCE, a nonce, and a verified ID token."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ from gatepost.clock import Now
 from gatepost.settings import LOOPBACK_HOSTS
 
 REREAD = timedelta(hours=1)
-"""How long a provider's documents are believed; keys that rotate are read sooner."""
+"""How long a provider's documents are cached; an unknown key makes them be read sooner."""
 REREAD_KEYS = timedelta(seconds=30)
 RETRY = timedelta(seconds=5)
 log = structlog.get_logger()
@@ -44,14 +44,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What a provider says of itself (OpenID Connect Discovery §3), and its keys."""
+    """A provider's metadata (OpenID Connect Discovery §3) and keys."""
 
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None
     names_itself: bool
-    """Whether its answers carry `iss` (RFC 9207)."""
+    """Whether its authorization responses contain `iss` (RFC 9207)."""
     keys: Sequence[PublicKey]
     read_at: datetime
 
@@ -67,13 +67,13 @@ class OidcConnector:
         *,
         allow_loopback: bool = False,
     ) -> None:
-        """Prepare; nothing is asked of the provider before the first sign-in.
+        """Create the connector; the first sign-in sends the first request to the provider.
 
         Args:
-            settings: what the operator decided.
-            now: the time.
-            transport: makes what carries requests.
-            allow_loopback: development: the provider may be http on this machine.
+            settings: the provider's settings.
+            now: the clock.
+            transport: makes the HTTP transport.
+            allow_loopback: allows an http provider on this machine, for development.
         """
         self.settings = settings
         self._now = now
@@ -84,7 +84,7 @@ class OidcConnector:
         self._reading = asyncio.Lock()
 
     async def authorization_url(self, provider_request: ProviderRequest) -> str:
-        """Send the browser to the provider (OpenID Connect Core §3.1.2.1)."""
+        """Return the URL of an authentication request (OpenID Connect Core §3.1.2.1)."""
         async with self._client(provider_request) as client:
             provider = await self._provider(client)
             asked = {"nonce": provider_request.nonce, "response_mode": "query"}
@@ -103,7 +103,7 @@ class OidcConnector:
     async def read_callback(
         self, parameters: Mapping[str, str], provider_request: ProviderRequest
     ) -> AssertedIdentity:
-        """Redeem the code and believe what the ID token and the userinfo endpoint say."""
+        """Redeem the code, verify the ID token, and read its claims and those of userinfo."""
         async with self._client(provider_request) as client:
             provider = await self._provider(client)
             _require_issuer(parameters, provider, self.settings.issuer)
@@ -114,11 +114,11 @@ class OidcConnector:
             )
             claims = await self._id_claims(client, provider, token, provider_request)
             if provider.userinfo_endpoint and isinstance(token.get("access_token"), str):
-                # Many providers say more there; what the ID token says wins.
+                # Many providers return more claims there; those of the ID token take precedence.
                 bearer = f"Bearer {token['access_token']}"
                 more = await get_json(client, provider.userinfo_endpoint, Authorization=bearer)
                 if more.get("sub") != claims.get("sub"):
-                    raise SignInRefused("userinfo is about somebody else")
+                    raise SignInRefused("userinfo has another sub than the ID token")
                 claims = {**more, **claims}
         return read_claims(claims, self.settings.claims)
 
@@ -187,7 +187,8 @@ class OidcConnector:
         return claims
 
     async def _provider(self, client: AsyncOAuth2Client) -> Provider:
-        # One at a time, and not at every click: links to a provider that is down cost nothing.
+        # One read at a time, with a pause after a failure, so that clicks on the link of a
+        # provider that is down send no requests.
         async with self._reading:
             known, failed = self._known, self._failed_at
             stale = known is None or self._now() >= known.read_at + REREAD
@@ -209,7 +210,7 @@ class OidcConnector:
         url = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
         document = await self._get(client, url)
         if document.get("issuer") != issuer:
-            raise SignInRefused("the provider calls itself otherwise", told="unavailable")
+            raise SignInRefused("the provider's document names another issuer", told="unavailable")
         keys_at = self._endpoint(document, "jwks_uri")
         try:
             keys = parse_jwk_set(await self._get(client, keys_at))
@@ -238,25 +239,25 @@ class OidcConnector:
         parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
         local = parts is not None and parts.hostname in LOOPBACK_HOSTS and self._allow_loopback
         if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
-            raise SignInRefused(f"{name} is no https URL", told="unavailable")
+            raise SignInRefused(f"{name} is not an https URL", told="unavailable")
         return str(url)
 
 
 def _require_issuer(parameters: Mapping[str, str], provider: Provider, issuer: str) -> None:
-    # Whose answer it is: another provider's code must not be sent to this one (RFC 9207 §2.4).
+    # Another provider's code must not be sent to this one (RFC 9207 §2.4).
     named = parameters.get("iss")
     if (named is not None or provider.names_itself) and named != issuer:
         raise SignInRefused("iss of the answer is not the configured issuer")
 
 
 def _require_hash(claims: Mapping[str, Any], access_token: object) -> None:
-    # OpenID Connect Core §3.1.3.6: left half of the hash; every algorithm used here has SHA-256,
-    # but for EdDSA, where it is not defined the same everywhere.
+    # OpenID Connect Core §3.1.3.6: the left half of the hash. Every algorithm used here has
+    # SHA-256, except EdDSA, for which providers differ.
     given = claims.get("at_hash")
     if given is None:
         return
     if not isinstance(given, str) or not isinstance(access_token, str):
-        raise SignInRefused("at_hash is unusable")
+        raise SignInRefused("at_hash is malformed")
     digests = (
         hashlib.sha256(access_token.encode()).digest()[:16],
         hashlib.sha512(access_token.encode()).digest()[:32],
@@ -266,4 +267,4 @@ def _require_hash(claims: Mapping[str, Any], access_token: object) -> None:
     except (binascii.Error, ValueError):
         read = b""
     if read not in digests:
-        raise SignInRefused("at_hash is not the access token's")
+        raise SignInRefused("at_hash does not match the access token")

@@ -1,4 +1,4 @@
-"""The configured connectors, by their names."""
+"""Create the configured connectors."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,15 +20,15 @@ def open_connectors(
     *,
     transport: MakeTransport | None = None,
 ) -> Mapping[str, Connector]:
-    """Make every external connector that is configured.
+    """Create every configured connector, by its name.
 
     Args:
-        settings: what the operator decided.
-        signer: answers the key that signs now.
-        now: the time.
-        transport: stands in for the guarded one in tests.
+        settings: the server's settings.
+        signer: returns the active signing key.
+        now: the clock.
+        transport: replaces the guarded transport in tests.
     """
-    # An http issuer is on loopback, and so may be what it works with.
+    # An http issuer is on loopback, so its providers may be too.
     loopback = not settings.secure
     made: dict[str, Connector] = {}
     for entry in settings.sign_in:

@@ -1,4 +1,4 @@
-"""What every connector does, and what it answers."""
+"""The port `Connector`, and the values that connectors take and return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ Refusal = Literal["unavailable", "cancelled", "refused"]
 
 
 class SignInRefused(Exception):
-    """The connector brought nobody back. The text is for the logs; `told` is for the person."""
+    """The sign-in failed. The text is for the logs; `told` selects the message for the person."""
 
     def __init__(self, reason: str, *, told: Refusal = "refused") -> None:
-        """Refuse, saying why."""
+        """Take the reason for the logs, and the kind of refusal for the person."""
         super().__init__(reason)
         self.told: Refusal = told
 
 
 def answered_error(error: str) -> SignInRefused:
-    """Make the refusal for an `error` that a provider sent the browser back with."""
+    """Make the refusal for an `error` in a provider's response."""
     cancelled = error == "access_denied"
     told: Refusal = "cancelled" if cancelled else "refused"
     return SignInRefused(f"the provider answered {error[:80]!r}", told=told)
@@ -29,16 +29,16 @@ def answered_error(error: str) -> SignInRefused:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:
-    """What a browser is sent away with. Only the browser that left can bring it back.
+    """A request to a provider. Only the browser that was sent with it can complete it.
 
     Attributes:
-        state: what the provider sends back untouched.
-        nonce: what the provider's statement must repeat.
-        verifier: the secret of PKCE (RFC 7636 §4.1).
-        callback: where the provider sends the browser.
-        left_at: when.
-        fresh: whether the person must prove again who they are, signed in there or not.
-        login_hint: who is expected, as the app said.
+        state: the value that the provider returns unchanged.
+        nonce: the value that the provider's statement must repeat.
+        verifier: the PKCE verifier (RFC 7636 §4.1).
+        callback: the URL to which the provider sends the browser.
+        left_at: when the browser was sent to the provider.
+        fresh: whether the person must authenticate again even if they are signed in there.
+        login_hint: the expected person, as named by the app.
     """
 
     state: str
@@ -52,7 +52,7 @@ class ProviderRequest:
 
 @dataclass(frozen=True, slots=True)
 class AssertedMembership:
-    """A place in a tenant, as the provider says."""
+    """A tenant membership, as stated by the provider."""
 
     tenant_id: str
     tenant_name: str
@@ -62,16 +62,16 @@ class AssertedMembership:
 
 @dataclass(frozen=True, slots=True)
 class AssertedIdentity:
-    """Who has signed in, as a provider says.
+    """The person who signed in, as stated by a provider.
 
     Attributes:
-        issuer: who says so.
-        subject: whom it knows them as; unique together with the issuer, and never anything else.
-        person_id: the id the SaaS knows them by.
-        name: what they are called.
-        email: their verified address, or None.
-        memberships: where they belong; None where the provider is not asked.
-        two_factors: whether it says that they proved more than one factor (RFC 8176 §2).
+        issuer: the provider's issuer.
+        subject: the person's id at the provider; only issuer and subject together are unique.
+        person_id: the person's id in the SaaS product.
+        name: the person's name.
+        email: the person's verified address, or None.
+        memberships: the person's tenants; None if the provider does not decide them.
+        two_factors: whether the person used more than one factor (RFC 8176 §2).
     """
 
     issuer: str
@@ -84,15 +84,15 @@ class AssertedIdentity:
 
 
 class Connector(Protocol):
-    """Signs people in elsewhere."""
+    """Signs people in with a provider."""
 
     @property
     def settings(self) -> ExternalSignIn:
-        """What the operator decided."""
+        """The provider's settings."""
         ...
 
     async def authorization_url(self, provider_request: ProviderRequest) -> str:
-        """Answer the URL to send the browser to.
+        """Return the URL to which the browser is sent.
 
         Raises:
             SignInRefused: the provider can't be reached.
@@ -102,13 +102,13 @@ class Connector(Protocol):
     async def read_callback(
         self, parameters: Mapping[str, str], provider_request: ProviderRequest
     ) -> AssertedIdentity:
-        """Read what a browser brought back.
+        """Read and verify the provider's response.
 
         Args:
-            parameters: the query it came back with.
-            departure: what it had left with.
+            parameters: the query of the callback.
+            provider_request: the request that this browser was sent with.
 
         Raises:
-            SignInRefused: the provider said no, said nothing that can be believed, or is away.
+            SignInRefused: the provider refused, sent an invalid response, or can't be reached.
         """
         ...

@@ -1,4 +1,4 @@
-"""JWTs of providers: whose key signed them, and that they are for us and for now."""
+"""Verify the JWTs of providers: signature, issuer, audience, nonce and times."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,36 +15,36 @@ _LONGEST = 64 * 1024
 
 
 class UnknownKey(SignInRefused):
-    """It is signed with a key that is not among these; the provider may have rotated its keys."""
+    """The JWT is signed with an unknown key; the provider may have rotated its keys."""
 
 
 def read_signed(
     token: object, keys: Sequence[PublicKey], *, token_type: str | None
 ) -> dict[str, Any]:
-    """Verify a JWT's signature and answer its claims.
+    """Verify a JWT's signature and return its claims.
 
-    The algorithm is the key's, never the header's choice.
+    The key decides the algorithm, not the header.
 
     Args:
-        token: compact, as it came.
-        keys: the provider's.
-        token_type: the `typ` it must have; None for an ID token, which has any or none.
+        token: the compact JWT, as received.
+        keys: the provider's keys.
+        token_type: the required `typ`; None for an ID token, which may have any.
 
     Raises:
-        UnknownKey: none of the keys is meant.
-        SignInRefused: the signature is wrong, or it is no JWT.
+        UnknownKey: the header names none of the keys.
+        SignInRefused: the signature is wrong, or the token is not a JWT.
     """
     if not isinstance(token, str) or len(token) > _LONGEST or not token.isascii():
-        raise SignInRefused("no signed statement")
+        raise SignInRefused("the signed statement is missing or too long")
     try:
         header = jws.extract_compact(token.encode()).headers()
     except (JoseError, ValueError, TypeError, RecursionError):
-        raise SignInRefused("the statement is no JWT") from None
+        raise SignInRefused("the statement is not a JWT") from None
     algorithm, kid = header.get("alg"), header.get("kid")
     if algorithm not in ALGORITHMS or "crit" in header:
         raise SignInRefused("the statement's algorithm is not allowed")
     if token_type is not None and header.get("typ") != token_type:
-        raise SignInRefused("the statement is of another type")
+        raise SignInRefused("the statement has the wrong type")
     fitting = [key for key in keys if key.algorithm == algorithm]
     if kid is not None and not (len(fitting) == 1 and fitting[0].kid is None):
         fitting = [key for key in fitting if key.kid == kid]
@@ -57,7 +57,7 @@ def read_signed(
     except (JoseError, ValueError, TypeError, RecursionError):
         raise SignInRefused("the statement's signature is wrong") from None
     if not isinstance(claims, dict):
-        raise SignInRefused("the statement holds no claims")
+        raise SignInRefused("the statement does not contain claims")
     return claims
 
 
@@ -70,36 +70,36 @@ def require_claims(
     now: datetime,
     longest: timedelta | None = None,
 ) -> None:
-    """Refuse claims that are not from this issuer, for us, for this very sign-in, and for now.
+    """Refuse claims with the wrong issuer, audience or nonce, and expired ones.
 
     OpenID Connect Core §3.1.3.7.
 
     Args:
-        claims: verified.
-        issuer: whom the statement must be from.
-        audience: us, as the issuer calls us.
-        nonce: what the browser left with.
+        claims: the claims of a JWT whose signature is verified.
+        issuer: the required issuer.
+        audience: our id at the issuer.
+        nonce: the nonce of this sign-in.
         now: the time.
-        longest: how long the statement may hold at most; None for as long as it says.
+        longest: the longest lifetime that the statement may have; None for any.
 
     Raises:
-        SignInRefused: naming the claim.
+        SignInRefused: with the name of the claim.
     """
     if claims.get("iss") != issuer:
         raise SignInRefused("iss is not the configured issuer")
     named = claims.get("aud")
     audiences = named if isinstance(named, list) else [named]
     if audience not in audiences:
-        raise SignInRefused("aud is not us")
+        raise SignInRefused("aud does not name this server")
     authorised = claims.get("azp")
     if (len(audiences) > 1 or authorised is not None) and authorised != audience:
-        raise SignInRefused("azp is not us")
+        raise SignInRefused("azp does not name this server")
     if claims.get("nonce") != nonce:
         raise SignInRefused("nonce is not the one of this sign-in")
     moment, leeway = now.timestamp(), LEEWAY.total_seconds()
     expires, issued = read_time(claims, "exp"), read_time(claims, "iat")
     if moment >= expires + leeway:
-        raise SignInRefused("exp is past")
+        raise SignInRefused("exp is in the past")
     if issued > moment + leeway:
         raise SignInRefused("iat is in the future")
     if longest is not None and expires - issued > longest.total_seconds():
@@ -110,10 +110,10 @@ def read_time(claims: Mapping[str, Any], name: str) -> float:
     """Read a claim that is a time.
 
     Raises:
-        SignInRefused: it is missing or none.
+        SignInRefused: the claim is missing or not a time.
     """
     value = claims.get(name)
-    # The bounds also keep out NaN, infinity, and integers that no float holds.
+    # The bounds also exclude NaN, infinity, and integers too large for a float.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-        raise SignInRefused(f"{name} is missing or no time")
+        raise SignInRefused(f"{name} is missing or not a time")
     return float(value)

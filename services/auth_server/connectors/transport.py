@@ -1,4 +1,4 @@
-"""Requests to providers: to public addresses alone, checked at the connection itself (A142)."""
+"""Send requests to providers, only to public addresses, checked at the connection (A142)."""
 
 import asyncio
 import json
@@ -24,10 +24,10 @@ MakeTransport = Callable[[], httpx2.AsyncBaseTransport]
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Sends each request over a connection of its own, and reads half a megabyte at most.
+    """Sends each request over its own connection, and reads at most half a megabyte.
 
-    A provider's own documents say where else to go, so what is configured is not trusted further
-    than what strangers name.
+    A provider's documents name further URLs, so a configured provider is trusted no more than the
+    URLs that strangers name.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         allow_loopback: bool = False,
         allow_private: bool = False,
     ) -> None:
-        """Open.
+        """Create the transport.
 
         Args:
-            resolve: looks hosts up; every answer must be public.
-            tls: whom to trust; the system's authorities where not given.
-            allow_loopback: development only.
-            allow_private: the operator says that the provider is in a private network.
+            resolve: looks up a host's addresses, which must all be public.
+            tls: the trusted authorities; by default those of the system.
+            allow_loopback: allows addresses of this machine, for development.
+            allow_private: allows private addresses, for a provider in a private network.
         """
         self._tls = tls or ssl.create_default_context()
         self._backend = GuardedBackend(
@@ -55,13 +55,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         """Send one request.
 
         Raises:
-            httpx2.TransportError: no whole answer, or none that may be asked for.
+            httpx2.TransportError: the address is refused, or no complete response came.
         """
         try:
             async with asyncio.timeout(DEADLINE):
                 return await self._send(request)
         except (TimeoutError, FetchRefused) as error:
-            raise httpx2.ConnectError(str(error) or "no answer in time") from None
+            raise httpx2.ConnectError(str(error) or "no response in time") from None
         except (
             httpcore2.NetworkError,
             httpcore2.ProtocolError,
@@ -89,16 +89,16 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 async def get_json(http: httpx2.AsyncClient, url: str, **headers: str) -> dict[str, Any]:
-    """Read a JSON object.
+    """Fetch a JSON object.
 
     Raises:
-        SignInRefused: there is none.
+        SignInRefused: the URL does not return a JSON object.
     """
     try:
         answer = await http.get(url, headers={"Accept": "application/json", **headers})
         document = json.loads(answer.content) if answer.status_code == 200 else None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SignInRefused(f"no answer from {url}: {error}", told="unavailable") from None
+        raise SignInRefused(f"no response from {url}: {error}", told="unavailable") from None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

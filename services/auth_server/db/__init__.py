@@ -1,1 +1,1 @@
-"""The database: its engine, its two kinds of session, and hand-written SQL on either dialect."""
+"""The database: its engine, its two kinds of session, and raw SQL for both dialects."""

@@ -1,6 +1,6 @@
 """One engine, two kinds of session: `reading` never takes SQLite's write lock, `writing` does.
 
-Beside them `direct`, for the few statements that every token request runs.
+`raw_sql` runs the few statements that every token request needs.
 """
 
 from collections.abc import Callable
@@ -46,18 +46,18 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self.raw_sql.close()
         await self.engine.dispose()
 
 
 def open_database(url: str) -> Database:
-    """Open the database a URL names; connects on first use.
+    """Open the database at a URL; it connects on first use.
 
     Args:
         url: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://…`.
     """
-    # Hidden: the parameters of a failed statement would stand in the logs.
+    # Hidden, because the logs would show the parameters of a failed statement.
     raw_sql: RawSql
     if url.startswith("sqlite"):
         engine = create_async_engine(url, hide_parameters=True)
@@ -65,13 +65,13 @@ def open_database(url: str) -> Database:
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         raw_sql = SqliteRawSql(engine.url.database or "")
     else:
-        from auth_server.db.postgresql import PostgresRawSql  # a driver SQLite does without
+        from auth_server.db.postgresql import PostgresRawSql  # only it needs psycopg
 
         engine = create_async_engine(
             url,
             hide_parameters=True,
             pool_pre_ping=True,
-            # A host that swallows packets is down, and says so in time.
+            # Without a timeout, a host that drops packets would block requests.
             connect_args={"connect_timeout": 5},
         )
         raw_sql = PostgresRawSql(url)
@@ -86,7 +86,7 @@ def open_database(url: str) -> Database:
 
 
 def open_sync_engine(url: str) -> Engine:
-    """Open the same database for work that is not async, such as migrations."""
+    """Open the same database for synchronous work, such as migrations."""
     engine = create_engine(url.replace("sqlite+aiosqlite:", "sqlite:"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
@@ -95,12 +95,12 @@ def open_sync_engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # The driver's own transaction handling begins too late; ours is in _begin_sqlite.
+    # The driver begins transactions too late; `_begin_sqlite` begins them instead.
     prepare_sqlite(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later can't be retried by SQLite once another has
-    # written in between; taking the write lock at the start makes writers queue instead.
+    # SQLite can't retry a transaction that reads first and writes later if another one wrote in
+    # between. Taking the write lock at the start makes writers queue instead.
     reading = connection.get_execution_options().get(_READING, False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

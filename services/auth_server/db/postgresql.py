@@ -1,4 +1,4 @@
-"""PostgreSQL past the ORM: a few connections in autocommit."""
+"""Raw SQL on PostgreSQL, over a few connections in autocommit mode."""
 
 import asyncio
 import re
@@ -13,21 +13,21 @@ MOST_CONNECTIONS = 5
 
 
 class PostgresRawSql:
-    """Connections that lie ready, each with its cursor, the last one used on top.
+    """A stack of idle connections, each with its cursor, the last one used on top.
 
-    Not the driver's own pool: that one looks for a lost server in the background, at growing
-    intervals, while requests wait; here a request tries for itself, and hears at once.
+    The driver's own pool reconnects to a lost server in the background, at growing intervals, while
+    requests wait. Here each request connects itself and fails at once.
     """
 
     def __init__(self, url: str) -> None:
-        """Take an SQLAlchemy URL; connects on first use."""
+        """Take an SQLAlchemy URL; the first statement connects."""
         conninfo = make_url(url).set(drivername="postgresql")
         self._conninfo = conninfo.render_as_string(hide_password=False)
         self._idle: list[psycopg.AsyncCursor] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
 
     async def fetch(self, query: str, values: Values) -> Row | None:
-        """Answer the first row of a query."""
+        """Return the first row of a query."""
         return await self._execute(query, values)
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
@@ -35,7 +35,7 @@ class PostgresRawSql:
         return await self._execute(update.postgresql, values) is not None
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the idle connections."""
         while self._idle:
             await self._idle.pop().connection.close()
 
@@ -47,7 +47,7 @@ class PostgresRawSql:
                     try:
                         return await self._run(cursor, statement, values)
                     except psycopg.OperationalError:
-                        # Cut while it lay there? Then the next one is tried, at last a new one.
+                        # If it broke while idle, try the next one, and finally a new one.
                         if not cursor.connection.broken:
                             raise
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
@@ -60,7 +60,7 @@ class PostgresRawSql:
             await cursor.execute(_in_its_style(statement), values)
             row = await cursor.fetchone()
         except BaseException:
-            # In what state it is, nobody knows: a cancelled request leaves it in the middle.
+            # Its state is unknown: a cancelled request may have left a statement unfinished.
             await cursor.connection.close()
             raise
         self._idle.append(cursor)

@@ -1,7 +1,7 @@
-"""Hand-written SQL past the ORM, for what every token request runs.
+"""Raw SQL without the ORM, for the statements that every token request runs.
 
-Each call is one transaction of its own. A statement is text that both databases know, with its
-parameters written `:name`; where SQLite needs two of them for one change, PostgreSQL needs one.
+Each call is its own transaction. A statement is text that both databases accept, with parameters
+written `:name`; a change may take several statements on SQLite, but takes one on PostgreSQL.
 """
 
 import json
@@ -15,15 +15,15 @@ Values = Mapping[str, Any]
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer; trying again later may help."""
+    """The database does not answer; a later attempt may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtomicUpdate:
     """A change that happens whole or not at all.
 
-    `sqlite`: where the first of these statements changes no row, the others do not run.
-    `postgresql`: the same in one statement, which answers a row where there was a change.
+    `sqlite`: if the first of these statements changes no row, the others do not run.
+    `postgresql`: the same in one statement, which returns a row if it changed anything.
     """
 
     sqlite: tuple[str, ...]
@@ -31,39 +31,39 @@ class AtomicUpdate:
 
 
 class RawSql(Protocol):
-    """An open database."""
+    """A database that runs raw SQL."""
 
     async def fetch(self, query: str, values: Values) -> Row | None:
-        """Answer the first row of a query.
+        """Return the first row of a query.
 
         Raises:
-            DatabaseUnavailable: it does not answer.
+            DatabaseUnavailable: the database does not answer.
         """
         ...
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
         """Make a change; answers whether there was one to make.
 
-        It may be sent again where a connection broke: having been made after all, it is then
-        answered as to somebody who came second.
+        After a broken connection, the change may be sent again. If the first attempt did take
+        effect, this returns False, as to a second caller.
 
         Raises:
-            DatabaseUnavailable: it does not answer.
+            DatabaseUnavailable: the database does not answer.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         ...
 
 
 def read_time(value: str | datetime) -> datetime:
-    """Read a moment as either database answers it."""
+    """Read a time as either database returns it."""
     if isinstance(value, str):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     return value.astimezone(UTC)
 
 
 def read_json(value: Any) -> Any:
-    """Read a JSON document as either database answers it."""
+    """Read a JSON document as either database returns it."""
     return json.loads(value) if isinstance(value, str) else value

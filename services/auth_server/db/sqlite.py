@@ -1,4 +1,4 @@
-"""SQLite past the ORM: at once where nothing has to be waited for, else in a thread."""
+"""Raw SQL on SQLite: in the event loop if a statement need not wait, otherwise in a thread."""
 
 import asyncio
 import sqlite3
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def prepare_sqlite(connection: Any, *, waits: bool = True) -> None:
-    """Set a connection up, so that transactions begin where ours say and nowhere else.
+    """Configure a connection, so that only explicit statements begin transactions.
 
-    It waits ten seconds for a lock and makes checkpoints; or it does neither.
+    With `waits`, it waits ten seconds for a lock and makes checkpoints; otherwise it does neither.
     """
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -33,22 +33,23 @@ _CHANGES_AT_ONCE = 250
 
 
 class SqliteRawSql:
-    """In WAL mode a reader waits for nobody, a writer for the writer before it.
+    """Runs statements in the event loop unless they would block it.
 
-    To hand a look-up by key to a thread takes several times as long as the look-up itself, and a
-    commit waits for no disk: so both are done where they are asked for. What would have to wait
-    for somebody's lock goes to a thread, and so does one change in 250, which moves what was
-    written from the log into the file (a checkpoint) and does wait for the disk.
+    In WAL mode, readers never wait, and writers wait only for one another. Handing a look-up by key
+    to a thread takes several times as long as the look-up itself, and a commit does not wait for
+    the disk, so both run in the event loop. Statements that would wait for a lock run in a thread,
+    and so does one change in 250, which moves the log into the file (a checkpoint) and does wait
+    for the disk.
     """
 
     def __init__(self, path: str) -> None:
-        """Take the file's path; connects on first use."""
+        """Take the file's path; the first statement connects."""
         self._at_once = _Connection(path, waits=False)
         self._reader, self._writer = _Connected(path), _Connected(path)
         self._changes = 0
 
     async def fetch(self, query: str, values: Values) -> Row | None:
-        """Answer the first row of a query."""
+        """Return the first row of a query."""
 
         def read(connection: sqlite3.Connection) -> Row | None:
             row: Row | None = connection.execute(query, _bind(values)).fetchone()
@@ -82,7 +83,7 @@ class SqliteRawSql:
         return await self._writer.run(write)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._at_once.close()
         await self._reader.close()
         await self._writer.close()
@@ -136,5 +137,5 @@ def _bind(values: Values) -> dict[str, Any]:
 
 
 def _write_time(moment: datetime) -> str:
-    # As `UtcDateTime` stores it.
+    # In the format that `UtcDateTime` stores.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

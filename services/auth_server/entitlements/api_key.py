@@ -1,4 +1,4 @@
-"""API keys: made for a person in a tenant, worth at each use what both still allow."""
+"""Issue API keys, and resolve what each allows at every use."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
 
 
 class UnusableApiKey(ValueError):
-    """The key can't be made as asked; the message names what is wrong."""
+    """The requested key is invalid; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def issue_api_key(
     """Store a new key for a member of a tenant, with no more data than the member sees.
 
     Raises:
-        UnusableApiKey: no such member, nothing allowed, or data beyond the member's.
+        UnusableApiKey: the person is not a member, or the key allows nothing or too much data.
     """
     if not 1 <= len(new.label) <= 100 or not new.label.isprintable():
         raise UnusableApiKey("label must be 1 to 100 printable characters")
@@ -93,7 +93,7 @@ async def issue_api_key(
 
 
 async def end_api_key(db: DbSession, key_id: str, *, lifetime: timedelta, now: datetime) -> bool:
-    """End a key and the access tokens that live of it; False where none of that id holds.
+    """Revoke a key and the access tokens issued for it; return False if no such key is live.
 
     Args:
         db: the open transaction.
@@ -113,14 +113,14 @@ async def end_api_key(db: DbSession, key_id: str, *, lifetime: timedelta, now: d
 
 
 def name_api_key(key: ApiKey) -> str:
-    """Write a key's id, by which it is listed and revoked, and which its tokens carry."""
+    """Return a key's id, by which it is listed and revoked, and which its tokens contain."""
     return f"key_{key.fingerprint}"
 
 
 async def resolve_api_key(
     db: DbSession, row: StoredApiKey, *, client_id: str, now: datetime
 ) -> Entitlement:
-    """Read again what a key is worth: the key itself, its person, membership, tenant, and data.
+    """Resolve the entitlement of a key from its person, membership, tenant and data.
 
     Args:
         db: the open transaction.
@@ -129,7 +129,7 @@ async def resolve_api_key(
         now: the time.
 
     Raises:
-        InvalidGrant: any of them has ended since; `detail` says which.
+        InvalidGrant: the key or one of these has ended; `detail` says which.
     """
     if row.revoked_at is not None:
         raise _over("revoked")

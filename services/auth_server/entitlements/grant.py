@@ -11,7 +11,7 @@ from gatepost.scopes import narrow_scopes, parse_scope
 
 
 class ClientForbidden(InvalidGrant):
-    """The tenant does not allow the client any more: its grant has to end."""
+    """The tenant no longer allows the client, so its grant must end."""
 
 
 def resolve_entitlement(
@@ -22,18 +22,18 @@ def resolve_entitlement(
     scopes: frozenset[str],
     now: datetime,
 ) -> Entitlement:
-    """Work out what a grant allows now: client, person, membership, tenant, and the grant itself.
+    """Resolve what a grant allows now, given its client, person, membership and tenant.
 
     Args:
-        grant: the grant that a code or refresh token was issued from, as it stands now.
+        grant: the current state of the grant from which a code or refresh token was issued.
         client_id: the authenticated client.
         resource: the resource it was issued for.
-        scopes: the scopes it was issued with; the answer never holds more.
+        scopes: the scopes it was issued with; the entitlement never has more.
         now: the time.
 
     Raises:
-        ClientForbidden: by the tenant's policy.
-        InvalidGrant: any of them has ended since (RFC 6749 §5.2).
+        ClientForbidden: the tenant's policy forbids the client.
+        InvalidGrant: the grant or one of these has ended (RFC 6749 §5.2).
     """
     if grant is None or grant.client_id != client_id or grant.resource != resource:
         raise _ended("grant revoked or foreign")

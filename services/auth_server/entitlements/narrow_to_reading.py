@@ -1,4 +1,4 @@
-"""What is left where a tenant lets agents look things up and nothing else."""
+"""Narrow an entitlement to reading, for tenants that allow agents nothing else."""
 
 from collections.abc import Collection
 
@@ -10,12 +10,12 @@ from gatepost.scopes import covers
 def narrow_to_reading(
     scopes: Collection[str], tools: Collection[str], catalogue: CatalogueDocument | None
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Keep the tools that only read, and the scopes that they need.
+    """Keep only the tools that read, and the scopes that they need.
 
     Args:
-        scopes: what was granted.
+        scopes: the granted scopes.
         tools: names, or toolsets written `@name`.
-        catalogue: says which tools only read; without one, none is known to.
+        catalogue: says which tools only read; without it, no tool is kept.
     """
     listed = catalogue.tools if catalogue is not None else ()
     allowed = Toolsets.of({tool.name: tool.toolsets for tool in listed}).expand(tools)

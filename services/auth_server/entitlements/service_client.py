@@ -24,7 +24,7 @@ async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: dateti
         UnauthorizedClient: the tenant is disabled or forbids the client, or a person has its id.
         InvalidScope: the tenant allows reading only, and nothing the client may call only reads.
     """
-    # Else the token would be that person's for everybody who looks at `sub` (RFC 9068 §5).
+    # Otherwise, anyone who reads `sub` would take the token for that person's (RFC 9068 §5).
     if await is_person(db, ceiling.client_id):
         raise _no_tokens("its id is a person's")
     tenant = await find_tenant(db, ceiling.tenant_id)
@@ -58,9 +58,9 @@ async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: dateti
 
 
 def name_grant(ceiling: Ceiling) -> str:
-    """Write the `grant_id` of a client's own tokens: the same for one client, tenant and resource.
+    """Return the `grant_id` of a client's own tokens for one tenant and resource.
 
-    No row of the grants table has it, since a grant is a person's.
+    The grants table does not contain it, because only people make grants.
     """
     parts = json.dumps([ceiling.client_id, ceiling.tenant_id, ceiling.resource])
     digest = hashlib.sha256(parts.encode()).digest()

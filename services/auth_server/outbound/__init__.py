@@ -1,1 +1,1 @@
-"""Requests to addresses that strangers name: guarded, limited, and cached."""
+"""Requests to URLs that strangers name: guarded, limited and cached."""

@@ -1,4 +1,4 @@
-"""How often strangers may make this server fetch."""
+"""Limit how often strangers can make this server fetch URLs."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class FetchBudget:
-    """Counts fetches of the last minute: 30 for an origin, 120 in all, in this process."""
+    """Allows 30 fetches a minute for each origin and 120 in all, in this process."""
 
     def __init__(self) -> None:
         """Start with nothing spent."""

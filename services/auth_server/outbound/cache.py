@@ -1,4 +1,4 @@
-"""What strangers' URLs answered, remembered for as long as the answers say."""
+"""Cache the documents at strangers' URLs for as long as the responses allow."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class DocumentUnavailable(Exception):
-    """The document can't be read or used; the reason is for the logs."""
+    """The document can't be read or used; the message is for the logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class _Remembered(Generic[T]):
 
 
 class FetchCache(Generic[T]):
-    """Reads documents: one fetch at a time for each URL, none for what is still fresh.
+    """Reads documents with one fetch at a time for each URL, and none while a copy is fresh.
 
-    Only good documents are remembered, for what `Cache-Control` says between five minutes and a
-    day; a failure is never remembered, the budget bounds how often it can be repeated.
+    Valid documents are cached for as long as `Cache-Control` says, between five minutes and a day.
+    Failures are not cached; the budget limits how often they can be repeated.
     """
 
     def __init__(self, fetch: Fetch, parse: Callable[[str, Fetched], T], now: Now) -> None:
-        """Take the fetch, and what reads an answer or raises `ValueError` saying what is wrong."""
+        """Take the fetch and the parser, which raises `ValueError` with a reason."""
         self._fetch = fetch
         self._parse = parse
         self._now = now
@@ -50,7 +50,7 @@ class FetchCache(Generic[T]):
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
     def recall(self, url: str, *, newer_than: datetime | None = None) -> T | None:
-        """Answer what is remembered and fresh, and was fetched after a moment if one is given."""
+        """Return a cached document that is fresh and, if a time is given, fetched after it."""
         known = self._remembered.get(url)
         if known is None or self._now() >= known.fresh_until:
             return None
@@ -60,14 +60,14 @@ class FetchCache(Generic[T]):
         return known.value
 
     async def fetch(self, url: str, origin: str) -> T:
-        """Fetch a document, or wait for the fetch that is under way.
+        """Fetch a document, or wait for the fetch of it that is running.
 
         Args:
-            url: where it is.
-            origin: whose budget this spends.
+            url: the document's URL.
+            origin: the origin whose budget the fetch uses.
 
         Raises:
-            DocumentUnavailable: nothing usable is there, or the budget is spent.
+            DocumentUnavailable: the document can't be used, or the budget is used up.
         """
         running = self._running.get(url)
         if running is None:
@@ -76,7 +76,7 @@ class FetchCache(Generic[T]):
             running = asyncio.create_task(self._read(url))
             self._running[url] = running
             running.add_done_callback(lambda _: self._running.pop(url, None))
-        # One caller going away must not end the fetch that others wait for.
+        # A caller that goes away must not cancel the fetch that others wait for.
         return await asyncio.shield(running)
 
     async def _read(self, url: str) -> T:
@@ -94,7 +94,7 @@ class FetchCache(Generic[T]):
 
 
 def freshness(cache_control: str) -> timedelta:
-    """Read how long an answer may be kept, within our bounds (RFC 9111 §5.2.2)."""
+    """Read how long a response may be cached, within our bounds (RFC 9111 §5.2.2)."""
     found = re.search(r"(?:^|[,\s])max-age=\"?([0-9]{1,9})", cache_control.lower())
     asked = timedelta(seconds=int(found[1])) if found else SHORTEST
     return min(max(asked, SHORTEST), LONGEST)

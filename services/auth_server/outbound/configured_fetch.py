@@ -1,4 +1,4 @@
-"""Reading a gateway's keys where the operator said they are."""
+"""Read a gateway's keys at the address that the operator configured."""
 
 import httpx2
 
@@ -8,10 +8,10 @@ _LIMIT = 64 * 1024
 
 
 async def fetch_key_set(http: httpx2.AsyncClient, url: str) -> Fetched:
-    """Fetch a key set from a configured address, on a private network too.
+    """Fetch a key set from a configured address, which may be in a private network.
 
     Raises:
-        FetchRefused: no answer, another status than 200, or too large.
+        FetchRefused: there is no response, its status is not 200, or it is too large.
     """
     try:
         async with http.stream("GET", url, headers={"Accept": "application/json"}) as answer:
@@ -23,6 +23,6 @@ async def fetch_key_set(http: httpx2.AsyncClient, url: str) -> Fetched:
                 if len(body) > _LIMIT:
                     raise FetchRefused(f"larger than {_LIMIT} bytes")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise FetchRefused(f"no answer ({type(error).__name__})") from None
+        raise FetchRefused(f"no response ({type(error).__name__})") from None
     sent = answer.headers
     return Fetched(bytes(body), sent.get("content-type", ""), sent.get("cache-control", ""))

@@ -1,4 +1,4 @@
-"""The guarded fetch: public addresses only, resolved once, no redirects, small and quick."""
+"""Fetch small documents from public addresses only, resolving once and following no redirects."""
 
 import asyncio
 import socket
@@ -18,12 +18,12 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 class FetchRefused(Exception):
-    """Nothing usable came back. The reason is for the logs: told to a stranger, it maps a network."""
+    """The fetch failed. The reason is only for the logs: it could reveal a network to strangers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a server answered with status 200."""
+    """A response with status 200."""
 
     body: bytes
     content_type: str
@@ -31,24 +31,24 @@ class Fetched:
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    """Look a host's addresses up."""
+    """Look up a host's addresses."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to the very address that was checked, so that a second look-up can't differ."""
+    """Connects to the address that it checked, so that a second look-up can't differ."""
 
     def __init__(
         self, resolve: Resolve, *, allow_loopback: bool, allow_private: bool = False
     ) -> None:
-        """Take what looks hosts up.
+        """Create the backend.
 
         Args:
-            resolve: answers every address of a host.
-            allow_loopback: this machine may be reached, for development.
-            allow_private: any address may, because an operator named the host and says so.
+            resolve: looks up every address of a host.
+            allow_loopback: allows addresses of this machine, for development.
+            allow_private: allows any address, because the operator configured the host.
         """
         self._allow_private = allow_private
         self._resolve = resolve
@@ -66,13 +66,13 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         """Connect to the first of a host's addresses.
 
         Raises:
-            FetchRefused: one of them may not be reached, or there is none.
+            FetchRefused: an address is not allowed, or the host does not have one.
         """
         try:
             addresses = await self._resolve(host, port)
         except OSError:
             raise FetchRefused("the host does not resolve") from None
-        # One private answer among public ones is how rebinding begins.
+        # A private address among public ones is a sign of DNS rebinding.
         if not addresses or not all(self._may_connect(address) for address in addresses):
             raise FetchRefused("the host has an address that is not public")
         return await self._inner.connect_tcp(
@@ -80,7 +80,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         )
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, as the connection pool asks."""
+        """Sleep for the connection pool."""
         await self._inner.sleep(seconds)
 
     def _may_connect(self, address: str) -> bool:
@@ -101,12 +101,12 @@ class GuardedFetch:
         tls: ssl.SSLContext | None = None,
         allow_loopback: bool = False,
     ) -> None:
-        """Open; no connection is kept from one fetch to the next.
+        """Create the fetch, which opens a new connection each time.
 
         Args:
-            resolve: looks hosts up; every answer must be public.
-            tls: whom to trust; the system's authorities where not given.
-            allow_loopback: development only.
+            resolve: looks up a host's addresses, which must all be public.
+            tls: the trusted authorities; by default those of the system.
+            allow_loopback: allows addresses of this machine, for development.
         """
         self._tls = tls or ssl.create_default_context()
         self._backend = GuardedBackend(resolve, allow_loopback=allow_loopback)
@@ -115,13 +115,14 @@ class GuardedFetch:
         """Fetch a document.
 
         Raises:
-            FetchRefused: no answer in five seconds, another status than 200, more than 5 KB.
+            FetchRefused: there is no response in five seconds, its status is not 200, or it is
+                larger than 5 KB.
         """
         try:
             async with asyncio.timeout(DEADLINE):
                 return await self._fetch(url)
         except TimeoutError:
-            raise FetchRefused(f"no whole answer within {DEADLINE:g} seconds") from None
+            raise FetchRefused(f"no complete response within {DEADLINE:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:
             raise FetchRefused(f"the connection failed ({type(error).__name__})") from None
         except httpcore2.TimeoutException:

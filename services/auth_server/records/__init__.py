@@ -1,1 +1,1 @@
-"""Records: one folder per kind, with its table and the only SQL on that table."""
+"""Records: one folder for each kind, with its table and the only SQL on that table."""

@@ -1,1 +1,1 @@
-"""Redeeming authorization codes and refresh tokens, each by one SQL statement."""
+"""Redeem authorization codes and refresh tokens with raw SQL."""

@@ -1,7 +1,7 @@
-"""The hand-written statements of the two grants that apps live on: codes and refresh tokens.
+"""The raw SQL statements that read and redeem authorization codes and refresh tokens.
 
-Each reads in one SELECT what is presented and everything that its grant stands on, and changes it
-in one transaction that exactly one of any number of parallel requests gets to make.
+One SELECT reads the token with its grant and everything on which the grant depends. One change
+redeems it, and of any number of parallel requests, exactly one makes that change.
 """
 
 from collections.abc import Mapping
@@ -128,7 +128,7 @@ _REDEEM_FOR_TOKEN = AtomicUpdate(
 
 
 async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts | None:
-    """Read a refresh token and what its grant stands on."""
+    """Read a refresh token, its grant, and everything on which the grant depends."""
     row = await raw_sql.fetch(_READ_REFRESH_TOKEN, {"token_hash": token_hash})
     if row is None:
         return None
@@ -147,7 +147,7 @@ async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts |
 
 
 async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
-    """Read an authorization code and what its grant stands on."""
+    """Read an authorization code, its grant, and everything on which the grant depends."""
     row = await raw_sql.fetch(_READ_CODE, {"code_hash": code_hash})
     if row is None:
         return None
@@ -209,14 +209,14 @@ def _read_membership(row: _Named) -> MembershipFacts | None:
 
 
 async def is_live(raw_sql: RawSql, token_hash: str) -> bool:
-    """Tell whether a refresh token is known and not revoked."""
+    """Return whether a refresh token is known and not revoked."""
     return await raw_sql.fetch(_IS_LIVE, {"token_hash": token_hash}) is not None
 
 
 async def rotate(raw_sql: RawSql, token_hash: str, successor: NewToken, *, now: datetime) -> bool:
-    """Use a refresh token for the first time and store its successor; answers whether this did.
+    """Mark a refresh token as used and store its successor; return whether this call did so.
 
-    Of any number of parallel calls exactly one is told True; once the token is revoked, none is.
+    Of any number of parallel calls, exactly one returns True; for a revoked token, none does.
     """
     return await raw_sql.update(_ROTATE, _values(successor, token_hash=token_hash, now=now))
 
@@ -224,9 +224,9 @@ async def rotate(raw_sql: RawSql, token_hash: str, successor: NewToken, *, now: 
 async def redeem(
     raw_sql: RawSql, code_hash: str, first_token: NewToken | None, *, now: datetime
 ) -> bool:
-    """Use a code up and store the first token of its family; answers whether this call did.
+    """Redeem a code and store the first token of its family; return whether this call did so.
 
-    Of any number of parallel calls exactly one is told True (OAuth 2.1 §4.1.3).
+    Of any number of parallel calls, exactly one returns True (OAuth 2.1 §4.1.3).
     """
     if first_token is None:
         return await raw_sql.update(_USE_UP, {"code_hash": code_hash, "now": now})

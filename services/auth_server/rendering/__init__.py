@@ -1,1 +1,1 @@
-"""Rendering HTML: templates, translations, static files, and the headers of every page."""
+"""HTML rendering: templates, translations, static files, and the headers of every page."""

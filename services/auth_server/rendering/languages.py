@@ -1,15 +1,15 @@
-"""Which language a person reads: what an app or a browser asks for, matched with what there is."""
+"""Match the languages that an app or browser asks for with the available ones."""
 
 from collections.abc import Collection, Iterable
 
 SOURCE = "en"
-"""The language that the templates are written in."""
+"""The language of the templates."""
 
 
 def parse_accept_language(header: str) -> list[str]:
-    """List the tags of an `Accept-Language` header, the preferred first (RFC 9110 §12.5.4).
+    """List the tags of an `Accept-Language` header, preferred first (RFC 9110 §12.5.4).
 
-    What can't be read is left out: a browser's preference is never an error.
+    Malformed entries are skipped, because a browser's preference never causes an error.
     """
     weighted: list[tuple[float, str]] = []
     for entry in header.split(",")[:20]:
@@ -27,9 +27,9 @@ def parse_accept_language(header: str) -> list[str]:
 
 
 def match_language(asked: Iterable[str], known: Collection[str]) -> str | None:
-    """Find the first known language asked for: the tag itself, or one that it begins with.
+    """Find the first requested language that is known, shortening each tag as needed.
 
-    `de-AT` is answered with `de` (RFC 4647 §3.4).
+    For example, `de-AT` matches `de` (RFC 4647 §3.4).
     """
     for tag in asked:
         parts = tag.lower().split("-")

@@ -1,4 +1,4 @@
-"""Templates to responses, in the language of whoever asks."""
+"""Render templates as responses, in the language of the request."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,32 +25,32 @@ class Pages:
     """Renders the pages."""
 
     environments: Mapping[str, Environment]
-    """One for each language."""
+    """The environment of each language, by its tag."""
     static: StaticFiles
     headers: dict[str, str]
     languages: Mapping[str, str]
-    """What each is called in itself, by its tag."""
+    """Each language's own name, by its tag."""
     language: str = SOURCE
 
     def answer(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """Render a template as a response with the headers of a page."""
+        """Render a template as a response with the headers of pages."""
         html = self.render(template, **values)
         headers = {**self.headers, "Content-Language": self.language}
         return HTMLResponse(html, status_code=status, headers=headers)
 
     def render(self, template: str, **values: Any) -> str:
-        """Render a template; in an HTML one every value is escaped."""
+        """Render a template; HTML templates escape every value."""
         found = self.environments[self.language].get_template(template)
         return found.render(template=template, **values)
 
     def for_languages(self, asked: Sequence[str]) -> "Pages":
-        """Speak the first of these languages that there is, English where there is none."""
+        """Return these pages in the first available of the languages, or else in English."""
         language = match_language(asked, self.environments) or SOURCE
         return self if language == self.language else replace(self, language=language)
 
 
 def brief(text: str) -> str:
-    """Shorten a tool's description, which is written for a model, to its first sentence."""
+    """Shorten a tool's description, written for models, to its first sentence."""
     plain = " ".join(text.replace("`", "").split())
     end = re.search(r"(?<!e\.g)(?<!i\.e)[.!?](?= |$)", plain)
     first = plain[: end.end()] if end else plain
@@ -58,7 +58,7 @@ def brief(text: str) -> str:
 
 
 def moment(at: datetime) -> Markup:
-    """Write a time as an element that the script turns into the reader's own time."""
+    """Format a time as an element that the script converts to the reader's time zone."""
     return Markup('<time datetime="{}">{}</time>').format(
         f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
     )
@@ -68,7 +68,7 @@ def open_pages(settings: AuthServerSettings) -> Pages:
     """Load the templates, the static files and the texts of every language.
 
     Raises:
-        UnusableFile: a file of texts is malformed, or the logo is no picture.
+        UnusableFile: a translation is malformed, or the logo is not an image.
     """
     static = load_static_files(settings.branding)
     translations = load_translations(settings.translations)
@@ -84,7 +84,7 @@ def open_pages(settings: AuthServerSettings) -> Pages:
 
 
 def template_environment() -> Environment:
-    """Make what reads the templates, without a language."""
+    """Create a template environment without a language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(),
@@ -96,8 +96,8 @@ def template_environment() -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["brief"] = brief
     environment.filters["moment"] = moment
-    # What `_()` translates is taken for markup. A text that comes as a value must not be: it goes
-    # through this filter, and is escaped like every value.
+    # `_()` returns markup. A text that is passed in as a value must not be treated as markup, so it
+    # goes through this filter and is escaped like every value.
     environment.filters["translated"] = str
     return environment
 
@@ -106,7 +106,7 @@ def _environment(
     settings: AuthServerSettings, static: StaticFiles, translation: Translation
 ) -> Environment:
     environment = template_environment()
-    # The i18n extension adds the method when it is loaded, which no type says.
+    # The i18n extension adds this method at run time, so the type lacks it.
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         translation.gettext, translation.ngettext, newstyle=True
     )

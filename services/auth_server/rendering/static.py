@@ -1,4 +1,4 @@
-"""Static files under names that hold their content's hash, so that browsers keep them for good."""
+"""Static files, named by their content's hash so that browsers can cache them permanently."""
 
 import hashlib
 import mimetypes
@@ -18,13 +18,13 @@ _LARGEST_LOGO = 100 * 1024
 _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    # What an SVG file would be able to do if it were opened by itself: nothing.
+    # An SVG file that is opened by itself can't run or load anything.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
 
 
 class UnusableFile(ValueError):
-    """A file that the settings name can't be used; the message names it and what is wrong."""
+    """A file named in the settings can't be used; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class StaticFiles:
     files: Mapping[str, StaticFile]
 
     def name(self, plain: str) -> str:
-        """Write the name that a page refers to, as `gatepost-0a1b2c3d4e5f.css`."""
+        """Return the name that pages refer to, such as `gatepost-0a1b2c3d4e5f.css`."""
         path = Path(plain)
         return f"{path.stem}-{self.files[plain].hash}{path.suffix}"
 
     def answer(self, name: str) -> Response | None:
-        """Serve a file by its hashed name; None where there is no such file.
+        """Serve a file by its hashed name; None if the file does not exist.
 
-        Another hash is that of a page from another version, during an update: it gets the file of
-        this version, to be asked for again.
+        During an update, a page of another version may ask with another hash. It gets this
+        version's file, without permanent caching.
         """
         match = _HASHED.fullmatch(name)
         file = self.files.get(match["stem"] + match["suffix"]) if match else None
@@ -64,10 +64,10 @@ class StaticFiles:
 
 
 def load_static_files(branding: Branding) -> StaticFiles:
-    """Read the package's static files, and make those of the branding: `branding.css`, `logo.…`.
+    """Read the package's static files, and make the branding's `branding.css` and `logo.…`.
 
     Raises:
-        UnusableFile: the logo is missing, too large, or no picture that browsers show.
+        UnusableFile: the logo is missing, too large, or not an image that browsers show.
     """
     files = {path.name: _make(path.name, path.read_bytes()) for path in STATIC.iterdir()}
     if branding.stylesheet:
@@ -75,7 +75,7 @@ def load_static_files(branding: Branding) -> StaticFiles:
     if branding.logo is not None:
         name = f"logo{branding.logo.suffix.lower()}"
         if name not in _LOGOS:
-            raise UnusableFile(f"branding.logo: {branding.logo} is no {', '.join(_LOGOS)}")
+            raise UnusableFile(f"branding.logo: {branding.logo} is none of {', '.join(_LOGOS)}")
         try:
             content = branding.logo.read_bytes()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Reading the texts of other languages, and looking them up."""
+"""Read translations, and look up texts in them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,15 +21,13 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(description="The language's name in itself.")
-    plural: str = Field(
-        default="n != 1", description="Which form a number takes, as gettext has it."
-    )
+    plural: str = Field(default="n != 1", description="The plural form of a number, as in gettext.")
     texts: dict[str, str | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One language: its tag, its name in itself, and its texts by the English ones."""
+    """One language: its tag, its own name, and its texts by the English ones."""
 
     tag: str
     name: str
@@ -37,12 +35,12 @@ class Translation:
     plural: Callable[[int], int]
 
     def gettext(self, text: str) -> str:
-        """Translate a text; English where there is no translation."""
+        """Translate a text, or return it in English if there is no translation."""
         found = self.texts.get(text)
         return found[0] if found else text
 
     def ngettext(self, one: str, many: str, number: int) -> str:
-        """Translate a text that speaks of a number."""
+        """Translate a text that depends on a number."""
         found = self.texts.get(one)
         if found is None:
             return one if number == 1 else many
@@ -50,16 +48,16 @@ class Translation:
 
 
 def load_translations(folder: Path | None) -> dict[str, Translation]:
-    """Read what comes with the package, then an operator's folder, whose texts win.
+    """Read the package's translations, then the operator's folder, whose texts take precedence.
 
     Raises:
-        UnusableFile: a file is malformed, or a text has other placeholders than its source.
+        UnusableFile: a file is malformed, or a text's placeholders differ from its source's.
     """
     found = {SOURCE: Translation(SOURCE, "English", {}, lambda number: int(number != 1))}
     files = sorted(TRANSLATIONS.glob("*.yaml"))
     if folder is not None:
         if not folder.is_dir():
-            raise UnusableFile(f"translations: there is no folder {folder}")
+            raise UnusableFile(f"translations: the folder {folder} does not exist")
         files += sorted(folder.glob("*.yaml"))
     for path in files:
         read = _read(path)
@@ -72,7 +70,7 @@ def load_translations(folder: Path | None) -> dict[str, Translation]:
 def _read(path: Path) -> Translation:
     tag = path.stem.lower()
     if not _TAG.fullmatch(tag):
-        raise UnusableFile(f"{path}: the file's name is no language tag such as de or pt-br")
+        raise UnusableFile(f"{path}: the file's name is not a language tag such as de or pt-br")
     try:
         content = _File.model_validate(yaml.safe_load(path.read_bytes()))
         plural = c2py(content.plural)
@@ -90,11 +88,11 @@ def _read(path: Path) -> Translation:
                 form % dict.fromkeys(known, "")
             except (KeyError, TypeError, ValueError):
                 raise UnusableFile(
-                    f"{path}: {form!r} may hold the placeholders of {source!r}, and no other %"
+                    f"{path}: {form!r} may contain only the placeholders of {source!r}, and no other %"
                 ) from None
     return Translation(tag, content.name, texts, plural)
 
 
 def translatable(text: str) -> str:
-    """Mark a text of the code that a template hands to `translated`; answers it as it is."""
+    """Mark a text that a template passes to `translated`, and return it unchanged."""
     return text

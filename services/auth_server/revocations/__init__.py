@@ -1,1 +1,1 @@
-"""Revocations: ending what was issued, and announcing it to gateways."""
+"""Revoke grants and tokens, and announce the revocations to gateways."""

@@ -1,4 +1,4 @@
-"""What announces revocations for as long as the service runs."""
+"""Announce revocations while the service runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,13 +13,13 @@ from gatepost.clock import Now
 async def announcing(
     database: Database, now: Now, *, issuer: str, redis_url: str | None
 ) -> AsyncIterator[Feed]:
-    """Keep the feed going, and the stream in Redis where there is one."""
+    """Run the feed and, if Redis is configured, the stream in Redis."""
     feed = Feed(database, now)
     loops = [asyncio.create_task(feed.run())]
     stream = None
     if redis_url is not None:
         from auth_server.revocations.redis_feed import (
-            Stream,  # costs what nobody without Redis needs
+            Stream,  # slow to import, and used only with Redis
         )
 
         stream = Stream(redis_url, issuer=issuer, database=database, feed=feed, now=now)
@@ -27,7 +27,7 @@ async def announcing(
     try:
         yield feed
     finally:
-        # Asked to end, not cancelled: a query cut off in the middle costs its connection.
+        # The loops end by themselves, because cancelling a query would break its connection.
         feed.close()
         await asyncio.gather(*loops)
         if stream is not None:

@@ -1,4 +1,4 @@
-"""The feed: gives committed revocations their place, and tells whoever waits for news."""
+"""The revocation feed, which numbers committed revocations and wakes those who wait for them."""
 
 import asyncio
 from contextlib import suppress
@@ -15,16 +15,16 @@ from auth_server.records.revocations.store import (
 from gatepost.clock import Now
 
 EVERY = 0.25
-"""Seconds after which it looks by itself, for what other processes committed."""
+"""Seconds between looks for revocations that other processes committed."""
 
 log = structlog.get_logger()
 
 
 class Feed:
-    """The feed as this process sees it; `newest` is the highest number known to be committed."""
+    """This process's view of the feed; `newest` is the highest committed number it knows."""
 
     def __init__(self, database: Database, now: Now) -> None:
-        """Take the database; nothing is read yet."""
+        """Take the database, without reading it yet."""
         self.newest = 0
         self.closed = False
         self._database = database
@@ -33,12 +33,12 @@ class Feed:
         self._changed = asyncio.Event()
 
     def wake_after(self, db: DbSession) -> None:
-        """Look at once, if this committed session wrote a revocation."""
+        """Make `run` look at once, if this committed session wrote a revocation."""
         if db.info.pop(NEWS, False):
             self._woken.set()
 
     async def look(self) -> None:
-        """Number what was committed without a number, and learn the newest."""
+        """Number the revocations that have been committed, and update `newest`."""
         async with self._database.reading() as db:
             new = await is_anything_unnumbered(db)
             newest = await find_newest_number(db)
@@ -51,9 +51,9 @@ class Feed:
             self._tell()
 
     async def wait_beyond(self, number: int, *, seconds: float) -> None:
-        """Return once something newer than `number` is committed, or after so many seconds.
+        """Return when a revocation after `number` is committed, or after `seconds`.
 
-        Also returns once the feed closes, so that nobody who waits holds up the end.
+        It also returns when the feed closes, so that waiting requests don't delay the shutdown.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -61,19 +61,19 @@ class Feed:
                     await self._changed.wait()
 
     async def run(self) -> None:
-        """Look again and again until closed."""
+        """Look for revocations repeatedly until the feed is closed."""
         while not self.closed:
             self._woken.clear()
             try:
                 await self.look()
-            except Exception as error:  # noqa: BLE001 - a database that is down comes back
+            except Exception as error:  # noqa: BLE001 - the database may recover
                 log.warning("revocations_not_read", kind=type(error).__name__)
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY):
                     await self._woken.wait()
 
     def close(self) -> None:
-        """End `run`, and every wait."""
+        """End `run` and every wait."""
         self.closed = True
         self._woken.set()
         self._tell()

@@ -1,4 +1,4 @@
-"""The feed in Redis: one stream for each issuer, which gateways read from its beginning."""
+"""The revocation feed in Redis: one stream for each issuer, which gateways read from the start."""
 
 from datetime import timedelta
 
@@ -12,23 +12,23 @@ from gatepost.redis import open_redis
 from gatepost.revocations import stream_key
 
 EVERY = 1.0
-"""Seconds after which it compares again by itself: a Redis that lost its data is filled anew."""
+"""Seconds between comparisons, so that a Redis that has lost its data is filled again."""
 KEEP = timedelta(days=2)
-"""How long the stream holds an entry; longer than any revocation counts."""
+"""How long the stream keeps an entry, which is longer than any revocation is live."""
 
 log = structlog.get_logger()
 
 
 class Stream:
-    """Brings the stream up to the feed, whatever was published before, and by whom.
+    """Adds to the stream whatever it lacks of the feed.
 
-    What was published is read off the stream itself: its last entry names a revocation, and what
-    follows that one is added. A crash between commit and publishing, a second process, a failover
-    that lost the newest entries, or an empty Redis all come to the same. An entry may come twice.
+    The last entry of the stream names a revocation, and those after it are added. This also covers
+    a crash between commit and publishing, a second process, a failover that lost the newest
+    entries, and an empty Redis. An entry may appear twice.
     """
 
     def __init__(self, url: str, *, issuer: str, database: Database, feed: Feed, now: Now) -> None:
-        """Take the places; connects on first use."""
+        """Take the feed and the database; the first publication connects to Redis."""
         self._redis = open_redis(url)
         self._key = stream_key(issuer)
         self._database = database
@@ -36,10 +36,10 @@ class Stream:
         self._now = now
 
     async def publish(self) -> None:
-        """Add what is missing.
+        """Add the missing revocations to the stream.
 
         Raises:
-            RedisError: Redis did not take it; nothing is lost.
+            RedisError: Redis did not accept them; nothing is lost.
         """
         while True:
             last = await self._redis.xrevrange(self._key, count=1)
@@ -60,12 +60,12 @@ class Stream:
                 await pipeline.execute()
 
     async def run(self) -> None:
-        """Publish again and again until the feed closes, at once when there is news."""
+        """Publish repeatedly, and at once after a change of the feed, until it closes."""
         while not self._feed.closed:
             newest = self._feed.newest
             try:
                 await self.publish()
-            except Exception as error:  # noqa: BLE001 - Redis or the database: either comes back
+            except Exception as error:  # noqa: BLE001 - Redis or the database may recover
                 log.warning("revocations_not_published", kind=type(error).__name__)
             await self._feed.wait_beyond(newest, seconds=EVERY)
 

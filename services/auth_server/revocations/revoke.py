@@ -1,4 +1,4 @@
-"""Ending what was issued: each way writes what ended and announces it, in one transaction."""
+"""Revoke grants, tokens and keys. Each function also announces the revocation, in one transaction."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -11,11 +11,11 @@ from auth_server.records.revocations.store import add_revocation
 from gatepost.claims import AccessClaims
 
 MARGIN = timedelta(minutes=5)
-"""How much longer than a token's life a revocation counts: clocks differ, requests overlap."""
+"""How long a revocation outlives the tokens, since clocks differ and requests overlap."""
 
 
 async def end_family(db: DbSession, family_id: str, *, lifetime: timedelta, now: datetime) -> None:
-    """End every refresh token of a family, and the access tokens issued from it.
+    """Revoke every refresh token of a family, and the access tokens issued with it.
 
     Args:
         db: the open transaction.
@@ -28,7 +28,7 @@ async def end_family(db: DbSession, family_id: str, *, lifetime: timedelta, now:
 
 
 async def end_access_token(db: DbSession, claims: AccessClaims, *, now: datetime) -> None:
-    """End one access token."""
+    """Revoke one access token."""
     expires_at = datetime.fromtimestamp(claims.exp, UTC) + MARGIN
     await add_revocation(db, "token", claims.jti, now=now, expires_at=expires_at)
     ended = Audit(
@@ -45,12 +45,12 @@ async def end_access_token(db: DbSession, claims: AccessClaims, *, now: datetime
 async def revoke_grant(
     db: DbSession, grant_id: str, reason: str, *, lifetime: timedelta, now: datetime
 ) -> bool:
-    """End a grant with everything issued from it; answers whether this call was the one that did.
+    """Revoke a grant with everything issued from it; return whether this call did so.
 
     Args:
         db: the open transaction.
         grant_id: the grant.
-        reason: who or what ended it, in a few words, for the grant's row and the audit log.
+        reason: a short reason, for the grant's row and the audit log.
         lifetime: how long access tokens live.
         now: the time.
     """
@@ -81,10 +81,9 @@ async def revoke_grants(
     person_id: str | None = None,
     client_id: str | None = None,
 ) -> int:
-    """End every grant that matches all the given ids; answers how many.
+    """Revoke every grant that matches all given ids, and return how many.
 
-    Everybody concerned has to connect again. It is the way to end what a restored backup brought
-    back to life.
+    The people concerned have to connect again. Use it for grants that a restored backup revived.
     """
     grants = await list_live_grants(
         db, tenant_id=tenant_id, person_id=person_id, client_id=client_id
@@ -103,11 +102,11 @@ async def outdate_tokens(
     lifetime: timedelta,
     now: datetime,
 ) -> None:
-    """End the access tokens issued so far for a client, a tenant or a person; their grants stay.
+    """Revoke the access tokens issued so far for a client, tenant or person, but not the grants.
 
-    After a change of policy: apps refresh on their own, and the tokens they get say what holds now,
-    or are refused where nothing does any more. A token issued later within the same second is
-    taken for an older one, and refreshed once more.
+    It is called after a change of policy. Apps refresh by themselves and get tokens that follow the
+    new policy, or none if it allows nothing. A token issued later in the same second counts as an
+    older one, and is refreshed once more.
     """
     below = int(now.timestamp()) + 1
     await add_revocation(db, kind, key, now=now, expires_at=now + lifetime + MARGIN, below=below)
@@ -121,7 +120,7 @@ async def outdate_for_operator(
     lifetime: timedelta,
     now: datetime,
 ) -> None:
-    """Do as `outdate_tokens` because an operator says so, and record that."""
+    """Call `outdate_tokens` for an operator, and record it in the audit log."""
     await outdate_tokens(db, kind, key, lifetime=lifetime, now=now)
     outdated = Audit(
         "token.outdated",
@@ -135,15 +134,15 @@ async def outdate_for_operator(
 async def outdate_grant(
     db: DbSession, grant_id: str, version: int, *, lifetime: timedelta, now: datetime
 ) -> None:
-    """End the access tokens of a grant's versions before this one."""
+    """Revoke the access tokens of a grant's versions before this one."""
     await add_revocation(
         db, "grant", grant_id, now=now, expires_at=now + lifetime + MARGIN, below=version
     )
 
 
 async def withdraw_key(db: DbSession, kid: str, *, now: datetime) -> None:
-    """Have every gateway refuse what a signing key signed, before it reads the keys again.
+    """Make every gateway refuse a signing key's tokens, before it reads the key set again.
 
-    Announced for a day: a gateway may be cut off from the published keys for a while.
+    The revocation is live for a day, because a gateway may not reach the key set for a while.
     """
     await add_revocation(db, "key", kid, now=now, expires_at=now + timedelta(days=1))

@@ -1,1 +1,1 @@
-"""The database schema: every table, and the migrations that make it."""
+"""The database schema: every table, and the migrations that create them."""

@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema."""
+"""Migrate a database to the newest schema."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from auth_server.db.engine import open_sync_engine
 from auth_server.schema.tables import metadata
 
-# Any number; every process of ours asks PostgreSQL for the same one.
+# An arbitrary number; every process locks the same one.
 _LOCK = 7_405_112_600_011
 
 
@@ -24,7 +24,7 @@ def _config(connection: Connection) -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Apply the migrations that are missing; of processes that start together, one does it.
+    """Apply the missing migrations; of processes that start together, one applies them.
 
     Args:
         database_url: as in the settings.
@@ -40,7 +40,7 @@ def migrate(database_url: str) -> None:
 
 
 def make_revision(database_url: str, message: str) -> None:
-    """Write a migration from the difference between the tables and a migrated database."""
+    """Generate a migration from the differences between the tables and a migrated database."""
     engine = open_sync_engine(database_url)
     try:
         with engine.begin() as connection:
@@ -52,7 +52,7 @@ def make_revision(database_url: str, message: str) -> None:
 
 
 def schema_drift(database_url: str) -> list[object]:
-    """List the differences between a database and the tables; empty when there are none."""
+    """List the differences between a database and the tables."""
     engine = open_sync_engine(database_url)
     try:
         with engine.connect() as connection:

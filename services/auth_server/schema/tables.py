@@ -1,4 +1,4 @@
-"""Every table, imported so that Alembic and `metadata` know them all."""
+"""Every table, imported so that `metadata` contains them all."""
 
 # ruff: noqa: F401 - each import registers its tables
 

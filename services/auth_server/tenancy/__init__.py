@@ -1,1 +1,1 @@
-"""Changing tenants, their policies and their members, with effect on tokens at once."""
+"""Change tenants' policies and members, with immediate effect on tokens."""

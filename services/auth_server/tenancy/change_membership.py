@@ -1,4 +1,4 @@
-"""Who is in a tenant, as what, with which data: stored, audited, and felt by tokens at once."""
+"""Change the members of a tenant, with an audit entry and immediate effect on tokens."""
 
 from datetime import datetime, timedelta
 
@@ -37,21 +37,21 @@ async def set_membership(
 ) -> Membership:
     """Make a person a member of a tenant, or change their role and data there.
 
-    The person's access tokens are outdated: what they are refreshed to holds what is left.
+    The person's access tokens end, and refreshed tokens follow the new membership.
 
     Args:
         db: the open transaction.
         person_id: the member.
         tenant_id: the tenant.
-        role: `admin`, or any word of the SaaS's own.
+        role: `admin`, or any role of the SaaS product.
         data_scope: the data they may see; an empty one restricts nothing.
-        by: the admin who changes it; None for an operator. An admin can't change their own
-            membership, nor give anybody data that neither of the two had.
+        by: the admin who changes it; None for an operator. Admins can't change their own
+            membership, and can't give data that neither they nor the member had.
         lifetime: how long access tokens live.
         now: the time.
 
     Raises:
-        ChangeRefused: unknown person or tenant, or beyond what the admin may do (A151).
+        ChangeRefused: the person or tenant is unknown, or the admin may not do this (A151).
     """
     await require_admin(db, by, tenant_id)
     if not role or len(role) > LONGEST_ROLE or not role.isprintable():
@@ -59,9 +59,9 @@ async def set_membership(
     if len(str(data_scope)) > LONGEST_DATA_SCOPE:
         raise ChangeRefused("The data must be at most 4096 characters.")
     if await lock_tenant(db, tenant_id) is None:
-        raise ChangeRefused(f"there is no tenant {tenant_id}")
+        raise ChangeRefused(f"the tenant {tenant_id} does not exist")
     if not await is_person(db, person_id):
-        raise ChangeRefused(f"there is no person {person_id}")
+        raise ChangeRefused(f"the person {person_id} does not exist")
     known = await find_membership(db, person_id, tenant_id)
     if by is not None:
         await _require_within(db, by, known, person_id, tenant_id, data_scope)
@@ -93,18 +93,19 @@ async def remove_membership(
     lifetime: timedelta,
     now: datetime,
 ) -> None:
-    """End a person's membership, with their grants and API keys in the tenant.
+    """Remove a person's membership, with their grants and API keys in the tenant.
 
     Args:
         db: the open transaction.
         person_id: the member.
         tenant_id: the tenant.
-        by: the admin who removes them, or they themselves; None for an operator.
+        by: the admin who removes them, or the person themselves; None for an operator.
         lifetime: how long access tokens live.
         now: the time.
 
     Raises:
-        ChangeRefused: no such membership, not theirs to end, or the tenant's last admin's.
+        ChangeRefused: the membership does not exist, `by` may not end it, or it is that of the
+            tenant's last admin.
     """
     if by != person_id:
         await require_admin(db, by, tenant_id)
@@ -145,7 +146,7 @@ async def _require_within(
 async def _require_another_admin(
     db: DbSession, person_id: str, tenant_id: str, *, by: str | None
 ) -> None:
-    # An operator may leave a tenant without one: they can make another.
+    # An operator may remove the last admin, because they can add another.
     if by is None:
         return
     members = await list_memberships(db, tenant_id=tenant_id)

@@ -1,4 +1,4 @@
-"""Changing what a tenant's agents may do: stored, audited, and felt by every token at once."""
+"""Change a tenant's policy, with an audit entry and immediate effect on every token."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from auth_server.revocations.revoke import outdate_tokens, revoke_grants
 
 
 class ChangeRefused(Exception):
-    """The change can't be made, by this person or at all; the message says why, for them."""
+    """The change is refused; the message tells the person why."""
 
 
 async def change_policy(
@@ -26,24 +26,24 @@ async def change_policy(
 ) -> Tenant:
     """Set a tenant's rules for agents.
 
-    Grants of clients that are no longer allowed end for good. The access tokens of all others are
-    outdated: what they are refreshed to holds what the new rules leave.
+    The grants of clients that are no longer allowed are revoked. The access tokens of all others
+    end, and refreshed tokens follow the new rules.
 
     Args:
         db: the open transaction.
         tenant_id: the tenant.
-        policy: from `require_policy`, the whole of it.
-        by: the person who changes it, who has to be an admin of the tenant; None for an operator.
+        policy: the complete policy, from `require_policy`.
+        by: the admin of the tenant who changes it; None for an operator.
         lifetime: how long access tokens live.
         now: the time.
 
     Raises:
-        ChangeRefused: there is no such tenant, or the person is no admin of it.
+        ChangeRefused: the tenant does not exist, or the person is not an admin of it.
     """
     await require_admin(db, by, tenant_id)
     tenant = await lock_tenant(db, tenant_id)
     if tenant is None:
-        raise ChangeRefused(f"there is no tenant {tenant_id}")
+        raise ChangeRefused(f"the tenant {tenant_id} does not exist")
     if tenant.policy == policy:
         return tenant
     clients, longest = policy.allowed_clients, policy.longest_grant
@@ -81,10 +81,10 @@ async def change_policy(
 
 
 async def require_admin(db: DbSession, person_id: str | None, tenant_id: str) -> None:
-    """Refuse whoever is neither an operator (None) nor an admin of the tenant (A151).
+    """Refuse anyone who is neither an operator (None) nor an admin of the tenant (A151).
 
     Raises:
-        ChangeRefused: in the same words whether or not there is such a tenant.
+        ChangeRefused: with the same message whether or not the tenant exists.
     """
     if person_id is None:
         return

@@ -1,1 +1,1 @@
-"""Tokens: what a grant is worth right now, and the access and refresh tokens that say so."""
+"""Access tokens, refresh tokens and their rotation, and the signing keys."""

@@ -1,4 +1,4 @@
-"""Access tokens: RFC 9068 JWTs for one resource."""
+"""Issue access tokens: RFC 9068 JWTs for one resource."""
 
 from datetime import datetime, timedelta
 
@@ -17,16 +17,16 @@ def issue_access_token(
     now: datetime,
     lifetime: timedelta,
 ) -> str:
-    """Sign an access token that says exactly what the entitlement does (RFC 9068 §2.2).
+    """Sign an access token with the claims of an entitlement (RFC 9068 §2.2).
 
     Args:
         signer: the active key.
-        entitlement: what the bearer may do.
-        allowed_tools: the entitlement's tools as the token is to name them.
+        entitlement: everything that the bearer may do.
+        allowed_tools: the entitlement's tools, as written in the token.
         issuer: the `iss`.
         token_id: the `jti`.
         now: the time.
-        lifetime: how long the token is good.
+        lifetime: how long the token is valid.
     """
     issued_at = int(now.timestamp())
     claims = AccessClaims(

@@ -1,7 +1,7 @@
-"""The signing keys' life: `next → active → retiring → retired`, by age and by command.
+"""Rotate the signing keys by age or command: `next → active → retiring → retired`.
 
-A key is published before it signs and after it has stopped signing, each time longer than anybody
-keeps an old key set, so that no rotation makes a valid token unreadable.
+A key is published before it signs and after it has stopped signing, each time for longer than
+verifiers keep an old key set. So a rotation never makes a valid token unverifiable.
 """
 
 import json
@@ -24,19 +24,19 @@ from gatepost.claims import ALGORITHM
 log = structlog.get_logger()
 
 JWKS_MAX_AGE = timedelta(minutes=5)
-"""How long verifiers may keep the published set; said in its Cache-Control."""
+"""How long verifiers may cache the published set, according to its Cache-Control."""
 BEFORE_USE = 3 * JWKS_MAX_AGE
 """How long a key is published before it may sign."""
 AFTER_USE = timedelta(hours=1)
-"""How long it stays published once it has stopped; longer than any access token lives."""
+"""How long a key stays published after it stops signing; longer than any access token lives."""
 
 
 class KeysUnreadable(Exception):
-    """The stored signing key was sealed under another `secret_key`; the message says what to do."""
+    """The signing key was sealed under another `secret_key`; the message says what to do."""
 
 
 class Keyring:
-    """The keys of this process; `signer` is the active one as of the last `refresh`."""
+    """The keys of this process; `signer` is the active one since the last `maintain`."""
 
     def __init__(self, database: Database, keys: Keys, *, rotate_after: timedelta) -> None:
         """Take the database; `maintain` must run before the first signature.
@@ -55,19 +55,19 @@ class Keyring:
     def signer(self) -> Signer:
         """The active key."""
         if self._signer is None:
-            raise LookupError("maintain comes before the first signature")
+            raise LookupError("maintain must run before the first signature")
         return self._signer
 
     async def maintain(self, now: datetime) -> None:
-        """Make what is missing, promote and retire what is due, then load the active key.
+        """Make missing keys, promote and retire keys that are due, and load the active key.
 
-        Of processes that do this together one changes anything: the database allows one key in
+        Of processes that run this at once, only one makes a change: the database allows one key in
         state `active` and one in state `next`.
 
         Raises:
-            KeysUnreadable: no configured secret opens the active key.
+            KeysUnreadable: no configured secret unseals the active key.
         """
-        with suppress(IntegrityError):  # another process was faster; its keys are loaded below
+        with suppress(IntegrityError):  # another process did it first; its keys are loaded below
             async with self._database.writing() as db, db.begin():
                 await self._advance(db, now)
         async with self._database.reading() as db:
@@ -112,10 +112,10 @@ class Keyring:
 
 
 async def make_key(db: DbSession, state: str, keys: Keys, *, now: datetime) -> SigningKey:
-    """Make a key pair and store it sealed.
+    """Make a key pair, seal it and store it.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: there is a key in that state already.
+        sqlalchemy.exc.IntegrityError: a key is already in that state.
     """
     key = ECKey.generate_key("P-256")
     kid = key.thumbprint()
@@ -136,7 +136,7 @@ async def make_key(db: DbSession, state: str, keys: Keys, *, now: datetime) -> S
 
 
 async def promote(db: DbSession, active: SigningKey, coming: SigningKey, *, now: datetime) -> None:
-    """Let the next key sign from now on; the old one stays published for its last tokens."""
+    """Make the next key the active one; the old one stays published for its last tokens."""
     active.state, active.changed_at = "retiring", now
     await db.flush()
     coming.state, coming.changed_at = "active", now
@@ -146,16 +146,16 @@ async def promote(db: DbSession, active: SigningKey, coming: SigningKey, *, now:
 
 
 async def rotate(db: DbSession, keys: Keys, *, now: datetime) -> str:
-    """Rotate by command: the next key is made, or promoted if it was published long enough.
+    """Rotate by command: make the next key, or promote it if it was published long enough.
 
     Returns:
-        What was done and what comes next, for the operator.
+        A message for the operator.
     """
     states = {key.state: key for key in await list_published_keys(db)}
     active, coming = states.get("active"), states.get("next")
     if active is None:
         made = await make_key(db, "active", keys, now=now)
-        return f"There was no key; {made.kid} is active."
+        return f"{made.kid} is the first key and signs now."
     if coming is None:
         coming = await make_key(db, "next", keys, now=now)
     ready_at = coming.changed_at + BEFORE_USE
@@ -169,10 +169,10 @@ async def rotate(db: DbSession, keys: Keys, *, now: datetime) -> str:
 
 
 async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:
-    """Replace a compromised key at once: no token it signed is good once gateways hear of it.
+    """Replace a compromised key at once; gateways then refuse every token that it signed.
 
     Returns:
-        What was done, for the operator.
+        A message for the operator.
     """
     for key in await list_published_keys(db):
         if key.state in {"active", "retiring"}:
@@ -187,15 +187,15 @@ async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:
         coming.state, coming.changed_at = "active", now
         await db.flush()
     return (
-        f"{coming.kid} signs now. Gateways that follow revocations refuse what the withdrawn keys "
-        "signed within two seconds, any other verifier once it reads the keys again; people's "
-        "apps refresh on their own."
+        f"{coming.kid} signs now. Gateways that follow revocations refuse the withdrawn keys' "
+        "tokens within two seconds, other verifiers once they read the keys again. Apps refresh "
+        "by themselves."
     )
 
 
 def _retire(key: SigningKey, now: datetime) -> None:
     key.state, key.changed_at = "retired", now
-    # Nothing needs the private half again; what is not there can't leak.
+    # The private half is not needed again, and a deleted key can't leak.
     key.private_sealed = b""
 
 

@@ -1,4 +1,4 @@
-"""Reading back an access token that this server signed."""
+"""Verify access tokens that this server signed."""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _LONGEST = 8192
 
 @dataclass(frozen=True, slots=True)
 class ReadToken:
-    """A genuine, unexpired access token; whether it was revoked is another question."""
+    """A genuine, unexpired access token, which may still be revoked."""
 
     claims: AccessClaims
     kid: str
@@ -26,7 +26,7 @@ class ReadToken:
 async def read_access_token(
     db: DbSession, token: str, *, issuer: str, now: datetime
 ) -> ReadToken | None:
-    """Verify a token against the published keys; None where it is no live one of this server's."""
+    """Verify a token with the published keys; None if it is not a live one of this server."""
     if len(token) > _LONGEST or token.count(".") != 2 or not token.isascii():
         return None
     try:

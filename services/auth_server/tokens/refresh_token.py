@@ -1,8 +1,7 @@
-"""Refresh tokens: rotation, the grace window, and the end of a family.
+"""Rotate refresh tokens, with a grace window for repeated use.
 
-A used token's successor is derived from it with a key of this server, so that the same token
-presented twice inside the grace window answers with the same successor, and nothing that could
-be presented is ever stored.
+A token's successor is derived from it with a key of this server. So a token that is presented twice
+in the grace window gives the same successor, and no usable token is ever stored.
 """
 
 import base64
@@ -18,7 +17,7 @@ from auth_server.secrets import hash_secret
 
 @dataclass(frozen=True, slots=True)
 class RefreshPolicy:
-    """How long refresh tokens live, and the keys that successors are derived with, newest first."""
+    """The lifetimes of refresh tokens, and the keys that derive successors, newest first."""
 
     keys: tuple[bytes, ...]
     idle_lifetime: timedelta
@@ -28,27 +27,27 @@ class RefreshPolicy:
 
 
 def derive_successor(key: bytes, token: str) -> str:
-    """Compute the one successor of a refresh token."""
+    """Derive the successor of a refresh token."""
     digest = hmac.digest(key, b"successor\x00" + token.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def first_token(token: str, *, policy: RefreshPolicy, now: datetime) -> NewToken:
-    """Describe the first token of a family."""
+    """Make the first token of a family, to be stored."""
     return NewToken(hash_secret(token), now + policy.idle_lifetime, now + policy.absolute_lifetime)
 
 
 async def rotate_refresh_token(
     raw_sql: RawSql, token: str, facts: RefreshFacts, *, policy: RefreshPolicy, now: datetime
 ) -> str | None:
-    """Use a refresh token: its first use makes the successor, a use soon after finds it again.
+    """Rotate a refresh token: its first use makes a successor, which a use soon after returns again.
 
-    The grace window is anchored at the first use and never moves (RFC 9700 §4.14.2). The caller
-    has checked that the token is this client's, not revoked, and used before or unexpired.
+    The grace window starts at the first use and never moves (RFC 9700 §4.14.2). The caller has
+    checked that the token is this client's, not revoked, and either used before or unexpired.
 
     Returns:
-        The successor. None where the token came back after its grace window, or was revoked
-        meanwhile: its whole family has to end.
+        The successor, or None if the token was reused after its grace window or has been revoked
+        meanwhile; then its whole family must be revoked.
     """
     known: RefreshFacts | None = facts
     if facts.first_used_at is None:
@@ -60,7 +59,9 @@ async def rotate_refresh_token(
         )
         if await rotate(raw_sql, hash_secret(token), new, now=now):
             return successor
-        known = await read_refresh_token(raw_sql, hash_secret(token))  # somebody was faster
+        known = await read_refresh_token(
+            raw_sql, hash_secret(token)
+        )  # another request used it first
     if known is None or known.first_used_at is None or now > known.first_used_at + policy.grace:
         return None
     for key in policy.keys:

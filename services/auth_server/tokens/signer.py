@@ -1,4 +1,4 @@
-"""The key that signs access tokens."""
+"""Sign JWTs with the active key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,6 @@ class Signer:
 
     def sign(self, payload: Mapping[str, Any], *, token_type: str) -> str:
         """Sign a JWT of the given `typ` (RFC 9068 §2.1 for access tokens)."""
-        # The single key, never a key set: with a set the signing key would be picked at random.
+        # A single key, because joserfc would choose a random key from a set.
         header = {"alg": ALGORITHM, "kid": self.kid, "typ": token_type}
         return jwt.encode(header, dict(payload), self.key, registry=_REGISTRY)

@@ -354,7 +354,7 @@ def test_a_plain_url_may_be_a_client_id(url: str) -> None:
         (fetched(document(), content_type="text/html"), "content type"),
         (fetched([document()]), "object"),
         (fetched(b"\xef\xbb\xbf{}"), "JSON"),
-        (fetched(b'{"client_id": "a", "client_id": "b"}'), "twice"),
+        (fetched(b'{"client_id": "a", "client_id": "b"}'), "repeats a member"),
         (fetched(b"\xff"), "JSON"),
         (fetched(document(URL + "/")), "client_id"),
         (fetched(document(URL.replace("app", "APP"))), "client_id"),

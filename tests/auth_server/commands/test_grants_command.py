@@ -99,7 +99,7 @@ def test_grants_are_listed_by_person_tenant_and_client(
     assert grant_ids(operate, "--client", connected[0][0])[0] in everything
     line = operate("grants", "list", "--client", connected[0][0]).output
     assert "usr_ada in org_acme  Test client" in line
-    assert operate("grants", "list", "--person", "nobody").output == "There is no such grant.\n"
+    assert operate("grants", "list", "--person", "nobody").output == "There are no such grants.\n"
 
 
 def test_one_grant_ends_and_the_others_go_on(
@@ -111,7 +111,7 @@ def test_one_grant_ends_and_the_others_go_on(
     again = operate("grants", "end", grant)
 
     assert (ended.exit_code, ended.output) == (0, "1 grants ended.\n")
-    assert (again.exit_code, "ended before" in again.output) == (1, True)
+    assert (again.exit_code, "has already ended" in again.output) == (1, True)
     assert living(database_url, connected) == [False, True, True]
     assert told(database_url, "grant.revoked") == [("usr_ada", "org_acme", connected[0][0])]
 

@@ -219,7 +219,7 @@ def test_an_operator_makes_a_key_lists_it_and_ends_it(operate: Operate, database
     assert listed.startswith(f"{key_id}  live  active")
     assert "Report" in listed
     assert key not in listed
-    assert "There is no API key" in operate("api-keys", "list", "--tenant", "org_globex").output
+    assert "There are no API keys" in operate("api-keys", "list", "--tenant", "org_globex").output
 
     assert operate("api-keys", "revoke", key_id).exit_code == 0
     assert operate("api-keys", "revoke", key_id).exit_code == 1

@@ -90,7 +90,7 @@ def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        (("tenants", "set", "org_nowhere", "--read-only"), "there is no tenant org_nowhere"),
+        (("tenants", "set", "org_nowhere", "--read-only"), "the tenant org_nowhere does not exist"),
         (
             ("tenants", "set", "org_acme", "--allow-client", "a b"),
             "(allowed_clients) can only contain",
@@ -100,16 +100,19 @@ def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
             "not both",
         ),
         (("tenants", "add", "org_x", "--name", ""), "id, name and tier"),
-        (("people", "set", "usr_nobody", "--disable"), "there is no person usr_nobody"),
-        (("people", "set", "usr_bo", "--email", "ada@acme.example"), "is usr_ada's"),
+        (("people", "set", "usr_nobody", "--disable"), "the person usr_nobody does not exist"),
+        (("people", "set", "usr_bo", "--email", "ada@acme.example"), "belongs to usr_ada"),
         (("people", "set", "usr_bo", "--name", "a\x00b"), "name must be"),
-        (("people", "add", "usr_bo", "--email", "x@y", "--name", "Bo"), "there is a person"),
+        (
+            ("people", "add", "usr_bo", "--email", "x@y", "--name", "Bo"),
+            "a person with the id usr_bo",
+        ),
         (("people", "add", "usr_x", "--email", "x", "--name", "X"), "email must be"),
         (
             ("people", "add", "usr_x", "--email", "x@y", "--name", "X", "--password-stdin"),
             "the password must have",
         ),
-        (("memberships", "set", "usr_nobody", "org_acme"), "there is no person"),
+        (("memberships", "set", "usr_nobody", "org_acme"), "the person usr_nobody does not exist"),
         (("memberships", "set", "usr_bo", "org_acme", "--data-scope", "x"), "is not kind:value"),
         (("memberships", "remove", "usr_bo", "org_acme"), "is not a member"),
     ],

@@ -163,9 +163,9 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     "no time": ({"iat": None}, "iat"),
     "another access token": ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "at_hash"),
     "a hash that is none": ({"at_hash": 7}, "at_hash"),
-    "nobody": ({"sub": None}, "somebody else"),
-    "an empty subject": ({"sub": "", "id": "x"}, "somebody else"),
-    "a list for a subject": ({"sub": ["idp-77"]}, "somebody else"),
+    "nobody": ({"sub": None}, "another sub than"),
+    "an empty subject": ({"sub": "", "id": "x"}, "another sub than"),
+    "a list for a subject": ({"sub": ["idp-77"]}, "another sub than"),
     "no id of the product": ({"id": None}, "claim id"),
     "an id with a line break": ({"id": "usr\ndee"}, "claim id"),
     "an id that is too long": ({"id": "x" * 256}, "claim id"),
@@ -278,7 +278,7 @@ async def test_an_older_provider_that_does_not_name_itself_still_works(place: Pl
 async def test_userinfo_about_somebody_else_signs_nobody_in_a139(place: Place) -> None:
     """OpenID Connect Core §5.3.2: token substitution."""
     place.provider.userinfo = {"sub": "idp-1"}
-    assert "somebody else" in await place.refused()
+    assert "another sub than" in await place.refused()
 
 
 async def test_what_only_userinfo_says_counts_and_the_id_token_wins(place: Place) -> None:

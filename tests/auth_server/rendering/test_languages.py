@@ -150,7 +150,7 @@ async def test_an_operator_adds_a_language_and_changes_words(
         ("de.yaml", "name: x\nplural: import os\ntexts: {}", "plural"),
         ("de.yaml", "name: x\ntexts: {a: [1]}", "string"),
         ("de.yaml", ": :", "de.yaml"),
-        ("Übersicht.yaml", "name: x\ntexts: {}", "no language tag"),
+        ("Übersicht.yaml", "name: x\ntexts: {}", "not a language tag"),
     ],
 )
 def test_a_file_of_texts_that_would_break_a_page_is_refused_at_the_start(

@@ -1,1 +1,1 @@
-"""Discovery: RFC 8414 and OpenID metadata, generated from what the code can do, and the JWKS."""
+"""Discovery: RFC 8414 and OpenID metadata, generated from the code's own lists, and the JWKS."""

@@ -1,4 +1,4 @@
-"""The well-known documents and the JWKS."""
+"""Serve the well-known documents and the JWKS."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ _DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 
 
 def well_known_paths(settings: AuthServerSettings) -> Iterator[str]:
-    """List where the metadata is served.
+    """Yield the paths of the metadata.
 
-    At the root; and for an issuer with a path, inserted before it (RFC 8414 §3.1) and after it
-    (OpenID Connect Discovery §4), since clients look in all three places.
+    They are at the root and, for an issuer with a path, before it (RFC 8414 §3.1) and after it
+    (OpenID Connect Discovery §4), because clients look in all three places.
     """
     path = urlsplit(settings.issuer).path
     for document in _DOCUMENTS:
@@ -59,7 +59,7 @@ def _answer(request: Request, body: bytes) -> Response:
         "Cache-Control": f"public, max-age={int(JWKS_MAX_AGE.total_seconds())}",
     }
     known = request.headers.get("if-none-match", "").split(",")
-    # Compared weakly (RFC 9110 §13.1.2): a proxy that compresses also weakens the tag.
+    # Compared weakly (RFC 9110 §13.1.2), because a proxy that compresses weakens the tag.
     if {"*", etag} & {tag.strip().removeprefix("W/") for tag in known}:
         return Response(status_code=304, headers=dict(headers))
     return Response(body, media_type="application/json", headers=dict(headers))

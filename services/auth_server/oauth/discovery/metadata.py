@@ -1,4 +1,4 @@
-"""The metadata document."""
+"""Write the metadata document."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +14,8 @@ from gatepost.scopes import OFFLINE_ACCESS
 def describe_server(settings: AuthServerSettings) -> Mapping[str, Any]:
     """Describe this server (RFC 8414 §2; OpenID Connect Discovery §3).
 
-    One document serves both well-known places. Every URL is the configured issuer plus a path:
-    nothing is taken from a request.
+    Both well-known URLs return this document. Every URL in it is the configured issuer with a path,
+    and nothing comes from a request.
     """
     issuer = settings.issuer
     scopes = {scope for entry in settings.resources for scope in entry.scopes}

@@ -1,4 +1,4 @@
-"""What a registration says and is told: one reader and one writer for RFC 7591 and RFC 7592."""
+"""Read and write registrations, for RFC 7591 and RFC 7592."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ async def read_document(request: Request) -> Mapping[str, Any]:
     """Read the body of a registration.
 
     Raises:
-        InvalidRequest: it is too large.
-        InvalidClientMetadata: it is no JSON object.
+        InvalidRequest: the body is too large.
+        InvalidClientMetadata: the body is not a JSON object.
     """
-    # Anything else a page of another site could post, through its visitors, without a preflight.
+    # A page of another site could make a browser post any other type without a preflight.
     if media_type(request) != "application/json":
         raise InvalidClientMetadata("the body must be sent as application/json")
     body = await read_body(request, limit=_LIMIT)
@@ -35,7 +35,7 @@ async def read_document(request: Request) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", document)
 
 
-# Dependencies, so that the body is read and judged before a transaction begins.
+# Dependencies, so that the body is read and checked before a database transaction begins.
 Document = Annotated[Mapping[str, Any], Depends(read_document)]
 
 
@@ -48,7 +48,7 @@ Metadata = Annotated[ClientMetadata, Depends(read_metadata)]
 
 
 def columns_of(metadata: ClientMetadata) -> dict[str, Any]:
-    """Write metadata as the columns that hold it."""
+    """Return the columns of `Client` for metadata."""
     return {
         "name": metadata.name,
         "client_uri": metadata.client_uri,
@@ -64,14 +64,13 @@ def columns_of(metadata: ClientMetadata) -> dict[str, Any]:
 def describe_client(
     client: Client, *, issuer: str, registration_token: str, secret: str | None = None
 ) -> Mapping[str, Any]:
-    """Tell a client how it is registered (RFC 7591 §3.2.1, RFC 7592 §3).
+    """Write the response to a registration (RFC 7591 §3.2.1, RFC 7592 §3).
 
     Args:
-        client: as it is stored.
-        issuer: this server.
-        registration_token: the one just made, or the one the request brought; only its hash is
-            stored.
-        secret: the one just made, which is told this once.
+        client: the stored client.
+        issuer: the issuer of this server.
+        registration_token: the new token, or the one in the request; only its hash is stored.
+        secret: a new secret, which no later response contains.
     """
     answer: dict[str, Any] = {
         "client_id": client.client_id,

@@ -22,7 +22,7 @@ router = MachineRouter(any_origin=True)
 
 
 def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable[None]]:
-    """Make the dependency that counts well-formed registrations, and refuses too many."""
+    """Make the dependency that counts valid registrations, and refuses too many."""
     quota = RegistrationQuota(
         per_minute=settings.registrations_per_minute,
         per_day=settings.registrations_per_day,
@@ -33,7 +33,7 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
         wait = quota.spend(address_of(request, settings), now())
         if wait is not None:
             raise TooManyRequests(
-                "too many clients were registered from here; try again later",
+                "too many registrations from this address; try again later",
                 retry_after=math.ceil(wait.total_seconds()),
             )
 

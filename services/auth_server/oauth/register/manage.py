@@ -27,7 +27,7 @@ from auth_server.web.routing import MachineRouter
 
 router = MachineRouter(any_origin=True)
 _PATH = "/register/{client_id}"
-# What a person saw when they said yes, or what proves that it is the same program.
+# The metadata that people saw when they approved the client, or with which it authenticates.
 _TRUSTED = ("name", "redirect_uris", "token_endpoint_auth_method", "jwks", "jwks_uri")
 _OURS = (
     "registration_access_token",
@@ -41,7 +41,7 @@ _OURS = (
 async def read_registration(
     client_id: str, request: Request, db: ReadingDb, settings: Settings
 ) -> Response:
-    """Tell a client how it is registered (RFC 7592 §2.1); its secret is not told again."""
+    """Return a client's registration (RFC 7592 §2.1), without its secret."""
     client, token = await _require_own(client_id, request, db)
     return _answer(client, token, settings.issuer)
 
@@ -57,10 +57,10 @@ async def change_registration(
     now: Clock,
     new_secret: SecretMaker,
 ) -> Response:
-    """Replace everything a client said about itself, by the rules of a registration (§2.2).
+    """Replace all of a client's metadata, by the rules of a registration (§2.2).
 
-    Where something changes that people trusted, its grants end and it has to ask them again:
-    otherwise whoever got hold of the token could become another app under a yes given to this one.
+    If metadata changes that people relied on, the client's grants are revoked. Otherwise, anyone
+    with a stolen registration token could pass for another app with the grants of this one.
     """
     client, token = await _require_own(client_id, request, db)
     await _require_nothing_of_ours(document, client, db, now())
@@ -122,8 +122,8 @@ async def _require_own(client_id: str, request: Request, db: DbSession) -> tuple
     expected = (client.registration_token_hash if client is not None else None) or ""
     right = matches(expected, hash_secret(token.strip()))
     if client is None or scheme.lower() != "bearer" or not right:
-        # One answer for an unknown client, another client's token and none (RFC 7592 §2).
-        raise InvalidToken("the registration access token is not this client's")
+        # The same response for an unknown client, a wrong token and a missing one (RFC 7592 §2).
+        raise InvalidToken("the registration access token does not belong to this client")
     return client, token.strip()
 
 
@@ -131,17 +131,17 @@ async def _require_nothing_of_ours(
     document: Mapping[str, Any], client: Client, db: DbSession, now: datetime
 ) -> None:
     if document.get("client_id") != client.client_id:
-        raise InvalidClientMetadata("client_id must be the one the client has")
+        raise InvalidClientMetadata("client_id must not change")
     for name in _OURS:
         if name in document:
-            raise InvalidClientMetadata(f"{name} is the server's to say; leave it out")
+            raise InvalidClientMetadata(f"{name} is set by the server; leave it out")
     if "client_secret" not in document:
         return
     given = document["client_secret"]
     hashed = hash_secret(given) if isinstance(given, str) and given.isprintable() else ""
     live = await list_live_secrets(db, client.client_id, now=now)
     if not any(matches(secret.secret_hash, hashed) for secret in live):
-        raise InvalidClientMetadata("client_secret can't be chosen; leave it out")
+        raise InvalidClientMetadata("client_secret is set by the server; leave it out")
 
 
 async def _fit_secrets(

@@ -1,4 +1,4 @@
-"""How often strangers may register clients."""
+"""Limit how often strangers can register clients."""
 
 from datetime import datetime, timedelta
 
@@ -19,11 +19,11 @@ class RegistrationQuota:
         """Count one registration.
 
         Args:
-            address: whose it is, as `count_as` writes it.
+            address: the client's address, as `address_of` returns it.
             now: the time.
 
         Returns:
-            None; or, where it would be too many and was not counted, how long until the next.
+            None if the registration was counted and is allowed; otherwise how long to wait.
         """
         counted = [(self._of_all, ""), *((windows, address) for windows in self._of_address)]
         free_at = max(windows.free_at(key, now) for windows, key in counted)

@@ -1,1 +1,1 @@
-"""API keys: what a person's program is worth at a resource, hashed, with label, expiry, last use."""
+"""API keys, stored as hashes, with what each allows at a resource, its label, expiry and last use."""

@@ -19,7 +19,7 @@ async def add_api_key(db: DbSession, key: StoredApiKey) -> None:
 
 
 async def find_api_key(db: DbSession, key_hash: str) -> StoredApiKey | None:
-    """Look up a key by the hash of the whole of it, revoked and expired ones too."""
+    """Look up a key by the hash of its full text, including revoked and expired keys."""
     query = select(StoredApiKey).where(col(StoredApiKey.key_hash) == key_hash)
     return (await db.execute(query)).scalar_one_or_none()
 
@@ -27,7 +27,7 @@ async def find_api_key(db: DbSession, key_hash: str) -> StoredApiKey | None:
 async def list_api_keys(
     db: DbSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[StoredApiKey]:
-    """List keys, of one tenant, of one person or of all, the oldest first."""
+    """List all keys, or those of a tenant or person, oldest first."""
     query = select(StoredApiKey).order_by(col(StoredApiKey.created_at), col(StoredApiKey.key_id))
     if tenant_id is not None:
         query = query.where(col(StoredApiKey.tenant_id) == tenant_id)
@@ -37,7 +37,7 @@ async def list_api_keys(
 
 
 async def note_use(db: DbSession, key_id: str, *, now: datetime) -> None:
-    """Note that a key was used; once a minute is often enough to know."""
+    """Record that a key was used, at most once a minute."""
     await db.execute(
         update(StoredApiKey)
         .where(
@@ -53,7 +53,7 @@ async def note_use(db: DbSession, key_id: str, *, now: datetime) -> None:
 
 
 async def revoke_api_key(db: DbSession, key_id: str, *, now: datetime) -> StoredApiKey | None:
-    """End a key for good; answers it, or None where there is no such key that still holds."""
+    """Revoke a key and return it, or None if no such key is live."""
     revoked = await db.execute(
         update(StoredApiKey)
         .where(col(StoredApiKey.key_id) == key_id, col(StoredApiKey.revoked_at).is_(None))

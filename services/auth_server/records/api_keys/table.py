@@ -8,7 +8,7 @@ from auth_server.db.types import Json, UtcDateTime
 
 
 class StoredApiKey(SQLModel, table=True):
-    """A key by its hash; `key_id` holds its fingerprint and is the `grant_id` of its tokens."""
+    """An API key, by its hash; `key_id` contains its fingerprint and is its tokens' `grant_id`."""
 
     __tablename__ = "api_keys"
 

@@ -1,1 +1,1 @@
-"""How often sign-in failed lately, by whatever it is counted."""
+"""Counts of recent attempts to sign in, by address, account or other key."""

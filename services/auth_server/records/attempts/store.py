@@ -15,22 +15,22 @@ from auth_server.records.attempts.table import Attempts
 async def count_attempt(
     db: DbSession, counted_as: str, *, most: int, window: timedelta, now: datetime
 ) -> datetime | None:
-    """Count one attempt; of any number of parallel ones, no more than `most` are let through.
+    """Count one attempt; of any number of parallel attempts, at most `most` are allowed.
 
     Args:
         db: the open transaction.
-        counted_as: whose attempts are counted together.
-        most: how many are let through in a window.
-        window: how long they count, from the first of them.
+        counted_as: the key under which attempts are counted together.
+        most: how many attempts a window allows.
+        window: how long attempts count, from the first one.
         now: the time.
 
     Returns:
-        None; or, where it would be too many and was not counted, when the next may follow.
+        None if the attempt was counted and is allowed; otherwise when the next one is allowed.
     """
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     first = insert(Attempts).values(counted_as=counted_as, number=0, since=now)
     await db.execute(first.on_conflict_do_nothing(index_elements=["counted_as"]))
-    # On PostgreSQL parallel attempts wait here for one another, on SQLite at their beginning.
+    # Parallel attempts wait for one another here on PostgreSQL, at their start on SQLite.
     query = select(Attempts).where(col(Attempts.counted_as) == counted_as).with_for_update()
     row = (await db.execute(query)).scalar_one()
     if now >= row.since + window:
@@ -43,7 +43,7 @@ async def count_attempt(
 
 
 async def give_back_attempt(db: DbSession, counted_as: str) -> None:
-    """Take one attempt off the count: it was a right one."""
+    """Take one attempt off the count, because it succeeded."""
     fewer = case((col(Attempts.number) > 0, col(Attempts.number) - 1), else_=0)
     await db.execute(
         update(Attempts).where(col(Attempts.counted_as) == counted_as).values(number=fewer)
@@ -51,10 +51,10 @@ async def give_back_attempt(db: DbSession, counted_as: str) -> None:
 
 
 async def forget_attempts(db: DbSession, counted_as: Collection[str]) -> None:
-    """Begin to count anew."""
+    """Reset these counts."""
     await db.execute(delete(Attempts).where(col(Attempts.counted_as).in_(counted_as)))
 
 
 async def purge_attempts(db: DbSession, *, before: datetime) -> None:
-    """Forget what began to be counted before then."""
+    """Delete counts that began before a time."""
     await db.execute(delete(Attempts).where(col(Attempts.since) < before))

@@ -1,1 +1,1 @@
-"""The audit log: what was decided about people, clients, grants and keys; append-only, chained."""
+"""The audit log: decisions about people, clients, grants and keys, append-only and hash-chained."""

@@ -1,4 +1,4 @@
-"""Refusals to nobody in particular: counted here, and told to the audit log once a minute."""
+"""Counts of refusals that concern no known person or client, written to the audit log each minute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,23 +13,23 @@ class _Count:
 
 
 class Denials:
-    """What was refused since it was last told: how often at each path, and from how many places.
+    """Counts refusals for each path and error, and how many addresses they came from.
 
-    A stranger may be refused a thousand times a second. An entry each would fill the disk and make
-    every refusal wait for the log's one writer.
+    A stranger can cause a thousand refusals a second. One entry for each would fill the disk and
+    make every refusal wait for the log's only writer.
     """
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start with empty counts."""
         self._counts: dict[tuple[str, str], _Count] = {}
 
     def count(self, path: str, error: str, address: str) -> None:
-        """Count one.
+        """Count one refusal.
 
         Args:
-            path: where; of a longer one the first segment counts.
-            error: the `error` that was answered, or the title of the page.
-            address: as `address_of` names it.
+            path: the path of the request; only its first segment counts.
+            error: the `error` in the response, or the title of the page.
+            address: as `address_of` returns it.
         """
         kind = f"/{path.split('/', 2)[1]}" if "/" in path else "", error
         if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
@@ -40,7 +40,7 @@ class Denials:
             count.addresses.add(address)
 
     def take(self) -> list[Mapping[str, str | int]]:
-        """Tell what was counted, and begin anew."""
+        """Return the counts and reset them."""
         counts, self._counts = self._counts, {}
         return [
             {

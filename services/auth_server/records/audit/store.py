@@ -51,15 +51,15 @@ Event = Literal[
     "token.outdated",
     "token.revoked",
 ]
-"""Every kind of event: what happened, in the past tense."""
+"""Every kind of event, named in the past tense."""
 
 _BEFORE_THE_FIRST = "0" * 64
-_LOCK = 7_405_112_600_012  # any number; appends on PostgreSQL wait for one another under it
+_LOCK = 7_405_112_600_012  # an arbitrary number; appends on PostgreSQL wait for this lock
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What to record; `detail` holds ids, names and counts, never a secret."""
+    """An event to record; `detail` contains ids, names and counts, never a secret."""
 
     event: Event
     person_id: str = ""
@@ -70,7 +70,7 @@ class Audit:
 
 
 async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
-    """Append one entry, in the transaction of what it records: both stay, or neither."""
+    """Append one entry, in the same transaction as the change that it records."""
     if db.get_bind().dialect.name == "postgresql":
         await db.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
     newest = select(AuditEntry).order_by(col(AuditEntry.number).desc()).limit(1)
@@ -109,7 +109,7 @@ def chain_hash(entry: AuditEntry) -> str:
 
 
 async def find_break(db: DbSession) -> int | None:
-    """Walk the whole chain; the number of the first entry that does not fit, or None."""
+    """Check the whole chain; return the number of the first entry that does not fit, or None."""
     previous, expected = _BEFORE_THE_FIRST, 1
     async for entry in await db.stream_scalars(select(AuditEntry).order_by(col(AuditEntry.number))):
         fits = entry.number == expected and entry.previous_hash == previous

@@ -8,8 +8,8 @@ from auth_server.db.types import UtcDateTime
 
 
 class AuditEntry(SQLModel, table=True):
-    """One event; `hash` covers the entry and the hash before it, so that none can be changed or
-    taken out unseen.
+    """One event; `hash` covers the entry and the hash before it, so that changing or removing an
+    entry can be detected.
     """
 
     __tablename__ = "audit_log"

@@ -1,1 +1,1 @@
-"""Authorization codes: sixty seconds, one redemption."""
+"""Authorization codes, valid for sixty seconds and one redemption."""

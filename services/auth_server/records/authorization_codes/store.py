@@ -1,4 +1,4 @@
-"""SQL on authorization codes; redeeming them is in `tokens.statements`."""
+"""SQL on authorization codes; `redemptions.statements` redeems them."""
 
 from datetime import datetime
 
@@ -16,5 +16,5 @@ async def add_code(db: DbSession, code: AuthorizationCode) -> None:
 
 
 async def purge_codes(db: DbSession, *, before: datetime) -> None:
-    """Forget codes that were over before then."""
+    """Delete codes that expired before a time."""
     await db.execute(delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < before))

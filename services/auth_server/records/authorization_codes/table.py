@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class AuthorizationCode(SQLModel, table=True):
-    """An issued code, by its hash; `family_id` names the refresh tokens that come of it."""
+    """An issued code, by its hash; `family_id` names the refresh tokens issued from it."""
 
     __tablename__ = "authorization_codes"
 

@@ -1,1 +1,1 @@
-"""Authorization requests on their way through sign-in and consent."""
+"""Authorization requests, stored until they are answered."""

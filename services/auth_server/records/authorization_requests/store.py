@@ -1,4 +1,4 @@
-"""The only SQL on transactions."""
+"""The only SQL on authorization requests."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ async def add_authorization_request(
 async def find_authorization_request(
     db: DbSession, transaction_id: str, *, browser_hash: str, now: datetime
 ) -> AuthorizationRequest | None:
-    """Look up a transaction that this browser began and that is still under way."""
+    """Look up a pending authorization request that this browser began."""
     authorization_request = await db.get(AuthorizationRequest, transaction_id)
     if authorization_request is None or authorization_request.browser_hash != browser_hash:
         return None
@@ -31,7 +31,7 @@ async def find_authorization_request(
 
 
 async def choose_tenant(db: DbSession, transaction_id: str, tenant_id: str | None) -> None:
-    """Note which tenant the person chose; None to ask again."""
+    """Store which tenant the person chose; None to ask again."""
     await db.execute(
         update(AuthorizationRequest)
         .where(col(AuthorizationRequest.transaction_id) == transaction_id)
@@ -42,7 +42,7 @@ async def choose_tenant(db: DbSession, transaction_id: str, tenant_id: str | Non
 async def finish_authorization_request(
     db: DbSession, transaction_id: str, *, now: datetime
 ) -> bool:
-    """End a transaction; answers whether this call was the one that did."""
+    """Mark an authorization request as answered; return whether this call did it."""
     finished = await db.execute(
         update(AuthorizationRequest)
         .where(
@@ -56,19 +56,19 @@ async def finish_authorization_request(
 
 
 async def drop_authorization_requests(db: DbSession, client_id: str) -> None:
-    """Forget everything a client has under way."""
+    """Delete a client's authorization requests."""
     await db.execute(
         delete(AuthorizationRequest).where(col(AuthorizationRequest.client_id) == client_id)
     )
 
 
 def select_clients_under_way() -> SelectOfScalar[str]:
-    """Select the clients that people are about to answer."""
+    """Select the clients that have an authorization request."""
     return select(AuthorizationRequest.client_id)
 
 
 async def purge_authorization_requests(db: DbSession, *, before: datetime) -> None:
-    """Forget transactions whose time was over before then."""
+    """Delete authorization requests that expired before a time."""
     await db.execute(
         delete(AuthorizationRequest).where(col(AuthorizationRequest.expires_at) < before)
     )

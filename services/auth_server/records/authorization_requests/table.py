@@ -1,4 +1,4 @@
-"""The transactions table."""
+"""The table of authorization requests."""
 
 from datetime import datetime
 
@@ -8,11 +8,11 @@ from auth_server.db.types import UtcDateTime
 
 
 class AuthorizationRequest(SQLModel, table=True):
-    """A checked authorization request, never changed once stored, and how far it has come.
+    """A checked authorization request. Only `tenant_id` and `finished_at` change once it is stored.
 
-    `browser_hash` binds it to the browser that began it; `signed_in_after` asks for a sign-in no
-    older than that. `may_be_silent`: no other site led the browser here, and the app did not ask
-    for the consent page. Only `tenant_id` and `finished_at` are written later.
+    `browser_hash` binds it to the browser that began it; `signed_in_after` requires a sign-in since
+    that time. `may_be_silent` is true if no other site led the browser here and the app did not ask
+    for the consent page.
     """
 
     __tablename__ = "transactions"

@@ -1,1 +1,1 @@
-"""The call log: every tool call that gateways tell of, each once."""
+"""The call log: every tool call that gateways report, stored once."""

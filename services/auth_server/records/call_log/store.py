@@ -13,7 +13,7 @@ from auth_server.records.call_log.table import LoggedCall
 from gatepost.call_event import CallEvent
 
 AT_ONCE = 5_000
-"""Rows that one purge deletes, so that writers don't wait long for it."""
+"""The number of rows that one purge deletes, so that writers don't wait long for it."""
 
 
 class Usage(NamedTuple):
@@ -24,14 +24,14 @@ class Usage(NamedTuple):
 
 
 async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> int:
-    """Write the calls that are not known yet; answers how many those are.
+    """Write the calls that are not stored yet and return how many were written.
 
     Of any number of parallel deliveries of one event, exactly one writes it.
     """
     if not events:
         return 0
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    # In one order, or two deliveries of the same events could wait for each other.
+    # Sorted, because two deliveries of the same events in different orders could deadlock.
     rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
     written = insert(LoggedCall).on_conflict_do_nothing(index_elements=["call_id"])
     added = await db.execute(written.returning(col(LoggedCall.call_id)), rows)
@@ -41,9 +41,9 @@ async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> int:
 async def usage_of_grants(
     db: DbSession, grant_ids: Collection[str], since: datetime
 ) -> dict[str, Usage]:
-    """Count the calls under each grant since a moment, refused ones too, and find the last.
+    """Count each grant's calls since a time, including refused ones, and find the latest.
 
-    A grant without a call is not in the answer.
+    The result omits grants without calls.
     """
     query = (
         select(col(LoggedCall.grant_id), func.count(), func.max(col(LoggedCall.at)))
@@ -55,7 +55,7 @@ async def usage_of_grants(
 
 
 async def purge_calls(db: DbSession, *, before: datetime) -> bool:
-    """Forget some of the calls from before a moment; answers whether there may be more."""
+    """Delete some of the calls from before a time; return whether there may be more."""
     old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
     gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))
     return (await db.execute(gone.returning(col(LoggedCall.call_id)))).scalars().all() != []

@@ -9,9 +9,9 @@ from auth_server.db.types import UtcDateTime
 
 
 class LoggedCall(SQLModel, table=True):
-    """One `CallEvent`; its id is the key, so that no call is written twice.
+    """One `CallEvent`; its id is the primary key, so that no call is written twice.
 
-    Without foreign keys: what happened stays true when a grant or a tenant is gone.
+    It has no foreign keys, because it stays in the log when its grant or tenant is deleted.
     """
 
     __tablename__ = "call_log"

@@ -1,1 +1,1 @@
-"""Versions of gateways' catalogues that a person may have been shown."""
+"""The versions of gateways' catalogues that consent pages may have shown."""

@@ -10,7 +10,7 @@ from gatepost.catalogue import CatalogueDocument
 
 
 async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
-    """Keep a version of a catalogue, marking it as the one seen last."""
+    """Store a version of a catalogue and mark it as the latest one seen."""
     await db.merge(
         CatalogueVersion(
             resource=document.resource,
@@ -25,7 +25,7 @@ async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: dat
 async def find_catalogue(
     db: DbSession, resource: str, *, version: str | None = None
 ) -> CatalogueDocument | None:
-    """Look up a kept version by its hash; the one seen last where no hash is given."""
+    """Look up a stored version by its hash, or the latest one seen if no hash is given."""
     query = select(CatalogueVersion).where(col(CatalogueVersion.resource) == resource)
     if version is not None:
         query = query.where(col(CatalogueVersion.hash) == version)

@@ -1,1 +1,1 @@
-"""Ceilings: how far an operator lets a managed client go for itself, without a person."""
+"""Ceilings: the most that an operator allows a service client, which acts without a person."""

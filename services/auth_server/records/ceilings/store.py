@@ -9,7 +9,7 @@ from auth_server.records.ceilings.table import Ceiling
 
 
 async def list_ceilings(db: DbSession, client_id: str) -> Sequence[Ceiling]:
-    """List a client's ceilings, one for each resource it may have tokens for."""
+    """List a client's ceilings, one for each resource for which it may get tokens."""
     query = (
         select(Ceiling).where(col(Ceiling.client_id) == client_id).order_by(col(Ceiling.resource))
     )
@@ -17,7 +17,7 @@ async def list_ceilings(db: DbSession, client_id: str) -> Sequence[Ceiling]:
 
 
 async def keep_ceilings(db: DbSession, client_id: str, resources: Collection[str]) -> None:
-    """Drop a client's ceilings on every other resource than these."""
+    """Delete a client's ceilings on all resources except these."""
     for ceiling in await list_ceilings(db, client_id):
         if ceiling.resource not in resources:
             await db.delete(ceiling)
@@ -25,7 +25,7 @@ async def keep_ceilings(db: DbSession, client_id: str, resources: Collection[str
 
 
 async def put_ceiling(db: DbSession, ceiling: Ceiling) -> None:
-    """Set a client's ceiling on a resource, as the next version where there is one."""
+    """Set a client's ceiling on a resource, as the next version if one exists."""
     known = await db.get(Ceiling, (ceiling.client_id, ceiling.resource))
     if known is not None:
         ceiling.version = known.version + 1

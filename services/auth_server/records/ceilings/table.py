@@ -8,9 +8,9 @@ from auth_server.db.types import Json, UtcDateTime
 
 
 class Ceiling(SQLModel, table=True):
-    """What one client may have on one resource: always in one tenant, never more than this.
+    """The most that one client may do on one resource, always in one tenant.
 
-    An empty `data_scope` restricts nothing within the tenant; `version` grows with every change.
+    An empty `data_scope` restricts nothing within the tenant. `version` increases with each change.
     """
 
     __tablename__ = "ceilings"

@@ -1,1 +1,1 @@
-"""Client assertions that were used, so that none is used twice (RFC 7523 §3, `jti`)."""
+"""Used client assertions, stored so that none can be used twice (RFC 7523 §3, `jti`)."""

@@ -11,9 +11,9 @@ from auth_server.records.client_assertions.table import UsedAssertion
 
 
 async def use_assertion(db: DbSession, client_id: str, *, jti: str, expires_at: datetime) -> bool:
-    """Note that an assertion was used; answers whether this was the first time.
+    """Record that an assertion was used; return whether this was the first time.
 
-    Of any number of parallel calls exactly one is told True: the table allows one row.
+    Of any number of parallel calls, exactly one returns True: the table allows one row.
     """
     try:
         async with db.begin_nested():
@@ -24,5 +24,5 @@ async def use_assertion(db: DbSession, client_id: str, *, jti: str, expires_at: 
 
 
 async def purge_assertions(db: DbSession, *, before: datetime) -> None:
-    """Forget the assertions that expired before a moment: nobody believes them any more."""
+    """Delete assertions that expired before a time and so can no longer be used."""
     await db.execute(delete(UsedAssertion).where(col(UsedAssertion.expires_at) < before))

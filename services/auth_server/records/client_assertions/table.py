@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class UsedAssertion(SQLModel, table=True):
-    """One assertion of one client, kept until it has expired."""
+    """One assertion of one client, stored until it has expired."""
 
     __tablename__ = "client_assertions"
 

@@ -1,4 +1,4 @@
-"""What a request needs to know of the client that sends it, read by one hand-written statement."""
+"""The properties of a client that a request needs, read by one statement of raw SQL."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +14,7 @@ FROM clients WHERE client_id = :client_id AND disabled_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """A client that may be used; the fields are those of `Client`."""
+    """A client that is not disabled; the fields are those of `Client`."""
 
     client_id: str
     source: str
@@ -24,7 +24,7 @@ class ClientFacts:
 
     @classmethod
     def of(cls, client: Client) -> Self:
-        """Take them from a client's row."""
+        """Take the properties from a client's row."""
         return cls(
             client_id=client.client_id,
             source=client.source,
@@ -35,7 +35,7 @@ class ClientFacts:
 
 
 async def find_client_facts(raw_sql: RawSql, client_id: str) -> ClientFacts | None:
-    """Look up a client that may be used: known and not disabled."""
+    """Look up a client that is not disabled."""
     if len(client_id) > LONGEST_CLIENT_ID:
         return None
     row = await raw_sql.fetch(_FIND, {"client_id": client_id})

@@ -1,4 +1,4 @@
-"""What a client may say about itself, in a registration or in a document of its own."""
+"""Client metadata, as a registration or a client's own document states it."""
 
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -15,11 +15,11 @@ from auth_server.records.clients.redirect_uris import (
 )
 from auth_server.records.clients.table import AuthMethod
 
-# Letters and symbols that are drawn as nothing: Hangul fillers and the blank Braille pattern.
+# Letters and symbols that are invisible: Hangul fillers and the blank Braille pattern.
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 _METHODS: tuple[AuthMethod, ...] = get_args(AuthMethod)
-# Members that would set what only an operator sets, in the spellings servers have used for them.
+# Members for settings that only an operator may change, in the spellings servers have used.
 _PRIVILEGED = frozenset(
     {
         "allowed_tools",
@@ -60,12 +60,12 @@ def parse_client_metadata(
 ) -> ClientMetadata:
     """Read client metadata (RFC 7591 §2).
 
-    Unknown members are ignored. Grant types are the server's choice: of the asked ones those that
-    a dynamic client may have are kept.
+    Unknown members are ignored. Of the requested grant types, the server keeps those that a dynamic
+    client may have.
 
     Raises:
-        InvalidRedirectUri: naming the URI's place in the list and the rule it breaks.
-        InvalidClientMetadata: naming the member and what it must be.
+        InvalidRedirectUri: with the URI's index in the list and the rule it breaks.
+        InvalidClientMetadata: with the member and the values it allows.
     """
     if not isinstance(document, dict):
         raise InvalidClientMetadata("the body must be a JSON object")
@@ -95,10 +95,10 @@ def parse_client_metadata(
 
 
 def read_keys(members: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | None]:
-    """Read where a client's public keys are: in `jwks` or at `jwks_uri`, one of them.
+    """Read a client's public keys in `jwks`, or their address in `jwks_uri`.
 
     Raises:
-        InvalidClientMetadata: neither, both, or keys that can't be used.
+        InvalidClientMetadata: neither or both are present, or the keys can't be used.
     """
     jwks, uri = members.get("jwks"), members.get("jwks_uri")
     if (jwks is None) == (uri is None):
@@ -143,14 +143,14 @@ def _strings(members: Mapping[str, Any], name: str, *, default: list[str]) -> li
 def _read_application_type(value: object, kinds: set[Kind]) -> bool:
     if value not in (None, "web", "native"):
         raise InvalidClientMetadata("application_type must be web or native")
-    # Clients that say nothing, or `web` by habit, register loopback and custom schemes all the
-    # same; what they can keep secret follows from where they are.
+    # Clients that omit the type, or send `web` by default, still register loopback and custom
+    # schemes. The redirect URIs say whether a client can keep a secret.
     return value == "native" or bool(kinds & {"loopback", "private-use"})
 
 
 def _read_method(value: object, *, native: bool) -> AuthMethod:
     if value is None:
-        # A secret on a person's own device is none.
+        # An app on a person's own device can't keep a secret.
         return "none" if native else "client_secret_basic"
     for method in _METHODS:
         if value == method:
@@ -180,6 +180,6 @@ def _read_web_address(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > 2048 or not value.startswith("https://"):
-        # Shown to people at most, never fetched; a bad one is dropped, not worth a failed connect.
+        # It is only shown to people, never fetched, so a bad one does not fail the registration.
         return None
     return value if value.isascii() and value.isprintable() else None

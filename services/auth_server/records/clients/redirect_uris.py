@@ -1,7 +1,7 @@
-"""Redirect URIs: which may be registered, and which one a request means. Pure functions on text.
+"""Check redirect URIs at registration, and compare them at `/authorize`. Pure functions on text.
 
-A URI is never parsed and rebuilt: what was registered is compared and sent back byte for byte, so
-that no two readings of it can differ (RFC 9700 §4.1.3, RFC 8252 §7).
+A URI is never parsed and rebuilt: the registered one is compared and sent back byte for byte, so
+that no two parsers can disagree about it (RFC 9700 §4.1.3, RFC 8252 §7).
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ Kind = Literal["https", "loopback", "private-use"]
 
 _PRINTABLE = re.compile(
     rf"[\x21-\x5B\x5D-\x7E]{{1,{LONGEST}}}"
-)  # no space, control, backslash, non-ASCII
+)  # no spaces, control characters, backslashes or non-ASCII characters
 _URI = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.\-]*):(?P<slashes>//(?P<authority>[^/?#]*))?(?P<path>[^?#]*)"
     r"(?:\?(?P<query>[^#]*))?"
@@ -57,27 +57,27 @@ class UnusableRedirectUri(ValueError):
 
 
 def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ()) -> Kind:
-    """Tell which kind of redirect URI this is, refusing what none of the rules allow.
+    """Return the kind of a redirect URI, refusing one that no rule allows.
 
-    Allowed: `https://` on any host; `http://` on a loopback host; a private-use scheme that is a
-    reversed domain name (it holds a dot, RFC 8252 §7.1) or that the operator listed.
+    The rules allow `https://` on any host, `http://` on a loopback host, and a private-use scheme
+    that is a reversed domain name (it has a dot, RFC 8252 §7.1) or that the operator lists.
 
     Raises:
-        UnusableRedirectUri: naming the rule.
+        UnusableRedirectUri: with the rule that the URI breaks.
     """
     if not _PRINTABLE.fullmatch(uri):
         raise UnusableRedirectUri("must be 1 to 2048 printable ASCII characters without \\")
     if "*" in uri:
-        raise UnusableRedirectUri("must not hold a wildcard")
+        raise UnusableRedirectUri("must not contain a wildcard")
     if "#" in uri:
-        raise UnusableRedirectUri("must not hold a fragment (RFC 6749 section 3.1.2)")
+        raise UnusableRedirectUri("must not contain a fragment (RFC 6749 section 3.1.2)")
     match = _URI.fullmatch(uri)
     if match is None:
         raise UnusableRedirectUri("must be an absolute URI with a lower-case scheme")
     scheme, authority = match["scheme"], match["authority"]
     for pair in (match["query"] or "").split("&"):
         if unquote_plus(pair.partition("=")[0]) in _RESPONSE_PARAMETERS:
-            raise UnusableRedirectUri("its query must not hold a parameter of the response")
+            raise UnusableRedirectUri("its query must not contain a parameter of the response")
     if scheme in {"https", "http"}:
         found = _AUTHORITY.fullmatch(authority or "")
         if found is None or int(found["port"] or 0) > 65535 or not _is_ipv6(found["ipv6"] or "::"):
@@ -98,9 +98,9 @@ def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ())
 
 
 def match_redirect_uri(registered: Collection[str], asked: str) -> bool:
-    """Tell whether a request's redirect URI is one of the registered ones.
+    """Return whether a request's redirect URI is one of the registered ones.
 
-    Equal byte for byte; only between two loopback URIs may the port differ (RFC 8252 §7.3).
+    They must be equal byte for byte; two loopback URIs may differ in the port (RFC 8252 §7.3).
     """
     if asked in registered:
         return True
@@ -113,9 +113,9 @@ def match_redirect_uri(registered: Collection[str], asked: str) -> bool:
 
 
 def redirect_host(uri: str) -> str:
-    """Tell a person where a redirect URI leads: the host, with its port on loopback, or the scheme.
+    """Return where a redirect URI leads, for people: the host with any port, or the scheme.
 
-    For a private-use scheme the scheme itself is what the device resolves.
+    A device resolves the URI of a private-use scheme by the scheme itself.
     """
     match = _URI.fullmatch(uri)
     if match is None:
@@ -126,7 +126,7 @@ def redirect_host(uri: str) -> str:
 
 
 def is_loopback(uri: str) -> bool:
-    """Tell whether a redirect URI leads to this very device."""
+    """Return whether a redirect URI leads to the person's own device."""
     return _strip_loopback_port(uri) is not None
 
 

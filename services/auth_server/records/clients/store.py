@@ -12,15 +12,15 @@ from auth_server.records.clients.metadata import ClientMetadata
 from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client, ClientSecret
 
 MOST_SECRETS = 2
-"""The one in use and the one that replaces it."""
+"""A client has the secret in use and the one that replaces it."""
 
 
 class TooManySecrets(Exception):
-    """The client has two live secrets already; one has to be dropped first."""
+    """The client already has two live secrets; one must be removed first."""
 
 
 async def find_client(db: DbSession, client_id: str) -> Client | None:
-    """Look up a client that may be used: known and not disabled."""
+    """Look up a client that is not disabled."""
     if len(client_id) > LONGEST_CLIENT_ID:
         return None
     client = await db.get(Client, client_id)
@@ -28,7 +28,7 @@ async def find_client(db: DbSession, client_id: str) -> Client | None:
 
 
 async def find_dynamic_client(db: DbSession, client_id: str) -> Client | None:
-    """Look up a client that registered itself and may be used, to change it."""
+    """Look up and lock a client that registered itself and is not disabled."""
     if len(client_id) > LONGEST_CLIENT_ID or not client_id.isprintable():
         return None
     query = select(Client).where(
@@ -36,7 +36,7 @@ async def find_dynamic_client(db: DbSession, client_id: str) -> Client | None:
         col(Client.source) == "dynamic",
         col(Client.disabled_at).is_(None),
     )
-    # Locked, so that of two changes at once each is whole.
+    # Locked, so that two changes at once don't mix.
     return (await db.execute(query.with_for_update())).scalar_one_or_none()
 
 
@@ -55,9 +55,9 @@ async def put_client(db: DbSession, client: Client) -> None:
 async def put_document_client(
     db: DbSession, client_id: str, metadata: ClientMetadata, *, now: datetime
 ) -> Client | None:
-    """Keep what a client's document says; None where an operator disabled the client.
+    """Store the client that a document describes; None if an operator disabled the client.
 
-    A managed client of the same id stays as its operator made it.
+    A managed client of the same id does not change.
     """
     known = await db.get(Client, client_id)
     if known is not None and known.disabled_at is not None:
@@ -84,7 +84,7 @@ async def put_document_client(
 
 
 async def list_managed_clients(db: DbSession) -> Sequence[Client]:
-    """List the clients that operators made, disabled ones too, by their ids."""
+    """List the clients that operators created, including disabled ones, by id."""
     query = select(Client).where(col(Client.source) == "managed").order_by(col(Client.client_id))
     return (await db.execute(query)).scalars().all()
 
@@ -92,7 +92,7 @@ async def list_managed_clients(db: DbSession) -> Sequence[Client]:
 async def list_live_secrets(
     db: DbSession, client_id: str, *, now: datetime
 ) -> Sequence[ClientSecret]:
-    """List the secrets that a client may authenticate with now, the oldest first."""
+    """List the secrets with which a client may authenticate now, oldest first."""
     query = (
         select(ClientSecret)
         .where(
@@ -105,13 +105,13 @@ async def list_live_secrets(
 
 
 async def add_secret(db: DbSession, secret: ClientSecret) -> None:
-    """Give a client one more secret, so that the one in use can be replaced without a pause.
+    """Add a secret to a client, so that the one in use can be replaced without a pause.
 
     Raises:
-        TooManySecrets: it has two live ones.
+        TooManySecrets: the client already has two live secrets.
     """
     client_id = secret.client_id
-    # Locked, so that two who add at once don't make three.
+    # Locked, so that two calls at once can't add a third secret.
     await db.execute(
         select(Client.client_id).where(col(Client.client_id) == client_id).with_for_update()
     )
@@ -122,7 +122,7 @@ async def add_secret(db: DbSession, secret: ClientSecret) -> None:
 
 
 async def disable_client(db: DbSession, client_id: str, *, now: datetime) -> bool:
-    """End a client; False where there is none that is active."""
+    """Disable a client; return False if there is no active client with this id."""
     client = await find_client(db, client_id)
     if client is None:
         return False
@@ -132,7 +132,7 @@ async def disable_client(db: DbSession, client_id: str, *, now: datetime) -> boo
 
 
 async def drop_secrets(db: DbSession, client_id: str, *, beginning: str = "") -> int:
-    """Forget a client's secrets whose hashes begin so; answers how many there were."""
+    """Delete the client's secrets whose hashes begin with `beginning`; return how many."""
     dropped = await db.execute(
         delete(ClientSecret)
         .where(
@@ -147,9 +147,9 @@ async def drop_secrets(db: DbSession, client_id: str, *, beginning: str = "") ->
 async def purge_dynamic_clients(
     db: DbSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
 ) -> Sequence[str]:
-    """Forget clients that registered themselves before then and are in none of the given uses.
+    """Delete clients that registered themselves before a time and that no query of `in_use` selects.
 
-    Answers the ids of those that had not been deleted by themselves or disabled before.
+    Returns the ids of the deleted clients that were not disabled.
     """
     over = [col(Client.source) == "dynamic", col(Client.created_at) < before]
     over += [col(Client.client_id).not_in(use) for use in in_use]

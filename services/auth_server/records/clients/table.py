@@ -1,4 +1,4 @@
-"""The clients table, and the secrets of those that have any."""
+"""The tables of clients and of their secrets."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -7,19 +7,19 @@ from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import Json, UtcDateTime
 
-# A gateway is known by the settings alone and never stored.
+# A gateway is configured in the settings and never stored.
 ClientSource = Literal["managed", "dynamic", "document", "gateway"]
-# Together with the other columns of an index it stays within a PostgreSQL index row.
+# Short enough to fit into a PostgreSQL index row with the other columns of an index.
 LONGEST_CLIENT_ID = 1024
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 
 
 class Client(SQLModel, table=True):
-    """A registered client; `source` says who vouches for it.
+    """A registered client; `source` says how it was registered.
 
-    `registration_token_hash`: of the token that manages a dynamic one (RFC 7592).
-    `introspects`: an operator allowed it to ask about any token (RFC 7662).
-    `jwks` or `jwks_uri` is where its public keys are, for `private_key_jwt`.
+    `registration_token_hash` is the hash of the token that manages a dynamic client (RFC 7592).
+    `introspects`: an operator allows the client to introspect any token (RFC 7662).
+    `jwks` contains its public keys for `private_key_jwt`, or `jwks_uri` their address.
     """
 
     __tablename__ = "clients"
@@ -41,7 +41,7 @@ class Client(SQLModel, table=True):
 
 
 class ClientSecret(SQLModel, table=True):
-    """One of the one or two secrets of a client, by its hash."""
+    """A client's secret, by its hash; a client has at most two."""
 
     __tablename__ = "client_secrets"
 

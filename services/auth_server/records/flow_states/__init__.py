@@ -1,1 +1,1 @@
-"""Flow states that were redeemed, so that none is redeemed twice."""
+"""Used flow states, stored so that none can be used twice."""

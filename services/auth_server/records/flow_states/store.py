@@ -1,4 +1,4 @@
-"""The only SQL on used tickets."""
+"""The only SQL on used flow states."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from auth_server.records.flow_states.table import UsedFlowState
 
 
 async def use_flow_state(db: DbSession, ticket_hash: str, *, expires_at: datetime) -> bool:
-    """Note that a ticket was used; of any number of parallel calls exactly one is told True."""
+    """Record that a flow state was used; of parallel calls, exactly one returns True."""
     try:
         async with db.begin_nested():
             db.add(UsedFlowState(ticket_hash=ticket_hash, expires_at=expires_at))
@@ -21,5 +21,5 @@ async def use_flow_state(db: DbSession, ticket_hash: str, *, expires_at: datetim
 
 
 async def purge_flow_states(db: DbSession, *, before: datetime) -> None:
-    """Forget the tickets that expired before a moment: nobody takes them any more."""
+    """Delete flow states that expired before a time and so can no longer be used."""
     await db.execute(delete(UsedFlowState).where(col(UsedFlowState.expires_at) < before))

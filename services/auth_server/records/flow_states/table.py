@@ -1,4 +1,4 @@
-"""The used tickets table."""
+"""The table of used flow states."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class UsedFlowState(SQLModel, table=True):
-    """One ticket, kept until it has expired."""
+    """One used flow state, stored until it has expired."""
 
     __tablename__ = "used_tickets"
 

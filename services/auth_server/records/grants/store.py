@@ -13,7 +13,7 @@ from auth_server.records.grants.table import Grant
 
 
 async def find_grant(db: DbSession, grant_id: str, *, lock: bool = False) -> Grant | None:
-    """Look up a grant that still holds; `lock` to change it."""
+    """Look up a live grant; pass `lock` to change it."""
     grant = await db.get(Grant, grant_id, with_for_update=True if lock else None)
     return grant if grant is not None and grant.revoked_at is None else None
 
@@ -27,7 +27,7 @@ async def find_live_grant(
     resource: str,
     lock: bool = False,
 ) -> Grant | None:
-    """Look up the one live grant of a person, client, tenant and resource; `lock` to change it."""
+    """Look up the live grant of a person, client, tenant and resource; pass `lock` to change it."""
     query = _live_grant(person_id, client_id, tenant_id, resource)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
@@ -35,7 +35,7 @@ async def find_live_grant(
 
 
 async def find_usual_tenant(db: DbSession, person_id: str, client_id: str) -> str | None:
-    """Tell in which tenant a person last allowed this client something, or else any client."""
+    """Find the tenant in which a person last approved this client, or else any client."""
     query = (
         select(Grant.tenant_id)
         .where(col(Grant.person_id) == person_id, col(Grant.revoked_at).is_(None))
@@ -46,12 +46,12 @@ async def find_usual_tenant(db: DbSession, person_id: str, client_id: str) -> st
 
 
 async def put_grant(db: DbSession, grant: Grant) -> Grant:
-    """Store a person's latest answer: a new grant, or the next version of the live one.
+    """Store a person's latest choice as a new grant or as the next version of the live one.
 
     Args:
         db: the open transaction.
-        grant: what was shown and chosen, with a fresh id that is used only where there is no live
-            grant of this person, client, tenant and resource.
+        grant: the choice, with a new id that is used only if this person, client, tenant and
+            resource have no live grant.
     """
     live = await _lock_live_grant(db, grant)
     if live is None:
@@ -59,10 +59,10 @@ async def put_grant(db: DbSession, grant: Grant) -> Grant:
             async with db.begin_nested():
                 db.add(grant)
             return grant
-        except IntegrityError:  # the person's answer in another window was faster
+        except IntegrityError:  # another window stored the person's choice first
             live = await _lock_live_grant(db, grant)
     if live is None:
-        raise RuntimeError("the live grant was revoked while another was stored")
+        raise RuntimeError("the live grant was revoked while a new one was being stored")
     live.scope = grant.scope
     live.asked_scope = grant.asked_scope
     live.tools = grant.tools
@@ -81,9 +81,9 @@ async def put_grant(db: DbSession, grant: Grant) -> Grant:
 async def revoke_grant_row(
     db: DbSession, grant_id: str, reason: str, *, now: datetime
 ) -> Grant | None:
-    """End a grant; answers it to the one call that did.
+    """Revoke a grant and return it; None if another call did so first.
 
-    What was issued from it is for `auth_server.revocations.revoke` to end with it.
+    `auth_server.revocations.revoke` ends the tokens issued from it.
     """
     ended = await db.execute(
         update(Grant)
@@ -103,7 +103,7 @@ async def list_live_grants(
     person_id: str | None = None,
     client_id: str | None = None,
 ) -> Sequence[Grant]:
-    """List the live grants that match all the given ids."""
+    """List the live grants that match all given ids."""
     query = select(Grant).where(col(Grant.revoked_at).is_(None))
     if tenant_id is not None:
         query = query.where(col(Grant.tenant_id) == tenant_id)
@@ -117,7 +117,7 @@ async def list_live_grants(
 async def list_grants_of_tenant(
     db: DbSession, tenant_id: str, *, ended_since: datetime
 ) -> Sequence[Grant]:
-    """List a tenant's live grants and those that ended since then, the live and latest first."""
+    """List a tenant's live grants, then those that ended since a time, newest first."""
     query = (
         select(Grant)
         .where(
@@ -132,20 +132,20 @@ async def list_grants_of_tenant(
 
 
 async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
-    """List the clients that anybody in a tenant allows something."""
+    """List the clients that have a live grant in a tenant."""
     query = select(Grant.client_id).distinct()
     query = query.where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
     return (await db.execute(query)).scalars().all()
 
 
 async def list_grants_over(db: DbSession, *, now: datetime) -> Sequence[str]:
-    """List the ids of the live grants whose time is over."""
+    """List the ids of grants that have expired but are not revoked yet."""
     over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
     return (await db.execute(select(Grant.grant_id).where(*over))).scalars().all()
 
 
 async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> None:
-    """Let no live grant of a tenant last longer after the person's answer than this."""
+    """Limit a tenant's live grants to this time after the person approved them."""
     query = select(Grant).where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
     for grant in (await db.execute(query.with_for_update())).scalars():
         grant.expires_at = min(grant.expires_at, grant.approved_at + longest)
@@ -153,14 +153,14 @@ async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> N
 
 
 def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
-    """Select the clients that people allow something now, or did at some time since then."""
+    """Select the clients that have a live grant, or had one since a time."""
     return select(Grant.client_id).where(
         or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= since)
     )
 
 
 async def _lock_live_grant(db: DbSession, like: Grant) -> Grant | None:
-    # Locked, so that two answers at once become two versions.
+    # Locked, so that two choices at once become two versions.
     return await find_live_grant(
         db,
         person_id=like.person_id,

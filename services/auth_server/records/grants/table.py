@@ -10,12 +10,11 @@ from auth_server.db.types import Json, UtcDateTime
 
 
 class Grant(SQLModel, table=True):
-    """The unit of revocation, and of what a person sees as one connection.
+    """A grant, which the pages show as one connection and which is revoked as a whole.
 
-    `version` grows with every change, `catalogue_hash` names the tool list the person was shown,
-    `asked_scope` all that the client ever asked for, `client_snapshot` how it presented itself
-    then. `approved_at` is when the person last said yes to the client, for as long as to
-    `expires_at`.
+    `version` increases with each change. `catalogue_hash` names the catalogue that the person saw,
+    `asked_scope` contains every scope the client has requested, and `client_snapshot` the metadata
+    it then had. `approved_at` is when the person last approved the client, until `expires_at`.
     """
 
     __tablename__ = "grants"

@@ -1,1 +1,1 @@
-"""People who sign in, and the tenants they are members of."""
+"""People who sign in, and their identities at providers."""

@@ -1,4 +1,4 @@
-"""Local passwords: argon2id in a bounded pool of threads (RFC 9106)."""
+"""Hash and verify local passwords with argon2id in a bounded thread pool (RFC 9106)."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ MOST_WAITING = 200
 
 
 def hash_password(password: str) -> str:
-    """Hash a password for storage; takes tens of milliseconds."""
+    """Hash a password for storage, which takes tens of milliseconds."""
     return _hasher().hash(password)
 
 
@@ -22,26 +22,26 @@ def _hasher() -> PasswordHasher:
 
 
 class PasswordsBusy(Exception):
-    """So many passwords wait to be compared that another would wait for seconds."""
+    """So many passwords wait to be verified that another would wait for seconds."""
 
 
 class Passwords:
-    """Verification that costs the same whether or not the person exists."""
+    """Verifies passwords in the same time whether or not the person exists."""
 
     def __init__(self) -> None:
-        """Open the pool; hashes once, for the person that does not exist."""
+        """Open the pool, and make the hash that stands for an unknown person."""
         self._hasher = _hasher()
         self._nobody = self._hasher.hash(os.urandom(16).hex())
-        # As many at once as there are cores: a flood of sign-ins queues here, not in the event
-        # loop, and not without end.
+        # One thread for each core, so that a flood of sign-ins fills a bounded queue here instead
+        # of blocking the event loop.
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
         self._waiting = 0
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Tell whether the password is right; no hash stands for an unknown person.
+        """Return whether the password is right; without a hash, the person is unknown.
 
         Raises:
-            PasswordsBusy: too many wait already.
+            PasswordsBusy: too many passwords wait already.
         """
         if len(password) > LONGEST:
             return False

@@ -10,18 +10,18 @@ from auth_server.records.people.table import Identity, Person
 
 
 async def find_person(db: DbSession, person_id: str) -> Person | None:
-    """Look up a person who may sign in: known and not disabled."""
+    """Look up a person who is not disabled."""
     person = await db.get(Person, person_id)
     return person if person is not None and person.disabled_at is None else None
 
 
 async def is_person(db: DbSession, person_id: str) -> bool:
-    """Tell whether an id is a person's, a disabled one's too."""
+    """Return whether a person has this id, including disabled people."""
     return await db.get(Person, person_id) is not None
 
 
 async def find_person_by_email(db: DbSession, email: str) -> Person | None:
-    """Look up a person who may sign in by e-mail address, whatever its case."""
+    """Look up a person who is not disabled by e-mail address, ignoring case."""
     query = select(Person).where(col(Person.email) == email.strip().lower())
     person = (await db.execute(query)).scalar_one_or_none()
     return person if person is not None and person.disabled_at is None else None
@@ -30,7 +30,7 @@ async def find_person_by_email(db: DbSession, email: str) -> Person | None:
 async def find_account(
     db: DbSession, *, person_id: str | None = None, email: str | None = None
 ) -> Person | None:
-    """Look up a person by id or e-mail address, a disabled one too, to change them."""
+    """Look up and lock a person by id or e-mail address, including disabled people."""
     query = select(Person)
     if person_id is not None:
         query = query.where(col(Person.person_id) == person_id)
@@ -40,13 +40,13 @@ async def find_account(
 
 
 async def find_people(db: DbSession, person_ids: Collection[str]) -> dict[str, Person]:
-    """Look people up by their ids, disabled ones too."""
+    """Look up people by their ids, including disabled people."""
     query = select(Person).where(col(Person.person_id).in_(set(person_ids)))
     return {person.person_id: person for person in (await db.execute(query)).scalars()}
 
 
 async def list_people(db: DbSession) -> Sequence[Person]:
-    """List everybody, disabled people too, by their ids."""
+    """List all people, including disabled ones, by id."""
     return (await db.execute(select(Person).order_by(col(Person.person_id)))).scalars().all()
 
 
@@ -57,18 +57,18 @@ async def put_person(db: DbSession, person: Person) -> None:
 
 
 async def find_identity(db: DbSession, issuer: str, subject: str) -> Identity | None:
-    """Look up whom a provider means."""
+    """Look up the identity with a provider's issuer and subject."""
     return await db.get(Identity, (issuer, subject))
 
 
 async def is_signed_in_elsewhere(db: DbSession, person_id: str) -> bool:
-    """Tell whether any provider means this person already."""
+    """Return whether a person already has an identity at any provider."""
     query = select(Identity).where(col(Identity.person_id) == person_id).limit(1)
     return (await db.execute(query)).first() is not None
 
 
 async def add_identity(db: DbSession, person: Person, identity: Identity) -> bool:
-    """Note whom a provider means, a new person or a known one; False where another call was faster."""
+    """Store a person and their identity at a provider; False if another call did so first."""
     try:
         async with db.begin_nested():
             db.add(person)

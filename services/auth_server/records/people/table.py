@@ -8,9 +8,9 @@ from auth_server.db.types import UtcDateTime
 
 
 class Person(SQLModel, table=True):
-    """A person; `person_id` is the `sub` of their tokens and the id the SaaS knows them by.
+    """A person; `person_id` is the `sub` of their tokens and their id in the SaaS product.
 
-    `email` is what somebody with a password signs in with; who comes from a provider may have none.
+    People with a password sign in with `email`; people from a provider may not have one.
     """
 
     __tablename__ = "people"
@@ -24,12 +24,12 @@ class Person(SQLModel, table=True):
 
     @property
     def known_as(self) -> str:
-        """The address, or the name where there is none: which account this is, for its owner."""
+        """The e-mail address, or the name if there is none, to show whose account this is."""
         return self.email or self.name
 
 
 class Identity(SQLModel, table=True):
-    """Who a provider means by a subject."""
+    """The person that a subject identifies at a provider."""
 
     __tablename__ = "identities"
 

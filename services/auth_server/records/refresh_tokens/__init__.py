@@ -1,1 +1,1 @@
-"""Refresh tokens: hashed, rotated at each use, ended as a family."""
+"""Refresh tokens, stored as hashes, rotated at each use and revoked as a family."""

@@ -1,4 +1,4 @@
-"""SQL on refresh tokens; issuing and using them is in `tokens.statements`."""
+"""SQL on refresh tokens; `redemptions.statements` issues and rotates them."""
 
 from datetime import datetime
 
@@ -10,17 +10,17 @@ from auth_server.records.refresh_tokens.table import RefreshToken
 
 
 async def find_refresh_token(db: DbSession, token_hash: str) -> RefreshToken | None:
-    """Look up a refresh token as it stands now, used, expired and revoked ones too."""
+    """Read a refresh token's current row, including used, expired and revoked tokens."""
     return await db.get(RefreshToken, token_hash, populate_existing=True)
 
 
 async def revoke_family(db: DbSession, family_id: str, *, now: datetime) -> None:
-    """End every token of a family, a successor that is being made at the same moment too."""
+    """Revoke every token of a family, including a successor issued at the same moment."""
     await _revoke(db, col(RefreshToken.family_id) == family_id, now=now)
 
 
 async def revoke_families(db: DbSession, grant_id: str, *, now: datetime) -> None:
-    """End every token of every family of a grant."""
+    """Revoke every token of every family of a grant."""
     await _revoke(db, col(RefreshToken.grant_id) == grant_id, now=now)
 
 
@@ -31,13 +31,13 @@ async def _revoke(db: DbSession, which: ColumnElement[bool], *, now: datetime) -
         .values(revoked_at=now)
         .returning(col(RefreshToken.token_hash))
     )
-    # On PostgreSQL a statement waits for a rotation that holds one of its rows, and then does not
-    # see the successor that the rotation has added; the next statement does.
+    # On PostgreSQL, a statement waits for a rotation that has locked one of its rows, and then does
+    # not see the successor that the rotation has added; the next statement does.
     while (await db.execute(ended)).scalars().all():
         pass
 
 
 async def purge_refresh_tokens(db: DbSession, *, before: datetime) -> None:
-    """Forget tokens whose family could not be used any more before then."""
+    """Delete tokens whose family expired before a time."""
     await db.execute(delete(RefreshToken).where(col(RefreshToken.absolute_expires_at) < before))
     await db.execute(delete(RefreshToken).where(col(RefreshToken.idle_expires_at) < before))

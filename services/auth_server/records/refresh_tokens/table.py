@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class RefreshToken(SQLModel, table=True):
-    """One generation of a family, by its hash."""
+    """One generation of a family of refresh tokens, by its hash."""
 
     __tablename__ = "refresh_tokens"
 

@@ -1,1 +1,1 @@
-"""Revocations, written in the transaction that causes them."""
+"""Revocations, each written in the transaction that causes it."""

@@ -13,14 +13,14 @@ from auth_server.records.revocations.table import RevocationRow
 from gatepost.revocations import FOR_GOOD, Kind, Revocation
 
 PAGE = 1000
-"""Rows in one answer; whoever follows asks again for the rest."""
+"""The number of rows in one response; a follower asks again for the rest."""
 NEWS = "gatepost_revocations"
-_LOCK = 7_405_112_600_013  # any number; on PostgreSQL one process at a time gives numbers
+_LOCK = 7_405_112_600_013  # an arbitrary number; one process at a time numbers revocations
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A revocation with its place in the feed; `revocation_id` names the place for others."""
+    """A revocation with its place in the feed; followers name the place by `revocation_id`."""
 
     number: int
     revocation_id: str
@@ -36,10 +36,10 @@ async def add_revocation(
     expires_at: datetime,
     below: int = FOR_GOOD,
 ) -> None:
-    """Write a revocation, in the transaction of what it announces: both stay, or neither.
+    """Write a revocation, in the same transaction as the change that it announces.
 
-    One that is known already is not written again, so that repeating a request costs nothing. The
-    session remembers that it has news, for `Feed.wake_after`.
+    A known revocation is not written again, so that repeated requests cost nothing. The session
+    records that it has written one, for `Feed.wake_after`.
     """
     same = select(RevocationRow.revocation_id).where(
         col(RevocationRow.key) == key,
@@ -64,23 +64,23 @@ async def add_revocation(
 
 
 async def is_anything_unnumbered(db: DbSession) -> bool:
-    """Tell whether a committed revocation has no number yet."""
+    """Return whether a committed revocation does not have a number yet."""
     query = select(RevocationRow.revocation_id).where(col(RevocationRow.number).is_(None)).limit(1)
     return (await db.execute(query)).scalar_one_or_none() is not None
 
 
 async def find_newest_number(db: DbSession) -> int:
-    """Read the highest number given; 0 where there is none."""
+    """Return the highest number in use, or 0."""
     highest = await db.execute(select(func.max(RevocationRow.number)))
     return highest.scalar_one() or 0
 
 
 async def number_revocations(db: DbSession, *, now: datetime) -> None:
-    """Give committed revocations their numbers, and drop those that are over.
+    """Number the committed revocations, and delete expired ones.
 
-    Numbers given inside the transactions that write the rows could be committed out of order, and
-    a follower past the higher one would never see the lower. Given here, in a transaction of their
-    own and one process at a time, they can't.
+    If the transactions that write the rows also numbered them, they could commit out of order, and
+    a follower past the higher number would never see the lower. A separate transaction, in one
+    process at a time, prevents that.
     """
     if db.get_bind().dialect.name == "postgresql":
         await db.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
@@ -97,15 +97,16 @@ async def number_revocations(db: DbSession, *, now: datetime) -> None:
             .values(number=number)
         )
         newest = number
-    # The newest stays, so that no number is ever given twice.
+    # The newest stays, so that no number is used twice.
     over = (col(RevocationRow.expires_at) < now, col(RevocationRow.number) < newest)
     await db.execute(delete(RevocationRow).where(*over))
 
 
 async def list_after(db: DbSession, revocation_id: str, *, now: datetime) -> list[Numbered]:
-    """List what was numbered after a known revocation; everything that still counts after another.
+    """List the revocations after a known one, or all that are live if the id is unknown.
 
-    An unknown one is a follower's first, or is over, or was lost when a backup was restored.
+    An id is unknown if a follower starts, if its revocation has expired, or after a restore from a
+    backup that lacks it.
     """
     place = select(RevocationRow.number).where(col(RevocationRow.revocation_id) == revocation_id)
     number = (await db.execute(place)).scalar_one_or_none() or 0
@@ -124,7 +125,7 @@ async def list_after(db: DbSession, revocation_id: str, *, now: datetime) -> lis
 async def list_by_names(
     db: DbSession, names: Iterable[tuple[Kind, str]], *, now: datetime
 ) -> list[Revocation]:
-    """List the revocations of any of these names, announced or not yet."""
+    """List the revocations with any of these names, numbered or not."""
     wanted = set(names)
     query = select(RevocationRow).where(
         col(RevocationRow.key).in_({key for _, key in wanted}),

@@ -9,7 +9,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class RevocationRow(SQLModel, table=True):
-    """One revocation; `number` is its place in the feed, given after the commit that made it."""
+    """One revocation; `number` is its place in the feed, set after the row is committed."""
 
     __tablename__ = "revocations"
 

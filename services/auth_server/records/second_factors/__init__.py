@@ -1,1 +1,1 @@
-"""What people prove themselves with beside a password: passkeys, codes of an app, recovery codes."""
+"""Second factors: passkeys, authenticator apps and recovery codes."""

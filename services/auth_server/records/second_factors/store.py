@@ -12,7 +12,7 @@ from auth_server.records.second_factors.table import AuthenticatorApp, Passkey, 
 
 
 async def list_passkeys(db: DbSession, person_id: str) -> Sequence[Passkey]:
-    """List a person's passkeys, the oldest first."""
+    """List a person's passkeys, oldest first."""
     query = (
         select(Passkey)
         .where(col(Passkey.person_id) == person_id)
@@ -27,7 +27,7 @@ async def find_passkey(db: DbSession, credential_id: str) -> Passkey | None:
 
 
 async def add_passkey(db: DbSession, passkey: Passkey) -> bool:
-    """Keep a passkey; False where it is known already, as anybody's."""
+    """Store a passkey; return False if anybody has it already."""
     try:
         async with db.begin_nested():
             db.add(passkey)
@@ -37,7 +37,7 @@ async def add_passkey(db: DbSession, passkey: Passkey) -> bool:
 
 
 async def use_passkey(db: DbSession, credential_id: str, *, sign_count: int, now: datetime) -> None:
-    """Note that a passkey was used."""
+    """Record that a passkey was used."""
     await db.execute(
         update(Passkey)
         .where(col(Passkey.credential_id) == credential_id)
@@ -46,7 +46,7 @@ async def use_passkey(db: DbSession, credential_id: str, *, sign_count: int, now
 
 
 async def drop_passkey(db: DbSession, person_id: str, credential_id: str) -> bool:
-    """Forget one of a person's passkeys; answers whether there was one."""
+    """Delete one of a person's passkeys; return whether it existed."""
     dropped = await db.execute(
         delete(Passkey)
         .where(col(Passkey.person_id) == person_id, col(Passkey.credential_id) == credential_id)
@@ -61,18 +61,18 @@ async def find_authenticator_app(db: DbSession, person_id: str) -> Authenticator
 
 
 async def list_authenticator_apps(db: DbSession) -> Sequence[AuthenticatorApp]:
-    """List everybody's authenticator apps."""
+    """List the authenticator apps of all people."""
     return (await db.execute(select(AuthenticatorApp))).scalars().all()
 
 
 async def put_authenticator_app(db: DbSession, app: AuthenticatorApp) -> None:
-    """Keep an authenticator app, in place of the one before."""
+    """Store an authenticator app, replacing the person's previous one."""
     await db.merge(app)
     await db.flush()
 
 
 async def use_step(db: DbSession, person_id: str, step: int) -> bool:
-    """Use the code of a step up; of any number of parallel calls exactly one is told True."""
+    """Mark a time step's code as used; of parallel calls, exactly one returns True."""
     used = await db.execute(
         update(AuthenticatorApp)
         .where(col(AuthenticatorApp.person_id) == person_id, col(AuthenticatorApp.last_step) < step)
@@ -83,26 +83,26 @@ async def use_step(db: DbSession, person_id: str, step: int) -> bool:
 
 
 async def drop_authenticator_app(db: DbSession, person_id: str) -> None:
-    """Forget a person's authenticator app, and the recovery codes that stand in for it."""
+    """Delete a person's authenticator app and its recovery codes."""
     await db.execute(delete(AuthenticatorApp).where(col(AuthenticatorApp.person_id) == person_id))
     await put_recovery_codes(db, person_id, ())
 
 
 async def put_recovery_codes(db: DbSession, person_id: str, code_hashes: Collection[str]) -> None:
-    """Keep these recovery codes, and none from before."""
+    """Replace a person's recovery codes."""
     await db.execute(delete(RecoveryCode).where(col(RecoveryCode.person_id) == person_id))
     db.add_all(RecoveryCode(code_hash=each, person_id=person_id) for each in code_hashes)
     await db.flush()
 
 
 async def count_recovery_codes(db: DbSession, person_id: str) -> int:
-    """Count what is left of them."""
+    """Count a person's unused recovery codes."""
     query = select(func.count()).where(col(RecoveryCode.person_id) == person_id)
     return (await db.execute(query)).scalar_one()
 
 
 async def use_recovery_code(db: DbSession, person_id: str, code_hash: str) -> bool:
-    """Use one up; of any number of parallel calls exactly one is told True."""
+    """Redeem a recovery code; of parallel calls, exactly one returns True."""
     used = await db.execute(
         delete(RecoveryCode)
         .where(col(RecoveryCode.code_hash) == code_hash, col(RecoveryCode.person_id) == person_id)
@@ -112,12 +112,12 @@ async def use_recovery_code(db: DbSession, person_id: str, code_hash: str) -> bo
 
 
 async def drop_second_factors(db: DbSession, person_id: str) -> None:
-    """Forget everything a person has beside a password."""
+    """Delete all second factors of a person."""
     await db.execute(delete(Passkey).where(col(Passkey.person_id) == person_id))
     await drop_authenticator_app(db, person_id)
 
 
 async def has_second_factor(db: DbSession, person_id: str) -> bool:
-    """Tell whether a person has anything beside a password."""
+    """Return whether a person has an authenticator app or a passkey."""
     app = await find_authenticator_app(db, person_id)
     return app is not None or bool(await list_passkeys(db, person_id))

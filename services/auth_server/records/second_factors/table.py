@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class Passkey(SQLModel, table=True):
-    """A key that a person's device or password manager holds (WebAuthn)."""
+    """A public key whose private half a person's device or password manager holds (WebAuthn)."""
 
     __tablename__ = "passkeys"
 
@@ -24,7 +24,7 @@ class Passkey(SQLModel, table=True):
 
 
 class AuthenticatorApp(SQLModel, table=True):
-    """A person's authenticator app: the sealed secret, and the last step whose code was used."""
+    """A person's authenticator app: the sealed secret, and the last time step whose code was used."""
 
     __tablename__ = "code_apps"
 
@@ -37,7 +37,7 @@ class AuthenticatorApp(SQLModel, table=True):
 
 
 class RecoveryCode(SQLModel, table=True):
-    """A code that signs in once where the app is lost; deleted when it is used."""
+    """A code that replaces a lost authenticator app once; its row is deleted when it is used."""
 
     __tablename__ = "recovery_codes"
 

@@ -1,1 +1,1 @@
-"""Sign-in sessions of people, kept on the server; the cookie holds a random id alone."""
+"""People's sessions, stored on the server; the cookie contains only a random id."""

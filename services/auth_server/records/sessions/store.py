@@ -13,7 +13,7 @@ from auth_server.records.sessions.table import Session
 async def find_session(
     db: DbSession, session_hash: str, *, now: datetime, idle: timedelta
 ) -> Session | None:
-    """Look up a session that still holds: not ended, not past its end, not idle too long."""
+    """Look up a live session: not ended, not expired and not idle too long."""
     session = await db.get(Session, session_hash)
     if session is None or session.ended_at is not None:
         return None
@@ -23,7 +23,7 @@ async def find_session(
 
 
 async def add_session(db: DbSession, session: Session) -> None:
-    """Start a session."""
+    """Store a new session."""
     db.add(session)
     await db.flush()
 
@@ -31,7 +31,7 @@ async def add_session(db: DbSession, session: Session) -> None:
 async def list_sessions(
     db: DbSession, person_id: str, *, now: datetime, idle: timedelta
 ) -> Sequence[Session]:
-    """List where a person is signed in, the latest used first."""
+    """List a person's live sessions, most recently used first."""
     query = (
         select(Session)
         .where(
@@ -48,7 +48,7 @@ async def list_sessions(
 async def end_session_of(
     db: DbSession, person_id: str, session_hash: str, *, now: datetime
 ) -> bool:
-    """Sign one browser of a person out; answers whether there was one. Their grants stay."""
+    """End one of a person's sessions; return whether it was live. Grants stay."""
     ended = await db.execute(
         update(Session)
         .where(
@@ -63,7 +63,7 @@ async def end_session_of(
 
 
 async def end_session(db: DbSession, session_hash: str, *, now: datetime) -> None:
-    """End a session; nothing happens where there is none."""
+    """End a session, if it exists."""
     await db.execute(
         update(Session)
         .where(col(Session.session_hash) == session_hash, col(Session.ended_at).is_(None))
@@ -72,7 +72,7 @@ async def end_session(db: DbSession, session_hash: str, *, now: datetime) -> Non
 
 
 async def end_sessions(db: DbSession, person_id: str, *, now: datetime) -> None:
-    """Sign a person out everywhere."""
+    """End all sessions of a person."""
     await db.execute(
         update(Session)
         .where(col(Session.person_id) == person_id, col(Session.ended_at).is_(None))
@@ -81,12 +81,12 @@ async def end_sessions(db: DbSession, person_id: str, *, now: datetime) -> None:
 
 
 async def touch_session(db: DbSession, session_hash: str, *, now: datetime) -> None:
-    """Note that a session was used."""
+    """Record that a session was used."""
     await db.execute(
         update(Session).where(col(Session.session_hash) == session_hash).values(last_seen_at=now)
     )
 
 
 async def purge_sessions(db: DbSession, *, before: datetime) -> None:
-    """Forget sessions that were over before then."""
+    """Delete sessions that expired before a time."""
     await db.execute(delete(Session).where(col(Session.expires_at) < before))

@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 from auth_server.db.types import UtcDateTime
 
 Level = Literal[1, 2]
-"""How surely somebody is who they say: 1 by one factor, 2 by two factors or a passkey."""
+"""The strength of a sign-in: 1 for one factor, 2 for two factors or a passkey."""
 
 ONE_FACTOR: Level = 1
 TWO_FACTORS: Level = 2
@@ -17,21 +17,20 @@ _PROVIDER = "provider "
 
 
 def from_provider(name: str) -> str:
-    """Write as a session's `method` that a provider signed somebody in."""
+    """Format a session's `method` for a sign-in with a provider."""
     return f"{_PROVIDER}{name}"
 
 
 def provider_of(method: str) -> str | None:
-    """Read the provider's name out of a session's `method`; None where there was none."""
+    """Read the provider's name from a session's `method`; None for other methods."""
     return method.removeprefix(_PROVIDER) if method.startswith(_PROVIDER) else None
 
 
 class Session(SQLModel, table=True):
     """A signed-in browser.
 
-    `address` is what the browser's address counts as, and `user_agent` what the browser calls
-    itself: both for the person to recognise it by. `method` is how they signed in: `password`,
-    `password and code`, `passkey`, or a provider's, as `from_provider` writes it.
+    `address` and `user_agent` let the person recognise the browser. `method` is how they signed in:
+    `password`, `password and code`, `passkey`, or a provider as `from_provider` writes it.
     """
 
     __tablename__ = "sessions"

@@ -1,1 +1,1 @@
-"""Signing keys: stored encrypted, published as a JWKS, `next → active → retiring → retired`."""
+"""Signing keys, stored encrypted and published as a JWKS: `next → active → retiring → retired`."""

@@ -9,7 +9,7 @@ from auth_server.records.signing_keys.table import SigningKey
 
 
 async def list_published_keys(db: DbSession) -> Sequence[SigningKey]:
-    """List the keys that verifiers need: all but the retired, oldest first."""
+    """List the keys that verifiers need, which are all except retired ones, oldest first."""
     query = (
         select(SigningKey)
         .where(col(SigningKey.state) != "retired")
@@ -22,7 +22,7 @@ async def add_key(db: DbSession, key: SigningKey) -> None:
     """Store a key.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: it is active and another key is already.
+        sqlalchemy.exc.IntegrityError: the key is active and so is another key.
     """
     db.add(key)
     await db.flush()

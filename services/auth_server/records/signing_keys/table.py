@@ -12,7 +12,7 @@ from auth_server.db.types import Json, UtcDateTime
 class SigningKey(SQLModel, table=True):
     """One key pair; the private half is sealed with a key derived from `secret_key`.
 
-    `changed_at` is when it came into its state.
+    `changed_at` is when it entered its state.
     """
 
     __tablename__ = "signing_keys"

@@ -1,1 +1,1 @@
-"""Tenants: the SaaS's customer organisations, and who is a member of which."""
+"""Tenants, which are the SaaS product's customer organisations, and their members."""

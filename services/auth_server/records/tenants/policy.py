@@ -1,4 +1,4 @@
-"""What a tenant decides about everybody's agents in it."""
+"""A tenant's policy for the agents of all its members."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ MOST_CLIENTS = 200
 
 
 class UnusablePolicy(ValueError):
-    """The policy can't be set; the message names the field and what it must be."""
+    """The policy is invalid; the message names the field and the values it allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class TenantPolicy:
-    """A tenant's rules, read again whenever a token is issued.
+    """A tenant's rules, read whenever a token is issued.
 
-    `required_level`: how surely people must have signed in to connect anything (1: one factor, 2:
-    two). `allowed_clients`: client ids, and hosts of clients known by a document there (`claude.ai`);
-    None for every client, empty for none. `read_only`: agents get the tools that only read.
-    `longest_grant`: how long after a person's answer a connection ends at the latest; None leaves
-    it to the server's own limit.
+    `required_level`: the factors that people must sign in with to connect an app (1 or 2).
+    `allowed_clients`: client ids, and hosts of clients' documents (`claude.ai`); None allows every
+    client, an empty list none. `read_only`: agents get only the tools that read.
+    `longest_grant`: the longest time after a person's approval that a connection lasts; with None,
+    only the server's own limit applies.
     """
 
     required_level: int = 1
@@ -30,7 +30,7 @@ class TenantPolicy:
     longest_grant: timedelta | None = None
 
     def admits(self, client_id: str) -> bool:
-        """Tell whether people may connect this client here."""
+        """Return whether people may connect this client in the tenant."""
         if self.allowed_clients is None:
             return True
         allowed = frozenset(self.allowed_clients)
@@ -38,7 +38,7 @@ class TenantPolicy:
         return client_id in allowed or by_host
 
     def latest_end(self, since: datetime) -> datetime | None:
-        """Tell when a connection that a person allowed then has to end; None for no such time."""
+        """Return when a connection approved at `since` must end; None if the tenant sets no limit."""
         return None if self.longest_grant is None else since + self.longest_grant
 
 
@@ -49,10 +49,10 @@ def require_policy(
     read_only: bool,
     longest_grant: timedelta | None,
 ) -> TenantPolicy:
-    """Read a policy that somebody wrote, sorted and without repeats.
+    """Validate a policy, and sort and deduplicate its list of clients.
 
     Raises:
-        UnusablePolicy: naming the field and what it must be.
+        UnusablePolicy: with the field and the values it allows.
     """
     if required_level not in {1, 2}:
         raise UnusablePolicy("The required_level must be 1 (one factor) or 2 (two factors).")

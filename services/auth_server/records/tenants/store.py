@@ -13,7 +13,7 @@ from gatepost.data_scope import DataScope, parse_data_scope
 
 @dataclass(frozen=True, slots=True)
 class TenantMembership:
-    """A person's place in one tenant."""
+    """A person's membership in one tenant, with the tenant's policy."""
 
     tenant_id: str
     tenant_name: str
@@ -24,12 +24,12 @@ class TenantMembership:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the person decides this tenant's policy and memberships."""
+        """Whether the person may change this tenant's policy and memberships."""
         return self.role == ADMIN
 
 
 async def list_tenant_memberships(db: DbSession, person_id: str) -> list[TenantMembership]:
-    """List where a person is a member, by the tenants' names; disabled tenants are left out."""
+    """List a person's tenant memberships by tenant name, except in disabled tenants."""
     query = (
         select(Tenant, Membership)
         .join(Membership, col(Membership.tenant_id) == col(Tenant.tenant_id))
@@ -52,7 +52,7 @@ async def list_tenant_memberships(db: DbSession, person_id: str) -> list[TenantM
 async def find_tenant_membership(
     db: DbSession, person_id: str, tenant_id: str
 ) -> TenantMembership | None:
-    """Look up a person's place in one tenant."""
+    """Look up a person's membership in a tenant that is not disabled."""
     memberships = await list_tenant_memberships(db, person_id)
     return next(
         (membership for membership in memberships if membership.tenant_id == tenant_id), None
@@ -66,14 +66,14 @@ async def find_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
 
 
 async def list_tenants(db: DbSession) -> Sequence[Tenant]:
-    """List the tenants, disabled ones too, by their ids."""
+    """List the tenants, including disabled ones, by id."""
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
 async def put_tenant(db: DbSession, tenant: Tenant) -> None:
     """Add a tenant, or change the name and tier of the one with the same id.
 
-    Its policy stays as its admins made it, and a disabled one stays disabled.
+    An existing tenant keeps its policy, and a disabled one stays disabled.
     """
     known = await lock_tenant(db, tenant.tenant_id)
     if known is None:
@@ -84,20 +84,20 @@ async def put_tenant(db: DbSession, tenant: Tenant) -> None:
 
 
 async def lock_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
-    """Look up a tenant, a disabled one too, to change it or who is in it."""
-    # Locked, so that of two changes at once each is whole.
+    """Look up and lock a tenant, including a disabled one, to change it or its members."""
+    # Locked, so that two changes at once don't mix.
     return await db.get(Tenant, tenant_id, with_for_update=True, populate_existing=True)
 
 
 async def find_membership(db: DbSession, person_id: str, tenant_id: str) -> Membership | None:
-    """Look up a membership, of a disabled person or tenant too."""
+    """Look up a membership, including those of disabled people and tenants."""
     return await db.get(Membership, (person_id, tenant_id))
 
 
 async def list_memberships(
     db: DbSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[Membership]:
-    """List the memberships of a tenant, of a person, or all."""
+    """List all memberships, or those of a tenant or person."""
     query = select(Membership).order_by(col(Membership.tenant_id), col(Membership.person_id))
     if tenant_id is not None:
         query = query.where(col(Membership.tenant_id) == tenant_id)
@@ -107,7 +107,7 @@ async def list_memberships(
 
 
 async def drop_membership(db: DbSession, membership: Membership) -> None:
-    """Forget a membership."""
+    """Delete a membership."""
     await db.delete(membership)
     await db.flush()
 

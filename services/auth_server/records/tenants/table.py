@@ -8,13 +8,13 @@ from auth_server.db.types import Json, UtcDateTime
 from auth_server.records.tenants.policy import TenantPolicy
 
 ADMIN = "admin"
-"""The role of those who decide the tenant's policy and memberships."""
+"""The role of people who may change the tenant's policy and memberships."""
 
 
 class Tenant(SQLModel, table=True):
-    """A customer organisation; `tenant_id` is the id the SaaS knows it by.
+    """A customer organisation; `tenant_id` is its id in the SaaS product.
 
-    `required_level`, `allowed_clients`, `read_only` and `longest_grant` (in seconds) are its
+    `required_level`, `allowed_clients`, `read_only` and `longest_grant` (in seconds) make up its
     `policy`.
     """
 

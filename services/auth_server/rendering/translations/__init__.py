@@ -1,1 +1,1 @@
-"""Texts in other languages than English, a file each, called by its language tag."""
+"""Translations of the pages, one file for each language, named by its tag."""

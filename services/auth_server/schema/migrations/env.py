@@ -1,4 +1,4 @@
-"""Alembic's environment: run by `auth_server.schema.migrate`, with a connection handed in."""
+"""Alembic's environment, which `auth_server.schema.migrate` runs on its connection."""
 
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from auth_server.schema.tables import metadata
 
 
 def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
-    """Write our own column types in plain SQLAlchemy, so that a migration never changes later."""
+    """Write our column types as plain SQLAlchemy types, so that migrations never change."""
     if kind == "type" and isinstance(item, AutoString):
         return f"sa.String(length={item.length})"
     if kind == "type" and isinstance(item, UtcDateTime):
@@ -23,7 +23,7 @@ def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # SQLite can't alter most things in place; batches copy the table.
+    # SQLite can't alter most columns in place; a batch copies the table.
     render_as_batch=True,
     compare_type=True,
     render_item=render_item,

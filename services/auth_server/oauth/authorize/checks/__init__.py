@@ -1,7 +1,7 @@
-"""The checks of an authorization request, in the order they run: one rule, one file.
+"""The checks of an authorization request, in the order they run, with one file for each rule.
 
-Up to and including `match_redirect_uri` a refusal is a page of ours and never a redirect; after it,
-refusals travel to the client with `state` and `iss`.
+Up to and including `match_redirect_uri`, a refusal is a page and never a redirect. After it, the
+client gets the refusal in a redirect with `state` and `iss`.
 """
 
 from auth_server.oauth.authorize.checks.match_redirect_uri import match_redirect_uri
@@ -19,7 +19,7 @@ from auth_server.oauth.authorize.request import Check
 CHECKS: tuple[Check, ...] = (
     reject_repeated_parameters,  # RFC 6749 §3.1
     resolve_client,
-    match_redirect_uri,  # exact; the line between pages and redirects
+    match_redirect_uri,  # exact; later refusals are redirects
     read_state,
     reject_request_objects,  # OpenID Connect Core §6
     require_code_response,  # OAuth 2.1 §4.1.1

@@ -1,4 +1,4 @@
-"""The redirect URI must be one of the client's own."""
+"""Match the redirect URI with the client's own."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from auth_server.records.clients import redirect_uris
 async def match_redirect_uri(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
     """Refuse a redirect URI that is not registered, byte for byte (RFC 9700 §4.1.3).
 
-    It must be sent even where only one is registered: OAuth 2.1 §4.1.1 lets a server ask that, and
-    every MCP client does.
+    The parameter is required even if the client registered only one: OAuth 2.1 §4.1.1 allows this,
+    and every MCP client sends it.
     """
     asked = request.parameters.require("redirect_uri")
     if not redirect_uris.match_redirect_uri(request.known_client().redirect_uris, asked):

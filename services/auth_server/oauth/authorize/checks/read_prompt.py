@@ -1,4 +1,4 @@
-"""How the person is to be asked."""
+"""Read how recently the person must have signed in, and refuse to skip the pages."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,15 +8,17 @@ from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
 async def read_prompt(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
-    """Honour `prompt` and `max_age` (OpenID Connect Core §3.1.2.1).
+    """Read `prompt` and `max_age` (OpenID Connect Core §3.1.2.1).
 
-    Consent is asked each time, so `prompt=none` can never be met.
+    `prompt=none` is always refused, because people may have to be asked.
     """
     prompts = set((request.parameters.get("prompt") or "").split())
     if "none" in prompts:
         if len(prompts) > 1:
             raise InvalidRequest("prompt none can't be combined with another value")
-        raise ConsentRequired("a person has to be asked; prompt none can't be met")
+        raise ConsentRequired(
+            "prompt none is not supported, because the person may have to be asked"
+        )
     max_age = request.parameters.get("max_age")
     if "login" in prompts:
         return replace(request, signed_in_after=context.now())

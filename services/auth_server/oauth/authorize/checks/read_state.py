@@ -1,4 +1,4 @@
-"""`state` is carried, not read."""
+"""Keep the client's `state`, without interpreting it."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ _LONGEST = 4096
 
 
 async def read_state(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
-    """Keep the client's `state` for the answer (RFC 6749 §4.1.1)."""
+    """Keep the client's `state` for the response (RFC 6749 §4.1.1)."""
     state = request.parameters.get("state")
     if state is not None and len(state) > _LONGEST:
         raise InvalidRequest(f"state is longer than {_LONGEST} characters")

@@ -1,4 +1,4 @@
-"""A parameter may be sent once."""
+"""Reject repeated parameters."""
 
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 from auth_server.web.forms import reject_repeats
@@ -7,6 +7,6 @@ from auth_server.web.forms import reject_repeats
 async def reject_repeated_parameters(
     request: CheckedRequest, context: CheckContext
 ) -> CheckedRequest:
-    """Refuse a repeated parameter; `resource` alone may come several times (RFC 8707 §2)."""
+    """Refuse a repeated parameter, except `resource` (RFC 8707 §2)."""
     reject_repeats(request.parameters, except_for=frozenset({"resource"}))
     return request

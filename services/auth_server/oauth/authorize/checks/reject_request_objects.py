@@ -1,4 +1,4 @@
-"""Requests come as parameters."""
+"""Reject request objects."""
 
 from auth_server.errors import RequestNotSupported, RequestUriNotSupported
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest

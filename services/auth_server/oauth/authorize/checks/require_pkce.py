@@ -1,4 +1,4 @@
-"""PKCE with S256, for every client."""
+"""Require PKCE with S256 from every client."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The client must be known."""
+"""Find the client by its `client_id`."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
 
 
 async def resolve_client(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
-    """Find the client that `client_id` names, or that the document it points to describes.
+    """Find the client that `client_id` names, or that the document at this URL describes.
 
-    RFC 6749 §2.2; MCP 2026-07-28, client registration. What is wrong with a document is for the
-    logs alone: told here, it would let a stranger look around behind this server.
+    RFC 6749 §2.2; MCP 2026-07-28, client registration. Only the logs contain the fault of a
+    document: in the response, it would let strangers probe this server's network.
     """
     client_id = request.parameters.require("client_id")
     client = await resolve(context.db, client_id, context.documents, context.now)

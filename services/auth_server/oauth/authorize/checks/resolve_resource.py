@@ -1,4 +1,4 @@
-"""The token must be for one resource that this server knows."""
+"""Find the resource for which the token is requested."""
 
 from dataclasses import replace
 
@@ -7,6 +7,6 @@ from auth_server.oauth.resource_parameter import resolve_resource as resolve
 
 
 async def resolve_resource(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
-    """Find the resource asked for; the first configured one where none is named (RFC 8707 §2)."""
+    """Find the requested resource, or the first configured one if none is named (RFC 8707 §2)."""
     entry = resolve(request.parameters.all("resource"), context.settings)
     return replace(request, resource=entry.resource)
