@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 LIGHT_GROUND = "#f5f4f0"
 DARK_SHEET = "#191f1c"
-"""Of the stylesheet: what the accent is hardest to read on, in each colour scheme."""
+"""Stylesheet backgrounds that give the accent the least contrast, one for each colour scheme."""
 LEAST_CONTRAST = 4.5
-"""Of text (WCAG 2.2, success criterion 1.4.3)."""
+"""The lowest contrast of text (WCAG 2.2, success criterion 1.4.3)."""
 
 
 def _require_colour(value: str) -> str:
@@ -29,7 +29,7 @@ Link = Annotated[str, Field(max_length=512), AfterValidator(_require_link)]
 
 
 class Branding(BaseModel):
-    """What an operator decides about the look of the pages."""
+    """The operator's choices for the look of the pages."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,22 +37,22 @@ class Branding(BaseModel):
         default="", max_length=60, description="The product's name, at the top of every page."
     )
     logo: Path | None = Field(
-        default=None, description="An SVG, PNG or WebP file of 100 KB at most, beside the name."
+        default=None, description="An SVG, PNG or WebP file of at most 100 KB, beside the name."
     )
     accent: Colour | None = Field(
         default=None, description="The colour of buttons and links; readable on white."
     )
     accent_dark: Colour | None = Field(
         default=None,
-        description="The same on a dark screen; by default a lighter shade of `accent`.",
+        description="The accent colour in dark mode; by default a lighter shade of `accent`.",
     )
-    support_url: Link | None = Field(default=None, description="Where people find help.")
+    support_url: Link | None = Field(default=None, description="A link to your support.")
     privacy_url: Link | None = Field(default=None, description="The privacy policy.")
     terms_url: Link | None = Field(default=None, description="The terms of use.")
 
     @model_validator(mode="after")
     def refuse_what_cannot_be_read(self) -> Self:
-        """Refuse colours that are too close to what they are written on."""
+        """Refuse colours with too little contrast to their background."""
         for name, colour, ground, towards in (
             ("accent", self.accent, LIGHT_GROUND, "#000000"),
             ("accent_dark", self.accent_dark, DARK_SHEET, "#ffffff"),
@@ -67,7 +67,7 @@ class Branding(BaseModel):
 
     @property
     def stylesheet(self) -> str:
-        """The rules that bring the colours in; empty where there are none of its own."""
+        """The CSS rules that set the colours; empty if the operator sets none."""
         light = self.accent
         dark = self.accent_dark or (light and readable_shade(light, DARK_SHEET, "#ffffff"))
         rules = f":root {{ --accent: {light}; }}\n" if light else ""
@@ -84,7 +84,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable_shade(colour: str, ground: str, towards: str) -> str:
-    """Mix a colour with white or black until it can be read on a ground."""
+    """Mix a colour with white or black until its contrast to the background suffices."""
     for percent in range(0, 101, 4):
         parts = zip(_channels(colour), _channels(towards), strict=True)
         mixed = [round((a * (100 - percent) + b * percent) / 100) for a, b in parts]

@@ -48,7 +48,7 @@ class ResourceSettings(BaseModel):
     resource: PublicUrl = Field(description="The gateway's public URL; the `aud` of its tokens.")
     catalogue_url: str | None = Field(
         default=None,
-        description="Where to read its catalogue; by default /internal/catalogue of its origin.",
+        description="The URL of its catalogue; by default /internal/catalogue of its origin.",
     )
     scopes: tuple[str, ...] = Field(
         default=("mcp:admin", "mcp:read", "mcp:write"),
@@ -56,15 +56,15 @@ class ResourceSettings(BaseModel):
     )
     default_scopes: tuple[str, ...] = Field(
         default=("mcp:read", "mcp:write"),
-        description="What a request without `scope` asks for.",
+        description="The scopes of a request without `scope`.",
     )
     gateway_jwks: dict[str, Any] | None = Field(
         default=None,
-        description="The gateway's public keys, where they are not to be fetched.",
+        description="The gateway's public keys, if this server should not fetch them.",
     )
     gateway_jwks_url: str | None = Field(
         default=None,
-        description="Where to read the keys that the gateway authenticates with; by default "
+        description="The URL of the keys with which the gateway authenticates; by default "
         "/.well-known/jwks.json of its origin.",
     )
 
@@ -78,7 +78,7 @@ class ResourceSettings(BaseModel):
 
     @property
     def where_gateway_keys_are(self) -> str:
-        """The URL that the gateway's keys are read from."""
+        """The URL of the gateway's keys."""
         if self.gateway_jwks_url:
             return self.gateway_jwks_url
         parts = urlsplit(self.resource)
@@ -86,7 +86,7 @@ class ResourceSettings(BaseModel):
 
     @property
     def where_catalogue_is(self) -> str:
-        """The URL that the catalogue is read from."""
+        """The URL of the gateway's catalogue."""
         if self.catalogue_url:
             return self.catalogue_url
         parts = urlsplit(self.resource)
@@ -94,7 +94,7 @@ class ResourceSettings(BaseModel):
 
 
 class AuthServerSettings(ServiceSettings):
-    """What an operator decides about the authorization server."""
+    """The operator's settings for the authorization server."""
 
     model_config = SettingsConfigDict(env_prefix="GATEPOST_AUTH_", env_nested_delimiter="__")
     section: ClassVar[str] = "auth_server"
@@ -103,13 +103,13 @@ class AuthServerSettings(ServiceSettings):
         description="The public URL of this server, byte-identical in documents and tokens."
     )
     secret_key: SecretStr = Field(
-        description="32 or more random characters; signing keys, cookies and refresh tokens hang "
-        "on it. `gatepost init` makes one."
+        description="32 or more random characters that protect stored signing keys, forms and "
+        "refresh tokens. `gatepost init` creates one."
     )
     previous_secret_keys: tuple[SecretStr, ...] = Field(
         default=(),
-        description="Former values of secret_key, the latest first: what they sealed stays "
-        "readable, and is sealed anew under secret_key. Take one out after a day.",
+        description="Former values of secret_key, the latest first. The service can still decrypt "
+        "data encrypted with them, and encrypts it again with secret_key. Remove one after a day.",
     )
     database_url: Annotated[str, UrlWithSecret()] = Field(
         repr=False,
@@ -118,8 +118,8 @@ class AuthServerSettings(ServiceSettings):
     )
     redis_url: RedisUrl = Field(
         default=None,
-        description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: also announce "
-        "revocations there, for gateways that follow them in Redis, and read call events there.",
+        description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: the Redis server in which "
+        "to announce revocations and from which to read call events.",
     )
     resources: tuple[ResourceSettings, ...] = Field(
         min_length=1, description="The gateways to issue tokens for; the first is the default."
@@ -129,48 +129,48 @@ class AuthServerSettings(ServiceSettings):
         gt=timedelta(0),
         # Signing keys stay published for an hour after their last signature.
         le=timedelta(minutes=30),
-        description="How long an access token is good.",
+        description="How long an access token is valid.",
     )
     code_lifetime: Duration = Field(
         default=timedelta(seconds=60),
         gt=timedelta(0),
         le=timedelta(minutes=10),
-        description="How long an authorization code waits for its one redemption.",
+        description="How long a client may take to redeem an authorization code.",
     )
     transaction_lifetime: Duration = Field(
         default=timedelta(minutes=15),
         gt=timedelta(0),
-        description="How long a person has from the app's request to their answer.",
+        description="How long a person may take to answer an authorization request.",
     )
     refresh_idle_lifetime: Duration = Field(
         default=timedelta(days=30),
         gt=timedelta(0),
-        description="A connection that is not used for this long is over.",
+        description="A refresh token expires if it is not used for this long.",
     )
     refresh_absolute_lifetime: Duration = Field(
         default=timedelta(days=180),
         gt=timedelta(0),
-        description="However much it is used, after this the person is asked again.",
+        description="Refresh tokens expire this long after consent, however often they are used.",
     )
     refresh_grace: Duration = Field(
         default=timedelta(seconds=120),
         le=timedelta(seconds=600),
-        description="How long a used refresh token still answers with the same successor.",
+        description="How long after its first use a refresh token still returns the same successor.",
     )
     signing_key_lifetime: Duration = Field(
         default=timedelta(days=60),
         ge=timedelta(hours=1),
-        description="After this the next signing key takes over by itself.",
+        description="How long the server signs with one key before it switches to the next.",
     )
     session_idle_lifetime: Duration = Field(
         default=timedelta(hours=12),
         gt=timedelta(0),
-        description="A browser that is not used here for this long is signed out.",
+        description="How long an unused sign-in lasts.",
     )
     session_absolute_lifetime: Duration = Field(
         default=timedelta(days=14),
         gt=timedelta(0),
-        description="However much it is used, after this a browser is signed out.",
+        description="The longest time that a sign-in lasts.",
     )
     call_log_retention: Duration = Field(
         default=timedelta(days=90),
@@ -197,40 +197,40 @@ class AuthServerSettings(ServiceSettings):
     wrong_guesses_per_minute: int = Field(
         default=120,
         ge=1,
-        description="How many wrong secrets, codes and tokens one client may send from one address "
-        "in a minute, in each process; all clients of an address ten times as many.",
+        description="How many wrong secrets, authorization codes and tokens one client may send from "
+        "one address in a minute, in each process; all clients of an address ten times as many.",
     )
     authorizations_per_minute: int = Field(
         default=120,
         ge=1,
-        description="How many authorizations may be begun from one address in a minute, in each "
+        description="How many authorization requests one address may start in a minute, in each "
         "process.",
     )
     sign_in: tuple[SignIn, ...] = Field(
         default=(LocalSignIn(kind="local"),),
         min_length=1,
-        description="The ways to sign in, in the order they are shown: accounts kept here "
-        "(`local`), OpenID Connect (`oidc`), a signed hand-off (`hand_off`).",
+        description="The sign-in methods, in the order in which the page shows them: accounts of "
+        "this server (`local`), OpenID Connect (`oidc`), a signed hand-off (`hand_off`).",
     )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
-        description="How many proxies stand in front; each adds one entry to X-Forwarded-For.",
+        description="How many of your proxies forward requests to this server; each adds one entry "
+        "to X-Forwarded-For.",
     )
     branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(
         default=None,
-        description="A folder of texts, one YAML file for each language: another language, or other "
-        "words.",
+        description="A folder with page texts, one YAML file for each language.",
     )
     client_documents_on_loopback: bool = Field(
         default=False,
-        description="Development: also read client documents from https://localhost.",
+        description="For development: also read client metadata documents from https://localhost.",
     )
 
     @classmethod
     def load(cls, config: Path | None = None) -> Self:
-        """Read the settings; a relative SQLite file starts at the folder of the file."""
+        """Read the settings; a relative SQLite path is relative to the file's folder."""
         settings = super().load(config)
         config = cls.config_file(config)
         scheme, _, file = settings.database_url.partition(":///")
@@ -241,7 +241,7 @@ class AuthServerSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def refuse_weak_secrets(self) -> Self:
-        """Refuse a secret that is short or still the example's."""
+        """Refuse a secret that is too short or a placeholder."""
         secret = self.secret_key.get_secret_value()
         if len(secret) < 32 or secret.lower().startswith(("change", "replace", "secret")):
             raise ValueError("secret_key must be 32 or more random characters")
@@ -249,17 +249,17 @@ class AuthServerSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def refuse_development_in_public(self) -> Self:
-        """Refuse a switch that is for development on a server that is not on this machine."""
+        """Refuse a development setting if the issuer is not on loopback."""
         if self.client_documents_on_loopback and self.secure:
-            raise ValueError("client_documents_on_loopback is for an http issuer on loopback only")
+            raise ValueError("client_documents_on_loopback requires an http issuer on loopback")
         return self
 
     @model_validator(mode="after")
     def refuse_repeated_ways_to_sign_in(self) -> Self:
-        """Refuse two ways of one name: it stands in the URL that people come back to."""
+        """Refuse two sign-in methods with one name, which is part of the redirect URI."""
         names = [getattr(entry, "name", entry.kind) for entry in self.sign_in]
         if len(names) != len(set(names)):
-            raise ValueError("sign_in names one way twice")
+            raise ValueError("sign_in contains two entries with the same name")
         return self
 
     @model_validator(mode="after")
@@ -267,12 +267,12 @@ class AuthServerSettings(ServiceSettings):
         """Refuse two entries for one resource."""
         names = [entry.resource for entry in self.resources]
         if len(names) != len(set(names)):
-            raise ValueError("resources names one resource twice")
+            raise ValueError("resources contains two entries for the same resource")
         return self
 
     @property
     def path(self) -> str:
-        """The issuer's path, below which everything is served; empty where it has none."""
+        """The issuer's path, the prefix of every route; empty if it has none."""
         return urlsplit(self.issuer).path
 
     @property

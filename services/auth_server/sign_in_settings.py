@@ -1,4 +1,4 @@
-"""Settings of the ways to sign in: entries of `auth_server.sign_in`."""
+"""Settings of the sign-in methods: entries of `auth_server.sign_in`."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -21,7 +21,7 @@ TEMPLATE = re.compile(r"\{([^{}]+)\}")
 
 
 def _require_provider(url: str) -> str:
-    # Some issuers end with a slash, and it counts: what tokens say is compared byte by byte.
+    # Some issuers end with a slash. It matters: `iss` is compared byte by byte.
     require_secure_url(url.removesuffix("/"))
     return url
 
@@ -46,70 +46,69 @@ class _Entry(BaseModel):
 
 
 class ClaimMapping(_Entry):
-    """Where the claims of a provider say what is needed here. A path goes into objects by dots."""
+    """The mapping of a provider's claims; a path separates nested keys by dots."""
 
     person_id: Path = Field(
         default="sub",
         description="The person's id, as your API knows them: the `sub` of their tokens.",
     )
-    name: Path = Field(default="name", description="What the person is called.")
+    name: Path = Field(default="name", description="The person's name.")
     email: Path = Field(
-        default="email", description="Their e-mail address; read where it is verified alone."
+        default="email", description="Their e-mail address, for display; must be verified."
     )
     email_verified: Path = Field(
-        default="email_verified", description="Whether the address is verified; must be true."
+        default="email_verified", description="Whether the address is verified."
     )
     tenant: str | None = Field(
         default=None,
         min_length=1,
         max_length=255,
-        description="A tenant's id: whoever signs in here is a member of that one.",
+        description="The id of one tenant; everybody who signs in becomes a member of it.",
     )
     tenants: Path | None = Field(
         default=None,
-        description="The person's tenants: ids, or objects in which the next paths are looked for "
-        "first. With neither this nor `tenant`, memberships are managed here.",
+        description="The person's tenants: ids, or objects, in which the next paths are tried first. "
+        "With neither this nor `tenant`, you manage memberships on this server.",
     )
     tenant_id: Path = Field(default="id", description="A tenant's id, in its object.")
     tenant_name: Path = Field(default="name", description="A tenant's name, in its object.")
     allowed_tenants: tuple[str, ...] = Field(
-        default=(), description="The tenants this provider may speak of; any where empty."
+        default=(), description="The tenants that this provider may assert; any tenant if empty."
     )
     role: Path | None = Field(default=None, description="The person's role or roles.")
     roles: dict[str, str] = Field(
         default_factory=dict,
-        description="What a role of theirs is here, such as `owner: admin`. Another is `member`.",
+        description="Maps their roles to roles of this server, such as `owner: admin`; other roles "
+        "become `member`.",
     )
     data_scope: tuple[Template, ...] = Field(
         default=(),
         description="The data they may see: `kind:value`, or `kind:{path}` for each value there. "
-        "Where a path leads to nothing, they are no member.",
+        "If a path has no value, the person is not a member of the tenant.",
     )
 
     @model_validator(mode="after")
     def refuse_both(self) -> Self:
-        """Refuse a tenant for everybody beside tenants that are asserted."""
+        """Refuse a fixed tenant together with asserted tenants."""
         if self.tenant is not None and self.tenants is not None:
-            raise ValueError("tenant is for everybody: it does not go with tenants")
+            raise ValueError("set either tenant or tenants, not both")
         return self
 
 
 class LocalSignIn(_Entry):
-    """Accounts that are kept here, with a password or a passkey."""
+    """Accounts of this server, with a password or a passkey."""
 
     kind: Literal["local"]
 
 
 class _External(_Entry):
-    name: Name = Field(description="Its place in URLs; the provider is told the URL.")
-    title: str = Field(min_length=1, max_length=60, description="What its button is called.")
-    claims: ClaimMapping = Field(
-        default=ClaimMapping(), description="Where its claims say what is needed here."
-    )
+    name: Name = Field(description="The method's name in URLs, including the redirect URI.")
+    title: str = Field(min_length=1, max_length=60, description="The label of its button.")
+    claims: ClaimMapping = Field(default=ClaimMapping(), description="The mapping of its claims.")
     adopts_people: bool = Field(
         default=False,
-        description="Whether somebody known here already is the person to whom it gives the same "
-        "id. Otherwise it can't sign in who was here before.",
+        description="Whether this provider may sign in an existing person who has the same id. "
+        "Otherwise the server refuses the sign-in.",
     )
 
 
@@ -117,37 +116,44 @@ class OidcSignIn(_External):
     """A provider that speaks OpenID Connect."""
 
     kind: Literal["oidc"]
-    issuer: ProviderUrl = Field(description="The provider's issuer, exactly as it writes itself.")
-    client_id: str = Field(min_length=1, max_length=255, description="Our id there.")
+    issuer: ProviderUrl = Field(
+        description="The provider's issuer, byte for byte as in its metadata."
+    )
+    client_id: str = Field(
+        min_length=1,
+        max_length=255,
+        description="The client id that the provider gave this server.",
+    )
     client_secret: SecretStr | None = Field(
-        default=None, description="Our secret there; PKCE is used with and without one."
+        default=None, description="The client secret; the server always uses PKCE."
     )
     scopes: tuple[str, ...] = Field(
-        default=("openid", "profile", "email"), description="What we ask the provider for."
+        default=("openid", "profile", "email"), description="The scopes to request."
     )
-
     private_network: bool = Field(
         default=False,
-        description="Whether the provider, and whatever it names, may be at an address that is not "
-        "public. Over https all the same.",
+        description="Whether the provider and the URLs in its metadata may have private addresses. "
+        "They must still use https.",
     )
 
     @field_validator("scopes")
     @classmethod
     def require_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse scopes that would bring no ID token."""
+        """Require the scope that makes the provider return an ID token."""
         if "openid" not in scopes:
-            raise ValueError("must hold openid")
+            raise ValueError("must include openid")
         return scopes
 
 
 class HandOffSignIn(_External):
-    """A login page of yours, which signs who has signed in."""
+    """The operator's login page, which signs an assertion of who signed in."""
 
     kind: Literal["hand_off"]
-    issuer: ProviderUrl = Field(description="Who signs: the `iss` of its assertions.")
-    login_url: ProviderUrl = Field(description="Your login page, to which people are sent.")
-    jwks: dict[str, Any] = Field(description="The public keys its assertions are signed with.")
+    issuer: ProviderUrl = Field(description="The `iss` of its assertions.")
+    login_url: ProviderUrl = Field(
+        description="Your login page; the signed request is its parameter `request`."
+    )
+    jwks: dict[str, Any] = Field(description="The public keys of its assertions, as a JWK set.")
 
     @field_validator("jwks")
     @classmethod

@@ -1,4 +1,4 @@
-"""How an operator configures what the upstream knows the gateway by: `upstream_credentials`."""
+"""Settings of the credentials that the gateway presents upstream: `upstream_credentials`."""
 
 import re
 from pathlib import Path
@@ -44,15 +44,15 @@ def _require_http(url: str) -> str:
 
 
 class CredentialSettings(BaseModel):
-    """What all modes have."""
+    """The settings that all modes have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     place: Annotated[str, AfterValidator(_require_place)] = ""
-    """Where it goes: `bearer`, `basic`, `header NAME`, `query NAME` or `cookie NAME`. What the
-    security scheme says where not set."""
+    """The part of the request that carries the credential: `bearer`, `basic`, `header NAME`,
+    `query NAME` or `cookie NAME`; by default as the security scheme says."""
     hosts: tuple[Annotated[str, AfterValidator(_require_host)], ...] = ()
-    """Hosts it is sent to beside the upstream's own, as `host` or `host:port`."""
+    """Hosts that also receive it, besides the upstream's own, as `host` or `host:port`."""
 
 
 class StaticCredential(CredentialSettings):
@@ -70,61 +70,61 @@ class PerTenantCredential(CredentialSettings):
     mode: Literal["per_tenant"]
     """`per_tenant`."""
     file: Path | None = None
-    """Where they are kept, encrypted; `gatepost mcp-gateway credentials set` writes it."""
+    """The file of encrypted secrets, which `gatepost mcp-gateway credentials set` writes."""
     key: SecretStr | None = None
-    """32 or more random characters; what the file is encrypted under hangs on it."""
+    """32 or more random characters; the file's encryption key is derived from them."""
     variable: str = ""
-    """In place of a file: the variables of the environment, as `ORBIT_KEY_{tenant_id}`."""
+    """Instead of a file: the pattern of environment variables, such as `ORBIT_KEY_{tenant_id}`."""
 
     @model_validator(mode="after")
     def _require_one(self) -> Self:
         if (self.file is None) == (not self.variable) or (self.file is None) != (self.key is None):
             raise ValueError("set either file and key, or variable")
         if self.key is not None and len(self.key.get_secret_value()) < 32:
-            raise ValueError("key: 32 or more random characters")
+            raise ValueError("key must be 32 or more random characters")
         return self
 
     @field_validator("variable")
     @classmethod
     def _require_tenant(cls, variable: str) -> str:
         if variable and not re.fullmatch(r"[A-Za-z_]\w*\{tenant_id\}", variable, re.ASCII):
-            raise ValueError(f"must be a name that ends in {TENANT}, as ORBIT_KEY_{TENANT}")
+            raise ValueError(f"must be a name that ends in {TENANT}, such as ORBIT_KEY_{TENANT}")
         return variable
 
 
 class _TokenEndpoint(CredentialSettings):
     token_url: Annotated[str, AfterValidator(_require_http)]
-    """The token endpoint. Plain http to another host is for a private network only."""
+    """The token endpoint. Use plain http to another host only on a private network."""
     scope: str = ""
-    """What to ask for, separated by spaces."""
+    """The scopes to request, separated by spaces."""
     audience: str = ""
-    """For whom, where the token endpoint wants it said (RFC 8693 `audience`)."""
+    """The `audience` parameter (RFC 8693), if the token endpoint requires one."""
     resource: str = ""
-    """For which API, where the token endpoint wants it said (RFC 8707 `resource`)."""
+    """The `resource` parameter (RFC 8707), if the token endpoint requires one."""
     authentication: Literal["basic", "post"] = "basic"
-    """How the gateway proves who it is there: `basic` or `post`."""
+    """How the gateway authenticates at the token endpoint: `basic` or `post`."""
 
 
 class ClientCredentials(_TokenEndpoint):
-    """A token by client credentials (RFC 6749 §4.4), the same for all."""
+    """One token for all, by client credentials (RFC 6749 §4.4)."""
 
     mode: Literal["client_credentials"]
     """`client_credentials`."""
     client_id: str
-    """The gateway's name at the token endpoint."""
+    """The gateway's client id at the token endpoint."""
     client_secret: SecretStr
-    """Its secret there."""
+    """The gateway's client secret at the token endpoint."""
 
 
 class TokenExchange(_TokenEndpoint):
-    """A token for each person, exchanged for the gateway's statement of who is calling (RFC 8693)."""
+    """A token for each person, exchanged for the gateway's signed assertion (RFC 8693)."""
 
     mode: Literal["token_exchange"]
     """`token_exchange`."""
     client_id: str = ""
-    """The gateway's name at the token endpoint, where it has one."""
+    """The gateway's client id at the token endpoint, if it has one."""
     client_secret: SecretStr | None = None
-    """Its secret there."""
+    """The gateway's client secret at the token endpoint."""
 
 
 AnyCredential = Annotated[

@@ -1,4 +1,4 @@
-"""What an operator sets: section `mcp_gateway` of `gatepost.yaml`, or `GATEPOST_MCP_…`."""
+"""Settings of the gateway: section `mcp_gateway` of `gatepost.yaml`, or `GATEPOST_MCP_…`."""
 
 import logging
 import re
@@ -34,9 +34,9 @@ class TierSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     per_minute: int = Field(ge=1, le=10_000_000)
-    """Calls a minute, all of the tenant's people and apps together, spread evenly."""
+    """Calls a minute of all people and apps of one tenant together, spread evenly."""
     burst: int = Field(ge=1, le=10_000_000)
-    """Calls at once, after a pause."""
+    """Calls that a tenant may make at once after a pause."""
 
 
 class McpGatewaySettings(ServiceSettings):
@@ -46,31 +46,31 @@ class McpGatewaySettings(ServiceSettings):
     section: ClassVar[str] = "mcp_gateway"
 
     resource: SecureUrl
-    """Public URL of the MCP endpoint, as clients type it; also the `aud` of every token."""
+    """Public URL of the MCP endpoint, exactly as people enter it; also the `aud` of every token."""
     issuer: SecureUrl
-    """The authorization server's issuer, byte for byte as it calls itself."""
+    """The authorization server's issuer, byte for byte as in its metadata."""
     authorization_server_url: str = ""
-    """Where the gateway itself reaches the authorization server; the issuer where not set."""
+    """The URL at which the gateway reaches the authorization server; by default the issuer."""
     redis_url: RedisUrl = None
-    """Redis, which the gateway shares with the authorization server: revocations are read and call
-    events written there. Where not set, both go to the authorization server itself."""
+    """The Redis that both services share: the gateway reads revocations from it and writes call
+    events to it. Without one, the gateway exchanges both with the authorization server."""
     jwks_url: str = ""
-    """Where the issuer's signing keys are; `jwks.json` of it where not set. Plain http to
-    another host is for a private network only: whoever answers there decides who may come in."""
+    """The URL of the issuer's keys; by default `/jwks.json` of the issuer. Use plain http to another
+    host only on a private network: the server at this URL decides whose tokens are valid."""
     manifest: Path
     """The reviewed `tools.yaml`."""
     upstream_url: str
-    """Base URL that every operation's path is appended to."""
+    """Base URL of your API; each operation's path is appended to it."""
     upstream_audience: str = ""
-    """`aud` of the identity assertions; `upstream_url` where not set."""
+    """`aud` of the identity assertions; by default `upstream_url`."""
     upstream_headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Headers sent with every request to the upstream's own origin."""
     upstream_credentials: dict[str, AnyCredential] = Field(default_factory=dict)
-    """What the upstream knows the gateway by: the name of a security scheme of the OpenAPI document
-    to where its secret comes from."""
+    """The credentials that the gateway presents to the upstream, by the names of security schemes of
+    the OpenAPI document."""
     upstream_concurrency: int = Field(default=512, ge=2)
-    """Calls at one upstream at once, of this process. No tenant has more of them than it leaves free
-    to the others: one tenant alone half of them."""
+    """How many concurrent calls this process makes to one upstream. A tenant never uses more of them
+    than it leaves free: one tenant alone gets half."""
     tiers: dict[str, TierSettings] = Field(
         default={
             "free": TierSettings(per_minute=120, burst=60),
@@ -78,31 +78,33 @@ class McpGatewaySettings(ServiceSettings):
             "enterprise": TierSettings(per_minute=6000, burst=1000),
         }
     )
-    """How often tenants may call, by the tier in their tokens."""
+    """How often tenants may call tools, by the tier in their tokens."""
     default_tier: str = "free"
-    """The tier of tenants whose own is not among `tiers`."""
+    """The tier of tenants whose own tier is not in `tiers`."""
     replicas: int = Field(default=1, ge=1)
-    """How many processes of this gateway run. Each allows its share of a limit where calls are not
-    counted in Redis, and while Redis is away."""
+    """How many processes of this gateway run. Without Redis, or while it is unreachable, each process
+    allows its share of every limit."""
     signing_key: Path
-    """PEM file of the EC P-256 key that signs identity assertions; made where missing."""
+    """PEM file of the EC P-256 key that signs identity assertions; the gateway creates a missing
+    one."""
     event_spool: Path | None = None
-    """File in which call events wait on this machine until they are delivered; beside the signing
-    key, as `NAME.events.db`, where not set."""
+    """File that stores call events on this machine until they are delivered; by default
+    `NAME.events.db` beside the signing key."""
     allowed_origins: tuple[str, ...] = ()
-    """Origins of browser clients, besides the resource's own."""
+    """Origins of browser-based clients, in addition to the resource's own."""
     allowed_hosts: tuple[str, ...] = ()
-    """`Host` values the MCP endpoint answers to; the resource's own where not set."""
+    """`Host` values that the MCP endpoint accepts; by default the resource's host."""
     confirm_destructive: Confirmation = "where_possible"
-    """Whether a person confirms a call of a destructive tool: `always`, and a client that can't ask
-    is refused; `where_possible`; or `never`, but for tools whose `confirm` the manifest sets."""
+    """Whether a person confirms each call of a destructive tool: `always` refuses calls from a client
+    that can't ask; `where_possible` lets them pass; `never` confirms only tools with `confirm` in the
+    manifest."""
     confirm_destructive_for: dict[str, Confirmation] = Field(default_factory=dict)
-    """The same for single tenants, by tenant id."""
+    """The same policy for individual tenants, by tenant id."""
     challenge_scope: str = "mcp:read mcp:write"
-    """Scopes a client is told to ask for when it comes without a token."""
+    """The scopes that the gateway tells a client without a token to request."""
     keep_alive: float = Field(default=15, gt=0)
-    """Seconds after which a call that still goes on is answered as a stream, so that no proxy ends
-    the connection for its silence."""
+    """Seconds after which the answer to a running call becomes a stream, so that no proxy closes an
+    idle connection."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("upstream_url", "jwks_url", "authorization_server_url")
@@ -112,7 +114,7 @@ class McpGatewaySettings(ServiceSettings):
         if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("must be an http or https URL")
         if "?" in url or "#" in url:
-            raise ValueError("must have no query and no fragment")
+            raise ValueError("must not have a query or a fragment")
         return url
 
     @field_validator("resource")
@@ -140,13 +142,13 @@ class McpGatewaySettings(ServiceSettings):
     @model_validator(mode="after")
     def _require_default_tier(self) -> Self:
         if self.default_tier not in self.tiers:
-            raise ValueError(f"default_tier: tiers has no {self.default_tier!r}")
+            raise ValueError(f"default_tier: {self.default_tier!r} is not in tiers")
         return self
 
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: dict[str, object]) -> dict[str, object]:
-        """Fill what is derived from another field, before the model is frozen."""
+        """Fill in fields that default to another field, before the model is frozen."""
         filled = dict(values)
         if not filled.get("authorization_server_url"):
             filled["authorization_server_url"] = filled.get("issuer", "")
@@ -161,17 +163,17 @@ class McpGatewaySettings(ServiceSettings):
 
     @property
     def spool(self) -> Path:
-        """The file in which call events wait."""
+        """The file that stores call events until they are delivered."""
         return self.event_spool or self.signing_key.with_suffix(".events.db")
 
     @property
     def origin(self) -> str:
-        """The resource's origin, as browsers write one."""
+        """The resource's origin, as browsers serialise it."""
         return f"{urlsplit(self.resource).scheme}://{_host(self.resource)}"
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """What `upstream_headers` holds, in the clear."""
+        """The names and plain-text values of `upstream_headers`."""
         named = self.upstream_headers.items()
         return tuple((name, value.get_secret_value()) for name, value in named)
 
@@ -187,6 +189,6 @@ class McpGatewaySettings(ServiceSettings):
 
 
 def _host(url: str) -> str:
-    """Read host and port as they stand in a `Host` header: lower case, no default port."""
+    """Read host and port as a `Host` header has them: lower case, without a default port."""
     parts = urlsplit(url)
     return parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")

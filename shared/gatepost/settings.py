@@ -1,7 +1,7 @@
 """The base of each service's settings: one section of `gatepost.yaml`, overridden by environment.
 
 Precedence, strongest first: environment (`GATEPOST_AUTH_…`, `GATEPOST_MCP_…`), files in the
-directory that `GATEPOST_SECRETS_DIR` names (one per field, called as its environment variable, as
+directory that `GATEPOST_SECRETS_DIR` names (one per field, named like its environment variable, as
 container platforms mount them), the section of the file named by `--config` or `GATEPOST_CONFIG`.
 """
 
@@ -35,7 +35,7 @@ class SettingsError(Exception):
 
 
 class ServiceSettings(BaseSettings):
-    """Typed, frozen, read once at start; see the module's docstring for where values come from."""
+    """Typed, frozen settings, read once at start-up; the module docstring lists their sources."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
     section: ClassVar[str]
@@ -49,21 +49,22 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the sources in the order the module's docstring gives."""
+        """Order the sources as the module docstring says."""
         return (env_settings, file_secret_settings, init_settings)
 
     @staticmethod
     def config_file(given: Path | None) -> Path | None:
-        """Tell which file is read: the given one, else the one `GATEPOST_CONFIG` names."""
+        """Choose the file to read: the given one, else the one that `GATEPOST_CONFIG` names."""
         named = os.environ.get("GATEPOST_CONFIG")
         return given if given is not None or not named else Path(named)
 
     @classmethod
     def load(cls, config: Path | None = None) -> Self:
-        """Read this service's settings; a relative path in the file starts at the file's folder.
+        """Read this service's settings; relative paths in the file start at the file's folder.
 
         Args:
-            config: the YAML file; `GATEPOST_CONFIG` where not given; none at all is fine too.
+            config: the YAML file; by default `GATEPOST_CONFIG`, and without either only the
+                environment is read.
 
         Raises:
             SettingsError: the file is missing or a field is missing, unknown or wrong.
@@ -92,33 +93,33 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def _advise(cls, problem: ErrorDetails, prefix: str) -> str:
-        """Say what is wrong and, where that is plain, what to do."""
+        """Describe the problem and, if it is known, the fix."""
         place = problem["loc"]
         if problem["type"] == "missing":
             variable = f" or as {prefix}{str(place[0]).upper()}" if len(place) == 1 else ""
             return f"is required: set it here{variable}"
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(place[-1]), cls.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near and len(place) == 1 else "take it out"
-            return f"is no setting; {hint}"
+            hint = f"did you mean {near[0]}?" if near and len(place) == 1 else "remove it"
+            return f"is not a setting; {hint}"
         return problem["msg"].removeprefix("Value error, ")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What `gatepost config` knows of a service; each registers its own as an entry point."""
+    """A service as `gatepost config` sees it; each service registers its own as an entry point."""
 
     settings: type[ServiceSettings]
     check: Callable[[Any], Sequence[str]]
-    """Lists what keeps a service with these (loaded) settings from starting, without changing
-    anything: files that they name and that can't be used."""
+    """Lists the unusable files that keep a service with these (loaded) settings from starting; it
+    changes nothing."""
 
 
 def read_section(config: Path, section: str) -> tuple[dict[str, Any], bytes]:
-    """Read one section of the file, empty where it has none; and the file's bytes.
+    """Read one section of the file, empty if it is absent, and the file's bytes.
 
     Raises:
-        SettingsError: the file is missing, malformed, or has a section that nobody reads.
+        SettingsError: the file is missing, malformed, or has an unknown section.
     """
     if not config.is_file():
         raise SettingsError(f"{config}: no such file; `gatepost init` writes one")
@@ -129,9 +130,9 @@ def read_section(config: Path, section: str) -> tuple[dict[str, Any], bytes]:
         raise SettingsError(f"{config}: {error}") from None
     if unknown := sorted(document.keys() - set(SECTIONS)):
         near = difflib.get_close_matches(unknown[0], SECTIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {' and '.join(SECTIONS)}"
+        hint = f"did you mean {near[0]}?" if near else f"sections are {' and '.join(SECTIONS)}"
         line = find_line(data, (unknown[0],))
-        raise SettingsError(f"{config}: line {line}: {unknown[0]} is no section; {hint}")
+        raise SettingsError(f"{config}: line {line}: {unknown[0]} is not a section; {hint}")
     values = document.get(section) or {}
     if not isinstance(values, dict):
         raise SettingsError(f"{config}: {section} must be a mapping of settings")
@@ -145,10 +146,10 @@ def _tell(place: Place, problem: str, data: bytes, section: str) -> str:
 
 
 def require_redis_url(url: SecretStr | None) -> SecretStr | None:
-    """Refuse what is no URL of a Redis server.
+    """Refuse a value that is not the URL of a Redis server.
 
     Raises:
-        ValueError: saying what one looks like, without the value.
+        ValueError: the message shows the format, without the value.
     """
     if url is not None:
         parts = urlsplit(url.get_secret_value())
@@ -162,29 +163,29 @@ def require_redis_url(url: SecretStr | None) -> SecretStr | None:
 
 
 RedisUrl = Annotated[SecretStr | None, AfterValidator(require_redis_url), UrlWithSecret()]
-"""Where a Redis server is, if anywhere."""
+"""The URL of a Redis server; None without one."""
 
 
 def require_secure_url(url: str) -> str:
     """Refuse a public URL that is neither https nor http on a loopback host.
 
     Raises:
-        ValueError: naming what is wrong (a query, a fragment, a trailing slash, the scheme).
+        ValueError: the message names the problem (a query, a fragment, a trailing slash, the scheme).
     """
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
-        raise ValueError("must be https (http is allowed on 127.0.0.1, localhost and [::1] only)")
+        raise ValueError("must be https (http is allowed only on 127.0.0.1, localhost and [::1])")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an https URL")
     if parts.query or parts.fragment or "@" in parts.netloc or "?" in url or "#" in url:
-        raise ValueError("must have no query, fragment or user name")
+        raise ValueError("must not have a query, a fragment or a user name")
     default_port = {"http": ":80", "https": ":443"}[parts.scheme]
     if parts.netloc != parts.netloc.lower() or parts.netloc.endswith(default_port):
-        # Browsers write an origin that way, and what they write is compared.
-        raise ValueError("must have a lower-case host, and no port where it is the usual one")
+        # Browsers serialise origins that way, and origins are compared as text.
+        raise ValueError("must have a lower-case host and must not name the default port")
     if not _PLAIN.fullmatch(url):
-        # It stands in commands that people copy, and clients have run what a server called its URL.
-        raise ValueError("must be written with letters, digits and - . _ ~ / alone")
+        # People copy it into commands, and some clients have executed a server's URL.
+        raise ValueError("must contain only letters, digits and - . _ ~ /")
     if url.endswith("/"):
-        raise ValueError("must not end with a slash: it is compared byte by byte")
+        raise ValueError("must not end with a slash: clients compare it byte by byte")
     return url

@@ -74,7 +74,7 @@ mcp_gateway:
     assert result.exit_code == 1
     for told in (
         "  issuer (line 1): is required: set it here or as GATEPOST_AUTH_ISSUER",
-        "  isuer (line 2): is no setting; did you mean issuer?",
+        "  isuer (line 2): is not a setting; did you mean issuer?",
         "  secret_key (line 3): the environment variable NOBODY_SET_THIS is not set",
         "  resources.0.resource (line 5): must not end with a slash",
         "  upstream_url (line 6): is required",
@@ -110,7 +110,7 @@ def test_what_stops_a_service_later_is_told_too(
         ("auth_server: [", "is not valid YAML"),
         ("auth_server: 1", "auth_server must be a mapping"),
         ("- auth_server", "is not a mapping"),
-        ("auth_sever: {}", "line 1: auth_sever is no section; did you mean auth_server?"),
+        ("auth_sever: {}", "line 1: auth_sever is not a section; did you mean auth_server?"),
         ("a: &a [x]\nb: [*a, *b]", "alias"),
         ("auth_server: !!python/object:os.system {}", "YAML tag"),
     ],
