@@ -1,1 +1,1 @@
-"""The `gatepost` command. It imports neither service: it starts them, or talks to them over HTTP."""
+"""The `gatepost` command. It starts the services or calls them over HTTP, and imports neither."""

@@ -1,4 +1,4 @@
-"""`gatepost config`: check the configuration of both services; write its JSON Schema for editors."""
+"""`gatepost config`: check the configuration of both services; print its JSON Schema."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from gatepost.settings import SECTIONS, Section, ServiceSettings, SettingsError,
 
 @click.group()
 def config() -> None:
-    """Check gatepost.yaml, or describe it to an editor."""
+    """Check gatepost.yaml, or print its JSON Schema for editors."""
 
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of gatepost.yaml, as `gatepost init` writes it beside one."""
+    """Print the JSON Schema of gatepost.yaml, which `gatepost init` also writes."""
     click.echo(write_schema(), nl=False)
 
 
@@ -28,12 +28,12 @@ def schema() -> None:
     "--config",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
+    help="Path of gatepost.yaml; by default GATEPOST_CONFIG.",
 )
 def check(path: Path | None) -> None:
-    """Read the whole configuration and all files it names; ends with 1 where anything is wrong.
+    """Check the whole configuration and all files it names; exit with 1 if there is a problem.
 
-    Nothing is started and nothing is written.
+    The command starts and writes nothing.
     """
     path = ServiceSettings.config_file(path)
     problems: list[str] = []
@@ -51,21 +51,21 @@ def check(path: Path | None) -> None:
     if len(loaded) == len(SECTIONS):
         problems += _disagreements(loaded["auth_server"], loaded["mcp_gateway"])
     if not loaded and not problems:
-        problems.append("there is nothing to check: name the file with --config")
+        problems.append("no configuration found: name the file with --config")
     if problems:
-        # A broken file is the same problem for each section.
+        # Both sections report the same problem of a broken file.
         raise click.ClickException("\n".join(dict.fromkeys(problems)))
     click.echo(f"{path or 'The environment'}: {' and '.join(loaded)} can be started.")
 
 
 def write_schema() -> str:
-    """Write the JSON Schema (2020-12) of the file, with the sections of what is installed."""
+    """Write the JSON Schema (2020-12) of the file, with a section for each installed service."""
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {"Secret": SECRET_SCHEMA}
     for name, section in _sections().items():
         model = _without_titles(describe_secrets(section.settings.model_json_schema()))
         definitions |= model.pop("$defs", {})
-        # Whatever the file leaves out may stand in the environment.
+        # The environment may provide the keys that the file leaves out.
         model.pop("required", None)
         properties[name] = model
     document = {
@@ -85,7 +85,7 @@ def _sections() -> dict[str, Section]:
         try:
             found[point.name] = point.load()
         except ModuleNotFoundError:
-            continue  # of a service whose packages are not installed
+            continue  # the service's packages are not installed
     return found
 
 
@@ -100,20 +100,20 @@ def _disagreements(issuing: Any, gateway: Any) -> list[str]:
     problems = []
     if gateway.issuer != issuing.issuer:
         problems.append(
-            f"mcp_gateway.issuer is {gateway.issuer} and auth_server.issuer {issuing.issuer}: "
-            "they are compared byte by byte"
+            f"mcp_gateway.issuer is {gateway.issuer} but auth_server.issuer is {issuing.issuer}: "
+            "services compare them byte by byte"
         )
     if issuing.find_resource(gateway.resource) is None:
         problems.append(
-            f"auth_server.resources lacks {gateway.resource}, which mcp_gateway.resource is"
+            f"auth_server.resources does not contain mcp_gateway.resource, {gateway.resource}"
         )
     if (issuing.redis_url is None) != (gateway.redis_url is None):
-        problems.append("redis_url: set it in both sections or in neither, or revocations get lost")
+        problems.append("redis_url: set it in both sections or neither, or revocations get lost")
     return problems
 
 
 def _without_titles(schema: Any) -> Any:
-    """Take out the titles, which repeat each key's name."""
+    """Remove the titles, which repeat each key's name."""
     if isinstance(schema, list):
         return [_without_titles(part) for part in schema]
     if not isinstance(schema, dict):

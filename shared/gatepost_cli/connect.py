@@ -1,4 +1,4 @@
-"""`gatepost connect`: an MCP client, to see a gateway as an agent sees it."""
+"""`gatepost connect`: an MCP client that shows a gateway as an agent sees it."""
 
 import asyncio
 import json
@@ -25,17 +25,18 @@ from mcp_types import TextContent, Tool
 from pydantic import AnyUrl
 
 _DONE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Back in the terminal</title>
-<p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">Gatepost has its answer.
-You can close this page and go back to the terminal.</p></html>"""
+<p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">You're connected.
+Return to your terminal.</p></html>"""
 
-# What a person can do something about; anything else is a fault of this command.
+# Errors that a person can act on; any other is a fault of this command.
 _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
 
 
 @click.command()
 @click.argument("url")
 @click.option(
-    "--tool", help="The tool to call; by default the first that only reads and asks nothing."
+    "--tool",
+    help="The tool to call; by default the first read-only one without required arguments.",
 )
 @click.option("--arguments", default="{}", show_default=True, help="Its arguments, a JSON object.")
 @click.option(
@@ -43,13 +44,13 @@ _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
     type=click.Choice(["auto", "legacy"]),
     default="auto",
     show_default=True,
-    help="auto: the newest protocol that the gateway speaks; legacy: 2025-11-25 and before.",
+    help="auto: the newest protocol that the gateway supports; legacy: 2025-11-25 or older.",
 )
-@click.option("--no-browser", is_flag=True, help="Print the link only.")
+@click.option("--no-browser", is_flag=True, help="Print the link, but don't open a browser.")
 def connect(
     url: str, tool: str | None, arguments: str, mode: Literal["auto", "legacy"], no_browser: bool
 ) -> None:
-    """Connect to the gateway at URL as an MCP client does: sign in, list the tools, call one."""
+    """Connect to the gateway at URL as an MCP client: sign in, list the tools and call one."""
     try:
         given = json.loads(arguments)
     except ValueError as error:
@@ -104,7 +105,7 @@ async def _connect(
                 click.echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
             chosen = name or _first_easy_one(listed.tools)
             if chosen is None:
-                click.echo("Name one with --tool to call it.")
+                click.echo("Choose a tool to call with --tool.")
                 return
             click.echo(f"\nCalling {chosen} {json.dumps(arguments)}")
             result = await client.call_tool(chosen, arguments)
@@ -126,14 +127,14 @@ def _first_easy_one(tools: list[Tool]) -> str | None:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Find what went wrong first among what task groups put together."""
+    """Find the first error in nested exception groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 class _Memory:
-    """Keeps tokens for as long as the command runs, and no longer."""
+    """Keeps tokens only while the command runs."""
 
     def __init__(self) -> None:
         self._tokens: OAuthToken | None = None
@@ -153,7 +154,7 @@ class _Memory:
 
 
 class _Answer:
-    """What the browser brings back, once."""
+    """The redirect's query, which the browser delivers once."""
 
     def __init__(self) -> None:
         self._arrived = threading.Event()
@@ -165,11 +166,11 @@ class _Answer:
 
     def wait(self) -> AuthorizationCodeResult:
         if not self._arrived.wait(timeout=600):
-            raise OAuthFlowError("nobody answered in the browser within ten minutes")
+            raise OAuthFlowError("you did not answer in the browser within ten minutes")
         values = {name: found[0] for name, found in self._query.items()}
         if "code" not in values:
-            reason = values.get("error_description") or values.get("error") or "no code came back"
-            raise OAuthFlowError(f"the authorization server refused: {reason}")
+            reason = values.get("error_description") or values.get("error") or "no code returned"
+            raise OAuthFlowError(f"the authorization server refused the request: {reason}")
         return AuthorizationCodeResult(
             code=values["code"], state=values.get("state"), iss=values.get("iss")
         )

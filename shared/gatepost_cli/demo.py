@@ -1,4 +1,4 @@
-"""`gatepost demo`: both services and a demo SaaS on this machine, ready to connect to."""
+"""`gatepost demo`: run both services and a demo SaaS on this machine."""
 
 import contextlib
 import json
@@ -45,7 +45,7 @@ TENANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where everything is."""
+    """The demo's directory and ports."""
 
     directory: Path
     auth_port: int
@@ -54,7 +54,7 @@ class Places:
 
     @property
     def issuer(self) -> str:
-        """The authorization server."""
+        """The authorization server's issuer."""
         return f"http://127.0.0.1:{self.auth_port}"
 
     @property
@@ -64,12 +64,12 @@ class Places:
 
     @property
     def saas(self) -> str:
-        """The demo SaaS."""
+        """The demo SaaS's URL."""
         return f"http://127.0.0.1:{self.saas_port}"
 
     @property
     def config(self) -> Path:
-        """The configuration both services read."""
+        """The configuration file of both services."""
         return self.directory / "gatepost.yaml"
 
 
@@ -80,12 +80,12 @@ class Places:
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep databases, configuration and logs here; by default they are gone at the end.",
+    help="Keep databases, configuration and logs here; by default they are deleted at the end.",
 )
 @click.option(
     "--state-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write URLs and accounts to this JSON file once everything answers.",
+    help="Write URLs and accounts to this JSON file once everything is running.",
 )
 def demo(
     auth_port: int,
@@ -94,7 +94,7 @@ def demo(
     directory: Path | None,
     state_file: Path | None,
 ) -> None:
-    """Run both services, a demo SaaS, and people to sign in as; Ctrl-C stops everything."""
+    """Run both services and a demo SaaS, with accounts to sign in; Ctrl-C stops everything."""
     for port, flag in (
         (auth_port, "--auth-port"),
         (gateway_port, "--gateway-port"),
@@ -133,7 +133,7 @@ def _configure(places: Places) -> None:
             capture_output=True,
             text=True,
             check=False,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
+            start_new_session=True,  # Ctrl-C must reach only this process, which ends that one
         )
         if done.returncode != 0:
             raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
@@ -244,7 +244,7 @@ def _write_state(path: Path, places: Places) -> None:
             for person in PEOPLE
         ],
     }
-    # Whoever waits for the file must never read half of it.
+    # A program that waits for the file must never read half of it.
     draft = path.with_name(f"{path.name}.part")
     draft.write_text(json.dumps(state, indent=2) + "\n")
     draft.replace(path)
@@ -253,7 +253,7 @@ def _write_state(path: Path, places: Places) -> None:
 def _welcome(places: Places) -> str:
     return f"""\
 
-Everything answers:
+Everything is running:
 
   MCP gateway           {places.resource}
   authorization server  {places.issuer}
@@ -265,9 +265,9 @@ Connect a client, in another terminal:
   claude mcp add --transport http orbit {places.resource}
   npx @modelcontextprotocol/inspector --cli {places.resource} --method tools/list
 
-(from this repository, write ./dev run before `gatepost`)
+(in this repository, write ./dev run before `gatepost`)
 
-A browser opens. Sign in, choose an organisation, untick what the app need not do, approve:
+A browser opens. Sign in, choose an organisation, clear the tools that the app does not need, approve:
 
   ada@acme.example    in Acme and Globex
   bo@globex.example   in Globex

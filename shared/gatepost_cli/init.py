@@ -1,4 +1,4 @@
-"""`gatepost init`: the configuration of both services, to be filled in."""
+"""`gatepost init`: write a first configuration of both services."""
 
 import contextlib
 import os
@@ -13,19 +13,19 @@ from gatepost_cli.config import write_schema
 _PLAIN = re.compile(r"https?://[A-Za-z0-9._~%@!$&()*+,;=/:\[\]-]+[A-Za-z0-9./~_-]")
 _TEMPLATE = """\
 # yaml-language-server: $schema=gatepost.schema.json
-# Gatepost. Both services read this file: each its own section. Every key can also be set in the
-# environment: GATEPOST_AUTH_ISSUER, GATEPOST_MCP_RESOURCE, and so on; that wins over this file.
-# Secrets never stand here: write {{env: NAME}} or {{file: PATH}} for them.
+# Gatepost. Each service reads its own section of this file. Every key can also be set in the
+# environment, which overrides this file: GATEPOST_AUTH_ISSUER, GATEPOST_MCP_RESOURCE, and so on.
+# Never write secrets into this file: write {{env: NAME}} or {{file: PATH}} instead.
 
 auth_server:
-  # The public URL of the authorization server. Tokens name it, so never change it in production.
+  # The public URL of the authorization server. Tokens contain it, so never change it in production.
   issuer: {issuer}
-  # Signing keys, cookies and refresh tokens hang on this. Keep it secret, and keep it.
+  # Protects stored signing keys, forms and refresh tokens. Keep it secret and don't lose it.
   secret_key: {{file: secret_key}}
   # PostgreSQL in production, as {{env: NAME}}: postgresql+psycopg://USER:PASSWORD@HOST/NAME
   database_url: sqlite+aiosqlite:///gatepost.db
   resources:
-    # The public URL of the gateway, exactly as people will type it into their AI app.
+    # The public URL of the gateway, exactly as people will enter it in their AI app.
     - resource: {resource}
 
 mcp_gateway:
@@ -34,7 +34,7 @@ mcp_gateway:
   # Your REST API. `gatepost import openapi` writes the manifest from its OpenAPI document.
   upstream_url: {upstream_url}
   manifest: tools.yaml
-  # Signs the statement of who is calling that your API gets with each request. Made at first start.
+  # The key that signs the identity assertion sent with each request. Created at the first start.
   signing_key: gateway-key.pem
 """
 
@@ -45,7 +45,7 @@ mcp_gateway:
 @click.option("--resource", default="http://127.0.0.1:8401/mcp", show_default=True)
 @click.option("--upstream-url", default="https://api.example.com", show_default=True)
 def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None:
-    """Write DIRECTORY/gatepost.yaml for both services, and a fresh secret beside it."""
+    """Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it."""
     path, secret = directory / "gatepost.yaml", directory / "secret_key"
     for flag, url in (
         ("--issuer", issuer),
@@ -60,13 +60,13 @@ def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None
         with path.open("x") as file:
             file.write(text)
     except FileExistsError:
-        raise click.ClickException(f"{path} is there already; it was left as it is") from None
+        raise click.ClickException(f"{path} already exists and was not changed") from None
     (directory / "gatepost.schema.json").write_text(write_schema())
     keep_secret(secret)
-    click.echo(f"Wrote {path}, and {secret} for nobody else to see. Next:")
-    click.echo("  1. Look through it and set your URLs.")
+    click.echo(f"Wrote {path}, and {secret}, which only you can read. Next:")
+    click.echo("  1. Set your URLs in it.")
     click.echo(f"  2. gatepost import openapi YOUR-OPENAPI.json --out {directory}")
-    click.echo("  3. Review tools.yaml: what it exposes is what an agent can do.")
+    click.echo("  3. Review tools.yaml: agents can call every tool that it exposes.")
     click.echo(f"  4. gatepost auth-server seed PEOPLE.yaml --config {path}")
     click.echo(f"  5. gatepost config check --config {path}")
     click.echo(f"  6. gatepost auth-server serve --config {path}")
@@ -74,7 +74,7 @@ def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None
 
 
 def keep_secret(path: Path) -> None:
-    """Write a fresh secret for its owner's eyes from the first byte; one that is there stays."""
+    """Write a new secret to a file that only its owner can read; keep an existing one."""
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:

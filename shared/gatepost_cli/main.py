@@ -1,4 +1,4 @@
-"""`gatepost COMMAND …`: whatever is installed beside it registers its commands as entry points."""
+"""`gatepost COMMAND …`: each installed part registers its commands as entry points."""
 
 from importlib.metadata import EntryPoint, entry_points
 
@@ -8,14 +8,14 @@ _GROUP = "gatepost.commands"
 
 
 class Commands(click.Group):
-    """The sub-commands of the installed parts, each imported when it is called for."""
+    """The subcommands of the installed parts; each is imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every command."""
         return sorted(point.name for point in entry_points(group=_GROUP))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load one command; None where there is none of that name."""
+        """Load one command; None if there is no command of that name."""
         point = next(iter(entry_points(group=_GROUP, name=cmd_name)), None)
         if point is None:
             return None
@@ -45,4 +45,4 @@ def _not_installed(point: EntryPoint, missing: str) -> click.Command:
 @click.command(cls=Commands)
 @click.version_option(package_name="gatepost")
 def main() -> None:
-    """Let AI agents use your SaaS product's REST API, safely, through MCP."""
+    """Give AI agents safe access to your SaaS product's REST API through MCP."""

@@ -1,4 +1,4 @@
-"""Child processes that start together, answer before anyone is told, and end together."""
+"""Child processes that start in order, report when they are ready, and stop together."""
 
 import contextlib
 import signal
@@ -21,7 +21,7 @@ _STOP_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process: how to start it, and the URL that answers once it serves."""
+    """One process: its arguments, and a URL that answers 200 once it is ready."""
 
     name: str
     arguments: Sequence[str]
@@ -31,7 +31,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A started service and where its output goes."""
+    """A started service and its log file."""
 
     service: Service
     process: subprocess.Popen[bytes]
@@ -39,10 +39,10 @@ class Running:
 
 
 def require_free_port(port: int, flag: str) -> None:
-    """Refuse a port that something else listens on.
+    """Refuse a port that is in use.
 
     Raises:
-        click.ClickException: naming the flag that chooses another.
+        click.ClickException: the message names the flag that chooses another port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,10 +56,10 @@ def require_free_port(port: int, flag: str) -> None:
 
 @contextlib.contextmanager
 def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
-    """Start services in order, each once the one before answers; stop them in reverse.
+    """Start services in order, each once the previous one is ready; stop them in reverse.
 
     Raises:
-        click.ClickException: one ended or did not answer; with the end of its log.
+        click.ClickException: a service exited or did not become ready; shows the end of its log.
     """
     started: list[Running] = []
     try:
@@ -72,7 +72,7 @@ def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=dict(service.environment),
-                    # Ctrl-C reaches this process alone, which then ends its children in order.
+                    # Ctrl-C reaches only this process, which then stops its children in order.
                     start_new_session=True,
                 )
             started.append(Running(service, process, log))
@@ -84,29 +84,29 @@ def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
 
 
 def wait_for_end(started: Sequence[Running]) -> NoReturn:
-    """Wait; what ends it is a signal, by way of `suppress_stop`.
+    """Wait until a signal arrives, which `suppress_stop` handles.
 
     Raises:
-        click.ClickException: one of the services ended by itself.
+        click.ClickException: a service exited by itself.
     """
     while True:
         for one in started:
             if one.process.poll() is not None:
-                raise click.ClickException(f"{one.service.name} ended:\n{_tail(one.log)}")
+                raise click.ClickException(f"{one.service.name} exited:\n{_tail(one.log)}")
         time.sleep(0.2)
 
 
 class _Stopped(BaseException):
-    """Somebody pressed Ctrl-C, closed the terminal or asked the process to end."""
+    """A signal asked the process to end: Ctrl-C, a closed terminal or SIGTERM."""
 
 
 @contextlib.contextmanager
 def suppress_stop() -> Iterator[None]:
-    """Let a signal unwind the block, at whatever it is, and end quietly behind it."""
+    """Unwind the block on a signal, and suppress the exception that does so."""
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(number: int, frame: object) -> None:
-        # Once is enough: what unwinds now must not be torn by a second one.
+        # A second signal must not interrupt the clean-up.
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         raise _Stopped

@@ -86,8 +86,8 @@ mcp_gateway:
 @pytest.mark.parametrize(
     ("issuing_changes", "serving_changes", "told"),
     [
-        ({}, {"issuer": "https://other.example"}, "compared byte by byte"),
-        ({}, {"resource": "https://mcp.example/other"}, "auth_server.resources lacks"),
+        ({}, {"issuer": "https://other.example"}, "services compare them byte by byte"),
+        ({}, {"resource": "https://mcp.example/other"}, "auth_server.resources does not contain"),
         ({}, {"redis_url": "redis://redis:6379/0"}, "redis_url: set it in both"),
         ({}, {"manifest": "nowhere.yaml"}, "nowhere.yaml: can't be read"),
         ({}, {"signing_key": "secret_key"}, "signing_key"),

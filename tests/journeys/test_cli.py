@@ -163,7 +163,7 @@ def test_init_writes_a_file_for_its_owners_eyes_and_never_over_another(tmp_path:
     assert stat.S_IMODE(files[1].stat().st_mode) == 0o600
     assert written[1] not in written[0]
     assert (second.returncode, [file.read_text() for file in files]) == (1, written)
-    assert "is there already" in second.stderr
+    assert "already exists" in second.stderr
 
 
 def test_after_init_import_and_seed_both_services_start_from_the_one_file(

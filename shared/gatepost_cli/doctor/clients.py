@@ -1,4 +1,4 @@
-"""The clients people use, as they present themselves.
+"""Known MCP clients and the requests that they send.
 
 Most shapes were seen on the wire or read in the clients' sources. Parts of the bodies of VS Code,
 ChatGPT, opencode and mcp-remote are reconstructed from how these clients are documented to behave.
@@ -13,16 +13,16 @@ _CODE_AND_REFRESH = ("authorization_code", "refresh_token")
 
 @dataclass(frozen=True, slots=True)
 class KnownClient:
-    """One client's shapes.
+    """One client's requests.
 
     Attributes:
-        name: what people call it.
-        registration: the body it registers with (RFC 7591).
-        callback: the `redirect_uri` of its authorization request; on loopback with another port
-            than it registered, where it listens on whichever is free.
-        document: the `client_id` it uses where client metadata documents are served.
-        origin: where its page is served from, where it calls from a browser.
-        offline: whether it asks for `offline_access` with `prompt=consent` where that is listed.
+        name: its common name.
+        registration: the body of its registration (RFC 7591).
+        callback: the `redirect_uri` of its authorization request; on loopback the port differs from
+            the registered one if the client listens on any free port.
+        document: the `client_id` it uses if the server supports client metadata documents.
+        origin: the origin of its page, if it runs in a browser.
+        offline: whether it requests a listed `offline_access`, with `prompt=consent`.
     """
 
     name: str
@@ -138,4 +138,4 @@ CLIENTS: tuple[KnownClient, ...] = (
         callback="http://localhost:8090/callback",
     ),
 )
-"""In the order in which they are reported."""
+"""The clients in the order of the report."""

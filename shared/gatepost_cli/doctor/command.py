@@ -1,4 +1,4 @@
-"""The command."""
+"""The `doctor` command."""
 
 import asyncio
 
@@ -13,11 +13,12 @@ from gatepost_cli.doctor.registrations import Registrations, Sleep
 
 @click.command()
 @click.argument("issuer")
-@click.option("--resource", help="Also look at this MCP endpoint, as people type it.")
+@click.option("--resource", help="Also test this MCP endpoint, exactly as people enter it.")
 def doctor(issuer: str, resource: str | None) -> None:
-    """Try what each known client does at ISSUER, up to the sign-in page.
+    """Test what each known client does at ISSUER, up to the sign-in page.
 
-    Prints a line for each client; fails where any would. The clients it registers it deletes again.
+    Prints a line for each client and exits with 1 if any client fails. It deletes the clients that
+    it registered.
     """
     for flag, url in (("ISSUER", issuer), ("--resource", resource)):
         if url is not None and not url.startswith(("https://", "http://")):
@@ -26,7 +27,7 @@ def doctor(issuer: str, resource: str | None) -> None:
     for verdict in verdicts:
         click.echo(write_line(verdict))
     if left:
-        click.echo(f"{left} registrations could not be deleted again (RFC 7592).", err=True)
+        click.echo(f"{left} registrations could not be deleted (RFC 7592).", err=True)
     if any(verdict.problems for verdict in verdicts):
         raise click.exceptions.Exit(1)
 
@@ -37,7 +38,7 @@ async def diagnose(
     """Examine every known client, one after the other.
 
     Returns:
-        What is said of each, and how many registrations could not be deleted.
+        A verdict for each, and the number of registrations that could not be deleted.
     """
     seen = await look_at(http, issuer, resource)
     registrations = Registrations(http, sleep)
@@ -49,7 +50,7 @@ async def diagnose(
 
 
 def write_line(verdict: Verdict) -> str:
-    """Write what is said of one client."""
+    """Write the line for one client."""
     name = f"{verdict.client.name:<15}"
     if not verdict.problems:
         return f"ok     {name} {verdict.way}"
@@ -58,7 +59,7 @@ def write_line(verdict: Verdict) -> str:
 
 async def _examine_all(issuer: str, resource: str | None) -> tuple[list[Verdict], int]:
     async def wait(seconds: float) -> None:
-        click.echo(f"The server limits registrations; waiting {seconds:.0f} seconds …", err=True)
+        click.echo(f"The server limits registrations. Waiting {seconds:.0f} seconds …", err=True)
         await asyncio.sleep(seconds)
 
     async with httpx2.AsyncClient(timeout=20, follow_redirects=False) as http:

@@ -1,4 +1,4 @@
-"""What a deployment publishes about itself, as every client reads it before it does anything."""
+"""The metadata that a deployment publishes, which every client reads first."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -25,14 +25,14 @@ _INITIALIZE = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found, and what is wrong for everybody.
+    """The deployment's metadata, and the problems that affect every client.
 
     Attributes:
-        issuer: the authorization server, as it was named.
-        metadata: its first metadata document; empty where there is none.
-        places: where the documents were found, those of the resource too.
-        resource: the MCP endpoint that was named.
-        scope: the scopes that it asks for.
+        issuer: the given issuer of the authorization server.
+        metadata: its first metadata document; empty without one.
+        places: the URLs of the documents, including those of the resource.
+        resource: the given MCP endpoint.
+        scope: the scopes that its challenge names.
         problems: each a sentence without a full stop.
     """
 
@@ -50,7 +50,7 @@ class Seen:
 
 
 async def look_at(http: httpx2.AsyncClient, issuer: str, resource: str | None) -> Seen:
-    """Read everything once; what can't be read is a problem, never an exception."""
+    """Read everything once; a failed read adds a problem and raises nothing."""
     problems: list[str] = []
     documents = await _read_all(http, _metadata_places(issuer), problems)
     if not documents:
@@ -88,7 +88,7 @@ def _judge_metadata(document: Mapping[str, Any], issuer: str) -> Iterator[str]:
         yield f"issuer is {named!r}, not byte for byte {issuer!r} (RFC 8414 section 3.3)"
     methods = document.get("code_challenge_methods_supported")
     if not isinstance(methods, list) or "S256" not in methods:
-        yield "code_challenge_methods_supported does not list S256; clients refuse to go on"
+        yield "code_challenge_methods_supported does not list S256, so clients stop"
     for member in ("authorization_endpoint", "token_endpoint"):
         if not is_secure(document.get(member)):
             yield f"{member} is neither https nor http on loopback"
@@ -170,7 +170,7 @@ async def _read_all(
         if answer.status_code == 200:
             document = read_object(answer)
             if document is None:
-                problems.append(f"{place} answers 200 with something that is no JSON object")
+                problems.append(f"{place} answers 200, but not with a JSON object")
             else:
                 found[place] = document
         elif not 400 <= answer.status_code < 500:
@@ -179,7 +179,7 @@ async def _read_all(
 
 
 def read_object(answer: httpx2.Response) -> Mapping[str, Any] | None:
-    """Read a JSON object out of an answer; None where it holds none."""
+    """Read an answer's JSON object; None if it is not one."""
     try:
         document = answer.json()
     except ValueError:
@@ -188,5 +188,5 @@ def read_object(answer: httpx2.Response) -> Mapping[str, Any] | None:
 
 
 def describe(error: Exception) -> str:
-    """Tell a failed request in a few words."""
+    """Describe a failed request in a few words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

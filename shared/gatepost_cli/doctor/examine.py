@@ -1,4 +1,4 @@
-"""One known client at a deployment: everything it does until a person would sign in."""
+"""One known client at a deployment: everything it does before a person signs in."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from gatepost_cli.doctor.registrations import Registrations
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one client fares: `way` is how it becomes known; no problem means that it can connect."""
+    """One client's result: how the server learns of it (`way`); without problems it can connect."""
 
     client: KnownClient
     way: str
@@ -28,13 +28,13 @@ class Verdict:
 async def examine(
     client: KnownClient, seen: Seen, http: httpx2.AsyncClient, registrations: Registrations
 ) -> Verdict:
-    """Do what the client does.
+    """Send the client's requests.
 
     Args:
-        client: whose shapes to send.
-        seen: what the deployment publishes.
-        http: follows no redirects; its cookies are cleared.
-        registrations: registers it, and deletes it later.
+        client: the client whose requests to send.
+        seen: the deployment's metadata.
+        http: does not follow redirects; its cookies are cleared.
+        registrations: registers the client and deletes it later.
     """
     problems = list(seen.problems)
     if not seen.metadata:
@@ -59,7 +59,7 @@ async def examine(
 
 def _why_nobody_knows_it(client: KnownClient, *, documents: bool) -> str:
     if client.document is None:
-        return "there is no registration_endpoint, and it has no other way to become known"
+        return "there is no registration_endpoint, and this client needs one"
     if documents:
         return (
             "there is no registration_endpoint, and it uses its metadata document only where "
@@ -118,7 +118,7 @@ def _judge_registration(client: KnownClient, registered: Mapping[str, Any]) -> l
     asked = client.registration.get("token_endpoint_auth_method")
     given = registered.get("token_endpoint_auth_method", "client_secret_basic")
     if asked is not None and given != asked:
-        problems.append(f"registration made it {given}, and it authenticates with {asked}")
+        problems.append(f"registration sets {given}, but the client authenticates with {asked}")
     if given == "none" and "client_secret" in registered:
         problems.append("registration gives a public client a secret")
     if "client_secret" in registered and "client_secret_expires_at" not in registered:
@@ -126,7 +126,7 @@ def _judge_registration(client: KnownClient, registered: Mapping[str, Any]) -> l
             "registration gives a secret without client_secret_expires_at (RFC 7591 section 3.2.1)"
         )
     if "refresh_token" not in registered.get("grant_types", ["refresh_token"]):
-        problems.append("registration takes the refresh_token grant away: people sign in often")
+        problems.append("registration removes the refresh_token grant type: people sign in often")
     return problems
 
 
@@ -152,7 +152,7 @@ async def _try_authorization(
         query["scope"] = " ".join(scopes)
     endpoint = str(seen.metadata["authorization_endpoint"])
     url = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
-    # Twice: some clients open the link themselves before they show it to the browser.
+    # Twice, because some clients request the link before they open it in the browser.
     for _ in range(2):
         refusal = await _reach_sign_in(url, client, http)
         if refusal is not None:
@@ -172,7 +172,7 @@ async def _reach_sign_in(url: str, client: KnownClient, http: httpx2.AsyncClient
             return _error_in(url)
         if urlsplit(url)[:2] != origin:
             return None  # people sign in elsewhere
-    return "it redirects without end"
+    return "it redirects endlessly"
 
 
 def _reason(answer: httpx2.Response, callback: str | None = None) -> str:
@@ -181,7 +181,7 @@ def _reason(answer: httpx2.Response, callback: str | None = None) -> str:
         said = [str(document[k])[:200] for k in ("error", "error_description") if k in document]
         return f"status {answer.status_code} {' '.join(said)}".strip()
     if callback is not None:
-        # A page that leads on only by a click, with a link to where the error belongs.
+        # The page links to the redirect URI with the error instead of redirecting.
         page = html.unescape(answer.text)
         place = page.find(f'"{callback}')
         if place >= 0:

@@ -1,4 +1,4 @@
-"""Registering one client after the other where a server lets only a few register in a minute."""
+"""Client registrations within a server's rate limit."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -12,27 +12,27 @@ _LONGEST_WAIT = 120
 
 
 class Registrations:
-    """Registers clients, and deletes what it registered.
+    """Registers clients and deletes them again.
 
-    Where the server says that these are too many, the last one is changed into the next (RFC 7592
-    §2.2), which has to pass the same rules; where that can't be done, it waits.
+    If the server refuses further registrations, it updates the last client into the next one
+    (RFC 7592 §2.2), which has to pass the same rules; if that fails, it waits.
     """
 
     def __init__(self, http: httpx2.AsyncClient, sleep: Sleep) -> None:
-        """Begin with none.
+        """Create a registry without clients.
 
         Args:
-            http: follows no redirects.
-            sleep: waits as long as a limit of the server asks for.
+            http: does not follow redirects.
+            sleep: waits for the seconds that the server's limit asks for.
         """
         self._http = http
         self._sleep = sleep
         self._last: Mapping[str, Any] | None = None
         self.left_behind = 0
-        """How many could not be deleted."""
+        """The number of clients that could not be deleted."""
 
     async def register(self, endpoint: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """Register a client as RFC 7591 §3 says, or by way of the last one.
+        """Register a client (RFC 7591 §3), or update the last one into it.
 
         Raises:
             httpx2.HTTPError: no answer.
@@ -49,7 +49,7 @@ class Registrations:
         return answer
 
     async def delete(self) -> None:
-        """Delete what is still registered (RFC 7592 §2.3)."""
+        """Delete the last registered client (RFC 7592 §2.3)."""
         if self._last is not None and not await self._delete(self._last):
             self.left_behind += 1
         self._last = None
