@@ -1,5 +1,5 @@
-"""What both services must agree on: pure values, no web framework, no database.
+"""Pure values that both services must agree on, without a web framework or database.
 
-A module belongs here only while `auth_server` and `mcp_gateway` both import it. The services meet
-in these modules and over HTTP, and nowhere else.
+A module belongs here only if both `auth_server` and `mcp_gateway` import it. The services share
+only these modules, and otherwise communicate over HTTP.
 """

@@ -1,8 +1,8 @@
 """The `allowed_tools` grammar: tool names, and toolsets written `@name`.
 
-Absent or empty means none, never all. Where many tools are allowed, tokens name them shorter, and
-exactly: `@name~DIGEST` is every tool of a toolset as long as its members are those of the digest,
-and `@name~DIGEST~BITS` some of them. A tool that joins the toolset later is allowed by neither.
+Absent or empty means none, never all. Tokens with many tools use a shorter, equally exact notation:
+`@name~DIGEST` is every tool of a toolset while its members match the digest, and `@name~DIGEST~BITS`
+some of them. Neither allows a tool that joins the toolset later.
 """
 
 import base64
@@ -18,7 +18,7 @@ _ENTRY = re.compile(
     r"[a-zA-Z0-9_-]{1,64}|@[a-zA-Z0-9_-]{1,64}(~[a-zA-Z0-9_-]{12}(~[\w-]+)?)?", re.ASCII
 )
 NAMED = 1536
-"""Characters up to which tools are named one by one: that is readable, and no digest outdates it.
+"""The longest list, in characters, that names tools one by one, which is readable and stays valid.
 """
 
 _MOST_KNOWN = 1000
@@ -38,13 +38,13 @@ def parse_allowed_tools(entries: object) -> frozenset[str]:
         raise MalformedAllowedTools("allowed_tools is not a list")
     for entry in entries:
         if not isinstance(entry, str) or not _ENTRY.fullmatch(entry):
-            raise MalformedAllowedTools("allowed_tools holds an entry that names no tool")
+            raise MalformedAllowedTools("allowed_tools contains an entry that is not a tool name")
     return frozenset(entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Toolsets:
-    """The tools of one catalogue in their toolsets: by these, entries are shortened and read."""
+    """The tools of one catalogue in their toolsets, by which entries are shortened and expanded."""
 
     tools: frozenset[str]
     members: Mapping[str, tuple[str, ...]]
@@ -52,7 +52,7 @@ class Toolsets:
 
     @classmethod
     def of(cls, toolsets: Mapping[str, Iterable[str]]) -> Self:
-        """Sort tools into their toolsets; `toolsets` are those of each tool, without `@`."""
+        """Group tools by toolset; `toolsets` maps each tool to its toolsets, without `@`."""
         sets: dict[str, list[str]] = {}
         for tool in sorted(toolsets):
             for toolset in dict.fromkeys(toolsets[tool]):
@@ -62,26 +62,26 @@ class Toolsets:
         return cls(frozenset(toolsets), members)
 
     def after(self, former: Self) -> Self:
-        """Go on honouring the digests of an earlier catalogue, for the tools that are left of it.
+        """Keep accepting the digests of an earlier catalogue, for those of its tools that remain.
 
-        Nothing is allowed by that which was not named: a digest stands for the tools it was of.
+        This allows no additional tools: a digest stands for the same tools as before.
         """
         known = [(key, tools) for key, tools in former.members.items() if "~" in key]
         return replace(self, members={**dict(known[-_MOST_KNOWN:]), **self.members})
 
     def shorten(self, names: Collection[str], *, room: int = NAMED) -> frozenset[str]:
-        """Write tools as entries that allow exactly them, some 2,000 characters at most.
+        """Write tools as entries that allow exactly them, in about 2,000 characters at most.
 
-        What fits into `room` characters is left as it is. Of more, those that the catalogue does
-        not have are left out; toolsets among `names` are kept. Each tool of a gateway is in `read`
-        or `write`, so what is left after the largest toolsets is few.
+        A list that fits into `room` characters stays unchanged. A longer one loses the tools that
+        the catalogue does not have and keeps its toolsets. Each tool of a gateway is in `read` or
+        `write`, so few tools remain after the largest toolsets.
         """
         if _length(names) <= room:
             return frozenset(names)
         entries = {name for name in names if name.startswith("@")}
         left = self.tools.intersection(names)
         while _length(left) > room:
-            # The toolset that holds most of them; of several, the smallest: its bits are fewest.
+            # The toolset with most of these tools; of several, the smallest, which has fewest bits.
             sizes = (
                 (len(left.intersection(members)), -len(members), key)
                 for key, members in self.members.items()
@@ -96,7 +96,7 @@ class Toolsets:
         return frozenset(entries | left)
 
     def expand(self, entries: Iterable[str]) -> frozenset[str]:
-        """Name every tool of this catalogue that the entries allow."""
+        """List every tool of this catalogue that the entries allow."""
         allowed: set[str] = set()
         for entry in entries:
             if entry in self.tools:
@@ -108,7 +108,7 @@ class Toolsets:
         return self.tools.intersection(allowed)
 
     def know(self, entries: Iterable[str]) -> bool:
-        """Tell whether every digest in the entries is that of a toolset as it is here."""
+        """Return whether this catalogue knows every digest in the entries."""
         return all(
             "~" not in entry or (_split_bits(entry) or (entry,))[0] in self.members
             for entry in entries
@@ -130,7 +130,7 @@ def _split_bits(entry: str) -> tuple[str, str] | None:
 
 
 def _write_bits(members: tuple[str, ...], chosen: Collection[str]) -> str:
-    """Write one bit for each member, the first one in the highest bit of the first byte."""
+    """Write one bit for each member, the first in the highest bit of the first byte."""
     bits = bytearray(-(-len(members) // 8))
     for place, name in enumerate(members):
         if name in chosen:

@@ -1,8 +1,8 @@
 """API keys: `mcp_live_` or `mcp_test_`, 32 random bytes, a checksum.
 
-A gateway recognises one by its look and exchanges it at the token endpoint (RFC 8693); only the
-authorization server can tell whether it is worth anything. Letters and digits alone, so that a
-double click selects the whole and scanners of repositories find it.
+A gateway recognises a key by its format and exchanges it at the token endpoint (RFC 8693); only the
+authorization server knows whether it is valid. A key has only letters, digits and underscores, so
+that a double click selects it and repository scanners find it.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Literal
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 §2.1
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 §3
 API_KEY_TYPE = "urn:gatepost:params:oauth:token-type:api-key"
-"""`subject_token_type` of an API key. RFC 8693 §3 lets others than its own be any URI."""
+"""`subject_token_type` of an API key. RFC 8693 §3 allows any URI for other token types."""
 
 Env = Literal["live", "test"]
 
@@ -27,19 +27,19 @@ _LENGTH = len("mcp_live_") + _BODY + _CHECKSUM
 
 
 class MalformedApiKey(ValueError):
-    """The text is not an API key, whole and unchanged. It never repeats the text."""
+    """The text is not a complete, unchanged API key. The message never repeats the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A well-formed key, which need not be anybody's."""
+    """A well-formed key, which may not exist."""
 
     text: str = field(repr=False)
     env: Env
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that name the key in logs and lists without being of use."""
+        """Sixteen hexadecimal digits that identify the key in logs and lists without revealing it."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
@@ -47,24 +47,24 @@ def make_api_key(env: Env, random: bytes) -> ApiKey:
     """Write a key.
 
     Args:
-        env: whether calls with it count as real ones.
+        env: `live` or `test`.
         random: 32 unpredictable bytes.
     """
     if len(random) != _RANDOM_BYTES:
-        raise ValueError(f"an API key holds {_RANDOM_BYTES} random bytes")
+        raise ValueError(f"an API key needs {_RANDOM_BYTES} random bytes")
     body = f"mcp_{env}_{_encode(int.from_bytes(random, 'big'), _BODY)}"
     return ApiKey(f"{body}{_checksum(body)}", env)
 
 
 def looks_like_api_key(text: str) -> bool:
-    """Tell whether a bearer's token means to be an API key, whatever it is worth."""
+    """Return whether a bearer token has the prefix of an API key."""
     return text.startswith(tuple(_PREFIXES))
 
 
 def parse_api_key(text: str) -> ApiKey:
-    """Read a key strictly: its exact length and characters, and a checksum that fits.
+    """Read a key strictly: exact length, allowed characters and a correct checksum.
 
-    A key that was cut, extended or mistyped is refused before anything is looked up.
+    This refuses a cut, extended or mistyped key without a lookup.
 
     Raises:
         MalformedApiKey: it is not a key.

@@ -1,7 +1,7 @@
-"""The call event: one record for each tool call, refused or not, that both services agree on.
+"""The call event: one record for each tool call, refused or not.
 
-The gateway makes it, the authorization server keeps it in the call log. It holds who called what,
-what was decided, and what it took; never an argument, a secret, or what the upstream said.
+The gateway creates it, and the authorization server stores it in the call log. It contains the
+caller, the tool, the decision and the cost, but never an argument, a secret or text of the upstream.
 """
 
 import re
@@ -13,28 +13,28 @@ import orjson
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 EVENTS_PATH = "/internal/events"
-"""Where gateways deliver them: JSON with `events` and the two members that authenticate at
-`/token`."""
+"""The path to which gateways deliver events: JSON with `events` and the two members that
+authenticate at `/token`."""
 MOST_EVENTS = 500
 """Events in one delivery."""
 MOST_BYTES = 1 << 20
 """Bytes of all events in one delivery."""
 EVENTS_FIELD = "events"
-"""Of an entry of the stream: the events as a JSON array."""
+"""The field of a stream entry that contains the events as a JSON array."""
 LONGEST_ERROR = 300
 """Characters of `error`."""
 
 Decision = Literal["allowed", "refused", "failed"]
-"""Let through and answered; refused before the upstream was asked; let through and failed."""
+"""Allowed and answered; refused before the request to the upstream; allowed and failed."""
 Era = Literal["handshake", "modern"]
 
-# PostgreSQL stores neither, and no gateway of ours sends them.
+# PostgreSQL can't store these characters, and our gateways don't send them.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _require_storable(text: str) -> str:
     if _UNSTORABLE.search(text):
-        raise ValueError("must hold neither NUL nor half a character")
+        raise ValueError("must not contain NUL or a lone surrogate")
     return text
 
 
@@ -52,55 +52,55 @@ _Milliseconds = Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
 
 
 class CallEvent(NamedTuple):
-    """One tool call; a named tuple is made at a third of a dataclass's cost, for every call."""
+    """One tool call. It is a named tuple because that costs a third of a dataclass to create."""
 
     at: Annotated[datetime, AfterValidator(_in_utc)]
     """When the call began, by the gateway's clock."""
     call_id: _Id
     """The event's unique id: two events with one id are the same event."""
     request_id: _Id
-    """Of the HTTP request, which a batch of 2025-03-26 shares."""
+    """The HTTP request's id, which the calls of a 2025-03-26 batch share."""
     resource: _Long
-    """The gateway's."""
+    """The gateway's resource."""
     tenant_id: _Name
     sub: _Long
-    """The person, or the client where it came without one."""
+    """The person, or the client of a call without a person."""
     client_id: _Long
     grant_id: _Name
     env: _Name
-    """`live`, or `test` where a test key called."""
+    """`live`, or `test` for a call with a test key."""
     tier: _Name
     tool: Annotated[str, Field(max_length=128), AfterValidator(_require_storable)]
-    """As the call named it, cut to 128 characters; it need not exist."""
+    """The name in the call, cut to 128 characters; the tool may not exist."""
     tool_version: _Name
-    """Empty where the manifest gives none."""
+    """Empty if the manifest does not set one."""
     era: Era
     decision: Decision
     reason: Annotated[str, Field(max_length=64), AfterValidator(_require_storable)]
-    """One word where the decision is not `allowed`."""
+    """One word, if the decision is not `allowed`."""
     error: Annotated[str, Field(max_length=LONGEST_ERROR), AfterValidator(_require_storable)]
-    """What went wrong in the gateway's own words."""
+    """The gateway's own description of the error."""
     status: Annotated[int, Field(ge=100, le=999)] | None
-    """The upstream's HTTP status; None where it did not answer, or was not asked."""
+    """The upstream's HTTP status; None without an answer."""
     duration_ms: _Milliseconds
     upstream_ms: _Milliseconds
-    """Of these, how long the upstream took, retries and their pauses included."""
+    """The upstream's part of `duration_ms`, including retries and their pauses."""
     retries: _Count
     bytes_in: _Count
-    """Of the arguments, as JSON."""
+    """The size of the arguments as JSON."""
     bytes_out: _Count
-    """Of what the model reads."""
+    """The size of the tool result."""
     cost: _Count
-    """Units that the call stands for in quota and billing; 0 for a tool that does not exist."""
+    """The units of the call for quotas and billing; 0 for a tool that does not exist."""
 
 
 def events_stream(issuer: str) -> str:
-    """Name the Redis stream of an issuer's gateways: one key, so one slot of a cluster holds it."""
+    """Name the Redis stream of an issuer's gateways; the key's hash tag keeps it in one slot."""
     return f"gatepost:{{{issuer}}}:events"
 
 
 class MalformedEvent(ValueError):
-    """A text is not a call event; the message names the first member that is wrong."""
+    """A text is not a call event; the message names the first wrong member."""
 
 
 _FIELDS = frozenset(CallEvent._fields)
@@ -118,13 +118,13 @@ def write_events(events: Iterable[bytes]) -> bytes:
 
 
 def read_event(value: Any) -> CallEvent:
-    """Read an event out of parsed JSON; members of a newer gateway are passed over.
+    """Read an event from parsed JSON; unknown members of a newer gateway are ignored.
 
     Raises:
         MalformedEvent: it is not one.
     """
     if not isinstance(value, dict):
-        raise MalformedEvent("an event is an object")
+        raise MalformedEvent("an event must be an object")
     try:
         return _READER.validate_python({k: v for k, v in value.items() if k in _FIELDS})
     except ValidationError as error:
@@ -134,7 +134,7 @@ def read_event(value: Any) -> CallEvent:
 
 
 def take_batch(events: Sequence[bytes]) -> int:
-    """Count how many of these, from the first, fit into one delivery; at least one does."""
+    """Count how many of the first events fit into one delivery; at least one does."""
     size = 0
     for number, event in enumerate(events[:MOST_EVENTS]):
         size += len(event) + 1

@@ -1,7 +1,7 @@
-"""The catalogue document: what a gateway publishes about its tools and a consent page shows.
+"""The catalogue document, in which a gateway describes its tools for the consent page.
 
-Served by the gateway at `CATALOGUE_PATH` to the authorization server alone, kept there version by
-version under `hash`, so that a grant can say exactly what the person was shown.
+The gateway serves it at `CATALOGUE_PATH` only to the authorization server, which stores each version
+under `hash`, so that a grant records exactly which tools the page showed.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +14,7 @@ class _Frozen(BaseModel):
 
 
 class ToolSummary(_Frozen):
-    """One tool as a person meets it: never its schema, never where it goes upstream."""
+    """One tool as a person sees it, without its schema or its upstream operation."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class ToolSummary(_Frozen):
 
 
 class CatalogueDocument(_Frozen):
-    """Every tool a resource serves; `hash` changes when anything a model or a person sees does."""
+    """Every tool of a resource; `hash` changes with anything that a model or a person sees."""
 
     resource: str
     name: str

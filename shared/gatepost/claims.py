@@ -1,6 +1,6 @@
-"""The access token's claims: what the authorization server signs and the gateway reads.
+"""The access token's claims, which the authorization server signs and the gateway reads.
 
-The one contract between the two services (RFC 9068 profile, header `typ: at+jwt`, ES256).
+This is the contract between the two services (RFC 9068 profile, header `typ: at+jwt`, ES256).
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class MalformedClaims(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """Who calls, for which tenant, and how far they may go. Times are Unix seconds."""
+    """The caller, the tenant and the permissions of a token. Times are Unix seconds."""
 
     iss: str
     aud: str
@@ -40,7 +40,7 @@ class AccessClaims:
     env: str
 
     def to_json(self) -> dict[str, Any]:
-        """Write the claims as the token holds them."""
+        """Write the claims as the token's payload."""
         return {
             "iss": self.iss,
             "aud": self.aud,
@@ -61,12 +61,12 @@ class AccessClaims:
 
 
 def parse_claims(payload: Mapping[str, Any]) -> AccessClaims:
-    """Read a verified token's payload strictly: every claim present and of its one type.
+    """Read a verified token's payload strictly: every claim must be present and have its type.
 
-    Checks shapes only; issuer, audience and time are the verifier's to compare.
+    The verifier compares issuer, audience and time; this function does not.
 
     Raises:
-        MalformedClaims: naming the first claim that is missing or of another type.
+        MalformedClaims: the message names the first claim that is missing or has another type.
     """
 
     def text(name: str, *, empty: bool = False) -> str:

@@ -7,5 +7,5 @@ Now = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Tell the current time, timezone-aware, in UTC."""
+    """Return the current time, timezone-aware, in UTC."""
     return datetime.now(UTC)

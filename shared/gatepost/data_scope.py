@@ -1,7 +1,7 @@
 """The data-scope grammar: space-separated `kind:value`, as in `team:engineering region:eu`.
 
-Several values of one kind are a union; different kinds intersect. A kind that is absent is not
-restricted. The empty data scope therefore restricts nothing, and adding a kind only ever narrows.
+Several values of one kind are a union; different kinds intersect. An absent kind is not restricted.
+The empty data scope therefore restricts nothing, and adding a kind only narrows.
 """
 
 import re
@@ -25,16 +25,16 @@ class DataScope:
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Write it once: every call states it to the upstream."""
+        """Write the text once, because every call sends it to the upstream."""
         pairs = (f"{kind}:{value}" for kind in sorted(self.kinds) for value in self[kind])
         object.__setattr__(self, "_text", " ".join(pairs))
 
     def __str__(self) -> str:
-        """Write the data scope as the claim holds it, sorted."""
+        """Write the data scope as the claim's value, sorted."""
         return self._text
 
     def __getitem__(self, kind: str) -> list[str]:
-        """List the values of one kind, sorted; empty where the kind is not restricted."""
+        """List the values of one kind, sorted; empty if the kind is not restricted."""
         return sorted(self.kinds.get(kind, ()))
 
     def __hash__(self) -> int:
@@ -60,14 +60,14 @@ def parse_data_scope(text: str) -> DataScope:
 
 
 def contains(outer: DataScope, inner: DataScope) -> bool:
-    """Tell whether everything that `inner` lets through, `outer` lets through as well."""
+    """Return whether `outer` allows everything that `inner` allows."""
     return all(
         kind in inner.kinds and inner.kinds[kind] <= values for kind, values in outer.kinds.items()
     )
 
 
 def narrow_data_scope(ceiling: DataScope, asked: DataScope) -> DataScope | None:
-    """Intersect two data scopes: what both let through; None where they have nothing in common."""
+    """Intersect two data scopes; None if they have nothing in common."""
     kinds = dict(ceiling.kinds)
     for kind, values in asked.kinds.items():
         kinds[kind] = values & kinds[kind] if kind in kinds else values

@@ -1,8 +1,8 @@
-"""Reading JSON and YAML from outside: bounded in size, depth and what aliases unfold to.
+"""Read JSON and YAML from outside, bounded in size, depth and expanded aliases.
 
-YAML is read with the JSON rules that OpenAPI asks for (OpenAPI 3.1.1 §4.2, YAML 1.2 §10.2): dates
-and `no` stay text. Merge keys and keys that occur twice, which those rules forbid, are refused in a
-file of ours and, with a note, read as other tools do in a document from elsewhere.
+YAML follows the JSON rules that OpenAPI requires (OpenAPI 3.1.1 §4.2, YAML 1.2 §10.2): dates and
+`no` stay text. Those rules forbid merge keys and repeated keys: in our own files they are errors; in
+foreign documents they are read as other tools do, and noted.
 """
 
 import re
@@ -22,7 +22,7 @@ _CONTAINERS = (dict, list)
 
 
 class DocumentError(Exception):
-    """The file can't be read; the message says what is wrong with it, without its name."""
+    """The file can't be read; the message gives the reason without the file's name."""
 
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -37,13 +37,13 @@ def read_document(path: Path) -> dict[str, Any]:
     """Read a file that holds one JSON or YAML mapping.
 
     Raises:
-        DocumentError: it is missing, too large, malformed, or no mapping.
+        DocumentError: it is missing, too large, malformed, or not a mapping.
     """
     return parse_document(read_bytes(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file, up to just beyond the largest that is parsed.
+    """Read a file, at most one byte more than the largest size that is parsed.
 
     Raises:
         DocumentError: it can't be read.
@@ -56,7 +56,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def find_line(data: bytes, path: Sequence[str | int]) -> int | None:
-    """Tell the line, from 1, of the value at this path, or of the nearest one around it.
+    """Return the line, from 1, of the value at this path, or of the nearest enclosing one.
 
     Args:
         data: a document that `parse_document` reads.
@@ -80,11 +80,11 @@ def parse_document(data: bytes, notes: list[str] | None = None) -> dict[str, Any
 
     Args:
         data: the file's bytes, as UTF-8.
-        notes: where given, keys that occur twice (the last one counts) and YAML merge keys are
-            read, and each is noted here; else they are refused.
+        notes: a list to which repeated keys (the last one counts) and YAML merge keys are added;
+            without it they are errors.
 
     Raises:
-        DocumentError: it is too large, malformed, or no mapping.
+        DocumentError: it is too large, malformed, or not a mapping.
     """
     if len(data) > LARGEST:
         raise DocumentError(f"is larger than {LARGEST >> 20} MiB")
@@ -141,7 +141,7 @@ def _parse_yaml(data: bytes, notes: list[str] | None) -> Any:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or list whose end was not met yet."""
+    """A mapping or list whose end has not been read yet."""
 
     value: dict[str, Any] | list[Any]
     anchor: str | None
@@ -167,7 +167,7 @@ class _Builder:
                     self._add(_scalar(event), event.anchor, event)
                 case yaml.AliasEvent():
                     if event.anchor not in self._anchors:
-                        raise DocumentError("holds an alias that refers to itself or to nothing")
+                        raise DocumentError("contains an alias that refers to itself or to nothing")
                     self._add(self._anchors[event.anchor], None, event)
                 case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                     self._begin(event)
@@ -194,7 +194,7 @@ class _Builder:
         if not self._stack:
             self._documents.append(value)
             if len(self._documents) > 1:
-                raise DocumentError("holds more than one YAML document")
+                raise DocumentError("contains more than one YAML document")
             return
         top = self._stack[-1]
         if isinstance(top.value, list):
@@ -215,14 +215,14 @@ class _Builder:
         key = top.key = event.value
         top.is_merge = key == "<<" and event.implicit[0]
         if top.is_merge:
-            _doubt("uses a YAML merge key (<<), which YAML 1.2 lacks", self._notes)
+            _doubt("uses a YAML merge key (<<), which YAML 1.2 does not have", self._notes)
         elif key in members:
             where = f", line {event.start_mark.line + 1}" if event.start_mark else ""
             _doubt(f"has the key {key[:80]!r} twice{where}", self._notes)
 
 
 def _doubt(problem: str, notes: list[str] | None) -> None:
-    """Refuse what the JSON rules forbid, or note it where reading on is wanted."""
+    """Refuse a violation of the JSON rules, or note it in `notes`."""
     if notes is None:
         raise DocumentError(problem)
     if problem not in notes and len(notes) < _MOST_NOTES:
@@ -230,11 +230,11 @@ def _doubt(problem: str, notes: list[str] | None) -> None:
 
 
 def _merge(ended: _Open) -> int:
-    """Add what a mapping merges in (keys of its own win, then earlier ones); tell how much."""
+    """Add merged keys to a mapping (its own keys win, then earlier ones); return their number."""
     count = 0
     for source in ended.merged:
         if not isinstance(source, dict) or not isinstance(ended.value, dict):
-            raise DocumentError("merges something that is no mapping (<<)")
+            raise DocumentError("merges a value that is not a mapping (<<)")
         count += len(source)
         ended.value.update({k: v for k, v in source.items() if k not in ended.value})
     return count
@@ -269,12 +269,12 @@ def _require_plain_tag(tag: str | None, kind: str) -> None:
 
 
 def _require_bounded(document: Any) -> None:
-    """Bound depth and what aliases unfold to.
+    """Limit the depth and the size after aliases are expanded.
 
     Raises:
-        DocumentError: there is too much of it.
+        DocumentError: the document exceeds a limit.
     """
-    # Post-order over an explicit stack: sizes of shared nodes are known when met again.
+    # Post-order over an explicit stack: sizes of shared nodes are known when they appear again.
     measured: dict[int, tuple[int, int]] = {}
     stack: list[tuple[Any, bool]] = [(document, False)]
     while stack:

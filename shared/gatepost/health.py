@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz` answers, derived from a list of named pings."""
+"""The answers of `/livez` and `/readyz`, from a list of named pings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,8 +13,8 @@ async def check_readiness(pings: Mapping[str, Ping]) -> tuple[int, dict[str, obj
     """Run every ping, each for at most two seconds.
 
     Returns:
-        200 or 503, and `{"status": …, "checks": {name: "ok" | "failing"}}`. What failed and why is
-        for the logs; the answer is public and names the part only.
+        200 or 503, and `{"status": …, "checks": {name: "ok" | "failing"}}`. The answer is public
+        and names only the part; the log has the reason.
     """
 
     async def run(name: str, ping: Ping) -> str:

@@ -1,6 +1,6 @@
-"""Structured logs, one JSON line an event, with a request id bound for each HTTP request.
+"""Structured logs: one JSON line for each event, with the id of the HTTP request.
 
-Values under a name that holds a secret are replaced before they reach any output.
+A processor redacts values whose names suggest a secret.
 """
 
 import logging
@@ -24,7 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace every value whose name speaks of a secret."""
+    """Replace every value whose name suggests a secret."""
     for name in event:
         if _SECRET_NAME.search(name):
             event[name] = "[redacted]"
@@ -51,20 +51,20 @@ def configure_logs(*, level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Their debug lines print whole tokens and URLs.
+    # Debug lines of these libraries contain whole tokens and URLs.
     for noisy in ("authlib", "joserfc", "httpx2", "httpcore2", "sqlalchemy", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 class RequestId:
-    """Give every HTTP request an id: bound to its log lines, answered in `X-Request-Id`."""
+    """Give every HTTP request an id, in its log lines and in `X-Request-Id`."""
 
     def __init__(self, app: App) -> None:
         """Wrap an ASGI app."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Bind the id, pass on, unbind."""
+        """Bind the id while the wrapped app handles the request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

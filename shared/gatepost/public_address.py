@@ -1,9 +1,9 @@
-"""Which IP addresses are on the public internet: the only ones that a guarded fetch connects to."""
+"""Public IP addresses, the only ones that a guarded fetch connects to."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 # The IANA special-purpose registries, plus multicast and reserved space. The standard library's
-# `is_global` calls several of these global.
+# `is_global` is true for several of them.
 _NOT_PUBLIC_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -43,7 +43,7 @@ _ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # RFC 5214 §6.1: an IPv4 
 
 
 def is_public_address(text: str) -> bool:
-    """Tell whether an address, as text, is a public unicast address; False for anything else."""
+    """Return whether a text is a public unicast address; False for any other text."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""A settings file's values: secrets by reference, and paths from where the file lies.
+"""A settings file's values: secrets by reference, and paths relative to the file.
 
-A secret stands in the file as `{env: NAME}` or `{file: PATH}`, so that the file itself can be shown,
-mailed and put under version control.
+The file refers to a secret as `{env: NAME}` or `{file: PATH}`, so that people can share the file and
+put it under version control.
 """
 
 import os
@@ -22,18 +22,18 @@ Place = tuple[str | int, ...]
 
 
 class UrlWithSecret:
-    """Marks a URL that has to come by reference where it holds a password."""
+    """Marks a URL that must be a reference if it contains a password."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe the URL itself and the reference."""
+        """Allow the URL itself or a reference."""
         return {"anyOf": [{"type": "string"}, {"type": "string", "format": "password"}]}
 
 
 @dataclass(frozen=True, slots=True)
 class FileValues:
-    """Reads the values of one file; what is wrong is collected in `problems`."""
+    """Reads the values of one file and collects errors in `problems`."""
 
     folder: Path
     problems: list[tuple[Place, str]] = field(default_factory=list)
@@ -41,7 +41,7 @@ class FileValues:
     def read(
         self, model: type[BaseModel], values: dict[str, Any], at: Place = ()
     ) -> dict[str, Any]:
-        """Replace references by what they name and make paths absolute; the rest stays as it is."""
+        """Resolve references and make paths absolute; other values stay unchanged."""
         read = dict(values)
         for name, known in model.model_fields.items():
             if name in read:
@@ -80,9 +80,9 @@ class FileValues:
             case str() if is_url and not _has_password(value):
                 return value
             case str() if is_url:
-                self.problems.append((at, f"holds a password: write {_FORMS}, with the whole URL"))
+                self.problems.append((at, f"contains a password: write {_FORMS} for the whole URL"))
             case str() | int() | float():
-                self.problems.append((at, f"a secret does not stand in this file: write {_FORMS}"))
+                self.problems.append((at, f"must not contain the secret itself: write {_FORMS}"))
             case None | SecretStr():
                 return value
             case _:
@@ -106,7 +106,7 @@ class FileValues:
 
 
 def describe_secrets(schema: Any) -> Any:
-    """Write a JSON Schema's secrets as the references that stand in a file for them."""
+    """Replace the secrets of a JSON Schema by references, as the file has them."""
     if isinstance(schema, list):
         return [describe_secrets(part) for part in schema]
     if not isinstance(schema, dict):
@@ -119,7 +119,7 @@ def describe_secrets(schema: Any) -> Any:
 
 
 SECRET_SCHEMA = {
-    "description": "Where the secret is: a variable of the environment, or a file.",
+    "description": "The source of the secret: an environment variable or a file.",
     "type": "object",
     "oneOf": [
         {"required": ["env"], "properties": {"env": {"type": "string"}}},

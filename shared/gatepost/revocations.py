@@ -1,9 +1,9 @@
-"""Revocations: what the authorization server announces and every gateway remembers.
+"""Revocations, which the authorization server announces and every gateway stores.
 
-An access token ends early when one of the names it carries was revoked. Most are ended for good:
-`token` (its `jti`), `family` (what it was issued from, the part of `jti` before the dot), `key` (the
-`kid` that signed it). The others may be given anew, so that `below` says which tokens are meant:
-`grant` by version, `client`, `tenant` and `person` by the second of issue.
+An access token ends early when one of its identifiers is revoked. These are revoked permanently:
+`token` (its `jti`), `family` (its source, the part of `jti` before the dot), `key` (the `kid` that
+signed it). The others can get new tokens, so `below` says which tokens end: `grant` by version,
+`client`, `tenant` and `person` by the second of issue.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,17 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from gatepost.claims import AccessClaims
 
 REVOCATIONS_PATH = "/internal/revocations"
-"""Where gateways ask for them: a form with `after` and `wait`, authenticated as at `/token`."""
+"""The path that gateways poll: a form with `after` and `wait`, authenticated as at `/token`."""
 LONGEST_WAIT = 25
-"""Seconds that such a request may ask to wait for news."""
+"""The most seconds that such a request may wait for new revocations."""
 FOR_GOOD = 1 << 53
-"""As `below`: every token, however it was issued; one more than any claim can be."""
+"""The value of `below` that covers every token; larger than any claim."""
 
 Kind = Literal["token", "family", "key", "grant", "client", "tenant", "person"]
 
 
 class Revocation(BaseModel):
-    """One thing that ended; `expires_at` (Unix seconds) is when no token of it can be alive."""
+    """One revoked identifier; all its tokens have expired by `expires_at` (Unix seconds)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,7 +35,7 @@ class Revocation(BaseModel):
 
 
 class RevocationsPage(BaseModel):
-    """An answer of the long poll: what is new, and where to go on from (`after`)."""
+    """An answer of the long poll: new revocations, and the `after` of the next request."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,7 +44,7 @@ class RevocationsPage(BaseModel):
 
 
 def stream_key(issuer: str) -> str:
-    """Name the Redis stream of an issuer: one key, so one slot of a cluster holds all of it."""
+    """Name the Redis stream of an issuer; the key's hash tag keeps it in one slot."""
     return f"gatepost:{{{issuer}}}:revocations"
 
 
@@ -54,7 +54,7 @@ def name_token(family: str, unique: str) -> str:
 
 
 def names_of(claims: AccessClaims, kid: str) -> Iterator[tuple[Kind, str]]:
-    """List everything by which a token can be revoked."""
+    """List the identifiers by which a token can be revoked."""
     yield "token", claims.jti
     yield "family", claims.jti.partition(".")[0]
     yield "key", kid
@@ -65,12 +65,12 @@ def names_of(claims: AccessClaims, kid: str) -> Iterator[tuple[Kind, str]]:
 
 
 class RevocationList:
-    """Revocations in memory. Adding one twice changes nothing, and nothing makes one weaker."""
+    """Revocations in memory. Adding one twice changes nothing, and none can be weakened."""
 
     def __init__(self, revocations: Iterable[Revocation] = ()) -> None:
-        """Begin with these."""
+        """Start with the given revocations."""
         self._expiry: dict[tuple[Kind, str], int] = {}
-        # A table for each kind, found without a search: every request of a gateway asks.
+        # One table for each kind, because every request of a gateway checks them.
         self._tokens: dict[str, int] = {}
         self._families: dict[str, int] = {}
         self._keys: dict[str, int] = {}
@@ -91,25 +91,25 @@ class RevocationList:
             self.add(revocation)
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return the number of revocations."""
         return len(self._expiry)
 
     def add(self, revocation: Revocation) -> None:
-        """Remember one."""
+        """Add a revocation."""
         kind, key = revocation.kind, revocation.key
         table = self._tables[kind]
         table[key] = max(revocation.below, table.get(key, 0))
         self._expiry[kind, key] = max(revocation.expires_at, self._expiry.get((kind, key), 0))
 
     def forget_expired(self, now: float) -> None:
-        """Drop those of which no token can be alive any more; `now` in Unix seconds."""
+        """Delete revocations whose tokens have all expired; `now` is in Unix seconds."""
         for (kind, key), expires_at in list(self._expiry.items()):
             if expires_at < now:
                 del self._expiry[kind, key]
                 del self._tables[kind][key]
 
     def is_revoked(self, claims: AccessClaims, kid: str) -> bool:
-        """Tell whether a token has ended, by any of its names."""
+        """Return whether any of a token's identifiers is revoked."""
         return bool(self._expiry) and (
             claims.jti in self._tokens
             or claims.jti.partition(".")[0] in self._families

@@ -1,7 +1,7 @@
 """The scope grammar and the hierarchy `mcp:admin` ⊃ `mcp:write` ⊃ `mcp:read`.
 
 A scope value is a space-separated list of scope tokens (RFC 6749 §3.3). Order carries no meaning;
-everything here answers in sorted order so that equal sets are equal strings.
+functions return sorted scopes, so that equal sets are equal strings.
 """
 
 import re
@@ -11,7 +11,7 @@ READ = "mcp:read"
 WRITE = "mcp:write"
 ADMIN = "mcp:admin"
 OFFLINE_ACCESS = "offline_access"
-# What the authorization server asks of a gateway's catalogue route; never granted to a client.
+# The authorization server's scope for a gateway's catalogue; clients never get it.
 CATALOGUE = "gatepost:catalogue"
 
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")  # RFC 6749 §3.3 scope-token
@@ -26,12 +26,12 @@ def parse_scope(text: str) -> frozenset[str]:
     """Read a scope value; an empty or blank text is the empty set.
 
     Raises:
-        MalformedScope: a token holds a character RFC 6749 §3.3 forbids.
+        MalformedScope: a token contains a character that RFC 6749 §3.3 forbids.
     """
     tokens = text.split(" ")
     for token in tokens:
         if token and not _TOKEN.fullmatch(token):
-            raise MalformedScope("scope holds a character that RFC 6749 section 3.3 forbids")
+            raise MalformedScope("scope contains a character that RFC 6749 section 3.3 forbids")
     return frozenset(token for token in tokens if token)
 
 
@@ -49,14 +49,14 @@ def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def covers(granted: Collection[str], required: str) -> bool:
-    """Tell whether the granted scopes suffice where one scope is required (MCP, Step-Up flow)."""
+    """Return whether the granted scopes include or imply a required one (MCP, Step-Up flow)."""
     return required in granted or required in expand_scopes(frozenset(granted))
 
 
 def narrow_scopes(asked: Iterable[str], ceiling: Iterable[str]) -> frozenset[str]:
-    """Keep of the asked scopes what the ceiling covers, hierarchy included on both sides.
+    """Narrow the requested scopes to the ceiling; implied scopes count on both sides.
 
-    Of `mcp:write` under a ceiling of `mcp:read`, `mcp:read` is left.
+    For example, `mcp:write` under a ceiling of `mcp:read` becomes `mcp:read`.
     """
     asked = frozenset(asked)
     common = expand_scopes(asked) & expand_scopes(frozenset(ceiling))

@@ -79,7 +79,7 @@ def test_a_document_from_elsewhere_is_read_as_other_tools_do_with_a_note() -> No
     text = b"a: &a {x: 1, y: 2}\nb: {<<: [*a, {x: 9, z: 3}], y: 5}\na: 7\n"
     assert parse_document(text, notes) == {"a": 7, "b": {"x": 1, "y": 5, "z": 3}}
     assert notes == [
-        "uses a YAML merge key (<<), which YAML 1.2 lacks",
+        "uses a YAML merge key (<<), which YAML 1.2 does not have",
         "has the key 'a' twice, line 3",
     ]
 
@@ -94,5 +94,5 @@ def test_yaml_that_begins_with_a_brace_is_read_as_yaml() -> None:
 
 @pytest.mark.parametrize("value", ["text", "[text]"])
 def test_merging_what_is_no_mapping_is_refused(value: str) -> None:
-    with pytest.raises(DocumentError, match="merges something that is no mapping"):
+    with pytest.raises(DocumentError, match="merges a value that is not a mapping"):
         parse_document(f"a: {{<<: {value}}}".encode(), [])
