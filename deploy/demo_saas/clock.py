@@ -1,4 +1,4 @@
-"""Time as arguments: what tells it and what waits for it are handed in."""
+"""Time as an argument: callers pass the clock and the sleep function."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 def utc_now() -> datetime:
-    """Tell the current time, timezone-aware, in UTC."""
+    """Return the current time, timezone-aware, in UTC."""
     return datetime.now(UTC)
 
 

@@ -68,7 +68,7 @@ class ProblemError(Exception):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Say what happened, in words the caller may read."""
+        """Describe the error in words that the caller may read."""
         super().__init__(detail)
         self.problem = Problem(
             type=_TYPES + self.kind,
@@ -81,7 +81,7 @@ class ProblemError(Exception):
 
 
 class Unauthenticated(ProblemError):
-    """No credential, or one that is not accepted."""
+    """The credential is missing or not accepted."""
 
     status = 401
     kind = "unauthenticated"
@@ -93,7 +93,7 @@ class Unauthenticated(ProblemError):
 
 
 class Forbidden(ProblemError):
-    """The caller is known and may not do this."""
+    """The authenticated caller may not do this."""
 
     status = 403
     kind = "forbidden"
@@ -101,7 +101,7 @@ class Forbidden(ProblemError):
 
 
 class NotFound(ProblemError):
-    """It does not exist, or this caller may not know that it does."""
+    """The object does not exist, or the caller may not know that it does."""
 
     status = 404
     kind = "not-found"
@@ -109,7 +109,7 @@ class NotFound(ProblemError):
 
 
 class Conflict(ProblemError):
-    """It can't be done in the present state."""
+    """The current state does not allow the request."""
 
     status = 409
     kind = "conflict"
@@ -117,7 +117,7 @@ class Conflict(ProblemError):
 
 
 class TooLarge(ProblemError):
-    """The body is larger than Orbit takes."""
+    """The body is larger than Orbit accepts."""
 
     status = 413
     kind = "too-large"
@@ -125,7 +125,7 @@ class TooLarge(ProblemError):
 
 
 class Invalid(ProblemError):
-    """A field holds something that can't be used."""
+    """A field has an invalid value."""
 
     status = 422
     kind = "invalid"
@@ -135,7 +135,7 @@ class Invalid(ProblemError):
 def invalid_field(
     location: Literal["path", "query", "header", "body"], field: str, detail: str
 ) -> Invalid:
-    """Make the refusal of one field."""
+    """Create the error for one field."""
     error = FieldError(location=location, field=field, detail=detail)
     return Invalid(f"{field}: {detail}", errors=[error])
 
@@ -159,7 +159,7 @@ async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     for found in cast(RequestValidationError, error).errors():
         location, *names = found["loc"]
         name = "body" if found["type"] == "json_invalid" else ".".join(map(str, names))
-        # `input` is left out: it may hold a password.
+        # Leave `input` out, because it may contain a password.
         errors.append(FieldError(location=location, field=name or location, detail=found["msg"]))
     return answer_problem(
         Invalid("; ".join(f"{e.field}: {e.detail}" for e in errors), errors=errors)

@@ -1,4 +1,4 @@
-"""The page a person meets at Orbit's address, and the answer to a health check."""
+"""The page at Orbit's address, and the health check."""
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -24,11 +24,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def read_home() -> HTMLResponse:
-    """Say what this is."""
+    """Show a page that describes Orbit."""
     return HTMLResponse(PAGE)
 
 
 @router.get("/healthz")
 def read_health() -> dict[str, str]:
-    """Say that the process answers."""
+    """Answer the health check."""
     return {"status": "ok"}

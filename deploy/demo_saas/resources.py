@@ -1,4 +1,4 @@
-"""What the app is wired with, and the request's connection to the database."""
+"""The app's shared resources, and the database connection of a request."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from demo_saas.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Everything an endpoint may need, made once by `create_app`."""
+    """The resources of all endpoints, created once by `create_app`."""
 
     settings: Settings
     assertions: AssertionVerifier
@@ -25,7 +25,7 @@ class Resources:
 
 
 def opened_resources(request: Request) -> Resources:
-    """Give the app's resources."""
+    """Return the app's resources."""
     return cast(Resources, request.app.state.resources)
 
 
@@ -33,14 +33,14 @@ Opened = Annotated[Resources, Depends(opened_resources)]
 
 
 def unit_of_work(opened: Opened) -> Iterator[sqlite3.Connection]:
-    """Lend a connection for one request; commit what it began, or roll back where it failed."""
+    """Provide a connection for one request; commit at its end, or roll back if it fails."""
     connection = connect(opened.settings.database)
     try:
         yield connection
         if connection.in_transaction:
             connection.execute("COMMIT")
     finally:
-        # Closing rolls back whatever was not committed.
+        # Closing rolls back uncommitted changes.
         connection.close()
 
 
