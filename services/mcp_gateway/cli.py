@@ -1,4 +1,4 @@
-"""`gatepost mcp-gateway …`. Light to import: what serves is imported when it serves."""
+"""`gatepost mcp-gateway …`. Commands import what they need when they run, so this loads fast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +20,12 @@ def mcp_gateway() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
+    help="Path of gatepost.yaml.  [default: GATEPOST_CONFIG]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8401, show_default=True, type=click.IntRange(0, 65535))
 def serve(config: Path | None, host: str, port: int) -> None:
-    """Serve the MCP endpoint until told to stop; calls under way are finished first."""
+    """Serve the MCP endpoint until stopped; running calls finish first."""
     import gc
 
     import uvicorn
@@ -48,7 +48,7 @@ def serve(config: Path | None, host: str, port: int) -> None:
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
         raise click.ClickException(problem) from None
-    # What was loaded stays, so the collector need not look at it again and again.
+    # The loaded objects live as long as the process, so the collector need not scan them again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 50)
@@ -69,15 +69,15 @@ def serve(config: Path | None, host: str, port: int) -> None:
 
 @mcp_gateway.group()
 def credentials() -> None:
-    """What the API knows each of your tenants by: the file of a `per_tenant` credential."""
+    """Manage the secrets that authenticate your tenants at the API (`per_tenant` credentials)."""
 
 
 _config = click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.yaml; GATEPOST_CONFIG where not given.",
+    help="Path of gatepost.yaml.  [default: GATEPOST_CONFIG]",
 )
-_name = click.option("--name", help="The credential's name, where several have a file.")
+_name = click.option("--name", help="The credential's name, if several have a file.")
 
 
 @credentials.command(name="set")
@@ -85,9 +85,9 @@ _name = click.option("--name", help="The credential's name, where several have a
 @_name
 @_config
 def set_credential(tenant: str, name: str | None, config: Path | None) -> None:
-    """Keep a secret for TENANT, encrypted; it is asked for, or read from a pipe.
+    """Store a secret for TENANT, encrypted. It is prompted for, or read from a pipe.
 
-    Gateways that are running use it from their next call on.
+    Running gateways use it from their next call on.
     """
     import sys
 
@@ -117,16 +117,16 @@ def list_credentials(name: str | None, config: Path | None) -> None:
 @_name
 @_config
 def remove_credential(tenant: str, name: str | None, config: Path | None) -> None:
-    """Forget the secret of TENANT; its calls end from then on with a tool error."""
+    """Remove the secret of TENANT. Its calls then fail with a tool error."""
     with _sealed_file(name, config) as file:
         if not file.remove(tenant):
-            raise click.ClickException(f"{tenant} has no secret here")
+            raise click.ClickException(f"{tenant} does not have a secret")
     click.echo(f"{tenant}: removed.")
 
 
 @contextmanager
 def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]":
-    """Open the file that the settings name, and tell a person what is wrong with it."""
+    """Open the file that the settings name; report problems as command-line errors."""
     from gatepost.settings import SettingsError
     from mcp_gateway.credential_settings import PerTenantCredential
     from mcp_gateway.settings import McpGatewaySettings
@@ -143,17 +143,19 @@ def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]
         if not files:
             raise SettingsError("upstream_credentials has no per_tenant credential with a file")
         if name is None and len(files) > 1:
-            raise SettingsError(f"several have a file: say --name {' or --name '.join(files)}")
+            raise SettingsError(
+                f"several have a file; choose with --name {' or --name '.join(files)}"
+            )
         chosen = next(iter(files)) if name is None else name
         if chosen not in files:
-            raise SettingsError(f"{chosen} has no file; {', '.join(files)} has")
+            raise SettingsError(f"{chosen} does not have a file; choose one of {', '.join(files)}")
         yield sealed_file(chosen, files[chosen])
     except (SettingsError, SealedFileError) as error:
         raise click.ClickException(str(error)) from None
 
 
 def __getattr__(name: str) -> Any:
-    """Find `import_` and `tools` where they live, once somebody asks for them."""
+    """Import `import_` and `tools` on first access."""
     if name == "import_":
         from mcp_gateway.importing.command import import_
 

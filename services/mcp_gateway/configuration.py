@@ -1,4 +1,4 @@
-"""What `gatepost config` checks of the gateway: everything its settings name."""
+"""The gateway's part of `gatepost config`: check everything that its settings name."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from mcp_gateway.upstream.credentials.open import require_usable
 
 
 def check(settings: McpGatewaySettings) -> Sequence[str]:
-    """Load the manifest with its document, and the signing key and the spool where they were made already."""
+    """Load the manifest with its document, and the signing key and the spool if they exist."""
     problems = []
     try:
         catalogue = load_catalogue(settings.manifest)

@@ -1,6 +1,6 @@
-"""Words that others wrote, as a reader and a model should get them."""
+"""Clean up text from outside before people and models read it."""
 
 
 def tidy_text(text: str) -> str:
-    """Take out what a reader can't see (control and formatting characters), and outer spaces."""
+    """Remove invisible characters (control and formatting) and surrounding whitespace."""
     return "".join(c for c in text if c.isprintable() or c in "\n\t").strip()

@@ -1,4 +1,4 @@
-"""The catalogue: every tool a gateway serves, fixed until the next load."""
+"""The catalogue: every tool that the gateway serves, immutable until the next load."""
 
 import dataclasses
 import hashlib
@@ -23,20 +23,19 @@ _MAX_CACHED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Tools by name, in the order of their names."""
+    """The tools, prompts and resources by name, sorted by name."""
 
     name: str
     """What people call the product."""
     hash: str
-    """SHA-256, in hex, of all that a model or a person sees of the tools and of how they are sent.
-    """
+    """SHA-256, in hex, of everything that models and people see, and of how requests are sent."""
     tools: Mapping[str, Tool]
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     resources: Mapping[str, McpResource] = field(default_factory=dict)
     templates: Mapping[str, McpResourceTemplate] = field(default_factory=dict)
-    """Resources that a tool reads."""
+    """MCP resources that a tool reads."""
     search_above: int | None = None
-    """Callers who may use more tools than this find them by search; None: every tool is listed."""
+    """Callers who may use more tools than this find them by search; None lists every tool."""
     schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
     """The document's security schemes, for the operator's credentials."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
@@ -55,7 +54,7 @@ class Catalogue:
         search_above: int | None = None,
         schemes: Mapping[str, SecurityScheme] | None = None,
     ) -> Self:
-        """Put everything in order and fingerprint it; the same content always has the same hash."""
+        """Sort and fingerprint the content; the same content always has the same hash."""
         by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
         prompts = sorted(prompts, key=lambda prompt: prompt.name)
         resources = sorted(resources, key=lambda resource: resource.name)
@@ -83,11 +82,11 @@ class Catalogue:
         )
 
     def after(self, former: Self) -> Self:
-        """Take the place of another catalogue while tokens live that were written by it."""
+        """Return a copy that also understands tokens issued for a former catalogue."""
         return dataclasses.replace(self, toolsets=self.toolsets.after(former.toolsets))
 
     def usable(self, allowed: frozenset[str]) -> frozenset[str]:
-        """Name the tools that a token's `allowed_tools` allow; worked out once for each value."""
+        """Return the names of the tools that a token's `allowed_tools` allow; cached by value."""
         names = self._usable.get(allowed)
         if names is None:
             names = self.toolsets.expand(allowed)
@@ -97,11 +96,11 @@ class Catalogue:
         return names
 
     def is_searched(self, allowed: frozenset[str]) -> bool:
-        """Tell whether somebody with these allowed tools finds them by search, not by listing."""
+        """Tell whether a caller with these allowed tools searches for tools instead of listing them."""
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
 
     def document(self, resource: str) -> CatalogueDocument:
-        """Describe the tools to the authorization server, for its consent pages."""
+        """Return the tool list that the authorization server shows on its consent pages."""
         return CatalogueDocument(
             resource=resource,
             name=self.name,
@@ -122,7 +121,7 @@ class Catalogue:
 
 
 def fingerprint(tool: Tool) -> str:
-    """Answer the SHA-256, in hex, of all that is seen of one tool and of how it is sent."""
+    """Return the SHA-256, in hex, of one tool: what callers see, and how its requests are sent."""
     return _digest(_plain(tool))
 
 
@@ -135,7 +134,7 @@ _FORMER_NAMES = {"compiled_shape": "shaping"}
 
 
 def _plain(value: Any) -> Any:
-    """Turn a value into what JSON can say, the same way each time; functions say nothing."""
+    """Convert a value to plain JSON types, deterministically; functions are left out."""
     if dataclasses.is_dataclass(value):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
         return {

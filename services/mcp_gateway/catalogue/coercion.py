@@ -1,7 +1,8 @@
-"""Coercing arguments that models send in another type to the type that the schema asks for.
+"""Coerce arguments that models send in the wrong type to the type that the schema asks for.
 
-Only text is coerced, and only if it reads as the one number, flag, list or object that the schema
-allows there. A number is never made text: it may have lost its zeros. Validation explains the rest.
+Only text is coerced, and only if it parses as the number, boolean, list or object that the schema
+allows. A number never becomes text, since it may have lost leading zeros. Validation explains the
+rest.
 """
 
 import re
@@ -18,11 +19,11 @@ _LONGEST = 1 << 20
 
 
 def coerce_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer the arguments with every unambiguous near miss put right; never fails.
+    """Return the arguments with every unambiguous mistake of type corrected; never fails.
 
     Args:
-        schema: a published input schema, whose references lead to its own `$defs`.
-        arguments: what a model gave; left as it is.
+        schema: a published input schema, whose references point to its own `$defs`.
+        arguments: the model's arguments; they are not modified.
     """
     coerced = _coerce(schema, dict(arguments), schema.get("$defs", {}), 0)
     return coerced if isinstance(coerced, dict) else dict(arguments)
@@ -33,7 +34,7 @@ def _coerce(schema: Any, value: Any, defs: Mapping[str, Any], depth: int) -> Any
     if depth > _DEEPEST or not isinstance(schema, Mapping):
         return value
     kinds = _kinds(schema, defs)
-    if kinds is None:  # The schema doesn't say: whatever came may be meant as it is.
+    if kinds is None:  # The schema doesn't name a type, so any value may be right.
         return value
     if isinstance(value, str) and "string" not in kinds:
         value = _read(value, kinds)
@@ -78,7 +79,7 @@ def _resolve(schema: Any, defs: Mapping[str, Any]) -> Any:
 
 
 def _kinds(schema: Any, defs: Mapping[str, Any], depth: int = 0) -> frozenset[str] | None:
-    """Tell which types a schema allows; None where it, or a branch of it, doesn't say."""
+    """Return the types that a schema allows; None if it, or a branch of it, doesn't name any."""
     schema = _resolve(schema, defs)
     if not isinstance(schema, Mapping) or depth > _DEEPEST:
         return None

@@ -1,7 +1,7 @@
-"""A GraphQL operation behind a tool: a query a person reviewed, whose variables a model may set.
+"""A GraphQL operation behind a tool: a person reviewed the query, and a model may set its variables.
 
-Sent as the GraphQL over HTTP draft asks: one POST with `query`, `operationName` and `variables`.
-Nothing else of the endpoint can be reached: the query text is fixed.
+The gateway sends it as the GraphQL over HTTP draft says: one POST with `query`, `operationName` and
+`variables`. The query text is fixed, so a model can't reach anything else of the endpoint.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ class GraphqlQuery:
     name: str
     read_only: bool
     variables: Mapping[str, bool]
-    """Variable to whether it must be given."""
+    """Variable name to whether the variable is required."""
 
     def wrap(self, request: HttpRequest) -> HttpRequest:
-        """Make a request whose body is the variables one that asks this query."""
+        """Wrap a request whose body is the variables into one that sends this query."""
         members = {
             "query": self.text,
             "operationName": self.name,

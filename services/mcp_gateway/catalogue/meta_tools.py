@@ -1,6 +1,6 @@
-"""The three tools that stand for a large catalogue: one finds tools, one describes, one calls.
+"""The three tools that give access to a large catalogue: one finds tools, one describes, one calls.
 
-They answer and allow what direct calls would; only the list is shorter.
+A call through them is checked and answered like a direct call; only the tool list is shorter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ class MetaTool:
 
     @property
     def input_schema(self) -> Mapping[str, Any]:
-        """JSON Schema of its arguments."""
+        """The JSON Schema of its arguments."""
         schema: Mapping[str, Any] = self.published["inputSchema"]
         return schema
 
@@ -105,4 +105,4 @@ META_TOOLS: Mapping[str, MetaTool] = MappingProxyType(
         ]
     )
 )
-"""In the order they are listed in."""
+"""In the order in which they are listed."""

@@ -1,4 +1,4 @@
-"""Prompts: texts that a person can start from."""
+"""MCP prompts: texts that a person can start from."""
 
 import re
 from collections.abc import Mapping
@@ -9,33 +9,33 @@ PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class PromptArgument:
-    """What a person fills in before a prompt is used."""
+    """An argument that a person fills in before using a prompt."""
 
     name: str
     description: str
     required: bool
     values: tuple[str, ...] = ()
-    """What it can be, where that is known; offered while a person types."""
+    """The possible values, if they are known; offered as completions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text a person can start from (MCP prompts)."""
+    """A text that a person can start from (MCP prompts)."""
 
     name: str
     title: str
     description: str
     arguments: tuple[PromptArgument, ...]
     text: str
-    """With `{{name}}` for each argument, every one of them declared."""
+    """Contains `{{name}}` placeholders, each for a declared argument."""
     attach: tuple[str, ...] = ()
-    """Names of the resources that come before the text."""
+    """Names of the resources that precede the text."""
     tools: tuple[str, ...] = ()
-    """Tools it is of no use without: who may not use all of them is not shown the prompt."""
+    """Tools that the prompt needs: callers who may not use all of them don't see the prompt."""
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """Write the text with its arguments filled in; what is not given leaves nothing.
+        """Return the text with its arguments filled in; a missing argument becomes empty text.
 
-        Values are put in as they are, and are not searched for placeholders.
+        Values are inserted unchanged, and placeholders in them are not replaced.
         """
         return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), self.text)

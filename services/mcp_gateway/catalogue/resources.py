@@ -16,11 +16,11 @@ class McpResource:
     description: str
     mime_type: str
     text: str
-    """Empty where there is a blob."""
+    """Empty if the resource has a blob."""
     uri: str
-    """Where clients read it."""
+    """The URI by which clients read it."""
     blob: str = ""
-    """Base64 of what is no text."""
+    """Base64 of binary content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class McpResourceTemplate:
     title: str
     description: str
     uri_template: str
-    """With `{argument}` for each argument (RFC 6570, level 1)."""
+    """Contains `{argument}` for each argument (RFC 6570, level 1)."""
     tool: str
 
     @property
@@ -40,7 +40,7 @@ class McpResourceTemplate:
         return tuple(VARIABLE.findall(self.uri_template))
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """Read the arguments out of a URI; None where it is none of these."""
+        """Return the arguments in a URI, or None if the template does not match it."""
         parts = VARIABLE.split(self.uri_template)
         names, texts = parts[1::2], parts[::2]
         pattern = "([^/?#]+)".join(re.escape(text) for text in texts)

@@ -1,4 +1,4 @@
-"""Finding tools by words: BM25 over names, titles, toolsets, arguments and descriptions.
+"""Find tools by words: BM25 over names, titles, toolsets, arguments and descriptions.
 
 Deterministic and without dependencies: the same tools and words always give the same order.
 Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), §3.
@@ -14,7 +14,7 @@ from mcp_gateway.catalogue.tool import Tool
 
 _SATURATION = 1.2
 _LENGTH = 0.5
-# How much a word counts by where it stands: a name says more than a sentence about it.
+# The weight of a word by where it occurs: a name says more than a sentence in a description.
 _WEIGHTS = {"name": 4, "title": 3, "toolsets": 2, "arguments": 1, "description": 1}
 _COMMON = frozenset(
     """a all an and are as at be by can for from get has have how i in is it its me my of on or our
@@ -23,7 +23,7 @@ _COMMON = frozenset(
 )
 
 
-# What people say for what tool names say; it counts half of what the word itself would.
+# Synonyms of the verbs in tool names; a synonym counts half as much as the word itself.
 _VERBS = {
     **dict.fromkeys(["add", "make", "new", "open", "start"], "create"),
     **dict.fromkeys(["cancel", "destroy", "drop", "erase", "remove"], "delete"),
@@ -42,10 +42,10 @@ class _Entry:
 
 
 class SearchIndex:
-    """Ranks tools by how well they fit some words."""
+    """Ranks tools by how well they match some words."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
-        """Read every tool once."""
+        """Index every tool once."""
         self._entries = tuple(_read(tool) for tool in tools)
         self._in: Counter[str] = Counter()
         for entry in self._entries:
@@ -54,12 +54,12 @@ class SearchIndex:
         self._average = total / len(self._entries) if self._entries else 1.0
 
     def search(self, words: str, may_see: Callable[[Tool], bool], most: int) -> list[Tool]:
-        """List the tools that fit best, best first; equal ones in the order of their names.
+        """Return the tools that match best, best first; ties are sorted by name.
 
         Args:
-            words: what is looked for, in anybody's words.
-            may_see: whether the caller may know of a tool.
-            most: how many to answer.
+            words: the query, in plain words.
+            may_see: tells whether the caller may see a tool.
+            most: the most tools to return.
         """
         wanted = list(dict.fromkeys(_words(words)))
         telling = [word for word in wanted if word not in _COMMON] or wanted
@@ -104,7 +104,7 @@ def _read(tool: Tool) -> _Entry:
 
 
 def _words(text: str) -> list[str]:
-    """Split into lower-case words; a plural counts as its singular."""
+    """Split a text into lower-case words, with plurals reduced to the singular."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text[:20_000])
     return [_stem(word) for word in re.findall(r"[^\W_]+", spaced.lower())]
 

@@ -8,22 +8,22 @@ Kind = Literal["header", "query", "cookie", "basic", "bearer", "client_credentia
 
 @dataclass(frozen=True, slots=True)
 class SecurityScheme:
-    """One way the upstream recognises who calls."""
+    """One way in which the upstream authenticates callers."""
 
     scheme: str
-    """Its name in the document."""
+    """The scheme's name in the document."""
     kind: Kind
-    """`other` is what the gateway has nothing for: OAuth without client credentials, OpenID Connect
-    or mutual TLS, where an exchanged token or the assertion stands in."""
+    """`other` is a kind the gateway does not support: OAuth without client credentials, OpenID
+    Connect or mutual TLS. An exchanged token or the identity assertion can replace it."""
     name: str = ""
     """The header, query parameter or cookie of an API key."""
     token_url: str = ""
-    """Where `client_credentials` gets its tokens, as the document has it."""
+    """Where `client_credentials` gets its tokens, as the document states it."""
     scopes: tuple[str, ...] = ()
-    """What may be asked for there."""
+    """The scopes that may be requested there."""
 
     def __str__(self) -> str:
-        """Say where the credential goes, for the coverage report."""
+        """Describe where the credential goes, for the coverage report."""
         match self.kind:
             case "header" | "query" | "cookie":
                 return f"{self.scheme}: an API key in the {self.kind} {self.name!r}"

@@ -1,4 +1,4 @@
-"""A tool as the gateway serves it."""
+"""The tool, as the gateway serves it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -17,60 +17,61 @@ from mcp_gateway.results.instructions import InstructionGuard
 
 @dataclass(frozen=True, slots=True)
 class ArgumentProblem:
-    """One argument that breaks the tool's schema, in words a model can act on."""
+    """One argument that violates the tool's schema, with a message that a model can act on."""
 
     argument: str
-    """Path of the argument, as `due.date` or `labels[2]`; empty for the arguments as a whole."""
+    """The argument's path, such as `due.date` or `labels[2]`; empty for the arguments as a whole."""
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseCheck:
-    """What must stand in every answer: a field that equals a claim of the caller, or one of its
+    """A condition on every answer: a field must equal a claim of the caller, or one of the claim's
     values."""
 
     field: FieldPath
     claim: str
     holds: Check = dataclasses.field(init=False, compare=False, repr=False)
-    """Tells of a parsed answer whether it does, given the claim's values."""
+    """Tells whether a parsed answer meets the condition, given the claim's values."""
 
     def __post_init__(self) -> None:
-        """Compile the check, once."""
+        """Compile the check once."""
         object.__setattr__(self, "holds", compile_check(self.field))
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPagination:
-    """How a list is paged, where the manifest says so itself."""
+    """How a list is paginated, as the manifest declares it."""
 
     argument: str
     """The argument that asks for the next page."""
     next: FieldPath
-    """Where in the answer the value for that argument is."""
+    """The field of the answer that holds the value for that argument."""
     size: str | None = None
-    """The argument that says how many items a page holds."""
+    """The argument that sets how many items a page holds."""
     most: int | None = None
-    """The most that `size` may ask for."""
+    """The largest value of `size`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of an answer the model gets to read."""
+    """Which parts of an answer the model reads."""
 
     fields: tuple[FieldPath, ...] = ()
-    """Only these; empty means all."""
+    """Keep only these fields; empty keeps all."""
     redact: tuple[FieldPath, ...] = ()
-    """Never these: their values are replaced."""
+    """Replace the values of these fields."""
     paging: DeclaredPagination | None = None
     most_bytes: int | None = None
-    """How much of an answer is shown; None: as much as usual."""
+    """The size limit of the result; None means the default."""
     guard: InstructionGuard | None = None
-    """What becomes of an answer that talks to the model; None: what the manifest's head says."""
+    """What to do with an answer that contains instructions for the model; None means the
+    manifest's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolLimits:
-    """How often one tenant may call the tool; None where only the tier's limits count."""
+    """How often one tenant may call the tool; None means that only the tier's limits apply."""
 
     per_minute: int | None = None
     concurrent: int | None = None
@@ -78,65 +79,65 @@ class ToolLimits:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """Where a tool stands between its first version and its end."""
+    """A tool's version and deprecation."""
 
     version: str | None = None
     deprecated: bool = False
     sunset: date | None = None
-    """The last day it is served."""
+    """The last day on which the tool is served."""
     replaced_by: str | None = None
     """The tool to use instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A named, described, authorized way to call one upstream operation."""
+    """A named, described and authorized way to call one upstream operation."""
 
     name: str
     title: str
     description: str
     scope: str
-    """The one scope a call needs, hierarchy included."""
+    """The one scope that a call needs; a scope above it in the hierarchy also suffices."""
     toolsets: tuple[str, ...]
-    """Without `@`; always holds `read` or `write`."""
+    """Toolset names without `@`; always contains `read` or `write`."""
     read_only: bool
     destructive: bool
     idempotent: bool
     input_schema: Mapping[str, Any]
-    """JSON Schema 2020-12 of the arguments a model may give; claim-bound ones are not in it."""
+    """JSON Schema 2020-12 of the arguments that a model may give, without claim-bound ones."""
     bindings: Mapping[str, str]
-    """Argument key of the operation to the claim that fills it: `tenant_id`, `sub`, `client_id`,
-    or `data_scope.KIND`."""
+    """Argument key of the operation to the claim that fills it: `tenant_id`, `sub`, `client_id` or
+    `data_scope.KIND`."""
     operation: Operation
     deadline: float
-    """Seconds a call may take upstream."""
+    """Seconds that an upstream call may take."""
     validate: Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]]
-    """Check arguments against `input_schema`; compiled once. Empty answer: valid."""
+    """Checks arguments against `input_schema`, compiled once; returns nothing if they are valid."""
     checks: tuple[ResponseCheck, ...] = ()
-    """All must hold of an answer, or it is not passed on."""
+    """Every check must hold, or the gateway withholds the answer."""
     shape: Shape = field(default_factory=Shape)
     compiled_shape: CompiledShape = field(default_factory=CompiledShape)
-    """`shape` with what is known of the operation, compiled."""
+    """`shape`, compiled for the operation."""
     limits: ToolLimits = field(default_factory=ToolLimits)
     cost: int = 1
-    """What one call counts for in quota and billing."""
+    """How many units one call counts in quotas and billing."""
     confirm: str | None = None
-    """What a person is asked before the call is made; None where nobody is."""
+    """The question that a person confirms before the call; None if no confirmation is needed."""
     inputs: Inputs = ()
-    """What is asked for, in rounds, where the model left it out."""
+    """The questions for arguments that the model left out, in rounds."""
     validate_all: Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]] = lambda _: ()
-    """`validate` once everything was asked for: what is asked may be absent before, not after."""
+    """Like `validate`, but also requires the arguments that `inputs` asks for."""
     slow: bool = False
-    """Whether a client that waits is told how far the call is."""
+    """Whether a waiting client receives progress notifications."""
     mirror: Mapping[str, str] = field(default_factory=dict)
-    """Argument to the name that clients repeat it under, as the header `Mcp-Param-{name}`."""
+    """Argument to the name under which clients repeat it, in the header `Mcp-Param-{name}`."""
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     graphql: GraphqlQuery | None = None
-    """Set where the operation's body is the variables of this query."""
+    """The query whose variables are the operation's body, for a GraphQL tool."""
 
 
 def publish_tool(tool: Tool) -> dict[str, Any]:
-    """Describe a tool as every revision since 2025-06-18 does; older clients skip what is new."""
+    """Describe a tool as every revision since 2025-06-18 does; older clients ignore new members."""
     return {
         "name": tool.name,
         "title": tool.title,

@@ -1,4 +1,4 @@
-"""Checking a call's arguments, with messages a model can act on."""
+"""Check a call's arguments, with messages that a model can act on."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +19,8 @@ def compile_validator(
 ) -> Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]]:
     """Compile a published input schema into a check of arguments.
 
-    The check answers at most `MOST_PROBLEMS`, none where the arguments are valid. Messages name
-    the rule and what is allowed, and repeat no value that the caller gave.
+    The check returns at most `MOST_PROBLEMS` problems, none if the arguments are valid. Messages
+    name the rule and the allowed values, and never repeat a value that the caller gave.
 
     Raises:
         ValueError: the schema can't be compiled.
@@ -33,7 +33,7 @@ def compile_validator(
                 return _NO_PROBLEMS
             errors = list(_first(validator.iter_errors(arguments), MOST_PROBLEMS))
         except ValueError:
-            # A value that JSON can't hold: NaN, half a surrogate pair, nesting without end.
+            # A value that JSON can't express: NaN, half a surrogate pair, unbounded nesting.
             return (ArgumentProblem("", "holds a value that JSON can't express"),)
         problems = (problem for error in errors for problem in _explain(error, schema))
         return tuple(_first(problems, MOST_PROBLEMS))
@@ -44,7 +44,7 @@ def compile_validator(
 def _explain(
     error: jsonschema_rs.ValidationError, schema: Mapping[str, Any]
 ) -> Iterator[ArgumentProblem]:
-    """Say what is wrong in terms of what would be right."""
+    """Explain an error by naming what would be valid."""
     path = list(error.instance_path)
     kind = jsonschema_rs.ValidationErrorKind
     match error.kind:
@@ -87,7 +87,7 @@ def _explain(
 
 
 def _explain_bound(kind: jsonschema_rs.ValidationErrorKind) -> str:
-    """Explain a limit: the keyword's name says which, its value how much."""
+    """Explain a limit: the keyword's name tells which limit, its value how much."""
     words = {
         "minimum": "must be at least {}",
         "maximum": "must be at most {}",
@@ -106,7 +106,7 @@ def _explain_bound(kind: jsonschema_rs.ValidationErrorKind) -> str:
 
 
 def _explain_union(context: list[list[jsonschema_rs.ValidationError]], depth: int) -> str:
-    """Name what each allowed form asks for, from its first error, with paths from here on."""
+    """Describe each allowed form by its first error, with paths relative to the value."""
     branches = [
         f"{_path(list(error.instance_path)[depth:])} {problem.message}".strip()
         for errors in context
@@ -117,7 +117,7 @@ def _explain_union(context: list[list[jsonschema_rs.ValidationError]], depth: in
 
 
 def _known(schema: Mapping[str, Any], path: list[str | int]) -> list[str]:
-    """List the property names of the schema at a path; empty where a reference hides it."""
+    """Return the property names of the schema at a path; empty if the path can't be followed."""
     node: Any = schema
     for part in path:
         try:
@@ -137,7 +137,7 @@ def _problem(path: list[str | int], message: str) -> ArgumentProblem:
 
 
 def _path(path: list[str | int]) -> str:
-    """Write a path as `due.date` or `labels[2]`, bounded."""
+    """Write a path as `due.date` or `labels[2]`, shortened to 120 characters."""
     text = ""
     for part in path:
         if isinstance(part, int):

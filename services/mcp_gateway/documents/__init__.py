@@ -1,1 +1,1 @@
-"""Documents: fetching them, resolving references, converting Swagger 2.0 to OpenAPI 3.0."""
+"""Fetch documents, resolve their references, and convert Swagger 2.0 to OpenAPI 3.0."""

@@ -1,7 +1,7 @@
-"""Fetching OpenAPI documents by URL, for the command line: bounded in size and time.
+"""Fetch OpenAPI documents by URL for the command line, with limits of size and time.
 
-`fetch` takes the URL that a person typed. `fetch_public` takes one that a document names: only from
-a public address, looked up once and connected to as it was found, without redirects.
+`fetch` takes a URL that a person typed. `fetch_public` takes a URL that a document names: it connects
+only to public addresses, resolves the host once, and follows no redirects.
 """
 
 import http.client
@@ -24,11 +24,11 @@ _ACCEPT = {"Accept": "application/json, application/yaml, */*;q=0.5"}
 
 
 class FetchError(Exception):
-    """The document could not be fetched; the message says why, without the URL's secrets."""
+    """The document can't be fetched; the message says why, without secrets from the URL."""
 
 
 class _SameHostRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow a redirect only to the same host, never from https to http."""
+    """Follows a redirect only to the same host, and never from https to http."""
 
     def redirect_request(
         self,
@@ -52,8 +52,8 @@ def fetch(url: str) -> bytes:
     """Fetch a document over http or https.
 
     Raises:
-        FetchError: another scheme, credentials in the URL, a redirect to another host, an error
-            status, more than 64 MiB, or more than 30 seconds.
+        FetchError: the URL has another scheme or credentials, or the server redirects to another
+            host, answers an error, sends more than 64 MiB or takes more than 30 seconds.
     """
     _split(url)
     request = urllib.request.Request(url, headers=_ACCEPT)  # noqa: S310 - the scheme was checked
@@ -74,7 +74,7 @@ def fetch_public(url: str) -> bytes:
     """Fetch a document over http or https from a public address, following no redirect.
 
     Raises:
-        FetchError: as `fetch`; also where any address of the host is not a public one.
+        FetchError: as for `fetch`; also if any address of the host is not public.
     """
     parts = _split(url)
     ends = time.monotonic() + _SECONDS
@@ -99,7 +99,7 @@ def fetch_public(url: str) -> bytes:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """A connection to one address, for one host's name."""
+    """A connection to a fixed address, for one host name."""
 
     def __init__(self, parts: SplitResult, port: int, address: str) -> None:
         super().__init__(str(parts.hostname), port, timeout=_SECONDS)
@@ -107,7 +107,7 @@ class _Pinned(http.client.HTTPConnection):
         self._address = address
 
     def connect(self) -> None:
-        """Connect to the address that was checked, and ask for the certificate of the name."""
+        """Connect to the checked address, and require a certificate for the host name."""
         self.sock = socket.create_connection((self._address, self.port), timeout=_SECONDS)
         if self._is_tls:
             context = ssl.create_default_context()

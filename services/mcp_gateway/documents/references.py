@@ -1,7 +1,7 @@
-"""References: what a `$ref` points at within a document, in every form OpenAPI and 2020-12 know.
+"""Resolve `$ref` within a document, in every form of OpenAPI and JSON Schema 2020-12.
 
-A JSON Pointer of any shape (RFC 6901, RFC 3986), an `$anchor`, a schema's `$id`, or another file,
-which `sources` has put into the document by then.
+A reference is a JSON Pointer (RFC 6901, RFC 3986), an `$anchor`, a schema's `$id`, or another file,
+which `sources` has already included in the document.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ _MISSING = object()
 
 
 class UnresolvableReference(Exception):
-    """A `$ref` leads nowhere this reader goes; the message names it."""
+    """A `$ref` can't be resolved; the message names it."""
 
 
 class References:
-    """Finds what a `$ref` points at, each one looked up once."""
+    """Resolves references and caches the results."""
 
     def __init__(
         self, document: Mapping[str, Any], problems: Mapping[str, str] | None = None
@@ -25,8 +25,8 @@ class References:
         """Take the document that every reference is local to.
 
         Args:
-            document: other files it refers to are already part of it.
-            problems: references to files that could not be had, to the reason.
+            document: the document, with the other files that it refers to included.
+            problems: references to files that could not be read, to the reason.
         """
         self._document = document
         self._problems = problems or {}
@@ -34,10 +34,10 @@ class References:
         self._identified: _Identified | None = None
 
     def find(self, ref: object) -> Any:
-        """Look one reference up, without following a reference found there.
+        """Return the target of one reference, even if that is a reference itself.
 
         Raises:
-            UnresolvableReference: it points at nothing, or outside of what was read.
+            UnresolvableReference: the target does not exist, or is in a file that was not read.
         """
         if not isinstance(ref, str):
             raise UnresolvableReference("a $ref is not a string")
@@ -46,10 +46,10 @@ class References:
         return self._found[ref]
 
     def find_dynamic(self, ref: object) -> Any:
-        """Look a `$dynamicRef` up where only one schema can be meant (2020-12 core §8.2.3.2).
+        """Return the target of a `$dynamicRef` if it is unambiguous (2020-12 core §8.2.3.2).
 
         Raises:
-            UnresolvableReference: as `find`; also where several schemas bear that anchor.
+            UnresolvableReference: as for `find`; also if several schemas have that anchor.
         """
         if isinstance(ref, str) and ref.startswith("#") and not ref.startswith("#/"):
             nodes = self._identify().dynamic.get(ref[1:], [])
@@ -62,10 +62,10 @@ class References:
         return self.find(ref)
 
     def follow(self, node: Any) -> Any:
-        """Answer the object itself, or what its chain of references ends at.
+        """Return the object itself, or the end of its chain of references.
 
         Raises:
-            UnresolvableReference: as `find`; also where the chain comes back to itself.
+            UnresolvableReference: as for `find`; also if the chain is circular.
         """
         seen: set[str] = set()
         while isinstance(node, dict) and "$ref" in node:
@@ -99,7 +99,7 @@ class References:
         raise UnresolvableReference(f"$ref {ref[:200]!r} leads outside the document; {reason}")
 
     def _in(self, root: Any, fragment: str) -> Any:
-        """Walk a JSON Pointer, through references that stand in its way."""
+        """Walk a JSON Pointer, following references on its path."""
         for pointer in dict.fromkeys((unquote(fragment), fragment)):
             if pointer and not pointer.startswith("/"):
                 continue
@@ -125,7 +125,7 @@ class References:
         return _MISSING
 
     def _by_identity(self, fragment: str) -> Any:
-        """Find an anchor, or a pointer that is relative to the one schema with an `$id` it fits."""
+        """Find an anchor, or a pointer that exists below exactly one schema with an `$id`."""
         identified = self._identify()
         if not fragment.startswith("/"):
             return identified.anchors.get(unquote(fragment), _MISSING)
@@ -140,7 +140,7 @@ class References:
 
 
 class _Identified:
-    """The schemas of a document that have a name of their own; made when first needed."""
+    """The schemas of a document that have an `$id` or an anchor."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.anchors: dict[str, Any] = {}
@@ -161,7 +161,7 @@ class _Identified:
 
 
 def _walk(document: Mapping[str, Any], base: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield every object once, with the base URI that holds inside it."""
+    """Yield every object once, with the base URI that applies inside it."""
     seen: set[int] = set()
     stack: list[tuple[Any, str]] = [(document, base)]
     while stack:

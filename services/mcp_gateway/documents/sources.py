@@ -1,8 +1,8 @@
-"""Where a document comes from: a file or a URL, and the other files that it refers to.
+"""Read a document from a file or a URL, with the other files that it refers to.
 
-Files below the document's own folder are read; other hosts only where they are on a list, over a
-guarded connection. What is read joins the document under one key, and each reference to it becomes
-a JSON Pointer there, so that everything after this knows one document only.
+References may lead to files below the document's folder, and to hosts on an allow-list over a guarded
+connection. The files are included in the document under one key, and each reference to them becomes
+a JSON Pointer, so that later code deals with a single document.
 """
 
 import re
@@ -25,17 +25,17 @@ Fetch = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document with everything it refers to that could be had."""
+    """A document, with the files it refers to that could be read."""
 
     root: dict[str, Any]
     content: bytes
-    """What to keep of it: the file as it was, or one JSON document where it was several files."""
+    """The copy to keep: the unchanged file, or one JSON document if it was several files."""
     url: str = ""
-    """Its own URL, which its relative servers are relative to; "" for a file."""
+    """The document's URL, to which its servers are relative; "" for a file."""
     notes: tuple[str, ...] = ()
-    """What a person should know about how it was read."""
+    """Notes for a person about how the document was read."""
     problems: Mapping[str, str] = field(default_factory=dict)
-    """References to other files that could not be had, to the reason."""
+    """References to files that could not be read, to the reason."""
 
 
 def read_source(
@@ -46,11 +46,11 @@ def read_source(
     Args:
         place: a path, or a URL that a person gave.
         allowed_hosts: the hosts that references may lead to, as `host` or `host:port`.
-        fetch_ref: fetches such a reference.
+        fetch_ref: fetches the target of such a reference.
 
     Raises:
-        DocumentError: it can't be read, or is too large or malformed.
-        FetchError: it can't be fetched.
+        DocumentError: the document can't be read, is too large or is malformed.
+        FetchError: the document can't be fetched.
     """
     if isinstance(place, str) and place.lower().startswith(("http://", "https://")):
         data, folder, own = fetch(place), None, place
@@ -71,7 +71,7 @@ def read_source(
 
 
 class _Collector:
-    """Reads what a document refers to, file by file, and points the references there."""
+    """Reads the files that a document refers to, and rewrites the references to them."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Collector:
         self.problems: dict[str, str] = {}
 
     def collect(self, size: int) -> None:
-        """Read on until no file refers to one that is not there."""
+        """Read files until every reference is included or has failed."""
         self._size = size
         while self._queue:
             place, content = self._queue.pop()
@@ -124,7 +124,7 @@ class _Collector:
         node["$ref"] = f"#{pointer}{fragment}" if plain else f"#{fragment}"
 
     def _resolve(self, place: str, path: str) -> str:
-        """Name the file that a path means, seen from the file that holds it."""
+        """Return the absolute place of a path that is relative to the file that contains it."""
         if not path:
             return place
         if _is_url(place) or _is_url(path):
@@ -132,7 +132,7 @@ class _Collector:
         return str((Path(place).parent / unquote(path)).resolve())
 
     def _load(self, target: str) -> str | None:
-        """Read a file once, and answer its name in the document; None where it can't be had."""
+        """Read a file once and return its name in the document, or None if it can't be read."""
         if target in self._names:
             return self._names[target]
         if target in self._failed:
@@ -152,12 +152,12 @@ class _Collector:
             raise DocumentError(f"the document is made of more than {_MOST_FILES} files")
         if _is_url(target):
             if urlsplit(target).netloc.lower() not in self._allowed:
-                raise DocumentError("its host is not on the list of those that may be asked")
+                raise DocumentError("its host is not on the list of allowed hosts")
             data, name = self._fetch(target), target
         else:
             path = Path(target)
             if self._folder is None or not path.is_relative_to(self._folder):
-                raise DocumentError("it lies outside of the document's folder")
+                raise DocumentError("it is outside the document's folder")
             data, name = _read_file(path), path.relative_to(self._folder).as_posix()
         self._size += len(data)
         if self._size > LARGEST:

@@ -1,8 +1,8 @@
-"""A Swagger 2.0 document as the OpenAPI 3.0 document that says the same.
+"""Convert a Swagger 2.0 document to an equivalent OpenAPI 3.0 document.
 
-Only what OpenAPI 3 says elsewhere is moved: servers, bodies, forms, styles, answers, credentials.
-`definitions` and the like stay where they are, so that every reference still holds. What is
-malformed is left as it is, for the reader to report. Sources: Swagger 2.0, OpenAPI 3.0.4.
+The conversion moves only the parts that OpenAPI 3 puts elsewhere: servers, bodies, forms, styles,
+responses and credentials. `definitions` and the like stay in place, so that every reference remains
+valid. Malformed parts stay as they are, for the reader to report. Sources: Swagger 2.0, OpenAPI 3.0.4.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _STYLES: Mapping[str, tuple[str, bool]] = {
     "ssv": ("spaceDelimited", False),
     "pipes": ("pipeDelimited", False),
     "multi": ("form", True),
-    # OpenAPI 3 has no style for tabs: the reader refuses this one by its name.
+    # OpenAPI 3 does not have a style for tabs; the reader refuses this name.
     "tsv": ("tabDelimited", False),
 }
 _FLOWS = {
@@ -31,10 +31,10 @@ _FLOWS = {
 
 
 def upgrade(root: Mapping[str, Any], problems: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Bring a Swagger 2.0 document to OpenAPI 3.0.
+    """Convert a Swagger 2.0 document to OpenAPI 3.0.
 
     Args:
-        root: the document; it is left as it is.
+        root: the document; it is not modified.
         problems: as for `References`.
     """
     converter = _Converter(root, References(root, problems))
@@ -65,7 +65,7 @@ class _Converter:
         if not isinstance(item, dict):
             return source
         shared = [self._follow(p) for p in _list(item.get("parameters"))]
-        # A body or form that all operations of a path share: OpenAPI 3 has it in each of them.
+        # Swagger can share a body or form among a path's operations; OpenAPI 3 repeats it in each.
         sent = [p for p in shared if _place(p)[0] in {"body", "formData"}]
         upgraded = {k: v for k, v in item.items() if k not in {"parameters", *_METHODS}}
         upgraded["parameters"] = [self._parameter(p) for p in shared if p not in sent]
@@ -147,7 +147,7 @@ class _Converter:
 
 
 def _schema_of(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Take what describes the value out of a parameter that is its own schema."""
+    """Return the schema of a parameter, which in Swagger 2.0 may be the parameter itself."""
     if isinstance(source.get("schema"), dict):
         return dict(source["schema"])
     about = {*_ABOUT, "collectionFormat"}
@@ -203,7 +203,7 @@ def _security_schemes(root: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(parameter: Any) -> tuple[str, str]:
-    """Tell where a parameter goes and what it is called; nothing where it is no parameter."""
+    """Return a parameter's location and name; both are empty if it is not a parameter."""
     if not isinstance(parameter, dict):
         return "", ""
     return str(parameter.get("in")), str(parameter.get("name"))

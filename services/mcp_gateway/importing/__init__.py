@@ -1,1 +1,1 @@
-"""`gatepost import`: proposing a manifest from an OpenAPI document. Command line only."""
+"""`gatepost import`: propose a manifest for an OpenAPI document. Command line only."""

@@ -1,4 +1,4 @@
-"""`gatepost import openapi`: from an OpenAPI document to a manifest to review."""
+"""`gatepost import openapi`: write a manifest to review from an OpenAPI document."""
 
 import re
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Options:
 
     @property
     def manifest(self) -> Path:
-        """Where the manifest is, or will be."""
+        """The path of the manifest."""
         return self.out / MANIFEST
 
 
@@ -73,43 +73,43 @@ def import_() -> None:
     "patterns",
     multiple=True,
     metavar="PATTERN",
-    help="Only where this regular expression is in the tool's name, operationId or METHOD /path.",
+    help="Only if this regular expression matches the tool's name, operationId or METHOD /path.",
 )
 @click.option("--choose", "ask", is_flag=True, help="List the operations and ask which to expose.")
-@click.option("--all", "expose_all", is_flag=True, help="Expose everything, not only what reads.")
+@click.option("--all", "expose_all", is_flag=True, help="Also expose operations that change data.")
 @click.option(
     "--bind",
     "bindings",
     metavar="PARAM=CLAIM",
     multiple=True,
-    help="Fill a parameter from the access token wherever it occurs, as org_id=tenant_id.",
+    help="Fill a parameter from the access token wherever it occurs, such as org_id=tenant_id.",
 )
 @click.option(
     "--host",
     "hosts",
     multiple=True,
-    help="Another host that operations of the document may be sent to.",
+    help="Another host to which operations of the document may be sent.",
 )
 @click.option(
     "--ref-host",
     "ref_hosts",
     multiple=True,
-    help="A host that the document's references may be fetched from.",
+    help="A host from which the document's references may be fetched.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail where something would change.")
-@click.option("--force", is_flag=True, help="Start over: replace the files that are there.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if something would change.")
+@click.option("--force", is_flag=True, help="Start over and replace existing files.")
 def import_openapi(source: str, **options: Any) -> None:
     """Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).
 
-    Writes DIR/tools.yaml and a copy of the document beside it, and says what was imported, what
-    was refused and why, and what is left to decide. Only reading operations are exposed; the
-    others are listed with `expose: false`.
+    Writes DIR/tools.yaml and a copy of the document beside it, and reports the imported operations,
+    the refused ones with the reason, and the decisions that are left to you. Only operations that
+    read are exposed; the others are listed with `expose: false`.
 
-    Where DIR/tools.yaml exists, the document joins it: what a person wrote stays, new operations
-    are added unexposed (--all and --choose expose them), and what changed or is gone is reported.
+    If DIR/tools.yaml exists, it is updated: your edits stay, new operations are added unexposed
+    (--all and --choose expose them), and changed or removed operations are reported.
 
-    Ends with 1 on errors and where --check finds a change, with 2 on a wrong option, and with 3
-    where there is nothing to serve.
+    Exits with 1 on errors and if --check finds a change, with 2 on a wrong option, and with 3 if
+    there is nothing to serve.
     """
     given = Options(**options)
     bind, select = _parse_bindings(given.bindings), _selection(given)
@@ -131,7 +131,7 @@ def import_openapi(source: str, **options: Any) -> None:
     if given.ask:
         proposal = choose(proposal, select_by_number(proposal))
     elif existing is not None and not given.expose_all:
-        proposal = choose(proposal, ())  # What a reviewed manifest gains, a person exposes.
+        proposal = choose(proposal, ())  # A person exposes the additions to a reviewed manifest.
     copy = given.out / _copy_name(document, existing)
     drift: Drift | None = None
     if existing is None:
@@ -161,12 +161,12 @@ def import_openapi(source: str, **options: Any) -> None:
 
 
 def _write(given: Options, files: dict[Path, bytes]) -> list[Path]:
-    """Write what is new, unless it is only checked; answer which files that is."""
+    """Write the files that changed, unless only checking; return which they are."""
     schema = orjson.dumps(SCHEMA, option=orjson.OPT_INDENT_2) + b"\n"
     files = {**files, given.out / SCHEMA_FILE: schema}
     changed = [p for p, new in files.items() if not p.exists() or p.read_bytes() != new]
     if not given.check:
-        # Before anything is said: whoever stops reading has the files all the same.
+        # Written before any output, so that a closed pipe does not prevent it.
         given.out.mkdir(parents=True, exist_ok=True)
         for path in changed:
             path.write_bytes(files[path])
@@ -174,10 +174,10 @@ def _write(given: Options, files: dict[Path, bytes]) -> list[Path]:
 
 
 def _conclude(given: Options, changed: list[Path]) -> None:
-    """Say what was written and what to do next.
+    """Print the files that were written and the next step.
 
     Raises:
-        click.ClickException: something would change, and --check was given.
+        click.ClickException: with --check, if something would change.
     """
     if given.check and changed:
         raise click.ClickException(f"would change: {', '.join(map(str, changed))}")
@@ -190,7 +190,7 @@ def _conclude(given: Options, changed: list[Path]) -> None:
 
 
 def _selection(given: Options) -> Select | None:
-    """Join the options: one of each kind that is given must fit."""
+    """Combine the options: an operation must match one of each kind that is given."""
     if not (given.tags or given.paths or given.methods or given.patterns):
         return None
     tags = {tag.lower() for tag in given.tags}
@@ -222,7 +222,7 @@ def _load(source: str, ref_hosts: tuple[str, ...]) -> OpenApiDocument:
 
 
 def _place(source: str) -> str:
-    """Name a source; neither user names nor queries of a URL belong on a screen."""
+    """Return a source as it may be printed: a URL without its user name and query."""
     if not source.lower().startswith(("http://", "https://")):
         return source
     parts = urlsplit(source)
@@ -236,9 +236,9 @@ def _read_existing(path: Path, source: str) -> Existing | None:
         manifest = load_manifest(path)
         text = path.read_text(encoding="utf-8")
     except (ManifestError, OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{error}\nPut it right, or start over with --force.") from None
+        raise click.ClickException(f"{error}\nFix it, or start over with --force.") from None
     before = manifest.openapi
-    # A document that is edited where it lies says nothing about the last import.
+    # A document that is edited in place doesn't show what the last import read.
     if before is None or not before.exists() or Path(source).resolve() == before.resolve():
         return Existing(text, manifest, None)
     try:
@@ -260,7 +260,7 @@ def _parse_bindings(bindings: tuple[str, ...]) -> dict[str, str]:
     for binding in bindings:
         parameter, equals, claim = binding.rpartition("=")
         if not equals or not parameter:
-            raise click.UsageError(f"--bind {binding}: write PARAM=CLAIM, as org_id=tenant_id")
+            raise click.UsageError(f"--bind {binding}: write PARAM=CLAIM, such as org_id=tenant_id")
         if problem := claim_problem(claim):
             raise click.UsageError(f"--bind {binding}: {problem}")
         parsed[parameter] = claim
@@ -268,6 +268,6 @@ def _parse_bindings(bindings: tuple[str, ...]) -> dict[str, str]:
 
 
 def _require_free(copy: Path, content: bytes, *, force: bool) -> None:
-    """Refuse to replace a document that holds something else."""
+    """Refuse to replace a document that has different content."""
     if copy.exists() and not force and copy.read_bytes() != content:
         raise click.ClickException(f"{copy} exists; --force replaces it")

@@ -1,7 +1,7 @@
-"""Importing again: a new document joins a reviewed manifest, and nothing a person wrote is lost.
+"""Import again: update a reviewed manifest for a new document without losing a person's edits.
 
-The document of the last import, which lies beside the manifest, tells the importer's own words from
-a person's: a text that still is what the last import wrote follows the document, any other stays.
+The document of the last import, which is beside the manifest, shows which texts a person edited: a
+text that the last import wrote follows the document, and any other stays.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _TEXTS = ("title", "description")
 
 @dataclass(slots=True)
 class Drift:
-    """What became of the manifest's tools since the last import."""
+    """How the manifest's tools changed since the last import."""
 
     new: list[str] = field(default_factory=list)
     exposed: list[str] = field(default_factory=list)
@@ -31,20 +31,20 @@ class Drift:
     changed: list[Change] = field(default_factory=list)
     reworded: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    """Texts that a person wrote, where the document's own words changed."""
+    """Texts that a person wrote and whose originals in the document changed."""
     gone: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    """Tools the new document can't serve as they are written: a person must decide."""
+    """Tools that the new document can't serve as they are; a person must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A manifest that exists already, with the document of its last import."""
+    """An existing manifest, with the document of its last import."""
 
     text: str
     manifest: Manifest
     document: OpenApiDocument | None
-    """None where it isn't known."""
+    """None if it isn't known."""
 
 
 def merge(
@@ -56,25 +56,25 @@ def merge(
     chosen: bool,
     openapi: str,
 ) -> tuple[str, Drift]:
-    """Bring a manifest's text up to a new document.
+    """Update a manifest's text for a new document.
 
-    Operations that the last document had and the manifest doesn't name were left out by a person,
-    and stay out unless they were selected now. What a new import adds is exposed as the proposal
-    says; what is gone is kept and not exposed.
+    A person left out the operations that the last document had and the manifest doesn't name; they
+    stay out unless they are selected now. The proposal decides whether additions are exposed; tools
+    whose operation is gone stay in the text, unexposed.
 
     Args:
         existing: the manifest.
         after: the new document.
-        proposal: what an import of `after` proposes.
-        selected: whether a person selected what is proposed.
-        chosen: whether a person said of each proposed tool that it is to be exposed, or not now.
-        openapi: the new document's path as seen from the manifest.
+        proposal: the tools that an import of `after` proposes.
+        selected: whether a person selected the proposed tools.
+        chosen: whether a person decided for each proposed tool if it is exposed.
+        openapi: the new document's path, relative to the manifest.
 
     Returns:
-        The new text and what changed.
+        The new text and the changes.
 
     Raises:
-        UneditableText: the text is written in a way that can't be changed in place.
+        UneditableText: the text can't be changed in place.
     """
     manifest, before = existing.manifest, existing.document
     was = None if before is None else propose(before, name="", bind={}, hosts=manifest.hosts)
@@ -142,12 +142,14 @@ def _moved(old: FoundOperation | None, after: OpenApiDocument) -> FoundOperation
 
 def _take_out(edit: YamlText, drift: Drift, entry: ToolEntry) -> None:
     if entry.expose:
-        edit.set(("tools", entry.name, "expose"), False, "the document has no such operation")
+        edit.set(
+            ("tools", entry.name, "expose"), False, "the document does not have this operation"
+        )
     drift.gone.append(f"{entry.name}: {entry.operation}")
 
 
 def _bind(edit: YamlText, entry: ToolEntry, proposed: Proposed | None) -> None:
-    """Add the bindings that were asked for; those a person wrote stay as they are."""
+    """Add the requested bindings; existing ones stay as they are."""
     bound = dict(entry.bind)
     missing = {a: c for a, c in (proposed.entry.bind if proposed else ()) if a not in bound}
     if missing and not bound:
@@ -185,7 +187,7 @@ def _compare(
     after: OpenApiDocument,
     new: FoundOperation,
 ) -> None:
-    """Say what changes for callers, and what can't be served any more."""
+    """Record changes for callers, and tools that can't be served any more."""
     try:
         tool = make_tool(replace(entry, operation=new.key), after, manifest.hosts)
     except ManifestError as error:

@@ -1,7 +1,6 @@
-"""A first `tools.yaml` for an OpenAPI document: every operation proposed, for a person to dispose.
+"""Propose a first `tools.yaml` for an OpenAPI document, with every operation for a person to review.
 
-Nothing that changes data is exposed unless asked for: those operations are written with
-`expose: false`.
+Operations that change data are written with `expose: false` unless the person asks for them.
 """
 
 import re
@@ -27,15 +26,15 @@ from mcp_gateway.text import tidy_text
 
 _HEADER = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
-# What AI agents may use of this API. Review it: nothing that is not named here is served.
-#   expose       false keeps a tool out; take the line away to serve the tool
+# The tools that AI agents may use. Review them: the gateway serves nothing else of this API.
+#   expose       false keeps a tool out; remove the line to serve the tool
 #   operation    "METHOD /path" or the operationId, from the OpenAPI document beside this file
-#   title        what a person reads on the consent page; description is what the model reads
-#   scope        mcp:read, mcp:write or mcp:admin; what a connection must have been granted
-#   toolsets     groups that a person allows at once, beside read or write, which is added
+#   title        shown to people on the consent page; the model reads the description
+#   scope        mcp:read, mcp:write or mcp:admin; the connection must have been granted it
+#   toolsets     groups that a person can allow together; read or write is always added
 #   bind         argument: claim (tenant_id, sub, client_id, data_scope.KIND); a bound argument is
-#                filled from the access token and vanishes from what the model can give
-#   check        place in the answer: claim it must equal, or the answer is withheld
+#                filled from the access token, and the model can't see or set it
+#   check        field of the answer: claim that it must equal, or the answer is withheld
 # An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
 _LONGEST_DESCRIPTION = 1000
@@ -50,23 +49,23 @@ class Proposed:
     tool: Tool
     notes: tuple[str, ...]
     withheld: str | None = None
-    """Why the tool is not exposed whatever was asked for; None where nothing speaks against it."""
+    """Why the tool must not be exposed, whatever the options; None if it may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What an import found: tools to review, what was refused and why, what is to be decided."""
+    """The result of an import: tools to review, refused operations, and open decisions."""
 
     name: str
     proposed: tuple[Proposed, ...]
     refused: tuple[tuple[str, str], ...]
     """`GET /path` to the reason."""
     unselected: int
-    """How many operations were left out by what was selected."""
+    """How many operations the selection left out."""
     unbound_tenants: Mapping[str, tuple[str, ...]]
-    """A parameter that looks like the tenant and is not bound, to the tools that have it."""
+    """Each unbound parameter that looks like the tenant, to the tools that have it."""
     unused_bindings: tuple[str, ...]
-    """Parameters to bind that no operation has."""
+    """Parameters of `bind` that no operation has."""
 
 
 def propose(
@@ -80,15 +79,16 @@ def propose(
 ) -> Proposal:
     """Propose a tool for every selected operation that can be served exactly.
 
-    A tool has the same name whatever else is selected.
+    A tool's name does not depend on the selection.
 
     Args:
-        document: what to import.
-        name: what people call the product.
+        document: the document to import.
+        name: the product's name.
         bind: upstream parameter name to claim, applied wherever an operation has it.
-        expose_all: expose also what changes data or is deprecated; never what asks for a password.
-        select: tells whether an operation, with the name its tool would have, is wanted.
-        hosts: hosts that operations with a server of their own may be sent to.
+        expose_all: whether to expose tools that change data or are deprecated, but not those that
+            ask for a password.
+        select: tells whether to include an operation, given the name its tool would have.
+        hosts: hosts to which operations with a server of their own may be sent.
     """
     names = name_operations(document.operations)
     selected = [found for found in document.operations if select(found, names[found.key])]
@@ -140,9 +140,9 @@ def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()
     """Write a proposal as the text of a `tools.yaml`, in the document's order.
 
     Args:
-        proposal: what to write.
-        openapi: the OpenAPI document's path as seen from the manifest.
-        hosts: hosts that operations with a server of their own may be sent to.
+        proposal: the tools to write.
+        openapi: the OpenAPI document's path, relative to the manifest.
+        hosts: hosts to which operations with a server of their own may be sent.
     """
     head: dict[str, Any] = {"version": 1, "name": proposal.name, "openapi": openapi}
     if hosts:
@@ -172,18 +172,18 @@ def _withhold(found: FoundOperation, tool: Tool) -> str | None:
     password = asks_for_password(tool)
     if password is None:
         return None
-    return f"it asks for a password ({password}), which no model should be given"
+    return f"it asks for a password ({password}), which a model should never receive"
 
 
 def _said(found: FoundOperation, key: str) -> str | None:
-    """Read what the document says to models alone, in its `x-mcp` extension."""
+    """Return a text that the document has only for models, in its `x-mcp` extension."""
     extension = found.node.get("x-mcp")
     said = extension.get(key) if isinstance(extension, dict) else None
     return tidy_text(said) or None if isinstance(said, str) else None
 
 
 def _describe(found: FoundOperation) -> str | None:
-    """Use the document's description, cut at a paragraph where it is long."""
+    """Return the document's description; a long one is cut at a paragraph."""
     text = found.description or found.summary
     if len(text) <= _LONGEST_DESCRIPTION:
         return text or None
@@ -194,14 +194,14 @@ def _describe(found: FoundOperation) -> str | None:
 def _bindings(
     imported: ImportedOperation, bind: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], set[str]]:
-    """Find the arguments that fill a parameter to bind, wherever the operation has it."""
+    """Return the bindings of an operation's arguments, and the parameters that they cover."""
     names = upstream_names(imported.operation)
     found = {argument: bind[name] for argument, name in names if name in bind}
     return tuple(found.items()), {name for _, name in names} & bind.keys()
 
 
 def entry_keys(proposed: Proposed) -> dict[str, Any]:
-    """Write a proposed tool as the manifest has it, every text spelled out for review."""
+    """Return a proposed tool as a manifest entry, with every text written out for review."""
     entry, tool = proposed.entry, proposed.tool
     keys: dict[str, Any] = {
         "operation": entry.operation,

@@ -1,4 +1,4 @@
-"""What an import says: what became of every operation, and what is left to a person."""
+"""The report of an import: the result for every operation, and the decisions left to a person."""
 
 import re
 
@@ -13,14 +13,14 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
-    """Say what was imported, what was refused and why, and what a person must decide."""
+    """Report the imported and refused operations, and the decisions left to a person."""
     exposed = [p for p in proposal.proposed if p.entry.expose]
     hidden = [p for p in proposal.proposed if not p.entry.expose]
     total = len(exposed) + len(hidden) + len(proposal.refused) + proposal.unselected
     lines = [
         f"{proposal.name}: {total} operations",
         f"  {len(exposed):5} exposed",
-        f"  {len(hidden):5} not exposed until you take out their `expose: false`",
+        f"  {len(hidden):5} not exposed until you remove their `expose: false`",
         f"  {len(proposal.refused):5} refused",
     ]
     if proposal.unselected:
@@ -29,37 +29,37 @@ def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
         "Refused, with the reason:", [f"{key}: {reason}" for key, reason in proposal.refused]
     )
     withheld = [f"{p.entry.name}: {p.withheld}" for p in proposal.proposed if p.withheld]
-    lines += _section("Not exposed, whatever is asked for:", withheld)
+    lines += _section("Never exposed:", withheld)
     notes = [
         f"{p.entry.name}: {note}" for p in proposal.proposed if not p.withheld for note in p.notes
     ]
-    lines += _section("Good to know:", [*document.notes, *notes])
-    return [*lines, *_section("To decide:", _decisions(document, proposal)), ""]
+    lines += _section("Notes:", [*document.notes, *notes])
+    return [*lines, *_section("Decisions for you:", _decisions(document, proposal)), ""]
 
 
 def report_drift(drift: Drift) -> list[str]:
-    """Say what became of a reviewed manifest; nothing where nothing did."""
+    """Report the changes to a reviewed manifest."""
     lines = [
         *_section("New in the document:", drift.new),
-        *_section("Exposed from now on, as you chose:", drift.exposed),
-        *_section("Gone from the document, kept and not exposed:", drift.gone),
+        *_section("Exposed by your choice:", drift.exposed),
+        *_section("Removed from the document; kept here, not exposed:", drift.gone),
         *_section("Moved:", drift.moved),
         *_section(
             "Changed for callers:", [f"{c.tool}: {c.kind}: {c.message}" for c in drift.changed]
         ),
-        *_section("Follow the document's new words:", drift.reworded),
-        *_section("Kept as you wrote them, the document's words changed:", drift.kept),
-        *_section("To put right, or the gateway will not start:", drift.broken),
+        *_section("Texts updated from the document:", drift.reworded),
+        *_section("Your texts kept, although the document's changed:", drift.kept),
+        *_section("Fix these, or the gateway will not start:", drift.broken),
     ]
-    return [*lines[1:], ""] if lines else ["The manifest already fits the document.", ""]
+    return [*lines[1:], ""] if lines else ["The manifest already matches the document.", ""]
 
 
 def select_by_number(proposal: Proposal) -> set[str]:
-    """List the operations and ask which to expose, until the answer makes sense."""
+    """List the operations and ask which to expose, until the answer is valid."""
     for number, proposed in enumerate(proposal.proposed, 1):
         click.echo(f"{number:5}  {proposed.entry.name}  {proposed.found.key}{_mark(proposed)}")
     while True:
-        answer = click.prompt("Expose which? (as 1-3,7 or @tag, reads, all, none)", default="reads")
+        answer = click.prompt("Which to expose? (1-3,7 or @tag, reads, all, none)", default="reads")
         try:
             return {name for part in answer.split(",") for name in _chosen(part.strip(), proposal)}
         except ValueError as error:
@@ -79,7 +79,7 @@ def _chosen(part: str, proposal: Proposal) -> list[str]:
             return []
     found = _RANGE.fullmatch(part)
     if found is None:
-        raise ValueError(f"{part!r} is no number, range, @tag, reads, all or none")
+        raise ValueError(f"{part!r} is not a number, range, @tag, reads, all or none")
     first, last = int(found[1]), int(found[2] or found[1])
     if not 1 <= first <= last <= len(tools):
         raise ValueError(f"{part} is not within 1 to {len(tools)}")
@@ -97,8 +97,8 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     for parameter, tools in proposal.unbound_tenants.items():
         count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
         decisions.append(
-            f"{parameter} in {count} looks like the tenant, and the model chooses it now; "
-            f"if it is, import with --bind {parameter}=tenant_id"
+            f"{parameter} in {count} looks like the tenant, but the model chooses it; "
+            f"if it is the tenant, import with --bind {parameter}=tenant_id"
         )
     server = document.servers[0] if document.servers else "none"
     decisions.append(f"the gateway's upstream_url (the document's server: {server})")

@@ -1,7 +1,7 @@
-"""Changing a manifest's text in place: what is not changed stays byte for byte, comments too.
+"""Edit a manifest's text in place; everything else stays byte for byte, including comments.
 
-The text is edited where PyYAML's node marks say a value stands, and read again afterwards: an edit
-that would mean anything but what was asked for is refused.
+Edits use the positions of PyYAML's nodes. The edited text is parsed again, and refused if it does not
+have exactly the intended content.
 """
 
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ class YamlText:
     """A YAML mapping as text, with changes collected until `write`."""
 
     def __init__(self, text: str) -> None:
-        """Take a text that `parse_document` accepts, and so is neither deep nor huge."""
+        """Take a text that `parse_document` accepts, which limits its depth and size."""
         self._text = text
         self._wanted: Any = parse_document(text.encode())
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        assert isinstance(root, yaml.MappingNode)  # noqa: S101 - parse_document takes no other
+        assert isinstance(root, yaml.MappingNode)  # noqa: S101 - parse_document accepts only mappings
         self._root = root
         self._edits: list[tuple[int, int, str]] = []
 
     def set(self, path: Path, value: Any, comment: str = "") -> None:
-        """Give a key of a mapping a value, where it stands or at the mapping's end.
+        """Set a key of a mapping, in place or at the mapping's end.
 
         Raises:
-            UneditableText: there is no such mapping.
+            UneditableText: the mapping does not exist.
         """
         *above, key = path
         parent = self._find(above)
@@ -60,11 +60,11 @@ class YamlText:
         """Add keys at the end of a mapping.
 
         Raises:
-            UneditableText: there is no such mapping.
+            UneditableText: the mapping does not exist.
         """
         parent = self._find(path)
         if entries and parent.flow_style and not parent.value:
-            # `tools: {}` holds nothing that could be lost: the block form is how it goes on.
+            # `tools: {}` has no formatting to preserve, so it becomes a block.
             self._target(path).update(entries)
             text = "\n" + indent("\n".join(dump({k: v}) for k, v in entries.items()), "  ")
             self._edits.append((parent.start_mark.index, self._end(parent), text.rstrip("\n")))
@@ -73,10 +73,10 @@ class YamlText:
             self.set((*path, key), value)
 
     def write(self) -> str:
-        """Answer the text with every change made.
+        """Return the text with every change made.
 
         Raises:
-            UneditableText: the changed text would not read as what was asked for.
+            UneditableText: the changed text would not have the intended content.
         """
         text = self._text
         ordered = sorted(enumerate(self._edits), key=lambda item: (item[1][0], item[0]))
@@ -91,13 +91,13 @@ class YamlText:
         return text
 
     def _append(self, parent: yaml.MappingNode, text: str) -> None:
-        # After the line that the last value ends on, so that a comment there stays with it.
+        # Inserted after the last value's line, so that a comment there stays with the value.
         end = self._text.find("\n", self._end(parent))
         place = len(self._text) if end < 0 else end
         self._edits.append((place, place, f"\n{text}"))
 
     def _at(self, parent: yaml.MappingNode, text: str) -> str:
-        """Indent a text as the mapping's keys are."""
+        """Indent a text like the mapping's keys."""
         column = parent.value[0][0].start_mark.column if parent.value else 0
         return indent(text, " " * column)
 
@@ -118,7 +118,7 @@ class YamlText:
         return found
 
     def _end(self, node: yaml.Node) -> int:
-        """Find where a value ends; a block's own mark lies behind the comments after it."""
+        """Return where a value ends; the end mark of a block is after the comments that follow."""
         if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
             last = node.value[-1]
             return self._end(last[1] if isinstance(last, tuple) else last)

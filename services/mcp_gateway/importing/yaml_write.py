@@ -1,4 +1,4 @@
-"""YAML that every version of YAML reads alike: quotes what any of them would not keep text."""
+"""Write YAML that YAML 1.1 and 1.2 read alike: quote text that either would read as another type."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ import yaml
 
 
 class _Dumper(yaml.SafeDumper):
-    """The safe dumper, with text of several lines as blocks and lists on one line."""
+    """The safe dumper, with multi-line text as blocks and lists on one line."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Write text of several lines as a block."""
+        """Write multi-line text as a block."""
         style = "|" if "\n" in text else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -28,13 +28,13 @@ _Dumper.add_implicit_resolver(
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """Write a mapping in block style, its keys in their order."""
+    """Write a mapping in block style, in the order of its keys."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=96)
 
 
 def dump_flow(value: Any) -> str:
-    """Write a value on one line, as it can stand within a flow mapping."""
-    # In a list, since a text alone may stay plain where one within brackets may not.
+    """Write a value on one line, for use inside a flow mapping."""
+    # Dumped within a list, since text inside brackets needs quotes more often than text alone.
     text: str = yaml.dump(
         [value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9
     )

@@ -1,1 +1,1 @@
-"""The manifest: reading `tools.yaml` and making a catalogue from it."""
+"""Read the manifest, `tools.yaml`, and make a catalogue from it."""

@@ -1,4 +1,4 @@
-"""What the manifest says of one tool."""
+"""The manifest's entry for one tool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,11 +27,11 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolEntry:
-    """What the manifest says about one tool; None where it leaves the default."""
+    """The manifest's entry for one tool; None means the default."""
 
     name: str
     operation: str
-    """Empty where `graphql` is set."""
+    """Empty if `graphql` is set."""
     title: str | None = None
     description: str | None = None
     scope: str | None = None
@@ -56,7 +56,7 @@ class ToolEntry:
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
-    """Read a tool of a manifest whose form is right."""
+    """Read the entry of a tool from a manifest that matches the schema."""
     title, description = value.get("title"), value.get("description")
     toolsets = value.get("toolsets")
     shape = value.get("shape", {})

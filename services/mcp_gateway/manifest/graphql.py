@@ -1,4 +1,4 @@
-"""Reading the GraphQL queries of a manifest into operations whose arguments are their variables."""
+"""Turn the GraphQL queries of a manifest into operations whose arguments are their variables."""
 
 import re
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ _VARIABLE = re.compile(r"\$([_A-Za-z]\w*)\s*:\s*([\[\]!\w\s]+?)\s*(=|@|,|$|(?=\$
 
 
 class UnusableQuery(ValueError):
-    """The query can't be a tool; the message says why and what to write."""
+    """The query can't be a tool; the message says why and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphqlEntry:
-    """What a manifest says about one query."""
+    """The manifest's entry for one query."""
 
     query: str
     path: str = "/graphql"
@@ -36,7 +36,7 @@ def import_query(entry: GraphqlEntry) -> tuple[GraphqlQuery, ImportedOperation]:
     """Turn a query into an operation whose arguments are its variables.
 
     Raises:
-        UnusableQuery: it can't be a tool, or its variables and their schemas don't fit.
+        UnusableQuery: the query can't be a tool, or its variables don't match their schemas.
     """
     query = parse_query(entry.query)
     for variable, schema in entry.variables.items():
@@ -76,22 +76,23 @@ def import_query(entry: GraphqlEntry) -> tuple[GraphqlQuery, ImportedOperation]:
 
 
 def parse_query(text: str) -> GraphqlQuery:
-    """Read what a tool must know of a query: its one operation's kind, name and variables.
+    """Read the kind, name and variables of a query's one operation.
 
-    The endpoint checks the rest; what is read here is only what the gateway itself relies on.
+    The gateway relies only on these; the endpoint checks the rest.
 
     Raises:
-        UnusableQuery: it holds no operation or several, has no name, or is a subscription.
+        UnusableQuery: the text does not hold exactly one operation, or the operation is a
+            subscription or does not have a name.
     """
     plain = _IGNORED.sub(lambda match: " " * len(match[0]), text)
     heads = [match for match in _HEAD.finditer(plain) if _depth(plain, match.start()) == 0]
     if len(heads) != 1:
-        raise UnusableQuery("must hold exactly one operation, as `query FindTasks { … }`")
+        raise UnusableQuery("must hold exactly one operation, such as `query FindTasks { … }`")
     kind, name, _, variables = heads[0].groups()
     if kind == "subscription":
         raise UnusableQuery("is a subscription; a tool is one query or mutation")
     if name is None:
-        raise UnusableQuery(f"must name its operation, as `{kind} FindTasks {{ … }}`")
+        raise UnusableQuery(f"must name its operation, such as `{kind} FindTasks {{ … }}`")
     needed = {
         found[1]: found[2].rstrip().endswith("!") and found[3] != "="
         for found in _VARIABLE.finditer(variables or "")

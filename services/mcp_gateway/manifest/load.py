@@ -1,8 +1,8 @@
-"""The manifest `tools.yaml`: the reviewed source of truth for what a gateway serves.
+"""The manifest `tools.yaml`: the reviewed source of truth for the tools that a gateway serves.
 
-It names operations of the OpenAPI document beside it and says what a person decided about each.
-Nothing it doesn't name is served; whatever it names must be servable exactly, or loading fails with
-every problem found, each naming file, tool, key and the fix.
+It names operations of the OpenAPI document beside it and records a person's decisions about each.
+The gateway serves nothing else. If it can't serve an operation exactly, loading fails and lists every
+problem with its file, tool, key and fix.
 """
 
 import difflib
@@ -44,27 +44,27 @@ class Manifest:
     resources: tuple[McpResource, ...]
     templates: tuple[McpResourceTemplate, ...]
     files: tuple[Path, ...]
-    """What it names beside itself: the OpenAPI document and files of resources."""
+    """The files that the manifest names: the OpenAPI document and files of resources."""
 
 
 def load_catalogue(path: Path) -> Catalogue:
-    """Read a manifest and its OpenAPI document into the catalogue to serve, whole or not at all.
+    """Read a manifest and its OpenAPI document into the catalogue to serve.
 
     Args:
-        path: the `tools.yaml`; `openapi` in it is a path from where it lies.
+        path: the `tools.yaml`, to whose folder its `openapi` is relative.
 
     Raises:
-        ManifestError: listing everything that must be fixed.
+        ManifestError: the catalogue can't be served; the message lists every problem.
     """
     manifest = load_manifest(path)
     return make_catalogue(manifest, load_document(manifest))
 
 
 def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
-    """Join a manifest with its document.
+    """Combine a manifest with its document.
 
     Raises:
-        ManifestError: listing everything that must be fixed.
+        ManifestError: the catalogue can't be served; the message lists every problem.
     """
     tools: list[Tool] = []
     problems: list[str] = []
@@ -80,11 +80,15 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         if (reader := by_name.get(template.tool)) is None:
             continue
         if not reader.read_only:
-            problems.append(f"{where}.tool: {reader.name} changes something; name one that reads")
+            problems.append(
+                f"{where}.tool: {reader.name} changes data; name a tool that only reads"
+            )
         unknown = [
             name for name in template.variables if name not in reader.input_schema["properties"]
         ]
-        problems += [f"{where}.uri: {reader.name} has no argument {name}" for name in unknown]
+        problems += [
+            f"{where}.uri: {reader.name} does not have an argument {name}" for name in unknown
+        ]
     _raise_all(problems)
     return Catalogue.of(
         manifest.name,
@@ -98,10 +102,10 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
 
 
 def load_document(manifest: Manifest) -> OpenApiDocument:
-    """Read the OpenAPI document beside a manifest; one without operations where it names none.
+    """Read the OpenAPI document beside a manifest, or return an empty one if it names none.
 
     Raises:
-        ManifestError: it can't be read, or is no OpenAPI document.
+        ManifestError: the document can't be read, or is not an OpenAPI document.
     """
     if manifest.openapi is None:
         return read_openapi({"openapi": "3.1.0", "paths": {}})
@@ -115,7 +119,7 @@ def load_manifest(path: Path) -> Manifest:
     """Read and check a manifest, without its OpenAPI document.
 
     Raises:
-        ManifestError: listing everything that must be fixed.
+        ManifestError: the manifest is invalid; the message lists every problem.
     """
     try:
         source = read_document(path)
@@ -144,7 +148,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
-    """Find what fits the form and makes no sense: keys that only mean something together."""
+    """Find contradictions that a JSON Schema can't express."""
     tools: Mapping[str, Any] = source["tools"]
     for name, value in tools.items():
         where = f"tools.{name}"
@@ -153,7 +157,7 @@ def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
         if "search_above" in source and name in META_TOOLS:
             yield f"{where}: the name is taken by search_above; give the tool another"
         if "sunset" in value and date_of(value["sunset"]) is None:
-            yield f"{where}.sunset: must be a day of the calendar, as 2027-06-30"
+            yield f"{where}.sunset: must be a calendar date, such as 2027-06-30"
         if "replaced_by" in value:
             other = value["replaced_by"]
             if other == name or not tools.get(other, {}).get("expose", True):
@@ -163,7 +167,7 @@ def _contradictions(source: Mapping[str, Any]) -> Iterator[str]:
                 hint = f"; did you mean {near[0]}?" if near else ""
                 yield f"{where}.replaced_by: there is no tool {other}{hint}"
         if {"sunset", "replaced_by"} & value.keys() and value.get("deprecated") is False:
-            yield f"{where}.deprecated: what has a sunset or a replacement is deprecated"
+            yield f"{where}.deprecated: a tool with a sunset or a replacement is always deprecated"
 
 
 def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:

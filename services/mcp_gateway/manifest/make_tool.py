@@ -1,4 +1,4 @@
-"""A tool, from what the manifest decides and what the document describes."""
+"""Make a tool from its manifest entry and the OpenAPI document."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -34,16 +34,17 @@ def make_tool(
     hosts: Collection[str] = (),
     guard: InstructionGuard = "off",
 ) -> Tool:
-    """Join what the manifest decides with what the document describes.
+    """Combine a manifest entry with the operation that it names.
 
     Args:
-        entry: what the manifest says of the tool.
-        document: where its operation is.
-        hosts: hosts that an operation with a server of its own may be sent to.
-        guard: what becomes of instructions in answers, where the entry doesn't say.
+        entry: the tool's entry in the manifest.
+        document: the document with its operation.
+        hosts: hosts to which an operation with a server of its own may be sent.
+        guard: the default handling of instructions in answers.
 
     Raises:
-        ManifestError: the text begins with the key, as `.operation: …`.
+        ManifestError: the entry can't be served; the message begins with the key, as in
+            `.operation: …`.
     """
     query, imported = _import(entry, document, hosts)
     imported = _bind(entry, document, imported)
@@ -71,7 +72,7 @@ def make_tool(
         validate_all = compile_validator({**schema, "required": needed}) if asked else validate
     except (UnusableSchema, ValueError) as error:
         what = entry.operation or "its variables"
-        raise ManifestError(f".{key}: {what}: {error}; take the tool out") from None
+        raise ManifestError(f".{key}: {what}: {error}; remove the tool") from None
     found = imported.found
     safe = found.method in SAFE_METHODS if query is None else query.read_only
     read_only = _or(entry.read_only, safe)
@@ -117,7 +118,7 @@ def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) ->
 
 
 def _mirror(entry: ToolEntry, schema: Mapping[str, Any]) -> None:
-    """Write into the schema which arguments clients repeat as headers (2026-07-28 tools)."""
+    """Mark in the schema the arguments that clients repeat as headers (2026-07-28 tools)."""
     names: set[str] = set()
     for argument, name in entry.mirror:
         shown = schema["properties"].get(argument)
@@ -125,9 +126,11 @@ def _mirror(entry: ToolEntry, schema: Mapping[str, Any]) -> None:
             known = ", ".join(sorted(schema["properties"])) or "none"
             raise ManifestError(f".mirror.{argument}: no such argument; it has {known}")
         if shown.get("type") not in ("string", "integer", "boolean"):
-            raise ManifestError(f".mirror.{argument}: only texts, whole numbers, true and false")
+            raise ManifestError(
+                f".mirror.{argument}: only strings, integers and booleans can be mirrored"
+            )
         if name.lower() in names:
-            raise ManifestError(f".mirror.{argument}: the header {name} stands twice")
+            raise ManifestError(f".mirror.{argument}: the header {name} is used twice")
         names.add(name.lower())
         shown["x-mcp-header"] = name
 
@@ -145,12 +148,12 @@ def _import(
         raise ManifestError(f".operation: {error}") from None
     except Unimportable as error:
         raise ManifestError(
-            f".operation: {entry.operation} can't be served exactly: {error}; take the tool out"
+            f".operation: {entry.operation} can't be served exactly: {error}; remove the tool"
         ) from None
 
 
 def _require_honest_consent(entry: ToolEntry, *, read_only: bool) -> str:
-    """Answer `read` or `write`; consent to `@read`, or to the scope, must never let a change in."""
+    """Return `read` or `write`; consent to `@read` or the read scope must never allow a change."""
     kind, other = ("read", "write") if read_only else ("write", "read")
     if other in (entry.toolsets or ()):
         raise ManifestError(
@@ -159,12 +162,14 @@ def _require_honest_consent(entry: ToolEntry, *, read_only: bool) -> str:
     if entry.scope == READ and not read_only:
         raise ManifestError(f".scope: {READ} is for reading; set {WRITE}, or `read_only: true`")
     if read_only and entry.destructive:
-        raise ManifestError(".destructive: what only reads destroys nothing; take one of the two")
+        raise ManifestError(
+            ".destructive: a tool that only reads can't be destructive; remove one of the two"
+        )
     return kind
 
 
 def _named_elsewhere(entry: ToolEntry) -> set[str]:
-    """Name the arguments that other keys of the manifest speak of."""
+    """Return the arguments that other keys of the entry name."""
     asked = {name for questions in entry.inputs for q in questions for name in q.arguments}
     return asked | dict(entry.bind).keys() | dict(entry.mirror).keys()
 
@@ -183,7 +188,7 @@ def _question(confirm: bool | str, title: str) -> str | None:
 
 
 def _farewell(lifecycle: Lifecycle) -> str:
-    """Tell the model that a tool is on its way out, and what to use."""
+    """Return the deprecation notice for the model, with the tool to use instead."""
     if not lifecycle.deprecated:
         return ""
     use = f" Use {lifecycle.replaced_by} instead." if lifecycle.replaced_by else ""
@@ -194,7 +199,7 @@ def _farewell(lifecycle: Lifecycle) -> str:
 def _bind(
     entry: ToolEntry, document: OpenApiDocument, imported: ImportedOperation
 ) -> ImportedOperation:
-    """Check the bindings, and take out the tenant headers that no claim fills."""
+    """Check the bindings, and remove the tenant headers that are not bound to a claim."""
     bound = dict(entry.bind)
     for argument, claim in entry.bind:
         if argument not in imported.properties:
@@ -204,7 +209,9 @@ def _bind(
                 if near
                 else "it has " + (", ".join(sorted(imported.properties)) or "none")
             )
-            raise ManifestError(f".bind.{argument}: the operation has no such argument; {hint}")
+            raise ManifestError(
+                f".bind.{argument}: the operation does not have this argument; {hint}"
+            )
         kinds = document.schemas.types(imported.properties[argument])
         in_path = {p.argument for p in imported.operation.parameters}
         if argument not in in_path and not kinds & {"string", "array"}:

@@ -1,4 +1,4 @@
-"""One way to page for models: they give `cursor` and `limit`, whatever the API calls them."""
+"""Give models one way to paginate: `cursor` and `limit`, whatever the API calls them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _GO_ON = "The nextCursor of the page before."
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """How the listing is paged, by the argument keys of the operation."""
+    """How a listing is paginated, by the argument keys of the operation."""
 
     kind: Any
     position: str
@@ -28,12 +28,12 @@ class _Found:
 def name_pages(
     imported: ImportedOperation, paging: DeclaredPagination | None, fixed: Collection[str]
 ) -> tuple[ImportedOperation, Pagination | None]:
-    """Rename what pages a listing to `cursor` and `limit`, and tell how its answers go on.
+    """Rename a listing's pagination arguments to `cursor` and `limit`, and describe its pagination.
 
     Args:
         imported: the operation.
-        paging: what the manifest says; where it says nothing, what names tell is taken.
-        fixed: arguments that something else names, which keep their keys.
+        paging: the manifest's declaration; None infers the pagination from names.
+        fixed: arguments that other keys name, which are not renamed.
     """
     found = _find(imported, paging)
     if found is None:
@@ -74,7 +74,7 @@ def _find(imported: ImportedOperation, paging: DeclaredPagination | None) -> _Fo
     seen = imported.operation.pagination
     if seen is None or seen.position not in imported.properties:
         return None
-    # A `from` may be a date, and a `count` a question: what is counted is a whole number.
+    # A `from` may be a date and a `count` a flag; a position or a size is an integer.
     counted = _is_whole(imported.properties[seen.position])
     if not counted and (seen.kind != "cursor" or not _is_text(imported.properties[seen.position])):
         return None
@@ -95,7 +95,7 @@ def _is_text(schema: Mapping[str, Any]) -> bool:
 
 
 def _parameter(operation: Operation, argument: str) -> str:
-    """Answer the upstream's name for an argument."""
+    """Return the upstream's name of an argument."""
     names = {p.argument: p.name for p in operation.parameters}
     body = {} if operation.body is None else operation.body.properties
     return names.get(argument) or body.get(argument, argument)

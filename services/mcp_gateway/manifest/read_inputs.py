@@ -1,4 +1,4 @@
-"""Reading a tool's `inputs`, and finding what can't be asked."""
+"""Read a tool's `inputs`, and find questions that can't be asked."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -46,16 +46,16 @@ _FIELD = jsonschema_rs.Draft202012Validator(
         "additionalProperties": False,
     }
 )
-"""The part of JSON Schema that forms have (2025-11-25 elicitation, Requested Schema)."""
+"""The subset of JSON Schema that forms support (2025-11-25 elicitation, Requested Schema)."""
 
 
 def read_inputs(source: list[Mapping[str, Mapping[str, Any]]]) -> Inputs:
-    """Read the `inputs` of a tool whose form is right."""
+    """Read the `inputs` of a tool from a manifest that matches the schema."""
     return tuple(tuple(_read(key, value) for key, value in asked.items()) for asked in source)
 
 
 def input_problems(inputs: Inputs, arguments: Collection[str]) -> Iterator[str]:
-    """Find what can't be asked, each as `.inputs.KEY: what to write`."""
+    """Find questions that can't be asked, each as `.inputs.KEY: the fix`."""
     seen: set[str] = set()
     for question in (question for asked in inputs for question in asked):
         for argument in question.arguments:
@@ -63,7 +63,7 @@ def input_problems(inputs: Inputs, arguments: Collection[str]) -> Iterator[str]:
                 known = ", ".join(sorted(arguments)) or "none"
                 yield f".inputs.{question.key}: no argument {argument!r}; it has {known}"
         if question.key in seen:
-            yield f".inputs.{question.key}: the name stands twice; give each question its own"
+            yield f".inputs.{question.key}: the name is used twice; give each question its own"
         seen.add(question.key)
         if isinstance(question, Form):
             for name, shown in question.fields.items():

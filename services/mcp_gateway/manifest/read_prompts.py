@@ -1,4 +1,4 @@
-"""Reading the prompts of a manifest."""
+"""Read the prompts of a manifest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from mcp_gateway.text import tidy_text
 
 
 def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[str]]:
-    """Read the prompts of a manifest whose form is right.
+    """Read the prompts of a manifest that matches the schema.
 
     Returns:
-        The prompts, and what is wrong with them, each as `prompts.NAME.key: what to write`.
+        The prompts, and their problems, each as `prompts.NAME.key: the fix`.
     """
     prompts: list[Prompt] = []
     problems: list[str] = []
@@ -51,10 +51,10 @@ def read_prompts(source: Mapping[str, Any]) -> tuple[tuple[Prompt, ...], list[st
 
 
 def prompt_problems(source: Mapping[str, Any]) -> Iterator[str]:
-    """Find what prompts name that does not exist, each as `prompts.NAME.key: …`."""
+    """Find names in prompts that do not exist, each as `prompts.NAME.key: …`."""
     tools, resources = source["tools"], source.get("resources", {})
     for name, value in source.get("prompts", {}).items():
         for key, known in (("attach", resources), ("tools", tools)):
             for named in value.get(key, ()):
                 if named not in known or "tool" in known[named]:
-                    yield f"prompts.{name}.{key}: there is no {named} to name here"
+                    yield f"prompts.{name}.{key}: {named} does not exist or can't be named here"

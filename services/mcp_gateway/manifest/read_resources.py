@@ -1,4 +1,4 @@
-"""Reading the MCP resources of a manifest, and the files they name."""
+"""Read the MCP resources of a manifest, and the files they name."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ _TEXTS = frozenset({"json", "xml", "yaml", "toml", "graphql", "javascript"})
 def read_resources(
     source: Mapping[str, Any], folder: Path
 ) -> tuple[tuple[McpResource, ...], tuple[McpResourceTemplate, ...], list[str]]:
-    """Read the resources of a manifest whose form is right, and the files they name.
+    """Read the resources of a manifest that matches the schema, and the files they name.
 
     Returns:
-        The resources, those that a tool reads, and what is wrong with them, each as
-        `resources.NAME.key: what to write`.
+        The resources, the templates that a tool reads, and the problems, each as
+        `resources.NAME.key: the fix`.
     """
     resources: list[McpResource] = []
     templates: list[McpResourceTemplate] = []
@@ -45,7 +45,7 @@ def read_resources(
 
 
 def resource_problems(source: Mapping[str, Any]) -> Iterator[str]:
-    """Find what resources name that does not exist, each as `resources.NAME.key: …`."""
+    """Find names in resources that do not exist, each as `resources.NAME.key: …`."""
     tools = source["tools"]
     uris: dict[str, str] = {}
     for name, value in source.get("resources", {}).items():
@@ -53,7 +53,7 @@ def resource_problems(source: Mapping[str, Any]) -> Iterator[str]:
             if value["tool"] not in tools:
                 yield f"resources.{name}.tool: there is no tool {value['tool']}"
             if not VARIABLE.search(value.get("uri", "")):
-                yield f"resources.{name}.uri: name the tool's arguments, as orbit://tasks/{{id}}"
+                yield f"resources.{name}.uri: name the tool's arguments, such as orbit://tasks/{{id}}"
         elif "uri" in value and "{" in value["uri"]:
             yield f"resources.{name}.uri: only a resource with a `tool` has arguments in its URI"
         if value.get("uri") in uris:
@@ -84,4 +84,4 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text; say what it is with `mime_type`") from None
+        raise ValueError("is not UTF-8 text; set its type with `mime_type`") from None

@@ -1,6 +1,6 @@
-"""The form of a manifest, once: the JSON Schema that editors read and that loading checks against.
+"""The JSON Schema of a manifest, which editors read and loading checks against.
 
-An `errorMessage` is what both say where a value doesn't fit.
+An `errorMessage` is the message of both for a value that doesn't match.
 """
 
 import difflib
@@ -15,7 +15,7 @@ from gatepost.scopes import ADMIN, READ, WRITE
 from mcp_gateway.results.fields import PLACE_PATTERN
 
 SCHEMA_FILE = "tools.schema.json"
-"""What the schema is called beside a manifest."""
+"""The schema's file name, beside a manifest."""
 LONGEST_DEADLINE = 300
 CLAIMS = ("tenant_id", "sub", "client_id")
 _KIND_NAME = "[a-z][a-z0-9_]{0,31}"
@@ -83,12 +83,12 @@ def _closed(description: str, required: tuple[str, ...] = (), /, **properties: A
 _CLAIM: _Schema = {
     "type": "string",
     "pattern": f"^({'|'.join(CLAIMS)}|data_scope\\.{_KIND_NAME})$",
-    "errorMessage": f"is no claim; write {', '.join(CLAIMS)} or data_scope.KIND",
+    "errorMessage": f"is not a claim; write {', '.join(CLAIMS)} or data_scope.KIND",
 }
 _FIELD: _Schema = {
     "type": "string",
     "pattern": PLACE_PATTERN,
-    "errorMessage": "is no place in an answer; write it as owner.email or tasks[].org_id",
+    "errorMessage": "is not a field of an answer; write it like owner.email or tasks[].org_id",
 }
 
 
@@ -98,21 +98,21 @@ def _fields(description: str) -> _Schema:
         "items": _FIELD,
         "minItems": 1,
         "description": description,
-        "errorMessage": "must be a list of places in the answer, as [id, owner.email]",
+        "errorMessage": "must be a list of fields of the answer, such as [id, owner.email]",
     }
 
 
 _GRAPHQL = _closed(
-    "A query of a GraphQL endpoint, in place of `operation`.",
+    "A query of a GraphQL endpoint, instead of `operation`.",
     ("query",),
     path={
         "type": "string",
         "pattern": "^/[^?#{}\\s]*$",
         "default": "/graphql",
         "description": "The endpoint's path below the upstream's base URL.",
-        "errorMessage": "must be a path that starts with /, as /graphql",
+        "errorMessage": "must be a path that starts with /, such as /graphql",
     },
-    query=_text(50_000, "One named query or mutation; what a model may change are its variables."),
+    query=_text(50_000, "One named query or mutation; a model may set its variables."),
     variables={
         "type": "object",
         "description": "JSON Schema of each variable that a model (or a claim) may give.",
@@ -124,81 +124,86 @@ _GRAPHQL = _closed(
 
 _QUESTION = _closed(
     "One question: a form for a person, or a text for the client's model to write.",
-    ask=_text(500, "What the person is asked; `{argument}` stands for the argument's value."),
+    ask=_text(500, "The question; `{argument}` is replaced by the argument's value."),
     fields={
         "type": "object",
         "minProperties": 1,
         "additionalProperties": {"type": "object"},
         "description": "Argument to the schema of its form field (MCP elicitation).",
-        "errorMessage": "must be a mapping of argument to schema, as `due: {type: string}`",
+        "errorMessage": "must be a mapping of argument to schema, such as `due: {type: string}`",
     },
-    draft=_text(5000, "What the client's model is to write, in place of `ask`."),
+    draft=_text(5000, "The text that the client's model should write, instead of `ask`."),
     into=_text(64, "The argument that takes the draft."),
-    most_tokens=_whole(1, 100_000, "How long the draft may be."),
+    most_tokens=_whole(1, 100_000, "The most tokens of the draft."),
 )
 _QUESTION["oneOf"] = [{"required": ["ask", "fields"]}, {"required": ["draft", "into"]}]
 
 _GUARD: _Schema = {
     "enum": ["off", "report", "block"],
-    "description": "What becomes of an answer that reads like instructions to a model.",
+    "description": "What to do with an answer that contains instructions for a model.",
     "errorMessage": "must be off, report or block",
 }
 
 _TOOL = _closed(
-    "One tool: an operation, and what was decided about it.",
+    "One tool: an operation, and the decisions about it.",
     operation=_text(2000, "`METHOD /path` or the operationId, from the OpenAPI document."),
     graphql=_GRAPHQL,
-    title=_text(200, "What a person reads on the consent page."),
-    description=_text(8000, "What the model reads to decide whether and how to use the tool."),
+    title=_text(200, "The name that people see on the consent page."),
+    description=_text(
+        8000, "The description by which the model decides whether and how to use the tool."
+    ),
     scope={
         "enum": [READ, WRITE, ADMIN],
-        "description": "The scope a connection must have been granted.",
+        "description": "The scope that a connection must have been granted.",
         "errorMessage": f"must be {READ}, {WRITE} or {ADMIN}",
     },
     toolsets={
         "type": "array",
         "items": {"type": "string", "pattern": _NAME},
-        "description": "Groups a person allows at once, beside read or write, which is added.",
+        "description": "Groups that a person can allow together; read or write is always added.",
         "errorMessage": "must be a list of names (letters, digits, _ and -), written without @",
     },
     bind={
         "type": "object",
         "additionalProperties": _CLAIM,
-        "description": "Argument to the claim that fills it; no model sees or sets it.",
-        "errorMessage": "must be a mapping of argument to claim, as `org_id: tenant_id`",
+        "description": "Argument to the claim that fills it; the model can't see or set it.",
+        "errorMessage": "must be a mapping of argument to claim, such as `org_id: tenant_id`",
     },
     check={
         "type": "object",
         "minProperties": 1,
         "propertyNames": _FIELD,
         "additionalProperties": _CLAIM,
-        "description": "Place in the answer to the claim it must equal, as tasks[].org_id.",
-        "errorMessage": "must be a mapping of field to claim, as `tasks[].org_id: tenant_id`",
+        "description": "Field of the answer, such as tasks[].org_id, to the claim that it must equal.",
+        "errorMessage": "must be a mapping of field to claim, such as `tasks[].org_id: tenant_id`",
     },
     shape=_closed(
-        "What of the answer the model gets to read.",
-        fields=_fields("Only these places of the answer."),
-        redact=_fields("Places whose value is never shown."),
+        "Which parts of the answer the model reads.",
+        fields=_fields("Keep only these fields of the answer."),
+        redact=_fields("Fields whose value is never shown."),
         paging=_closed(
-            "How the list is paged, where the document doesn't tell.",
+            "How the list is paginated, if the document doesn't tell.",
             ("argument", "next"),
             argument=_text(64, "The argument that asks for the next page."),
-            next={**_FIELD, "description": "Where the answer holds the value for it."},
-            size=_text(64, "The argument that says how many items a page holds."),
-            most=_whole(1, 100_000, "The most that `size` may ask for."),
+            next={**_FIELD, "description": "The field of the answer that holds the value for it."},
+            size=_text(64, "The argument that sets how many items a page holds."),
+            most=_whole(1, 100_000, "The largest value of `size`."),
         ),
         most_bytes={
-            **_whole(1024, 4 << 20, "Bytes of an answer that are shown; what is more is cut."),
+            **_whole(1024, 4 << 20, "Bytes of an answer that are shown; the rest is cut."),
             "default": 65536,
         },
         guard=_GUARD,
     ),
     limits=_closed(
-        "How often one tenant may call the tool, beside its tier's limits.",
+        "How often one tenant may call the tool, in addition to its tier's limits.",
         per_minute=_whole(1, 1_000_000, "Calls a minute."),
         concurrent=_whole(1, 10_000, "Calls at once."),
     ),
-    cost={**_whole(0, 1_000_000, "What a call counts for in quota and billing."), "default": 1},
+    cost={
+        **_whole(0, 1_000_000, "How many units a call counts in quotas and billing."),
+        "default": 1,
+    },
     confirm={
         "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": r"\S", "maxLength": 500}],
         "default": False,
@@ -215,7 +220,7 @@ _TOOL = _closed(
             "propertyNames": {"pattern": _NAME},
             "additionalProperties": _QUESTION,
         },
-        "description": "What is asked for where the model left it out, round by round.",
+        "description": "Questions for arguments that the model left out, in rounds.",
         "errorMessage": "must be a list of mappings of names to questions",
     },
     mirror={
@@ -226,11 +231,11 @@ _TOOL = _closed(
             "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$",
             "errorMessage": "must be a header name of letters, digits and -",
         },
-        "description": "Argument to N of the header Mcp-Param-N, in which clients repeat it.",
-        "errorMessage": "must be a mapping of argument to header name, as `region: Region`",
+        "description": "Argument to the N of the header Mcp-Param-N, in which clients repeat it.",
+        "errorMessage": "must be a mapping of argument to header name, such as `region: Region`",
     },
-    slashes=_names("Arguments at the path's end that may hold slashes, as a file's path does."),
-    slow=_flag("Whether a client that waits is told how far a call is."),
+    slashes=_names("Arguments at the path's end that may contain slashes, such as a file's path."),
+    slow=_flag("Whether a waiting client receives progress notifications."),
     deadline={
         "type": "number",
         "exclusiveMinimum": 0,
@@ -239,17 +244,17 @@ _TOOL = _closed(
         "description": "Seconds a call may take.",
         "errorMessage": f"must be a number of seconds above 0 and up to {LONGEST_DEADLINE}",
     },
-    read_only=_flag("Whether it changes nothing; the method's own answer where not set."),
-    destructive=_flag("Whether what it changes can't be undone."),
-    idempotent=_flag("Whether a second call like the first changes nothing more."),
+    read_only=_flag("Whether the tool changes nothing; by default, as its HTTP method says."),
+    destructive=_flag("Whether its changes can't be undone."),
+    idempotent=_flag("Whether repeating a call changes nothing more."),
     version=_text(40, "The tool's version, for people."),
-    deprecated=_flag("Whether the model should be told to stop using it."),
+    deprecated=_flag("Whether to tell the model to stop using the tool."),
     sunset={
         "type": "string",
         "format": "date",
         "pattern": r"^\d{4}-\d\d-\d\d$",
-        "description": "The last day the tool is served, as 2027-06-30.",
-        "errorMessage": "must be a date, as 2027-06-30",
+        "description": "The last day on which the tool is served, such as 2027-06-30.",
+        "errorMessage": "must be a date, such as 2027-06-30",
     },
     replaced_by=_name("The tool to use instead."),
     expose={**_flag("false keeps the tool out."), "default": True},
@@ -257,53 +262,53 @@ _TOOL = _closed(
 _TOOL["oneOf"] = [{"required": ["operation"]}, {"required": ["graphql"]}]
 
 _PROMPT = _closed(
-    "A text a person can start from.",
+    "A text that a person can start from.",
     ("text",),
-    title=_text(200, "What a person reads."),
-    description=_text(2000, "What the prompt is for."),
+    title=_text(200, "The name that people see."),
+    description=_text(2000, "The purpose of the prompt."),
     arguments={
         "type": "object",
         "propertyNames": {"pattern": _NAME},
         "additionalProperties": _closed(
-            "What a person fills in.",
-            description=_text(1000, "What to fill in."),
-            required=_flag("Whether it must be filled in."),
+            "An argument that a person fills in.",
+            description=_text(1000, "The value to fill in."),
+            required=_flag("Whether the argument is required."),
             values={
                 "type": "array",
                 "items": {"type": "string", "maxLength": 200},
                 "minItems": 1,
                 "maxItems": 1000,
-                "description": "What it can be, offered while a person types.",
-                "errorMessage": "must be a list of texts, as [low, high]",
+                "description": "The possible values, offered as completions.",
+                "errorMessage": "must be a list of texts, such as [low, high]",
             },
         ),
-        "description": "What `{{name}}` in the text stands for.",
+        "description": "The arguments that replace `{{name}}` in the text.",
         "errorMessage": "must be a mapping of names to their description",
     },
     text=_text(50_000, "The prompt; `{{name}}` is replaced by the argument."),
-    attach=_names("Resources that come before the text."),
-    tools=_names("Tools it needs; who may not use all of them is not shown the prompt."),
+    attach=_names("Resources that precede the text."),
+    tools=_names("Tools that the prompt needs; callers who may not use all of them don't see it."),
 )
 _RESOURCE = _closed(
-    "A text a model may read.",
-    title=_text(200, "What a person reads."),
-    description=_text(2000, "What the text is about."),
+    "A document that a model may read.",
+    title=_text(200, "The name that people see."),
+    description=_text(2000, "The subject of the document."),
     mime_type={
         "type": "string",
         "pattern": r"^[a-z]+/[a-z0-9.+-]+$",
         "default": "text/markdown",
-        "description": "The text's media type.",
-        "errorMessage": "must be a media type, as text/markdown",
+        "description": "The document's media type.",
+        "errorMessage": "must be a media type, such as text/markdown",
     },
     text=_text(1_000_000, "The text itself."),
-    file=_text(1000, "Path of a file beside the manifest, in place of `text`."),
-    tool=_name("A read-only tool that reads it, in place of `text`."),
+    file=_text(1000, "Path of a file beside the manifest, instead of `text`."),
+    tool=_name("A read-only tool that reads it, instead of `text`."),
     uri={
         "type": "string",
         "pattern": r"^[a-z][a-z0-9+.-]*:[^\s{}]*(\{[A-Za-z0-9_]+\}[^\s{}]*)*$",
         "maxLength": 500,
-        "description": "Where clients read it; with `{argument}` for each argument of `tool`.",
-        "errorMessage": "must be a URI, as orbit://guide or orbit://tasks/{id}",
+        "description": "The URI for clients, with `{argument}` for each argument of `tool`.",
+        "errorMessage": "must be a URI, such as orbit://guide or orbit://tasks/{id}",
     },
 )
 _RESOURCE["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}, {"required": ["tool"]}]
@@ -324,21 +329,21 @@ SCHEMA: _Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Gatepost tool manifest",
     **_closed(
-        "What AI agents may use of an API. Nothing that is not named here is served.",
+        "The tools of an API that AI agents may use. The gateway serves nothing else.",
         ("version", "name", "tools"),
         version={"const": 1, "description": "Always 1.", "errorMessage": "must be 1"},
-        name=_text(200, "What people call the product."),
-        openapi=_text(1000, "Path of the OpenAPI document, from where the manifest lies."),
+        name=_text(200, "The product's name."),
+        openapi=_text(1000, "Path of the OpenAPI document, relative to the manifest."),
         hosts={
             "type": "array",
             "items": {"type": "string", "pattern": r"^[A-Za-z0-9.-]+(:\d{1,5})?$"},
-            "description": "Hosts that operations with a server of their own may be sent to.",
-            "errorMessage": "must be a list of hosts, as [uploads.example.com]",
+            "description": "Hosts to which operations with a server of their own may be sent.",
+            "errorMessage": "must be a list of hosts, such as [uploads.example.com]",
         },
         search_above=_whole(
             1,
             10_000,
-            "Somebody who may use more tools than this is shown three tools to find and use them.",
+            "Callers who may use more tools than this get three tools to find and use them.",
         ),
         guard={**_GUARD, "default": "off"},
         tools=_named("Tool name to tool.", _TOOL, "must be a mapping of tool names to tools"),
@@ -351,20 +356,20 @@ _KIND = jsonschema_rs.ValidationErrorKind
 
 
 def manifest_problems(source: Mapping[str, Any]) -> list[str]:
-    """List what is wrong with a manifest's form, each as `tools.NAME.key: what to write`."""
+    """List a manifest's violations of the schema, each as `tools.NAME.key: the fix`."""
     found = [problem for error in _VALIDATOR.iter_errors(source) for problem in _explain(error)]
     return list(dict.fromkeys(found))
 
 
 def claim_problem(claim: object) -> str | None:
-    """Say what is wrong with a binding's claim; None where nothing is."""
+    """Return the problem with a binding's claim, or None."""
     if jsonschema_rs.is_valid(_CLAIM, claim):
         return None
     return f"{claim!r} {_CLAIM['errorMessage']}"
 
 
 def date_of(text: str) -> date | None:
-    """Read a day; None where the calendar has no such."""
+    """Parse a date; return None if it does not exist."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -388,13 +393,13 @@ def _explain(error: jsonschema_rs.ValidationError) -> Iterator[str]:
             yield f"{place}: must have either {choices}"
         case _KIND.PropertyNames() as named:
             name = str(named.error.instance)
-            message = node.get("errorMessage", "is no name that can be used here")
+            message = node.get("errorMessage", "is not a valid name here")
             yield f"{_join(place, name)}: {message}"
         case _:
             if "errorMessage" not in node and error.schema_path[-2:-1] == ["items"]:
                 node = _schema_at(list(error.schema_path)[:-2])
             message = node.get("errorMessage", "must be a mapping")
-            shown = f"{error.instance!r} " if message.startswith("is no ") else ""
+            shown = f"{error.instance!r} " if message.startswith("is not a ") else ""
             yield f"{place}: {shown}{message}"
 
 

@@ -1,4 +1,4 @@
-"""Path arguments whose values are paths themselves."""
+"""Allow path arguments whose values are paths themselves."""
 
 import re
 from dataclasses import replace
@@ -13,7 +13,7 @@ from mcp_gateway.openapi.document import (
 def allow_slashes(
     entry: ToolEntry, document: OpenApiDocument, imported: ImportedOperation
 ) -> ImportedOperation:
-    """Let values at the end of the path be paths, where that reaches no other operation."""
+    """Allow slashes in values at the end of the path if they can't reach another operation."""
     if not entry.slashes:
         return imported
     operation = imported.operation
@@ -21,14 +21,14 @@ def allow_slashes(
         where = f".slashes.{argument}"
         named = next((p for p in operation.parameters if p.argument == argument), None)
         if named is None or named.location != "path" or named.style != "simple":
-            raise ManifestError(f"{where}: no plain argument of the path; take it out")
+            raise ManifestError(f"{where}: is not a plain argument of the path; remove it")
         if not operation.path.endswith(f"/{{{named.name}}}"):
-            raise ManifestError(f"{where}: something follows it in the path; take it out")
+            raise ManifestError(f"{where}: the path continues after it; remove it")
         folder = _shape_of(operation.path).removesuffix("{}")
         for other in document.operations:
             tail = _shape_of(other.path).removeprefix(folder)
             if "/" in tail and len(tail) < len(_shape_of(other.path)):
-                raise ManifestError(f"{where}: a value could reach {other.key}; take it out")
+                raise ManifestError(f"{where}: a value could reach {other.key}; remove it")
     parameters = tuple(
         replace(p, slashes=p.argument in entry.slashes) for p in operation.parameters
     )
@@ -36,5 +36,5 @@ def allow_slashes(
 
 
 def _shape_of(path: str) -> str:
-    """Write a path template without the names of its parts."""
+    """Return a path template without the names of its parts."""
     return re.sub(r"\{[^{}]*\}", "{}", path)

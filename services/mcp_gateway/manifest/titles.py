@@ -1,4 +1,4 @@
-"""Titles of what a manifest offers beside tools."""
+"""Titles of prompts and resources."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,5 +7,5 @@ from mcp_gateway.text import tidy_text
 
 
 def title_of(name: str, value: Mapping[str, Any]) -> str:
-    """Answer the title that the entry gives, else one made of its name."""
+    """Return the entry's title, or one made from its name."""
     return tidy_text(value.get("title", "")) or name.replace("_", " ").capitalize()

@@ -1,1 +1,1 @@
-"""OpenAPI: the operations of a document, their arguments, servers and credentials."""
+"""Read an OpenAPI document: its operations, their arguments, servers and credentials."""

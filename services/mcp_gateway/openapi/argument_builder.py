@@ -1,4 +1,4 @@
-"""An operation's arguments while they are read, and why one can't become a tool."""
+"""Collect an operation's arguments, and report why an operation can't become a tool."""
 
 import hashlib
 import re
@@ -18,9 +18,9 @@ STYLES: Mapping[Location, tuple[str, ...]] = {
     "header": ("simple",),
     "cookie": ("form",),
 }
-"""The styles that OpenAPI defines for each place."""
+"""The styles that OpenAPI defines for each location."""
 FLAT = frozenset({"string", "number", "integer", "boolean"})
-"""JSON types that one text can stand for."""
+"""JSON types that can be written as one text."""
 
 
 class Unimportable(Exception):
@@ -29,7 +29,7 @@ class Unimportable(Exception):
 
 @dataclass(slots=True)
 class ArgumentBuilder:
-    """What grows while one operation is read."""
+    """Collects the arguments of one operation."""
 
     properties: dict[str, Schema] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class ArgumentBuilder:
     idempotency: str | None = None
 
     def add(self, name: str, location: str, schema: Schema, *, required: bool) -> str:
-        """Give an upstream name its argument key: legal, unique, the same at each import."""
+        """Add an argument and return its key, which is legal, unique and the same at each import."""
         key = legal_key(name)
         if key in self.properties:
             key = legal_key(f"{location}_{name}")
@@ -53,7 +53,7 @@ class ArgumentBuilder:
 
 
 def legal_key(name: str) -> str:
-    """Make a name a key that every client accepts: `filter[name]` becomes `filter_name`."""
+    """Turn a name into a key that every client accepts: `filter[name]` becomes `filter_name`."""
     if ARGUMENT_KEY.fullmatch(name):
         return name
     key = re.sub(r"[^a-zA-Z0-9_.-]+", "_", name).strip("_.-")
@@ -63,7 +63,7 @@ def legal_key(name: str) -> str:
 
 
 def described(schema: Schema, source: Mapping[str, Any]) -> Schema:
-    """Put the words of a parameter or body onto its schema."""
+    """Copy the description and deprecation of a parameter or body to its schema."""
     schema = dict(schema)
     description = source.get("description")
     if isinstance(description, str) and description.strip():

@@ -1,7 +1,7 @@
-"""From an operation to one flat object of arguments, and back to where each of them goes.
+"""Turn an operation into one flat object of arguments, and record where each of them goes.
 
 Path, query, header and cookie parameters and the properties of an object body become keys of one
-object. What the service itself sets (credentials, routing and forwarding headers) never does.
+object. Headers that the gateway itself sets (credentials, routing, forwarding) never do.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,20 +25,20 @@ from mcp_gateway.schemas.keywords import UnusableSchema
 
 @dataclass(frozen=True, slots=True)
 class ImportedOperation:
-    """An operation with the arguments a model could give; `Schemas.publish` ends the schema."""
+    """An operation with its possible arguments; `Schemas.publish` completes their schema."""
 
     found: FoundOperation
     operation: Operation
     properties: Mapping[str, Schema]
-    """Argument key to converted schema, references still open."""
+    """Argument key to converted schema, with references unresolved."""
     required: tuple[str, ...]
     bind_only: frozenset[str] = frozenset()
-    """Arguments that a claim may fill and a model may not: tenant headers."""
+    """Arguments that only a claim may fill: tenant headers."""
     notes: tuple[str, ...] = ()
-    """What a reviewer should know: optional parameters left out, and why."""
+    """Notes for a reviewer, such as optional parameters that were left out."""
 
     def without_parameters(self, arguments: Collection[str]) -> "ImportedOperation":
-        """Leave some parameters out of the operation and of its arguments."""
+        """Return a copy without some parameters and their arguments."""
         kept = tuple(p for p in self.operation.parameters if p.argument not in arguments)
         return replace(
             self,
@@ -50,15 +50,15 @@ class ImportedOperation:
 def import_operation(
     document: OpenApiDocument, found: FoundOperation, hosts: Collection[str] = ()
 ) -> ImportedOperation:
-    """Turn one operation into flat arguments and where they go.
+    """Turn one operation into flat arguments with their destinations.
 
     Args:
-        document: where it was found.
+        document: the document of the operation.
         found: the operation.
-        hosts: those beside the upstream's own that the operator lets requests go to.
+        hosts: hosts other than the upstream's to which the operator allows requests.
 
     Raises:
-        Unimportable: something about it can't be sent exactly; the reason names it.
+        Unimportable: a part of it can't be sent exactly; the message names the part.
     """
     try:
         _require_sendable(document, found)
@@ -101,22 +101,22 @@ def import_operation(
     except RecursionError:
         raise Unimportable("its schemas are nested too deeply") from None
     except (TypeError, ValueError, AttributeError, LookupError) as error:
-        # What is this malformed must not take the other operations with it.
+        # One malformed operation must not prevent the import of the others.
         raise Unimportable(f"it is malformed ({type(error).__name__})") from error
 
 
 def _require_sendable(document: OpenApiDocument, found: FoundOperation) -> None:
     if found.method in {"TRACE", "OPTIONS"}:
-        raise Unimportable(f"{found.method} speaks about the API, it doesn't use it")
+        raise Unimportable(f"{found.method} describes the API instead of using it")
     if not found.path.startswith("/"):
         raise Unimportable("the path doesn't start with '/'")
     if "#" in found.path:
-        raise Unimportable("the path holds a fragment ('#…'), which is never sent")
+        raise Unimportable("the path contains a fragment ('#…'), which is never sent")
     if steps_through_directories(found.path.partition("?")[0]):
         raise Unimportable("the path steps through directories ('.' or '..')")
     placeholder_in_query = PLACEHOLDER.search(found.path.partition("?")[2])
     if placeholder_in_query:
-        raise Unimportable("the path holds a placeholder after its '?'")
+        raise Unimportable("the path contains a placeholder after its '?'")
 
 
 def _base_url(

@@ -1,7 +1,7 @@
-"""An OpenAPI 3.x or Swagger 2.0 document: its operations, found but not yet turned into tools.
+"""Find the operations of an OpenAPI 3.x or Swagger 2.0 document, before they become tools.
 
-Reading is cheap and never fails for one bad operation: what is wrong with an operation shows when
-it is imported (`arguments.import_operation`), and is that operation's reason alone.
+Reading is cheap and never fails because of one bad operation: `arguments.import_operation` reports
+the problems of an operation when it is imported.
 """
 
 import difflib
@@ -23,20 +23,20 @@ from mcp_gateway.text import tidy_text
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "query", "options", "trace")
 SAFE_METHODS = frozenset({"GET", "HEAD", "QUERY"})
-"""Those that change nothing (RFC 9110 §9.2.1; OpenAPI 3.2 §4.9)."""
+"""Methods that change nothing (RFC 9110 §9.2.1; OpenAPI 3.2 §4.9)."""
 _MOST_OPERATIONS = 50_000
 
 
 class UnknownOperation(Exception):
-    """The document has no such operation; the message holds the nearest ones."""
+    """The document does not have this operation; the message suggests similar ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundOperation:
-    """One operation as the document has it."""
+    """One operation, as the document describes it."""
 
     method: str
-    """In capitals."""
+    """In upper case."""
     path: str
     operation_id: str | None
     summary: str
@@ -48,7 +48,7 @@ class FoundOperation:
 
     @property
     def key(self) -> str:
-        """Name it as `GET /path`, which every operation has and no two share."""
+        """The unique name `GET /path`."""
         return f"{self.method} {self.path}"
 
 
@@ -58,30 +58,30 @@ class OpenApiDocument:
 
     title: str
     version: str
-    """Of OpenAPI or Swagger, as the document says."""
+    """The version of OpenAPI or Swagger that the document states."""
     root: Mapping[str, Any]
     servers: tuple[str, ...]
     operations: tuple[FoundOperation, ...]
     unreadable: tuple[tuple[str, str], ...]
-    """Path (and method) to the reason, for what is not even an operation."""
+    """Path, or method and path, to the reason why it can't be read."""
     references: References
     schemas: Schemas
     security_schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
-    """The security schemes by name: for the operator to configure, never for a model."""
+    """The security schemes by name; the operator configures them, and models never see them."""
     url: str = ""
-    """Its own URL, where it came from one."""
+    """The URL that it was fetched from, if any."""
     notes: tuple[str, ...] = ()
-    """What a person should know about how the document was read."""
+    """Notes for a person about how the document was read."""
     index: Mapping[str, list[FoundOperation]] = field(default_factory=dict)
     """The operations by `GET /path` and by operationId."""
     content: bytes = b""
-    """What to keep beside a manifest, so that it reads the same; empty where it came as values."""
+    """The copy to keep beside a manifest; empty if the document was passed as values."""
 
     def find(self, reference: str) -> FoundOperation:
         """Find an operation by its operationId or as `GET /path`.
 
         Raises:
-            UnknownOperation: there is none, or several share that operationId.
+            UnknownOperation: it does not exist, or several operations share that operationId.
         """
         method, _, path = reference.partition(" ")
         matching = self.index.get(f"{method.upper()} {path}") or self.index.get(reference, [])
@@ -93,13 +93,15 @@ class OpenApiDocument:
         names = [name for op in self.operations for name in (op.operation_id, op.key) if name]
         near = difflib.get_close_matches(reference, names, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownOperation(f"the OpenAPI document has no operation {reference!r}{hint}")
+        raise UnknownOperation(
+            f"the OpenAPI document does not have an operation {reference!r}{hint}"
+        )
 
 
 def load_openapi(
     place: str | Path, *, allowed_hosts: Collection[str] = (), fetch_ref: Fetch = fetch_public
 ) -> OpenApiDocument:
-    """Read an OpenAPI document from a JSON or YAML file or a URL, other files it refers to included.
+    """Read an OpenAPI document from a JSON or YAML file or a URL, with the files it refers to.
 
     Args:
         place: a path, or an http(s) URL that a person gave.
@@ -107,7 +109,7 @@ def load_openapi(
         fetch_ref: as for `read_source`.
 
     Raises:
-        DocumentError: it can't be read or is no OpenAPI 3.x or Swagger 2.0 document.
+        DocumentError: it can't be read, or is not an OpenAPI 3.x or Swagger 2.0 document.
         FetchError: it can't be fetched.
     """
     source = read_source(place, allowed_hosts=allowed_hosts, fetch_ref=fetch_ref)
@@ -119,10 +121,10 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
 
     Args:
         root: the document.
-        origin: where it came from, for what its references and relative servers mean.
+        origin: its source, which resolves references and relative servers.
 
     Raises:
-        DocumentError: it is no OpenAPI 3.x or Swagger 2.0 document, or has too many operations.
+        DocumentError: it is not an OpenAPI 3.x or Swagger 2.0 document, or has too many operations.
     """
     origin = origin or Source(root, b"")
     version = _require_version(root)
@@ -131,7 +133,7 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
     references = References(root, origin.problems)
     paths = root.get("paths", {})
     if not isinstance(paths, dict):
-        raise DocumentError("has no paths: `paths` is not a mapping")
+        raise DocumentError("does not have paths: `paths` is not a mapping")
     operations: list[FoundOperation] = []
     unreadable: list[tuple[str, str]] = []
     for path, source in paths.items():
@@ -177,7 +179,7 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
 def _servers(
     root: Mapping[str, Any], operations: list[FoundOperation], url: str
 ) -> tuple[str, ...]:
-    """List the document's servers: where it has no absolute one, the one all operations share."""
+    """Return the document's servers; if none is absolute, the servers that all operations share."""
     servers = server_urls(root, url)
     if operations and not any(is_absolute(server) for server in servers):
         own = {server_urls(op.node, url) or server_urls(op.path_item, url) for op in operations}
@@ -204,13 +206,13 @@ def _require_version(root: Mapping[str, Any]) -> str:
     version = str(root.get("openapi", ""))[:20]
     if not version.startswith(("3.0", "3.1", "3.2")):
         if not version[:1].isdigit():
-            raise DocumentError("is no OpenAPI document: it has no `openapi` version")
+            raise DocumentError("is not an OpenAPI document: it does not have an `openapi` version")
         raise DocumentError(f"is an OpenAPI {version} document; 2.0 and 3.0 to 3.2 are supported")
     return version
 
 
 def _resolve_path_item(references: References, source: Any) -> dict[str, Any]:
-    """Follow a path item's `$ref`; fields beside it are kept where the target has none."""
+    """Follow a path item's `$ref`; fields of the target override those beside the `$ref`."""
     target = references.follow(source)
     if not isinstance(target, dict) or not isinstance(source, dict):
         raise UnresolvableReference("the path item is not an object")

@@ -1,6 +1,6 @@
-"""Tool names: verb first, snake_case, unique, the same at every import.
+"""Name tools: verb first, snake_case, unique, the same at every import.
 
-A name is at most 48 characters, since clients put a prefix of their own before it and stop at 64.
+A name has at most 48 characters, since clients add a prefix and allow 64 in total.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ _PREFIX = re.compile(r"api|rest|v\d+([a-z]+\d*)?|latest", re.IGNORECASE)
 
 
 def name_operations(operations: Iterable[FoundOperation]) -> dict[str, str]:
-    """Name every operation: its key (`GET /path`) to a tool name.
+    """Map every operation's key (`GET /path`) to a tool name.
 
-    Of operations that would share a name the first keeps it, the others get a suffix made from
-    their method and path, so that one added later renames none.
+    If operations share a name, the first keeps it and the others get a suffix made from their method
+    and path, so that adding an operation does not rename others.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -46,12 +46,12 @@ def name_operations(operations: Iterable[FoundOperation]) -> dict[str, str]:
 
 
 def is_verb(word: str) -> bool:
-    """Tell whether a lower-case word is one that tool names start with."""
+    """Tell whether a lower-case word is a verb that tool names start with."""
     return word in _VERBS
 
 
 def name_operation(operation: FoundOperation) -> str:
-    """Name one operation by its operationId where that says something, else by method and path."""
+    """Name one operation by its operationId if that contains words, else by method and path."""
     if operation.operation_id:
         words = _words_of_id(operation.operation_id, operation)
         if words and not words[0].isdigit():
@@ -60,7 +60,7 @@ def name_operation(operation: FoundOperation) -> str:
 
 
 def _words_of_id(operation_id: str, operation: FoundOperation) -> list[str]:
-    # FastAPI makes ids of function name, path and method; the function's name is the useful part.
+    # FastAPI makes ids from function name, path and method; only the function's name is useful.
     generated = re.sub(r"\W", "_", operation.path) + "_" + operation.method.lower()
     if operation_id.endswith(generated) and len(operation_id) > len(generated):
         operation_id = operation_id[: -len(generated)]

@@ -1,4 +1,4 @@
-"""Titles as people write them: `List Tasks`, made from an operation's name, reads `List tasks`."""
+"""Write titles in sentence case: `List Tasks`, generated from a name, becomes `List tasks`."""
 
 import re
 
@@ -13,10 +13,10 @@ _SPELLED = {"ids": "IDs", "ips": "IPs", "oauth": "OAuth", "urls": "URLs"}
 
 
 def title_operation(operation: FoundOperation) -> str:
-    """Answer an operation's summary; one that a framework made of its name in sentence case.
+    """Return an operation's summary, in sentence case if a framework generated it.
 
-    Title case stays where a person chose it: only a summary that says the operationId's words
-    again, each with a capital, is changed. Words in capitals, and acronyms, keep theirs.
+    Title case that a person chose stays: only a summary that repeats the words of the operationId,
+    each capitalised, is changed. Acronyms and words in capitals stay as they are.
     """
     words = operation.summary.split()
     made = "".join(words).lower()
@@ -30,5 +30,5 @@ def title_operation(operation: FoundOperation) -> str:
 def _spell(word: str) -> str:
     if word.lower() in _ACRONYMS:
         return _SPELLED.get(word.lower(), word.upper())
-    # `GraphQL` and `CSV` were spelled by somebody; `Tasks` only has the capital of its place.
+    # Somebody chose the capitals of `GraphQL` and `CSV`; `Tasks` is merely in title case.
     return word.lower() if word[1:] == word[1:].lower() else word

@@ -1,6 +1,6 @@
-"""Finding out from names how a listing is read in pieces: by cursor, page or offset.
+"""Detect from names how a listing is paginated: by cursor, page or offset.
 
-Only names that many APIs share are taken; where they don't say, nothing is claimed.
+Only names that many APIs share count; without them, the listing counts as not paginated.
 """
 
 import re
@@ -42,12 +42,12 @@ _LISTS = ("data", "items", "results", "records", "entries", "values", "value", "
 def detect_pagination(
     parameters: Sequence[Parameter], answer: object, references: References
 ) -> Pagination | None:
-    """Recognise a paged listing by its query parameters and by the fields of its answer.
+    """Recognise a paginated listing by its query parameters and the fields of its answer.
 
     Args:
-        parameters: what the operation takes, left-out ones not among them.
-        answer: the schema of a successful answer as the document has it, or None.
-        references: for the references in that schema.
+        parameters: the parameters of the operation, without those that were left out.
+        answer: the unconverted schema of a successful answer, or None.
+        references: resolves references in that schema.
     """
     queries = {_letters(p.name): p.argument for p in parameters if p.location == "query"}
     positions = {_POSITIONS[name]: key for name, key in queries.items() if name in _POSITIONS}
@@ -55,7 +55,7 @@ def detect_pagination(
     fields = list(_fields(answer, references))
     upcoming = next((path for path, _ in fields if _letters(path[-1]) in _NEXT), None)
     for kind in _ORDER:
-        # `start` or `from` alone may be a date; with a size beside it, it is a place in a list.
+        # `start` or `from` alone may be a date; together with a size it is a position in a list.
         if kind in positions and (size or upcoming):
             return Pagination(
                 kind=kind,
@@ -80,7 +80,7 @@ def _items(
 
 
 def _fields(answer: object, references: References) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """List the fields of an answer, and of the objects in it that hold where to go on."""
+    """Yield the fields of an answer, and of the objects in it that usually hold page links."""
     for name, schema in _properties(answer, references):
         yield (name,), schema
     for name, schema in _properties(answer, references):

@@ -1,4 +1,4 @@
-"""Parameters of the path, the query, headers and cookies, as arguments."""
+"""Turn parameters of the path, the query, headers and cookies into arguments."""
 
 import re
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ _IDEMPOTENCY = re.compile(r"(?:x-)?(?:[a-z]+-)?idempotency-?(?:key|token|id)", r
 def add_parameters(
     document: OpenApiDocument, found: FoundOperation, builder: ArgumentBuilder
 ) -> None:
-    """Add what the path and the operation declare, but for credentials and the service's headers.
+    """Add the declared parameters, without credentials and the gateway's own headers.
 
     Raises:
-        Unimportable: one that is required can't be written exactly.
+        Unimportable: a required parameter can't be written exactly.
     """
     credentials = {
         (scheme.kind, scheme.name.lower() if scheme.kind == "header" else scheme.name)
@@ -46,7 +46,7 @@ def add_parameters(
                 raise Unimportable("a parameter is not an object")
             name, location = parameter.get("name"), parameter.get("in")
             if not isinstance(name, str) or not name or not isinstance(location, str):
-                raise Unimportable("a parameter has no name or no place (`in`)")
+                raise Unimportable("a parameter does not have a name or a location (`in`)")
             if location not in STYLES:
                 place = f"parameter {name[:80]!r} is in {location[:40]!r}"
                 if parameter.get("required") is True or location in {"body", "formData"}:
@@ -54,7 +54,7 @@ def add_parameters(
                 builder.notes.append(f"the optional {place} and was left out")
                 continue
             key = name.lower() if location == "header" else name
-            sources[(location, key)] = parameter  # The operation's own win over the path's.
+            sources[(location, key)] = parameter  # The operation's parameters override the path's.
     order: tuple[Location, ...] = ("path", "query", "header", "cookie")
     for location in order:
         for (where, key), parameter in sources.items():
@@ -121,9 +121,9 @@ def _add_parameter(
 def _unwritable_parameter(
     document: OpenApiDocument, parameter: Parameter, schema: Schema
 ) -> str | None:
-    """Say why no value the schema allows could be written exactly; None where one can."""
+    """Return why no allowed value can be written exactly, or None if one can."""
     if parameter.location in {"header", "cookie"} and not _TOKEN.fullmatch(parameter.name):
-        return f"has a name that no {parameter.location} can have"
+        return f"has a name that is not valid for a {parameter.location}"
     if parameter.content_type is not None:
         if parameter.location == "cookie" or not is_json(parameter.content_type):
             return f"is written as {parameter.content_type}, which is not supported there"
@@ -164,10 +164,10 @@ def _members_are_flat(document: OpenApiDocument, schema: Schema) -> bool:
 
 
 def fill_placeholders(found: FoundOperation, builder: ArgumentBuilder) -> None:
-    """Take a placeholder that the document forgot to declare for a text: a path holds no else."""
+    """Add an undeclared placeholder of the path as a text argument."""
     declared = {p.name for p in builder.parameters if p.location == "path"}
     for name in dict.fromkeys(PLACEHOLDER.findall(found.path)):
         if name not in declared:
             argument = builder.add(name, "path", {"type": "string"}, required=True)
             builder.parameters.append(Parameter(argument, name, "path", required=True))
-            builder.notes.append(f"the path's {{{name}}} is not declared and was taken for text")
+            builder.notes.append(f"the path's {{{name}}} is not declared and is treated as text")

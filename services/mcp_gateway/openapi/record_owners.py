@@ -1,4 +1,4 @@
-"""Where an answer says whose record it is, as far as the document promises that it does."""
+"""Find the fields that tell whose record an answer is, if the document guarantees them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -16,9 +16,9 @@ _MOST = 5
 def find_owners(
     document: OpenApiDocument, found: FoundOperation, names: Collection[str]
 ) -> tuple[FieldPath, ...]:
-    """Find the places of a successful answer that bear one of these names.
+    """Find the fields of a successful answer that have one of these names.
 
-    Only those that are there in every answer: a check of a place that is missing withholds it.
+    Only fields that every answer has count: a check of a missing field withholds the answer.
     """
     answer = find_answer(document, found)
     places = _walk(answer, (), document.references, frozenset(names), 0) if names else ()
@@ -44,13 +44,13 @@ def _walk(
 
 
 def _whole(source: Any, references: References, depth: int = 0) -> dict[str, Any]:
-    """Follow a schema to its type, its properties and what it requires, those of `allOf` too."""
+    """Return a schema's type, properties and required names, including those of `allOf`."""
     try:
         schema = references.follow(source)
     except UnresolvableReference:
         schema = None
     whole: dict[str, Any] = {"properties": {}, "required": set()}
-    # What may be null may be missing.
+    # A nullable object may be missing.
     if not isinstance(schema, Mapping) or schema.get("nullable") is True or depth > _DEEPEST:
         return whole
     parts = schema.get("allOf")

@@ -1,4 +1,4 @@
-"""The request body as arguments: an object's properties, or one argument that is all of it."""
+"""Turn the request body into arguments: an object's properties, or one argument for the whole."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from mcp_gateway.requests.operation import Body, Encoding
 from mcp_gateway.schemas.all_of import ANNOTATIONS
 from mcp_gateway.schemas.budget import Schema
 
-# What keeps an object body from being taken apart: each says something about the object as a whole.
+# These keywords constrain the object as a whole, so a body with one of them can't be split.
 _WHOLE_BODY_KEYWORDS = frozenset(
     """allOf anyOf oneOf not if then else const enum patternProperties propertyNames
     dependentRequired dependentSchemas $ref""".split()  # noqa: SIM905 - read as words
@@ -29,10 +29,10 @@ _WHOLE_BODY_KEYWORDS = frozenset(
 def add_body(
     document: OpenApiDocument, found: FoundOperation, builder: ArgumentBuilder
 ) -> Body | None:
-    """Add the body in the first of its content types that can be sent; None where there is none.
+    """Add the body in the first of its content types that can be sent; return None without a body.
 
     Raises:
-        Unimportable: it is required, and none of them can be.
+        Unimportable: the body is required, and none of its content types can be sent.
     """
     if "requestBody" not in found.node:
         return None
@@ -43,7 +43,7 @@ def add_body(
     if found.method in {"GET", "HEAD"}:
         if required:
             raise Unimportable(f"it needs a request body, which {found.method} doesn't have")
-        builder.notes.append(f"the optional body was left out: {found.method} has none")
+        builder.notes.append(f"the optional body was left out: {found.method} does not have one")
         return None
     content = request_body.get("content")
     if not isinstance(content, dict) or not content:
@@ -64,7 +64,7 @@ def add_body(
 
 
 def _preference(content_type: str) -> int:
-    """Order the content types a body offers: JSON, merge patch, other JSON, forms, the rest."""
+    """Rank the content types of a body: JSON, merge patch, other JSON, forms, the rest."""
     kind = essence(content_type)
     ranks = ("application/json", "application/merge-patch+json")
     if kind in ranks:
@@ -95,7 +95,7 @@ def _body_of(
         if flat is None:
             return _whole_body(content_type, schema, builder, required=required)
         arguments = _flatten(document, flat, builder)
-        # Nothing optional is left of a body whose properties are required.
+        # A body with required properties is not optional.
         required = required or bool(flat.get("required"))
         extra = _add_extra(flat, builder)
         return Body(content_type, properties=arguments, required=required, extra=extra)
@@ -130,13 +130,15 @@ def _form_body(
     if flat is None and _is_map(document, whole):
         return Body(content_type, required=required, extra=_add_extra(whole, builder))
     if flat is None:
-        raise Unimportable(f"its {kind} body is no plain object with named properties")
+        raise Unimportable(f"its {kind} body is not a plain object with named properties")
     encodings = {
         key: _encoding(name, source)
         for name, source in (encoding.items() if isinstance(encoding, dict) else ())
         if (key := document.schemas.key(name)) in flat["properties"] and isinstance(source, dict)
     }
-    if kind == MULTIPART and document.version.startswith("3.0"):  # Where a style is for forms.
+    if kind == MULTIPART and document.version.startswith(
+        "3.0"
+    ):  # 3.0 defines styles only for forms.
         encodings = {key: Encoding(content_type=e.content_type) for key, e in encodings.items()}
     properties: dict[str, Schema] = {}
     files: set[str] = set()
@@ -186,7 +188,7 @@ def _encoding(name: str, source: Mapping[str, Any]) -> Encoding:
 
 
 def _flat_object(document: OpenApiDocument, schema: Schema) -> Schema | None:
-    """Answer a body's schema as a plain object with named properties; None where it is none."""
+    """Return a body's schema if it is a plain object with named properties, else None."""
     schema = document.schemas.without_null(document.schemas.resolve(schema))
     schema = document.schemas.resolve(schema)
     properties = schema.get("properties")
@@ -198,7 +200,7 @@ def _flat_object(document: OpenApiDocument, schema: Schema) -> Schema | None:
 
 
 def _has_no_fields(schema: Schema) -> bool:
-    """Tell whether an object schema names no property and lets none through."""
+    """Tell whether an object schema names no properties and allows no others."""
     constraints = schema.keys() - ANNOTATIONS - {"type", "properties", "additionalProperties"}
     closed = schema.get("additionalProperties", False) is False
     return (
@@ -209,7 +211,7 @@ def _has_no_fields(schema: Schema) -> bool:
 
 
 def _is_map(document: OpenApiDocument, schema: Schema) -> bool:
-    """Tell whether an object schema names no property and lets any through."""
+    """Tell whether an object schema names no properties and allows any others."""
     others = schema.get("additionalProperties")
     return (
         document.schemas.types(schema) == {"object"}
@@ -226,17 +228,17 @@ def _flatten(document: OpenApiDocument, schema: Schema, builder: ArgumentBuilder
     for key, value in schema["properties"].items():
         name = document.schemas.original(key)
         if value.get("format") == "password":
-            builder.notes.append(f"{name!r} is a password, which no model should be given")
+            builder.notes.append(f"{name!r} is a password, which a model should never receive")
         arguments[builder.add(name, "body", value, required=key in needed)] = name
     return arguments
 
 
 def _add_extra(schema: Schema, builder: ArgumentBuilder) -> str | None:
-    """Add the argument for properties that an object body allows beside those it names."""
+    """Add the argument for properties that an object body allows in addition to those it names."""
     others = schema.get("additionalProperties")
     if others is not True and not isinstance(others, dict):
         return None
-    named = "beside those that are arguments here" if schema.get("properties") else "by name"
+    named = "in addition to the arguments here" if schema.get("properties") else "by name"
     whole: Schema = {
         "type": "object",
         "additionalProperties": others,
@@ -253,7 +255,7 @@ def _whole_body(
 
 
 def _is_file(document: OpenApiDocument, schema: Schema, declared: str | None = None) -> bool:
-    """Tell whether a schema stands for bytes: `format: binary`, or 3.1's bare media type."""
+    """Tell whether a schema describes bytes: `format: binary`, or 3.1's bare media type."""
     schema = document.schemas.resolve(schema)
     if document.schemas.types(schema) & FLAT != {"string"} or "enum" in schema:
         return False

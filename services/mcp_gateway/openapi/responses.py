@@ -1,4 +1,4 @@
-"""What a document says of an operation's answers."""
+"""Read an operation's declared responses."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from mcp_gateway.requests.bodies import is_json
 
 
 def find_answer(document: OpenApiDocument, found: FoundOperation) -> Any:
-    """Find the schema of a successful JSON answer, unconverted; None where there is none."""
+    """Return the unconverted schema of a successful JSON answer, or None."""
     responses = found.node.get("responses")
     for status, source in responses.items() if isinstance(responses, dict) else ():
         if not str(status).startswith("2"):
@@ -27,14 +27,14 @@ def find_answer(document: OpenApiDocument, found: FoundOperation) -> Any:
 
 
 def list_responses(document: OpenApiDocument, found: FoundOperation) -> dict[str, tuple[str, ...]]:
-    """List the content types that each status may come with."""
+    """Return the content types that each status may have."""
     declared: dict[str, tuple[str, ...]] = {}
     responses = found.node.get("responses")
     for status, source in responses.items() if isinstance(responses, dict) else ():
         try:
             response = document.references.follow(source)
         except UnresolvableReference:
-            continue  # Only what is sent must be known; an answer is read as it comes.
+            continue  # Only requests must be described exactly; any answer can be read.
         content = response.get("content") if isinstance(response, dict) else None
         declared[status] = _media_types(content) if isinstance(content, dict) else ()
     return declared

@@ -1,7 +1,7 @@
-"""Security schemes as credentials that the gateway itself holds, never as arguments.
+"""Read security schemes as credentials that the gateway itself holds, never as arguments.
 
-What a document says about credentials is a description for the operator: where a key goes, or where
-a token is got. The credential itself is configuration. Sources: OpenAPI 3.1.1 §4.8.27, §4.8.30.
+A document only describes a credential for the operator: where a key goes, or where to get a token.
+The credential itself is configuration. Sources: OpenAPI 3.1.1 §4.8.27, §4.8.30.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _HTTP: Mapping[str, Kind] = {"basic": "basic", "bearer": "bearer"}
 def read_security_schemes(
     root: Mapping[str, Any], references: References
 ) -> dict[str, SecurityScheme]:
-    """Describe every usable security scheme of a document, by its name there."""
+    """Return the security schemes of a document by name."""
     components = root.get("components")
     schemes = components.get("securitySchemes") if isinstance(components, dict) else None
     found: dict[str, SecurityScheme] = {}
@@ -34,7 +34,7 @@ def read_security_schemes(
 def read_security(
     root: Mapping[str, Any], operation: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], ...]:
-    """List which schemes an operation asks for: its own list wins, an empty one asks for none."""
+    """Return an operation's alternatives of schemes; its own list overrides the document's."""
     requirements = operation.get("security", root.get("security"))
     if not isinstance(requirements, list):
         return ()

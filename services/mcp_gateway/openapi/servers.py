@@ -1,7 +1,7 @@
-"""Which server an operation is sent to: its own, its path's, or the document's.
+"""Decide to which server an operation is sent: its own, its path's, or the document's.
 
-The operator configures where the document's server is. An operation that has another one is served
-only where the operator listed that host. Sources: OpenAPI 3.1.1 §4.8.5 and §4.8.6.
+The operator configures the address of the document's server. An operation with another server is
+served only if the operator listed its host. Sources: OpenAPI 3.1.1 §4.8.5 and §4.8.6.
 """
 
 import re
@@ -13,15 +13,15 @@ _VARIABLE = re.compile(r"\{([^{}]+)\}")
 
 
 class UnlistedServer(Exception):
-    """The operation goes to a server that the operator did not list; the message says which."""
+    """The operator did not list the operation's server; the message names it."""
 
 
 def server_urls(node: Mapping[str, Any], base: str = "") -> tuple[str, ...]:
-    """List the server URLs that a document, path or operation declares.
+    """Return the server URLs that a document, path or operation declares.
 
     Args:
-        node: whatever may hold `servers`.
-        base: the document's own URL, to which relative servers are relative; "" where unknown.
+        node: a mapping that may have `servers`.
+        base: the document's own URL, to which servers may be relative; "" if unknown.
     """
     servers = node.get("servers")
     listed = servers if isinstance(servers, list) else []
@@ -32,15 +32,15 @@ def server_urls(node: Mapping[str, Any], base: str = "") -> tuple[str, ...]:
 def own_base_url(
     own: tuple[str, ...], document: tuple[str, ...], hosts: Collection[str]
 ) -> str | None:
-    """Decide where an operation with servers of its own is sent; None means the configured one.
+    """Return the base URL of an operation with servers of its own; None means the configured one.
 
     Args:
         own: the servers of the operation, or of its path.
-        document: those of the document, which the operator's URL stands for.
-        hosts: `host` or `host:port` that the operator listed, lower case.
+        document: the servers of the document, which the operator's URL replaces.
+        hosts: `host` or `host:port` that the operator listed, in lower case.
 
     Raises:
-        UnlistedServer: naming the server and how to allow it.
+        UnlistedServer: the server is not listed; the message names it and says how to allow it.
     """
     document = document or ("/",)  # OpenAPI's default
     if not own or {_plain(url) for url in own} & {_plain(url) for url in document}:
@@ -55,7 +55,7 @@ def own_base_url(
 
 
 def _url(server: Mapping[str, Any], base: str) -> str | None:
-    """Read one server, its variables filled with their defaults."""
+    """Return the URL of one server, with variables replaced by their defaults."""
     url = server.get("url")
     if not isinstance(url, str):
         return None
@@ -74,12 +74,12 @@ def _url(server: Mapping[str, Any], base: str) -> str | None:
 def _join(base: str, url: str) -> str:
     try:
         return urljoin(base, url)
-    except ValueError:  # Brackets that hold no IPv6 address.
+    except ValueError:  # Brackets without an IPv6 address.
         return url
 
 
 def is_absolute(url: str) -> bool:
-    """Tell whether a server URL says by itself which host to ask."""
+    """Tell whether a server URL names its host."""
     try:
         parts = urlsplit(url)
     except ValueError:

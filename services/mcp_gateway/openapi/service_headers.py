@@ -1,4 +1,4 @@
-"""Headers that are the service's own, so that no model may set them."""
+"""Headers that the service sets itself, so that models may not set them."""
 
 _SERVICE_HEADERS = frozenset(
     """accept accept-charset accept-encoding api-key authorization baggage connection cookie date
@@ -11,11 +11,11 @@ _SERVICE_PREFIXES = ("content-", "gatepost-", "proxy-", "sec-", "x-forwarded-", 
 
 
 def is_service_header(name: str) -> bool:
-    """Tell whether a header is the service's own, so that no model may set it."""
+    """Tell whether the service sets a header itself, so that models may not set it."""
     name = name.lower()
     return name in _SERVICE_HEADERS or name.startswith(_SERVICE_PREFIXES) or is_tenant_header(name)
 
 
 def is_tenant_header(name: str) -> bool:
-    """Tell whether a header says whose data is asked for: a claim may fill it, no model."""
+    """Tell whether a header names the tenant; a claim may fill it, but not a model."""
     return name.lower().startswith("x-tenant")

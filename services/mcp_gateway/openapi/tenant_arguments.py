@@ -1,4 +1,4 @@
-"""Recognising, by name, the arguments that say whose data is meant."""
+"""Recognise the arguments that select the tenant, by their names."""
 
 import re
 
@@ -11,7 +11,7 @@ _NAMES = frozenset(
 
 
 def tenant_arguments(operation: Operation) -> dict[str, str]:
-    """Find the arguments that look like the tenant: argument to the upstream's name for it."""
+    """Return the arguments that look like the tenant, each with the upstream's name of it."""
     return {
         argument: name
         for argument, name in upstream_names(operation)
@@ -20,7 +20,7 @@ def tenant_arguments(operation: Operation) -> dict[str, str]:
 
 
 def upstream_names(operation: Operation) -> list[tuple[str, str]]:
-    """List every argument with the upstream's own name for it."""
+    """Return every argument with the upstream's own name of it."""
     body = operation.body
     return [
         *((p.argument, p.name) for p in operation.parameters),

@@ -1,1 +1,1 @@
-"""Requests of the upstream REST API, as its OpenAPI document asks for them. Pure functions."""
+"""Write requests to the upstream REST API as its OpenAPI document defines them. Pure functions."""

@@ -1,8 +1,8 @@
-"""Request bodies: JSON, URL-encoded forms, multipart, plain text and bytes.
+"""Write request bodies: JSON, URL-encoded forms, multipart, plain text and bytes.
 
 Sources: OpenAPI 3.1.1 §4.8.14 (Media Type) and §4.8.15 (Encoding), RFC 7578 (multipart), the URL
-standard's `application/x-www-form-urlencoded`. Where the document says nothing about a nested form
-value it is written with brackets (`a[b]=1`, `items[0][price]=2`), as form-reading servers expect.
+standard's `application/x-www-form-urlencoded`. If the document doesn't define the encoding of a nested
+form value, it is written with brackets (`a[b]=1`, `items[0][price]=2`), as most servers expect.
 """
 
 import base64
@@ -25,10 +25,10 @@ _PLAIN = Encoding()
 
 
 class UnwritableProperty(Unwritable):
-    """A value in the body has no exact form; `argument` is the one to change."""
+    """A value in the body can't be written exactly; `argument` names the one to change."""
 
     def __init__(self, argument: str, message: str) -> None:
-        """Name the argument and what to give instead."""
+        """Take the argument, and a message that says what to give instead."""
         super().__init__(message)
         self.argument = argument
 
@@ -45,10 +45,10 @@ def is_json(content_type: str) -> bool:
 
 
 def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Write the body as (content type, bytes); None where it is optional and nothing is given.
+    """Write the body as (content type, bytes); return None for an optional body without values.
 
     Raises:
-        UnwritableProperty: naming the argument that can't be written in this media type.
+        UnwritableProperty: an argument can't be written in this media type.
     """
     if body.whole is not None:
         if body.whole not in values:
@@ -58,7 +58,7 @@ def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | Non
     if body.extra is not None and body.extra in values:
         names = dict(body.properties)
         for name, value in _beside(body, values[body.extra]):
-            # An object's own names come in no argument's shape: a space keeps the two apart.
+            # Argument keys don't contain spaces, so this key can't collide with one.
             key = f"{body.extra} {name}"
             given[key], names[key] = value, name
         body = replace(body, properties=names)
@@ -74,14 +74,16 @@ def write_body(body: Body, values: Mapping[str, Any]) -> tuple[str, bytes] | Non
 
 
 def _beside(body: Body, value: Any) -> list[tuple[str, Any]]:
-    """List the properties given beside the named ones; none may stand for one of those."""
+    """Return the properties in addition to the named ones, which they must not replace."""
     extra = body.extra or ""
     if not isinstance(value, Mapping):
         raise UnwritableProperty(extra, "must be an object")
     named = {name.partition("[")[0].casefold() for name in body.properties.values()}
     for name in value:
         if name.partition("[")[0].casefold() in named:
-            raise UnwritableProperty(extra, f"can't hold {name[:80]!r}, an argument of its own")
+            raise UnwritableProperty(
+                extra, f"can't hold {name[:80]!r}, which is an argument of its own"
+            )
     return list(value.items())
 
 
@@ -89,10 +91,10 @@ def read_file(text: Any) -> tuple[bytes, str | None, str | None]:
     """Decode a file argument: base64 text, or a base64 `data:` URI with a type and a name.
 
     Returns:
-        The bytes, then the media type and the file name where a `data:` URI gives them.
+        The bytes, then the media type and the file name if a `data:` URI gives them.
 
     Raises:
-        Unwritable: it is neither.
+        Unwritable: the text is neither.
     """
     if not isinstance(text, str):
         raise Unwritable("must be the file's content as base64 text")
@@ -120,7 +122,7 @@ def _write_whole(body: Body, argument: str, value: Any) -> tuple[str, bytes]:
         if argument in body.files:
             content, media_type, _ = read_file(value)
             declared = body.content_type
-            # The document allows any bytes; a type the caller states is better than none.
+            # The document allows any type, so the caller's type is the best information.
             return (media_type or declared if declared == "*/*" else declared), content
         if is_json(body.content_type):
             return body.content_type, _dump(value, argument)
@@ -135,7 +137,7 @@ def _dump(value: Any, argument: str) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        pass  # Numbers beyond 64 bits and very deep nesting, which the standard library can write.
+        pass  # The standard library can write numbers beyond 64 bits and deeper nesting.
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except (ValueError, TypeError, RecursionError):
@@ -168,13 +170,13 @@ def _form_pairs(name: str, encoding: Encoding, value: Any) -> list[tuple[str, st
 
 
 def refuse_shadowing(name: str, written: list[tuple[str, str]], declared: set[str]) -> None:
-    """Refuse keys of an object that would set another declared name, as servers read names.
+    """Refuse keys of an object that a server would read as another declared parameter.
 
-    An object written without its own name puts its keys beside the other parameters, among them
-    those that the gateway fills; none of its keys may be one of those.
+    An object that is written without its own name adds its keys to the other parameters, some of
+    which the gateway fills. Its keys must not override those.
 
     Raises:
-        Unwritable: naming the key.
+        Unwritable: a key is another parameter; the message names it.
     """
     bases = {other.partition("[")[0].casefold() for other in declared if other != name}
     for key, _ in written:
@@ -192,7 +194,8 @@ def _write_multipart(body: Body, given: Mapping[str, Any]) -> tuple[str, bytes]:
             parts += _parts(body, argument, value)
         except Unwritable as problem:
             raise UnwritableProperty(argument, str(problem)) from None
-    # From the content, so that equal calls are equal requests; long enough never to be in it.
+    # Derived from the content, so that equal calls make equal requests, and long enough not to occur
+    # in it.
     digest = hashlib.sha256(b"\0".join(piece for part in parts for piece in part)).hexdigest()
     boundary = f"gatepost-{digest[:40]}"
     lines = [b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary.encode(), *part) for part in parts]
@@ -200,7 +203,7 @@ def _write_multipart(body: Body, given: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def _parts(body: Body, argument: str, value: Any) -> Iterator[tuple[bytes, bytes]]:
-    """Write one property as (header lines, content) parts; a list is one part for each item."""
+    """Write one property as (header lines, content) parts; a list has one part for each item."""
     if isinstance(value, list) and not value:
         raise Unwritable("can't be an empty list here; leave it out instead")
     name = body.properties[argument]
@@ -213,7 +216,7 @@ def _parts(body: Body, argument: str, value: Any) -> Iterator[tuple[bytes, bytes
         pairs = write_pairs(name, encoding.style, encoding.explode, value)
         refuse_shadowing(name, pairs, set(body.properties.values()))
         for part, text in pairs:
-            # A part is written as it is, so nothing tells such a comma from one between values.
+            # A part is not encoded, so a comma in a value can't be told from a separator.
             if not encoding.explode and "%2C" in text:
                 raise Unwritable("can't hold ',' here, where it separates the parts")
             yield _part(part, unquote_to_bytes(text), None)
@@ -247,7 +250,7 @@ def _quoted(text: str) -> str:
 
 
 def _is_media_type(text: str) -> bool:
-    """Tell whether a text is one concrete `type/subtype`, and nothing that could end a header."""
+    """Tell whether a text is one concrete `type/subtype` that is safe in a header."""
     major, slash, minor = text.partition("/")
     legal = all(c.isascii() and (c.isalnum() or c in "!#$&^_.+-") for c in major + minor)
     return bool(slash and major and minor and legal)

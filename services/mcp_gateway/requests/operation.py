@@ -1,4 +1,4 @@
-"""One operation of the upstream API, as far as a request to it must be written exactly."""
+"""One operation of the upstream API, with everything needed to write requests exactly."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ class Parameter:
     """One upstream parameter and the argument that fills it."""
 
     argument: str
-    """The key in the tool's arguments; legal for every client, so not always the upstream name."""
+    """The key in the tool's arguments, which every client accepts; it may differ from `name`."""
     name: str
-    """The upstream's own name for it."""
+    """The upstream's own name."""
     location: Location
     required: bool = False
     style: str = "simple"
     explode: bool = False
     allow_reserved: bool = False
     slashes: bool = False
-    """Whether `/` in a path parameter's value stays one, for an API whose ids are paths."""
+    """Whether `/` in a path parameter's value is not encoded, for an API whose ids are paths."""
     content_type: str | None = None
-    """Set where the parameter is serialised as a document (OpenAPI `content`), else by style."""
+    """The type of a parameter that is serialised as a document (OpenAPI `content`), not by style."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How one property of a form or multipart body is written, where the document says so."""
+    """How one property of a form or multipart body is written, as the document declares."""
 
     content_type: str | None = None
     """The part's type; JSON in a URL-encoded form makes the value one JSON text."""
@@ -42,59 +42,58 @@ class Body:
 
     content_type: str
     properties: Mapping[str, str] = field(default_factory=dict)
-    """Argument key to property name in the body object; empty where one argument is the body."""
+    """Argument key to property name in the body object; empty if one argument is the body."""
     whole: str | None = None
-    """The one argument that is the whole body, where the body is no object."""
+    """The argument that is the whole body, if the body is not an object."""
     required: bool = False
     files: frozenset[str] = frozenset()
-    """Argument keys whose value is a file: base64 text, sent as bytes."""
+    """Argument keys whose value is a file, given as base64 text and sent as bytes."""
     encodings: Mapping[str, Encoding] = field(default_factory=dict)
-    """By argument key, for forms alone; absent means the media type's own default."""
+    """Encodings by argument key, only for forms; the media type's default applies to others."""
     extra: str | None = None
-    """The argument whose members join the body object beside the named properties."""
+    """The argument whose members are added to the named properties of the body object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """How a listing is read in pieces, as far as names tell."""
+    """How a listing is paginated, as detected from names."""
 
     kind: Literal["cursor", "page", "offset"]
     position: str
-    """The argument that says where to go on: the cursor, the page or the offset."""
+    """The argument for the position: the cursor, the page or the offset."""
     size: str | None = None
-    """The argument that says how much to answer at once."""
+    """The argument for the number of items."""
     next: tuple[str, ...] | None = None
-    """Where the answer holds the next cursor or page, as the names on the way to it."""
+    """The path in the answer of the next cursor or page."""
     items: tuple[str, ...] | None = None
-    """Where the answer holds the list; () where the answer is the list."""
+    """The path in the answer of the list; () if the answer is the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Method, path template below the upstream's base URL, and where each argument goes."""
+    """Method, path template below the upstream's base URL, and the destination of each argument."""
 
     method: str
     path: str
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     responses: Mapping[str, Any] = field(default_factory=dict)
-    """Status to content types the document declares, for shaping only."""
+    """Status to the content types that the document declares, only for shaping answers."""
     base_url: str | None = None
-    """A server of the operation's own, used in place of the configured one; None nearly always."""
+    """The operation's own server, if it does not use the configured one."""
     security: tuple[tuple[str, ...], ...] = ()
-    """Alternatives, each the security schemes that must all be met; () where none is asked for."""
+    """Alternatives, each a set of security schemes that must all be met; () if none is needed."""
     pagination: Pagination | None = None
     idempotency: str | None = None
-    """The argument that is an idempotency key's header: for the gateway to fill, not for a model.
-    """
+    """The argument of the idempotency key's header, which the gateway fills."""
     secrets: frozenset[str] = frozenset()
-    """Arguments that ask for a password: an operation that has any is never exposed by itself."""
+    """Arguments that ask for a password; an operation with one is not exposed by default."""
     renamed: Mapping[str, str] = field(default_factory=dict)
-    """Keys inside values that clients would reject: the legal key to the upstream's own."""
+    """Legal key to the upstream's key, for keys inside values that clients would reject."""
 
     @property
     def arguments(self) -> frozenset[str]:
-        """Every argument key the operation has, claim-bound ones included."""
+        """Every argument key of the operation, including claim-bound ones."""
         keys = {parameter.argument for parameter in self.parameters}
         if self.body is not None:
             keys |= set(self.body.properties)

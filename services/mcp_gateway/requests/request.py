@@ -1,10 +1,10 @@
-"""The exact HTTP request that one tool call becomes."""
+"""The exact HTTP request of one tool call."""
 
 from typing import NamedTuple
 
 
 class HttpRequest(NamedTuple):
-    """A request ready to send: the URL fully encoded, headers without credentials."""
+    """A request to send, with the URL fully encoded and without credentials."""
 
     method: str
     url: str

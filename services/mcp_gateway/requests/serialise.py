@@ -1,7 +1,7 @@
-"""Write one tool call as the exact HTTP request the upstream's OpenAPI document asks for.
+"""Write one tool call as the exact HTTP request that the upstream's OpenAPI document defines.
 
-The styles are in `styles`, the bodies in `bodies`; here they become one request. What can't be
-written so that the upstream reads back the same value is refused, never approximated.
+`styles` writes parameters and `bodies` writes bodies; this module combines them. A value that the
+upstream would not read back unchanged is refused, never approximated.
 """
 
 import re
@@ -23,24 +23,24 @@ from mcp_gateway.requests.styles import (
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _LONGEST_URL = 16_384
-# What a URL may hold as it is: the literal parts of a path template are already written for it.
+# Characters of a path template's literal parts that are not encoded again.
 _URL_CHARACTERS = ":/?@!$&'()*+,;=~%[]"
-# Of RFC 3986 §2.3, without the dot, which may step through directories.
+# The unreserved characters of RFC 3986 §2.3, without the dot of `.` and `..` segments.
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-]+").fullmatch
 
 
 class UnserialisableArgument(Exception):
-    """An argument's value has no exact form in its place; the message is for the caller."""
+    """An argument's value can't be written exactly; the message is for the caller."""
 
     def __init__(self, argument: str, message: str) -> None:
-        """Name the argument and say what to give instead."""
+        """Take the argument, and a message that says what to give instead."""
         super().__init__(f"{argument}: {message}")
         self.argument = argument
         self.message = message
 
 
 class RequestWriter:
-    """Writes requests of one operation; what all of them share is worked out once."""
+    """Writes requests of one operation, and computes the parts that they share only once."""
 
     __slots__ = (
         "_arguments",
@@ -58,7 +58,7 @@ class RequestWriter:
     )
 
     def __init__(self, operation: Operation, base_url: str) -> None:
-        """Take the operation and the URL below which it is, as for `serialise`."""
+        """Take the operation and its base URL, as for `serialise`."""
         self.operation = operation
         self._arguments = operation.arguments
         self._base = (operation.base_url or base_url).rstrip("/")
@@ -70,7 +70,7 @@ class RequestWriter:
         self._path = tuple(
             (named[name], literal) for name, literal in zip(pieces[1::2], literals[1:], strict=True)
         )
-        # A literal that holds neither makes no '.' or '..' of a value that holds neither.
+        # Only these characters can turn a literal and a value into a '.' or '..' segment.
         self._literals_step = any(mark in text for text in literals for mark in ".%\\")
         self._literal_query = quote(literal_query, safe=_URL_CHARACTERS)
         self._query = tuple(
@@ -84,7 +84,7 @@ class RequestWriter:
         self._starting_headers = (("Accept", _accept(operation)),)
 
     def write(self, values: Mapping[str, Any]) -> HttpRequest:
-        """Write the request that these values make, as `serialise` does."""
+        """Write the request for these values, as `serialise` does."""
         operation = self.operation
         if not values.keys() <= self._arguments:
             extra = min(values.keys() - self._arguments)
@@ -111,7 +111,7 @@ class RequestWriter:
 
     def _write_url(self, values: Mapping[str, Any]) -> str:
         path, steps = self._start, self._literals_step
-        # One pass over the template, so that a value never fills another placeholder.
+        # A single pass over the template, so that a value can't contain a placeholder.
         for parameter, literal in self._path:
             if parameter.argument not in values:
                 raise UnserialisableArgument(parameter.argument, "is required")
@@ -126,7 +126,7 @@ class RequestWriter:
                 raise UnserialisableArgument(parameter.argument, str(problem)) from None
         if steps and steps_through_directories(path):
             in_path = self._path[0][0].argument if self._path else ""
-            raise UnserialisableArgument(in_path, "makes '.' or '..' a part of the path")
+            raise UnserialisableArgument(in_path, "would make '.' or '..' a part of the path")
         query = [self._literal_query] if self._literal_query else []
         for parameter, start in self._query:
             if parameter.argument not in values:
@@ -145,7 +145,9 @@ class RequestWriter:
             query += [f"{quote(name, safe='')}={text}" for name, text in pairs]
         url = f"{self._base}{path}?{'&'.join(query)}" if query else self._base + path
         if len(url) > _LONGEST_URL:
-            raise UnserialisableArgument("", f"makes a URL longer than {_LONGEST_URL} characters")
+            raise UnserialisableArgument(
+                "", f"would make the URL longer than {_LONGEST_URL} characters"
+            )
         return url
 
     def _write_headers(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -170,17 +172,17 @@ class RequestWriter:
 
 
 class RequestWriters:
-    """The writers of the operations that are called, each made when it is first needed."""
+    """The writers of the operations, each made at its first call."""
 
     def __init__(self, base_url: str) -> None:
-        """Take the URL below which the operations are that name no server of their own."""
+        """Take the base URL of the operations that don't have a server of their own."""
         self._base_url = base_url
         self._writers: dict[str, RequestWriter] = {}
 
     def write(self, tool: str, operation: Operation, values: Mapping[str, Any]) -> HttpRequest:
         """Write the request of a tool's operation, as `serialise` does."""
         writer = self._writers.get(tool)
-        # A catalogue that was loaded anew may have another operation behind the name.
+        # A reloaded catalogue may have another operation under this name.
         if writer is None or writer.operation is not operation:
             writer = self._writers[tool] = RequestWriter(operation, self._base_url)
         return writer.write(values)
@@ -190,20 +192,20 @@ def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) ->
     """Write the request for an operation below `base_url`, whose path prefix is kept.
 
     Args:
-        operation: where each argument goes.
-        base_url: scheme, host and optional path prefix of the upstream; an operation that has a
-            server of its own goes there instead.
-        values: by argument key, claim-bound ones included, already valid against the schema.
+        operation: the operation, with the destination of each argument.
+        base_url: scheme, host and optional path prefix of the upstream; a server of the operation's
+            own overrides it.
+        values: the values by argument key, including claim-bound ones, already validated.
 
     Raises:
-        UnserialisableArgument: a value can't be written exactly, a required one is missing, or
-            one is given that the operation doesn't have.
+        UnserialisableArgument: a value can't be written exactly, a required one is missing, or the
+            operation doesn't have the argument.
     """
     return RequestWriter(operation, base_url).write(values)
 
 
 def _writes_itself(value: Any, parameter: Parameter, style: str) -> bool:
-    """Tell whether a value is text that no encoding changes and no server reads as anything else."""
+    """Tell whether a value is text that is written unchanged and read alike by every server."""
     return (
         value.__class__ is str
         and parameter.style == style
@@ -213,14 +215,14 @@ def _writes_itself(value: Any, parameter: Parameter, style: str) -> bool:
 
 
 def _restore(renamed: Mapping[str, str], value: Any) -> Any:
-    """Give the keys inside a value the names that the upstream has for them."""
+    """Rename the keys inside a value to the upstream's own names."""
     if isinstance(value, Mapping):
         return {renamed.get(k, k): _restore(renamed, item) for k, item in value.items()}
     return [_restore(renamed, item) for item in value] if isinstance(value, list) else value
 
 
 def _accept(operation: Operation) -> str:
-    """Ask for what the document declares for success, JSON first, and take anything else too."""
+    """Return an `Accept` header with the declared types of success, JSON first, then any type."""
     declared = [
         content_type
         for status, content_types in operation.responses.items()

@@ -1,7 +1,7 @@
-"""The OpenAPI parameter styles: one value written as text (OpenAPI 3.1.1 §4.8.12.4, RFC 6570).
+"""Write values in the OpenAPI parameter styles (OpenAPI 3.1.1 §4.8.12.4, RFC 6570).
 
-Where a style has no way to write a value so that it comes back the same, it is refused: a nested
-value in a flat style, an empty list, `null`, a delimiter inside an undelimited place.
+A value that can't be written and read back unchanged is refused: a nested value in a flat style, an
+empty list, `null`, or a delimiter in a style that can't escape it.
 """
 
 import json
@@ -17,28 +17,28 @@ from mcp_gateway.requests.operation import Parameter
 
 _DEEPEST = 32
 _DELIMITERS = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
-# Of RFC 3986's reserved characters, those that end neither a pair nor the query.
+# The reserved characters of RFC 3986 that don't end a pair or the query.
 _RESERVED_IN_QUERY = ":/?@!$'()*,"
 _HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?")
-# Read alike by servers that percent-decode cookies and by those that don't.
+# Characters that servers read alike, whether or not they percent-decode cookies.
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_.~:/@=!*'()-]*")
 
 
 class Unwritable(ValueError):
-    """A value has no exact form in the place it must go; the message says what to give instead."""
+    """A value can't be written exactly at its location; the message says what to give instead."""
 
 
 def write_scalar(value: Any) -> str:
-    """Write a string, number or boolean as text: booleans `true` and `false`, 5.0 as `5`.
+    """Write a string, number or boolean as text: booleans as `true` and `false`, 5.0 as `5`.
 
     Raises:
-        Unwritable: it is null, nested, not finite, or no valid Unicode.
+        Unwritable: the value is null, nested, not finite, or not valid Unicode.
     """
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Unwritable("holds half of a surrogate pair, which is no character") from None
+            raise Unwritable("holds half of a surrogate pair, which is not a character") from None
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -55,10 +55,10 @@ def write_scalar(value: Any) -> str:
 
 
 def write_json(value: Any) -> str:
-    """Write a value as one JSON text, ASCII only, so that it fits every place.
+    """Write a value as one JSON text, ASCII only, so that every location allows it.
 
     Raises:
-        Unwritable: it holds a number that JSON can't.
+        Unwritable: the value contains a number that JSON can't express.
     """
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
@@ -70,8 +70,8 @@ def write_path(parameter: Parameter, value: Any) -> str:
     """Write one path parameter, percent-encoded.
 
     Raises:
-        Unwritable: it has no form in the parameter's style, or is empty, or holds `/` or `\\`, or
-            steps through directories (`.`, `..`), however often any of them is encoded.
+        Unwritable: the parameter's style can't write the value, it is empty, or it contains `/`,
+            `\\`, or a `.` or `..` segment, however often they are encoded.
     """
     if parameter.slashes and isinstance(value, str):
         return "/".join(_one_segment(_encode(_path_segment(part))) for part in value.split("/"))
@@ -104,10 +104,10 @@ def write_path(parameter: Parameter, value: Any) -> str:
 
 
 def write_query(parameter: Parameter, value: Any) -> list[tuple[str, str]]:
-    """Write one query parameter as (name, encoded value) pairs; names are not yet encoded.
+    """Write one query parameter as (name, encoded value) pairs, with names not yet encoded.
 
     Raises:
-        Unwritable: it has no form in the parameter's style.
+        Unwritable: the parameter's style can't write the value.
     """
     safe = _RESERVED_IN_QUERY if parameter.allow_reserved else ""
     if parameter.content_type is not None:
@@ -121,7 +121,7 @@ def write_pairs(
     """Write a value in a style of queries and forms as (name, encoded value) pairs.
 
     Raises:
-        Unwritable: it has no form in that style.
+        Unwritable: the style can't write the value.
     """
     if style == "deepObject":
         if not isinstance(value, Mapping | list):
@@ -143,7 +143,7 @@ def write_pairs(
     delimiter = _DELIMITERS[style]
     if delimiter != "," and any(delimiter in part for part in parts):
         raise Unwritable(f"can't hold {delimiter!r} here, where it separates the parts")
-    # A comma inside a part stays encoded even where reserved characters may pass.
+    # A comma inside a part is encoded even if reserved characters are allowed.
     safe = safe.replace(",", "")
     joint = "," if delimiter == "," else quote(delimiter, safe="")
     return [(name, joint.join(quote(part, safe=safe) for part in parts))]
@@ -153,7 +153,7 @@ def write_brackets(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str,
     """Write a nested value with bracketed names, lists by index: `a[b]`, `items[0][price]`.
 
     Raises:
-        Unwritable: an empty list or object, null, or a key that itself holds a bracket.
+        Unwritable: the value has an empty list or object, null, or a key with a bracket.
     """
     if isinstance(value, Mapping):
         pairs: list[tuple[str, Any]] = list(value.items())
@@ -173,35 +173,38 @@ def write_brackets(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str,
 
 
 def write_header(parameter: Parameter, value: Any) -> str:
-    """Write one header value (style `simple`), which has no escapes: what needs one is refused.
+    """Write one header value (style `simple`, which does not have escapes).
 
     Raises:
-        Unwritable: it has no form, holds a line break or a non-ASCII character, or a part of it
-            holds the comma or equals sign that separates parts.
+        Unwritable: the style can't write the value, it has a line break or a non-ASCII character, or
+            a part of it has the comma or equals sign that separates parts.
     """
     text = write_json(value) if parameter.content_type is not None else _simple(parameter, value)
     if not _HEADER_VALUE.fullmatch(text):
-        raise Unwritable("goes into a header: printable ASCII, no line breaks, no outer spaces")
+        raise Unwritable(
+            "goes into a header, which takes printable ASCII without line breaks or outer spaces"
+        )
     return text
 
 
 def write_cookie(parameter: Parameter, value: Any) -> str:
-    """Write one cookie value (style `form`), which has no escapes: what needs one is refused.
+    """Write one cookie value (style `form`, which does not have escapes here).
 
     Raises:
-        Unwritable: it has no form or holds a character that servers read differently.
+        Unwritable: the style can't write the value, or it has a character that servers read
+            differently.
     """
     if isinstance(value, Mapping | list) and parameter.explode:
         raise Unwritable("must be a single value here")
     text = _simple(parameter, value)
     pieces = text.split(",") if isinstance(value, Mapping | list) else [text]
     if not all(_COOKIE_VALUE.fullmatch(piece) for piece in pieces):
-        raise Unwritable("goes into a cookie: letters, digits and _.~:/@=!*'()- only")
+        raise Unwritable("goes into a cookie, which takes only letters, digits and _.~:/@=!*'()-")
     return text
 
 
 def _simple(parameter: Parameter, value: Any) -> str:
-    """Join a value with commas and no escapes."""
+    """Join the parts of a value with commas, without escapes."""
     if isinstance(value, Mapping):
         members = _members(value)
         if any("," in part or "=" in key for key, text in members for part in (key, text)):
@@ -230,18 +233,18 @@ def _elements(value: list[Any]) -> list[str]:
 
 
 def _path_segment(text: str) -> str:
-    """Refuse what would make the upstream, or a proxy before it, read another path."""
+    """Refuse a value that makes the upstream, or a proxy before it, read another path."""
     if not text:
         raise Unwritable("can't be empty: it is a part of the path")
     if steps_through_directories(text):
-        raise Unwritable("can't be '.' or '..' or hold them as a path would")
+        raise Unwritable("can't be '.' or '..', or hold them as path segments")
     return text
 
 
 def _one_segment(encoded: str) -> str:
-    """Refuse a value that another reader could split: many servers route on the decoded path.
+    """Refuse a value that a server could split, since many servers route on the decoded path.
 
-    There `get_task` with the id `1/comments` would reach an operation that nobody allowed.
+    On such a server `get_task` with the id `1/comments` would reach an operation that is not allowed.
     """
     text = encoded
     for _ in range(5):
@@ -254,9 +257,9 @@ def _one_segment(encoded: str) -> str:
 
 
 def steps_through_directories(path: str) -> bool:
-    """Tell whether any segment is `.` or `..`, plainly or under up to four percent-encodings.
+    """Tell whether any segment is `.` or `..`, plain or percent-encoded up to four times.
 
-    What is encoded more often than that counts as well: no honest value is.
+    Any text that is encoded more often counts too, since legitimate values never are.
     """
     for _ in range(5):
         if any(segment in {".", ".."} for segment in re.split(r"[/\\]", path)):

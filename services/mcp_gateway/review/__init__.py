@@ -1,1 +1,1 @@
-"""`gatepost tools`: reviewing a manifest before it is served. Command line only."""
+"""`gatepost tools`: review a manifest before it is served. Command line only."""

@@ -1,4 +1,4 @@
-"""What changes for those who use the tools: breaking, security, additive, or wording alone."""
+"""Classify changes for users of the tools: breaking, security, additive, or wording only."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from mcp_gateway.review.schema_diff import Kind, compare_schemas
 
 KINDS: tuple[Kind, ...] = ("breaking", "security", "additive", "wording")
 """Worst first."""
-# What decides who may do what, and what of an answer is seen.
+# Keys that decide who may do what, and which parts of an answer are visible.
 _SECURITY = {
     "scope": "the scope",
     "toolsets": "the toolsets",
     "readOnly": "whether it only reads",
-    "destructive": "whether it destroys",
+    "destructive": "whether it is destructive",
     "operation": "the upstream operation",
     "query": "the GraphQL query",
-    "bind": "what is bound to claims",
-    "check": "what is checked of the answer",
+    "bind": "the arguments bound to claims",
+    "check": "the checks of the answer",
     "fields": "which fields are shown",
     "redact": "which fields are hidden",
-    "guard": "what becomes of text that talks to the model",
-    "slashes": "which path arguments may hold slashes",
+    "guard": "the guard against instructions in answers",
+    "slashes": "which path arguments may contain slashes",
     "confirm": "whether a person is asked first",
 }
 _WORDING = {
@@ -31,13 +31,13 @@ _WORDING = {
     "idempotent": "whether repeating it is harmless",
     "cost": "the cost",
     "version": "the version",
-    "replacedBy": "what replaces it",
+    "replacedBy": "its replacement",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference, for one tool."""
+    """One change of one tool."""
 
     tool: str
     kind: Kind
@@ -45,13 +45,13 @@ class Change:
 
 
 def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Change]:
-    """List what changed, the worst first, tools in the order of their names.
+    """Return the changes, worst first, then sorted by tool name.
 
     Args:
-        old: what was published.
-        new: what would be.
-        replaced: tools that are not served any more, to the tool that stands in for each. Such a
-            tool is not missed: it got a new name.
+        old: the published tools.
+        new: the tools to publish.
+        replaced: tools that are not served any more, to the replacement of each. Removing such a
+            tool is not a breaking change.
     """
     changes = [change for name in sorted(old.tools) for change in _old(name, old, new, replaced)]
     for name in sorted(new.tools.keys() - old.tools.keys()):
@@ -60,7 +60,7 @@ def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Cha
 
 
 def compare_tools(name: str, old: Published, new: Published) -> Iterator[Change]:
-    """List what changed of one tool."""
+    """Yield the changes of one tool."""
     if old["hash"] == new["hash"]:
         return
     changes = list(_changes(name, old, new))

@@ -1,4 +1,4 @@
-"""The lock file: what was published of each tool, so that a change can be seen before it ships."""
+"""The lock file: a record of the published tools, which shows changes before they ship."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.results.fields import format_field
 
 LOCK_FILE = "tools.lock.json"
-"""What it is called beside a manifest."""
+"""Its file name, beside a manifest."""
 _VERSION = 1
 Published = Mapping[str, Any]
 
@@ -24,23 +24,23 @@ class LockError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Tool name to what was published of it."""
+    """Tool name to the record of the tool."""
 
     tools: Mapping[str, Published]
 
     def write(self) -> bytes:
-        """Write the file: sorted and indented, so that a review shows what changed."""
+        """Return the file's content, sorted and indented so that diffs are readable."""
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
         return orjson.dumps({"version": _VERSION, "tools": self.tools}, option=options)
 
 
 def lock_catalogue(catalogue: Catalogue) -> Lock:
-    """Take down what a catalogue publishes."""
+    """Record the tools of a catalogue."""
     return Lock({name: lock_tool(tool) for name, tool in catalogue.tools.items()})
 
 
 def lock_tool(tool: Tool) -> Published:
-    """Take down all of a tool that a client or a reviewer would care about."""
+    """Record the parts of a tool that matter to clients and reviewers."""
     return {
         "hash": fingerprint(tool),
         "title": tool.title,
@@ -67,10 +67,10 @@ def lock_tool(tool: Tool) -> Published:
 
 
 def read_lock(path: Path) -> Lock | None:
-    """Read a lock file; None where there is none yet.
+    """Read a lock file, or return None if it does not exist.
 
     Raises:
-        LockError: it is there and is no lock file.
+        LockError: the file is not a valid lock file.
     """
     if not path.exists():
         return None
@@ -80,11 +80,11 @@ def read_lock(path: Path) -> Lock | None:
         raise LockError(f"{path} {error}") from None
     tools = source.get("tools")
     if source.get("version") != _VERSION or not isinstance(tools, dict):
-        raise LockError(f"{path} is no lock file of this version; write it anew")
+        raise LockError(f"{path} is not a lock file of this version; write it again")
     known = {"inputSchema": dict, "scope": str, "bind": dict, "hash": str}
     for name, tool in tools.items():
         if not isinstance(tool, dict) or not all(
             isinstance(tool.get(key), kind) for key, kind in known.items()
         ):
-            raise LockError(f"{path}: {name} is incomplete; write the lock anew")
+            raise LockError(f"{path}: {name} is incomplete; write the lock again")
     return Lock(tools)

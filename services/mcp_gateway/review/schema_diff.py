@@ -1,8 +1,8 @@
-"""What became of an argument schema, seen by somebody who wrote calls for the old one.
+"""Compare argument schemas from the view of somebody who wrote calls for the old one.
 
-A change is breaking where a call that was valid may not be any more, additive where more is valid
-than before, wording where the same is valid and only reads differently. What can't be told apart
-from breaking is called breaking.
+A change is breaking if a valid call may become invalid, additive if more calls are valid than before,
+and wording if the same calls are valid and only texts differ. A change that can't be classified
+counts as breaking.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _KINDS = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
 
 def compare_schemas(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[SchemaChange]:
-    """List what changed between two published input schemas, in the order of their arguments."""
+    """Return the changes between two published input schemas, in the order of their arguments."""
     return list(dict.fromkeys(_Comparison(old, new).compare(old, new, "", frozenset())))
 
 
@@ -54,10 +54,10 @@ class _Comparison:
         old, new = ({} if schema is True else schema for schema in (old, new))
         if old is False:
             if new is not False:
-                yield "additive", f"{_at(place)} accepts something now"
+                yield "additive", f"{_at(place)} accepts values now"
             return
         if new is False:
-            yield "breaking", f"{_at(place)} accepts nothing any more"
+            yield "breaking", f"{_at(place)} doesn't accept any value now"
             return
         yield from _types(old, new, place)
         yield from _values(old, new, place)
@@ -85,12 +85,12 @@ class _Comparison:
         for name in before:
             where = f"{place}.{name}" if place else name
             if name not in after:
-                yield "breaking", f"{where} is gone"
+                yield "breaking", f"{where} was removed"
                 continue
             if name in needed:
                 yield "breaking", f"{where} is required now"
             yield from self.compare(before[name], after[name], where, above)
-        # Whether names beyond the properties may be given: absent means anything.
+        # Additional properties; an absent keyword allows any.
         beyond = old.get("additionalProperties", True), new.get("additionalProperties", True)
         for name in sorted((after.keys() | needed) - before.keys()):
             where = f"{place}.{name}" if place else name
@@ -99,7 +99,7 @@ class _Comparison:
             elif beyond[0] is False:
                 yield "additive", f"{where} is new"
             else:
-                # It could be given before, as anything that was let through.
+                # The old schema already allowed it as an additional property.
                 yield from self.compare(beyond[0], after[name], where, above)
         for name in sorted(set(old.get("required", ())) - set(new.get("required", ()))):
             if name in after:
@@ -117,7 +117,7 @@ class _Comparison:
             elif after and not before:
                 yield "breaking", f"{_at(place)} is limited to some forms now"
             elif keyword == "oneOf" and before != after:
-                # Another form, or a wider one, may overlap with those that were there.
+                # A new or wider form may overlap with the existing ones.
                 yield "breaking", f"{_at(place)} accepts other forms"
             elif len(before) == len(after):
                 for one, other in zip(before, after, strict=True):
@@ -167,7 +167,7 @@ def _ref(schema: Any) -> str:
 
 
 def _resolve(schema: Any, defs: Mapping[str, Any]) -> Any:
-    """Replace a reference at the root; what stands beside it comes on top."""
+    """Resolve a reference at the root; keywords beside it override the target's."""
     for _ in range(20):
         if not _ref(schema):
             return schema
@@ -192,7 +192,7 @@ def _kinds(schema: Any) -> set[str]:
 
 
 def _enum(schema: Any) -> dict[str, None] | None:
-    """List the values that are let through, as JSON: Python takes 1 for true."""
+    """Return the allowed values as JSON, since 1 equals True in Python."""
     if "const" in schema:
         return {orjson.dumps(schema["const"]).decode(): None}
     values = schema.get("enum")
@@ -204,4 +204,4 @@ def _words(kinds: set[str]) -> str:
 
 
 def _at(place: str) -> str:
-    return place or "what is given"
+    return place or "the value"

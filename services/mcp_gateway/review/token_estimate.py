@@ -1,4 +1,4 @@
-"""What tools cost a model before it has done anything: an estimate, made without a network."""
+"""Estimate how many tokens a tool list costs, without a network."""
 
 import math
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ import orjson
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 
 BYTES_PER_TOKEN = 4
-"""Measured against a tokeniser in common use; see docs/manifest.md for how far it is off."""
+"""Measured against a common tokeniser; docs/manifest.md gives the error."""
 
 
 def tool_tokens(tool: Tool) -> int:
-    """Estimate what one tool costs in every list."""
+    """Estimate the tokens of one tool in a list."""
     return count_tokens(publish_tool(tool))
 
 
 def count_tokens(published: Mapping[str, Any]) -> int:
-    """Estimate a description as `tools/list` has it: compact JSON, at so many bytes a token."""
+    """Estimate the tokens of a description in `tools/list`, which is compact JSON."""
     return math.ceil(len(orjson.dumps(published)) / BYTES_PER_TOKEN)

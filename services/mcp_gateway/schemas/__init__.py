@@ -1,1 +1,1 @@
-"""JSON Schema: converting the schemas of OpenAPI documents to input schemas of tools."""
+"""Convert the schemas of OpenAPI documents to the input schemas of tools."""

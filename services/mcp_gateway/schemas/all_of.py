@@ -1,15 +1,15 @@
-"""Two converted schemas that must both hold, as one."""
+"""Merge two converted schemas that must both hold."""
 
 from mcp_gateway.schemas.budget import Schema
 
 ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
 LEFT_OUT = "readOnly"
-"""Properties left out because the upstream sets them; kept by name until the schema is published,
-since a part of an `allOf` may require what another part marks as read-only."""
+"""Names of properties left out because the upstream sets them, kept until the schema is published:
+one part of an `allOf` may require a property that another part marks as read-only."""
 
 
 def merge(one: Schema, two: Schema) -> Schema | None:
-    """Join two schemas that must both hold; the second's words win. None where words can't."""
+    """Merge two schemas that must both hold; the second's annotations win. None if that can't be."""
     if not one.keys() - ANNOTATIONS or not two.keys() - ANNOTATIONS:
         return {**one, **two}
     merged = dict(one)
@@ -17,7 +17,7 @@ def merge(one: Schema, two: Schema) -> Schema | None:
     for schema, other in ((one, two), (two, one)):
         closed = schema.get("additionalProperties", True)
         mine = schema.get("properties", {}).keys()
-        # A closed part speaks of its own properties alone; joined, it would speak of both.
+        # A closed part only knows its own properties; merged, it would forbid the other's.
         if closed is not True and closed != {} and other.get("properties", {}).keys() - mine:
             return None
         if "patternProperties" in schema and "additionalProperties" in other:

@@ -1,7 +1,7 @@
-"""The room a tool's schema may take: first its words get shorter, then its depths permissive.
+"""Fit a tool's schema into a size budget: first shorten its texts, then cut its deepest levels.
 
-What is cut accepts more than before, never less, and says so: a call that the document allows stays
-possible, and the upstream checks what the schema no longer can.
+A part that is cut accepts more than before, never less, and says so: a call that the document allows
+remains valid, and the upstream checks the rest.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 SOFT = 8 << 10
-"""Bytes of JSON above which nested words are shortened."""
+"""Bytes of JSON above which nested texts are shortened."""
 HARD = 32 << 10
 """Bytes of JSON that no published schema exceeds."""
 
@@ -21,29 +21,29 @@ ONE = frozenset(
     """items not if then else contains propertyNames additionalProperties unevaluatedItems
     unevaluatedProperties""".split()  # noqa: SIM905 - read as words
 )
-"""Keywords whose value is one schema; then those with a list of schemas, and with named ones."""
+"""Keywords whose value is one schema; `MANY` take a list of schemas, `NAMED` take named ones."""
 MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 NAMED = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _NESTING = ONE | MANY | NAMED
 DEFS = "#/$defs/"
-# What would accept less once a schema inside it accepts more.
+# Keywords that accept less if a schema inside them accepts more.
 _STRICTER = frozenset(
     """not if then else contains minContains maxContains propertyNames dependentSchemas
     unevaluatedItems unevaluatedProperties""".split()  # noqa: SIM905 - read as words
 )
-_CUT = "Shortened here: it accepts more than is listed."
+_CUT = "Shortened here: more is accepted than is listed."
 _MOST_VALUES = 24
 
 
 class TooLarge(Exception):
-    """The arguments alone, by name and type, need more than the hard limit."""
+    """The names and types of the arguments alone exceed the hard limit."""
 
 
 def fit(schema: Schema) -> Schema:
-    """Bring a published schema within the budget; the same schema always gives the same answer.
+    """Fit a published schema into the budget, deterministically.
 
     Raises:
-        TooLarge: nothing is left to cut.
+        TooLarge: the schema is too large even after every cut.
     """
     if size(schema) <= SOFT:
         return schema
@@ -73,12 +73,12 @@ def fit(schema: Schema) -> Schema:
 
 
 def size(schema: Schema) -> int:
-    """Measure a schema as the JSON that a client gets."""
+    """Return the size of a schema as the JSON that clients get."""
     return len(orjson.dumps(schema, default=str))
 
 
 def stub(schema: Schema) -> Schema:
-    """Answer what stands for a schema that is cut: its type, its first words, and that it is cut."""
+    """Return the replacement of a schema that is cut: its type, its first words and a note."""
     said = _first(str(schema.get("description", "")), 100)
     short: Schema = {"description": f"{said} {_CUT}".strip()}
     if "type" in schema:
@@ -87,7 +87,7 @@ def stub(schema: Schema) -> Schema:
 
 
 def relax(schema: Schema) -> Schema:
-    """Take out, at every level, what must not stand around a part that was cut."""
+    """Remove, at every level, the keywords that would turn a cut into a stricter schema."""
     out: Schema = {}
     for keyword, value in schema.items():
         if keyword in _STRICTER:
@@ -105,7 +105,7 @@ def relax(schema: Schema) -> Schema:
 
 
 def _map(keyword: str, value: Any, change: Any) -> Any:
-    """Change the schemas directly under a keyword."""
+    """Apply a function to the schemas directly under a keyword."""
     if keyword in ONE and isinstance(value, dict):
         return change(value)
     if keyword in MANY:
@@ -116,7 +116,7 @@ def _map(keyword: str, value: Any, change: Any) -> Any:
 
 
 def _shorten(schema: Schema, longest: int, level: int) -> Schema:
-    """Shorten words below the arguments themselves, and drop what only illustrates."""
+    """Shorten texts below the level of arguments, and drop titles and examples."""
     out: Schema = {}
     for keyword, value in schema.items():
         if keyword == "description" and level > 1:
@@ -161,7 +161,7 @@ def _without_long_enums(schema: Schema) -> Schema:
 
 
 def _cut(schema: Schema, deepest: int) -> Schema:
-    """Replace what lies deeper than so many levels; each definition counts where it is nearest."""
+    """Replace schemas below a depth; a definition counts at its smallest depth."""
     defs = schema.get("$defs", {})
     depths = _depths(schema, defs)
 
@@ -188,7 +188,7 @@ def _cut(schema: Schema, deepest: int) -> Schema:
 
 
 def _depths(root: Schema, defs: Schema) -> dict[str, int]:
-    """Tell how many levels below the root each definition is first met."""
+    """Return the smallest depth at which each definition is used."""
     depths: dict[str, int] = {}
     queue: deque[tuple[Schema, int]] = deque([(root, 0)])
     while queue:
@@ -218,7 +218,7 @@ def _references(schema: Schema) -> list[str]:
 
 
 def children(schema: Schema) -> list[tuple[str, Schema]]:
-    """List the schemas directly inside a schema, each with the keyword that holds it."""
+    """Return the schemas directly inside a schema, each with its keyword."""
     found: list[tuple[str, Schema]] = []
     for keyword, value in schema.items():
         if keyword in ONE:
@@ -232,7 +232,7 @@ def children(schema: Schema) -> list[tuple[str, Schema]]:
 
 
 def walk(schema: Schema) -> Iterator[Schema]:
-    """Yield a converted schema and every schema inside it, references not followed."""
+    """Yield a converted schema and every schema inside it, without following references."""
     stack = [schema]
     while stack:
         node = stack.pop()
@@ -241,5 +241,5 @@ def walk(schema: Schema) -> Iterator[Schema]:
 
 
 def list_references(schema: Schema) -> list[str]:
-    """List the references in a converted schema, as they stand."""
+    """Return the references in a converted schema."""
     return [node["$ref"] for node in walk(schema) if "$ref" in node]

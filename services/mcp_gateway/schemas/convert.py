@@ -1,9 +1,9 @@
-"""Schemas of OpenAPI 3.0 and 3.1 documents as JSON Schema 2020-12 for a model's arguments.
+"""Convert schemas of OpenAPI 3.0 and 3.1 documents to JSON Schema 2020-12 for a model's arguments.
 
 A converted schema refers to components as `#/$defs/Name`; each component is converted once for the
-document. `publish` makes one of them self-contained: a component that is used once or is tiny takes
-its place, a shared or recursive one stays in `$defs`. Sources: OpenAPI 3.0.4 §4.7.24, OpenAPI 3.1.1
-§4.8.24, JSON Schema 2020-12.
+document. `publish` makes a schema self-contained: a component that is used once or is tiny replaces
+its reference, and a shared or recursive one stays in `$defs`. Sources: OpenAPI 3.0.4 §4.7.24, OpenAPI
+3.1.1 §4.8.24, JSON Schema 2020-12.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
 class Schemas:
-    """The schemas of one document, converted on demand and once."""
+    """The schemas of one document, each converted once, on demand."""
 
     def __init__(self, references: References, *, openapi_30: bool) -> None:
-        """Take the document's references and which of the two schema dialects it speaks."""
+        """Take the document's references, and which of the two schema dialects it uses."""
         self._references = references
         self._openapi_30 = openapi_30
         self._names: dict[str, str] = {}
@@ -52,11 +52,11 @@ class Schemas:
     # Conversion
 
     def convert(self, source: object) -> Schema:
-        """Bring one schema to 2020-12, without what the upstream marks as read-only.
+        """Convert one schema to 2020-12, without read-only properties.
 
         Raises:
-            UnusableSchema: it is no schema, or uses what can't be converted.
-            UnresolvableReference: a reference in it leads nowhere.
+            UnusableSchema: it is not a schema, or can't be converted.
+            UnresolvableReference: a reference in it can't be resolved.
         """
         if source is True:
             return {}
@@ -91,11 +91,11 @@ class Schemas:
         return DEFS + self._names[text]
 
     def component(self, ref: str) -> Schema:
-        """Answer the converted component that a reference of ours names."""
+        """Return the converted component of a reference below `#/$defs`."""
         name = ref.removeprefix(DEFS)
         if name not in self._converted:
             source = self._sources[name]
-            self._references.follow(source)  # Refuses a chain that comes back to itself.
+            self._references.follow(source)  # Refuses a circular chain.
             self._converting.add(name)
             try:
                 converted = self.convert(source)
@@ -122,7 +122,7 @@ class Schemas:
         return {"anyOf": [self._merge_all_of(converted), {"type": "null"}], **beside}
 
     def _convert_keywords(self, source: Schema) -> Schema:
-        """Keep what 2020-12 knows, each keyword in its 2020-12 form; drop the rest."""
+        """Convert each keyword to its 2020-12 form, and drop unknown ones."""
         out: Schema = {}
         convert_type(source.get("type"), out)
         convert_texts(source, out)
@@ -135,7 +135,7 @@ class Schemas:
         return out
 
     def _convert_subschemas(self, source: Schema, out: Schema) -> None:
-        """Convert the schemas inside this one, but for its properties."""
+        """Convert the schemas inside this one, except its properties."""
         for keyword in sorted(ONE & source.keys()):
             if isinstance(source[keyword], dict | bool):
                 value = source[keyword]
@@ -151,9 +151,9 @@ class Schemas:
                 out[keyword] = {k: self.convert(v) for k, v in source[keyword].items()}
 
     def _convert_discriminator(self, source: Schema, out: Schema) -> None:
-        """Say of each form of a union which values of the discriminator stand for it.
+        """Add to each form of a union the values of the discriminator that select it.
 
-        Only where a mapping says so: without one, documents name forms in many ways.
+        This needs a mapping, since documents without one name forms in many ways.
         """
         discriminator = source.get("discriminator")
         if not isinstance(discriminator, dict) or "defaultMapping" in discriminator:
@@ -182,9 +182,7 @@ class Schemas:
         return isinstance(own, dict) and bool({"enum", "const"} & own.keys())
 
     def key(self, name: str) -> str:
-        """Answer the property key for an upstream name, legal for every client; its own nearly
-        always, else one that no other name gets.
-        """
+        """Return a property key that every client accepts: the upstream name, or a unique one."""
         if _LEGAL_KEY.fullmatch(name):
             return name
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:4]
@@ -195,18 +193,18 @@ class Schemas:
         return key
 
     def original(self, key: str) -> str:
-        """Answer the upstream's name for a property key."""
+        """Return the upstream's name of a property key."""
         return self._originals.get(key, key)
 
     def renamed(self, schemas: Iterable[Schema]) -> dict[str, str]:
-        """List the keys inside converted schemas that are not the upstream's, to those that are."""
+        """Map the renamed keys inside converted schemas to the upstream's names."""
         if not self._originals:
             return {}
         found: dict[str, str] = {}
         for schema in schemas:
             found |= self._renamed_in(schema)
             for part in self.reachable(schema):
-                if id(part) not in self._renamed:  # Components stay for as long as the document.
+                if id(part) not in self._renamed:  # Components live as long as the document.
                     self._renamed[id(part)] = self._renamed_in(part)
                 found |= self._renamed[id(part)]
         return found
@@ -216,7 +214,7 @@ class Schemas:
         return {key: self._originals[key] for key in keys if key in self._originals}
 
     def reachable(self, schema: Schema) -> list[Schema]:
-        """List the converted components that a converted schema leads to, each once."""
+        """Return the converted components that a converted schema refers to, each once."""
         found: dict[str, Schema] = {}
         queue = list_references(schema)
         while queue:
@@ -229,7 +227,7 @@ class Schemas:
         return list(found.values())
 
     def asks_for_password(self, key: str, schema: Schema) -> bool:
-        """Tell whether an argument is a password, or holds one at any depth."""
+        """Tell whether an argument is a password, or contains one at any depth."""
         if find_password({"properties": {key: schema}}) is not None:
             return True
         for part in self.reachable(schema):
@@ -275,7 +273,7 @@ class Schemas:
             try:
                 jsonschema_rs.Draft202012Validator({"pattern": pattern}, offline=True)
             except ValueError:
-                # Another dialect's pattern: the upstream checks it, the schema can't say it.
+                # A pattern of another dialect can't be in the schema; the upstream checks it.
                 self._patterns[pattern] = False
             else:
                 self._patterns[pattern] = True
@@ -284,7 +282,7 @@ class Schemas:
     # allOf
 
     def _merge_all_of(self, schema: Schema) -> Schema:
-        """Fold `allOf` into the schema where that says exactly the same, else leave it."""
+        """Merge `allOf` into the schema if the result is equivalent, else keep it."""
         parts = schema.get("allOf")
         if parts is None:
             return schema
@@ -298,7 +296,7 @@ class Schemas:
         return schema if merged is None else merged
 
     def _inlined(self, part: Schema) -> Schema | None:
-        """Answer a part with its reference replaced; None where that would never end."""
+        """Return a part with its reference resolved, or None if the reference is recursive."""
         if "$ref" not in part:
             return part
         if part["$ref"].removeprefix(DEFS) in self._converting:
@@ -310,12 +308,12 @@ class Schemas:
     # Reading converted schemas
 
     def resolve(self, schema: Schema) -> Schema:
-        """Answer a converted schema with a reference at its root replaced by what it names."""
+        """Return a converted schema with a reference at its root resolved."""
         whole = self._inlined(schema)
         return schema if whole is None else whole
 
     def types(self, schema: Schema, depth: int = 0) -> frozenset[str]:
-        """Tell which JSON types a converted schema lets through, as far as it says."""
+        """Return the JSON types that a converted schema allows, as far as it declares them."""
         if depth > 20:
             return TYPES
         schema = self.resolve(schema)
@@ -336,7 +334,7 @@ class Schemas:
         return kinds
 
     def without_null(self, schema: Schema) -> Schema:
-        """Take `null` out of what a converted schema lets through at its root."""
+        """Return a converted schema that does not allow `null` at its root."""
         if "null" not in self.types(schema):
             return schema
         schema = dict(self.resolve(schema))
@@ -364,8 +362,8 @@ class Schemas:
         """Make a converted schema self-contained, within the budget of one tool.
 
         Raises:
-            UnusableSchema: it is too large whatever is cut, or is not valid 2020-12 after all.
-            UnresolvableReference: a component it needs refers to nothing.
+            UnusableSchema: it is too large even after every cut, or is not valid 2020-12.
+            UnresolvableReference: a reference of a component can't be resolved.
         """
         try:
             published = self._publisher.publish(root)

@@ -1,4 +1,4 @@
-"""The keywords of a schema that hold no other schema, each in its 2020-12 form."""
+"""Convert the keywords that don't contain schemas to their 2020-12 form."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ _LONGEST_EXAMPLE = 200
 
 
 class UnusableSchema(Exception):
-    """A schema can't be brought to 2020-12, or is too large; the message says why."""
+    """A schema can't be converted to 2020-12, or is too large; the message says why."""
 
 
 def convert_type(kind: Any, out: Schema) -> None:
     """Copy the type or the list of types.
 
     Raises:
-        UnusableSchema: it is neither.
+        UnusableSchema: the type is neither a name nor a list of names.
     """
     if isinstance(kind, list) and kind and all(isinstance(name, str) for name in kind):
         out["type"] = list(dict.fromkeys(kind))
@@ -61,7 +61,7 @@ def convert_bounds(source: Schema, out: Schema) -> None:
 
 
 def convert_values(source: Schema, out: Schema) -> None:
-    """Copy the keywords whose values are those of an argument, and the flags."""
+    """Copy the keywords whose values are values of an argument, and the flags."""
     for keyword in ("enum", "examples"):
         if isinstance(source.get(keyword), list) and source[keyword]:
             out[keyword] = source[keyword]

@@ -1,4 +1,4 @@
-"""Finding the arguments that ask for a password, which no model should ever be given."""
+"""Find arguments that ask for a password, which a model should never receive."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ _ONE = ("items", "additionalProperties")
 
 
 def find_password(schema: Mapping[str, Any]) -> str | None:
-    """Name the first argument, at any depth, that is a password by its format or its name.
+    """Return the first argument, at any depth, that is a password by its format or its name.
 
     Args:
         schema: a published input schema.
 
     Returns:
-        The property's name, or None where the schema asks for no password.
+        The property's name, or None if the schema does not ask for a password.
     """
     return next(_passwords("", schema), None)
 
@@ -31,7 +31,7 @@ def _passwords(name: str, node: Any) -> Iterator[str]:
         yield name
     for keyword in _MANY:
         for key, child in node.get(keyword, {}).items():
-            # A definition's own name says nothing; the property that refers to it does.
+            # The name of a definition does not matter; the property that refers to it does.
             yield from _passwords(key if keyword == "properties" else name, child)
     for keyword in _LISTS:
         for child in node.get(keyword, ()):

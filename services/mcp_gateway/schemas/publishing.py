@@ -1,7 +1,7 @@
-"""Making a converted schema self-contained, and small enough for a tool.
+"""Make a converted schema self-contained, and small enough for a tool.
 
-A component that is used once or is tiny takes the place of its reference; a shared or recursive one
-stays in `$defs`. What lies too deep is cut.
+A component that is used once or is tiny replaces its reference, and a shared or recursive one stays in
+`$defs`. Levels that are too deep are cut.
 """
 
 from collections import Counter, deque
@@ -34,7 +34,7 @@ class Publisher:
         component: Callable[[str], Schema],
         types: Callable[[Schema], frozenset[str]],
     ) -> None:
-        """Take what finds the component of a reference, and the JSON types a schema lets through."""
+        """Take the functions that return a reference's component, and a schema's allowed types."""
         self._component = component
         self._types = types
         self._tiny: dict[str, bool] = {}
@@ -43,7 +43,7 @@ class Publisher:
         """Make a converted schema self-contained, within the budget of one tool.
 
         Raises:
-            TooLarge: whatever is cut.
+            TooLarge: the schema is too large even after every cut.
         """
         uses: Counter[str] = Counter()
         edges: dict[str, list[str]] = {"": []}
@@ -54,7 +54,7 @@ class Publisher:
         while queue:
             owner, node, depth = queue.popleft()
             nodes += 1
-            # Nearest first: what lies deeper than this is cut.
+            # The walk is breadth-first, so everything deeper than this node is cut.
             if nodes > _MOST_NODES or depth > _DEEPEST:
                 deepest = max(depth - 1, 1)
                 break
@@ -90,7 +90,7 @@ class Publisher:
         return fit(published if deepest is None else relax(published))
 
     def _is_tiny(self, name: str) -> bool:
-        """Tell whether repeating a component costs no more than referring to it."""
+        """Tell whether repeating a component costs as little as referring to it."""
         if name not in self._tiny:
             schema = self._component(DEFS + name)
             holds = {*ONE, *MANY, *NAMED, "$ref"} & schema.keys()
@@ -125,10 +125,10 @@ class Publisher:
         return out
 
     def _exclude(self, forms: list[Schema]) -> bool:
-        """Tell whether no value fits two forms of a `oneOf`, or a rule is what is meant by it.
+        """Tell whether the forms of a `oneOf` exclude each other, or only express a rule.
 
-        Else it becomes an `anyOf`: documents say `oneOf` of forms that overlap, and a call that
-        fits two of them is one that the upstream takes.
+        Otherwise it becomes an `anyOf`: documents use `oneOf` for overlapping forms too, and the
+        upstream accepts a call that matches two of them.
         """
         if all(not form.keys() - ANNOTATIONS - {"required", "not"} for form in forms):
             return True
@@ -141,7 +141,7 @@ class Publisher:
 
 
 def _told_apart(one: Schema, two: Schema) -> bool:
-    """Tell whether a property that both require has different values in each."""
+    """Tell whether both require a property whose allowed values differ."""
     for name in {*one.get("required", ())} & {*two.get("required", ())}:
         values = []
         for form in (one, two):
@@ -153,7 +153,7 @@ def _told_apart(one: Schema, two: Schema) -> bool:
 
 
 def _recursive(edges: Mapping[str, list[str]]) -> set[str]:
-    """Find, on every cycle, at least one component: those a depth-first walk comes back to."""
+    """Return at least one component of every cycle: those that a depth-first walk returns to."""
     found: set[str] = set()
     open_, done = {""}, set()
     stack = [("", iter(edges[""]))]

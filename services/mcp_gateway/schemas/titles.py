@@ -1,4 +1,4 @@
-"""Titles of schemas, which cost a model's attention."""
+"""Drop redundant titles of schemas, which cost tokens."""
 
 import re
 
@@ -6,7 +6,7 @@ from mcp_gateway.schemas.budget import Schema
 
 
 def without_echo(name: str, schema: Schema) -> Schema:
-    """Drop a title that only repeats the name."""
+    """Return a schema without a title that only repeats the name."""
     if _letters(str(schema.get("title", ""))) != _letters(name):
         return schema
     return {key: value for key, value in schema.items() if key != "title"}

@@ -81,10 +81,10 @@ def test_what_is_kept_of_one_file_is_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ref", "reason"),
     [
-        ("../secret.yaml", "outside of the document's folder"),
-        ("/etc/passwd", "outside of the document's folder"),
-        ("%2e%2e/secret.yaml", "outside of the document's folder"),
-        ("link.yaml", "outside of the document's folder"),
+        ("../secret.yaml", "outside the document's folder"),
+        ("/etc/passwd", "outside the document's folder"),
+        ("%2e%2e/secret.yaml", "outside the document's folder"),
+        ("link.yaml", "outside the document's folder"),
         ("gone.yaml", "can't be read"),
         ("bad.yaml", "not valid YAML"),
         ("http://localhost/x.yaml", "not on the list"),

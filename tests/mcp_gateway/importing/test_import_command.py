@@ -109,7 +109,7 @@ def test_a_binding_reaches_every_operation_that_has_the_parameter(
     ("binding", "message"),
     [
         ("org_id", "write PARAM=CLAIM"),
-        ("org_id=tenant", "'tenant' is no claim"),
+        ("org_id=tenant", "'tenant' is not a claim"),
         ("organisation=tenant_id", "no operation has a parameter named organisation"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_person_chooses_by_number_tag_and_word_and_is_asked_again_when_mistake
     result = run("--choose", typed="9\nsome\n2-3,@people\n")
     assert result.exit_code == 0, result.output
     assert "9 is not within 1 to 6" in result.output
-    assert "'some' is no number" in result.output
+    assert "'some' is not a number" in result.output
     exposed = {name for name, exposed in tools(tmp_path).items() if exposed}
     assert exposed == {"create_task", "get_task", "list_people"}
 
@@ -103,7 +103,7 @@ def test_r23_the_coverage_report_counts_every_operation_once_and_gives_reasons(r
     assert "    2 not exposed" in output
     assert "    1 refused" in output
     assert "POST /soap: its request body is application/soap+xml" in output
-    assert "To decide:" in output
+    assert "Decisions for you:" in output
 
 
 def test_an_import_that_leaves_nothing_to_serve_ends_with_three(run: Any) -> None:

@@ -75,7 +75,7 @@ def test_an_import_that_brings_nothing_new_changes_nothing(folder: Folder) -> No
     before = folder.manifest.read_text()
     result = folder.run()
     assert result.exit_code == 0, result.output
-    assert "already fits" in result.output
+    assert "already matches the document" in result.output
     assert folder.manifest.read_text() == before
 
 
@@ -84,7 +84,7 @@ def test_hand_edits_and_comments_survive_whatever_the_document_says_now(folder: 
     folder.api["paths"]["/tasks"]["get"]["description"] = "List tasks, newly described."
     folder.api["paths"]["/tasks"]["post"]["description"] = "Create one task."
     output = folder.run().output
-    assert "find_tasks.description" in output.split("Kept as you wrote them")[1]
+    assert "find_tasks.description" in output.split("Your texts kept")[1]
     wanted = before.replace("description: Create a task.", "description: Create one task.")
     assert folder.manifest.read_text() == wanted
 
@@ -111,7 +111,7 @@ def test_a_person_exposes_by_choice_what_was_kept_back(folder: Folder) -> None:
     folder.run("--choose", typed="none\n")
     assert folder.tools["create_task"]["expose"] is False
     output = folder.run("--choose", typed="all\n").output
-    assert "create_task: POST /tasks" in output.split("as you chose")[1]
+    assert "create_task: POST /tasks" in output.split("Exposed by your choice")[1]
     assert folder.tools["create_task"]["expose"] is True
     assert "    expose: true  # not yet\n" in folder.manifest.read_text()
 
@@ -128,9 +128,9 @@ def test_an_operation_that_is_gone_is_kept_unexposed_and_the_rest_is_served(
 ) -> None:
     del folder.api["paths"]["/old"]
     output = folder.run().output
-    assert "get_old: GET /old" in output.split("Gone from the document")[1]
+    assert "get_old: GET /old" in output.split("Removed from the document")[1]
     assert folder.tools["get_old"]["expose"] is False
-    assert "# the document has no such operation" in folder.manifest.read_text()
+    assert "# the document does not have this operation" in folder.manifest.read_text()
     assert "find_tasks" in load_catalogue(folder.manifest).tools
 
 
@@ -153,7 +153,7 @@ def test_a_binding_the_new_document_has_no_argument_for_is_told(folder: Folder) 
     assert folder.tools["find_tasks"]["bind"] == {"org_id": "tenant_id"}
     del folder.api["paths"]["/tasks"]["get"]["parameters"]
     output = folder.run().output
-    assert "tools.find_tasks.bind.org_id: the operation has no such argument" in output
+    assert "tools.find_tasks.bind.org_id: the operation does not have this argument" in output
     assert folder.tools["find_tasks"]["bind"] == {"org_id": "tenant_id"}
 
 

@@ -144,11 +144,11 @@ resources:
     ("text", "message"),
     [
         ("  t: {operation: listTasks, check: {}}", r"tools\.t\.check: must be a mapping of field"),
-        ("  t: {operation: listTasks, check: {a..b: sub}}", r"check\.a\.\.b: is no place"),
-        ("  t: {operation: listTasks, check: {a: me}}", "'me' is no claim"),
+        ("  t: {operation: listTasks, check: {a..b: sub}}", r"check\.a\.\.b: is not a field"),
+        ("  t: {operation: listTasks, check: {a: me}}", "'me' is not a claim"),
         ("  t: {operation: listTasks, shape: {field: [a]}}", "did you mean fields"),
-        ("  t: {operation: listTasks, shape: {redact: a}}", "must be a list of places"),
-        ("  t: {operation: listTasks, shape: {redact: ['a b']}}", "'a b' is no place"),
+        ("  t: {operation: listTasks, shape: {redact: a}}", "must be a list of fields"),
+        ("  t: {operation: listTasks, shape: {redact: ['a b']}}", "'a b' is not a field"),
         ("  t: {operation: listTasks, shape: [a]}", r"tools\.t\.shape: must be a mapping"),
         (
             "  t: {operation: listTasks, shape: {paging: {argument: page, next: n}}}",
@@ -158,16 +158,19 @@ resources:
         ("  t: {operation: listTasks, limits: {per_minute: 0}}", "a whole number from 1"),
         ("  t: {operation: listTasks, cost: 1.5}", "a whole number from 0"),
         ("  t: {operation: listTasks, confirm: ''}", "true, false or the question"),
-        ("  t: {operation: listTasks, sunset: soon}", "must be a date, as 2027-06-30"),
-        ("  t: {operation: listTasks, sunset: 2027-02-30}", "a day of the calendar"),
+        ("  t: {operation: listTasks, sunset: soon}", "must be a date, such as 2027-06-30"),
+        ("  t: {operation: listTasks, sunset: 2027-02-30}", "a calendar date"),
         ("  t: {operation: listTasks, replaced_by: t}", "t is not another tool"),
         ("  t: {operation: listTasks, replaced_by: u}", "there is no tool u"),
         (
             "  t: {operation: listTasks, replaced_by: u}\n  u: {operation: listTasks, expose: false}",
             "u is not another tool that is exposed",
         ),
-        ("  t: {operation: listTasks, sunset: 2027-01-01, deprecated: false}", "is deprecated"),
-        ("  t: {operation: listTasks, destructive: true}", "destroys nothing"),
+        (
+            "  t: {operation: listTasks, sunset: 2027-01-01, deprecated: false}",
+            "is always deprecated",
+        ),
+        ("  t: {operation: listTasks, destructive: true}", "can't be destructive"),
         ("  t: {operation: listTasks, graphql: {query: 'query A {a}'}}", "either `operation` or"),
         ("  t: {operation: listTasks}\nhosts: ['https://x']", r"hosts\.0: must be a list of hosts"),
         ("  t: {operation: listTasks}\nsearch_above: 0", "a whole number from 1"),
@@ -191,9 +194,9 @@ def test_a_wrong_key_is_named_with_what_to_write(load: Load, text: str, message:
 
 
 def test_r22_an_entry_for_a_stale_argument_or_operation_does_not_load(load: Load) -> None:
-    with pytest.raises(ManifestError, match="has no operation 'removed'"):
+    with pytest.raises(ManifestError, match="does not have an operation 'removed'"):
         load("  t: {operation: removed}")
-    with pytest.raises(ManifestError, match="the operation has no such argument"):
+    with pytest.raises(ManifestError, match="the operation does not have this argument"):
         load("  t: {operation: listTasks, bind: {gone: sub}}")
 
 

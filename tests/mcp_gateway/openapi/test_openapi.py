@@ -14,7 +14,7 @@ from support.in_process.documents import ReadDocument
     [
         ({"swagger": "1.2", "paths": {}}, "Swagger 1.2 document; 2.0 and later"),
         ({"openapi": "4.0.0", "paths": {}}, "OpenAPI 4.0.0 document; 2.0 and 3.0 to 3.2"),
-        ({"paths": {}}, "no `openapi` version"),
+        ({"paths": {}}, "does not have an `openapi` version"),
         ({"openapi": "3.1.0", "paths": []}, "`paths` is not a mapping"),
     ],
 )

@@ -78,8 +78,8 @@ def test_r3_a_path_value_may_hold_slashes_where_the_manifest_says_so(tool_of: Ma
 @pytest.mark.parametrize(
     ("other", "slashes", "problem"),
     [
-        ("/x", "repo", "something follows it"),
-        ("/x", "branch", "no plain argument"),
+        ("/x", "repo", "the path continues after it"),
+        ("/x", "branch", "is not a plain argument"),
         ("/repos/{repo}/contents/{file}/history", "path", "could reach GET /repos/{repo}/contents"),
         ("/repos/{name}/contents/latest/size", "path", "could reach GET /repos/{name}/contents"),
     ],

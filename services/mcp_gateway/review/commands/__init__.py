@@ -1,4 +1,4 @@
-"""`gatepost tools …`: looking at a manifest, and at what changing it would do."""
+"""`gatepost tools …`: inspect a manifest, and the effects of changing it."""
 
 import click
 

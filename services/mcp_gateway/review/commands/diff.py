@@ -1,4 +1,4 @@
-"""`gatepost tools diff`: what a manifest would change for those who use its tools."""
+"""`gatepost tools diff`: show how a manifest changes its published tools."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,11 +16,11 @@ _BREAKING, _SECURITY = 1, 3
 @manifest_option
 @click.option("--write", is_flag=True, help="Accept the changes: write the lock file.")
 def diff(path: Path, write: bool) -> None:
-    """Compare the tools with the lock file of what was published, tools.lock.json.
+    """Compare the tools with tools.lock.json, the record of the published tools.
 
-    Ends with 1 where a change is breaking, with 3 where one touches security and none is breaking.
-    A breaking change is made by publishing it under a new name: keep the old tool, or leave its
-    entry with `expose: false` and `replaced_by`.
+    Exits with 1 if a change is breaking, and with 3 if a change concerns security but none is
+    breaking. To make a breaking change, publish a tool under a new name: keep the old tool, or leave
+    its entry with `expose: false` and `replaced_by`.
     """
     manifest, _, catalogue = load(path)
     file = path.parent / LOCK_FILE
@@ -32,7 +32,9 @@ def diff(path: Path, write: bool) -> None:
             raise click.ClickException(str(error)) from None
         old = None
     if old is None and not write:
-        raise click.ClickException(f"{file} is not there; `gatepost tools diff --write` makes it")
+        raise click.ClickException(
+            f"{file} does not exist; create it with `gatepost tools diff --write`"
+        )
     successors = {e.name: e.lifecycle.replaced_by for e in manifest.tools if not e.expose}
     replaced = {name: other for name, other in successors.items() if other is not None}
     changes = compare_locks(old, new, replaced) if old is not None else []

@@ -1,6 +1,6 @@
-"""`gatepost tools dry-run`: the HTTP request that a call would become, without sending it.
+"""`gatepost tools dry-run`: show the HTTP request of a call without sending it.
 
-The call takes the gateway's own steps up to the upstream, which a stand-in replaces.
+The call passes the gateway's own steps, and a stand-in replaces the upstream.
 """
 
 import asyncio
@@ -43,13 +43,13 @@ _LONGEST_BODY = 10_000
 
 
 class _Nowhere:
-    """An upstream that keeps the request and answers nothing."""
+    """An upstream that stores the request and does not answer."""
 
     def __init__(self) -> None:
         self.request: HttpRequest | None = None
 
     async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
-        """Keep the request."""
+        """Store the request."""
         self.request = request
         raise RequestFailed("dry_run", "Nothing is sent in a dry run.")
 
@@ -61,15 +61,15 @@ class _Nowhere:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gatepost.yaml, for where the API is and what it knows the gateway by.",
+    help="Path of gatepost.yaml, for the API's address and credentials.",
 )
-@click.option("--upstream-url", help="Where the API is, in place of the configuration's.")
+@click.option("--upstream-url", help="The API's address, instead of the configured one.")
 @click.option(
     "--claim",
     "claims",
     metavar="CLAIM=VALUE",
     multiple=True,
-    help="A claim of the caller, as tenant_id=org_acme or data_scope.team=design.",
+    help="A claim of the caller, such as tenant_id=org_acme or data_scope.team=design.",
 )
 def dry_run(
     name: str,
@@ -81,8 +81,8 @@ def dry_run(
 ) -> None:
     """Print the exact request that calling NAME with ARGUMENTS (JSON) would send.
 
-    Secrets are masked. Claims that are not given have example values. Ends with 1 where the call
-    would be refused before anything is sent, with the reason a model would read.
+    Secrets are masked, and claims that are not given have example values. Exits with 1 if the
+    gateway would refuse the call, and prints the reason that the model would read.
     """
     catalogue = load(path)[2]
     tool = require_tool(catalogue, name)
@@ -93,7 +93,7 @@ def dry_run(
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"ARGUMENTS is not JSON: {error}") from None
     if not isinstance(given, dict):
-        raise click.UsageError('ARGUMENTS is a JSON object, as {"limit": 5}')
+        raise click.UsageError('ARGUMENTS must be a JSON object, such as {"limit": 5}')
     request, result = asyncio.run(_walk(catalogue, tool, caller, given, url, attachments))
     if request is None:
         raise click.ClickException(str(result.content[0]["text"]))
@@ -174,7 +174,7 @@ def _upstream(
         return url, Attachments(catalogue, upstream_url=url)
     try:
         settings = McpGatewaySettings.load(config)
-        # The values are never needed here: what is not read can't be shown.
+        # The secrets are not needed, and unread secrets can't be shown.
         url = upstream_url or settings.upstream_url
         return url, Attachments(
             catalogue,

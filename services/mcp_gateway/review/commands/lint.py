@@ -1,4 +1,4 @@
-"""`gatepost tools lint`: advice before a model or a person has to live with a tool."""
+"""`gatepost tools lint`: check tools for problems that would affect models or people."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mcp_gateway.review.lint.finding import ReviewedManifest
 @click.command(name="lint")
 @manifest_option
 def lint_command(path: Path) -> None:
-    """Check the tools; ends with 1 where there is an error, warnings let it pass."""
+    """Check the tools. Exits with 1 if there is an error; warnings don't fail."""
     manifest, document, catalogue = load(path)
     found = lint(ReviewedManifest(manifest, document, catalogue, utc_now().date()))
     for rule, finding in found:

@@ -1,4 +1,4 @@
-"""`gatepost tools list`: every tool of a manifest, one a line."""
+"""`gatepost tools list`: list the tools of a manifest, one per line."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mcp_gateway.review.token_estimate import tool_tokens
 @click.command(name="list")
 @manifest_option
 def list_command(path: Path) -> None:
-    """List the tools: name, scope, what it does to data, tokens, operation."""
+    """List the tools with scope, effect on data, tokens and operation."""
     manifest, _, catalogue = load(path)
     rows = [
         (

@@ -1,4 +1,4 @@
-"""What the commands have in common: the manifest they are about."""
+"""Shared by the commands: loading the manifest and finding a tool."""
 
 import difflib
 from collections.abc import Callable
@@ -24,15 +24,15 @@ def manifest_option(command: _Command) -> _Command:
         type=click.Path(dir_okay=False, path_type=Path),
         default=Path("tools.yaml"),
         show_default=True,
-        help="The manifest to look at.",
+        help="Path of the manifest.",
     )(command)
 
 
 def load(path: Path) -> tuple[Manifest, OpenApiDocument, Catalogue]:
-    """Read a manifest and all that it names.
+    """Read a manifest and the files that it names.
 
     Raises:
-        click.ClickException: listing everything that must be fixed.
+        click.ClickException: the manifest can't be served; the message lists every problem.
     """
     try:
         manifest = load_manifest(path)
@@ -46,11 +46,13 @@ def require_tool(catalogue: Catalogue, name: str) -> Tool:
     """Find a tool by name.
 
     Raises:
-        click.ClickException: there is none; the message holds the nearest ones.
+        click.ClickException: it does not exist; the message suggests similar ones.
     """
     tool = catalogue.tools.get(name)
     if tool is None:
         near = difflib.get_close_matches(name, catalogue.tools, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`gatepost tools list` names all"
+        hint = (
+            f"did you mean {' or '.join(near)}?" if near else "list all with `gatepost tools list`"
+        )
         raise click.ClickException(f"no tool {name} is exposed; {hint}")
     return tool

@@ -1,4 +1,4 @@
-"""`gatepost tools show`: one tool, as a model and as a reviewer see it."""
+"""`gatepost tools show`: show one tool, as a model and as a reviewer see it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mcp_gateway.review.token_estimate import tool_tokens
 @click.argument("name")
 @manifest_option
 def show(name: str, path: Path) -> None:
-    """Show a tool as `tools/list` has it, and what no model sees of it."""
+    """Show a tool as `tools/list` returns it, and the settings that models don't see."""
     tool = require_tool(load(path)[2], name)
     click.echo(orjson.dumps(publish_tool(tool), option=orjson.OPT_INDENT_2).decode())
     for label, value in _unseen(tool).items():

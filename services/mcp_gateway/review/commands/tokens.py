@@ -1,4 +1,4 @@
-"""`gatepost tools tokens`: what the list of tools costs in every conversation."""
+"""`gatepost tools tokens`: estimate how many tokens the tool list costs in every conversation."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mcp_gateway.review.token_estimate import count_tokens, tool_tokens
 @click.command()
 @manifest_option
 def tokens(path: Path) -> None:
-    """Estimate the tokens of each tool and of the whole list, the dearest first."""
+    """Estimate the tokens of each tool and of the whole list, the most expensive first."""
     catalogue = load(path)[2]
     costs = {name: tool_tokens(tool) for name, tool in catalogue.tools.items()}
     for name, cost in sorted(costs.items(), key=lambda item: (-item[1], item[0])):
@@ -20,4 +20,4 @@ def tokens(path: Path) -> None:
     click.echo(f"{sum(costs.values()):7}  all {len(costs)} tools (an estimate)")
     if catalogue.search_above is not None and len(costs) > catalogue.search_above:
         listed = sum(count_tokens(meta.published) for meta in META_TOOLS.values())
-        click.echo(f"{listed:7}  listed in their place, as search_above says")
+        click.echo(f"{listed:7}  listed instead of them, because of search_above")

@@ -1,6 +1,6 @@
-"""`gatepost tools lint`: what makes tools easy to use for a model and safe for the people behind.
+"""Rules of `gatepost tools lint`, which make tools easy for models to use and safe for people.
 
-Each rule is a function in a file of its name.
+Each rule is a function in a file of the same name.
 """
 
 from mcp_gateway.review.lint.annotations import annotations
@@ -34,6 +34,6 @@ RULES: tuple[Rule, ...] = (
 
 
 def lint(reviewed: ReviewedManifest) -> list[tuple[str, Finding]]:
-    """Apply every rule: the rule's name and what it found, errors first."""
+    """Apply every rule; return each rule's name with its findings, errors first."""
     found = [(rule.__name__, finding) for rule in RULES for finding in rule(reviewed)]
     return sorted(found, key=lambda item: (item[1].severity != "error", item[1].tool))

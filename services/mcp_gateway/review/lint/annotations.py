@@ -1,4 +1,4 @@
-"""Annotations are honest: clients decide by them whether a person is asked."""
+"""Annotations must be honest, since clients decide by them whether to ask a person."""
 
 from collections.abc import Iterator
 
@@ -7,21 +7,21 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
 def annotations(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask about overrides that make a tool look more harmless than its method."""
+    """Report overrides that make a tool look more harmless than its method."""
     for name, tool in reviewed.catalogue.tools.items():
         method = tool.operation.method
         if tool.graphql is not None:
             if tool.read_only and not tool.graphql.read_only:
                 yield Finding(
-                    name, "error", "a mutation is said to only read", "take out read_only"
+                    name, "error", "a mutation is marked as read-only", "remove read_only"
                 )
             continue
         if tool.read_only and method in {"PUT", "PATCH", "DELETE"}:
-            message = f"{method} is said to only read, so that consent to @read lets it through"
-            yield Finding(name, "error", message, "take out `read_only: true`")
+            message = f"{method} is marked as read-only, so consent to @read allows it"
+            yield Finding(name, "error", message, "remove `read_only: true`")
         elif tool.read_only and method not in SAFE_METHODS:
-            message = f"{method} is said to only read; consent to @read lets it through"
+            message = f"{method} is marked as read-only; consent to @read allows it"
             yield Finding(name, "warning", message, "make sure that it changes nothing")
         elif method == "DELETE" and not tool.destructive:
-            message = "DELETE is said to destroy nothing"
+            message = "DELETE is marked as not destructive"
             yield Finding(name, "warning", message, "make sure that it can be undone")

@@ -1,4 +1,4 @@
-"""Arguments are described: a model can't look at a form's labels."""
+"""Arguments must be described, since a model can't see the labels of a form."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ _MOST_NAMED = 5
 
 
 def argument_descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask for a description, an enum or a reference that has one, for every argument."""
+    """Report arguments without a description, an enum, or a reference to a schema that has one."""
     for name, tool in reviewed.catalogue.tools.items():
         defs = tool.input_schema.get("$defs", {})
         bare = [

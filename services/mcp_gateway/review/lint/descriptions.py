@@ -1,4 +1,4 @@
-"""Descriptions tell a model when to use a tool, and which of two."""
+"""Descriptions must tell a model when to use a tool, and how tools differ."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _LONGEST = 2000
 
 
 def descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask for descriptions that say more than the title, differ, and stay short."""
+    """Report descriptions that only repeat the title, repeat each other, or are too long."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name, tool in reviewed.catalogue.tools.items():
         said = tool.description.strip()
@@ -21,15 +21,17 @@ def descriptions(reviewed: ReviewedManifest) -> Iterator[Finding]:
         elif len(words) < _FEWEST_WORDS:
             message = f"the description is {len(words)} words long"
         elif len(said) > _LONGEST:
-            message = f"the description has {len(said)} characters, which every list carries"
+            message = f"the description has {len(said)} characters, which every list includes"
         else:
             continue
-        yield Finding(name, "warning", message, "say in a sentence or two what it does and when")
+        yield Finding(
+            name, "warning", message, "say in a sentence or two what it does and when to use it"
+        )
     for names in alike.values():
         for name in names[1:]:
             yield Finding(
                 name,
                 "warning",
                 f"it is described exactly as {names[0]}",
-                "say what sets the two apart",
+                "describe how the two differ",
             )

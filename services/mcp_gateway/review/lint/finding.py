@@ -1,4 +1,4 @@
-"""What a rule looks at, and what it says."""
+"""The input and the output of a lint rule."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class ReviewedManifest:
-    """A manifest that loads, with all that it names."""
+    """A valid manifest, with its document and catalogue."""
 
     manifest: Manifest
     document: OpenApiDocument
@@ -24,10 +24,10 @@ class ReviewedManifest:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to better, with what to do about it."""
+    """One problem, with its fix."""
 
     tool: str
-    """Empty where it is about the whole list."""
+    """Empty if the problem concerns the whole list."""
     severity: Severity
     message: str
     fix: str

@@ -1,4 +1,4 @@
-"""Flat inputs: models fill in a few plain arguments well, and deep objects badly."""
+"""Inputs should be flat: models fill in a few plain arguments well, and deep objects badly."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _MOST_ARGUMENTS = 20
 
 
 def flat_inputs(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Warn of objects within objects, and of more arguments than anybody keeps in mind."""
+    """Report deeply nested objects, and tools with too many arguments."""
     for name, tool in reviewed.catalogue.tools.items():
         schema = tool.input_schema
         arguments = schema["properties"]
@@ -23,7 +23,7 @@ def flat_inputs(reviewed: ReviewedManifest) -> Iterator[Finding]:
                 name,
                 "warning",
                 f"objects nested more than {_DEEPEST} deep in: {', '.join(sorted(deep)[:5])}",
-                "offer a smaller operation, or bind what never changes",
+                "offer a smaller operation, or bind arguments that never change",
             )
         if len(arguments) > _MOST_ARGUMENTS:
             yield Finding(
@@ -35,7 +35,7 @@ def flat_inputs(reviewed: ReviewedManifest) -> Iterator[Finding]:
 
 
 def _depth(schema: Any, defs: Mapping[str, Any], above: int, seen: tuple[str, ...] = ()) -> int:
-    """Count the objects that stand within each other, as far as matters."""
+    """Return how deeply objects are nested, up to the limit."""
     if not isinstance(schema, Mapping) or above > _DEEPEST + 1:
         return above
     if "$ref" in schema:

@@ -1,4 +1,4 @@
-"""A tool's end is told early, kept, and has a successor."""
+"""A tool's end must be announced, enforced, and name a successor."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
 def lifecycle(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Look at sunsets that have passed, deprecations without advice, and the document's own."""
+    """Report passed sunsets, deprecations without advice, and deprecated operations."""
     entries = {entry.name: entry for entry in reviewed.manifest.tools}
     for name, tool in reviewed.catalogue.tools.items():
         life = tool.lifecycle
@@ -14,11 +14,11 @@ def lifecycle(reviewed: ReviewedManifest) -> Iterator[Finding]:
             message = f"its last day was {life.sunset}"
             yield Finding(name, "error", message, "set `expose: false`, or a later sunset")
         if life.deprecated and life.sunset is None and life.replaced_by is None:
-            message = "it is deprecated, and nothing says until when or what to use"
+            message = "it is deprecated, but has neither a sunset nor a replacement"
             yield Finding(name, "warning", message, "set `sunset` or `replaced_by`")
         entry = entries[name]
         if entry.graphql is not None or life.deprecated:
             continue
         if reviewed.document.find(entry.operation).deprecated:
-            message = "the document calls its operation deprecated"
+            message = "the document marks its operation as deprecated"
             yield Finding(name, "warning", message, "set `deprecated: true`, or unexpose it")

@@ -1,4 +1,4 @@
-"""Lists come in pages: one that doesn't may fill a model's whole context."""
+"""Lists should be paginated, or one may fill a model's whole context."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ _LISTS = ("list_", "search_", "find_", "query_")
 
 
 def pagination(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask for arguments that page a list, or for the manifest to say which they are."""
+    """Report lists without known pagination arguments."""
     for name, tool in reviewed.catalogue.tools.items():
         paged = tool.shape.paging is not None or tool.operation.pagination is not None
         if tool.read_only and name.startswith(_LISTS) and not paged:
             yield Finding(
                 name,
                 "warning",
-                "it lists, and no argument is known to page it",
-                "add paging to the API, or say under `shape.paging` which arguments page it",
+                "it is a list without a known pagination argument",
+                "add pagination to the API, or name its arguments under `shape.paging`",
             )

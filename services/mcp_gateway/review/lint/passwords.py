@@ -1,4 +1,4 @@
-"""No tool asks for a password: what a model is told, it may repeat."""
+"""Tools must not ask for passwords, since a model may repeat them."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from mcp_gateway.schemas.passwords import find_password
 
 
 def passwords(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Refuse tools with an argument that is a password."""
+    """Report tools with an argument that is a password."""
     for name, tool in reviewed.catalogue.tools.items():
         password = asks_for_password(tool)
         if password is not None:
@@ -17,9 +17,9 @@ def passwords(reviewed: ReviewedManifest) -> Iterator[Finding]:
 
 
 def asks_for_password(tool: Tool) -> str | None:
-    """Name the argument of a tool that is, or holds, a password; None where it asks for none.
+    """Return the argument of a tool that is, or contains, a password, or None.
 
-    A schema that was cut to its budget may not show it any more: the operation still knows.
+    A schema that was cut to its budget may not show the password, but the operation still does.
     """
     hidden = sorted(tool.operation.secrets - tool.bindings.keys())
     return find_password(tool.input_schema) or (hidden[0] if hidden else None)

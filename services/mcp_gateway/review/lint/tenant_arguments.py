@@ -1,4 +1,4 @@
-"""Whose data is meant comes from the token, not from the model."""
+"""The token must select the tenant, not the model."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
 def tenant_arguments(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask about arguments that look like the tenant and that no claim fills."""
+    """Report arguments that look like the tenant but are not bound to a claim."""
     for name, tool in reviewed.catalogue.tools.items():
         for argument in tenant_arguments_of(tool.operation):
             if argument not in tool.bindings:

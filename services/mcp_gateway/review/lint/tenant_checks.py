@@ -1,4 +1,4 @@
-"""An answer that says whose it is can be held to it."""
+"""An answer that names its tenant should be checked."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
 def tenant_checks(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask for a check where every answer bears the tenant that the request is bound to."""
+    """Report tools without a check whose every answer has the tenant that the request is bound to."""
     entries = {entry.name: entry for entry in reviewed.manifest.tools}
     for name, tool in reviewed.catalogue.tools.items():
         if tool.checks or not entries[name].operation:
@@ -24,6 +24,6 @@ def tenant_checks(reviewed: ReviewedManifest) -> Iterator[Finding]:
             yield Finding(
                 name,
                 "warning",
-                f"its answers say whose they are ({written}), and nothing compares it",
-                f'compare it: `check: {{"{written}": tenant_id}}`',
+                f"its answers name their tenant ({written}), but nothing checks it",
+                f'check it: `check: {{"{written}": tenant_id}}`',
             )

@@ -1,4 +1,4 @@
-"""Tools are paid for in every conversation, used or not."""
+"""Every conversation pays for the tool list, whether or not the tools are used."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ MOST_TOOLS = 40
 
 
 def token_cost(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Weigh each tool, and the list somebody gets who may use all of them."""
+    """Report tools and lists that cost too many tokens."""
     catalogue = reviewed.catalogue
     costs = {name: tool_tokens(tool) for name, tool in catalogue.tools.items()}
     for name, cost in costs.items():

@@ -1,4 +1,4 @@
-"""Names say what is done to what: `create_task`, not `tasks` or `TaskController_create`."""
+"""Names must say the action and its object: `create_task`, not `tasks` or `TaskController_create`."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ _SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
 def verb_noun(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Ask for snake_case names that start with a verb."""
+    """Report names that are not snake_case or don't start with a verb."""
     for name in reviewed.catalogue.tools:
         if not _SNAKE_CASE.fullmatch(name):
             message = "the name is not two or more words in snake_case"
         elif not is_verb(name.partition("_")[0]):
-            message = (
-                f"the name starts with {name.partition('_')[0]!r}, which is no verb known here"
-            )
+            message = f"the name starts with {name.partition('_')[0]!r}, which is not a known verb"
         else:
             continue
-        yield Finding(name, "warning", message, "rename it to a verb and its noun, as create_task")
+        yield Finding(
+            name, "warning", message, "rename it to a verb and a noun, such as create_task"
+        )

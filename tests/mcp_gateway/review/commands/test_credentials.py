@@ -136,7 +136,7 @@ def test_of_several_files_one_is_named(operator: Operator) -> None:
     assert "--name orbit or --name other" in operator.run("list").output
     assert operator.run("set", "org_acme", "--name", "other", secret="x").exit_code == 0
     assert (operator.folder / "other.json").exists()
-    assert "nothing has no file" in operator.run("list", "--name", "nothing").output
+    assert "nothing does not have a file" in operator.run("list", "--name", "nothing").output
 
 
 def test_where_no_file_is_configured_there_is_nothing_to_set(operator: Operator) -> None:

@@ -78,14 +78,14 @@ def test_a_change_nobody_who_calls_would_see_is_still_shown(published: Any) -> N
     [
         ("scope: mcp:admin", "the scope: mcp:write before, mcp:admin now"),
         ("toolsets: [tasks]", "the toolsets: write before, tasks, write now"),
-        ("bind: {owner: sub}", "what is bound to claims: none before, owner: sub now"),
-        ("check: {org_id: tenant_id}", "what is checked of the answer: none before, org_id:"),
+        ("bind: {owner: sub}", "the arguments bound to claims: none before, owner: sub now"),
+        ("check: {org_id: tenant_id}", "the checks of the answer: none before, org_id:"),
         ("confirm: true", "whether a person is asked first: no before, yes now"),
-        ("destructive: true", "whether it destroys: no before, yes now"),
+        ("destructive: true", "whether it is destructive: no before, yes now"),
         ("shape: {redact: [mail]}", "which fields are hidden: none before, mail now"),
         (
             "shape: {guard: block}",
-            "what becomes of text that talks to the model: off before, block now",
+            "the guard against instructions in answers: off before, block now",
         ),
     ],
 )

@@ -103,7 +103,7 @@ def test_credentials_are_shown_where_they_go_and_never_read(
         (["delete_task", '{"id": ".."}'], 1, "id "),
         (["delete_tasks"], 1, "did you mean delete_task"),
         (["create_task", "title=x"], 2, "ARGUMENTS is not JSON"),
-        (["create_task", "[]"], 2, "ARGUMENTS is a JSON object"),
+        (["create_task", "[]"], 2, "ARGUMENTS must be a JSON object"),
         (["list_tasks", "--claim", "tenant=x"], 2, "write CLAIM=VALUE"),
         (["list_tasks", "--claim", "data_scope.team=a b!"], 2, "--claim"),
         (["list_tasks", "--config", "/nowhere/gatepost.yaml"], 1, "/nowhere/gatepost.yaml"),

@@ -42,15 +42,15 @@ def test_r23_tools_that_are_easy_to_use_pass(review: Any) -> None:
         ),
         (
             "  create_task: {operation: createTask, read_only: true}",
-            "warning: create_task: annotations: POST is said to only read",
+            "warning: create_task: annotations: POST is marked as read-only",
         ),
         (
             "  delete_task: {operation: deleteTask, read_only: true}",
-            "error: delete_task: annotations: DELETE is said to only read",
+            "error: delete_task: annotations: DELETE is marked as read-only",
         ),
         (
             "  delete_task: {operation: deleteTask, destructive: false}",
-            "warning: delete_task: annotations: DELETE is said to destroy nothing",
+            "warning: delete_task: annotations: DELETE is marked as not destructive",
         ),
         (
             "  delete_task: {operation: deleteTask, sunset: 2001-01-01}",
@@ -58,11 +58,11 @@ def test_r23_tools_that_are_easy_to_use_pass(review: Any) -> None:
         ),
         (
             "  delete_task: {operation: deleteTask, deprecated: true}",
-            "warning: delete_task: lifecycle: it is deprecated, and nothing says",
+            "warning: delete_task: lifecycle: it is deprecated, but has neither",
         ),
         (
             "  list_tasks: {operation: listTasks}\n  x_y: {operation: gone, expose: false}",
-            "warning: x_y: stale_entries: the document has no gone",
+            "warning: x_y: stale_entries: the document does not have gone",
         ),
     ],
 )
@@ -149,7 +149,7 @@ def test_r17_a_list_that_costs_too_much_is_found_unless_it_is_searched(review: A
 
 def test_an_operation_that_the_document_calls_deprecated_is_found(review: Any) -> None:
     review.operation("/tasks", "get")["deprecated"] = True
-    assert "warning: list_tasks: lifecycle: the document calls" in review.run("lint").output
+    assert "warning: list_tasks: lifecycle: the document marks" in review.run("lint").output
 
 
 def test_a_manifest_that_does_not_load_is_explained(review: Any) -> None:
@@ -172,7 +172,7 @@ def test_answers_that_say_whose_they_are_and_are_not_compared_are_found(review: 
     listing["parameters"] = [*listing["parameters"], org]
     bound = "operation: listTasks, bind: {org_id: tenant_id}"
     review.tools = f"  list_tasks: {{{bound}}}"
-    line = "warning: list_tasks: tenant_checks: its answers say whose they are ([].org_id)"
+    line = "warning: list_tasks: tenant_checks: its answers name their tenant ([].org_id)"
     assert line in review.run("lint").output
     review.tools = f'  list_tasks: {{{bound}, check: {{"[].org_id": tenant_id}}}}'
     assert "tenant_checks" not in review.run("lint").output

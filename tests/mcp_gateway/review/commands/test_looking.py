@@ -54,7 +54,7 @@ def test_r17_tokens_are_told_per_tool_and_in_all_the_dearest_first(review: Any) 
 
 def test_r17_a_searched_catalogue_costs_what_its_three_tools_do(review: Any) -> None:
     lines = review.run("tokens", head="search_above: 2\n").output.splitlines()
-    assert "listed in their place" in lines[-1]
+    assert "listed instead of them" in lines[-1]
     assert 0 < int(lines[-1].split()[0]) < 500
 
 
