@@ -1,13 +1,13 @@
 """The MCP gateway: an OAuth resource server in front of one REST API.
 
 It verifies access tokens, speaks the Model Context Protocol on one endpoint and turns each tool
-call into one upstream request. Two lists show all that happens to a call: `front.build_front`
+call into one upstream request. Two lists show everything that happens to a call: `front.build_front`
 (HTTP, from the `Host` header to the JSON-RPC message) and `pipeline.build_steps` (one tool call).
-`app.create_app` is the only wiring.
+`app.create_app` wires the service.
 
     POST {resource path}                                   the MCP endpoint (both protocol eras)
     GET  /.well-known/oauth-protected-resource[{path}]     RFC 9728 document
-    GET  /.well-known/jwks.json                            key of the identity assertions
-    GET  /internal/catalogue                               for the authorization server alone
+    GET  /.well-known/jwks.json                            the key that signs identity assertions
+    GET  /internal/catalogue                               for the authorization server only
     GET  /livez, /readyz                                   for load balancers
 """

@@ -1,4 +1,4 @@
-"""The gateway's only wiring: settings in, ASGI app out."""
+"""Wire the gateway: turn the settings into an ASGI app."""
 
 import asyncio
 import os
@@ -64,7 +64,7 @@ def create_app(
 
     Raises:
         SettingsError: the signing key or a credential of the upstream can't be used.
-        ManifestError: the manifest or the OpenAPI document beside it can't be.
+        ManifestError: the manifest or its OpenAPI document can't be served.
     """
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
@@ -119,7 +119,7 @@ def create_app(
 
 @dataclass(frozen=True, slots=True)
 class _Auth:
-    """What callers are known by."""
+    """The parts that authenticate callers."""
 
     keys: Jwks
     revocations: Revocations

@@ -1,4 +1,4 @@
-"""The ASGI app: which half of the gateway answers a connection."""
+"""The ASGI app, which divides requests between the MCP endpoint and the operational routes."""
 
 from typing import TypedDict
 
@@ -11,7 +11,7 @@ from mcp_gateway.operational import Health
 
 
 class State(TypedDict):
-    """What the lifespan leaves in every request's scope."""
+    """The values that the lifespan puts into every request's scope."""
 
     endpoint: McpEndpoint
     verifier: TokenVerifier
@@ -19,13 +19,13 @@ class State(TypedDict):
 
 
 class Gateway:
-    """Sends the MCP endpoint's exact path to the endpoint, everything else through Starlette."""
+    """Routes the MCP endpoint's exact path to the endpoint, and everything else to Starlette."""
 
     def __init__(self, path: str, operational: Starlette) -> None:
         """Take the endpoint's path and the app for the other routes."""
         self._paths = frozenset({path, f"{path}/"})
         self._operational = operational
-        self.router = operational.router  # whose lifespan opens what both sides use
+        self.router = operational.router  # its lifespan opens the resources of both
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

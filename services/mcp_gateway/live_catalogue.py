@@ -1,4 +1,4 @@
-"""The catalogue while its files change: loaded whole, then switched, or kept as it was."""
+"""Reload the catalogue when its files change, and keep the old one if the new one is invalid."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_document, load_manifest, make_catalogue
 
 PAUSE = 2.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 log = structlog.get_logger()
 _Stamp = tuple[int, int, int] | None
@@ -23,13 +23,13 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class LiveCatalogue:
-    """The catalogue of a manifest, followed on SIGHUP and whenever one of its files has changed."""
+    """The catalogue of a manifest, reloaded on SIGHUP and whenever one of its files changes."""
 
     def __init__(self, manifest: Path, *, resource: str, pause: Pause = asyncio.sleep) -> None:
-        """Load it for the first time, for the gateway that is this resource.
+        """Load the catalogue of the gateway with this resource for the first time.
 
         Raises:
-            ManifestError: listing everything that must be fixed.
+            ManifestError: the catalogue can't be served; the message lists every problem.
         """
         self._manifest = manifest
         self._resource = resource
@@ -38,17 +38,17 @@ class LiveCatalogue:
         self._seen: dict[Path, _Stamp] = {}
         self._is_stale = False
         self.catalogue, self.document = self._load()
-        """What is served, and what the authorization server reads of it."""
+        """The served catalogue, and the document of it that the authorization server reads."""
 
     def describe(self) -> str:
-        """Say in a few words whether what is served is what the files say."""
+        """Describe whether the served catalogue matches the files."""
         return "kept: the files can't be served" if self._is_stale else "current"
 
     @asynccontextmanager
     async def following(self, switch: Switch) -> AsyncIterator[None]:
-        """Follow the files in the background; `switch` is called with each catalogue that is new.
+        """Follow the files in the background, and call `switch` with each new catalogue.
 
-        It may refuse one with `SettingsError`, which is then kept out like one that can't be loaded.
+        `switch` may refuse a catalogue with `SettingsError`; the old one then stays.
         """
         loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
 
@@ -57,7 +57,7 @@ class LiveCatalogue:
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
-        # Only the main thread hears signals, and Windows has no such.
+        # Only the main thread receives signals, and Windows does not have this one.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(signal.SIGHUP, lambda: start(self.reload(switch)))
         start(self._follow(switch))
@@ -71,10 +71,10 @@ class LiveCatalogue:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def reload(self, switch: Switch) -> None:
-        """Load the files as they are now; what can't be served changes nothing and is logged."""
+        """Load the files; if they can't be served, log why and keep the old catalogue."""
         async with self._loading:
             try:
-                # Seconds for a large document: calls go on meanwhile.
+                # A large document takes seconds, so calls continue meanwhile.
                 catalogue, document = await asyncio.to_thread(self._load)
                 served = self.catalogue
                 is_new = (catalogue.hash, catalogue.schemes) != (served.hash, served.schemes)
@@ -85,7 +85,7 @@ class LiveCatalogue:
                 self._is_stale = True
                 log.error("catalogue_kept", problems=str(problem))
                 return
-            except Exception:  # whatever is wrong with the files, calls go on
+            except Exception:  # a fault in loading must not stop calls
                 self._is_stale = True
                 log.exception("catalogue_kept")
                 return
@@ -99,7 +99,7 @@ class LiveCatalogue:
         while True:
             await self._pause(PAUSE)
             now = {file: _stamp(file) for file in self._seen}
-            # Twice the same, so that files that are being written are not read half.
+            # Reload only after two equal checks, so that files are not read while being written.
             if now != self._seen and now == before:
                 await self.reload(switch)
             before = now

@@ -1,4 +1,4 @@
-"""Changing one field of a named tuple, for the records that pass through checks and steps."""
+"""Change one field of a named tuple, for the records that pass through checks and steps."""
 
 from typing import TypeVar
 

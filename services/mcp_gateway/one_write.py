@@ -1,4 +1,4 @@
-"""An answer in one piece: uvicorn writes head and body by themselves, each with a system call."""
+"""Send an answer in one write; uvicorn writes head and body with a system call each."""
 
 import asyncio
 from typing import Any, cast
@@ -7,16 +7,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class OneWrite(HttpToolsProtocol):
-    """Speaks HTTP as uvicorn does, and sends what it says in one turn of the loop together."""
+    """Serves HTTP as uvicorn does, and sends the output of one turn of the loop together."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Write through what gathers."""
+        """Wrap the transport so that it gathers writes."""
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, _Gathering(transport, self.loop))
 
 
 class _Gathering:
-    """A transport that writes at the end of the turn; for the rest, the one below it."""
+    """A transport that writes at the end of the turn, and otherwise behaves like the wrapped one."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport

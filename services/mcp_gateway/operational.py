@@ -1,4 +1,4 @@
-"""The small routes beside the MCP endpoint: metadata, keys, catalogue, health."""
+"""The routes beside the MCP endpoint: metadata, keys, catalogue and health."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ _ANY_ORIGIN = {
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What the gateway publishes beside the MCP endpoint."""
+    """The documents that the gateway publishes beside the MCP endpoint."""
 
     path: str
-    """Of the MCP endpoint."""
+    """The path of the MCP endpoint."""
     resource: Mapping[str, Any]
     jwks: Mapping[str, Any]
     catalogue: Callable[[], bytes]
@@ -37,16 +37,16 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `/readyz` answers from."""
+    """The sources of the answer of `/readyz`."""
 
     checks: Mapping[str, Callable[[], Awaitable[None]]]
-    """Each raises while the gateway must not be sent requests."""
+    """Each raises while the gateway must not receive requests."""
     details: Mapping[str, Callable[[], str]]
-    """What it says of parts that stop no call, each in a few words."""
+    """Each describes the state of a part whose failure does not stop calls."""
 
 
 def operational_routes(documents: Documents) -> list[BaseRoute]:
-    """List the routes; what opens with the app is in each request's state."""
+    """Return the routes, which find the app's runtime in each request's state."""
 
     async def metadata(request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -102,12 +102,12 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
 
 
 async def not_found(_: Request, __: Exception) -> Response:
-    """Answer 404 in JSON: some clients look for `/register` or `/token` here and move on."""
+    """Answer 404 in JSON: some clients look for `/register` or `/token` here and then move on."""
     return answer_json({"error": "not_found"}, status=404)
 
 
 async def method_not_allowed(_: Request, error: Exception) -> Response:
-    """Answer 405 in JSON, with the methods that are allowed."""
+    """Answer 405 in JSON, with the allowed methods."""
     headers = getattr(error, "headers", None)
     return answer_json({"error": "method_not_allowed"}, status=405, headers=headers)
 

@@ -1,4 +1,4 @@
-"""Making the pipeline of a catalogue, when the gateway starts and whenever its catalogue changes."""
+"""Make the pipeline of a catalogue, at start and whenever the catalogue changes."""
 
 from collections.abc import Callable
 
@@ -38,9 +38,9 @@ def pipeline_factory(
     wait: Wait,
     random: Random,
 ) -> Callable[[Catalogue], Next]:
-    """Answer the function that makes a catalogue's pipeline.
+    """Return the function that makes a catalogue's pipeline.
 
-    Limits, guards and credentials outlive the catalogues, so that a switch forgets none of them.
+    Limits, guards and credentials outlive the catalogues, so that they keep their state.
     """
     signer = AssertionSigner(
         key, resource=settings.resource, audience=settings.upstream_audience, now=now

@@ -1,8 +1,8 @@
 """One connection to Redis that every call shares.
 
-What is asked in one turn of the event loop travels in one write, and answers wake whoever waits
-without a task between: redis-py's own client costs a call more than all of its JSON. That library
-still connects, with its TLS and its sign-in; then the transport is taken over.
+The commands of one turn of the event loop are sent in one write, and answers wake their waiters without
+a task in between: redis-py's own client would cost a call more than all of its JSON. That library
+still connects, with TLS and authentication; then this module takes over the transport.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from gatepost.redis import CONNECT_SECONDS, open_redis
 Argument = bytes | str | int
 
 DEADLINE = 0.25
-"""Seconds that an answer may take. A call waits no longer: past it, the connection is given up."""
+"""Seconds that an answer may take before the connection is closed."""
 _GRACE = 0.02
 _MOST_PENDING = 20_000
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 class RedisUnavailable(Exception):
-    """Redis gave no answer that can be used; the message says why, for the log."""
+    """Redis did not give a usable answer; the message is for the log."""
 
 
 class ErrorReply(RedisUnavailable):
@@ -36,11 +36,11 @@ class ErrorReply(RedisUnavailable):
 
 
 class Incomplete(Exception):
-    """The rest of the reply has not come yet."""
+    """The reply is not complete yet."""
 
 
 class RedisConnection:
-    """Connects, and connects again whenever the connection is lost or hangs."""
+    """Connects, and reconnects whenever the connection is lost or hangs."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class RedisConnection:
         deadline: float = DEADLINE,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the place; nothing is connected before `connected`.
+        """Take the URL; `connected` opens the connection.
 
         Raises:
-            ValueError: that is not the URL of a Redis server.
+            ValueError: the URL is not that of a Redis server.
             RuntimeError: the transport of a connection is not where redis-py 8 keeps it.
         """
-        # No time-out on reading: a connection on which nothing is asked says nothing for hours.
+        # Reading has no timeout, since an idle connection may be silent for hours.
         self._pool = open_redis(url, timeout=None).connection_pool
         if not hasattr(self._pool.make_connection(), "_writer"):
             raise RuntimeError(
@@ -72,13 +72,13 @@ class RedisConnection:
         return self._link is not None and not self._link.lost.done()
 
     def ask(self, *command: Argument) -> asyncio.Future[Any]:
-        """Send a command with the others of this turn; awaiting the answer gives Redis's reply.
+        """Send a command with the others of this turn, and return a future of Redis's reply.
 
-        Awaiting may raise `ErrorReply`, and `RedisUnavailable` where the answer was lost or late:
-        whether the command was carried out is then not known.
+        The future may raise `ErrorReply`, or `RedisUnavailable` if the answer was lost or late: the
+        command may or may not have run then.
 
         Raises:
-            RedisUnavailable: there is no connection; nothing was sent.
+            RedisUnavailable: there is no connection, so nothing was sent.
         """
         return self.ask_written(write_command(command))
 
@@ -90,7 +90,7 @@ class RedisConnection:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Stay connected for as long as the block lasts; entering it waits for one attempt."""
+        """Stay connected while the block lasts; entering it waits for one attempt."""
         tried = asyncio.Event()
         task = asyncio.create_task(self._stay_connected(tried))
         try:
@@ -112,7 +112,7 @@ class RedisConnection:
                     tried.set()
                     await asyncio.wait({link.lost})
                     reason = link.lost.result()
-            except Exception as error:  # noqa: BLE001 - whatever it is, Redis may come back
+            except Exception as error:  # noqa: BLE001 - Redis may come back after any error
                 reason = f"{type(error).__name__}: {error}"
             finally:
                 self._link = None
@@ -121,7 +121,7 @@ class RedisConnection:
                 log.warning("redis_unavailable", reason=reason[:300])
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
             failures += 1
-            # Uneven, so that the gateways of a large deployment do not come back all at once.
+            # Random, so that the gateways of a large deployment do not reconnect all at once.
             await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
 
     @asynccontextmanager
@@ -130,7 +130,7 @@ class RedisConnection:
         try:
             async with asyncio.timeout(2 * CONNECT_SECONDS):
                 await connection.connect()
-            transport = connection._writer.transport  # the library has no name for it
+            transport = connection._writer.transport  # not a public attribute of redis-py
             link = _Link(transport, self._deadline)
             transport.set_protocol(link)
             try:
@@ -142,7 +142,7 @@ class RedisConnection:
 
 
 class _Link(asyncio.Protocol):
-    """One connection while it lasts. Answers come in the order of the commands."""
+    """One open connection. Answers arrive in the order of the commands."""
 
     def __init__(self, transport: asyncio.WriteTransport, deadline: float) -> None:
         self._transport = transport
@@ -182,7 +182,7 @@ class _Link(asyncio.Protocol):
                 reply, place = read_reply(read, place)
                 answer, _ = self._pending.popleft()
                 if answer.done():
-                    continue  # whoever asked has left
+                    continue  # the waiter was cancelled
                 if isinstance(reply, ErrorReply):
                     answer.set_exception(reply)
                 else:
@@ -190,7 +190,7 @@ class _Link(asyncio.Protocol):
         except Incomplete:
             pass
         except (ValueError, IndexError):
-            self.close("what came is no answer of Redis")
+            self.close("the answer is not a Redis reply")
             return
         self._read = read[place:]
 
@@ -198,7 +198,7 @@ class _Link(asyncio.Protocol):
         self.close(f"the connection was lost ({error})")
 
     def _look(self) -> None:
-        """Give the connection up where the oldest command is overdue."""
+        """Close the connection if the oldest command is overdue."""
         self._watch = None
         if not self._pending or self.lost.done():
             return
@@ -209,7 +209,7 @@ class _Link(asyncio.Protocol):
             self.close(f"no answer within {self._deadline:g} seconds")
             return
         else:
-            # The answer may lie there unread while this process was busy with something else.
+            # The answer may have arrived while this process was too busy to read it.
             self._late = True
         self._watch = self._loop.call_later(max(left, _GRACE), self._look)
 
@@ -223,7 +223,7 @@ class _Link(asyncio.Protocol):
         for answer, _ in self._pending:
             if not answer.done():
                 answer.set_exception(RedisUnavailable(reason))
-                answer.exception()  # nobody may be waiting any more, which is no fault
+                answer.exception()  # marks the exception as retrieved, since the waiter may be gone
         self._pending.clear()
 
 
@@ -237,14 +237,14 @@ def write_command(command: tuple[Argument, ...]) -> bytes:
 
 
 def read_reply(data: bytes, place: int) -> tuple[Any, int]:
-    """Read one RESP2 reply from a place: bytes, an int, a list, None, or an `ErrorReply`.
+    """Read one RESP2 reply at a position: bytes, an int, a list, None, or an `ErrorReply`.
 
     Returns:
-        The reply, and the place after it.
+        The reply, and the position after it.
 
     Raises:
-        Incomplete: the rest has not come yet.
-        ValueError: it is none.
+        Incomplete: the rest has not arrived yet.
+        ValueError: the data is not a reply.
     """
     end = data.find(b"\r\n", place)
     if end < 0:

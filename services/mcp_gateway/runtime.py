@@ -1,4 +1,4 @@
-"""What is open for as long as the gateway serves."""
+"""Open the resources that live as long as the gateway serves."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -32,7 +32,7 @@ NewId = Callable[[], str]
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the gateway opens when it starts and closes when it stops."""
+    """The resources that the gateway opens when it starts and closes when it stops."""
 
     http: HttpClient
     fetch_keys: Fetch
@@ -42,7 +42,7 @@ class Runtime:
     limits: RateLimiter
     answers: Answers
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
-    """What `/readyz` says of parts that stop no call, each in a few words."""
+    """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
 
 
 OpenRuntime = Callable[
@@ -57,7 +57,7 @@ async def open_runtime(
     """Open the connections to the upstream, to the authorization server and, if set, to Redis.
 
     Args:
-        settings: the gateway's.
+        settings: the gateway's settings.
         key: the gateway's own signing key.
         now: the clock.
         new_id: makes ids.

@@ -225,7 +225,7 @@ async def test_while_redis_is_away_each_process_lets_its_share_through(
         redis.process.send_signal(signal.SIGSTOP)
         try:
             taken = [await limits.take("org_acme", [bucket]) for _ in range(4)]
-            assert limits.describe() == "counted by each process: Redis is away"
+            assert limits.describe() == "counted by each process: Redis is down"
         finally:
             redis.process.send_signal(signal.SIGCONT)
         assert taken == [None, None, ("tier:pro", 6.0), ("tier:pro", 6.0)]

@@ -1,1 +1,1 @@
-"""Who is calling: access tokens, the keys that verify them, and what a client is told without."""
+"""Identify callers: access tokens, the keys that verify them, and the challenge to other clients."""

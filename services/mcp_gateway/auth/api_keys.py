@@ -1,7 +1,7 @@
-"""API keys: each is exchanged once for an access token, which then serves until it is nearly over.
+"""API keys: the gateway exchanges each for an access token, and reuses the token until it expires.
 
-The gateway itself can't tell what a key is worth. It knows a mistyped one by its checksum, remembers
-what it was told of the others, and never keeps a key, only its hash.
+The gateway itself can't tell what a key allows. It recognises a mistyped key by its checksum, caches
+the authorization server's answer for the others, and stores the hash of a key, never the key.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from gatepost.clock import Now
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
 
 RENEW_BEFORE = timedelta(seconds=60)
-"""How long before the end of its token a key is exchanged again, while the old one still serves."""
+"""How long before its token expires the gateway exchanges a key again, in the background."""
 REFUSED_FOR = timedelta(seconds=10)
-"""How long a key that was refused is refused without asking again."""
+"""How long the gateway refuses a refused key without asking the authorization server again."""
 _PAUSE = timedelta(seconds=5)
 _MOST_TOKENS = 5_000
 _MOST_REFUSALS = 10_000
@@ -26,15 +26,15 @@ _AT_ONCE = 16
 
 
 class KeyRefused(Exception):
-    """The authorization server says that the key is worth nothing."""
+    """The authorization server refused the key."""
 
 
 class ExchangeFailed(Exception):
-    """The authorization server did not say what the key is worth; the message is for the log."""
+    """The authorization server did not answer the exchange; the message is for the log."""
 
 
 ExchangeKey = Callable[[str], Awaitable[bytes]]
-"""Exchange a key for an access token; raises `KeyRefused` or `ExchangeFailed`."""
+"""Exchanges a key for an access token; raises `KeyRefused` or `ExchangeFailed`."""
 
 
 @dataclass(slots=True)
@@ -44,10 +44,10 @@ class _Token:
 
 
 class ApiKeys:
-    """What the gateway was told of API keys, by their hashes."""
+    """Resolves API keys to claims, and caches the tokens and refusals by the hash of the key."""
 
     def __init__(self, exchange: ExchangeKey, verifier: TokenVerifier, now: Now) -> None:
-        """Take the way to exchange, and what judges the tokens that come of it."""
+        """Take the function that exchanges a key, and the verifier of the tokens it returns."""
         self._exchange = exchange
         self._verifier = verifier
         self._now = now
@@ -57,16 +57,16 @@ class ApiKeys:
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def resolve(self, key: bytes, *, renew: bool = False) -> AccessClaims:
-        """Find out what a key is worth.
+        """Return the claims that a key stands for.
 
         Args:
-            key: as it was sent.
-            renew: whether to ask again although an answer is known.
+            key: the bytes that the client sent.
+            renew: whether to ask the authorization server even if the answer is cached.
 
         Raises:
-            InvalidToken: it is no key, or is worth nothing.
-            ExchangeFailed: nothing is known of it, and the authorization server says nothing.
-            KeysUnavailable: no token can be verified at the moment.
+            InvalidToken: the key is malformed, or the authorization server refused it.
+            ExchangeFailed: no answer is cached, and the authorization server gave none.
+            KeysUnavailable: the gateway can't verify tokens at the moment.
         """
         try:
             text = parse_api_key(key.decode("ascii", "replace")).text
@@ -78,7 +78,7 @@ class ApiKeys:
             try:
                 claims = await self._verifier.verify(known.token)
             except InvalidToken:
-                # Ended early, or over; what the key is worth now is another question.
+                # The token expired or was revoked; the key itself may still be valid.
                 self._tokens.pop(digest, None)
             else:
                 if self._now() >= known.renew_at:
@@ -88,7 +88,8 @@ class ApiKeys:
         refused_until = self._refused.get(digest)
         if refused_until is not None and self._now() < refused_until:
             raise _worthless()
-        # Whoever asks for the same key meanwhile gets the same answer; one who leaves stops nobody.
+        # Concurrent requests with one key share one exchange; a client that disconnects must not
+        # cancel it for the others.
         return await asyncio.shield(self._start(digest, text))
 
     def _start(self, digest: bytes, text: str) -> asyncio.Task[AccessClaims]:
@@ -96,7 +97,8 @@ class ApiKeys:
         if running is None:
             running = asyncio.create_task(self._renew(digest, text))
             self._running[digest] = running
-            # Nobody may be waiting for a renewal; what went wrong is asked for again.
+            # A renewal in the background has no waiter, so mark its exception as retrieved; the
+            # next request tries again.
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return running
 

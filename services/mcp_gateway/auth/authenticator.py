@@ -1,4 +1,4 @@
-"""From one credential to the caller's claims, as they hold for the tools that are served now."""
+"""Turn one credential into the caller's claims, checked against the tools that are served now."""
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.auth.api_keys import ApiKeys
@@ -7,12 +7,12 @@ from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
 
 
 class Authenticator:
-    """Knows callers by an access token or an API key."""
+    """Authenticates callers by an access token or an API key."""
 
     def __init__(
         self, verifier: TokenVerifier, api_keys: ApiKeys, outdated: OutdatedTokens
     ) -> None:
-        """Take what judges tokens and keys."""
+        """Take the verifier of tokens, the API keys, and the check for outdated tokens."""
         self._verifier = verifier
         self._api_keys = api_keys
         self._outdated = outdated
@@ -21,8 +21,8 @@ class Authenticator:
         """Verify an access token.
 
         Raises:
-            InvalidToken: it is not one to accept, or must be refreshed.
-            KeysUnavailable: no token can be verified at the moment.
+            InvalidToken: the token is invalid, or the client must refresh it.
+            KeysUnavailable: the gateway can't verify tokens at the moment.
         """
         caller = await self._verifier.verify(token)
         if self._outdated.include(caller):
@@ -30,7 +30,7 @@ class Authenticator:
         return caller
 
     async def resolve_key(self, key: bytes) -> AccessClaims:
-        """Find out what an API key is worth, as `ApiKeys.resolve` does."""
+        """Return the claims that an API key stands for, as `ApiKeys.resolve` does."""
         caller = await self._api_keys.resolve(key)
         if self._outdated.include(caller):
             return await self._api_keys.resolve(key, renew=True)

@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-# Clients in the field look for `name="…"` anywhere in the header, also inside a description.
+# Existing clients search the whole header for `name="…"`, even inside a description.
 _UNSAFE = re.compile(r"[^A-Za-z0-9 .,:;'@_/()-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Where to learn how to get a token, and which scopes to ask for."""
+    """Tells a client where to get a token, and which scopes to request."""
 
     resource_metadata: str
     scope: str
@@ -17,7 +17,7 @@ class Challenge:
     def header(
         self, *, error: str | None = None, description: str | None = None, scope: str | None = None
     ) -> bytes:
-        """Write the header's value; without `error` where no token was sent (RFC 6750 §3.1)."""
+        """Return the header's value; it has no `error` if no token was sent (RFC 6750 §3.1)."""
         parts = [f'resource_metadata="{self.resource_metadata}"', f'scope="{scope or self.scope}"']
         if error is not None:
             parts.insert(0, f'error="{error}"')

@@ -1,8 +1,8 @@
-"""The authorization server's public keys, kept in memory.
+"""The authorization server's public keys, cached in memory.
 
-Fetched when first needed, again in the background once five minutes old, and again for a `kid`
-never seen, at most every thirty seconds, so that forged key ids cannot make the gateway flood the
-authorization server. Keys already known keep serving while the authorization server is down.
+The gateway fetches them at first use, refreshes them in the background once they are five minutes
+old, and fetches them for an unknown `kid` at most every thirty seconds, so that forged key ids can't
+flood the authorization server. Cached keys remain in use while the authorization server is down.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ log = structlog.get_logger()
 
 
 class KeysUnavailable(Exception):
-    """No key was ever fetched, so no token can be told from a forged one."""
+    """The gateway has not fetched any key yet, so it can't verify tokens."""
 
 
 class Jwks:
     """A cache of one JWK set, by key id."""
 
     def __init__(self, fetch: Fetch, now: Now) -> None:
-        """Take the way to fetch the JWK set's bytes; nothing is fetched yet."""
+        """Take the function that fetches the JWK set's bytes; nothing is fetched yet."""
         self._fetch = fetch
         self._now = now
         self._keys: dict[str, ECKey] = {}
@@ -44,16 +44,16 @@ class Jwks:
         self._running: asyncio.Task[None] | None = None
 
     def known(self, kid: str) -> ECKey | None:
-        """Look a key up among those in memory; refresh them in the background once they are old."""
+        """Return a cached key, or None; start a refresh in the background once the keys are old."""
         if self._attempted is None or self._now() - self._attempted > MAX_AGE:
             self._start()
         return self._keys.get(kid)
 
     async def find(self, kid: str) -> ECKey | None:
-        """Look a key up, asking the authorization server where it may be a new one.
+        """Return a key, asking the authorization server for it if it is not cached.
 
         Raises:
-            KeysUnavailable: no key is in memory and none can be fetched.
+            KeysUnavailable: the cache is empty and the keys can't be fetched.
         """
         key = self.known(kid)
         if key is None:
@@ -64,16 +64,16 @@ class Jwks:
         return key
 
     async def refresh(self) -> None:
-        """Fetch the keys unless that was just tried; callers at the same time share one fetch."""
-        # Without any key nobody can be served, so waiting out the whole pause helps no one.
+        """Fetch the keys unless that was tried recently; concurrent callers share one fetch."""
+        # Without any key the gateway can't serve anybody, so it retries after a second.
         pause = PAUSE if self._keys else timedelta(seconds=1)
         if self._running is None and self._attempted and self._now() - self._attempted < pause:
             return
-        # One caller going away must not cancel the fetch the others wait for.
+        # A caller that is cancelled must not cancel the fetch that others wait for.
         await asyncio.shield(self._start())
 
     async def ping(self) -> None:
-        """Raise `KeysUnavailable` unless there are keys to verify tokens with."""
+        """Raise `KeysUnavailable` unless the gateway has keys to verify tokens with."""
         if not self._keys:
             await self.refresh()
         if not self._keys:
@@ -92,17 +92,17 @@ class Jwks:
                 self._keys = keys
             else:
                 log.warning("keys_unusable")
-        except Exception as error:  # noqa: BLE001 - whatever broke, the keys known keep serving
+        except Exception as error:  # noqa: BLE001 - the cached keys remain in use
             log.warning("keys_not_fetched", reason=f"{type(error).__name__}: {error}"[:300])
         finally:
             self._running = None
 
 
 def parse_jwks(document: bytes) -> dict[str, ECKey]:
-    """Keep of a JWK set the EC P-256 public signing keys that have a plain key id.
+    """Return the EC P-256 public signing keys of a JWK set by their key ids.
 
     Raises:
-        ValueError: the bytes are no JWK set.
+        ValueError: the bytes are not a JWK set.
     """
     parsed = orjson.loads(document)
     entries = parsed.get("keys") if isinstance(parsed, dict) else None

@@ -1,33 +1,33 @@
-"""Tokens that were issued for a tool list as it was before."""
+"""Tokens that were issued for an earlier tool list."""
 
 from gatepost.allowed_tools import Toolsets
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 
 _KNOWN_WITHIN = 90.0
-"""Seconds within which the authorization server has read a new catalogue: it does each minute."""
+"""Seconds until the authorization server has read a new catalogue, which it does every minute."""
 _CLOCKS_DIFFER = 60.0
-"""Seconds by which no token is taken for older than it is."""
+"""Seconds of tolerance for the difference between the two services' clocks."""
 
 
 class OutdatedTokens:
-    """Recognises tokens that name a toolset as the current catalogue does not know it."""
+    """Recognises tokens that name a toolset which the current catalogue does not have."""
 
     def __init__(self, toolsets: Toolsets, now: Now) -> None:
-        """Take the toolsets that are served from now on."""
+        """Take the toolsets of the first catalogue."""
         self._now = now
         self.switch(toolsets)
 
     def switch(self, toolsets: Toolsets) -> None:
-        """Take the toolsets of another catalogue, served from now on."""
+        """Take the toolsets of a new catalogue, which is served from now on."""
         self._toolsets = toolsets
         self._since = self._now().timestamp()
 
     def include(self, caller: AccessClaims) -> bool:
-        """Tell whether a new token would know more than this one.
+        """Tell whether a refreshed token would list more tools than this one.
 
-        A token is refreshed once for that: one that is newer than the authorization server's
-        knowledge of the catalogue stays, whatever it names.
+        A token is refreshed at most once for this: tokens that were issued after the authorization
+        server had read the catalogue are accepted, whatever toolsets they name.
         """
         known_at = self._since + _KNOWN_WITHIN
         if caller.iat >= known_at or self._now().timestamp() < known_at + _CLOCKS_DIFFER:

@@ -7,9 +7,9 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 def describe_resource(*, resource: str, issuer: str, scope: str, name: str) -> Mapping[str, Any]:
-    """Describe the resource, its authorization server and the scopes a first visit needs.
+    """Return the metadata document, with the scopes that a first request needs.
 
-    `resource` and `issuer` stand exactly as configured: clients compare them byte by byte.
+    `resource` and `issuer` are exactly as configured: clients compare them byte by byte.
     """
     return {
         "resource": resource,

@@ -1,4 +1,4 @@
-"""Verify an access token: RFC 9068 §4, ES256 only, for this issuer and this resource alone."""
+"""Verify access tokens: RFC 9068 §4, ES256 only, for this issuer and this resource only."""
 
 import base64
 import binascii
@@ -18,28 +18,29 @@ from mcp_gateway.auth.jwks import KID, Jwks
 LEEWAY = 30
 """Seconds that clocks may differ, in both directions."""
 MAX_LENGTH = 8 * 1024
-"""Bytes; a token with a thousand tools has less than half of that."""
+"""Bytes; a token with a thousand tools is less than half as long."""
 _MAX_CACHED = 10_000
 _TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
-# Anything else (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) could only steer the verification.
+# Other members (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) would let a token choose how it is
+# verified.
 _HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
 
 
 IsRevoked = Callable[[AccessClaims, str], bool]
-"""Tells whether a token, signed by a key of that id, ended before its time."""
+"""Tells whether a token that the key of that id signed has been revoked."""
 
 
 class InvalidToken(Exception):
-    """The token is not one to accept; the message says why, in words safe inside a header."""
+    """The gateway does not accept the token; the message says why, and is safe in a header."""
 
 
 class TokenVerifier:
-    """Verifies tokens, remembering those verified: a signature check costs more than a call."""
+    """Verifies tokens and caches the results: checking a signature costs more than a call."""
 
     def __init__(
         self, *, jwks: Jwks, issuer: str, resource: str, is_revoked: IsRevoked, now: Now
     ) -> None:
-        """Take the keys, the two strings that `iss` and `aud` must equal, and what ended early."""
+        """Take the keys, the strings that `iss` and `aud` must equal, and the revocation check."""
         self._jwks = jwks
         self._issuer = issuer
         self._resource = resource
@@ -51,14 +52,14 @@ class TokenVerifier:
         """Verify one compact JWS.
 
         Raises:
-            InvalidToken: saying what is wrong with it.
-            KeysUnavailable: no token can be verified at the moment.
+            InvalidToken: the token is not acceptable; the message says why.
+            KeysUnavailable: the gateway can't verify tokens at the moment.
         """
         digest = hashlib.sha256(token).digest()
         cached = self._verified.get(digest)
         if cached is not None:
             claims, kid, key = cached
-            # A key that was withdrawn takes the tokens it signed with it.
+            # Withdrawing a key also ends the tokens that it signed.
             if self._jwks.known(kid) is key:
                 try:
                     self._require_current(claims.exp)
@@ -88,7 +89,7 @@ class TokenVerifier:
         except (JoseError, ValueError) as error:
             raise InvalidToken("the signature or the payload of the token is wrong") from error
         if not isinstance(claims, dict):
-            raise InvalidToken("the payload of the token is no object")
+            raise InvalidToken("the payload of the token is not an object")
         return self._require_claims(claims), kid, key
 
     def _require_claims(self, payload: Mapping[str, Any]) -> AccessClaims:
@@ -119,7 +120,7 @@ class TokenVerifier:
 
 
 def _require_header(token: bytes) -> str:
-    """Check the JOSE header before any cryptography, and name the key."""
+    """Check the JOSE header before any cryptography, and return the key id."""
     segment = token.partition(b".")[0]
     try:
         padded = segment + b"=" * (-len(segment) % 4)
@@ -135,5 +136,5 @@ def _require_header(token: bytes) -> str:
         raise InvalidToken(f"the token is not of type {TOKEN_TYPE}")
     kid = header.get("kid")
     if not isinstance(kid, str) or not KID.fullmatch(kid):
-        raise InvalidToken("the token names no key")
+        raise InvalidToken("the token does not name a key")
     return kid

@@ -1,4 +1,4 @@
-"""What the gateway asks of the authorization server over HTTP."""
+"""The gateway's requests to the authorization server over HTTP."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 
 class AuthorizationServer:
-    """The authorization server, as the gateway reaches it."""
+    """A client of the authorization server."""
 
     def __init__(self, http: HttpClient, *, url: str, jwks_url: str, prove: Prove) -> None:
-        """Take the client, the addresses, and what proves who asks."""
+        """Take the HTTP client, the URLs, and the function that authenticates a request."""
         self._http = http
         self._url = url
         self._jwks_url = jwks_url
@@ -39,7 +39,7 @@ class AuthorizationServer:
         """Fetch the JWK set of its signing keys.
 
         Raises:
-            KeysUnavailable: no answer, or another than 200.
+            KeysUnavailable: there was no answer, or its status was not 200.
         """
         request = HttpRequest("GET", self._jwks_url, (), b"")
         response = await self._send(request, 5, KeysUnavailable)
@@ -48,10 +48,10 @@ class AuthorizationServer:
         return response.body
 
     async def post_events(self, body: bytes) -> int:
-        """Post call events, which hold their proof; answer the status.
+        """Post call events, which include their proof of the sender; return the status.
 
         Raises:
-            DeliveryFailed: no answer.
+            DeliveryFailed: there was no answer.
         """
         request = HttpRequest("POST", self._url + EVENTS_PATH, _JSON, body)
         return (await self._send(request, 30, DeliveryFailed)).status
@@ -60,8 +60,8 @@ class AuthorizationServer:
         """Exchange an API key for an access token (RFC 8693).
 
         Raises:
-            KeyRefused: the key is worth nothing.
-            ExchangeFailed: the answer says nothing of the key, or there is none.
+            KeyRefused: the authorization server refused the key.
+            ExchangeFailed: there was no answer, or it does not tell whether the key is valid.
         """
         form = {
             "grant_type": TOKEN_EXCHANGE,
@@ -76,16 +76,16 @@ class AuthorizationServer:
             return token.encode()
         if response.status == 400 and answer.get("error") == "invalid_grant":
             raise KeyRefused
-        # Anything else is about this gateway, or about the server, and says nothing of the key.
+        # Any other answer concerns this gateway or the server, not the key.
         reason = f"{response.status} {str(answer.get('error', ''))[:100]}".strip()
         log.warning("api_key_not_exchanged", reason=reason)
         raise ExchangeFailed(reason)
 
     async def follow_revocations(self, after: str, wait: int) -> bytes:
-        """Ask for the revocations after a place, waiting so many seconds for the first of them.
+        """Request the revocations after a position, waiting `wait` seconds for the first.
 
         Raises:
-            FeedBroken: no answer, or another than 200.
+            FeedBroken: there was no answer, or its status was not 200.
         """
         form = {"after": after, "wait": str(wait)}
         response = await self._post_form(REVOCATIONS_PATH, form, wait + 10, FeedBroken)

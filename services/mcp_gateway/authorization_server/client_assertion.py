@@ -1,4 +1,4 @@
-"""How the gateway proves to the authorization server who it is (RFC 7523 §2.2, §3)."""
+"""Authenticate the gateway to the authorization server (RFC 7523 §2.2, §3)."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -14,12 +14,12 @@ _TYPE = "client-authentication+jwt"
 
 
 class ClientAssertions:
-    """Signs `private_key_jwt` assertions under the gateway's own key, each for one request."""
+    """Signs a `private_key_jwt` assertion for each request with the gateway's own key."""
 
     def __init__(
         self, key: ECKey, *, resource: str, issuer: str, now: Now, new_id: Callable[[], str]
     ) -> None:
-        """Take the key, and who speaks to whom: the gateway's client id is its resource."""
+        """Take the key, the gateway's resource, which is its client id, and the issuer."""
         self._key = key
         self._resource = resource
         self._issuer = issuer
@@ -27,7 +27,7 @@ class ClientAssertions:
         self._new_id = new_id
 
     def form(self) -> Mapping[str, str]:
-        """Make the two parameters that authenticate one request."""
+        """Return the two parameters that authenticate one request."""
         issued = int(self._now().timestamp())
         claims = {
             "iss": self._resource,

@@ -1,4 +1,4 @@
-"""Call events on their way out: recorded without delaying a call, kept, delivered, counted once.
+"""Record call events without delaying the call, store them, and deliver each to the call log once.
 
-What is promised, and what is not, is in docs/call-events.md.
+docs/call-events.md states the guarantees and their limits.
 """

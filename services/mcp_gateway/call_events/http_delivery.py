@@ -1,4 +1,4 @@
-"""Delivering to the authorization server itself."""
+"""Deliver call events to the authorization server over HTTP."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -8,14 +8,14 @@ from gatepost.call_event import write_events
 from mcp_gateway.call_events.port import DeliveryFailed
 
 Post = Callable[[bytes], Awaitable[int]]
-"""Post a JSON body to the authorization server; answers the status, or raises `DeliveryFailed`."""
+"""Posts a JSON body to the authorization server; returns the status or raises `DeliveryFailed`."""
 
 
 class HttpDelivery:
-    """Posts events with the proof of who sends them; a 200 means that they are committed."""
+    """Posts events with proof of the sender; a 200 means that they are committed."""
 
     def __init__(self, post: Post, prove: Callable[[], Mapping[str, str]]) -> None:
-        """Take the way to post, and what makes the members that authenticate one request."""
+        """Take the function that posts, and the one that makes a request's authentication members."""
         self._post = post
         self._prove = prove
 
@@ -23,7 +23,7 @@ class HttpDelivery:
         """Deliver some events.
 
         Raises:
-            DeliveryFailed: no answer, or another than 200.
+            DeliveryFailed: there was no answer, or its status was not 200.
         """
         proof = orjson.dumps(self._prove())
         status = await self._post(proof[:-1] + b',"events":' + write_events(events) + b"}")

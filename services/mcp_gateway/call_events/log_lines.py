@@ -1,4 +1,4 @@
-"""The line that each call leaves on standard error, written from its event."""
+"""Write the log line of each call to standard error, from the call's event."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ _START = b'{"level":"info","event":"tool_call","timestamp"'
 
 
 def open_log_writer() -> WriteLog:
-    """Choose how events are logged: readable on a terminal, JSON lines elsewhere."""
+    """Return the function that logs events: text for a terminal, JSON lines otherwise."""
     return _write_for_people if sys.stderr.isatty() else _write_json
 
 
@@ -28,9 +28,9 @@ def _write_for_people(events: Sequence[bytes]) -> None:
 
 
 def _write_json(events: Sequence[bytes]) -> None:
-    # Past structlog: its processors would cost more than the rest of the call's bookkeeping.
+    # Bypass structlog: its processors would cost more than the rest of the call's recording.
     lines = b"".join([_START + event.removeprefix(_AT) + b"\n" for event in events])
     try:
         os.write(sys.stderr.fileno(), lines)
     except OSError:
-        return  # nobody reads the log any more
+        return  # the reader of the log has gone

@@ -1,20 +1,20 @@
-"""Where call events are delivered to."""
+"""The port through which call events are delivered."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class DeliveryFailed(Exception):
-    """The events may not have arrived, and are to be delivered again; the message is for the log."""
+    """The events may not have arrived and must be delivered again; the message is for the log."""
 
 
 class Delivery(Protocol):
-    """One way to the call log. An event that arrives twice is written there once."""
+    """Delivers events to the call log, which writes an event that arrives twice only once."""
 
     async def send(self, events: Sequence[bytes]) -> None:
-        """Deliver what `take_batch` took; having returned, the other side keeps them.
+        """Deliver the events of one batch; once this returns, the receiver has stored them.
 
         Raises:
-            DeliveryFailed: it may have kept none of them.
+            DeliveryFailed: the receiver may not have stored them.
         """
         ...

@@ -1,4 +1,4 @@
-"""Taking events from calls, and seeing to it that each arrives."""
+"""Take events from calls and deliver every one of them."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.spool import Spool, SpoolBroken
 
 LINGER = 0.05
-"""Seconds that an event waits for others: they are written together, and cost little each."""
+"""Seconds that an event waits for others: writing them together makes each one cheap."""
 _MOST_WAITING = 50_000
 _LAST_CHANCE = 5.0
 _PAUSES = (0.2, 1.0, 5.0, 30.0)
@@ -28,8 +28,8 @@ log = structlog.get_logger()
 class Recorder:
     """Takes events without making a call wait, and delivers them in the background.
 
-    Over HTTP, events are kept in the spool first and delivered from there. Where the delivery is as
-    quick as the disk (`direct`), they go there at once, and into the spool only while it is away.
+    Over HTTP, events go into the spool first and are delivered from there. If the delivery is as
+    fast as the disk (`direct`), the spool only takes events while the delivery fails.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class Recorder:
         write_log: WriteLog,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take where events go; nothing moves before `running`.
+        """Take the delivery and the spool; nothing is written before `running`.
 
         Args:
-            delivery: the way to the call log.
-            spool: where they wait; used from one other thread, and closed in the end.
-            direct: whether to deliver first and spool what could not be.
-            write_log: writes the events' lines of the log.
-            sleep: waits for so many seconds.
+            delivery: delivers events to the call log.
+            spool: stores events until then; used from one other thread, and closed at the end.
+            direct: whether to deliver first and spool only the events that failed.
+            write_log: writes the events' log lines.
+            sleep: waits for that many seconds.
         """
         self._delivery = delivery
         self._spool = spool
@@ -65,7 +65,7 @@ class Recorder:
         self._lost = 0
 
     def record(self, event: CallEvent) -> None:
-        """Take an event; it is kept a moment later, and the call need not wait for that."""
+        """Take an event; it is stored a moment later, without making the call wait."""
         if len(self._waiting) >= _MOST_WAITING:
             self._lose(1, "they come faster than they can be written")
             return
@@ -74,7 +74,7 @@ class Recorder:
             self._lingering = asyncio.get_running_loop().call_later(LINGER, self._due.set)
 
     def describe(self) -> str:
-        """Say in a few words where the events are."""
+        """Summarise how many events are waiting and how many were lost."""
         states = []
         if waiting := len(self._spool):
             states.append(f"{waiting} wait to be delivered")
@@ -84,7 +84,7 @@ class Recorder:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep and deliver for as long as the block lasts; then keep what is left and try again."""
+        """Store and deliver events while the block lasts; at its end, store the rest and try again."""
         if len(self._spool):
             self._spooled.set()
         keeping = asyncio.create_task(self._keep_on())
@@ -97,7 +97,7 @@ class Recorder:
             await keeping
             delivering.cancel()
             await asyncio.wait({delivering})
-            # The disk may be gone with this process, as in a container.
+            # The disk may go with this process, as in a container.
             try:
                 async with asyncio.timeout(_LAST_CHANCE):
                     while len(self._spool):
@@ -130,12 +130,12 @@ class Recorder:
                     self._lose(len(events) - kept, "the spool is full")
         except SpoolBroken as problem:
             self._lose(len(events), f"the spool is broken: {problem}")
-        except Exception:  # those that come next must not stop here
+        except Exception:  # a fault here must not stop later events
             self._lost += len(events)
             log.exception("call_events_lost", events=len(events))
 
     async def _send(self, events: list[bytes]) -> int:
-        """Deliver at once; answers how many arrived for sure."""
+        """Deliver immediately; return how many events certainly arrived."""
         arrived = 0
         try:
             while arrived < len(events):
@@ -156,7 +156,7 @@ class Recorder:
                 failures = 0
             except (DeliveryFailed, SpoolBroken) as problem:
                 self._say(problem)
-            except Exception:  # delivering must outlive whatever it meets
+            except Exception:  # an unexpected error must not end the delivery
                 log.exception("call_events_not_delivered")
             else:
                 continue
@@ -165,7 +165,7 @@ class Recorder:
             await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
 
     async def _deliver(self) -> None:
-        """Deliver the oldest events of the spool, and forget those."""
+        """Deliver the oldest events of the spool, then remove them from it."""
         self._spooled.clear()
         found = await self._in_thread(lambda: self._spool.first(MOST_EVENTS))
         taken = found[: take_batch([event for _, event in found])]

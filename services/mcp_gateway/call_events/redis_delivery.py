@@ -1,4 +1,4 @@
-"""Delivering to a stream in Redis, from which a worker writes the call log."""
+"""Deliver call events to a stream in Redis, from which a worker writes the call log."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from mcp_gateway.call_events.port import DeliveryFailed
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
 
 MOST_ENTRIES = 10_000
-"""Entries of the stream past which it takes no more: the worker is away, and Redis has other things
-to remember. The spool on the disk has more room."""
+"""Length at which the stream counts as full: the worker has stopped, and Redis has other data to
+hold. The spool on the disk has more room."""
 
 
 class RedisDelivery:
-    """Adds an entry for each delivery to the stream of the issuer."""
+    """Adds an entry for each delivery to the issuer's stream."""
 
     def __init__(
         self, redis: RedisConnection, *, issuer: str, most_entries: int = MOST_ENTRIES
     ) -> None:
-        """Take the connection that all of the gateway shares."""
+        """Take the connection that the whole gateway shares."""
         self._redis = redis
         self._key = events_stream(issuer)
         self._most = most_entries
@@ -26,7 +26,7 @@ class RedisDelivery:
         """Deliver some events.
 
         Raises:
-            DeliveryFailed: Redis is away, or the stream is full.
+            DeliveryFailed: Redis is unavailable, or the stream is full.
         """
         try:
             if await self._redis.ask("XLEN", self._key) >= self._most:

@@ -1,11 +1,11 @@
-"""The spool: events on this machine's disk until they are delivered."""
+"""The spool: stores events on this machine's disk until they are delivered."""
 
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 MOST_EVENTS = 500_000
-"""Events that it holds: some 300 MB, or an hour at 140 calls a second."""
+"""The most events it holds: about 300 MB, or an hour at 140 calls a second."""
 
 _BEGIN = """
 CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL)
@@ -17,17 +17,17 @@ class SpoolBroken(Exception):
 
 
 class Spool:
-    """A queue in an SQLite file. Every method blocks, and belongs into one thread at a time.
+    """A queue in an SQLite file. Every method blocks; use it from one thread at a time.
 
-    What `add` answered for is on the disk, synced: killing the process, or the machine, loses
-    nothing of it.
+    The events that `add` accepted are synced to the disk: they survive a kill of the process and a
+    crash of the machine.
     """
 
     def __init__(self, path: Path, *, most: int = MOST_EVENTS) -> None:
-        """Open the file; make it where there is none.
+        """Open the file, or create it.
 
         Raises:
-            SpoolBroken: it can't be written, or is something else.
+            SpoolBroken: the file can't be written, or is not a spool.
         """
         self._most = most
         try:
@@ -41,14 +41,14 @@ class Spool:
             raise SpoolBroken(str(error)) from error
 
     def __len__(self) -> int:
-        """Count the events that wait."""
+        """Return the number of waiting events."""
         return self._count
 
     def add(self, events: Sequence[bytes]) -> int:
-        """Keep events; answers how many found room. The newest are those that do not.
+        """Store events; return how many fitted. The spool drops the newest if it is full.
 
         Raises:
-            SpoolBroken: none was kept; the disk is full, say.
+            SpoolBroken: none was stored, for example because the disk is full.
         """
         kept = events[: max(self._most - self._count, 0)]
         try:
@@ -66,10 +66,10 @@ class Spool:
         return len(kept)
 
     def first(self, most: int) -> list[tuple[int, bytes]]:
-        """Read the oldest events, each with its number.
+        """Return the oldest events, each with its number.
 
         Raises:
-            SpoolBroken: they can't be read.
+            SpoolBroken: the events can't be read.
         """
         try:
             query = "SELECT number, event FROM events ORDER BY number LIMIT ?"
@@ -77,15 +77,15 @@ class Spool:
         except sqlite3.Error as error:
             raise SpoolBroken(str(error)) from error
         if len(found) < most:
-            # Another process may share the file, and have removed what this one added.
+            # Another process may share the file and have removed events that this one added.
             self._count = len(found)
         return found
 
     def remove(self, upto: int) -> None:
-        """Forget the events up to a number.
+        """Remove the events up to a number.
 
         Raises:
-            SpoolBroken: they stay, and will be delivered again.
+            SpoolBroken: the events remain, and will be delivered again.
         """
         try:
             gone = self._db.execute("DELETE FROM events WHERE number <= ?", [upto]).rowcount

@@ -1,6 +1,6 @@
-"""Asking somebody before a tool is called: to confirm it, or for what the model left out.
+"""Ask a person to confirm a tool call, or for arguments that the model left out.
 
-The handshake era asks on the call's own stream and takes the answer from another request; the
-modern era ends the request and is asked again. Nothing is kept between requests but what the client
-itself carries, sealed.
+In the handshake era the gateway asks on the call's own stream, and the answer arrives with another
+request; in the modern era the gateway ends the request, and the client repeats it with the answer.
+Between requests the client carries the state, sealed; the gateway stores nothing.
 """

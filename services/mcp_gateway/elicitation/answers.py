@@ -1,4 +1,4 @@
-"""Answers of people in the handshake era: they come with another request than the question.
+"""Answers in the handshake era, which arrive with a request of their own.
 
 That request may reach another process. `LocalAnswers` serves one process, `RedisAnswers` several.
 """
@@ -13,21 +13,21 @@ Answer = Mapping[str, Any]
 
 
 class AnswerNotTaken(Exception):
-    """The answer can't be brought to whoever waits for it at the moment."""
+    """The answer can't be delivered to the waiting call at the moment."""
 
 
 class Answers(Protocol):
-    """Brings a client's response to whoever waits for it."""
+    """Delivers a client's response to the call that waits for it."""
 
     def expect(self, principal: str) -> AbstractContextManager[tuple[str, Awaitable[Answer]]]:
-        """Hand out the id to ask under, and what to wait for; forgotten after the block."""
+        """Yield an id for the question and the awaitable of its answer; valid within the block."""
         ...
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
-        """Hand over one response; one that nobody of this principal waits for is dropped.
+        """Deliver one response; drop it if no call of this principal waits for it.
 
         Raises:
-            AnswerNotTaken: it could not be handed over; the client may send it again.
+            AnswerNotTaken: the delivery failed; the client may send the response again.
         """
         ...
 
@@ -36,13 +36,13 @@ class LocalAnswers:
     """Questions and answers within one process."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
-        """Take where ids come from; nobody must be able to guess one."""
+        """Take the function that makes ids, which must be impossible to guess."""
         self._new_id = new_id
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer]] = {}
 
     @contextmanager
     def expect(self, principal: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
-        """Wait under a new id."""
+        """Register a new id."""
         ask_id = self._new_id()
         waiting = asyncio.get_running_loop().create_future()
         self._waiting[principal, ask_id] = waiting
@@ -52,7 +52,7 @@ class LocalAnswers:
             del self._waiting[principal, ask_id]
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
-        """Wake whoever waits; the first answer counts."""
+        """Wake the waiting call; only the first answer counts."""
         waiting = self._waiting.get((principal, ask_id))
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)

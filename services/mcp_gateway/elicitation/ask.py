@@ -1,4 +1,4 @@
-"""Questions as both eras put them to a client, and the answers they bring."""
+"""Write the questions that both protocol eras send to a client, and read the answers."""
 
 import re
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ _LONGEST_SHOWN = 200
 
 
 class Declined(Exception):
-    """The person said no, or closed the question; the message is what the model may read."""
+    """The person declined or closed the question; the message is for the model."""
 
 
 class BadAnswer(Exception):
-    """The client's answer is none to this question; the message says what is wrong."""
+    """The client's answer does not fit the question; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class Ask:
     method: str
     params: Mapping[str, Any]
     needs_state: bool = False
-    """Whether an answer counts only for the very call that it was asked for."""
+    """Whether the answer is valid only for the exact call that the question was about."""
 
     @property
     def capability(self) -> str:
-        """What the client must have declared to be asked this."""
+        """The capability that the client must have declared to receive this request."""
         return _CAPABILITIES[self.method]
 
 
 def ask_question(question: Question, arguments: Mapping[str, Any]) -> Ask:
-    """Put a manifest's question; what is known already is not asked again."""
+    """Write a question from the manifest, without the fields that are already known."""
     text = fill_in(question.text, arguments)
     if isinstance(question, Draft):
         message = {"role": "user", "content": {"type": "text", "text": text}}
@@ -54,7 +54,7 @@ def ask_question(question: Question, arguments: Mapping[str, Any]) -> Ask:
 
 
 def ask_confirmation(question: str, arguments: Mapping[str, Any]) -> Ask:
-    """Ask for a yes, showing what the call would be made with."""
+    """Write a question that asks for confirmation and shows the call's arguments."""
     shown = [f"{name}: {_show(value)}" for name, value in arguments.items()]
     if len(shown) > _MOST_SHOWN:
         shown[_MOST_SHOWN:] = [f"and {len(shown) - _MOST_SHOWN} more"]
@@ -63,7 +63,7 @@ def ask_confirmation(question: str, arguments: Mapping[str, Any]) -> Ask:
 
 
 def ask_arguments(title: str, missing: list[PromptArgument]) -> Ask:
-    """Ask for what a prompt can't be filled in without."""
+    """Write a form for the missing required arguments of a prompt."""
     fields = {
         argument.name: {
             "type": "string",
@@ -76,11 +76,11 @@ def ask_arguments(title: str, missing: list[PromptArgument]) -> Ask:
 
 
 def read_values(question: Question, answer: object) -> dict[str, Any]:
-    """Read the arguments that an answer fills.
+    """Return the arguments that an answer fills.
 
     Raises:
-        Declined: there will be none.
-        BadAnswer: it is no answer to this.
+        Declined: the person declined.
+        BadAnswer: the answer does not fit the question.
     """
     if isinstance(question, Draft):
         return {question.argument: _read_draft(answer)}
@@ -89,11 +89,11 @@ def read_values(question: Question, answer: object) -> dict[str, Any]:
 
 
 def read_form(answer: object) -> Mapping[str, Any]:
-    """Read what a person filled in (MCP elicitation, Response Actions).
+    """Return the content of a form that a person filled in (MCP elicitation, Response Actions).
 
     Raises:
-        Declined: the person said no, or closed the form.
-        BadAnswer: it is no answer to a form.
+        Declined: the person declined or closed the form.
+        BadAnswer: the answer does not fit a form.
     """
     action = answer.get("action") if isinstance(answer, Mapping) else None
     if action in ("decline", "cancel"):
@@ -107,7 +107,7 @@ def read_form(answer: object) -> Mapping[str, Any]:
 
 
 def fill_in(text: str, arguments: Mapping[str, Any]) -> str:
-    """Replace `{argument}` by its value; what is not given leaves nothing."""
+    """Replace `{argument}` by its value, or by nothing if the argument is missing."""
 
     def value_of(found: re.Match[str]) -> str:
         return _show(arguments[found[1]]) if found[1] in arguments else ""
@@ -137,6 +137,6 @@ def _form(text: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show(value: Any) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    # On one line, so that no value can pass for another part of the question.
+    # Written on one line, so that a value can't imitate another part of the question.
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

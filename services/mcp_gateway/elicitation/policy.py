@@ -1,4 +1,4 @@
-"""When a person confirms what a destructive tool does, beside what the manifest says of the tool."""
+"""The operator's policy for confirming calls of destructive tools, in addition to the manifest's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from mcp_gateway.settings import Confirmation
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationPolicy:
-    """What the operator decided, for all tenants and for some."""
+    """The operator's default policy, and the tenants that differ from it."""
 
     default: Confirmation = "where_possible"
     tenants: Mapping[str, Confirmation] = field(default_factory=dict)
 
     def of(self, tenant_id: str) -> Confirmation:
-        """Answer what holds for one tenant."""
+        """Return the policy for one tenant."""
         return self.tenants.get(tenant_id, self.default)

@@ -1,6 +1,6 @@
-"""Answers among several processes of one gateway: the id of a question names the process that asked.
+"""Deliver answers among the processes of one gateway; a question's id names the process that asked.
 
-An answer that reaches another process goes into that process's list in Redis, from which it reads.
+An answer that reaches another process is put into the asking process's list in Redis.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from mcp_gateway.background import in_background
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
 
-# An answer is left only where somebody reads, and no more than could be read: whoever answers can
-# write any name into the id.
+# An answer is stored only if the process is present and its list is short, since a client can write
+# any process into the id.
 _LEAVE = """
 if redis.call('EXISTS', KEYS[2]) == 0 or redis.call('LLEN', KEYS[1]) >= 1000 then return 0 end
 redis.call('RPUSH', KEYS[1], ARGV[1])
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class RedisAnswers:
-    """Brings answers to whichever process waits for them."""
+    """Delivers answers to the process that waits for them."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class RedisAnswers:
         new_id: Callable[[], str],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the connection that calls share, and the URL for one to wait on.
+        """Take the connection that calls share, and the URL for another that waits.
 
         Args:
-            redis: leaves answers for other processes.
-            url: where a connection of its own waits for those to this process.
-            resource: the gateway's; its processes share what is below its name.
+            redis: stores answers for other processes.
+            url: for the connection that waits for answers to this process.
+            resource: the gateway's resource, the prefix of the keys that its processes share.
             new_id: makes hexadecimal ids that nobody can guess.
-            sleep: waits for so many seconds.
+            sleep: waits for that many seconds.
         """
         self._redis = redis
         self._url = url
@@ -60,14 +60,14 @@ class RedisAnswers:
         self._sleep = sleep
 
     def expect(self, principal: str) -> AbstractContextManager[tuple[str, Awaitable[Answer]]]:
-        """Wait under a new id, which names this process."""
+        """Register a new id, which names this process."""
         return self._local.expect(principal)
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
-        """Hand an answer over, here or at the process that its id names.
+        """Deliver an answer here, or to the process that its id names.
 
         Raises:
-            AnswerNotTaken: Redis is away; the same answer may be sent again.
+            AnswerNotTaken: Redis is down; the client may send the answer again.
         """
         process = ask_id.partition("-")[0]
         if process == self._process:
@@ -83,7 +83,7 @@ class RedisAnswers:
             raise AnswerNotTaken from problem
 
     def listening(self) -> AbstractAsyncContextManager[None]:
-        """Read what is left for this process for as long as the block lasts."""
+        """Read the answers for this process for as long as the block lasts."""
         return in_background(self._listen)
 
     async def _listen(self) -> None:

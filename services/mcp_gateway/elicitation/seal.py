@@ -1,4 +1,4 @@
-"""Values that a client carries for us and can't change."""
+"""Seal values that a client carries for the gateway and must not change."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ _MAC_BYTES = 32
 class Sealer:
     """Seals JSON values with HMAC-SHA256, under a key that all replicas of a gateway share.
 
-    A seal hides nothing: the client can read what it carries.
+    A seal does not encrypt: the client can read the value.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -27,24 +27,26 @@ class Sealer:
 
     @classmethod
     def of(cls, signing_key: ECKey) -> "Sealer":
-        """Derive the sealing key from the gateway's signing key, which replicas share anyway."""
+        """Derive the sealing key from the gateway's signing key, which all replicas share."""
         secret = str(signing_key.as_dict(private=True)["d"])
         derived = HKDF(SHA256(), 32, salt=None, info=b"gatepost sealed values")
         return cls(derived.derive(secret.encode()))
 
     def seal(self, purpose: str, value: Any) -> str:
-        """Write a value as visible ASCII that only the same purpose opens."""
+        """Seal a value as visible ASCII, which `open` accepts only for the same purpose."""
         payload = orjson.dumps(value)
         return urlsafe_b64encode(self._mac(purpose, payload) + payload).rstrip(b"=").decode()
 
     def open(self, purpose: str, text: str) -> Any:
-        """Read a sealed value; None where it was not sealed here, for this, or was changed."""
+        """Return a sealed value, or None if it was changed, or sealed elsewhere or for another
+        purpose.
+        """
         try:
             sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except ValueError:
             return None
         mac, payload = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
-        # Base64 has spare bits: what is not written as we write it was changed.
+        # Base64 has spare bits, so only the exact encoding that `seal` writes is accepted.
         if urlsafe_b64encode(sealed).rstrip(b"=").decode() != text:
             return None
         if not hmac.compare_digest(mac, self._mac(purpose, payload)):
@@ -56,6 +58,6 @@ class Sealer:
 
 
 def principal_of(caller: AccessClaims) -> str:
-    """Name who carries a sealed value: this person, through this client, in this tenant."""
+    """Return an identifier for this person, through this client, in this tenant."""
     parts = (caller.sub, caller.client_id, caller.tenant_id)
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

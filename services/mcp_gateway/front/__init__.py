@@ -1,7 +1,7 @@
-"""The HTTP front of the MCP endpoint, as the list of checks that `build_front` makes.
+"""The HTTP layer of the MCP endpoint, as the list of checks that `build_front` returns.
 
-Each check takes what is known of the request and returns more, or refuses. What needs no token is
-checked first; the message is looked at last.
+Each check takes the request as known so far and adds to it, or refuses it. The checks that don't need
+a token come first; the message is read last.
 """
 
 from gatepost.clock import Now
@@ -29,7 +29,7 @@ def build_front(
     watch: ClientWatch,
     now: Now,
 ) -> tuple[Check, ...]:
-    """List the checks of a request, each made with what it compares against."""
+    """Return the checks of a request in order, each made with the values that it needs."""
     return (
         guard_host_and_origin(hosts, origins),  # against DNS rebinding, before anything is read
         require_post,
@@ -37,5 +37,5 @@ def build_front(
         authenticate(authenticator, challenge, now),
         require_media_types,
         parse,
-        route(current, watch, origins),  # the protocol answers
+        route(current, watch, origins),  # answers with the protocol
     )

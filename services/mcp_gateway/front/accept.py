@@ -1,4 +1,4 @@
-"""What a client says it can read (RFC 9110 §12.5.1)."""
+"""Read the `Accept` header (RFC 9110 §12.5.1)."""
 
 from mcp_gateway.wire.headers import Headers
 
@@ -8,19 +8,19 @@ _STREAM = frozenset({b"text/event-stream", b"text/*", b"*/*"})
 
 
 def accepts_json(headers: Headers) -> bool:
-    """Tell whether the client reads JSON; one that doesn't say what it reads does."""
+    """Tell whether the client accepts JSON, which a client without an `Accept` header does."""
     accept = headers.get(b"accept")
     return accept is None or accept == USUAL or not _accepted(accept).isdisjoint(_JSON)
 
 
 def accepts_stream(headers: Headers) -> bool:
-    """Tell whether the client reads an event stream; one that doesn't say so gets none."""
+    """Tell whether the client accepts an event stream, which it must state."""
     accept = headers.get(b"accept")
     return accept == USUAL or (accept is not None and not _accepted(accept).isdisjoint(_STREAM))
 
 
 def bare_media_type(value: bytes) -> bytes:
-    """Read a media type without its parameters, in lower case."""
+    """Return a media type without its parameters, in lower case."""
     return value.partition(b";")[0].strip(b" \t").lower()
 
 

@@ -1,15 +1,15 @@
-"""The headers that every answer of the MCP endpoint has."""
+"""The headers of every answer of the MCP endpoint."""
 
 from mcp_gateway.front.exchange import Exchange
 from mcp_gateway.wire.jsonrpc import HeaderLines
 
 TOKEN_ENDS_IN = b"gatepost-token-expires-in"
-"""Seconds until the access token that a request came with is over; sent once they are few."""
+"""Seconds until the request's access token expires; sent shortly before it does."""
 _EXPOSED = b"www-authenticate, x-request-id, mcp-session-id, retry-after, " + TOKEN_ENDS_IN
 
 
 def answer_headers(exchange: Exchange, origins: frozenset[bytes]) -> HeaderLines:
-    """Name the request, and let the page that asked, if a known one did, read the answer."""
+    """Return the request's id, and CORS headers if the request came from an allowed origin."""
     named: HeaderLines = ((b"x-request-id", exchange.id.encode()),)
     if exchange.token_ends_in is not None:
         named = (*named, (TOKEN_ENDS_IN, str(max(exchange.token_ends_in, 0)).encode()))

@@ -1,4 +1,4 @@
-"""What an ASGI server hands over, as types, and how it says that nobody is there any more."""
+"""Types of the ASGI interface, and the exception for a client that disconnected."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -10,4 +10,4 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Disconnected(Exception):
-    """The client went away; nobody is left to answer."""
+    """The client disconnected, so an answer can't be sent."""

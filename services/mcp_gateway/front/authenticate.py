@@ -1,4 +1,4 @@
-"""Know the caller by one credential in a header, an access token or an API key, and nothing else."""
+"""Authenticate the caller by one credential in a header: an access token or an API key."""
 
 from gatepost.clock import Now
 from mcp_gateway.auth.api_keys import ExchangeFailed
@@ -9,20 +9,20 @@ from mcp_gateway.auth.verify_token import InvalidToken
 from mcp_gateway.front.exchange import Check, Exchange, Refused, refuse
 
 SOON = 300
-"""Seconds of life below which a client is told how much its token has left."""
+"""Remaining seconds below which the answer tells the client when its token expires."""
 _CHALLENGE = b"www-authenticate"
 _KEY_PREFIXES = (b"mcp_live_", b"mcp_test_")
 
 
 def authenticate(authenticator: Authenticator, challenge: Challenge, now: Now) -> Check:
-    """Verify the bearer token (RFC 6750 §2.1), or find out what an API key is worth.
+    """Verify the bearer token (RFC 6750 §2.1), or resolve the API key.
 
-    A key may come as `X-API-Key`, under the scheme `ApiKey`, or as a bearer token. What is in a
-    query or a body is not looked at.
+    A key may come as `X-API-Key`, under the scheme `ApiKey`, or as a bearer token. Credentials in a
+    query or a body are ignored.
 
     Raises:
-        Refused: 401 with a challenge, which names no error where nothing was sent (§3.1); 400 where
-            there are two credentials; 503 while nothing can be verified.
+        Refused: 401 with a challenge, which has no error if no credential was sent (§3.1); 400 if
+            there are two credentials; 503 while credentials can't be verified.
     """
 
     def invalid(description: str) -> Refused:
@@ -51,7 +51,7 @@ def authenticate(authenticator: Authenticator, challenge: Challenge, now: Now) -
             raise refuse(
                 503,
                 "temporarily_unavailable",
-                "who calls can't be verified at the moment; try again in 5 seconds",
+                "credentials can't be verified at the moment; try again in 5 seconds",
                 (b"retry-after", b"5"),
             ) from None
         exchange, left = exchange.with_caller(caller), caller.exp - int(now().timestamp())

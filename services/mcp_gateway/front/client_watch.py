@@ -1,4 +1,4 @@
-"""Watch the client while its call runs: keep the connection alive, and notice when it leaves."""
+"""Watch the client while its call runs: keep the connection alive, and notice a disconnect."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -16,7 +16,7 @@ class ClientWatch:
     """Watches the clients of one process; a call that ends soon costs an entry and no timer."""
 
     def __init__(self, every: float) -> None:
-        """Take the seconds of silence after which a client is told that its call goes on."""
+        """Take the seconds of silence after which a client receives a keep-alive."""
         self._every = every
         self._calls: dict[_Call, None] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -29,17 +29,17 @@ class ClientWatch:
         *,
         leaving_cancels: bool,
     ) -> _T:
-        """Run the work; the body must have been read.
+        """Run the work, once the body has been read.
 
         Args:
-            work: what answers the request.
-            receive: where a disconnect is heard.
-            stream: where to say that the call goes on; None where the client takes no stream.
-            leaving_cancels: whether a client that leaves cancels the work. Where not, leaving ends
-                it only while it waits for that very client.
+            work: the coroutine that answers the request.
+            receive: reports a disconnect.
+            stream: carries keep-alives; None if the client does not accept a stream.
+            leaving_cancels: whether a disconnect cancels the work. If not, it does so only while
+                the work waits for that client.
 
         Raises:
-            Disconnected: the client went away.
+            Disconnected: the client disconnected, and the work was cancelled.
         """
         call = _Call(receive, stream, leaving_cancels=leaving_cancels)
         self._calls[call] = None
@@ -72,7 +72,7 @@ class ClientWatch:
 
 
 class _Call:
-    """One call, and who waits for it."""
+    """One running call and its client."""
 
     __slots__ = (
         "_leaving_cancels",
@@ -98,7 +98,7 @@ class _Call:
         self.watching: asyncio.Task[None] | None = None
 
     async def watch(self, every: float) -> None:
-        """Say something now and then, and stop the work where nobody is left to hear its answer."""
+        """Send keep-alives, and cancel the work if the client disconnects."""
         stream = self._stream
         heard = asyncio.ensure_future(self._receive())
         try:

@@ -1,4 +1,4 @@
-"""The MCP endpoint: a plain ASGI app, since a framework would cost more than the protocol."""
+"""The MCP endpoint: a plain ASGI app, since a framework would cost more than the protocol itself."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,12 +14,12 @@ log = structlog.get_logger()
 
 
 class McpEndpoint:
-    """Takes every request through the front and sends what it ends in."""
+    """Runs every request through the checks and sends the answer."""
 
     def __init__(
         self, front: Sequence[Check], origins: frozenset[bytes], new_id: Callable[[], str]
     ) -> None:
-        """Take the checks, the origins whose pages may read answers, and where request ids come from."""
+        """Take the checks, the origins whose pages may read answers, and the maker of request ids."""
         self._front = front
         self._origins = origins
         self._new_id = new_id
@@ -51,7 +51,7 @@ class McpEndpoint:
         headers = [*reply.headers, *answer_headers(exchange, self._origins)]
         if reply.body:
             headers.append((b"content-type", b"application/json"))
-        # A 204 has none (RFC 9110 §8.6).
+        # A 204 does not have a Content-Length (RFC 9110 §8.6).
         if reply.status != 204:
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

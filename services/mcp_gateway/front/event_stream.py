@@ -1,4 +1,4 @@
-"""The answer as an event stream, opened when something is to be said before the end."""
+"""Answer with an event stream, opened by the first message before the final answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,36 +9,36 @@ from mcp_gateway.wire.jsonrpc import HeaderLines
 _HEADERS: HeaderLines = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # or nginx keeps what is said until the end
+    (b"x-accel-buffering", b"no"),  # or nginx buffers the messages until the end
 )
 
 
 class EventStream:
-    """Sends messages of one request as they come (streamable HTTP, server-sent events).
+    """Sends the messages of one request as they occur (streamable HTTP, server-sent events).
 
-    Nothing is sent, and nothing decided, before the first one: a request that ends without any is
-    answered with JSON under the status it deserves.
+    The response starts with the first message: a request that ends without one is answered with
+    JSON and its own status.
     """
 
     __slots__ = ("_headers", "_lock", "_send", "gone", "opened", "waiting")
 
     def __init__(self, send: Send, headers: Callable[[], HeaderLines]) -> None:
-        """Take where to send, and the headers that every answer to this request has."""
+        """Take the ASGI `send`, and the function that makes the answer's headers."""
         self._send = send
         self._headers = headers
         self._lock: asyncio.Lock | None = None
         self.opened = False
         self.gone = False
-        """Whether the client has left."""
+        """Whether the client has disconnected."""
         self.waiting = False
-        """Whether the call does nothing but wait for the client."""
+        """Whether the call is waiting for the client's answer."""
 
     async def emit(self, message: bytes) -> None:
         """Send one JSON-RPC message."""
         await self._write(_event(message), more=True)
 
     async def keep_alive(self) -> None:
-        """Send a comment, so that no proxy takes the silence for an end."""
+        """Send a comment, so that proxies don't close an idle connection."""
         await self._write(b": keep-alive\n\n", more=True)
 
     async def finish(self, message: bytes) -> None:
@@ -48,7 +48,7 @@ class EventStream:
     async def _write(self, text: bytes, *, more: bool) -> None:
         if self._lock is None:
             self._lock = asyncio.Lock()
-        # The keep-alive and the call itself may both have something to say.
+        # The keep-alive and the call itself may write at the same time.
         async with self._lock:
             if not self.opened:
                 headers = [*_HEADERS, *self._headers()]
@@ -58,5 +58,5 @@ class EventStream:
 
 
 def _event(message: bytes) -> bytes:
-    # An upstream's JSON is passed on as it was written, and a line break would end the event.
+    # An upstream's JSON is passed on unchanged, and a line break in it would end the event.
     return b"data: " + message.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n\n"

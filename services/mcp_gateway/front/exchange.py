@@ -1,4 +1,4 @@
-"""One HTTP request at the MCP endpoint, as the checks so far know it."""
+"""One HTTP request at the MCP endpoint, as far as the checks have processed it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from mcp_gateway.wire.jsonrpc import Reply
 
 
 class Exchange(NamedTuple):
-    """A request, growing as checks pass; a named tuple grows at a third of a dataclass's cost."""
+    """A request that grows with each check; a named tuple grows at a third of a dataclass's cost."""
 
     id: str
     method: str
@@ -22,32 +22,32 @@ class Exchange(NamedTuple):
     receive: Receive
     send: Send
     stream: EventStream | None = None
-    """Set by `route` where the answer has become one."""
+    """Set by `route` if the answer is an event stream."""
     body: bytes = b""
     caller: AccessClaims | None = None
     token_ends_in: int | None = None
-    """Seconds that the client's token has left, where they are few."""
+    """Seconds until the client's token expires, if that is soon."""
     message: Any = None
     reply: Reply | None = None
 
     def with_body(self, body: bytes) -> "Exchange":
-        """Go on with the whole body."""
+        """Return a copy with the whole body."""
         return replace_field(self, _BODY, body)
 
     def with_caller(self, caller: AccessClaims) -> "Exchange":
-        """Go on with who calls."""
+        """Return a copy with the caller's claims."""
         return replace_field(self, _CALLER, caller)
 
     def with_message(self, message: Any) -> "Exchange":
-        """Go on with what the body says."""
+        """Return a copy with the parsed body."""
         return replace_field(self, _MESSAGE, message)
 
     def with_reply(self, reply: Reply) -> "Exchange":
-        """End with the answer."""
+        """Return a copy with the answer, which ends the checks."""
         return replace_field(self, _REPLY, reply)
 
     def with_stream(self, stream: EventStream) -> "Exchange":
-        """Go on with what the answer has become."""
+        """Return a copy with the event stream that carries the answer."""
         return replace_field(self, _STREAM, stream)
 
 
@@ -57,7 +57,7 @@ _BODY, _CALLER, _MESSAGE, _REPLY, _STREAM = map(
 
 
 Check = Callable[[Exchange], Awaitable[Exchange]]
-"""Takes what is known of a request and returns more, or raises `Refused`."""
+"""Takes a request and returns it with more known, or raises `Refused`."""
 
 
 class Refused(Exception):
@@ -71,6 +71,6 @@ class Refused(Exception):
 
 
 def refuse(status: int, error: str, description: str, *headers: tuple[bytes, bytes]) -> Refused:
-    """Refuse with a small JSON object, for what happens before there is a JSON-RPC message."""
+    """Return a refusal with a small JSON object, for requests without a JSON-RPC message yet."""
     body = orjson.dumps({"error": error, "error_description": description})
     return Refused(error, Reply(status, body, headers))

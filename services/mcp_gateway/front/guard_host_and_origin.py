@@ -1,4 +1,4 @@
-"""Answer to our own name and to known browser origins only (streamable HTTP, Security 1)."""
+"""Serve only the gateway's own host name and known browser origins (streamable HTTP, Security 1)."""
 
 import re
 
@@ -14,10 +14,10 @@ _ALLOWED_HEADERS = (
 
 
 def guard_host_and_origin(hosts: frozenset[bytes], origins: frozenset[bytes]) -> Check:
-    """Compare `Host` and, where a browser sent one, `Origin`; answer a preflight.
+    """Check `Host` and, if a browser sent it, `Origin`; answer a preflight.
 
     Raises:
-        Refused: 421 for a host, 403 for an origin that is not ours.
+        Refused: 421 for an unknown host, 403 for an unknown origin.
     """
 
     async def check(exchange: Exchange) -> Exchange:
@@ -46,7 +46,7 @@ def guard_host_and_origin(hosts: frozenset[bytes], origins: frozenset[bytes]) ->
 
 
 def _allowed_headers(asked: bytes) -> bytes:
-    """Allow the usual headers, and those that repeat an argument, whatever their names."""
+    """Return the allowed headers: the usual ones, and all that repeat a tool's argument."""
     names = [name.strip(b" \t").lower() for name in asked.split(b",")]
     repeated = [name for name in names if _PARAM_HEADER.fullmatch(name)]
     return b", ".join([_ALLOWED_HEADERS, *repeated])

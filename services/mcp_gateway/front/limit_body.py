@@ -1,4 +1,4 @@
-"""Read the body, up to one MiB."""
+"""Read the body, which may have one MiB."""
 
 from mcp_gateway.front.asgi import Disconnected
 from mcp_gateway.front.exchange import Exchange, Refused, refuse
@@ -10,8 +10,8 @@ async def limit_body(exchange: Exchange) -> Exchange:
     """Read the whole body.
 
     Raises:
-        Refused: 413, by the length announced or by what came.
-        Disconnected: the client went away first.
+        Refused: 413, if the announced length or the body exceeds the limit.
+        Disconnected: the client disconnected first.
     """
     announced = exchange.headers.get(b"content-length") or b""
     if announced.isdigit() and (len(announced) > 10 or int(announced) > MAX_BODY):
@@ -33,6 +33,6 @@ async def limit_body(exchange: Exchange) -> Exchange:
 
 
 def _too_large() -> Refused:
-    # The rest of the body is never read, so the connection can't be used again.
+    # The rest of the body stays unread, so the connection can't be reused.
     close = (b"connection", b"close")
     return refuse(413, "body_too_large", f"the body is larger than {MAX_BODY} bytes", close)

@@ -11,11 +11,12 @@ from mcp_gateway.wire.jsonrpc import RpcError, reply_error
 MOST_DEPTH = 200
 """Levels of arrays and objects in a message."""
 _WRITABLE = 254
-"""Levels that orjson writes; it reads more. What is between is for what we put a message's parts in."""
+"""Levels that orjson can write; it reads more. The difference leaves room for the JSON that the
+gateway writes around parts of a message."""
 
 
 async def parse(exchange: Exchange) -> Exchange:
-    """Parse strict UTF-8 JSON, of which each part can be written again.
+    """Parse strict UTF-8 JSON, and make sure that orjson can write it again.
 
     Raises:
         Refused: 400 with JSON-RPC error -32700.
@@ -24,8 +25,8 @@ async def parse(exchange: Exchange) -> Exchange:
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise _refuse("The body is not JSON, or nested without end") from None
-    # Counting is nearly free, and for nearly all bodies enough.
+        raise _refuse("The body is not JSON, or is nested too deeply") from None
+    # Counting brackets costs almost nothing and rules out nearly all bodies.
     if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deep(message):
         raise _refuse(f"The body is nested deeper than {MOST_DEPTH} levels")
     return exchange.with_message(message)

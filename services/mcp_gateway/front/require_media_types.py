@@ -1,15 +1,15 @@
-"""Take JSON, and answer only what the client can read (streamable HTTP, Sending Messages)."""
+"""Require a JSON body, and a client that accepts JSON (streamable HTTP, Sending Messages)."""
 
 from mcp_gateway.front.accept import USUAL, accepts_json, bare_media_type
 from mcp_gateway.front.exchange import Exchange, refuse
 
 
 async def require_media_types(exchange: Exchange) -> Exchange:
-    """Compare `Content-Type`, and `Accept` where there is one.
+    """Check `Content-Type`, and `Accept` if it is present.
 
     Raises:
-        Refused: 415 for a body that is not called JSON, which is all a foreign web page could send
-            without asking; 406 for a client that takes no JSON.
+        Refused: 415 for a body of another type, the only kind that a foreign web page can send
+            without a preflight; 406 for a client that does not accept JSON.
     """
     headers = exchange.headers
     content_type = headers.get(b"content-type") or b""

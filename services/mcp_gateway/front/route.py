@@ -1,4 +1,4 @@
-"""Hand the message to the protocol era its header names."""
+"""Pass the message to the protocol era that its header names."""
 
 from functools import partial
 
@@ -16,9 +16,9 @@ _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIO
 
 
 def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes]) -> Check:
-    """Answer by the `MCP-Protocol-Version` header; without one, as 2025-03-26 prescribes.
+    """Answer by the `MCP-Protocol-Version` header; without it, as 2025-03-26 prescribes.
 
-    A version nobody knows is for the modern era to refuse, in the words newer clients negotiate by.
+    The modern era refuses an unknown version, with the error that newer clients negotiate by.
     """
 
     async def check(exchange: Exchange) -> Exchange:
@@ -52,7 +52,7 @@ def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes])
                 request_id=exchange.id,
                 sink=stream,
             )
-        # In the modern era going away means cancel (2026-07-28 Cancellation); before, it meant nothing.
+        # A disconnect cancels the call in the modern era (2026-07-28 Cancellation), but not before.
         reply = await watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
         if stream is not None and stream.opened:
             exchange = exchange.with_stream(stream)

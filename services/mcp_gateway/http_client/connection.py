@@ -1,7 +1,8 @@
-"""One connection to an origin: a request out, its whole answer in, never two at once.
+"""One connection to an origin: it sends a request and reads the whole answer, one at a time.
 
-HTTP/1.1 (RFC 9112), read by llhttp at its strictest: a bare line feed, a folded line, two lengths, or
-a length beside a transfer coding end the connection, since somebody else could read them another way.
+HTTP/1.1 (RFC 9112), parsed by llhttp in its strictest mode: a bare line feed, a folded line, two
+lengths, or a length with a transfer coding end the connection, since other parsers may read them
+differently.
 """
 
 import asyncio
@@ -16,13 +17,13 @@ from mcp_gateway.http_client.failures import unreachable, unreadable
 from mcp_gateway.http_client.port import RequestFailed
 
 MAX_HEAD = 64 << 10
-"""Bytes of status line and headers, informational answers included."""
+"""Bytes of status line and headers, including informational answers."""
 MAX_HEADERS = 128
 _KEPT = re.compile(rb"timeout *= *([0-9]{1,9})", re.IGNORECASE)  # RFC 2068 §19.7.1.1
 
 
 class Answer(NamedTuple):
-    """A whole answer: header names in lower case, the body as it came."""
+    """A whole answer: header names in lower case, the body as received."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -30,16 +31,16 @@ class Answer(NamedTuple):
 
 
 class Unanswered(Exception):
-    """The connection ended before a byte of the answer; `sent` is false where nothing was sent."""
+    """The connection ended before the first byte of the answer."""
 
     def __init__(self, *, sent: bool) -> None:
-        """Say whether the API may have seen the request."""
+        """Take whether the request was sent, so that the API may have seen it."""
         super().__init__("no answer")
         self.sent = sent
 
 
 class Connection(asyncio.Protocol):
-    """Asks, and tells whose it is when it is free again or gone."""
+    """Sends requests, and tells its owner when it is free again or closed."""
 
     _transport: asyncio.Transport
 
@@ -50,7 +51,7 @@ class Connection(asyncio.Protocol):
         release: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
     ) -> None:
-        """Take the most bytes of a body, and whom to tell."""
+        """Take the most bytes of a body, and the owner's callbacks."""
         self._most = most
         self._release = release
         self._lost = lost
@@ -60,25 +61,26 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._parser = HttpResponseParser(self)
         self.reused = False
-        """Whether it brought an answer before, so that the API may be about to close it."""
+        """Whether it was used before, so that the API may be about to close it."""
         self.kept: int | None = None
-        """Seconds that the API keeps it while it is idle, where it says so."""
+        """Seconds that the API keeps the connection open while idle, if it says so."""
 
     @property
     def closing(self) -> bool:
-        """Whether nothing more can be asked here."""
+        """Whether the connection can't take another request."""
         return self._transport.is_closing()
 
     def ask(self, request: bytes, *, until: float, bodiless: bool) -> "asyncio.Future[Answer]":
         """Send a request.
 
         Args:
-            request: all its bytes.
-            until: the loop's time at which to give up with `TimeoutError`.
-            bodiless: whether the answer has a length and no body, as that to HEAD.
+            request: the bytes of the whole request.
+            until: the loop's time at which to fail with `TimeoutError`.
+            bodiless: whether the answer has a length but no body, as for HEAD.
 
         Returns:
-            The answer to come; or `Unanswered`, `TimeoutError`, `RequestFailed`.
+            A future of the answer, which may fail with `Unanswered`, `TimeoutError` or
+            `RequestFailed`.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
@@ -97,19 +99,19 @@ class Connection(asyncio.Protocol):
         return answer
 
     def give_up(self, answer: "asyncio.Future[Answer]") -> None:
-        """Close, because nobody waits for this answer any more; nothing where it has come."""
+        """Close the connection unless the answer, which nobody awaits any more, has arrived."""
         if self._answer is answer:
             self._settle()
             self._transport.abort()
         elif not answer.cancelled():
-            answer.exception()  # or asyncio would complain that nobody looked at it
+            answer.exception()  # or asyncio would log that the exception was never retrieved
 
     def close(self) -> None:
-        """Close, whatever it is doing; who still waits for it to open ends that."""
+        """Close the connection; one that is still opening is left to the code that opens it."""
         if self._made:
             self._fail(unreachable())
 
-    # What the transport tells.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
         self._made = True
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what comes unasked ends the connection."""
+        """Parse more of the answer; data without a request ends the connection."""
         if self._answer is None:
             self._transport.abort()
             return
@@ -126,7 +128,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
             if not self._head_complete and self._received > MAX_HEAD:
                 raise unreadable("has too long a head")
-            # Framing may be twice the body, but chunk extensions and trailers end somewhere.
+            # Framing may double the body's size; this bounds chunk extensions and trailers.
             if not self._complete and self._received > 2 * self._most + MAX_HEAD:
                 raise too_large_failure(self._most)
         except RequestFailed as failure:
@@ -134,9 +136,9 @@ class Connection(asyncio.Protocol):
             return
         except (HttpParserError, HttpParserUpgrade) as error:
             if not self._complete:
-                # What a callback raised comes as the context of the parser's own error.
+                # The parser wraps an exception of a callback as the context of its own error.
                 ours = error.__context__
-                not_http = unreadable("is no valid HTTP")
+                not_http = unreadable("is not valid HTTP")
                 self._fail(ours if isinstance(ours, RequestFailed) else not_http)
                 return
             self._dirty = True
@@ -144,7 +146,7 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take a clean end for the end of a body that has no other."""
+        """Treat a clean close as the end of a body that has no length."""
         self._lost(self)
         if self._answer is None:
             return
@@ -157,15 +159,15 @@ class Connection(asyncio.Protocol):
         else:
             self._fail(Unanswered(sent=True))
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
-        """Stop at an answer behind the answer."""
+        """Refuse a second answer to one request."""
         if self._complete:
             raise unreadable("is followed by another")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep one header, several of a name in one value; those behind the body count for nothing."""
+        """Store a header, joining repeated ones; trailers are ignored."""
         self._head += len(name) + len(value)
         if self._head > MAX_HEAD:
             raise unreadable("has too long a head")
@@ -178,7 +180,7 @@ class Connection(asyncio.Protocol):
             raise unreadable("has too many headers")
 
     def on_headers_complete(self) -> None:
-        """Refuse what can't be framed with certainty, or is known to be too much."""
+        """Refuse an answer that is framed ambiguously, or announces too long a body."""
         self._head_complete = True
         headers = self._headers
         coding = headers.get(b"transfer-encoding")
@@ -188,22 +190,22 @@ class Connection(asyncio.Protocol):
             raise unreadable("is in a transfer coding not asked for")
         self._status = self._parser.get_status_code()
         if self._status < 100:
-            raise unreadable("is no valid HTTP")
+            raise unreadable("is not valid HTTP")
         if self._bodiless and self._status >= 200:
-            # The parser doesn't know what was asked and would wait for a body.
+            # The parser doesn't know the request's method and would wait for a body.
             self._complete = self._dirty = True
         elif int(headers.get(b"content-length", b"0")) > self._most:
             raise too_large_failure(self._most)
 
     def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body, up to the limit."""
+        """Store a piece of the body, up to the limit."""
         self._size += len(data)
         if self._complete or self._size > self._most:
             raise too_large_failure(self._most)
         self._content.append(data)
 
     def on_message_complete(self) -> None:
-        """Note the end; an informational answer (RFC 9110 §15.2) is not the one."""
+        """Note the end of the answer, unless it is an informational one (RFC 9110 §15.2)."""
         if self._status == 101:
             raise unreadable("changes to a protocol not asked for")
         if self._status < 200:
@@ -218,7 +220,7 @@ class Connection(asyncio.Protocol):
         self._head_complete = self._keep = False
 
     def _finish(self) -> None:
-        """Hand the answer over, and be free for the next where nothing speaks against it."""
+        """Set the answer, and release the connection for reuse if that is safe."""
         answer = self._settle()
         if not answer.done():
             content = self._content
@@ -251,8 +253,8 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> "asyncio.Future[Answer]":
         answer, timer = self._answer, self._timer
-        assert answer is not None  # noqa: S101 - only what was asked is settled
-        assert timer is not None  # noqa: S101 - both come together
+        assert answer is not None  # noqa: S101 - only a sent request is settled
+        assert timer is not None  # noqa: S101 - both are set together
         timer.cancel()
         self._answer = self._timer = None
         return answer

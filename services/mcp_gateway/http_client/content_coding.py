@@ -1,4 +1,4 @@
-"""Undo the content coding of an answer (RFC 9110 §8.4), never past a limit."""
+"""Decode the content coding of an answer (RFC 9110 §8.4), up to a limit."""
 
 import zlib
 
@@ -6,10 +6,11 @@ from mcp_gateway.http_client.failures import too_large, unreadable
 
 
 def decode_content(body: bytes, coding: str, limit: int) -> bytes:
-    """Decompress a body that is `gzip`, the one coding asked for.
+    """Decompress a body in `gzip`, the only coding that the client asks for.
 
     Raises:
-        UpstreamFailed: another coding, damaged or cut off, or more than `limit` bytes.
+        RequestFailed: the body has another coding, is damaged or truncated, or has more than
+            `limit` bytes.
     """
     coding = coding.lower()
     if coding in {"", "identity"} or not body:

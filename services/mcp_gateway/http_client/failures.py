@@ -1,30 +1,30 @@
-"""How an upstream call fails, in words that the model may read."""
+"""The ways in which a request fails, with messages for the model."""
 
 from mcp_gateway.http_client.port import RequestFailed
 
 
 def deadline_passed(deadline: float) -> RequestFailed:
-    """No whole answer came within `deadline` seconds."""
+    """Return the failure of a request without a complete answer within `deadline` seconds."""
     return RequestFailed(
         "deadline",
         f"The API did not answer within {deadline:.3g} seconds. "
-        "Whether the call took effect there is not known.",
+        "The call may or may not have taken effect.",
     )
 
 
 def unreachable() -> RequestFailed:
-    """There is no connection, or it ended before the answer did."""
-    return RequestFailed("unreachable", "The API can't be reached or broke the connection off.")
+    """Return the failure of a connection that can't be opened, or ended before the answer."""
+    return RequestFailed("unreachable", "The API can't be reached, or it closed the connection.")
 
 
 def too_large(limit: int) -> RequestFailed:
-    """The answer has more than `limit` bytes, as it came or decompressed."""
+    """Return the failure of an answer with more than `limit` bytes, before or after decompression."""
     return RequestFailed(
         "too_large",
-        f"The API's answer is larger than {limit / (1 << 20):g} MiB. Ask for less at a time.",
+        f"The API's answer is larger than {limit / (1 << 20):g} MiB. Request less at a time.",
     )
 
 
 def unreadable(what: str) -> RequestFailed:
-    """The answer is no HTTP that has one meaning; `what` ends the sentence."""
+    """Return the failure of an answer that is not unambiguous HTTP; `what` completes the message."""
     return RequestFailed("unreadable", f"The API's answer {what}.")

@@ -1,4 +1,4 @@
-"""Requests to the upstream API over our own HTTP/1.1 connections."""
+"""Send requests over the gateway's own HTTP/1.1 connections."""
 
 import asyncio
 import re
@@ -17,22 +17,22 @@ from mcp_gateway.requests.request import HttpRequest
 MAX_RESPONSE = 4 << 20
 """Bytes of an answer, before and after decompression."""
 MAX_CONNECTIONS = 512
-"""To one origin."""
+"""The most connections to one origin."""
 IDLE = 15.0
-"""Seconds that an idle connection is kept."""
+"""Seconds for which an idle connection is kept."""
 
 _URL = re.compile(r"(https?://[!-\"$-.0->@-~]+)([!-\"$-~]*)(?:#[!-~]*)?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-# What frames a message is for this client alone to say.
+# Only this client may set the headers that frame a message.
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
 class Http1Client:
-    """The upstream API over HTTP: no redirects, no cookies kept, no proxy from the environment."""
+    """Sends requests without following redirects, storing cookies or using the environment's proxy."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Http1Client:
         idle: float = IDLE,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Take the limits, and whom to trust: the system's authorities where nothing is said."""
+        """Take the limits, and the TLS context, which defaults to the system's authorities."""
         self._max_response = max_response
         self._max_connections = max_connections
         self._idle = idle
@@ -50,20 +50,20 @@ class Http1Client:
         self._pools: dict[str, Pool] = {}
 
     async def __aenter__(self) -> Self:
-        """Hand out the client."""
+        """Return the client."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
         for pool in self._pools.values():
             pool.close()
-        await asyncio.sleep(0)  # for the transports to go
+        await asyncio.sleep(0)  # lets the transports close
 
     async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
         """Send within `deadline` seconds and read the whole answer.
 
         Raises:
-            UpstreamFailed: nothing answered in time, or the answer is too large or unreadable.
+            RequestFailed: no answer arrived in time, or it is too large or unreadable.
         """
         try:
             origin, written = write_request(request)
@@ -97,8 +97,8 @@ class Http1Client:
         try:
             return await _ask(connection, method, written, until)
         except Unanswered as lost:
-            # An API may close a connection it kept just when the next request comes (RFC 9112 §9.6).
-            # Once more, where that can't do a thing twice.
+            # The API may close an idle connection just as the next request arrives (RFC 9112 §9.6).
+            # Send the request again, unless the API may have seen it and repeating it is unsafe.
             if not connection.reused or (lost.sent and method not in _SAFE):
                 raise
         return await _ask(await _connect(pool, until), method, written, until)
@@ -106,7 +106,7 @@ class Http1Client:
     def _open_pool(self, origin: str) -> Pool:
         parts = urlsplit(origin)
         if self._tls is None and parts.scheme == "https":
-            # Takes tens of milliseconds: once for all of them, and only where it is needed.
+            # Creating the context takes tens of milliseconds, so it is shared and made on demand.
             self._tls = ssl.create_default_context()
         pool = Pool(
             parts.hostname or "",
@@ -140,7 +140,7 @@ def write_request(request: HttpRequest) -> tuple[str, bytes]:
         The origin to send it to, then the bytes.
 
     Raises:
-        ValueError: it can't be written as one request.
+        ValueError: the request can't be written safely.
     """
     url = _URL.fullmatch(request.url)
     if url is None:
@@ -165,10 +165,10 @@ def write_request(request: HttpRequest) -> tuple[str, bytes]:
 
 @lru_cache(1024)
 def _write_form(names: tuple[str, ...], host: str) -> tuple[str, int]:
-    """Write a head with holes for the values of these headers; operations always have the same.
+    """Write a template of a head for these header names, which are the same for each operation.
 
     Returns:
-        The form, without its first line, and how many lines the head has with it.
+        The template without the request line, and the number of lines of the whole head.
     """
     given = {name.lower() for name in names}
     for name in names:

@@ -1,4 +1,4 @@
-"""The connections to one origin: kept while they are used, so many and no more."""
+"""The connections to one origin: reused, closed when idle, and limited in number."""
 
 import asyncio
 import ssl
@@ -8,7 +8,7 @@ from mcp_gateway.http_client.connection import Connection
 
 
 class Pool:
-    """Hands out connections, those that were used last first, and closes the idle ones."""
+    """Hands out connections, the most recently used first, and closes idle ones."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Pool:
         most_content: int,
         idle: float,
     ) -> None:
-        """Take where to connect to, and the limits: connections, bytes of a body, idle seconds."""
+        """Take the address, and the limits: connections, bytes of a body, idle seconds."""
         self._host = host
         self._port = port
         self._tls = tls
@@ -33,7 +33,7 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
 
     def take(self) -> Connection | None:
-        """Take an idle connection, if there is one."""
+        """Return an idle connection, or None."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             until, connection = self._idle.pop()
@@ -43,10 +43,10 @@ class Pool:
         return None
 
     async def connect(self) -> Connection:
-        """Open a connection; where as many as may be are open, wait for one.
+        """Open a connection, or wait for one if the limit is reached.
 
         Raises:
-            OSError: nobody answers there, or not as the host that was asked for.
+            OSError: the connection fails, or the certificate is not the host's.
         """
         while len(self._open) >= self._most_connections:
             given = await self._wait()
@@ -87,7 +87,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         keep = self._keep
         if connection.kept is not None:
-            # A second less than the API keeps it, or it would be closed while it is asked.
+            # A second less than the API keeps it, or the API might close it during a request.
             keep = min(keep, connection.kept - 1)
         self._idle.append((loop.time() + keep, connection))
         if self._sweeping is None:
@@ -99,7 +99,7 @@ class Pool:
             self._wake()
 
     def _wake(self) -> None:
-        """Let one of those who wait open a connection."""
+        """Let one waiter open a connection."""
         self._give(None)
 
     def _give(self, connection: Connection | None) -> bool:
@@ -111,7 +111,7 @@ class Pool:
         return False
 
     def _sweep(self) -> None:
-        """Close what was idle for long; the API would do so soon, and maybe while it is asked."""
+        """Close connections that were idle too long, before the API closes them during a request."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         old = [connection for until, connection in self._idle if until <= now]

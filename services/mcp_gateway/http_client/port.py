@@ -1,4 +1,4 @@
-"""What the pipeline needs of whatever carries requests to the upstream API."""
+"""The port through which the gateway sends requests."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,7 +8,7 @@ ASSERTION_HEADER = "Gatepost-Assertion"
 
 
 class HttpResponse(NamedTuple):
-    """The upstream's whole answer: the header fields as they came, the body decompressed."""
+    """A whole answer: header fields as received, the body decompressed."""
 
     status: int
     content_type: str
@@ -18,13 +18,13 @@ class HttpResponse(NamedTuple):
 
 
 class RequestFailed(Exception):
-    """No answer that can be passed on; the message is what the model may read."""
+    """The request has no usable answer; the message is for the model."""
 
     def __init__(self, reason: str, message: str) -> None:
-        """Take one word for the log beside the message.
+        """Take one word for the log, and the message.
 
-        `unreachable`: no connection, or one that broke off; `deadline`: nothing in time. Any other
-        means that an answer came which is of no use, such as `too_large` or `unreadable`.
+        `unreachable` means that the connection failed, `deadline` that no answer arrived in time.
+        Other reasons, such as `too_large` or `unreadable`, mean that the answer is unusable.
         """
         super().__init__(message)
         self.reason = reason
@@ -34,9 +34,9 @@ class HttpClient(Protocol):
     """Sends one request and reads the whole answer."""
 
     async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
-        """Send within `deadline` seconds, following no redirect.
+        """Send within `deadline` seconds, without following redirects.
 
         Raises:
-            UpstreamFailed: nothing answered in time, or the answer can't be read.
+            RequestFailed: no answer arrived in time, or it can't be read.
         """
         ...

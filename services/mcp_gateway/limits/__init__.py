@@ -1,1 +1,1 @@
-"""How often a tenant may call, counted in Redis for all processes or in this one, and how many at once."""
+"""Limits of tenants: the rate, counted in Redis for all processes or in this one, and concurrency."""

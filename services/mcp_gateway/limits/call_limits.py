@@ -1,4 +1,4 @@
-"""What limits a tenant's calls: how often, and how many at once."""
+"""The limits on a tenant's calls: the rate, and how many run at once."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from mcp_gateway.limits.running_calls import RunningCalls
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """The limits of one process; they outlive the catalogue."""
+    """The limits of one process, which outlive the catalogue."""
 
     rate: RateLimiter
     tiers: Tiers

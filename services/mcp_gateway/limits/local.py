@@ -1,4 +1,4 @@
-"""Counting in this process alone."""
+"""Count calls in this process alone."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ _MANY = 50_000
 
 
 class LocalRateLimiter:
-    """Counts what passes through one process, which gets its share of each limit."""
+    """Counts the calls of one process, which gets its share of each limit."""
 
     def __init__(self, now: Now, *, replicas: int = 1) -> None:
-        """Take among how many processes each limit is divided."""
+        """Take the number of processes that share each limit."""
         self._now = now
         self._replicas = replicas
         self._busy_until: dict[tuple[str, str], int] = {}
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
-        """Take room in every bucket, or in none."""
+        """Take capacity from every bucket, or from none."""
         return self.take_now(tenant, buckets)
 
     def take_now(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
-        """Take room in every bucket, or in none, without waiting for anything."""
+        """Take capacity from every bucket, or from none, without awaiting anything."""
         now = int(self._now().timestamp() * 1_000_000)
         taken = []
         for bucket in buckets:
@@ -43,7 +43,7 @@ class LocalRateLimiter:
         return None
 
     def describe(self) -> str:
-        """Say that this process counts."""
+        """Describe where calls are counted."""
         return "counted by this process"
 
     def _forget(self, now: int) -> None:

@@ -1,4 +1,4 @@
-"""What the pipeline needs of whatever counts calls."""
+"""The port through which the pipeline counts calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from gatepost.rate import MINUTE
 
 
 class Bucket(NamedTuple):
-    """Room for so many calls at once, and for one more after each interval (GCRA)."""
+    """Capacity for a burst of calls, and for one more after each interval (GCRA)."""
 
     name: str
     interval: int
@@ -17,7 +17,7 @@ class Bucket(NamedTuple):
 
 
 class Full(NamedTuple):
-    """There is no room in a bucket for so many more seconds."""
+    """A bucket that has no capacity, and the seconds until it has."""
 
     bucket: str
     seconds: float
@@ -27,24 +27,24 @@ class RateLimiter(Protocol):
     """Counts calls by tenant."""
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
-        """Take room for one call in every bucket of a tenant, or in none of them.
+        """Take capacity for one call from every bucket of a tenant, or from none of them.
 
-        What answers never fails: where the count can't be kept in common, each process keeps its
-        own. Whatever else a call has to reserve before it is made joins here.
+        This never fails: if the shared count is unavailable, each process counts its own calls.
+        Anything else that a call must reserve before it is made belongs here too.
 
         Returns:
-            None where there was room; else the first bucket that had none.
+            None if every bucket had capacity, else the first that did not.
         """
         ...
 
     def describe(self) -> str:
-        """Say in a few words who counts at the moment."""
+        """Describe where calls are counted at the moment."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What tenants of one tier may do."""
+    """The rate limit of the tenants of one tier."""
 
     name: str
     per_minute: int
@@ -52,18 +52,18 @@ class Tier:
 
     @property
     def bucket(self) -> Bucket:
-        """The bucket of all calls of a tenant: another one once it is of another tier."""
+        """The bucket of all calls of a tenant; a tenant that changes its tier gets a new one."""
         return Bucket(f"tier:{self.name}", max(MINUTE // self.per_minute, 1), self.burst)
 
 
 class Tiers:
-    """The tiers by name, each with its bucket made once."""
+    """The tiers by name, each with its bucket."""
 
     def __init__(self, tiers: Sequence[Tier], *, default: str) -> None:
-        """Take the tiers, and the name of the one for tenants of any other."""
+        """Take the tiers, and the name of the default for tenants of an unknown tier."""
         self._tiers = {tier.name: (tier, tier.bucket) for tier in tiers}
         self._default = self._tiers[default]
 
     def of(self, name: str) -> tuple[Tier, Bucket]:
-        """Find a tier, and its bucket."""
+        """Return a tier and its bucket."""
         return self._tiers.get(name, self._default)

@@ -1,4 +1,4 @@
-"""How many calls run at once, for tools that the manifest limits."""
+"""Count how many calls run at once, for tools whose concurrency the manifest limits."""
 
 from collections import Counter
 
@@ -7,11 +7,11 @@ class RunningCalls:
     """Counts the running calls of this process, by tool and tenant."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without running calls."""
         self._running: Counter[tuple[str, str]] = Counter()
 
     def begin(self, tool: str, tenant: str, most: int) -> bool:
-        """Count one more call; `False`, without counting it, where `most` are running."""
+        """Count one more call; return `False` without counting it if `most` are running."""
         key = tool, tenant
         if self._running[key] >= most:
             return False

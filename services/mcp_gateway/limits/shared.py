@@ -1,4 +1,4 @@
-"""Counting in Redis, for all processes of a gateway together."""
+"""Count calls in Redis, for all processes of a gateway together."""
 
 import hashlib
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ for i, key in ipairs(KEYS) do
 end
 return {0, '0'}
 """
-_SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - how Redis names a script
+_SHA = hashlib.sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - Redis names scripts by SHA-1
 
 _MANY = 10_000
 
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 class SharedRateLimiter:
-    """Counts in Redis by Redis's clock; while it is away, each process counts its share."""
+    """Counts in Redis by Redis's clock; while Redis is down, each process counts its share."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class SharedRateLimiter:
         alone: LocalRateLimiter,
         now: Now | None = None,
     ) -> None:
-        """Take the connection that all of the gateway shares.
+        """Take the connection that the whole gateway shares.
 
         Args:
             redis: the connection.
-            resource: the gateway's, beside whose tenants those of others are counted for themselves.
-            alone: counts while Redis is away.
-            now: a clock in place of Redis's.
+            resource: the gateway's resource, which separates its counts from other gateways'.
+            alone: counts while Redis is down.
+            now: a clock to use instead of Redis's.
         """
         self._redis = redis
         self._resource = resource
@@ -70,7 +70,7 @@ class SharedRateLimiter:
         self._now = now
         self._away = False
         self._written: dict[tuple[str, tuple[Bucket, ...]], bytes] = {}
-        """What asks for room, by tenant and buckets: the same for nearly all calls of a tenant."""
+        """Encoded commands by tenant and buckets, which nearly all calls of a tenant share."""
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take room in every bucket, or in none."""
@@ -85,9 +85,9 @@ class SharedRateLimiter:
         return Full(buckets[which - 1].name, int(wait) / 1_000_000) if which else None
 
     def describe(self) -> str:
-        """Say who counts."""
+        """Describe where calls are counted."""
         away = self._away or not self._redis.is_up
-        return "counted by each process: Redis is away" if away else "counted in Redis"
+        return "counted by each process: Redis is down" if away else "counted in Redis"
 
     async def _run(self, tenant: str, buckets: tuple[Bucket, ...]) -> Any:
         written = self._written.get((tenant, buckets))
@@ -102,7 +102,7 @@ class SharedRateLimiter:
         except ErrorReply as reply:
             if not str(reply).startswith("NOSCRIPT"):
                 raise
-            # A Redis that is new, or was restarted; this teaches it the script again.
+            # Redis has restarted and lost the script; EVAL loads it again.
             return await self._redis.ask("EVAL", SCRIPT, *self._arguments(tenant, buckets))
 
     def _arguments(self, tenant: str, buckets: tuple[Bucket, ...]) -> list[str | int]:

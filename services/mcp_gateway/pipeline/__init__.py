@@ -1,7 +1,7 @@
-"""One tool call, as the list of steps that `build_steps` makes, in the order things happen.
+"""One tool call, as the list of steps that `build_steps` returns, in order.
 
-Each step gets the call and the rest of the steps: it answers itself, or passes on a call that knows
-more. What a step does not allow never reaches the steps below it.
+Each step gets the call and the rest of the steps. It answers itself, or adds to the call and passes it
+on. A call that a step refuses never reaches the steps after it.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -43,20 +43,20 @@ def build_steps(
     record: Record,
     now: Now,
 ) -> tuple[Step, ...]:
-    """List the steps of a call, each made with what it needs."""
+    """Return the steps of a call in order, each made with the values that it needs."""
     return (
-        unwrap_execute(catalogue),  # a tool used through execute_tool goes by its own name
-        record_call(record, catalogue, now),  # every call leaves one line, refused or not
+        unwrap_execute(catalogue),  # a call of execute_tool becomes a call of the tool
+        record_call(record, catalogue, now),  # every call leaves one event, even if refused
         answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
         limit_rate(limits.rate, limits.tiers),  # per tenant, by its tier and by the tool
         validate_arguments,
-        ask_person(confirmation),  # for what the model left out, and for a yes
-        bind_claims,  # who and which tenant comes from the token, never from the caller
+        ask_person(confirmation),  # for missing arguments and for confirmation
+        bind_claims,  # person and tenant come from the token only
         report_progress,  # to a client that waits for a slow tool
-        limit_concurrency(limits.running),  # per tenant, where the manifest says so
-        guard_upstream(guards, now),  # breaker and bulkhead: no upstream, no tenant takes all
+        limit_concurrency(limits.running),  # per tenant, if the manifest limits it
+        guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(requests, sender),
         check_response,  # an answer with somebody else's record is withheld
         shape_result(now),
@@ -64,7 +64,7 @@ def build_steps(
 
 
 def compose(steps: Sequence[Step]) -> Next:
-    """Chain steps into one function; the last one must answer without going on."""
+    """Chain steps into one function; the last one must answer without calling the rest."""
     rest: Next = _end
     for step in reversed(steps):
         rest = partial(_pass, step, rest)
@@ -76,4 +76,4 @@ def _pass(step: Step, rest: Next, call: ToolCall) -> Awaitable[ToolResult]:
 
 
 async def _end(call: ToolCall) -> ToolResult:
-    raise RuntimeError("the last step went on")
+    raise RuntimeError("the last step called the rest")

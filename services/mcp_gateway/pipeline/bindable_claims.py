@@ -1,4 +1,4 @@
-"""The claims of a token that arguments are filled from and answers are checked against."""
+"""The claims of a token that fill arguments and that answers are checked against."""
 
 from gatepost.claims import AccessClaims
 
@@ -6,7 +6,7 @@ _DATA_SCOPE = "data_scope."
 
 
 def resolve_claim(caller: AccessClaims, claim: str) -> str | list[str]:
-    """Read one bindable claim; empty where the token has no value for it."""
+    """Return one bindable claim, or an empty value if the token does not have it."""
     if claim.startswith(_DATA_SCOPE):
         kind = caller.data_scope[claim.removeprefix(_DATA_SCOPE)]
         return kind[0] if len(kind) == 1 else kind

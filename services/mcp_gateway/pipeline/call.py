@@ -1,4 +1,4 @@
-"""One tool call on its way through the steps, and what it ends in."""
+"""One tool call, as it passes through the steps, and its result."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +16,7 @@ from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 
 @dataclass(slots=True)
 class CallMetrics:
-    """What a call cost upstream, for its event; the one thing that steps change in place."""
+    """Figures of the upstream request for the call event; the only value that steps mutate."""
 
     seconds: float = 0.0
     retries: int = 0
@@ -24,7 +24,7 @@ class CallMetrics:
 
 
 class ToolCall(NamedTuple):
-    """A call as the steps so far know it; a named tuple grows at a third of a dataclass's cost."""
+    """A call that grows with each step; a named tuple grows at a third of a dataclass's cost."""
 
     id: str
     caller: AccessClaims
@@ -35,28 +35,28 @@ class ToolCall(NamedTuple):
     tool: Tool | None = None
     """Set by `find_tool`."""
     values: Mapping[str, Any] = MappingProxyType({})
-    """What fills the operation: arguments and bound claims. Set by `bind_claims`."""
+    """The operation's values: arguments and bound claims. Set by `bind_claims`."""
     waited: float = 0.0
-    """Seconds of the tool's deadline that are gone. Set by `guard_upstream`."""
+    """Seconds of the tool's deadline spent waiting. Set by `guard_upstream`."""
     response: HttpResponse | None = None
     """Set by `call_upstream`."""
     answer: Any = None
-    """The response's JSON, where it was parsed before it is shaped. Set by `check_response`."""
+    """The response's JSON, if `check_response` parsed it."""
 
     def with_tool(self, tool: Tool) -> "ToolCall":
-        """Go on with the tool that was found."""
+        """Return a copy with the tool that was found."""
         return replace_field(self, _TOOL, tool)
 
     def with_values(self, values: Mapping[str, Any]) -> "ToolCall":
-        """Go on with what fills the operation."""
+        """Return a copy with the operation's values."""
         return replace_field(self, _VALUES, values)
 
     def with_response(self, response: HttpResponse) -> "ToolCall":
-        """Go on with the upstream's answer."""
+        """Return a copy with the upstream's answer."""
         return replace_field(self, _RESPONSE, response)
 
     def with_answer(self, answer: Any) -> "ToolCall":
-        """Go on with the answer parsed."""
+        """Return a copy with the parsed answer."""
         return replace_field(self, _ANSWER, answer)
 
     @property
@@ -72,54 +72,54 @@ _TOOL, _VALUES, _RESPONSE, _ANSWER = map(
 
 
 class ToolResult(NamedTuple):
-    """What the model reads: content blocks and, where the answer was JSON, its object."""
+    """The result for the model: content blocks and, if the answer was JSON, its object."""
 
     content: list[dict[str, Any]]
     structured: Any = None
     is_error: bool = False
     status: int | None = None
-    """The upstream's HTTP status; None where it was not asked or did not answer."""
+    """The upstream's HTTP status; None if there was no request or no answer."""
     decision: Decision = "allowed"
-    """For the record: refused here, or let through and failed."""
+    """For the call event: allowed, refused by the gateway, or failed."""
     reason: str = ""
-    """For the record: one word where the decision is not `allowed`."""
+    """For the call event: one word if the decision is not `allowed`."""
     error: str = ""
-    """For the record: what went wrong, in words that hold nothing of arguments or the answer."""
+    """For the call event: the error, without content of the arguments or the answer."""
     meta: Mapping[str, Any] | None = None
-    """What clients are told beside the content (MCP basic, `_meta`)."""
+    """Metadata for clients (MCP basic, `_meta`)."""
 
 
 class UnknownTool(CallRefused):
-    """No such tool, as far as this caller is concerned."""
+    """The tool does not exist, or this caller must not know of it."""
 
     reason = "unknown_tool"
 
     def __init__(self, name: str) -> None:
-        """Name the tool asked for, cut to a length no real name has."""
+        """Take the requested name, which is cut to a length that no real name has."""
         super().__init__(f"Unknown tool: {name[:128]}")
 
 
 class ScopeMissing(CallRefused):
-    """The tool is there, but the token lacks the scope it needs."""
+    """The tool exists, but the token lacks the scope it needs."""
 
     reason = "insufficient_scope"
 
     def __init__(self, tool: str, scope: str) -> None:
-        """Name the scope, so that the client can ask for it."""
+        """Take the scope, so that the client can request it."""
         super().__init__(
-            f"{tool} needs the permission {scope}, which this connection was not given. "
+            f"{tool} needs the permission {scope}, which this connection does not have. "
             "Nothing was done. Reconnect this server and allow it, then try again."
         )
         self.scope = scope
 
 
 class RateLimited(CallRefused):
-    """The tenant calls too often; `seconds` says how long to wait, a whole number."""
+    """The tenant calls too often; `seconds` is the time to wait, a whole number."""
 
     reason = "rate_limited"
 
     def __init__(self, why: str, seconds: float) -> None:
-        """Take the limit in words, and the seconds until there is room."""
+        """Take the limit in words, and the seconds until another call is allowed."""
         self.seconds = max(math.ceil(seconds), 1)
         super().__init__(f"{why} Nothing was done. {try_again_in(self.seconds)}")
 
@@ -129,13 +129,13 @@ Step = Callable[[ToolCall, Next], Awaitable[ToolResult]]
 
 
 def try_again_in(seconds: float) -> str:
-    """Tell a model when a call is worth making again."""
+    """Write a sentence that tells a model when to repeat a call."""
     whole = max(1, math.ceil(seconds))
     return f"Try again in {whole} second{'s' if whole > 1 else ''}."
 
 
 async def at_once(result: ToolResult) -> ToolResult:
-    """Answer, from a step that has nothing to wait for."""
+    """Return a result from a step that does not await anything."""
     return result
 
 
@@ -147,6 +147,6 @@ def tool_error(
     status: int | None = None,
     error: str = "",
 ) -> ToolResult:
-    """Answer a call with an error the model can read and act on (MCP tools, Error Handling)."""
+    """Return an error that the model can read and act on (MCP tools, Error Handling)."""
     content = [{"type": "text", "text": text}]
     return ToolResult(content, None, True, status, decision, reason, error)

@@ -1,4 +1,4 @@
-"""What a step may say to the client, and ask of it, while a call is on its way."""
+"""How a step notifies the client and asks it questions while a call runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -10,88 +10,88 @@ Level = Literal["debug", "info", "notice", "warning", "error", "critical", "aler
 
 
 class Conversation(Protocol):
-    """The client's side of one call, in the form of its era."""
+    """The connection to the client during one call, in the protocol of its era."""
 
     era: Era
 
     async def progress(self, done: int, total: int, message: str) -> None:
-        """Report a step, where the client asked for progress; `done` only ever grows."""
+        """Report progress, if the client asked for it; `done` must increase with each report."""
         ...
 
     async def log(self, level: Level, text: str) -> None:
-        """Tell what happens, where the client wants to know; never with a secret or an argument."""
+        """Send a log message, if the client wants them; never with a secret or an argument."""
         ...
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
-        """Put questions, all at once, and bring an answer to each key.
+        """Ask questions, all together, and return the answer of each by its key.
 
         Raises:
-            CannotAsk: this client can't be asked.
-            NobodyAnswered: nobody did.
-            InputRequired: the answers come with a request yet to be made.
+            CannotAsk: this client does not support the questions.
+            NobodyAnswered: no usable answer arrived.
+            InputRequired: the answers will arrive with a later request.
         """
         ...
 
 
 class Silent:
-    """Nobody listens and nobody can be asked."""
+    """A conversation without a client: messages are dropped and questions refused."""
 
     era: Era = "modern"
 
     async def progress(self, done: int, total: int, message: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     async def log(self, level: Level, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
-        """Refuse (`CannotAsk`)."""
+        """Raise `CannotAsk`."""
         raise CannotAsk(asked[0].capability)
 
 
 class CallRefused(Exception):
-    """The call ends here; the message is what the model may read, `reason` is for the record."""
+    """The gateway refuses the call; the message is for the model, `reason` for the call event."""
 
     reason = "refused"
 
 
 class CannotAsk(CallRefused):
-    """Somebody has to be asked first, and this client has no way to."""
+    """The call needs an answer from a person or model, and the client can't ask for it."""
 
     reason = "cannot_ask"
 
     def __init__(self, capability: str) -> None:
-        """Name the capability that the client would have to declare."""
+        """Take the capability that the client would have to declare."""
         super().__init__(
-            f"This needs an answer through the client ({capability}), which this client can't "
-            "ask for. Nothing was done. Use a client that supports it."
+            f"This call needs an answer through the client ({capability}), which this client does "
+            "not support. Nothing was done. Use a client that supports it."
         )
         self.capability = capability
 
 
 class NobodyAnswered(CallRefused):
-    """Somebody was asked, and no answer that can be used came."""
+    """The question was asked, but no usable answer arrived."""
 
     reason = "not_answered"
 
     def __init__(self, why: str) -> None:
-        """Say what came instead."""
+        """Take a sentence that says what happened instead."""
         super().__init__(f"{why} Nothing was done.")
 
 
 class AnswerRefused(CallRefused):
-    """An answer came that is not in order: of another call, too late, changed, or malformed."""
+    """The answer is invalid: for another call, too late, modified or malformed."""
 
     reason = "answer_refused"
 
 
 class InputRequired(CallRefused):
-    """The request ends with questions, and is to be made again with the answers."""
+    """The request ends with questions; the client must repeat it with the answers."""
 
     reason = "input_required"
 
     def __init__(self, asked: Sequence[Ask], state: str) -> None:
-        """Take the questions and the sealed state that the answers must come with."""
+        """Take the questions, and the sealed state that must accompany the answers."""
         super().__init__("Input is required")
         self.asked = asked
         self.state = state

@@ -1,4 +1,4 @@
-"""The answer to a call whose arguments are not valid."""
+"""Refuse a call whose arguments are not valid."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _MAX_LISTED = 20
 
 
 def refuse_arguments(problems: Sequence[ArgumentProblem]) -> ToolResult:
-    """Answer a tool error that lists each problem."""
+    """Return a tool error that lists each problem."""
     lines = [
         f"- {problem.argument}: {problem.message}" if problem.argument else f"- {problem.message}"
         for problem in problems[:_MAX_LISTED]

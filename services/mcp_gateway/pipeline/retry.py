@@ -1,4 +1,4 @@
-"""Send a request again where that is safe and worth it."""
+"""Send a request again if that is safe and likely to help."""
 
 from datetime import datetime, timedelta
 
@@ -21,12 +21,12 @@ _WORTH_ANOTHER = BROKEN | {429}
 
 
 class RetryingSender:
-    """Sends the request of a call, up to three times, and notes what that took."""
+    """Sends the request of a call up to three times, and records retries and duration."""
 
     def __init__(
         self, sender: Sender, guards: Guards, *, now: Now, wait: Wait, random: Random
     ) -> None:
-        """Take what sends once, what says whether to go on, and how to wait in between."""
+        """Take the sender, the guards that limit retries, and the functions for waiting."""
         self._sender = sender
         self._guards = guards
         self._now = now
@@ -37,7 +37,7 @@ class RetryingSender:
         """Send within `deadline` seconds, all attempts together.
 
         Raises:
-            NoCredential: as `Sender.send`.
+            NoCredential: as for `Sender.send`.
         """
         self._guards.of(call.found).origin.budget.earn()
         began = self._now()
@@ -53,7 +53,7 @@ class RetryingSender:
     async def _insist(
         self, call: ToolCall, request: HttpRequest, outcome: Outcome, until: datetime
     ) -> Outcome:
-        """Make the request again for as long as that is safe and worth it."""
+        """Repeat the request for as long as that is safe and likely to help."""
         attempt = 1
         while await self._worth_another(call, request, outcome, attempt, until):
             attempt += 1
@@ -70,7 +70,7 @@ class RetryingSender:
         attempt: int,
         until: datetime,
     ) -> bool:
-        """Wait until the request is worth making again; `False`, at once, where it never is."""
+        """Wait until a repetition is likely to help; return `False` at once if it never is."""
         if isinstance(outcome, HttpResponse):
             if outcome.status not in _WORTH_ANOTHER:
                 return False
@@ -92,7 +92,7 @@ class RetryingSender:
             or not guard.origin.budget.spend()
         ):
             return False
-        said = f"{tell(outcome)}; the call is made again in {pause:.1f} seconds"
+        said = f"{tell(outcome)}; retrying in {pause:.1f} seconds"
         await call.conversation.log("warning", f"{tool.title}: {said}")
         await self._wait(pause)
         return True

@@ -1,4 +1,4 @@
-"""Send one request as its caller: with the upstream's credentials, signed, noted by the breakers."""
+"""Send one request for its caller, with credentials and assertion, and tell the breakers."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,16 +21,16 @@ from mcp_gateway.upstream.retries import read_retry_after
 Outcome = HttpResponse | RequestFailed
 SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
 
-# What a proxy or an overloaded server answers in place of the API (RFC 9110 §15.6).
+# Statuses of a proxy or an overloaded server instead of the API (RFC 9110 §15.6).
 BROKEN = frozenset({502, 503, 504})
 _SILENCE = frozenset({"deadline", "unreachable"})
 _HIDDEN = b"[hidden]"
 _SHORTEST = 8
-"""Characters of a secret below which it may well be a word of the answer's own."""
+"""Shorter secrets are not hidden, since an answer may contain them by chance."""
 
 
 class Sender:
-    """Sends one request as its caller."""
+    """Sends one request for its caller."""
 
     def __init__(
         self,
@@ -41,12 +41,12 @@ class Sender:
         sign: SignAssertion,
         now: Now,
     ) -> None:
-        """Take the client, and what each request bears.
+        """Take the client, and the sources of credentials and assertions.
 
         Args:
-            http: sends.
+            http: sends requests.
             attachments: the upstream's credentials, by tool.
-            guards: learn what came of each request.
+            guards: record the outcome of each request.
             sign: makes the identity assertion of a request.
             now: the clock.
         """
@@ -57,10 +57,10 @@ class Sender:
         self._now = now
 
     async def send(self, call: ToolCall, request: HttpRequest, jti: str, left: float) -> Outcome:
-        """Send within so many seconds; once more where a credential is refused that can be renewed.
+        """Send within `left` seconds; send again if a refused credential can be renewed.
 
         Raises:
-            NoCredential: the caller has none, or it can't be had now.
+            NoCredential: the caller's credential does not exist, or is unavailable.
         """
         attached = self._attachments.of(call.found)
         if attached.taken:
@@ -84,7 +84,7 @@ class Sender:
             outcome = await self._send(call, request, attached, hidden, attempt, left)
             if isinstance(outcome, RequestFailed) or outcome.status != 401:
                 return outcome
-            # Every source is told, so that each forgets what was refused.
+            # Tell every source, so that each forgets its refused credential.
             renewable = [source.reject(call.caller, secret) for source, secret in used]
             if not any(renewable):
                 return outcome
@@ -99,10 +99,9 @@ class Sender:
         jti: str,
         left: float,
     ) -> Outcome:
-        """Sign, send, and tell the breakers what came of it."""
+        """Sign and send the request, and record the outcome with the breakers."""
         tool = call.found
-        # Each attempt is signed for itself, and with its URL: an upstream may refuse a `jti` it has
-        # seen.
+        # Each attempt has its own assertion, because an upstream may refuse a `jti` it has seen.
         assertion = self._sign(request, call.caller, tool.name, jti)
         headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
         signed = HttpRequest(request.method, request.url, headers, request.body)
@@ -122,13 +121,13 @@ class Sender:
         if not broken:
             guard.succeeded()
         elif guard.failed(call.caller.tenant_id, at_least=at_least):
-            said = f"{tell(outcome)} again and again; the API is left alone for a while"
+            said = f"{tell(outcome)} repeatedly; calls to it are paused"
             await call.conversation.log("error", f"{tool.title}: {said}")
         return outcome
 
 
 def tell(outcome: Outcome) -> str:
-    """Say in a few words what came of a request."""
+    """Describe the outcome of a request in a few words."""
     if isinstance(outcome, HttpResponse):
         return f"The API answered {outcome.status}"
     late = outcome.reason == "deadline"
@@ -136,7 +135,7 @@ def tell(outcome: Outcome) -> str:
 
 
 def _without_echo(response: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
-    """Take out of an answer what the gateway itself had sent as a secret."""
+    """Hide the secrets that the gateway sent if the answer repeats them."""
     body = response.body
     for secret in secrets:
         if len(secret) >= _SHORTEST:

@@ -1,1 +1,1 @@
-"""Tool results: how an upstream's answer becomes the text and data that a model reads."""
+"""Turn an upstream's answer into the text and data that a model reads."""

@@ -1,4 +1,4 @@
-"""Whether every record of an answer belongs to the caller."""
+"""Check that every record of an answer belongs to the caller."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 from mcp_gateway.results.fields import EACH, FieldPath
 
 Check = Callable[[Any, frozenset[str]], bool]
-"""Takes a parsed answer and the values that may stand at the place."""
+"""Takes a parsed answer and the allowed values of the field."""
 
 
 def compile_check(path: FieldPath) -> Check:
-    """Make the check of one place: each value there must be a wanted text, or a number of its form.
+    """Return a check that each value of a field is one of the wanted texts, or the same as a number.
 
-    A list without items, or null in a list's place, holds no record and passes; a place that is
-    missing does not.
+    An empty list, or null instead of a list, has no records and passes; a missing field does not.
     """
     check: Check = _is_wanted
     for part in reversed(path):
@@ -28,7 +27,7 @@ def _is_wanted(value: Any, wanted: frozenset[str]) -> bool:
 
 
 def _member(name: str, check: Check) -> Check:
-    if check is _is_wanted:  # a function call less for each record
+    if check is _is_wanted:  # saves a function call for each record
 
         def is_wanted(value: Any, wanted: frozenset[str]) -> bool:
             found = value.get(name) if type(value) is dict else None

@@ -1,4 +1,4 @@
-"""An upstream's answer as a model reads it: shaped, cut to a size, and without hidden text."""
+"""Turn an upstream's answer into content: shaped, cut to a size, and without hidden text."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.results.visible import strip_json, strip_text
 
 MOST_BYTES = 64 << 10
-"""Bytes of text that a model gets of one answer, where the manifest doesn't say."""
+"""The default limit of one answer's text, in bytes."""
 _STRUCTURED = 16 << 10
-"""Bytes of JSON up to which it is sent as structured content beside the text."""
+"""Bytes up to which JSON is also sent as structured content."""
 _MOST_NOTES = 5
 _TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
 BOM = b"\xef\xbb\xbf"
@@ -31,19 +31,19 @@ Block = dict[str, Any]
 Meta = Mapping[str, Any]
 
 UNTRUSTED: Meta = {"gatepost/untrusted": True}
-"""Tells clients that the content is the API's data, not the server's words."""
+"""Tells clients that the content is data from the API, not from the server."""
 
 
 class Unshapeable(Exception):
-    """The answer can't be shaped as the manifest says, so it can't be shown."""
+    """The answer does not have the form that the manifest's shape needs, so it must not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledShape:
-    """What becomes of one tool's answers; compiled when the manifest is loaded."""
+    """How to shape one tool's answers, compiled when the manifest is loaded."""
 
     edit: Edit | None = None
-    """Leaves out what the manifest says; such an answer has to be JSON."""
+    """Removes and redacts fields, for which the answer must be JSON."""
     pages: Pagination | None = None
     most_bytes: int = MOST_BYTES
     guard: InstructionGuard = "off"
@@ -51,13 +51,13 @@ class CompiledShape:
 
 @dataclass(slots=True)
 class ShapedAnswer:
-    """Content blocks; for short JSON the structured content, an object; and what clients are told."""
+    """Content blocks, structured content if the answer is short JSON, and metadata for clients."""
 
     content: list[Block] = field(default_factory=list)
     structured: Any = None
     meta: Meta = field(default_factory=lambda: UNTRUSTED)
     instructions: str | None = None
-    """What in the answer reads like an instruction, where the guard is to look for it."""
+    """A phrase of the answer that reads like an instruction, if the guard looks for it."""
 
 
 def shape_answer(
@@ -72,13 +72,13 @@ def shape_answer(
 
     Args:
         response: the answer.
-        shaping: the tool's.
-        name: what a file in it is called.
-        given: the call's arguments, by the names a model knows.
-        parsed: the body's JSON, where somebody has parsed it already.
+        shape: the tool's compiled shape.
+        name: the name for a file in the answer.
+        given: the call's arguments, by the names that the model uses.
+        parsed: the body's JSON, if it was parsed before.
 
     Raises:
-        Unshapeable: it has not the form that the manifest needs to shape it.
+        Unshapeable: the answer does not have the form that the manifest's shape needs.
     """
     media_type, charset = _media_type(response.content_type)
     if not response.body:
@@ -105,7 +105,7 @@ def shape_answer(
 def _shape_json(
     body: bytes, shape: CompiledShape, given: Mapping[str, Any], link: str, parsed: Any
 ) -> ShapedAnswer:
-    """Shape JSON; as long as nothing has to go, it is passed on as the upstream wrote it."""
+    """Shape JSON, which is passed on as the upstream wrote it unless something must be removed."""
     stripped = strip_json(body)
     edit, pages = shape.edit, shape.pages
     if edit is not None:
@@ -137,7 +137,7 @@ def _shape_json(
 
 
 def _structure(body: bytes, answer: Any, following: str | int | None) -> orjson.Fragment:
-    """Write the structured content, an object; it holds `nextCursor` where there is a next page."""
+    """Write the structured content, an object with `nextCursor` if there is a next page."""
     is_object = isinstance(answer, dict)
     if following is None or (is_object and "nextCursor" in answer):
         return orjson.Fragment(body if is_object else b'{"result":' + body + b"}")
@@ -155,7 +155,7 @@ def _shape_text(text: str, shape: CompiledShape) -> ShapedAnswer:
         kept = encoded[: shape.most_bytes].decode(errors="ignore")
         kept = kept[: kept.rfind("\n") + 1] or kept
         note = (
-            f"Cut: the first {len(kept)} of {whole} characters are shown. Ask for less to see all."
+            f"Cut: the first {len(kept)} of {whole} characters are shown. Request less to see all."
         )
         shaped.content = [_text(kept), _text(note)]
         left = [LeftOut("", "characters", len(kept), whole)]
@@ -175,27 +175,27 @@ def _tell_left_out(
     given: Mapping[str, Any],
     following: str | int | None,
 ) -> tuple[str, str | int | None]:
-    """Say what is missing and how to see it, and where the next page starts now."""
+    """Describe what was left out and how to get it, and return where the next page starts."""
     told = [
         f"{one.shown} of {one.whole} {one.kind}{f' of {one.place}' if one.place else ''}"
         for one in sorted(left, key=lambda one: one.shown - one.whole)
     ]
     if len(told) > _MOST_NOTES:
-        told[_MOST_NOTES:] = ["and more at other places"]
+        told[_MOST_NOTES:] = ["and more in other fields"]
     note = f"The answer was too long and is cut: it shows {', '.join(told)}."
     listed = _cut_list(left, pages)
     if pages is None or listed is None:
-        return f"{note} Ask for less, or for single items, to see the rest.", following
+        return f"{note} Request less, or single items, to see the rest.", following
     if pages.kind == "offset" and (resume := pages.after(listed.shown, given)) is not None:
         return note, resume
     if pages.size is None or listed.shown == 0:
-        return f"{note} Ask for less to see the rest.", None
-    # The next page would skip what was left out of this one.
+        return f"{note} Request less to see the rest.", None
+    # The next page would skip the items that were left out of this one.
     return f"{note} To see all, make the same call with {pages.size}={listed.shown}.", None
 
 
 def _cut_list(left: list[LeftOut], pages: Pagination | None) -> LeftOut | None:
-    """Find the listing itself among what was cut."""
+    """Return the entry of the listing itself among the cut parts."""
     lists = [one for one in left if one.kind == "items" and "[]" not in one.place]
     if pages is not None and pages.items is not None:
         return next((one for one in lists if one.place == ".".join(pages.items)), None)
@@ -215,13 +215,13 @@ def _describe_cut(whole: int, shown: int, left: list[LeftOut]) -> Meta:
 
 def _tell_next(pages: Pagination, following: str | int) -> str:
     return (
-        f"nextCursor: {orjson.dumps(following).decode()}\nThere is more: make the same call with "
-        f"{pages.argument} set to that."
+        f"nextCursor: {orjson.dumps(following).decode()}\nThere is more: repeat the call with "
+        f"{pages.argument} set to this value."
     )
 
 
 def _split(response: HttpResponse) -> list[HttpResponse]:
-    """Take a `multipart/mixed` answer apart (RFC 2046 §5.1.3); none where it is damaged."""
+    """Return the parts of a `multipart/mixed` answer (RFC 2046 §5.1.3), or none if it is damaged."""
     head = f"Content-Type: {response.content_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser().parsebytes(head + response.body)
     parts = message.get_payload() if message.is_multipart() and not message.defects else []

@@ -1,4 +1,4 @@
-"""Leaving out of an answer what a model is not to read: fields it does not need, values it must not."""
+"""Remove fields from an answer that the model does not need, and redact values it must not see."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ from mcp_gateway.results.fields import EACH, FieldPath
 
 REDACTED = "[redacted]"
 Edit = Callable[[Any], Any]
-"""Takes a parsed answer, which it may change, and gives back what is left of it."""
+"""Takes a parsed answer, which it may modify, and returns the edited answer."""
 
 _ABSENT = object()
 _Tree = dict[str, Any]
 
 
 def compile_edit(fields: Sequence[FieldPath], redact: Sequence[FieldPath]) -> Edit | None:
-    """Make one edit of both keys; None where neither says anything."""
+    """Return one edit for both keys, or None if both are empty."""
     if not fields and not redact:
         return None
     tree: _Tree = {}
@@ -34,7 +34,7 @@ def compile_edit(fields: Sequence[FieldPath], redact: Sequence[FieldPath]) -> Ed
 
 
 def _plant(tree: _Tree, path: FieldPath) -> None:
-    """Add a place; an empty tree stands for all below it, so a wider place swallows a narrower."""
+    """Add a field; an empty tree keeps everything below, so a wider field includes a narrower."""
     for part in path[:-1]:
         if part in tree and not tree[part]:
             return
@@ -71,7 +71,7 @@ def _member(name: str, edit: Edit) -> Edit:
             if name in value:
                 value[name] = edit(value[name])
             return value
-        return _redact(value)  # of another kind than expected: it may hold the value anywhere
+        return _redact(value)  # an unexpected type may contain the value anywhere
 
     return member
 

@@ -1,4 +1,4 @@
-"""JSON whose numbers stay as they were written."""
+"""Read and write JSON without changing its numbers."""
 
 import json
 from typing import Any
@@ -6,27 +6,27 @@ from typing import Any
 import orjson
 
 _LONG = b"0" * 16
-"""As many digits in a row as a float may not keep."""
+"""A run of digits that a float may not represent exactly."""
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
 
 
 def read_json(body: bytes) -> Any:
-    """Parse JSON; a number that neither a float nor 64 bits may hold is kept as its text.
+    """Parse JSON; a number that a float or 64 bits might not hold exactly stays text.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: the body is not JSON.
     """
-    parsed = orjson.loads(body)  # strict, and bounded in depth, as the parser below is not
+    parsed = orjson.loads(body)  # strict and bounded in depth, unlike the parser below
     if _LONG not in body.translate(_DIGITS):
         return parsed
     return json.loads(body, parse_int=_read_int, parse_float=_keep)
 
 
 def write_json(value: Any) -> bytes:
-    """Write what `read_json` answers.
+    """Write a value that `read_json` returned.
 
     Raises:
-        ValueError: it is nested too deep to be written.
+        ValueError: the value is nested too deeply.
     """
     try:
         return orjson.dumps(value)

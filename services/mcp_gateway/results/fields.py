@@ -1,9 +1,9 @@
-"""Places in a JSON answer, written as people write them: `owner.email`, `tasks[].org_id`."""
+"""Paths of fields in a JSON answer, such as `owner.email` and `tasks[].org_id`."""
 
 import re
 
 EACH = "[]"
-"""In a path: every item of a list."""
+"""The part of a path that means every item of a list."""
 _PLACE = r"[^.\[\]\s]+(\[\])*"
 PLACE_PATTERN = rf"^((\[\])+(\.{_PLACE})*|{_PLACE}(\.{_PLACE})*)$"
 
@@ -11,12 +11,12 @@ FieldPath = tuple[str, ...]
 
 
 def parse_field(text: str) -> FieldPath:
-    """Split `tasks[].org_id` into `("tasks", "[]", "org_id")`; the text has the form above."""
+    """Split `tasks[].org_id` into `("tasks", "[]", "org_id")`; the text must match the pattern."""
     return tuple(re.findall(r"\[\]|[^.\[\]]+", text))
 
 
 def format_field(path: FieldPath) -> str:
-    """Write a place as a person would."""
+    """Write a path as text."""
     text = ""
     for part in path:
         text += part if part == EACH or not text else f".{part}"

@@ -1,4 +1,4 @@
-"""Making a long answer fit: whole items and long texts are left out, never half a value."""
+"""Cut a long answer to a size: leave out whole items and the ends of texts, and keep valid JSON."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 from mcp_gateway.results.exact import write_json
 
 _LEAST = 64
-"""Bytes of a member below which it is not worth cutting."""
+"""Members of fewer bytes are not cut, since that would save too little."""
 _DEEPEST = 60
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What is missing at one place of the answer."""
+    """One part of the answer that was cut."""
 
     place: str
-    """As `tasks[].comments`; empty for the answer itself."""
+    """Its path, such as `tasks[].comments`; empty for the answer itself."""
     kind: str
     """`items`, `members` or `characters`."""
     shown: int
@@ -24,13 +24,13 @@ class LeftOut:
 
 
 def fit(answer: Any, most: int) -> tuple[Any, list[LeftOut]]:
-    """Cut a parsed answer to at most so many bytes of JSON, from 1,024 on.
+    """Cut a parsed answer to at most `most` bytes of JSON, which must be 1,024 or more.
 
-    Lists lose items from their end, then long texts their end, then objects members; room that short
-    members don't need goes to the long ones.
+    Lists lose items from their end, then long texts lose their end, then objects lose members. Short
+    members leave their unused share to long ones.
 
     Raises:
-        ValueError: it is nested too deep to be written.
+        ValueError: the answer is nested too deeply to be written.
     """
     room = most
     while True:
@@ -54,7 +54,7 @@ def _fit(value: Any, room: int, place: str, left: list[LeftOut], depth: int) -> 
             return _fit_object(value, room, place, left, depth)
     if isinstance(value, int | float):
         return value
-    # Too deep, or a number of more digits than there is room for.
+    # Nested too deeply, or a number that does not fit.
     left.append(LeftOut(place, "characters", 0, _size(value)))
     return None
 
@@ -98,7 +98,7 @@ def _fit_object(
             kept[name] = _fit(value, shares[name] - _size(name) - 2, inner, left, depth + 1)
         elif name in whole:
             kept[name] = value
-        elif sizes[name] <= spare:  # of many members, the first that there is room for
+        elif sizes[name] <= spare:  # the first of many members that fit
             kept[name] = value
             spare -= sizes[name]
     if len(kept) < len(members):
@@ -107,7 +107,7 @@ def _fit_object(
 
 
 def _share(sizes: dict[str, int], room: int) -> Iterator[tuple[str, int]]:
-    """Give each what it needs, the smallest first, as long as that is no more than its part."""
+    """Yield each member's share, smallest first: its size, but at most an equal part of the rest."""
     waiting = len(sizes)
     for name in sorted(sizes, key=sizes.__getitem__):
         share = min(sizes[name], max(room, 0) // waiting)

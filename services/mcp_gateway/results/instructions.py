@@ -1,7 +1,7 @@
-"""Telling text that talks to a model from text that is data.
+"""Detect text that addresses a model instead of being data.
 
-A list of phrases catches the careless alone, and now and then a harmless text: it is off unless the
-manifest turns it on, and best used to report.
+A list of phrases catches only careless attacks, and sometimes a harmless text. The guard is off unless
+the manifest turns it on, and is best used to report.
 """
 
 import re
@@ -19,7 +19,7 @@ _EARLIER = (
 _TO_THE_USER = r"{_}(?:tell|inform){_}(?:(?:this|it){_})?(?:to{_})?the{_}user"
 _YOUR_PROMPT = r"{_}(?:me{_})?your{_}(?:system{_})?(?:prompt|instruction)"
 _THE_PROMPT = r"{_}of{_}(?:system{_})?(?:prompt|instruction)"
-# Each begins with letters as they are, which is what makes looking for it fast.
+# Each pattern begins with literal characters, which makes the search fast.
 _PHRASES = (
     *(verb + _EARLIER for verb in ("ignore", "disregard", "forget", "override")),
     *(f"{kind}{{_}}(?:system{{_}})?instructions?(?:{{_}})?:" for kind in ("new", "real", "actual")),
@@ -36,7 +36,7 @@ _PATTERNS = tuple(re.compile(phrase.replace("{_}", _GAP)) for phrase in _PHRASES
 
 
 def find_instructions(text: str) -> str | None:
-    """Answer the first phrase that reads like an instruction to a model; None where there is none."""
+    """Return the first phrase that reads like an instruction to a model, or None."""
     text = text.lower()
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).lower()

@@ -1,4 +1,4 @@
-"""Where a listing goes on: whatever the API calls it, a model reads `nextCursor`."""
+"""Find the next page of a listing, which a model reads as `nextCursor` whatever the API calls it."""
 
 import re
 from collections.abc import Mapping
@@ -14,30 +14,30 @@ _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![\w-
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """How a tool's listing is read in pieces."""
+    """How a tool's listing is paginated."""
 
     kind: Literal["cursor", "page", "offset"]
     argument: str
-    """What a model calls the place to go on from; `cursor` where that name was free."""
+    """The argument for the position; `cursor` unless that name was taken."""
     parameter: str
-    """The upstream's own name for it, as it stands in links."""
+    """The upstream's name of that argument, which links contain."""
     size: str | None = None
-    """What a model calls the number of items; `limit` where that name was free."""
+    """The argument for the number of items; `limit` unless that name was taken."""
     usual_size: int | None = None
-    """How many items come where the call doesn't say."""
+    """The number of items by default."""
     first: int = 1
     """The number of the first page."""
     next: FieldPath | None = None
-    """Where the answer holds the value for `argument`, or a link that does."""
+    """The path in the answer of the value for `argument`, or of a link with it."""
     items: FieldPath | None = None
-    """Where the answer holds the list; () where the answer is the list."""
+    """The path in the answer of the list; () if the answer is the list."""
 
     def find_next(self, answer: Any, given: Mapping[str, Any], link: str = "") -> str | int | None:
-        """Tell what `argument` must be for the next page; None where nothing says there is one.
+        """Return the value of `argument` for the next page, or None without a sign of one.
 
         Args:
-            answer: as the API gave it, parsed.
-            given: the call's arguments, by the names a model knows.
+            answer: the API's parsed answer.
+            given: the call's arguments, by the names that the model uses.
             link: the answer's Link header (RFC 8288).
         """
         if self.next is not None:
@@ -55,7 +55,7 @@ class Pagination:
         return self.after(len(items), given)
 
     def after(self, shown: int, given: Mapping[str, Any]) -> int | None:
-        """Tell where to go on after so many items of a page; None where that can't be told."""
+        """Return the position after `shown` items of a page, or None if it is unknown."""
         start = given.get(self.argument, 0 if self.kind == "offset" else self.first)
         if self.kind == "cursor" or not isinstance(start, int):
             return None
@@ -83,7 +83,7 @@ def _next_link(header: str) -> str | None:
 
 
 def _last_id(answer: Any, items: list[Any], parameter: str) -> str | int | None:
-    """Go on after the last item, where the API pages that way (`starting_after`) and has more."""
+    """Return the last item's id if the API paginates by it (`starting_after`) and has more."""
     if not isinstance(answer, dict) or answer.get("has_more") is not True:
         return None
     last = items[-1].get("id") if isinstance(items[-1], dict) else None

@@ -1,7 +1,7 @@
-"""Taking characters out of an answer that a person would not see, and a model would read.
+"""Remove characters from an answer that a model would read but a person would not see.
 
 Zero width and bidirectional characters, tags, fillers and control characters can hide instructions
-from whoever looks at the data (OWASP LLM01). Joiners stay within words of scripts that need them.
+from people who look at the data (OWASP LLM01). Joiners stay within words of scripts that need them.
 """
 
 import re
@@ -17,7 +17,7 @@ _ALWAYS = (
 _SEEN = rf"[^\x00-\x7f\s\u200c\u200d{_ALWAYS}]"
 _HIDDEN = re.compile(rf"[{_ALWAYS}]|(?<!{_SEEN})[\u200c\u200d]|[\u200c\u200d](?!{_SEEN})")
 _ESCAPES = (b"\\u", b"\\b", b"\\f")
-# How their UTF-8 begins, which is looked for faster than they are.
+# The first bytes of their UTF-8 forms, which are faster to search for.
 _LEADS = (
     *(b"\xc2", b"\xcd\x8f", b"\xd8\x9c", b"\xe1\x85", b"\xe1\xa0", b"\xe2\x80", b"\xe2\x81"),
     *(b"\xe3\x85", b"\xef\xb8", b"\xef\xbb", b"\xef\xbe", b"\xef\xbf", b"\xf0\x9d", b"\xf3\xa0"),
@@ -25,18 +25,18 @@ _LEADS = (
 
 
 def strip_text(text: str) -> str:
-    """Take hidden characters out of a text; line breaks and tabs stay."""
+    """Remove hidden characters from a text, except line breaks and tabs."""
     return _HIDDEN.sub("", text)
 
 
 def strip_json(body: bytes) -> bytes:
-    """Take hidden characters out of a JSON document, escaped ones too.
+    """Remove hidden characters from a JSON document, including escaped ones.
 
     Raises:
-        ValueError: it is no JSON, or is nested too deep to be written again.
+        ValueError: the body is not JSON, or is nested too deeply to be written again.
     """
     if b"\\" in body and any(escape in body for escape in _ESCAPES):
-        # Written anew, characters stand for themselves, but for control characters.
+        # Writing the value again resolves every escape except those of control characters.
         value = read_json(body)
         text = write_json(value).decode()
         hides = any(escape.decode() in text for escape in _ESCAPES) or _HIDDEN.search(text)

@@ -1,1 +1,1 @@
-"""Revocations: what ended early, followed in the background and asked for by every request."""
+"""Revocations: followed in the background, and checked for every request."""

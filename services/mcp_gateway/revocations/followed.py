@@ -1,4 +1,4 @@
-"""Revocations as one gateway knows them: in memory, kept up by following a feed."""
+"""Keep the revocations that one gateway knows in memory, by following a feed."""
 
 import asyncio
 import random
@@ -15,20 +15,20 @@ from mcp_gateway.background import in_background
 from mcp_gateway.revocations.port import FeedBroken, RevocationFeed
 
 SILENCE = timedelta(seconds=60)
-"""A feed that said nothing for so long is broken: each says something twice as often."""
+"""Silence after which a feed counts as broken; every feed answers at least twice in this time."""
 PATIENCE = timedelta(seconds=10)
-"""How long a gateway that starts waits to have heard the feed once, before it serves anyway."""
+"""How long a starting gateway waits for the feed's first answer before it serves anyway."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0)
 
 log = structlog.get_logger()
 
 
 class FeedSilent(Exception):
-    """The feed was not heard yet, and the gateway has only just started."""
+    """The gateway has just started, and the feed has not answered yet."""
 
 
 class Revocations:
-    """What ended early. What is known stays known while the feed is down."""
+    """The known revocations, which stay in force while the feed is down."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Revocations:
         self._heard: datetime | None = None
 
     def is_revoked(self, claims: AccessClaims, kid: str) -> bool:
-        """Tell whether a verified token, signed by `kid`, has ended."""
+        """Tell whether a verified token, signed by `kid`, has been revoked."""
         return self._known.is_revoked(claims, kid)
 
     def following(self) -> AbstractAsyncContextManager[None]:
@@ -54,7 +54,7 @@ class Revocations:
         return in_background(self._follow)
 
     async def _follow(self) -> None:
-        """Read the feed until cancelled; begin again whenever it breaks."""
+        """Read the feed until cancelled; reconnect whenever it breaks."""
         failures, loop = 0, asyncio.get_running_loop()
         while True:
             try:
@@ -69,13 +69,13 @@ class Revocations:
                 reason = str(broken)
             except TimeoutError:
                 reason = "silent"
-            except Exception as error:  # noqa: BLE001 - following must outlive whatever it meets
+            except Exception as error:  # noqa: BLE001 - an unexpected error must not end the following
                 reason = f"{type(error).__name__}: {error}"
             if failures == 0:
                 log.warning("revocations_not_followed", reason=reason[:300])
             pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
             failures += 1
-            # Uneven, so that the gateways of a large deployment do not come back all at once.
+            # Random, so that the gateways of a large deployment do not reconnect all at once.
             await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
 
     def _learn(self, news: Sequence[Revocation]) -> None:
@@ -85,15 +85,15 @@ class Revocations:
         self._known.forget_expired(self._heard.timestamp())
 
     async def ping(self) -> None:
-        """Raise `FeedSilent` while a gateway that just started has not heard the feed.
+        """Raise `FeedSilent` while the gateway has just started and the feed has not answered.
 
-        A feed that is down stops no gateway for longer than `PATIENCE`: tokens are short-lived.
+        A feed that is down delays a gateway by at most `PATIENCE`, since tokens are short-lived.
         """
         if self._heard is None and self._now() < self._started + PATIENCE:
             raise FeedSilent
 
     def describe(self) -> str:
-        """Say in a few words how far what is known can be trusted."""
+        """Describe how current the known revocations are."""
         if self._heard is None:
             return "never heard"
         silent = int((self._now() - self._heard).total_seconds())

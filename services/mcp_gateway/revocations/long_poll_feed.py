@@ -1,4 +1,4 @@
-"""Following the authorization server itself: a request that waits for news."""
+"""Follow the authorization server by long polling."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
@@ -8,26 +8,26 @@ from gatepost.revocations import LONGEST_WAIT, Revocation, RevocationsPage
 from mcp_gateway.revocations.port import FeedBroken
 
 Ask = Callable[[str, int], Awaitable[bytes]]
-"""Ask for what came after a place, waiting so many seconds for the first of it.
+"""Asks for the revocations after a position, and waits up to that many seconds for the first.
 
-Answers the body of a 200, or raises `FeedBroken`.
+Returns the body of a 200, or raises `FeedBroken`.
 """
 
 
 class LongPollFeed:
-    """Reads the feed by long polling; where it ended it goes on from."""
+    """Reads the feed by long polling, each time from the position of the last answer."""
 
     def __init__(self, ask: Ask) -> None:
-        """Take the way to ask."""
+        """Take the function that asks the authorization server."""
         self._ask = ask
 
     async def read(self) -> AsyncGenerator[Sequence[Revocation]]:
-        """Answer everything that counts now, then what is new.
+        """Yield all current revocations, then new ones.
 
         Raises:
-            FeedBroken: no answer, or one that is not a page of revocations.
+            FeedBroken: there was no answer, or it was not a page of revocations.
         """
-        # The first answer must not wait: that nothing was revoked is news, too.
+        # The first answer must not wait, since an empty one shows that the feed is up.
         after, wait = "", 0
         while True:
             body = await self._ask(after, wait)

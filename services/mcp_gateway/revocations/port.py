@@ -1,4 +1,4 @@
-"""Where news of revocations comes from."""
+"""The port through which a gateway follows revocations."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
@@ -11,15 +11,15 @@ class FeedBroken(Exception):
 
 
 class RevocationFeed(Protocol):
-    """One way to follow the authorization server's revocations."""
+    """Follows the authorization server's revocations."""
 
     def read(self) -> AsyncGenerator[Sequence[Revocation]]:
-        """Answer everything that counts now, then what is new, as soon as it is announced.
+        """Yield all current revocations, then new ones as soon as they are announced.
 
-        An empty answer says that there is nothing new, so that silence means trouble. One may come
-        more than once. Iterating again begins again from what counts now.
+        An empty list means that there is nothing new, so silence means that the feed is down. A
+        revocation may come more than once. A new iteration starts with all current revocations.
 
         Raises:
-            FeedBroken: it can't be read any more; begin again.
+            FeedBroken: the feed can't be read any more; iterate again.
         """
         ...

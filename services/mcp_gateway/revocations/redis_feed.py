@@ -1,4 +1,4 @@
-"""Following the stream that the authorization server keeps in Redis."""
+"""Follow the stream that the authorization server keeps in Redis."""
 
 from collections.abc import AsyncGenerator, Sequence
 
@@ -17,15 +17,15 @@ log = structlog.get_logger()
 
 
 class RedisFeed:
-    """Reads the stream from its beginning, then waits for what is added."""
+    """Reads the stream from its beginning, then waits for new entries."""
 
     def __init__(self, url: str, *, issuer: str) -> None:
-        """Take the place; connects when read, over one connection of its own."""
+        """Take the URL; `read` connects, over a connection of its own."""
         self._url = url
         self._key = stream_key(issuer)
 
     async def read(self) -> AsyncGenerator[Sequence[Revocation]]:
-        """Answer everything in the stream, then what is added.
+        """Yield everything in the stream, then new entries.
 
         Raises:
             FeedBroken: Redis does not answer.
@@ -38,7 +38,8 @@ class RedisFeed:
                 entries = [entry for _, found in answer or () for entry in found]
                 if entries:
                     place = entries[-1][0]
-                # What is there already is read without waiting: an empty stream is news, too.
+                # Existing entries are read without waiting, since an empty answer shows that Redis
+                # is up.
                 wait = None if len(entries) == _MOST else _BLOCK_SECONDS * 1000
                 yield [news for _, fields in entries if (news := _parse(fields)) is not None]
         except (RedisError, OSError) as error:
@@ -51,6 +52,6 @@ def _parse(fields: dict[bytes, bytes]) -> Revocation | None:
     try:
         return Revocation.model_validate_json(fields.get(b"revocation", b""))
     except ValidationError:
-        # Of a newer authorization server, perhaps. The others must not be missed for it.
+        # A newer authorization server may have written it; skip it and read the others.
         log.warning("revocation_unreadable")
         return None

@@ -1,1 +1,1 @@
-"""The features of an MCP server beside tools: prompts, resources and completion."""
+"""The other features of an MCP server: prompts, resources and completion."""

@@ -1,4 +1,4 @@
-"""Completing an argument while a person types it (MCP completion)."""
+"""Complete an argument while a person types it (MCP completion)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ MOST = 100
 
 
 def complete_argument(prompt: Prompt, argument: str, typed: str) -> dict[str, Any]:
-    """Answer the values that begin with what was typed, then those that hold it; case is nothing."""
+    """Return the values that begin with the typed text, then those that contain it, in any case."""
     values = next((one.values for one in prompt.arguments if one.name == argument), ())
     typed = typed.casefold()
     begin = [value for value in values if value.casefold().startswith(typed)]

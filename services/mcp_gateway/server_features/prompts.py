@@ -1,4 +1,4 @@
-"""Listing prompts and filling them in (MCP prompts)."""
+"""List prompts and fill them in (MCP prompts)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from mcp_gateway.server_features.resources import write_contents
 
 
 def allowed_prompts(catalogue: Catalogue, allowed: frozenset[str]) -> Iterator[Prompt]:
-    """Go through the prompts, in order, whose tools are all allowed."""
+    """Yield the prompts whose tools are all allowed, in order."""
     for prompt in catalogue.prompts.values():
         if catalogue.usable(allowed).issuperset(prompt.tools):
             yield prompt
 
 
 def describe_prompt(prompt: Prompt) -> dict[str, Any]:
-    """Describe a prompt as every revision does."""
+    """Describe a prompt, in the form of every protocol revision."""
     described: dict[str, Any] = {
         "name": prompt.name,
         "title": prompt.title,
@@ -29,14 +29,14 @@ def describe_prompt(prompt: Prompt) -> dict[str, Any]:
 
 
 def missing_arguments(prompt: Prompt, given: Mapping[str, str]) -> list[PromptArgument]:
-    """List the required arguments that are not given."""
+    """Return the required arguments that are missing."""
     return [one for one in prompt.arguments if one.required and one.name not in given]
 
 
 def write_prompt(
     prompt: Prompt, given: Mapping[str, str], resources: Mapping[str, McpResource]
 ) -> dict[str, Any]:
-    """Write the messages: what is attached, then the text."""
+    """Write the messages: the attached resources, then the text."""
     blocks = [_attach(resources[name]) for name in prompt.attach]
     blocks.append({"type": "text", "text": prompt.fill(given)})
     return {

@@ -1,4 +1,4 @@
-"""Listing resources and writing their contents (MCP resources)."""
+"""List resources and write their contents (MCP resources)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 
 
 def describe_resource(resource: McpResource) -> dict[str, Any]:
-    """Describe a resource as every revision does."""
+    """Describe a resource, in the form of every protocol revision."""
     return {
         **_describe(resource),
         "uri": resource.uri,
@@ -17,7 +17,7 @@ def describe_resource(resource: McpResource) -> dict[str, Any]:
 
 
 def describe_template(template: McpResourceTemplate) -> dict[str, Any]:
-    """Describe a template as every revision does."""
+    """Describe a template, in the form of every protocol revision."""
     return {**_describe(template), "uriTemplate": template.uri_template}
 
 
@@ -29,20 +29,20 @@ def find_resource(catalogue: Catalogue, uri: str) -> McpResource | None:
 def allowed_templates(
     catalogue: Catalogue, allowed: frozenset[str]
 ) -> Iterator[McpResourceTemplate]:
-    """Go through the templates, in order, whose tool is allowed."""
+    """Yield the templates whose tool is allowed, in order."""
     for template in catalogue.templates.values():
         if template.tool in catalogue.usable(allowed):
             yield template
 
 
 def write_contents(resource: McpResource) -> dict[str, Any]:
-    """Write a resource as contents of `resources/read`, or of a prompt it is attached to."""
+    """Write a resource as contents of `resources/read`, or of a prompt that it is attached to."""
     content = {"blob": resource.blob} if resource.blob else {"text": resource.text}
     return {"uri": resource.uri, "mimeType": resource.mime_type, **content}
 
 
 def write_block(uri: str, block: dict[str, Any]) -> dict[str, Any]:
-    """Write what a tool answered as contents of `resources/read`."""
+    """Write a block of a tool's result as contents of `resources/read`."""
     if block["type"] == "text":
         return {"uri": uri, "text": block["text"]}
     if block["type"] == "resource":

@@ -1,1 +1,1 @@
-"""What protects the upstream REST API, and the credentials that its requests bear."""
+"""The protection of the upstream REST API, and the credentials of its requests."""

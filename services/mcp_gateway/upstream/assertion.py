@@ -1,7 +1,7 @@
-"""The identity assertion: a signed statement, for one upstream request, of who is calling.
+"""The identity assertion: a signed statement of the caller's identity for one upstream request.
 
-`Gatepost-Assertion: <compact JWS>`, ES256, verifiable at the gateway's JWKS. It is bound to the
-method, the URL and the body, so that it is worth nothing beside another request.
+`Gatepost-Assertion: <compact JWS>`, ES256, verifiable with the gateway's JWKS. It is bound to the
+method, the URL and the body, so it is not valid for another request.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class AssertionSigner:
         self._now = now
 
     def sign(self, request: HttpRequest, caller: AccessClaims, tool: str, call_id: str) -> str:
-        """State who makes this one request, through which client and tool."""
+        """Return the assertion of who makes this request, through which client and tool."""
         issued = int(self._now().timestamp())
         body = request.body
         return self._sign(
@@ -63,9 +63,9 @@ class AssertionSigner:
         )
 
     def sign_subject(self, who: tuple[str, ...], token_url: str, jti: str) -> str:
-        """State who is calling, to the token endpoint that gives a token for it (RFC 8693 §2.1).
+        """Return a subject token for a token endpoint to exchange (RFC 8693 §2.1).
 
-        It names that endpoint as its audience, so that it is worth nothing anywhere else.
+        Its audience is that endpoint, so it is not valid anywhere else.
         """
         tenant_id, sub, data_scope, client_id = who
         issued = int(self._now().timestamp())
@@ -85,7 +85,7 @@ class AssertionSigner:
 
     def _sign(self, claims: dict[str, str | int]) -> str:
         signed = self._header + b"." + _encode(orjson.dumps(claims))
-        # By hand what joserfc would do at twice the cost (RFC 7518 §3.4): r and s, 32 bytes each.
+        # Done by hand at half of joserfc's cost (RFC 7518 §3.4): r and s, 32 bytes each.
         r, s = decode_dss_signature(self._key.sign(signed, self._algorithm))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
         return (signed + b"." + _encode(signature)).decode("ascii")

@@ -1,23 +1,23 @@
-"""The breaker: what keeps failing is left alone for a while, then tried with one call."""
+"""The circuit breaker: pauses calls to an origin or tool that keeps failing, then probes it."""
 
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
 
 WINDOW = timedelta(seconds=30)
-"""Failures further apart than this say nothing together."""
+"""Failures further apart than this are not counted together."""
 PAUSE = 5.0
-"""Seconds it is left alone at first; twice as long after each try that fails."""
+"""Seconds of the first pause, which doubles after each failed probe."""
 LONGEST_PAUSE = 60.0
 _PROBE = 1.0
-"""Seconds to come back in while another call is the one that tries."""
+"""Seconds that a call is told to wait while another call probes."""
 
 
 class Breaker:
     """Opens on `patience` failures in a row, or on twice as many that are half of all calls.
 
-    What one tenant's calls alone have opened is open to that tenant alone, so that nobody closes a
-    tool to others by calling it with what it can't answer.
+    If only one tenant's calls failed, it opens for that tenant only, so that a tenant can't close a
+    tool to others with calls that make it fail.
     """
 
     __slots__ = (
@@ -34,7 +34,7 @@ class Breaker:
     )
 
     def __init__(self, now: Now, *, patience: int) -> None:
-        """Begin closed, as everything works."""
+        """Start closed."""
         self._now = now
         self._patience = patience
         self._since = now()
@@ -48,32 +48,32 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether some calls are refused."""
+        """Whether the breaker refuses some calls."""
         return self._until is not None
 
     def wait(self, tenant: str) -> float:
-        """Tell how many seconds a tenant's calls are not worth making; 0 where one is."""
+        """Return how many seconds a tenant must wait; 0 if it may call now."""
         if self._until is None or self._only not in (None, tenant):
             return 0.0
         left = (self._until - self._now()).total_seconds()
-        # No pause is longer: then the machine's clock was set back.
+        # A longer pause means that the machine's clock was set back.
         if 0 < left <= LONGEST_PAUSE:
             return left
         return _PROBE if self._probing else 0.0
 
     def begin_probe(self, tenant: str) -> bool:
-        """Note that the call about to be made is the one that tries, where one has to."""
+        """Make the next call the probe, if the breaker is open; return whether it is."""
         if self._until is None or self._only not in (None, tenant):
             return False
         self._probing = True
         return True
 
     def end_probe(self) -> None:
-        """Let another call try, where the one that did has ended without an outcome."""
+        """Let another call probe, if the current probe ended without an outcome."""
         self._probing = False
 
     def succeeded(self) -> None:
-        """Note an answer, whatever it says: close."""
+        """Record an answer, whatever its content, and close."""
         self._calls += 1
         self._streak = 0
         if self._until is not None:
@@ -82,14 +82,14 @@ class Breaker:
             self._calls = self._failures = 0
 
     def failed(self, tenant: str, *, at_least: float = 0.0) -> bool:
-        """Note that nothing fit to be passed on came; open, where it is time.
+        """Record a failure, and open if a threshold is reached.
 
         Args:
-            tenant: whose call it was.
-            at_least: seconds that the upstream itself asked for.
+            tenant: the tenant of the call.
+            at_least: seconds that the upstream asked to wait.
 
         Returns:
-            Whether this failure opened it.
+            Whether this failure opened the breaker.
         """
         now = self._now()
         if self._until is None and now - self._since > WINDOW:
@@ -100,7 +100,7 @@ class Breaker:
         self._streak += 1
         if self._until is not None:
             if now < self._until:
-                return False  # a call that was on its way before
+                return False  # a call that started before the breaker opened
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         elif self._streak < self._patience and (
             self._failures < 2 * self._patience or self._failures * 2 < self._calls

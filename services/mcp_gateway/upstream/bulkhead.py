@@ -1,15 +1,15 @@
-"""The bulkhead: how many calls are at one upstream at once, shared fairly between tenants."""
+"""The bulkhead: limits concurrent calls to one upstream, and shares them fairly among tenants."""
 
 import asyncio
 from collections import deque
 
 
 class Bulkhead:
-    """A number of slots, of which no tenant holds more than it leaves free to the others.
+    """A number of slots, of which each tenant leaves at least as many free as it holds.
 
-    One tenant alone gets half of them, two get a third each, and a new tenant always finds one.
-    A call that finds none waits in its tenant's queue; tenants take turns. Queues are
-    bounded in the same manner: all together hold as many calls as there are slots.
+    One tenant alone gets half of them, two get a third each, and a new tenant always finds one. A
+    call without a slot waits in its tenant's queue, and the queues take turns. The queues have the
+    same limit: together they hold as many calls as there are slots.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,7 +18,7 @@ class Bulkhead:
         self._queue_free = limit
         self._held: dict[str, int] = {}
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
-        """By tenant, in the order in which they get their turn."""
+        """Queues by tenant, in the order of their turns."""
 
     def take(self, tenant: str) -> bool:
         """Take a slot if one is free now."""
@@ -42,17 +42,17 @@ class Bulkhead:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self.leave(tenant)  # it came, and nobody is there to use it
+                self.leave(tenant)  # the slot was granted, but the call was cancelled
             else:
                 self._drop(tenant, turn)
-                self._hand_on()  # to one that came behind it meanwhile
+                self._hand_on()  # to a call that queued behind it
             if isinstance(error, TimeoutError):
                 return False
             raise
         return True
 
     def leave(self, tenant: str) -> None:
-        """Give a slot back; the next call in the queues gets it."""
+        """Return a slot, which goes to the next waiting call."""
         held = self._held[tenant] - 1
         if held:
             self._held[tenant] = held
@@ -63,18 +63,20 @@ class Bulkhead:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        """Give free slots to the calls whose turn it is."""
+        """Give free slots to the next waiting calls."""
         for tenant in list(self._queues):
             if not self._free:
                 return
             held = self._held.get(tenant, 0)
-            # One that was given up may not have heard of it yet; it leaves the queue by itself.
+            # A cancelled call may still be in the queue; it removes itself.
             turn = next((turn for turn in self._queues[tenant] if not turn.done()), None)
             if held >= self._free or turn is None:
                 continue
             self._drop(tenant, turn)
             if tenant in self._queues:
-                self._queues[tenant] = self._queues.pop(tenant)  # the others are first now
+                self._queues[tenant] = self._queues.pop(
+                    tenant
+                )  # moves this tenant behind the others
             self._held[tenant] = held + 1
             self._free -= 1
             turn.set_result(None)

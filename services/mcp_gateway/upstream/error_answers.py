@@ -1,8 +1,8 @@
-"""What a model may read of an error answer: what the API meant for its caller, and nothing else.
+"""Reduce an error answer to the parts that the API meant for its caller.
 
-Kept are problem details (RFC 9457) and what most APIs write in their place: a message, a code, the
-fields that are wrong. Pages, stack traces, and what looks like a secret, an internal host or a file
-of the server are not.
+The model reads problem details (RFC 9457) and their common equivalents: a message, a code, the invalid
+fields. It does not read pages, stack traces, or text that looks like a secret, an internal host or a
+file of the server.
 """
 
 import re
@@ -17,12 +17,12 @@ from mcp_gateway.requests.bodies import essence, is_json
 from mcp_gateway.text import tidy_text
 
 _LONGEST = 2000
-"""Characters of the upstream's own words, all told."""
+"""Characters of the upstream's own text in total."""
 _LONGEST_TEXT = 500
 _LONGEST_BODY = 1 << 16
 _MOST_ITEMS = 20
 _DEEPEST = 4
-# RFC 9457 §3.1, then what is usual elsewhere; any other member may hold what no stranger should see.
+# Members of RFC 9457 §3.1, then other common ones; any other member may contain internal details.
 _PROBLEM = ("title", "detail", "errors")
 _USUAL = (*_PROBLEM, "error", "error_description", "message", "code")
 _INTERNAL_KEYS = re.compile(
@@ -33,13 +33,13 @@ _INTERNAL_KEYS = re.compile(
 _PAGE = re.compile(
     r"<(!doctype|html|head|body|div|pre|h\d|p|br|table|script|style)\b", re.IGNORECASE
 )
-# From here on a text tells where in the server's code it happened.
+# A text from here on describes the server's code.
 _TRACE = re.compile(
     r"Traceback \(most recent|stack ?trace:|\n[ \t]{1,40}at \S|\bat [\w$.<>]{1,200}\([\w$. ]{1,200}:\d+|"
     r'File "[^"]{1,200}", line \d|\(Background on this error|\[SQL:|\bLINE \d+:|goroutine \d+ \[|panic: ',
     re.IGNORECASE,
 )
-# Every repetition is bounded: whoever writes an error must not decide how long it takes to read.
+# Every repetition is bounded, so that the author of an error can't slow the search down.
 _HIDDEN = re.compile(
     r"""
     \beyJ[\w-]{8,}(?:\.[\w-]+){1,4}  # a JWT
@@ -68,11 +68,11 @@ _HIDDEN = re.compile(
 
 
 def describe_refusal(response: HttpResponse, *, advice: str = "") -> str:
-    """Say what the upstream refused and why, in its own words where they are fit to be read.
+    """Describe an error of the upstream, with the safe parts of its own text.
 
     Args:
-        response: an answer that is no success.
-        advice: what to tell beside that, such as when to try again.
+        response: an answer whose status is not a success.
+        advice: a sentence to add, such as when to try again.
     """
     try:
         phrase = f" {HTTPStatus(response.status).phrase}"
@@ -101,7 +101,7 @@ def _read(response: HttpResponse) -> str:
         return ""
     if not isinstance(parsed, dict):
         return ""
-    # What a server that failed says of it is the exception's text, but for problem details.
+    # A 5xx body is usually the text of an exception, unless it is problem details.
     members = _USUAL if not failed else _PROBLEM if media_type.endswith("problem+json") else ()
     lines = []
     for member in members:
@@ -113,7 +113,7 @@ def _read(response: HttpResponse) -> str:
 
 
 def _reduce(value: Any, depth: int) -> Any:
-    """Keep of a JSON value what is short, shallow and not about the server itself."""
+    """Keep the parts of a JSON value that are short, shallow and not about the server itself."""
     if isinstance(value, str):
         return tell_apart(value)
     if isinstance(value, int | float) or value is None:
@@ -132,13 +132,13 @@ def _reduce(value: Any, depth: int) -> Any:
 
 
 def tell_apart(text: str) -> str:
-    """Keep of a text what is for a caller; empty where it is a page.
+    """Keep the part of a text that is for the caller; return an empty text for an HTML page.
 
-    A text ends where a stack trace begins; secrets, internal hosts and the server's own files are
-    replaced by `[hidden]`.
+    The text is cut at a stack trace; secrets, internal hosts and the server's own files become
+    `[hidden]`.
     """
     if len(text) > _LONGEST:
-        text = text[:_LONGEST].rpartition(" ")[0]  # never half a secret
+        text = text[:_LONGEST].rpartition(" ")[0]  # so that a secret is not cut in half
     if _PAGE.search(text):
         return ""
     if trace := _TRACE.search(text):

@@ -1,4 +1,4 @@
-"""What a GraphQL endpoint says went wrong, which it says with status 200."""
+"""Read the errors of a GraphQL endpoint, which come with status 200."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _LONGEST = 500
 
 
 def graphql_errors(response: HttpResponse) -> list[str]:
-    """List the messages of an answer's `errors`, cut short; empty where it has none.
+    """Return the messages of an answer's `errors`, shortened; empty if there are none.
 
-    Nothing else of an error is passed on: its `extensions` may hold what no stranger should see.
+    Other parts of an error are dropped, since `extensions` may contain internal details.
     Source: GraphQL specification (October 2021) §7.1.2.
     """
     try:

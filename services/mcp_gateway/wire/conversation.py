@@ -1,4 +1,4 @@
-"""What a call says to its client and asks of it, as messages of the two eras."""
+"""The messages that a call sends to its client, in both eras."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
 from mcp_gateway.wire.round_trips import RoundTrips
 
 PATIENCE = 300.0
-"""Seconds a person has for an answer."""
+"""Seconds that a person has to answer."""
 LEVELS: Mapping[str, int] = MappingProxyType(
     {
         level: number
@@ -31,7 +31,7 @@ LEVELS: Mapping[str, int] = MappingProxyType(
 
 
 class MessageSink(Protocol):
-    """Where messages before the last one go; opened by the first."""
+    """Sends the messages before the final answer; the first one opens the stream."""
 
     gone: bool
     waiting: bool
@@ -42,7 +42,7 @@ class MessageSink(Protocol):
 
 
 class _Telling:
-    """Progress and log messages, the same in both eras."""
+    """Sends progress and log messages, which are the same in both eras."""
 
     def __init__(
         self, sink: MessageSink | None, token: str | int | None, level: str | None
@@ -52,7 +52,7 @@ class _Telling:
         self._least = None if level is None else LEVELS[level]
 
     async def progress(self, done: int, total: int, message: str) -> None:
-        """Send `notifications/progress` (MCP progress), where the client gave a token."""
+        """Send `notifications/progress` (MCP progress), if the client gave a token."""
         if self._sink is not None and self._token is not None:
             params = {
                 "progressToken": self._token,
@@ -63,14 +63,14 @@ class _Telling:
             await self._sink.emit(_notify("notifications/progress", params))
 
     async def log(self, level: Level, text: str) -> None:
-        """Send `notifications/message` (MCP logging), where the level is wanted."""
+        """Send `notifications/message` (MCP logging), if the client wants this level."""
         if self._sink is not None and self._least is not None and LEVELS[level] >= self._least:
             params = {"level": level, "logger": "gatepost", "data": text}
             await self._sink.emit(_notify("notifications/message", params))
 
 
 class HandshakeConversation(_Telling):
-    """Asks on the call's own stream, and waits for the answer that another POST brings."""
+    """Asks on the call's own stream, and waits for the answer in another POST."""
 
     era: Era = "handshake"
 
@@ -84,7 +84,7 @@ class HandshakeConversation(_Telling):
         caller: AccessClaims,
         patience: float = PATIENCE,
     ) -> None:
-        """Take what the client declared when it initialised, and the way answers come."""
+        """Take the capabilities that the client declared, and the port for its answers."""
         super().__init__(sink, token, "info")
         self._capabilities = capabilities
         self._answers = answers
@@ -92,19 +92,19 @@ class HandshakeConversation(_Telling):
         self._patience = patience
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
-        """Put every question, then wait for every answer.
+        """Send every question, then wait for every answer.
 
         Raises:
-            CannotAsk: the client did not declare the capability, or takes no stream.
-            NobodyAnswered: the client left, refused the question, or let the time pass.
+            CannotAsk: the client did not declare the capability, or does not accept a stream.
+            NobodyAnswered: the client disconnected, refused the question, or did not answer in time.
         """
         sink = self._sink
         for one in asked:
             if sink is None or one.capability not in self._capabilities:
                 raise CannotAsk(one.capability)
-        assert sink is not None  # noqa: S101 - there is always a question
+        assert sink is not None  # noqa: S101 - there is at least one question
         if sink.gone:
-            raise NobodyAnswered("The client has left.")
+            raise NobodyAnswered("The client has disconnected.")
         with ExitStack() as stack:
             principal = principal_of(self._caller)
             waiting = {}
@@ -123,7 +123,7 @@ class HandshakeConversation(_Telling):
 
 
 class ModernConversation(_Telling):
-    """Asks by ending the request; the answers come with the next one, and the state with them."""
+    """Asks by ending the request; the next request brings the answers and the state."""
 
     era: Era = "modern"
 
@@ -136,18 +136,18 @@ class ModernConversation(_Telling):
         capabilities: Mapping[str, Any],
         round_trips: RoundTrips,
     ) -> None:
-        """Take what the request itself declares and carries."""
+        """Take the capabilities and the answers of the request."""
         super().__init__(sink, token, level)
         self._capabilities = capabilities
         self._round_trips = round_trips
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
-        """Answer from what the request brings.
+        """Return the answers that the request brings.
 
         Raises:
             CannotAsk: the client did not declare the capability.
-            InputRequired: it brings no answer to each question yet.
-            AnswerRefused: what it brings is not in order.
+            InputRequired: the request does not bring an answer to every question.
+            AnswerRefused: an answer or the state is invalid.
         """
         for one in asked:
             if not can_ask(self._capabilities, one.capability):
@@ -156,7 +156,7 @@ class ModernConversation(_Telling):
 
 
 def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:
-    """Tell whether a client declared a capability; forms are what elicitation means by default."""
+    """Tell whether a client declared a capability; plain elicitation means forms."""
     declared = capabilities.get(capability)
     if not isinstance(declared, dict):
         return False
@@ -164,13 +164,13 @@ def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:
 
 
 def read_token(params: Mapping[str, Any]) -> str | int | None:
-    """Read the progress token (MCP progress); one of another type is none."""
+    """Return the progress token (MCP progress), or None if it is absent or of another type."""
     token = params.get("_meta", {}).get("progressToken")
     return token if isinstance(token, str | int) and not isinstance(token, bool) else None
 
 
 def read_level(params: Mapping[str, Any]) -> str | None:
-    """Read the level that log messages must have (2026-07-28 logging); None: there are none."""
+    """Return the least level of log messages (2026-07-28 logging); None means no messages."""
     level = params["_meta"].get(LOG_LEVEL_META_KEY)
     return level if isinstance(level, str) and level in LEVELS else None
 

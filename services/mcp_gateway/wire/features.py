@@ -1,4 +1,4 @@
-"""Prompts, resources and completions, alike in both eras but for what an era adds to a result."""
+"""Answer the methods for prompts, resources and completions; each era adds members of its own."""
 
 from typing import Any
 
@@ -36,26 +36,26 @@ Members = dict[str, Any]
 
 
 class ResourceMissing(RpcError):
-    """There is no such resource; the code is the newest revision's."""
+    """The resource does not exist; the code is that of the newest revision."""
 
     def __init__(self, uri: str) -> None:
-        """Name what was asked for."""
+        """Take the requested URI."""
         super().__init__(INVALID_PARAMS, "Resource not found", {"uri": uri})
 
 
 async def list_prompts(server: Server, incoming: Incoming) -> Members:
-    """Answer `prompts/list`: those whose tools the caller may all use."""
+    """Answer `prompts/list` with the prompts whose tools the caller may all use."""
     require_first_page(incoming.params)
     prompts = allowed_prompts(server.catalogue, incoming.caller.allowed_tools)
     return {"prompts": [describe_prompt(prompt) for prompt in prompts]}
 
 
 async def get_prompt(server: Server, incoming: Incoming) -> Members:
-    """Answer `prompts/get`; what is missing is asked for where the client can be asked.
+    """Answer `prompts/get`, asking for missing arguments if the client supports that.
 
     Raises:
-        RpcError: `-32602` where there is no such prompt, or an argument is missing.
-        InputRequired: as in `Conversation.ask`.
+        RpcError: `-32602` if the prompt does not exist or an argument is missing.
+        InputRequired: as for `Conversation.ask`.
     """
     prompt = _find_prompt(server, incoming, incoming.params.get("name"))
     given = incoming.params.get("arguments")
@@ -75,18 +75,18 @@ async def list_resources(server: Server, incoming: Incoming) -> Members:
 
 
 async def list_templates(server: Server, incoming: Incoming) -> Members:
-    """Answer `resources/templates/list`: those whose tool the caller may use."""
+    """Answer `resources/templates/list` with the templates whose tool the caller may use."""
     require_first_page(incoming.params)
     templates = allowed_templates(server.catalogue, incoming.caller.allowed_tools)
     return {"resourceTemplates": [describe_template(template) for template in templates]}
 
 
 async def read_resource(server: Server, incoming: Incoming) -> Members:
-    """Answer `resources/read`; what a tool reads is a call of that tool like any other.
+    """Answer `resources/read`; reading through a tool is an ordinary call of that tool.
 
     Raises:
-        RpcError: `-32602` where the caller can read nothing there; ours where the tool failed.
-        ScopeMissing, RateLimited: as in `call_tool`.
+        RpcError: `-32602` if the caller can't read the URI; `UPSTREAM_FAILED` if the tool failed.
+        ScopeMissing, RateLimited: as for `call_tool`.
     """
     uri = incoming.params.get("uri")
     if not isinstance(uri, str):
@@ -100,14 +100,14 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
 
 
 async def complete(server: Server, incoming: Incoming) -> Members:
-    """Answer `completion/complete` for an argument of a prompt; of templates nothing is known."""
+    """Answer `completion/complete` for a prompt's argument; templates have no completions."""
     params = incoming.params
     ref, argument = params.get("ref"), params.get("argument")
     if not isinstance(ref, dict) or not isinstance(argument, dict):
         raise RpcError(INVALID_PARAMS, "params.ref and params.argument must be objects")
     name, typed = argument.get("name"), argument.get("value")
     if not isinstance(name, str) or not isinstance(typed, str):
-        raise RpcError(INVALID_PARAMS, "params.argument has a name and a value, both strings")
+        raise RpcError(INVALID_PARAMS, "params.argument must have a name and a value, both strings")
     if ref.get("type") == "ref/resource":
         return {"completion": {"values": [], "total": 0, "hasMore": False}}
     if ref.get("type") != "ref/prompt":

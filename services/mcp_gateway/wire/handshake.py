@@ -1,8 +1,8 @@
-"""The handshake era: revisions up to 2025-11-25, with nothing kept of a session.
+"""The handshake era: revisions up to 2025-11-25, without stored sessions.
 
-Only the message itself counts here, with one exception: what a client declared when it initialised
-comes back with each request as `Mcp-Session-Id`, sealed. `Mcp-Method` and `Mcp-Name` headers mean
-nothing in these revisions and are not read.
+A request is answered from the message alone, with one exception: the capabilities that a client
+declared when it initialised come back with each request as `Mcp-Session-Id`, sealed. These revisions
+do not define the headers `Mcp-Method` and `Mcp-Name`, so they are ignored.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ class Client(NamedTuple):
 
     caller: AccessClaims
     capabilities: Sequence[str]
-    """Those that questions need, as declared when the client initialised."""
+    """The capabilities for questions that the client declared when it initialised."""
     sink: MessageSink | None
 
 
@@ -70,22 +70,22 @@ async def answer(
     request_id: str,
     sink: MessageSink | None,
 ) -> Reply:
-    """Answer one POST: a request, a notification, a response to a question of ours, or a batch."""
+    """Answer one POST: a request, a notification, a response to a question, or a batch."""
     if isinstance(message, list):
         if (version or DEFAULT_NEGOTIATED_VERSION) != _BATCH_VERSION:
-            return _invalid("A body is one JSON-RPC message; only 2025-03-26 has batches")
+            return _invalid("The body must be one JSON-RPC message; only 2025-03-26 has batches")
         if not 0 < len(message) <= _MAX_BATCH:
-            return _invalid(f"A batch has 1 to {_MAX_BATCH} messages")
+            return _invalid(f"A batch must have 1 to {_MAX_BATCH} messages")
         return await _answer_batch(server, message, caller, request_id)
     if not isinstance(message, dict):
-        return _invalid("A body is one JSON-RPC message object")
+        return _invalid("The body must be one JSON-RPC message object")
     given_id = read_id(message)
     initializes = message.get("method") == "initialize"
     capabilities: Sequence[str] = ()
     if session is not None and not initializes:
         opened = _open_session(server, session, caller)
         if opened is None:
-            text = "This session is not one of this server and user; initialize again"
+            text = "This session does not belong to this server and user; initialize again"
             return reply_error(given_id, RpcError(SESSION_UNKNOWN, text), modern=False)
         capabilities = opened
     if _wants_no_answer(message):
@@ -108,11 +108,13 @@ async def _answer_batch(
     server: Server, messages: list[object], caller: AccessClaims, request_id: str
 ) -> Reply:
     answers: list[bytes] = []
-    # The answers are one array, so nothing can be said before it.
+    # The answers are one array, so messages can't be sent before it.
     client = Client(caller, (), None)
     for number, message in enumerate(messages):
         if not isinstance(message, dict):
-            problem = RpcError(INVALID_REQUEST, "A batch holds JSON-RPC message objects")
+            problem = RpcError(
+                INVALID_REQUEST, "A batch must contain only JSON-RPC message objects"
+            )
             answers.append(write_error(b"null", problem))
             continue
         if _wants_no_answer(message):
@@ -150,7 +152,7 @@ async def _run(
 def _seal_session(
     server: Server, message: Mapping[str, Any], caller: AccessClaims
 ) -> tuple[tuple[bytes, bytes], ...]:
-    """Give a client that can be asked the proof of it to carry; the others need no session."""
+    """Return a session header with the client's capabilities for questions, if it has any."""
     declared = message["params"]["capabilities"]
     askable = [name for name in _ASKABLE if can_ask(declared, name)]
     if not askable:
@@ -168,14 +170,14 @@ def _open_session(server: Server, session: bytes, caller: AccessClaims) -> Seque
 
 
 def _try_again() -> Reply:
-    """Refuse what can't be accepted, so that the client knows (2025-11-25 transports, Sending)."""
-    text = "The answer can't be passed on at the moment. Send it again in 5 seconds."
+    """Refuse an answer that can't be delivered (2025-11-25 transports, Sending)."""
+    text = "The answer can't be delivered at the moment. Send it again in 5 seconds."
     body = write_error(b"null", RpcError(ANSWER_NOT_TAKEN, text))
     return Reply(503, body, ((b"retry-after", b"5"),))
 
 
 def _wants_no_answer(message: Mapping[str, Any]) -> bool:
-    """Tell whether this is a notification, or a response to something never asked."""
+    """Tell whether this is a notification or a response."""
     if "method" in message:
         return "id" not in message and isinstance(message["method"], str)
     return "result" in message or "error" in message
@@ -217,7 +219,7 @@ async def _call_tool(server: Server, incoming: Incoming) -> bytes:
     try:
         result = await run_tool(server, incoming)
     except (ScopeMissing, RateLimited, CannotAsk, NobodyAnswered) as refusal:
-        # Several clients of this era break on a 403 or a 429, so the model is told instead.
+        # Several clients of this era fail on a 403 or a 429, so the model gets the error instead.
         result = tool_error(str(refusal), reason=refusal.reason)
     return write_tool_result(result)
 
@@ -233,7 +235,7 @@ def write_tool_result(result: ToolResult) -> bytes:
 
 
 async def _set_level(_: Server, incoming: Incoming) -> bytes:
-    """Accept a level: nothing is remembered, and what a call tells is info or more severe."""
+    """Accept a level without storing it; calls only log at level info or above."""
     if incoming.params.get("level") not in tuple(LEVELS):
         raise RpcError(INVALID_PARAMS, f"params.level must be one of {', '.join(LEVELS)}")
     return b"{}"

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 as MCP uses it: reading requests, writing replies, and the HTTP status of errors."""
+"""JSON-RPC 2.0 as MCP uses it: read requests, write replies, and map errors to HTTP statuses."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -15,9 +15,10 @@ from mcp_types.jsonrpc import (
     UNSUPPORTED_PROTOCOL_VERSION,
 )
 
-# Up to 2025-11-25 alone (resources, Error Handling); later it is -32602.
+# Only up to 2025-11-25 (resources, Error Handling); later revisions use -32602.
 RESOURCE_NOT_FOUND = -32002
-# Ours, outside every range the protocol reserves (2026-07-28 basic, Error Codes).
+# The gateway's own codes, outside every range that the protocol reserves (2026-07-28 basic, Error
+# Codes).
 SCOPE_MISSING = 403
 SESSION_UNKNOWN = 404
 RATE_LIMITED = 429
@@ -42,11 +43,11 @@ STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
         UPSTREAM_FAILED: (200, 200),
     }
 )
-"""The one place where an error's HTTP status is decided."""
+"""The HTTP status of each error, in each era."""
 
 
 class RpcError(Exception):
-    """An error the protocol answers with; the message is for the client."""
+    """A JSON-RPC error; the message is for the client."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         """Take the JSON-RPC error's members."""
@@ -57,7 +58,7 @@ class RpcError(Exception):
 
 
 class Reply(NamedTuple):
-    """An HTTP answer; the content type is JSON wherever there is a body."""
+    """An HTTP answer; a body is always JSON."""
 
     status: int
     body: bytes = b""
@@ -65,7 +66,7 @@ class Reply(NamedTuple):
 
 
 def read_id(message: Mapping[str, Any]) -> bytes:
-    """Read a request's id, already written as JSON; `null` where it is none to echo."""
+    """Return a request's id as JSON; `null` if it can't be echoed."""
     given = message.get("id")
     if isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
         return orjson.dumps(given)
@@ -73,16 +74,16 @@ def read_id(message: Mapping[str, Any]) -> bytes:
 
 
 def read_request(message: Mapping[str, Any], request_id: bytes) -> tuple[str, Mapping[str, Any]]:
-    """Read method and params; absent params are empty.
+    """Return method and params; absent params are empty.
 
     Raises:
-        RpcError: `-32600` where this is no request, `-32602` where params is no object.
+        RpcError: `-32600` if this is not a request, `-32602` if params is not an object.
     """
     method = message.get("method")
     if message.get("jsonrpc") != "2.0" or not isinstance(method, str) or request_id == b"null":
         raise RpcError(
             INVALID_REQUEST,
-            'A request has "jsonrpc": "2.0", an id that is a string or a whole number, '
+            'A request must have "jsonrpc": "2.0", an id that is a string or an integer, '
             "and a method",
         )
     params = message.get("params")
@@ -107,5 +108,5 @@ def write_error(request_id: bytes, error: RpcError) -> bytes:
 
 
 def reply_error(request_id: bytes, error: RpcError, *, modern: bool) -> Reply:
-    """Answer one request with an error, under the status its era gives it."""
+    """Answer one request with an error, with the HTTP status of its era."""
     return Reply(STATUS[error.code][modern], write_error(request_id, error))

@@ -1,4 +1,4 @@
-"""`tools/list` as ready-made bytes, one per set of allowed tools."""
+"""Prepared answers to `tools/list`, one for each set of allowed tools."""
 
 import orjson
 
@@ -10,14 +10,14 @@ _MAX_BYTES = 16 << 20
 
 
 class Listing:
-    """Writes the tools a caller may see, remembering what was written lately.
+    """Writes the list of the tools that a caller may see, and caches recent lists.
 
-    A tool whose scope alone is missing stays listed: without seeing it no client would ever ask
-    for that scope.
+    A tool stays listed if only its scope is missing: a client that does not see the tool would
+    never request that scope.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Take the catalogue, whose tools are in the order to list them."""
+        """Take the catalogue, whose tools are in the order of the list."""
         self._catalogue = catalogue
         self._tools = tuple(
             (tool.name, orjson.dumps(publish_tool(tool))) for tool in catalogue.tools.values()
@@ -26,7 +26,7 @@ class Listing:
         self._bytes = 0
 
     def write(self, allowed: frozenset[str], ending: bytes) -> bytes:
-        """Write the result object; `ending` is what the era adds after the tools."""
+        """Write the result object; `ending` has the members that the era adds after the tools."""
         key = allowed, ending
         written = self._written.get(key)
         if written is None:

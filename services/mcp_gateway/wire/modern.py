@@ -1,7 +1,7 @@
-"""The modern era: 2026-07-28, each request complete in itself.
+"""The modern era: 2026-07-28, in which each request is self-contained.
 
-Every request carries its protocol version and capabilities in `params._meta`, and mirrors version,
-method and name in headers; what is mirrored must agree before anything else is looked at.
+Every request has its protocol version and capabilities in `params._meta`, and mirrors version, method
+and name in headers, which must match before anything else is checked.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -58,7 +58,7 @@ _MIRRORED = frozenset({VERSION_HEADER, _METHOD_HEADER, _NAME_HEADER})
 _NAMED_BY: Mapping[str, str] = MappingProxyType(
     {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 )
-_TTL_MS = 60_000  # short, so that a grant that was widened shows soon
+_TTL_MS = 60_000  # short, so that a wider grant takes effect soon
 
 Method = Callable[[Server, Incoming], Awaitable[bytes]]
 
@@ -74,7 +74,9 @@ async def answer(
 ) -> Reply:
     """Answer one POST: one request or one notification."""
     if not isinstance(message, dict):
-        return _refuse(b"null", RpcError(INVALID_REQUEST, "A body is one JSON-RPC message object"))
+        return _refuse(
+            b"null", RpcError(INVALID_REQUEST, "The body must be one JSON-RPC message object")
+        )
     given_id = read_id(message)
     try:
         if "id" not in message and isinstance(message.get("method"), str):
@@ -110,9 +112,9 @@ async def answer(
 
 
 def _require_envelope(method: str, params: Mapping[str, Any], headers: Headers) -> None:
-    """Check `_meta`, then its agreement with the headers, then the version (basic, Versioning).
+    """Check `_meta`, then that the headers match it, then the version (basic, Versioning).
 
-    A client that disagrees with itself is told so before it is told that its version is not served.
+    A mismatch is reported before an unsupported version.
     """
     meta = params.get("_meta")
     if not isinstance(meta, dict):
@@ -162,12 +164,12 @@ def _require_served(version: str) -> None:
 def _require_params(
     server: Server, params: Mapping[str, Any], headers: Headers, caller: AccessClaims
 ) -> None:
-    """Check mirrored arguments; a tool that is not there, or not allowed, is the pipeline's."""
+    """Check mirrored arguments; the pipeline handles unknown and forbidden tools."""
     name, arguments = params.get("name"), params.get("arguments")
     tool = server.catalogue.tools.get(name) if isinstance(name, str) else None
     if tool is None or not tool.mirror:
         return
-    # A mismatch would tell apart what is forbidden and what does not exist.
+    # An error for a forbidden tool would reveal that it exists.
     if tool.name in server.catalogue.usable(caller.allowed_tools):
         given = arguments if isinstance(arguments, dict) else {}
         require_param_headers(tool, given, headers)
@@ -185,7 +187,7 @@ def _refuse(given_id: bytes, error: RpcError) -> Reply:
 
 
 def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
-    """Ask for the scope this call needs (MCP authorization, Runtime Insufficient Scope Errors)."""
+    """Request the scope that this call needs (MCP authorization, Runtime Insufficient Scope Errors)."""
     challenge = server.challenge.header(
         error="insufficient_scope", scope=refusal.scope, description=str(refusal)
     )
@@ -194,7 +196,7 @@ def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
 
 
 def _slow_down(given_id: bytes, refusal: RateLimited) -> Reply:
-    """Name the wait in a header, too (RFC 6585 §4, RFC 9110 §10.2.3)."""
+    """Answer with the time to wait, also in a header (RFC 6585 §4, RFC 9110 §10.2.3)."""
     error = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
     reply = _refuse(given_id, error)
     return reply._replace(headers=((b"retry-after", str(refusal.seconds).encode()),))

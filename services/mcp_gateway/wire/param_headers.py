@@ -1,7 +1,7 @@
-"""Arguments that a client repeats as `Mcp-Param-…` headers must agree with the body.
+"""Require that `Mcp-Param-…` headers match the arguments in the body.
 
-2026-07-28 streamable HTTP, Custom Headers: whoever routes by such a header, without looking into
-the body, must be able to rely on it.
+2026-07-28 streamable HTTP, Custom Headers: proxies may route by such a header without reading the
+body, so it must be reliable.
 """
 
 import re
@@ -19,10 +19,10 @@ _WHOLE = re.compile(r"(-?[0-9]{1,4000})(\.0+)?")
 
 
 def require_param_headers(tool: Tool, arguments: Mapping[str, Any], headers: Headers) -> None:
-    """Compare each mirrored argument with its header: both there and equal, or neither.
+    """Check that each mirrored argument and its header are equal, or both absent.
 
     Raises:
-        RpcError: `-32020`.
+        RpcError: `-32020` if they are not.
     """
     for argument, token in tool.mirror.items():
         name = f"Mcp-Param-{token}"
@@ -34,7 +34,7 @@ def require_param_headers(tool: Tool, arguments: Mapping[str, Any], headers: Hea
         written = _write(value)
         if written is None:
             if given is not None:
-                text = f"The header {name} is there, but not the argument {argument}"
+                text = f"The header {name} is present, but the argument {argument} is not"
                 raise RpcError(HEADER_MISMATCH, text)
         elif given is None:
             raise RpcError(HEADER_MISMATCH, f"The header {name} is missing")
@@ -43,7 +43,7 @@ def require_param_headers(tool: Tool, arguments: Mapping[str, Any], headers: Hea
 
 
 def _write(value: object) -> str | None:
-    """Write a value as a client writes it into a header; None where no client can."""
+    """Write a value as clients write it into a header; None if that is not possible."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
@@ -54,7 +54,7 @@ def _write(value: object) -> str | None:
 def _agrees(value: object, written: str, decoded: str | None) -> bool:
     if decoded is None or decoded == written:
         return decoded is not None
-    # Whole numbers agree as numbers: 42 and 42.0 are the same argument.
+    # Integers are compared as numbers: 42 and 42.0 are the same argument.
     if isinstance(value, str | bool) or not isinstance(value, int | float):
         return False
     whole = _WHOLE.fullmatch(decoded)

@@ -1,7 +1,7 @@
-"""Rounds of questions in the modern era, where the client carries what was answered before.
+"""Rounds of questions in the modern era, in which the client carries the earlier answers.
 
-2026-07-28 multi round-trip requests: the result of a request may be questions and a state; the same
-request made again, with answers and that state, goes on from there.
+2026-07-28 multi round-trip requests: the result of a request may be questions and a state; the client
+repeats the request with answers and that state, and the call continues.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from mcp_gateway.elicitation.seal import Sealer, principal_of
 from mcp_gateway.pipeline.conversation import AnswerRefused, InputRequired
 
 LIFETIME = 600
-"""Seconds by the clock on the wall, since the answer may reach another process."""
+"""Seconds of wall-clock time, since the answer may reach another process."""
 _PURPOSE = "requestState"
 
 
 class RoundTrips:
-    """The answers that one request brings, earlier rounds by the state and the last one open.
+    """The answers that one request brings: earlier rounds in the state, the last one in the params.
 
-    A state holds for the person, client, tenant, method, name and arguments it was made for.
+    A state is valid only for its person, client, tenant, method, name and arguments.
     """
 
     __slots__ = ("_asked", "_caller", "_method", "_now", "_params", "_read", "_sealer")
@@ -38,7 +38,7 @@ class RoundTrips:
         sealer: Sealer,
         now: Now,
     ) -> None:
-        """Take the request; nothing of it is read before the first question."""
+        """Take the request; its answers are read at the first question."""
         self._method = method
         self._params = params
         self._caller = caller
@@ -48,11 +48,11 @@ class RoundTrips:
         self._read: tuple[list[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
 
     def take(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
-        """Take the answers to the next round.
+        """Return the answers of the next round.
 
         Raises:
-            InputRequired: one is missing.
-            AnswerRefused: the state or the answers are not in order.
+            InputRequired: an answer is missing.
+            AnswerRefused: the state or an answer is invalid.
         """
         earlier, given = self._read = self._read or self._read_answers()
         number = self._asked
@@ -60,7 +60,7 @@ class RoundTrips:
         if number < len(earlier):
             if all(one.key in earlier[number] for one in asked):
                 return earlier[number]
-            # The manifest has changed since: what was answered then answers nothing now.
+            # The manifest has changed since, so the earlier answers don't fit any more.
             earlier, given = self._read = (earlier[:number], None)
         if given is not None and all(one.key in given for one in asked):
             stateful = "requestState" in self._params
@@ -84,7 +84,7 @@ class RoundTrips:
         sealed = self._params["requestState"]
         state = self._sealer.open(_PURPOSE, sealed) if isinstance(sealed, str) else None
         if state is None or state["call"] != self._call():
-            raise AnswerRefused("params.requestState was not given out for this very request")
+            raise AnswerRefused("params.requestState was not issued for this exact request")
         if state["expires"] <= self._now().timestamp():
             raise AnswerRefused("params.requestState has expired; call again without it")
         return state["answered"], given or None

@@ -201,6 +201,6 @@ async def test_a_client_whose_answer_could_not_be_passed_on_is_told_to_send_it_a
 
     assert (sent.status_code, sent.headers["retry-after"]) == (503, "5")
     assert sent.json()["error"]["message"] == (
-        "The answer can't be passed on at the moment. Send it again in 5 seconds."
+        "The answer can't be delivered at the moment. Send it again in 5 seconds."
     )
     assert "id" in sent.json()

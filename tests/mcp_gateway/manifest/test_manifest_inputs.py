@@ -61,8 +61,14 @@ def asks(**question: Any) -> dict[str, Any]:
             {"create_task": {"mirror": {"title": "A", "priority": "a"}}},
             "is used twice",
         ),
-        ({"prompts": {"p": {"text": "x", "attach": ["no"]}}}, "prompts.p.attach: no does not exist"),
-        ({"prompts": {"p": {"text": "x", "attach": ["task"]}}}, "prompts.p.attach: task does not exist or can't be named here"),
+        (
+            {"prompts": {"p": {"text": "x", "attach": ["no"]}}},
+            "prompts.p.attach: no does not exist",
+        ),
+        (
+            {"prompts": {"p": {"text": "x", "attach": ["task"]}}},
+            "prompts.p.attach: task does not exist or can't be named here",
+        ),
         ({"prompts": {"p": {"text": "x", "tools": ["no"]}}}, "prompts.p.tools: no does not exist"),
         ({"resources": {"r": {"tool": "no", "uri": "a:{id}"}}}, "there is no tool no"),
         (

@@ -97,11 +97,11 @@ async def test_a_file_arrives_as_one(api: RawApi, world: World) -> None:
         (answer("503 X", "text/html", HTML), "The API answered 503 Service Unavailable."),
         (
             answer("200 OK", "application/json", b"x" * (1 << 16) + b"x"),
-            "The API's answer is larger than 0.0625 MiB. Ask for less at a time.",
+            "The API's answer is larger than 0.0625 MiB. Request less at a time.",
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n",
-            "The API's answer is larger than 0.0625 MiB. Ask for less at a time.",
+            "The API's answer is larger than 0.0625 MiB. Request less at a time.",
         ),
     ],
 )
@@ -140,7 +140,7 @@ async def test_an_api_that_hangs_is_given_up_and_what_it_did_is_left_open(
     async with before(api, tmp_path, manifest=tmp_path / "tools.yaml") as world:
         result = await call(world)
     assert result["content"][0]["text"] == (
-        "The API did not answer within 0.2 seconds. Whether the call took effect there is not known."
+        "The API did not answer within 0.2 seconds. The call may or may not have taken effect."
     )
 
 
@@ -151,7 +151,7 @@ async def test_an_api_that_breaks_off_is_asked_again_where_nothing_can_have_chan
         call.reset()
 
     api.script = reset
-    said = "The API can't be reached or broke the connection off."
+    said = "The API can't be reached, or it closed the connection."
     assert (await call(world))["content"][0]["text"] == said
     assert len(api.calls) == 1
     assert (await call(world, "list_tasks"))["content"][0]["text"] == said
@@ -165,7 +165,7 @@ async def test_an_api_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
         a_world(tmp_path, upstream=upstream, upstream_url=url) as world,
     ):
         result = await call(world)
-    assert result["content"][0]["text"] == "The API can't be reached or broke the connection off."
+    assert result["content"][0]["text"] == "The API can't be reached, or it closed the connection."
 
 
 async def test_a_hundred_calls_under_way_each_get_their_own_answer(

@@ -68,7 +68,7 @@ async def test_another_tenants_row_in_an_answer_reaches_nobody_and_the_operator_
     assert result["content"] == [
         {
             "type": "text",
-            "text": "The API was called, and its answer may hold data of somebody else. It was "
+            "text": "The API was called, but its answer may contain another tenant's data. It was "
             "withheld, and the operator was told. Calling again will not help. "
             f"Call id: {record['call_id']}",
         }

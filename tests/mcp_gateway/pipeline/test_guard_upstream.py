@@ -50,7 +50,10 @@ async def test_an_api_that_keeps_failing_is_spared_and_the_model_is_told_when_to
     await fail(world)
     result = await world.call("new", "create_task", {"title": "x"})
     assert result["isError"] is True
-    assert text(result) == "The API fails at the moment. Nothing was sent. Try again in 5 seconds."
+    assert (
+        text(result)
+        == "The API is failing at the moment. Nothing was sent. Try again in 5 seconds."
+    )
     assert len(world.api.requests) == 5
     assert (world.records[-1]["decision"], world.records[-1]["reason"]) == (
         "refused",
@@ -130,9 +133,9 @@ async def test_an_operator_sees_what_is_left_alone(world: World) -> None:
     assert await seen() == "no breaker is open"
     world.api.answer = lambda _: DOWN
     await fail(world)
-    assert await seen() == "left alone: create_task"
+    assert await seen() == "open breakers: create_task"
     await fail(world, "get_task")
-    assert await seen() == "left alone: http://127.0.0.1:8402, create_task, get_task"
+    assert await seen() == "open breakers: http://127.0.0.1:8402, create_task, get_task"
 
 
 @pytest.mark.parametrize("era", ["old", "new"])
@@ -146,11 +149,9 @@ async def test_a_client_that_listens_hears_of_the_breaker(world: World, era: str
             *told, _ = await talk.messages()
         heard.append([message["params"]["data"] for message in told])
     assert heard[:4] == [[]] * 4
-    assert heard[4] == [
-        "Create a task: The API answered 503 again and again; the API is left alone for a while"
-    ]
+    assert heard[4] == ["Create a task: The API answered 503 repeatedly; calls to it are paused"]
     assert heard[5] == [
-        "Create a task: The API fails at the moment. Nothing was sent. Try again in 5 seconds."
+        "Create a task: The API is failing at the moment. Nothing was sent. Try again in 5 seconds."
     ]
 
 
@@ -242,7 +243,7 @@ async def test_a_tenant_has_as_many_calls_of_a_tool_at_once_as_the_manifest_says
         api.release.set()
         assert not any(result["isError"] for result in await asyncio.gather(*under_way))
         assert (await world.call("new", "list_tasks"))["isError"] is False
-    assert text(refused).startswith("Your organisation has 2 calls of list_tasks under way")
+    assert text(refused).startswith("Your organisation is already running 2 calls of list_tasks")
 
 
 def manifest_with(folder: Path, line: str) -> Path:

@@ -17,7 +17,7 @@ from support.in_process.gateway import World, a_world
 from support.in_process.talk import talking
 
 FINE = HttpResponse(200, "application/json", b"{}")
-GONE = RequestFailed("unreachable", "The API can't be reached or broke the connection off.")
+GONE = RequestFailed("unreachable", "The API can't be reached, or it closed the connection.")
 LATE = RequestFailed("deadline", "The API did not answer within 30 seconds.")
 
 
@@ -175,7 +175,7 @@ async def test_a_client_that_listens_is_told_of_each_retry(world: World, era: st
     params: dict[str, Any] = {"name": "list_tasks", "arguments": {}, "_meta": meta}
     async with talking(world, era, "tools/call", params) as talk:
         *told, _ = await talk.messages()
-    assert said(told) == ["List tasks: The API answered 503; the call is made again in 0.1 seconds"]
+    assert said(told) == ["List tasks: The API answered 503; retrying in 0.1 seconds"]
 
 
 def said(told: Iterable[Any]) -> list[str]:

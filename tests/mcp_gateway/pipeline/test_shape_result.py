@@ -102,7 +102,7 @@ async def test_r21_an_answer_that_can_not_be_redacted_is_withheld(world: World) 
     result = await world.call("new", "list_names")
     record = world.records[-1]
     assert result["content"][0]["text"] == (
-        "The API was called, and its answer has not the form it must have to be shown. It was "
+        "The API was called, but its answer does not have the form needed to show it. It was "
         f"withheld. Call id: {record['call_id']}"
     )
     assert (record["decision"], record["reason"]) == ("failed", "unshapeable")

@@ -15,10 +15,10 @@ from support.processes.raw_api import Call, RawApi, running_raw_api
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-GONE = "The API can't be reached or broke the connection off."
-NO_HTTP = "The API's answer is no valid HTTP."
-TOO_LARGE = "The API's answer is larger than 4 MiB. Ask for less at a time."
-LATE = "The API did not answer within 1.5 seconds. Whether the call took effect there is not known."
+GONE = "The API can't be reached, or it closed the connection."
+NO_HTTP = "The API's answer is not valid HTTP."
+TOO_LARGE = "The API's answer is larger than 4 MiB. Request less at a time."
+LATE = "The API did not answer within 1.5 seconds. The call may or may not have taken effect."
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ def test_long_text_is_cut_at_a_line_and_says_so() -> None:
 def test_the_next_page_is_called_next_cursor_whatever_the_api_calls_it() -> None:
     following = shape_answer(page([1], next="a b"), CompiledShape(pages=CURSOR), name="n")
     assert following.content[1]["text"] == (
-        'nextCursor: "a b"\nThere is more: make the same call with cursor set to that.'
+        'nextCursor: "a b"\nThere is more: repeat the call with cursor set to this value.'
     )
     assert orjson.loads(orjson.dumps(following.structured)) == {
         "items": [1],

@@ -13,14 +13,14 @@ from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, UnknownT
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 
 _LONGEST = 300
-"""Characters of a description among what was found; `describe_tool` shows all of it."""
+"""Characters of a description in search results; `describe_tool` shows all of it."""
 
 
 def answer_meta_tools(catalogue: Catalogue) -> Step:
-    """Search or describe the tools that the caller may use; no other tool exists to them.
+    """Search or describe the tools that the caller may use; others seem not to exist.
 
     Raises:
-        UnknownTool: the tool to describe doesn't exist, or is not allowed.
+        UnknownTool: the tool to describe does not exist or is not allowed.
     """
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
@@ -46,7 +46,7 @@ def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> T
         tool = catalogue.tools.get(given["name"])
         if tool is not None and tool.name in usable:
             return _answer(publish_tool(tool))
-    # A call of one of these three through `execute_tool`, which `unwrap_execute` left as it was.
+    # A call of one of these three through `execute_tool`, which `unwrap_execute` does not unwrap.
     raise UnknownTool(given["name"])
 
 

@@ -1,4 +1,4 @@
-"""Ask, before anything is sent, for what the model left out and for a yes."""
+"""Ask for missing arguments and for confirmation before anything is sent."""
 
 from collections.abc import Awaitable
 
@@ -18,15 +18,15 @@ from mcp_gateway.settings import Confirmation
 
 
 def ask_person(policy: ConfirmationPolicy) -> Step:
-    """Put the manifest's questions whose arguments are missing, then the confirmation.
+    """Ask the manifest's questions for missing arguments, then for confirmation.
 
-    A tool is confirmed where the manifest says so, a destructive one also where the tenant's policy
+    A tool needs confirmation if the manifest says so; a destructive tool also if the tenant's policy
     does.
 
     Raises:
-        CannotAsk: the client can't be asked.
-        NobodyAnswered: nobody answered.
-        InputRequired: the answers come with another request.
+        CannotAsk: the client does not support the questions.
+        NobodyAnswered: no usable answer arrived.
+        InputRequired: the answers will arrive with a later request.
     """
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:

@@ -1,4 +1,4 @@
-"""Allow only what the person consented to."""
+"""Allow only the tools that the person consented to."""
 
 from collections.abc import Awaitable
 
@@ -15,11 +15,11 @@ from mcp_gateway.pipeline.call import (
 
 
 def authorize(catalogue: Catalogue) -> Step:
-    """Compare the token's allowed tools, then its scope, with what the tool asks for.
+    """Check that the token allows the tool, then that it has the tool's scope.
 
     Raises:
-        UnknownTool: the tool is not allowed; to this caller it does not exist.
-        ScopeMissing: it is allowed, but the token lacks its scope.
+        UnknownTool: the tool is not allowed, so this caller must not know that it exists.
+        ScopeMissing: the tool is allowed, but the token lacks its scope.
     """
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:

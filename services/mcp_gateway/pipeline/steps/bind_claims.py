@@ -1,4 +1,4 @@
-"""Fill the arguments that belong to the caller's identity from the token, and from nowhere else."""
+"""Fill arguments that identify the caller from the token, and from nothing else."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -8,11 +8,11 @@ from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, at_once, tool_
 
 
 def bind_claims(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-    """Add the bound values; the call ends where one is missing or the caller sent its own, and where
-    a claim is missing that the answer is to be checked against.
+    """Add the bound values; refuse the call if a bound or checked claim is missing, or if the caller
+    gave a bound argument.
 
-    A binding to `data_scope.KIND` gives the one value where the token names one, else the list.
-    Where the upstream takes an idempotency key, that is the call's id.
+    A binding to `data_scope.KIND` gives the value if the token names only one, else the list. The
+    upstream's idempotency key, if it has one, is the call's id.
     """
     bound = _bind(call)
     return at_once(bound) if isinstance(bound, ToolResult) else go_on(call.with_values(bound))
@@ -40,6 +40,6 @@ def _bind(call: ToolCall) -> dict[str, Any] | ToolResult:
 
 def _refuse(claim: str) -> ToolResult:
     return tool_error(
-        f"This tool needs the claim {claim}, which this connection does not carry. Nothing was done.",
+        f"This tool needs the claim {claim}, which this connection does not have. Nothing was done.",
         reason="claim_missing",
     )

@@ -1,4 +1,4 @@
-"""Make the upstream request that a call stands for."""
+"""Make the upstream request of a call."""
 
 from mcp_gateway.http_client.port import RequestFailed
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
@@ -8,9 +8,9 @@ from mcp_gateway.upstream.credentials.port import NoCredential
 
 
 def call_upstream(requests: RequestWriters, sender: RetryingSender) -> Step:
-    """Write the request, send it within the deadline, and go on with the answer.
+    """Write the request, send it within the deadline, and pass the answer on.
 
-    All attempts, and what the call waited for its slot, share the tool's deadline.
+    All attempts share the tool's deadline, including the time that the call waited for its slot.
     """
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:

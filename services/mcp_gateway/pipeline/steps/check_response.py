@@ -1,4 +1,4 @@
-"""Let an answer through only where every record in it belongs to the caller."""
+"""Pass an answer on only if every record in it belongs to the caller."""
 
 from collections.abc import Awaitable
 
@@ -15,10 +15,10 @@ log = structlog.get_logger()
 
 
 def check_response(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-    """Withhold an answer that holds, or may hold, somebody else's record, and raise the alarm.
+    """Withhold an answer that contains, or may contain, somebody else's record, and log an error.
 
-    An answer that can't be read as JSON can't be checked and is withheld too; one without content,
-    or that is an error, holds no record.
+    An answer that is not JSON can't be checked and is withheld too. Errors and answers without
+    content have no records.
     """
     return _check(call, go_on) if call.found.checks else go_on(call)
 
@@ -33,7 +33,7 @@ async def _check(call: ToolCall, go_on: Next) -> ToolResult:
     try:
         answer = loads(response.body.removeprefix(BOM))
     except JSONDecodeError:
-        return _withhold(call, "it is no JSON")
+        return _withhold(call, "it is not JSON")
     for check in tool.checks:
         claim = resolve_claim(call.caller, check.claim)
         wanted = frozenset((claim,) if isinstance(claim, str) else claim)
@@ -52,8 +52,8 @@ def _withhold(call: ToolCall, why: str) -> ToolResult:
     )
     assert call.response is not None  # noqa: S101 - checked above
     return tool_error(
-        "The API was called, and its answer may hold data of somebody else. It was withheld, and the "
-        f"operator was told. Calling again will not help. Call id: {call.id}",
+        "The API was called, but its answer may contain another tenant's data. It was withheld, and "
+        f"the operator was told. Calling again will not help. Call id: {call.id}",
         reason="foreign_record",
         decision="failed",
         status=call.response.status,

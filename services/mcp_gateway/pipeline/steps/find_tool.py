@@ -1,4 +1,4 @@
-"""Find the tool a call names."""
+"""Find the tool that a call names."""
 
 from collections.abc import Awaitable
 
@@ -10,7 +10,7 @@ def find_tool(catalogue: Catalogue) -> Step:
     """Look the tool up in the catalogue.
 
     Raises:
-        UnknownTool: there is none of that name.
+        UnknownTool: the catalogue does not have a tool of that name.
     """
     tools = catalogue.tools
 

@@ -1,17 +1,17 @@
-"""Let a call through to an upstream that answers and has room for it."""
+"""Pass a call on only if the upstream is healthy and has a free slot."""
 
 from gatepost.clock import Now
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error, try_again_in
 from mcp_gateway.upstream.guards import Guards
 
 _BUSY = 5
-"""Seconds after which a call that found no slot is worth making again."""
+"""Seconds after which a call that did not get a slot should be repeated."""
 
 
 def guard_upstream(guards: Guards, now: Now) -> Step:
-    """Refuse where the breaker is open; wait for a slot within half of the tool's deadline.
+    """Refuse the call if the breaker is open; wait for a slot for up to half of the tool's deadline.
 
-    The other half is what the call itself has left at least.
+    That leaves at least the other half for the request itself.
     """
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
@@ -20,7 +20,9 @@ def guard_upstream(guards: Guards, now: Now) -> Step:
         probes = False
         if guard.is_open:
             if seconds := guard.wait(tenant):
-                said = f"The API fails at the moment. Nothing was sent. {try_again_in(seconds)}"
+                said = (
+                    f"The API is failing at the moment. Nothing was sent. {try_again_in(seconds)}"
+                )
                 await call.conversation.log("warning", f"{call.found.title}: {said}")
                 return tool_error(said, reason="breaker_open")
             probes = guard.begin_probe(tenant)

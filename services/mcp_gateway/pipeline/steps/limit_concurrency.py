@@ -7,7 +7,7 @@ from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_err
 
 
 def limit_concurrency(running: RunningCalls) -> Step:
-    """Refuse a call of a tenant that runs its number of them; most tools have no such limit."""
+    """Refuse a call if the tenant already runs the most calls of the tool, where it has a limit."""
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         most = call.found.limits.concurrent
@@ -19,8 +19,8 @@ def limit_concurrency(running: RunningCalls) -> Step:
 async def _count(call: ToolCall, go_on: Next, running: RunningCalls, most: int) -> ToolResult:
     if not running.begin(call.name, call.caller.tenant_id, most):
         said = (
-            f"Your organisation has {most} calls of {call.name} under way, which is all it may "
-            "have at once. Nothing was sent. Try again when one of them has ended."
+            f"Your organisation is already running {most} calls of {call.name}, the most it may run "
+            "at once. Nothing was sent. Try again when one of them has ended."
         )
         return tool_error(said, reason="too_many_at_once")
     try:

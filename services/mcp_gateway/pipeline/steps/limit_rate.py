@@ -1,4 +1,4 @@
-"""Let a tenant call as often as its tier and the tool allow."""
+"""Limit how often a tenant calls, by its tier and by the tool."""
 
 from gatepost.rate import MINUTE
 from mcp_gateway.limits.port import Bucket, RateLimiter, Tiers
@@ -6,10 +6,10 @@ from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolRes
 
 
 def limit_rate(limits: RateLimiter, tiers: Tiers) -> Step:
-    """Count the call for its tenant, and for the tool where the manifest limits it.
+    """Count the call for its tenant, and for the tool if the manifest limits it.
 
     Raises:
-        RateLimited: it is one too many; it was counted nowhere.
+        RateLimited: the call exceeds a limit; it does not count.
     """
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:

@@ -1,4 +1,4 @@
-"""One event for every call, however it ends; never its arguments."""
+"""Record one event for every call, however it ends, without its arguments."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 def record_call(record: Record, catalogue: Catalogue, now: Now) -> Step:
-    """Write down who called what, what was decided, and what it took.
+    """Record the caller, the tool, the decision and the duration of each call.
 
-    An error nobody foresaw becomes a tool error that names the call, so that a person can quote it
-    to the operator; nothing of the exception reaches the model.
+    An unexpected error becomes a tool error with the call's id, which a person can quote to the
+    operator; the model sees nothing of the exception.
     """
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
@@ -40,7 +40,7 @@ def record_call(record: Record, catalogue: Catalogue, now: Now) -> Step:
             raise
         except asyncio.CancelledError:
             raise
-        except Exception as fault:  # the one place where a fault of ours ends a call
+        except Exception as fault:  # a fault of the gateway ends the call only here
             reason, error = "gateway_error", type(fault).__name__
             log.exception("tool_call_fault", call_id=call.id, tool=call.name[:128])
             return tool_error(
@@ -69,7 +69,7 @@ def _describe(
     return CallEvent(
         at=started,
         call_id=call.id,
-        # A batch of 2025-03-26 numbers its calls.
+        # The calls of a batch (2025-03-26) have numbered ids.
         request_id=call.id.partition("-")[0],
         resource=caller.aud,
         tenant_id=caller.tenant_id,
@@ -95,7 +95,7 @@ def _describe(
 
 
 def _milliseconds(seconds: float) -> float:
-    # A clock that was set back in between must not make it negative.
+    # Not negative, even if the clock was set back.
     return round(max(seconds, 0.0) * 1000, 3)
 
 
@@ -106,5 +106,5 @@ def _size_of_arguments(arguments: Mapping[str, Any]) -> int:
 def _size(block: Mapping[str, Any]) -> int:
     held = block.get("resource", block)
     text = held.get("text") or held.get("data") or held.get("blob") or ""
-    # Most text is ASCII, which a string knows of itself.
+    # Most text is ASCII, whose size needs no encoding.
     return len(text) if text.isascii() else len(text.encode())

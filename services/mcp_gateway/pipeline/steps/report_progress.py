@@ -1,4 +1,4 @@
-"""Tell a client that waits for a slow tool how far its call is."""
+"""Send a client that waits for a slow tool the progress of its call."""
 
 from collections.abc import Awaitable
 
@@ -6,9 +6,10 @@ from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult
 
 
 def report_progress(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-    """Report three steps around the upstream call, as progress and as log messages.
+    """Report three stages of the upstream call, as progress and as log messages.
 
-    Only where the manifest says that the tool is slow: every word costs the short JSON answer.
+    This is only for tools that the manifest marks as slow: a notification turns the JSON answer
+    into an event stream.
     """
     return _report(call, go_on) if call.found.slow else go_on(call)
 

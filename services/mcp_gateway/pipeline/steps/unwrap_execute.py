@@ -1,4 +1,4 @@
-"""First of all steps: a tool that is used through `execute_tool` is called like any other."""
+"""The first step: turn a call of `execute_tool` into a call of the tool that it names."""
 
 from collections.abc import Awaitable
 
@@ -9,9 +9,9 @@ from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 
 
 def unwrap_execute(catalogue: Catalogue) -> Step:
-    """Go on with the call inside, so that every step, the record too, sees the tool it is for.
+    """Pass the inner call on, so that every later step, including the record, sees the tool itself.
 
-    What is not well-formed goes on as it is, for `answer_meta_tools` to explain.
+    A malformed call passes unchanged, and `answer_meta_tools` explains the problem.
     """
 
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:

@@ -1,6 +1,6 @@
-"""Refuse arguments that break the tool's schema, before anything leaves the gateway.
+"""Refuse arguments that violate the tool's schema, before anything leaves the gateway.
 
-Those that break it by a near miss which can mean one thing only are put right first.
+Unambiguous mistakes of type are corrected first.
 """
 
 from collections.abc import Awaitable
@@ -11,7 +11,7 @@ from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 
 
 def validate_arguments(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-    """Answer a tool error that lists each problem (MCP tools, Error Handling; SEP-1303)."""
+    """Return a tool error that lists each problem (MCP tools, Error Handling; SEP-1303)."""
     tool = call.found
     problems = tool.validate(call.arguments)
     if problems:

@@ -1,1 +1,1 @@
-"""What the upstream knows the gateway by: where secrets come from, and where in a request they go."""
+"""Credentials for the upstream: their sources, and their locations in a request."""

@@ -1,8 +1,8 @@
-"""Which credentials each tool's requests bear, decided once when the catalogue is loaded.
+"""Decide which credentials each tool's requests carry, once when the catalogue is loaded.
 
-A credential that bears the name of a security scheme goes with the operations that ask for that
-scheme; any other, with every request. It goes to the upstream's own origin and to hosts that the
-settings list for it, and nowhere else.
+A credential with the name of a security scheme is sent with the operations that require that scheme;
+any other is sent with every request. Credentials go only to the upstream's own origin and to hosts
+that the settings list.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from mcp_gateway.upstream.credentials.location import CredentialLocation
 from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
 from mcp_gateway.upstream.credentials.static import Static
 
-# Never from an argument: credentials, identity, and what frames or reroutes the request.
+# Headers that an argument must not set: credentials, identity, framing and routing.
 _RESERVED = frozenset(
     {
         "authorization",
@@ -46,22 +46,22 @@ _HEADERS = {"header", "cookie"}
 _ALWAYS_WRITTEN = {"accept", "content-type"}
 _NONE: frozenset[str] = frozenset()
 _SECRET = re.compile("auth|cookie|key|pass|secret|token", re.IGNORECASE)
-"""Names of headers whose values no model may read."""
+"""Matches names of headers whose values a model must not read."""
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What one tool's requests bear."""
+    """The credentials of one tool's requests."""
 
     headers: Headers = field(default=(), repr=False)
-    """The same with every request."""
+    """Headers that are the same for every request."""
     sources: tuple[tuple[CredentialLocation, CredentialSource], ...] = ()
-    """Whose secret is the caller's, or changes, or goes elsewhere than in a header."""
+    """Sources of secrets that depend on the caller, change, or are not sent in a header."""
     taken: frozenset[str] = frozenset()
-    """Headers, in lower case, that are not sent as the operation writes them."""
+    """Headers, in lower case, that replace those of the operation."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What of `headers` no answer may tell a model, in every form it is sent in."""
+    """Secrets in `headers` to hide from answers, in every form in which they are sent."""
 
 
 class Attachments:
@@ -80,13 +80,13 @@ class Attachments:
 
         Args:
             catalogue: the tools, and the security schemes that their document describes.
-            upstream_url: where a tool without a server of its own is sent.
+            upstream_url: the URL for tools without a server of their own.
             headers: sent with every request to the upstream's own origin.
             configured: credentials by the name of their security scheme.
-            sources: what was opened for them, by the same names.
+            sources: the open sources of the credentials, by the same names.
 
         Raises:
-            SettingsError: as `locate_credentials`.
+            SettingsError: as for `locate_credentials`.
         """
         self._own = origin_of(upstream_url)
         self._headers = headers
@@ -97,7 +97,7 @@ class Attachments:
         self._tools = {name: self._attach(tool) for name, tool in catalogue.tools.items()}
 
     def of(self, tool: Tool) -> Attached:
-        """Answer what a tool's requests bear."""
+        """Return the credentials of a tool's requests."""
         return self._tools[tool.name]
 
     def _attach(self, tool: Tool) -> Attached:
@@ -116,7 +116,7 @@ class Attachments:
             else:
                 sources.append((location, source))
         ours = [name for name, _ in headers]
-        # Cookies from arguments are kept, beside ours.
+        # Cookies from arguments are kept in addition to ours.
         ours += [
             location.header for location, _ in sources if location.kind not in {"query", "cookie"}
         ]
@@ -126,13 +126,13 @@ class Attachments:
         return Attached(headers, tuple(sources), taken, tuple(secrets))
 
     def _may_go(self, name: str, origin: tuple[str, str]) -> bool:
-        """Compare where a request goes with where a credential may; never in the clear elsewhere."""
+        """Tell whether a credential may go to an origin; to other hosts only over HTTPS."""
         scheme, host = origin
         listed = host in self._configured[name].hosts
         return origin == self._own or (listed and scheme in {"https", self._own[0]})
 
     def _asked(self, alternatives: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-        """Choose the alternative that can be met, or met best; what is not configured is left out."""
+        """Return the schemes of the first alternative that is met, or partly met."""
         known = self._configured.keys()
         met = [a for a in alternatives if known >= set(a)] or [
             a for a in alternatives if known & set(a)
@@ -143,10 +143,10 @@ class Attachments:
 def locate_credentials(
     configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
 ) -> dict[str, CredentialLocation]:
-    """Decide where each credential goes: where the settings say, else where its scheme does.
+    """Return each credential's location: from the settings, else from its security scheme.
 
     Raises:
-        SettingsError: nothing says it, or a static secret can't stand there.
+        SettingsError: a location is unknown, or a static secret is not valid there.
     """
     return {name: _locate(name, settings, schemes) for name, settings in configured.items()}
 
@@ -162,14 +162,14 @@ def _locate(
         near = difflib.get_close_matches(name, schemes, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(schemes) or 'none'}"
         raise SettingsError(
-            f"upstream_credentials.{name}: the OpenAPI document has no security scheme of that "
-            f"name ({hint}); name one, or set place"
+            f"upstream_credentials.{name}: the OpenAPI document does not have a security scheme of "
+            f"that name ({hint}); use the name of one, or set place"
         )
     if isinstance(settings, StaticCredential):
         try:
             location.write(settings.value.get_secret_value())
         except NoCredential:
             raise SettingsError(
-                f"upstream_credentials.{name}.value: holds what can't stand in a {location.kind}"
+                f"upstream_credentials.{name}.value: is not valid in a {location.kind}"
             ) from None
     return location

@@ -1,4 +1,4 @@
-"""One token for all calls, by client credentials (RFC 6749 §4.4)."""
+"""Get one token for all calls, by client credentials (RFC 6749 §4.4)."""
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
@@ -9,24 +9,24 @@ from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token
 
 
 class ByClientCredentials:
-    """Holds a token that is fetched when the first call needs one, and anew before it expires."""
+    """Holds a token, which it fetches at the first call and again before the token expires."""
 
     def __init__(self, settings: ClientCredentials, http: HttpClient, now: Now) -> None:
-        """Take where to ask and what for."""
+        """Take the settings of the token endpoint."""
         self._settings = settings
         self._http = http
         self._cache = TokenCache(self._fetch, now=now, most=1)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer the token.
+        """Return the token.
 
         Raises:
-            NoCredential: it can't be had now.
+            NoCredential: the token is unavailable at the moment.
         """
         return await self._cache.get((), within=within)
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """Forget a token that the upstream refused."""
+        """Drop a token that the upstream refused."""
         return self._cache.drop((), secret)
 
     async def _fetch(self, _: Key) -> Issued:

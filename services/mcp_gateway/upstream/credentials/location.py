@@ -1,4 +1,4 @@
-"""Where in a request a credential goes (OpenAPI 3.1.1 §4.8.27)."""
+"""The location of a credential in a request (OpenAPI 3.1.1 §4.8.27)."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -8,12 +8,14 @@ from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.upstream.credentials.port import NoCredential
 
-_COOKIE = frozenset("!#$%&'()*+-./:<=>?@[]^_`{|}~")  # RFC 6265 §4.1.1, beside letters and digits
+_COOKIE = frozenset(
+    "!#$%&'()*+-./:<=>?@[]^_`{|}~"
+)  # RFC 6265 §4.1.1, in addition to letters and digits
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialLocation:
-    """A header, a query parameter or a cookie; what an argument put there gives way."""
+    """A header, a query parameter or a cookie, which overrides an argument at that location."""
 
     kind: str
     """`bearer`, `basic`, `header`, `query` or `cookie`."""
@@ -21,13 +23,13 @@ class CredentialLocation:
 
     @classmethod
     def of(cls, written: str) -> "CredentialLocation":
-        """Read a location as the settings have it, such as `query api_key`."""
+        """Parse a location from the settings, such as `query api_key`."""
         kind, _, name = written.partition(" ")
         return cls(kind, name)
 
     @classmethod
     def of_scheme(cls, scheme: SecurityScheme) -> "CredentialLocation":
-        """Read the location from a security scheme; a token is borne as RFC 6750 §2.1 says."""
+        """Return the location of a security scheme; a token is sent as in RFC 6750 §2.1."""
         match scheme.kind:
             case "header" | "query" | "cookie":
                 return cls(scheme.kind, scheme.name)
@@ -38,7 +40,7 @@ class CredentialLocation:
 
     @property
     def header(self) -> str:
-        """The header it is, or is in; "" for a query parameter."""
+        """The name of the header that carries it; "" for a query parameter."""
         if self.kind == "query":
             return ""
         return {"header": self.name, "cookie": "Cookie"}.get(self.kind, "Authorization")
@@ -47,15 +49,15 @@ class CredentialLocation:
         """Write the value for its location.
 
         Raises:
-            NoCredential: the secret holds what can't stand there.
+            NoCredential: the secret is not valid at this location.
         """
         fits = secret.isascii() and secret.isprintable()
         if self.kind == "cookie":
             fits = all(c in _COOKIE or (c.isascii() and c.isalnum()) for c in secret)
         if not secret or (self.kind != "query" and (not fits or secret != secret.strip())):
             raise NoCredential(
-                "The gateway's credential for the API can't be sent as it is. Nothing was sent. "
-                "The operator has to set it anew."
+                "The gateway's credential for the API is not valid where it must be sent. Nothing "
+                "was sent. The operator has to set it again."
             )
         match self.kind:
             case "bearer":
@@ -68,12 +70,12 @@ class CredentialLocation:
                 return secret
 
     def forms(self, secret: str) -> tuple[str, ...]:
-        """List the texts by which somebody who sees them has the secret."""
+        """Return the forms of the secret that must be hidden: the secret itself, and as sent."""
         sent = self.write(secret).rpartition(" ")[2]
         return (secret,) if sent == secret else (secret, sent)
 
     def put(self, request: HttpRequest, secret: str) -> HttpRequest:
-        """Put the secret into a request."""
+        """Return the request with the secret added."""
         value = self.write(secret)
         if self.kind == "query":
             url = _with_query(request.url, self.name, value)

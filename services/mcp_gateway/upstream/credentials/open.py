@@ -1,4 +1,4 @@
-"""Open what the settings configure as `upstream_credentials`."""
+"""Open the credentials that the settings configure as `upstream_credentials`."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange, Sig
 def open_sources(
     configured: Mapping[str, AnyCredential], *, http: HttpClient, sign: SignSubject, now: Now
 ) -> Mapping[str, CredentialSource]:
-    """Open the source of each credential, by its name."""
+    """Return the source of each credential by its name."""
 
     def opened(name: str, settings: AnyCredential) -> CredentialSource:
         match settings:
@@ -44,7 +44,7 @@ def open_sources(
 
 def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
     """Open the file of a `per_tenant` credential that has one."""
-    assert settings.file is not None  # noqa: S101 - the settings' own check
+    assert settings.file is not None  # noqa: S101 - the settings check it
     assert settings.key is not None  # noqa: S101
     return SealedFile(settings.file, settings.key.get_secret_value(), name=name)
 
@@ -52,10 +52,10 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
 def require_usable(
     configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
 ) -> None:
-    """Make sure that every credential has its location, and every file of them opens under its key.
+    """Check that every credential has a location, and that every file opens under its key.
 
     Raises:
-        SettingsError: naming the credential and what is wrong with it.
+        SettingsError: a credential can't be used; the message names it and the problem.
     """
     locate_credentials(configured, schemes)
     for name, settings in configured.items():

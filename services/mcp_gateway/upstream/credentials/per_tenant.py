@@ -1,4 +1,4 @@
-"""A secret for each tenant: from an encrypted file, or from the environment."""
+"""Get a secret for each tenant from an encrypted file or from the environment."""
 
 import os
 import re
@@ -13,21 +13,21 @@ from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
 
 log = structlog.get_logger()
-# What can stand in a variable's name as it is: two tenants never share one.
+# Tenant ids that are valid in a variable's name without escaping, so that tenants never share one.
 _PLAIN = re.compile(r"\w+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """Reads the caller's tenant's secret from the file, again where that was changed."""
+    """Reads the secret of the caller's tenant from the file, and rereads the file if it changed."""
 
     file: SealedFile
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer the tenant's own.
+        """Return the tenant's secret.
 
         Raises:
-            NoCredential: it has none, or the file can't be used.
+            NoCredential: the tenant does not have one, or the file can't be used.
         """
         try:
             secret = self.file.unseal(caller.tenant_id)
@@ -42,23 +42,23 @@ class FromFile:
         return secret
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """There is no other."""
+        """Return `False`, since there is no other secret to try."""
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class FromEnvironment:
-    """Reads the caller's tenant's secret from a variable that bears the tenant's id."""
+    """Reads the secret of the caller's tenant from a variable whose name has the tenant's id."""
 
     variable: str
     """A name that ends in `{tenant_id}`."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer the tenant's own.
+        """Return the tenant's secret.
 
         Raises:
-            NoCredential: it has none, or its id can't stand in a variable's name.
+            NoCredential: the tenant does not have one, or its id is not valid in a variable's name.
         """
         tenant = caller.tenant_id
         name = self.variable.replace(TENANT, tenant)
@@ -68,12 +68,12 @@ class FromEnvironment:
         return secret
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """There is no other."""
+        """Return `False`, since there is no other secret to try."""
         return False
 
 
 def none_for_tenant() -> NoCredential:
-    """Say whose it is to act."""
+    """Return the error for a tenant without a secret, which says who can set it up."""
     return NoCredential(
         "Your organisation has not set up its access to the API. Nothing was sent. "
         "Ask your administrator, or the operator of this server, to set it up."

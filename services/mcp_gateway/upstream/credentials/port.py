@@ -1,4 +1,4 @@
-"""What the pipeline needs of whatever holds a credential."""
+"""The port through which the pipeline gets credentials."""
 
 from typing import Protocol
 
@@ -6,20 +6,20 @@ from gatepost.claims import AccessClaims
 
 
 class NoCredential(Exception):
-    """There is none for this call; the message is what the model may read."""
+    """A credential is not available for this call; the message is for the model."""
 
 
 class CredentialSource(Protocol):
-    """Holds one credential: the same for all, or one for each tenant or person."""
+    """The source of one credential: the same for all, or one for each tenant or person."""
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer the caller's secret within so many seconds.
+        """Return the caller's secret within `within` seconds.
 
         Raises:
-            NoCredential: there is none, or it can't be had now.
+            NoCredential: the secret does not exist, or is unavailable at the moment.
         """
         ...
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """Note that the upstream refused a secret; answer whether another may be had."""
+        """Record that the upstream refused a secret; return whether another may be available."""
         ...

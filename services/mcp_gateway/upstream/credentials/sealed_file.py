@@ -1,4 +1,4 @@
-"""A file of secrets by tenant, each encrypted for its tenant alone (AES-256-GCM)."""
+"""A file of secrets by tenant, each encrypted for that tenant only (AES-256-GCM)."""
 
 import os
 from base64 import b64decode, b64encode
@@ -18,18 +18,18 @@ _LARGEST = 64 << 20
 
 
 class SealedFileError(Exception):
-    """The file can't be used; the message says why, without what is in it."""
+    """The file can't be used; the message says why, without the file's content."""
 
 
 class SealedFile:
-    """The file as it is now: it is read again once it was replaced.
+    """The current content of the file, which is read again after it was replaced.
 
-    `{"version": 1, "credentials": {TENANT: base64 of nonce and ciphertext}}`. What is sealed for one
-    tenant opens for no other, wherever in the file it is put.
+    `{"version": 1, "credentials": {TENANT: base64 of nonce and ciphertext}}`. A secret that is sealed
+    for one tenant can't be opened for another, even if it is moved within the file.
     """
 
     def __init__(self, path: Path, key: str, *, name: str) -> None:
-        """Take the operator's key, and the name of the credential that this is the file of."""
+        """Take the operator's key, and the name of the file's credential."""
         info = b"gatepost/mcp_gateway/upstream_credentials/" + name.encode()
         derived = HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(key.encode())
         self._path = path
@@ -39,7 +39,7 @@ class SealedFile:
         self._opened: dict[str, str] = {}
 
     def unseal(self, tenant: str) -> str | None:
-        """Answer a tenant's secret; None where there is none.
+        """Return a tenant's secret, or None.
 
         Raises:
             SealedFileError: the file can't be read, or was sealed under another key.
@@ -55,13 +55,13 @@ class SealedFile:
             ).decode()
         except (InvalidTag, ValueError):
             raise SealedFileError(
-                f"{self._path}: what stands there for {tenant} was not sealed for it under this key"
+                f"{self._path}: the secret of {tenant} was not sealed for it under this key"
             ) from None
         self._opened[tenant] = secret
         return secret
 
     def tenants(self) -> list[str]:
-        """List who has a secret.
+        """Return the tenants that have a secret.
 
         Raises:
             SealedFileError: the file can't be read.
@@ -82,7 +82,7 @@ class SealedFile:
         self._write({**self._sealed, tenant: sealed})
 
     def remove(self, tenant: str) -> bool:
-        """Forget a tenant's secret; answer whether there was one.
+        """Remove a tenant's secret; return whether there was one.
 
         Raises:
             SealedFileError: the file can't be read or written.
@@ -110,16 +110,16 @@ class SealedFile:
             with self._path.open("rb") as opened:
                 document = orjson.loads(opened.read(_LARGEST))
             if document["version"] != _VERSION:
-                raise SealedFileError(f"{self._path} is of a version that this gateway can't read")
+                raise SealedFileError(f"{self._path} has a version that this gateway can't read")
             sealed = document["credentials"].items()
             return {str(tenant): b64decode(text, validate=True) for tenant, text in sealed}
         except OSError as error:
             raise SealedFileError(f"{self._path} can't be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise SealedFileError(f"{self._path} is no file of credentials") from None
+            raise SealedFileError(f"{self._path} is not a file of credentials") from None
 
     def _keep_owner(self, new: int) -> None:
-        """Let whoever could read the file before, such as the gateway's own user, still read it."""
+        """Keep the owner and mode of the file, so that the gateway's user can still read it."""
         with suppress(OSError):
             before = self._path.stat()
             os.fchown(new, before.st_uid, before.st_gid)
@@ -132,7 +132,7 @@ class SealedFile:
             option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
         )
         try:
-            # Readable by its owner alone, and replaced at once: a gateway that reads sees all or none.
+            # Private to its owner and replaced atomically, so that readers never see a partial file.
             with NamedTemporaryFile(dir=self._path.parent, delete=False) as new:
                 new.write(document)
                 self._keep_owner(new.fileno())

@@ -1,4 +1,4 @@
-"""One secret for all calls."""
+"""Use one secret for all calls."""
 
 from dataclasses import dataclass, field
 
@@ -12,9 +12,9 @@ class Static:
     secret: str = field(repr=False)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer it."""
+        """Return the secret."""
         return self.secret
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """There is no other."""
+        """Return `False`, since there is no other secret to try."""
         return False

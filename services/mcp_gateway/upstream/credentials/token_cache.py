@@ -1,4 +1,4 @@
-"""Tokens that were issued, until shortly before they expire."""
+"""Cache issued tokens until shortly before they expire."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,14 +11,14 @@ from mcp_gateway.upstream.credentials.port import NoCredential
 
 Key = tuple[str, ...]
 EARLY = timedelta(seconds=30)
-"""How long before its end a token is not used any more; half its life where that is less."""
+"""How long before its expiry a token is no longer used; at most half its lifetime."""
 PAUSE = timedelta(seconds=5)
-"""How long after a fetch another one is not worth making."""
+"""The minimum time between two fetches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token as its endpoint issued it."""
+    """A token that an endpoint issued."""
 
     token: str = field(repr=False)
     lifetime: timedelta
@@ -33,12 +33,12 @@ class _Kept:
 
 
 class TokenCache:
-    """Fetches each key's token once, however many calls want it; forgets the longest unused."""
+    """Fetches each key's token once for all calls, and evicts the least recently used."""
 
     def __init__(
         self, fetch: Callable[[Key], Awaitable[Issued]], *, now: Now, most: int = 10_000
     ) -> None:
-        """Take what fetches a token for a key, raising `NoCredential`."""
+        """Take the function that fetches a token for a key, or raises `NoCredential`."""
         self._fetch = fetch
         self._now = now
         self._most = most
@@ -46,10 +46,10 @@ class TokenCache:
         self._flights: dict[Key, asyncio.Task[_Kept]] = {}
 
     async def get(self, key: Key, *, within: float) -> str:
-        """Answer a key's token, fetching it within so many seconds where there is none.
+        """Return a key's token, fetching it within `within` seconds if it is not cached.
 
         Raises:
-            NoCredential: it can't be had; for a few seconds that is not tried again.
+            NoCredential: the fetch failed; it is not repeated for a few seconds.
         """
         kept = self._kept.get(key)
         if kept is None or self._now() >= kept.until:
@@ -61,9 +61,10 @@ class TokenCache:
         return kept.token
 
     def drop(self, key: Key, token: str) -> bool:
-        """Forget a token that was refused; answer whether another is worth asking for.
+        """Drop a refused token; return whether a new one may help.
 
-        It is not where it was fetched just now: then the upstream refuses for another reason.
+        A new one does not help if this one was fetched just now: the upstream refuses for another
+        reason.
         """
         kept = self._kept.get(key)
         if kept is None or kept.token != token:
@@ -79,7 +80,7 @@ class TokenCache:
             flight = self._flights[key] = asyncio.create_task(self._fly(key))
         try:
             async with asyncio.timeout(within):
-                # Others wait for it too: one that gives up does not end it.
+                # Other calls may wait for this fetch, so a timeout here must not cancel it.
                 return await asyncio.shield(flight)
         except TimeoutError:
             raise NoCredential(

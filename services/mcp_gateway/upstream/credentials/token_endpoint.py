@@ -1,4 +1,4 @@
-"""Asking an OAuth token endpoint for a token (RFC 6749 §3.2)."""
+"""Request a token from an OAuth token endpoint (RFC 6749 §3.2)."""
 
 import re
 from base64 import b64encode
@@ -22,16 +22,16 @@ _CODE = re.compile(r"[a-z_]{1,60}")
 log = structlog.get_logger()
 
 Authentication = tuple[str, str, str]
-"""`basic` or `post`, the client id and its secret; an empty id means none."""
+"""`basic` or `post`, the client id and its secret; an empty id means no authentication."""
 
 
 async def ask_for_token(
     http: HttpClient, url: str, form: Mapping[str, str], authentication: Authentication
 ) -> Issued:
-    """Send one token request; members of the form that are empty are left out.
+    """Send one token request, without empty members of the form.
 
     Raises:
-        NoCredential: nothing that can be used came; why is told to the log.
+        NoCredential: there was no usable answer; the log has the reason.
     """
     sent = {name: value for name, value in form.items() if value}
     headers = [
@@ -63,7 +63,7 @@ async def ask_for_token(
 
 
 def _read(response: HttpResponse) -> Issued | None:
-    """Read RFC 6749 §5.1; None where it is not that."""
+    """Return the token of a successful answer (RFC 6749 §5.1), or None."""
     try:
         body = orjson.loads(response.body)
     except orjson.JSONDecodeError:
@@ -73,7 +73,7 @@ def _read(response: HttpResponse) -> Issued | None:
     token, kind = body.get("access_token"), body.get("token_type")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         return None
-    # RFC 8693 §2.2.1: N_A is for tokens that are no access tokens.
+    # RFC 8693 §2.2.1: N_A is the type of tokens that are not access tokens.
     if not isinstance(kind, str) or kind.lower() not in {"bearer", "n_a"}:
         return None
     seconds = body.get("expires_in", _UNKNOWN_LIFETIME)
@@ -102,6 +102,6 @@ def _later() -> NoCredential:
 
 def _refused() -> NoCredential:
     return NoCredential(
-        "The API's authorization server gives no credential for this call. Nothing was sent. "
+        "The API's authorization server refused a credential for this call. Nothing was sent. "
         "The operator of this server can see why."
     )

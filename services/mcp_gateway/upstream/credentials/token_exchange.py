@@ -1,4 +1,4 @@
-"""A token for each person, exchanged for the gateway's word on who is calling (RFC 8693)."""
+"""Get a token for each person, in exchange for the gateway's assertion (RFC 8693)."""
 
 from collections.abc import Callable
 
@@ -14,36 +14,36 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
 
 SignSubject = Callable[[Key, str], str]
-"""Signs who is calling, as `who` has it, for the token endpoint at a URL."""
+"""Signs the identity that `who` returned, for the token endpoint at a URL."""
 
 
 def who(caller: AccessClaims) -> Key:
-    """Name whom a token is for: tenant, person, data scope and client. No two share a token."""
+    """Return whom a token is for: tenant, person, data scope and client."""
     return (caller.tenant_id, caller.sub, str(caller.data_scope), caller.client_id)
 
 
 class ByTokenExchange:
-    """Holds a token for each person, tenant and data scope that is calling."""
+    """Holds a token for each calling tenant, person, data scope and client."""
 
     def __init__(
         self, settings: TokenExchange, http: HttpClient, sign: SignSubject, now: Now
     ) -> None:
-        """Take where to ask and what for."""
+        """Take the settings of the token endpoint."""
         self._settings = settings
         self._http = http
         self._sign = sign
         self._cache = TokenCache(self._fetch, now=now)
 
     async def resolve(self, caller: AccessClaims, *, within: float) -> str:
-        """Answer the caller's own token.
+        """Return the caller's own token.
 
         Raises:
-            NoCredential: it can't be had now, or the token endpoint gives this person none.
+            NoCredential: the token is unavailable, or the endpoint refused it to this person.
         """
         return await self._cache.get(who(caller), within=within)
 
     def reject(self, caller: AccessClaims, secret: str) -> bool:
-        """Forget a token that the upstream refused."""
+        """Drop a token that the upstream refused."""
         return self._cache.drop(who(caller), secret)
 
     async def _fetch(self, key: Key) -> Issued:

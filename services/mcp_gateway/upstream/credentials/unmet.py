@@ -1,4 +1,4 @@
-"""What an API asks for and nobody configured: an operator should hear of it before its first 401."""
+"""Find credentials that an API requires but nobody configured, before the first 401."""
 
 from collections.abc import Collection
 
@@ -10,12 +10,12 @@ from mcp_gateway.upstream.credentials.location import CredentialLocation
 def unmet_schemes(
     catalogue: Catalogue, configured: Collection[str], headers: Collection[str]
 ) -> list[str]:
-    """List the security schemes some tool can't do without and that nothing sent stands for.
+    """Return the security schemes that some tool requires and no credential meets.
 
     Args:
         catalogue: the tools, and the schemes that their document describes.
         configured: the names of the credentials.
-        headers: names of headers that are sent with every request, beside the assertion.
+        headers: names of headers that are sent with every request, in addition to the assertion.
     """
     sent = {ASSERTION_HEADER.lower(), *(name.lower() for name in headers)}
     met = set(configured) | {
