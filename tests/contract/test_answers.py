@@ -1,4 +1,4 @@
-"""Both ways of an answer to whoever waits for it: in one process, and through Redis to another."""
+"""Both adapters of the port `Answers`: within one process, and through Redis to another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def at_once(_: float) -> None:
 
 
 class Processes:
-    """Processes of one gateway, which share a Redis."""
+    """Processes of one gateway that share a Redis."""
 
     def __init__(self, redis: RedisServer, stack: AsyncExitStack) -> None:
         self._redis = redis
@@ -31,7 +31,7 @@ class Processes:
         self._names = count(1)
 
     async def start(self) -> tuple[RedisAnswers, RedisConnection]:
-        """Start one more."""
+        """Start another process."""
         connection = RedisConnection(self._redis.url)
         await self._stack.enter_async_context(connection.connected())
         ids = count()
@@ -50,7 +50,7 @@ class Processes:
 
 
 async def until_present(connection: RedisConnection, processes: int = 1) -> None:
-    """Wait until so many processes listen."""
+    """Wait until that many processes listen."""
     while True:
         try:
             if len(await connection.ask("KEYS", "*:present")) >= processes:
@@ -69,7 +69,7 @@ async def processes(redis: RedisServer) -> AsyncIterator[Processes]:
 async def both(
     request: pytest.FixtureRequest, redis: RedisServer
 ) -> AsyncIterator[tuple[Answers, Answers]]:
-    """Who asks, and where the answer comes in."""
+    """Return the process that asks, and the one that receives the answer."""
     if request.param == "one process":
         ids = count()
         answers = LocalAnswers(lambda: f"id{next(ids)}")
@@ -125,7 +125,7 @@ async def test_an_answer_that_nobody_waits_for_is_dropped(both: tuple[Answers, A
 async def test_ids_that_name_nobody_leave_nothing_behind(
     processes: Processes, redis: RedisServer, ask_id: str
 ) -> None:
-    """Or a client could fill Redis with answers to questions that nobody asked."""
+    """Otherwise a client could fill Redis with answers to questions that were never asked."""
     answers, _ = await processes.start()
 
     await answers.deliver("ada", ask_id, YES)
@@ -150,7 +150,7 @@ async def test_no_more_is_left_for_a_process_than_it_could_read(
 async def test_while_redis_is_away_an_answer_for_another_process_is_not_taken(
     processes: Processes, redis: RedisServer
 ) -> None:
-    """Its own are; and it all goes on once Redis is back, empty."""
+    """Local answers still are, and everything works again once Redis is back, empty."""
     (asks, _), (hears, connection) = await processes.start(), await processes.start()
     with asks.expect("ada") as (ask_id, waiting):
         redis.stop()

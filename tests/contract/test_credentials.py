@@ -1,4 +1,4 @@
-"""The port `CredentialSource`: whose secret a call bears, from every place it may come from."""
+"""The port `CredentialSource`: every adapter gives a call the right tenant's secret."""
 
 import asyncio
 from base64 import b64decode
@@ -40,7 +40,7 @@ FETCHED = ("client_credentials", "token_exchange")
 
 @dataclass
 class Kept:
-    """A source, and what it stands on."""
+    """A source, and the parts behind it."""
 
     source: CredentialSource
     endpoint: TokenEndpoint
@@ -63,7 +63,7 @@ def anyio_backend() -> str:
 
 
 def by_exchange(url: str, http: Http1Client, clock: Clock, **changes: Any) -> ByTokenExchange:
-    """Exchange at an endpoint, under the gateway's key."""
+    """Exchange tokens at an endpoint with the gateway's key."""
     signer = AssertionSigner(GATEWAY_KEY, resource=RESOURCE, audience="https://api", now=clock)
     settings = TokenExchange(mode="token_exchange", token_url=url, **changes)
     return ByTokenExchange(
@@ -101,7 +101,7 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 def only(*modes: str) -> pytest.MarkDecorator:
-    """Run with some of the sources."""
+    """Run the test with some of the sources."""
     return pytest.mark.parametrize("kept", modes, indirect=True)
 
 
@@ -311,7 +311,7 @@ async def test_the_memory_of_tokens_is_bounded() -> None:
 async def test_the_gateway_gets_its_token_from_gateposts_own_authorization_server(
     database_url: str,
 ) -> None:
-    """Both halves are ours, and each was written against the specification."""
+    """Both sides are ours, and each was written against the specification."""
     clock = Clock()
     secret = "a-secret-of-43-characters-0123456789-abcdef"
     async with running_auth_server(database_url, clock) as server:
@@ -350,7 +350,7 @@ class InProcess:
     server: AuthServer
 
     async def send(self, request: HttpRequest, *, deadline: float) -> HttpResponse:
-        """Send one."""
+        """Send one request."""
         answer = await self.server.http.request(
             request.method, request.url, headers=request.headers, content=request.body
         )

@@ -1,4 +1,4 @@
-"""Both ways of a call event into the call log: each call arrives, and is counted once."""
+"""Both adapters of the port `Delivery`: each call event reaches the call log and counts once."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ from support.processes.redis import RedisServer
 
 
 class Pauses:
-    """Time between two tries: it stands still until the test lets it go on."""
+    """The pause between two attempts, which lasts until the test ends it."""
 
     def __init__(self) -> None:
         self.asked: list[float] = []
@@ -37,24 +37,24 @@ class Pauses:
         self._flowing = asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
-        """Wait, as for so many seconds."""
+        """Wait as if for that many seconds."""
         self.asked.append(seconds)
         self._made.set()
         await self._flowing.wait()
         await asyncio.sleep(0)
 
     async def made(self) -> None:
-        """Wait until a try has failed and the next is waited for."""
+        """Wait until an attempt has failed and the next one is pending."""
         await self._made.wait()
 
     def flow(self) -> None:
-        """Let time pass from now on."""
+        """Let every pause end at once from now on."""
         self._flowing.set()
 
 
 @dataclass
 class Watched:
-    """A delivery that tells of each try, and that may lose answers."""
+    """A delivery that records each attempt, and can lose answers."""
 
     delivery: Delivery
     lose_answers: int = 0
@@ -75,7 +75,7 @@ class Watched:
 
 
 class Road:
-    """One gateway's recorder, one way to the authorization server, and the call log at its end."""
+    """A gateway's recorder, one delivery, and the call log of the authorization server."""
 
     def __init__(
         self, database_url: str, clock: Clock, folder: Path, redis: RedisServer | None
@@ -97,7 +97,7 @@ class Road:
         self.server = await self._server.enter_async_context(context)
 
     async def stop_server(self) -> None:
-        """Stop it; nothing answers any more."""
+        """Stop the server."""
         self.server = None
         await self._server.aclose()
 
@@ -132,7 +132,7 @@ class Road:
 
     @asynccontextmanager
     async def worker(self, name: str = "one", **options: Any) -> AsyncIterator[EventsWorker]:
-        """Open a worker; it works when told to."""
+        """Open a worker, which works on demand."""
         assert self.redis is not None
         database = open_database(self.database_url)
         worker = EventsWorker(
@@ -143,12 +143,12 @@ class Road:
         await database.close()
 
     async def until_delivered(self, *sizes: int) -> None:
-        """Wait until deliveries of just these sizes were made."""
+        """Wait until deliveries of exactly these sizes were made."""
         while self.watched.sizes != list(sizes):
             await self.watched.again.wait()
 
     async def until_logged(self, *calls: str) -> dict[str, dict[str, Any]]:
-        """Wait until these calls are in the log; answers all that is there."""
+        """Wait until these calls are in the log, and return the whole log."""
         if self.redis is None:
             while True:
                 again = self.watched.again  # of before the look, or one could be missed
@@ -259,7 +259,7 @@ async def test_an_hour_without_the_authorization_server_costs_no_event(road: Roa
 async def test_a_gateway_whose_spool_is_full_goes_on_and_says_how_much_it_lost(
     road: Road,
 ) -> None:
-    """What waits longest is kept; the newest find no room."""
+    """The oldest events are kept, and the newest are dropped."""
     if road.redis is not None:
         road.redis.stop()
     await road.stop_server()
@@ -331,7 +331,7 @@ async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: Road)
 async def test_what_a_dead_worker_left_is_written_by_another_once(
     redis_road: Road, committed: bool
 ) -> None:
-    """It died before it committed, or between that and the acknowledgement."""
+    """The worker died before the commit, or between the commit and the acknowledgement."""
     assert redis_road.redis is not None
     events = [call_event(redis_road.clock()) for _ in range(3)]
     key = events_stream(ISSUER)

@@ -1,4 +1,4 @@
-"""Both ways to count calls: in this process and in Redis, against a model that is easy to believe."""
+"""Both adapters of the port that counts calls, compared with a simple model."""
 
 import asyncio
 import signal
@@ -103,7 +103,7 @@ class Model:
         self._calls: list[tuple[int, str, str]] = []
 
     def take(self, now: int, tenant: str, buckets: list[Bucket]) -> bool:
-        """Tell whether there is room, and take it."""
+        """Take capacity, and return whether there was any."""
         for bucket in buckets:
             mine = [at for at, *key in self._calls if key == [tenant, bucket.name]]
             for number, since in enumerate(mine):
@@ -137,7 +137,7 @@ def redis_for_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Red
 def test_no_tenant_gets_more_than_its_limit_whatever_the_order(
     calls: list[tuple[int, str, list[Bucket]]],
 ) -> None:
-    """And nobody gets less: the process's own count agrees with the model call by call."""
+    """A tenant never gets less, either: the local count equals the model call by call."""
     clock, model = Clock(), Model()
     limits = LocalRateLimiter(clock)
     for pause, tenant, buckets in calls:

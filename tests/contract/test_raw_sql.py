@@ -1,4 +1,4 @@
-"""What hand-written statements may count on, on SQLite and on PostgreSQL alike."""
+"""The guarantees that hand-written statements rely on, on SQLite and on PostgreSQL."""
 
 import asyncio
 import sqlite3
@@ -18,7 +18,7 @@ from support.processes.postgres import PostgresServer
 
 
 async def issue(server: AuthServer) -> tuple[RawSql, str, RefreshFacts]:
-    """Let Ada connect a client; answers the hash of its refresh token, and what is known of it."""
+    """Let Ada connect a client; return the hash of its refresh token, and its record."""
     tokens = await (await server.client()).connect(server.person())
     direct, token_hash = server.opened.database.raw_sql, hash_secret(tokens["refresh_token"])
     facts = await read_refresh_token(direct, token_hash)
@@ -61,7 +61,7 @@ async def test_of_fifty_changes_at_once_one_is_made(auth_server: AuthServer) -> 
 
 
 async def test_a_change_whose_second_half_fails_changes_nothing(auth_server: AuthServer) -> None:
-    """A token that is used up without a successor would cost a person their connection."""
+    """A used token without a successor would end the person's connection."""
     direct, token_hash, facts = await issue(auth_server)
 
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
@@ -113,7 +113,7 @@ async def test_requests_that_were_given_up_leave_no_trace_on_the_next(
 async def test_connections_that_were_cut_are_replaced_without_a_word(
     auth_server: AuthServer, request: pytest.FixtureRequest
 ) -> None:
-    """A database that restarts costs nobody a request; of SQLite there is nothing to cut."""
+    """A database restart must not fail a request; SQLite does not have connections to cut."""
     direct, token_hash, _ = await issue(auth_server)
     assert all(await asyncio.gather(*(is_live(direct, token_hash) for _ in range(20))))
     if auth_server.database_url.startswith("postgresql"):

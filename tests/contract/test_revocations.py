@@ -1,4 +1,4 @@
-"""Both ways to follow revocations: by long polling and through Redis, on either database."""
+"""Both adapters of `RevocationFeed`, long polling and Redis, on either database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 
 class Source:
-    """An authorization server that may go away and come back, and a feed of it."""
+    """An authorization server that can stop and restart, and its feed."""
 
     def __init__(self, url: str, clock: Clock, redis: RedisServer | None) -> None:
         self.url = url
@@ -119,7 +119,7 @@ async def test_a_key_that_was_withdrawn_takes_every_token_it_signed(
 async def test_what_is_issued_anew_after_an_end_that_is_not_for_good_lives(
     source: Source, token: Callable[..., str]
 ) -> None:
-    """The tenant's version: tokens from before a moment, a grant's from before a version."""
+    """Tokens of a tenant from before a time, and tokens of a grant from before a version."""
     moment = int(source.clock().timestamp())
     async with following(source.feed(), source.clock) as gateway:
         await source.end("tenant", "org_acme", below=moment + 1)
@@ -185,7 +185,7 @@ async def test_what_no_token_can_be_of_any_more_is_forgotten_and_not_told_again(
 async def test_many_committed_at_once_by_several_processes_all_arrive(
     source: Source, token: Callable[..., str]
 ) -> None:
-    """Numbers are given after the commit: none is passed by."""
+    """Numbers are assigned after the commit, so that a reader never skips one."""
     names = [f"family_{number}" for number in range(24)]
     async with following(source.feed(), source.clock) as gateway:
         await asyncio.gather(*(source.end("family", name) for name in names))
@@ -196,7 +196,7 @@ async def test_many_committed_at_once_by_several_processes_all_arrive(
 async def test_the_same_revocation_committed_again_is_not_announced_again(
     source: Source, token: Callable[..., str]
 ) -> None:
-    """Nobody fills the feed by repeating a request."""
+    """Repeating a request does not add to the feed."""
     async with following(source.feed(), source.clock) as gateway:
         await source.end("family", "family_1")
         await gateway.until_ended(token(jti="family_1.one"))
@@ -210,7 +210,7 @@ async def test_the_same_revocation_committed_again_is_not_announced_again(
 async def test_redis_that_lost_everything_is_filled_again_and_followed_again_a161(
     database_url: str, clock: Clock, redis: RedisServer, token: Callable[..., str]
 ) -> None:
-    """A161: what is known stays known; what was announced while Redis was away arrives."""
+    """A161: known revocations stay known, and those announced while Redis was down arrive."""
     source = Source(database_url, clock, redis)
     await source.start()
     try:

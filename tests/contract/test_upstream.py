@@ -1,4 +1,4 @@
-"""The port `HttpClient`: requests to an API that is slow, huge, gone, sly or wrong, over sockets."""
+"""The port `HttpClient`: requests over sockets to an API that is slow, huge, down or hostile."""
 
 import asyncio
 import gzip
@@ -21,7 +21,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Run on both event loops: the gateway serves on uvloop."""
+    """Run on both event loops, since the gateway serves on uvloop."""
     return "asyncio", {"use_uvloop": request.param}
 
 
@@ -45,7 +45,7 @@ def ask(api: RawApi, method: str = "GET", *headers: tuple[str, str]) -> HttpRequ
 
 
 async def fail(upstream: Http1Client, request: HttpRequest, deadline: float = 5) -> str:
-    """Send a request that fails, and say what for."""
+    """Send a request that fails, and return the reason."""
     with pytest.raises(RequestFailed) as failure:
         await upstream.send(request, deadline=deadline)
     assert "127.0.0.1" not in str(failure.value)

@@ -1,4 +1,4 @@
-"""What holds for every way to sign in: an account here, OpenID Connect, a signed hand-off."""
+"""Rules of every way to sign in: a local account, OpenID Connect, a signed hand-off."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Place:
         await database.close()
 
     async def sign_in(self, person: Person, url: str) -> str:
-        """Go the whole way; answers the path that the person is led to."""
+        """Sign in completely; return the path of the next page."""
         request = await self.way.begin(self.server, person, await person.open(url))
         answer = await person.http.send(request)
         assert answer.status_code == 303, answer.text
@@ -56,7 +56,7 @@ class Place:
 async def place(
     request: pytest.FixtureRequest, database_url: str, clock: Clock
 ) -> AsyncIterator[Place]:
-    """A server for each way, with no other way beside it."""
+    """A server for each way to sign in, without any other."""
     provider, product = Provider(clock), Product(clock)
     ways: dict[str, tuple[Any, Way]] = {
         "local": (LocalSignIn(kind="local"), LocalWay()),
@@ -136,7 +136,7 @@ async def test_the_browser_is_signed_in_under_a_new_id_a41(place: Place) -> None
 
 
 async def test_coming_back_leads_to_no_code_but_to_the_question_a34(place: Place) -> None:
-    """A36, GHSA-c2jp-c369-7pvx: whoever is signed in elsewhere still has to be asked here."""
+    """A36, GHSA-c2jp-c369-7pvx: a person who is signed in elsewhere still has to consent here."""
     client, person = await place.server.client(), place.server.person()
     known = await person.reach_consent(await place.sign_in(person, client.authorize_url()))
     await person.press(known, "Approve")
@@ -190,7 +190,7 @@ async def test_a_disabled_person_is_not_signed_in_a102(place: Place) -> None:
 
 
 async def test_a_fresh_sign_in_is_asked_for_where_the_app_asks_for_one_a51(place: Place) -> None:
-    """OpenID Connect Core §3.1.2.1, `prompt=login`: an older session does not do."""
+    """OpenID Connect Core §3.1.2.1, `prompt=login`: an older session is not enough."""
     client, person = await place.server.client(), place.server.person()
     await place.sign_in(person, "/sign-in")
     place.server.clock.advance(minutes=1)

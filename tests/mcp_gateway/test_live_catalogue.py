@@ -1,4 +1,4 @@
-"""The manifest changes while the gateway serves: nobody's call is lost, and no mistake goes live."""
+"""A manifest that changes while the gateway serves: calls continue, and errors stay out."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def change(world: World, name: str, before: str, after: str) -> None:
-    """Write one of the files anew, with some text replaced."""
+    """Rewrite one of the files with some text replaced."""
     file = world.settings.manifest.with_name(name)
     text = file.read_text()
     assert before in text
@@ -55,7 +55,7 @@ async def listed(world: World, era: str = "new") -> dict[str, dict[str, Any]]:
 
 
 async def state(world: World) -> tuple[int, str]:
-    """Ask whether the gateway is ready, and what it says of its catalogue."""
+    """Return whether the gateway is ready, and the state of its catalogue."""
     answer = await world.http.get("/readyz")
     return answer.status_code, answer.json()["details"]["catalogue"]
 
@@ -83,7 +83,7 @@ async def test_a_changed_manifest_is_served_soon_in_lists_calls_and_consent(
 async def test_a_token_of_before_keeps_its_tools_and_gets_no_new_one_a165(
     world: World, era: str
 ) -> None:
-    """One that names many tools by the digest of a toolset, which the new tool has joined."""
+    """The token names many tools by the digest of a toolset that the new tool has joined."""
     before = load_catalogue(world.settings.manifest).toolsets
     named = [entry for entry in before.members if entry.startswith("@read~")]
     token = world.token(allowed_tools=named)

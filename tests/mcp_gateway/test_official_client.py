@@ -79,7 +79,7 @@ async def test_the_official_client_asks_its_person_before_something_is_deleted(
 
 @asynccontextmanager
 async def on_a_socket(world: World, listener: socket) -> AsyncIterator[None]:
-    """Serve on a socket, since a stream does not come through in process before its end."""
+    """Serve on a socket, since an in-process stream arrives only when it ends."""
     app = world.http._transport.app  # type: ignore[attr-defined] # the app with its state
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve([listener]))

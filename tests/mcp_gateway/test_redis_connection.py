@@ -1,4 +1,4 @@
-"""The connection to Redis that calls share: many at once, and none waits longer than its time."""
+"""The Redis connection that calls share: many commands at once, each with a deadline."""
 
 import asyncio
 import signal
@@ -139,7 +139,7 @@ async def test_redis_that_hangs_is_waited_for_no_longer_than_a_call_can_afford(
 
 @asynccontextmanager
 async def something_else(answer: bytes) -> AsyncIterator[str]:
-    """A server that is no Redis; it greets as one would and then answers so."""
+    """A server that is not Redis: it greets like one and then sends these bytes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):

@@ -1,4 +1,4 @@
-"""The gateway as an operator runs it: a process of its own, real sockets, a clean stop."""
+"""The gateway as operators run it: a separate process, real sockets, a clean stop."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ CALL = {
 
 
 class Api:
-    """Both neighbours of the gateway on one port: the keys, and an API that takes its time."""
+    """The authorization server's keys and a slow API, on one port."""
 
     def __init__(self) -> None:
         """Hold every call until `proceed` is set."""
@@ -45,7 +45,7 @@ class Api:
 
 
 async def until_refused(url: str) -> None:
-    """Knock until nobody opens any more."""
+    """Connect until the port is closed."""
     host, _, port = url.removeprefix("http://").partition(":")
     while True:
         try:
@@ -59,7 +59,7 @@ async def until_refused(url: str) -> None:
 
 @asynccontextmanager
 async def running_beside(service: AbstractContextManager[Service]) -> AsyncIterator[Service]:
-    """Run a service that asks this very loop for something before it is ready."""
+    """Run a service that needs this event loop before it is ready."""
     running = await asyncio.to_thread(service.__enter__)
     try:
         yield running

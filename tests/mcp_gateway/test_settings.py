@@ -1,4 +1,4 @@
-"""What an operator may set, and what is refused before anything starts."""
+"""Valid settings, and settings that are refused before the start."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Programs that come with an API key: exchanged once, served as any caller, ended in time."""
+"""API keys: exchanged once, authorized like tokens, and revoked in time."""
 
 import asyncio
 import hashlib
@@ -194,7 +194,7 @@ def test_no_bytes_are_more_than_a_wrong_key_a127(key: bytes) -> None:
 
 
 async def test_guessing_does_not_fill_the_gateways_memory_a128(clock: Clock) -> None:
-    """What is known of good keys stays known."""
+    """Cached answers for valid keys stay cached."""
     exchanges = Exchanges(clock, {KEY: {}})
     keys = ApiKeys(exchanges.exchange, make_verifier(clock), clock)
     await keys.resolve(KEY.encode())

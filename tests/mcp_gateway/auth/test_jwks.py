@@ -1,4 +1,4 @@
-"""The authorization server's keys: fetched seldom, kept when it is down, picked with care."""
+"""The authorization server's keys: fetched rarely, kept while it is down, checked strictly."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ async def test_a_flood_of_unknown_key_ids_reaches_the_authorization_server_at_mo
 
 
 async def test_a_key_that_is_rotated_under_load_costs_no_call_a112(world: World) -> None:
-    """Published before it signs, as the authorization server does; forgers keep asking for others."""
+    """A key is published before it signs; forged key ids must not delay it."""
     new = ECKey.generate_key("P-256")
     sent, kid, key = 0, tokens.KID, tokens.KEY
     for minute in range(30):

@@ -1,4 +1,4 @@
-"""What happens to someone who knocks with a token that is not theirs, not ours, or not one."""
+"""Tokens that are forged, expired, malformed or for somebody else are refused."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ from support.in_process.gateway import Keys, World
 
 
 def with_public_key_as_secret(world: World) -> str:
-    """Sign with HMAC, the published key being the secret (algorithm confusion)."""
+    """Sign with HMAC and the published key as the secret (algorithm confusion)."""
     header = tokens.encode(orjson.dumps({"alg": "HS256", "typ": "at+jwt", "kid": tokens.KID}))
     signed = f"{header}.{tokens.encode(orjson.dumps(tokens.claims(world.clock())))}"
     mac = hmac.digest(tokens.KEY.as_pem(private=False), signed.encode(), hashlib.sha256)
@@ -31,17 +31,17 @@ def unsigned(world: World) -> str:
 
 
 def headed(**header: Any) -> Callable[[World], str]:
-    """Sign well, under another header."""
+    """Sign correctly, with another header."""
     return lambda world: tokens.sign(tokens.claims(world.clock()), header=header)
 
 
 def claiming(**claims: Any) -> Callable[[World], str]:
-    """Sign well, with other claims."""
+    """Sign correctly, with other claims."""
     return lambda world: world.token(**claims)
 
 
 def timed(**shifts: int) -> Callable[[World], str]:
-    """Sign well, with claims at some seconds from now."""
+    """Sign correctly, with time claims relative to now, in seconds."""
 
     def make(world: World) -> str:
         now = int(world.clock().timestamp())
@@ -51,7 +51,7 @@ def timed(**shifts: int) -> Callable[[World], str]:
 
 
 def raw(payload: bytes) -> Callable[[World], str]:
-    """Sign a payload that is no set of claims."""
+    """Sign a payload that is not a set of claims."""
     return lambda _: tokens.sign(payload)
 
 
@@ -173,7 +173,7 @@ async def test_a_token_verified_once_dies_with_its_withdrawn_key_a113(world: Wor
 
 
 async def test_what_is_known_of_tokens_is_bounded_and_what_ended_is_forgotten_a118() -> None:
-    """A token costs one check of its signature, and no more memory than it is worth."""
+    """A token's signature is checked once, and the cache is bounded."""
     clock, ended = Clock(), set[str]()
     jwks = Jwks(Keys().fetch, clock)
     verifier = TokenVerifier(

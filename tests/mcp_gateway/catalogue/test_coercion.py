@@ -1,4 +1,4 @@
-"""Near misses of models that can only mean one thing are put right; everything else is left."""
+"""Arguments of a wrong but unambiguous type are coerced; everything else is unchanged."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A catalogue too large to list is searched instead, with the authorization of direct calls."""
+"""Large catalogues are searched instead of listed, with the authorization of direct calls."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +19,7 @@ ORG = {"name": "org_id", "in": "query", "schema": {"type": "string"}}
 
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[World]:
-    """A gateway of fifteen tools, to be searched by whoever may use more than five."""
+    """A gateway with fifteen tools, searched by callers who may use more than five."""
     paths: dict[str, Any] = {}
     tools = []
     for noun in NOUNS:

@@ -1,4 +1,4 @@
-"""What a model is told about its arguments."""
+"""The messages about invalid arguments."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a document refers to on another host is asked for once, at the address that was checked."""
+"""References to another host are fetched once, from the address that was checked."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ from mcp_gateway.documents.fetch import FetchError, fetch_public
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a document, a redirect, or nothing of the kind."""
+    """Answers a document, a redirect or an error."""
 
     hosts: tuple[str, ...] = ()
 
@@ -25,12 +25,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"x: 1")
 
     def log_message(self, *_: object) -> None:
-        """Stay quiet."""
+        """Do not log."""
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A server that stands for one on the public internet."""
+    """A server that plays one on the public internet."""
     monkeypatch.setattr(fetch, "is_public_address", lambda address: address == "127.0.0.1")
     Handler.hosts = ()
     server = HTTPServer(("127.0.0.1", 0), Handler)
@@ -43,7 +43,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
-    """Let a name lead to addresses, each look-up to the next and the last for good."""
+    """Make each look-up of a name return the next address, and repeat the last."""
     asked: list[str] = []
 
     def look_up(host: str, port: int, *_: Any, **__: Any) -> list[Any]:

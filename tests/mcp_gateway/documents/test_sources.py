@@ -1,4 +1,4 @@
-"""Documents of several files: which are read, which are not, and that all read as one."""
+"""Documents of several files, which are read as one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Swagger 2.0 documents take the same road as OpenAPI 3."""
+"""Swagger 2.0 documents are converted to OpenAPI 3."""
 
 from typing import Any
 

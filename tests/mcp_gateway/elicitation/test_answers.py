@@ -1,4 +1,4 @@
-"""Answers find whoever waits for them, and nobody else."""
+"""Answers reach only the call that waits for them."""
 
 from datetime import UTC, datetime
 from itertools import count
@@ -20,13 +20,13 @@ class Heard:
     """A client that only listens."""
 
     def __init__(self) -> None:
-        """Hear nothing yet."""
+        """Start without messages."""
         self.messages: list[bytes] = []
         self.gone = False
         self.waiting = False
 
     async def emit(self, message: bytes) -> None:
-        """Hear one message."""
+        """Store one message."""
         self.messages.append(message)
 
 

@@ -1,4 +1,4 @@
-"""2026-07-28: the request ends with questions, and is made again with the answers and the state."""
+"""2026-07-28: a request ends with questions, and is repeated with answers and the state."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ async def send(
     method: str = "tools/call",
     **carried: Any,
 ) -> httpx2.Response:
-    """Call with what the client carries, having declared what it can."""
+    """Call with the client's answers and state, and its declared capabilities."""
     capabilities = {"elicitation": {}, "sampling": {}} if can is None else can
     meta = {**META, CAPABILITIES: capabilities}
     params = {"name": name, "arguments": arguments or {}, "_meta": meta, **carried}
@@ -33,7 +33,7 @@ async def send(
 
 
 async def ask(world: World, name: str, arguments: Any = None, **more: Any) -> tuple[Any, str]:
-    """Call, and be asked: answers the questions and the state."""
+    """Call a tool that asks; return the questions and the state."""
     answer = await send(world, name, arguments, **more)
     assert answer.status_code == 200, answer.text
     result = answer.json()["result"]

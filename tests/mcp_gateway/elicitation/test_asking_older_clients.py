@@ -1,4 +1,4 @@
-"""The handshake era: asked on the call's own stream, answered by another request."""
+"""The handshake era: questions on the call's own stream, answers with another request."""
 
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ async def test_a_client_that_reads_no_stream_can_not_be_asked(world: World) -> N
 
 @pytest.mark.parametrize("session", ["x", "e30", "AAAA" * 30, "é"])
 async def test_a_session_that_was_not_given_out_is_unknown(world: World, session: str) -> None:
-    """2025-11-25 transports, Session Management: 404, and the client begins anew."""
+    """2025-11-25 transports, Session Management: after a 404 the client initializes again."""
     headers = {"mcp-session-id": session.encode("latin-1").decode("latin-1")}
     body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     lines = [(name.encode(), text.encode("latin-1")) for name, text in headers.items()]
@@ -183,10 +183,10 @@ async def test_a_session_is_of_no_use_to_anyone_else(world: World) -> None:
 
 
 class NotTaken(LocalAnswers):
-    """Answers whose way to whoever waits is interrupted."""
+    """Answers that can't be delivered."""
 
     async def deliver(self, principal: str, ask_id: str, answer: Any) -> None:
-        """Take none."""
+        """Refuse every answer."""
         raise AnswerNotTaken
 
 

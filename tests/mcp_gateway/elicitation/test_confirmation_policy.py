@@ -1,4 +1,4 @@
-"""Who confirms what a destructive tool does, where the manifest leaves it to the operator."""
+"""The operator's policy for confirming destructive tools."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,7 +18,7 @@ def gateway(folder: Path, policy: str, **tenants: str) -> AbstractAsyncContextMa
 
 
 async def delete(world: World, era: str, *, can_ask: bool, **claims: Any) -> dict[str, Any]:
-    """Delete a task, by a client that can ask its person or can't; answers the first message."""
+    """Delete a task by a client with or without forms; return the first message."""
     token = world.token(scope="mcp:admin", **claims)
     can: dict[str, Any] = {"elicitation": {"form": {}}} if can_ask else {}
     headers = {"authorization": f"Bearer {token}"}
@@ -33,7 +33,7 @@ async def delete(world: World, era: str, *, can_ask: bool, **claims: Any) -> dic
 
 
 def question(answer: dict[str, Any], era: str) -> str:
-    """Read what the person is asked; empty where nobody is."""
+    """Return the question to the person, or an empty text."""
     if era == "old":
         asked = answer if answer.get("method") == "elicitation/create" else {}
     else:

@@ -1,4 +1,4 @@
-"""Sealed values come back as they were given out, or not at all."""
+"""Sealed values are returned unchanged or not at all."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A client that waits is told that its call goes on; one that leaves may have cancelled it."""
+"""A waiting client gets keep-alives, and a disconnect can cancel its call."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ CALL: dict[str, Any] = {"name": "list_tasks", "arguments": {}}
 
 
 class HangingApi:
-    """An API that answers when it is told to, and notices being cancelled."""
+    """An API that answers on demand, and records a cancellation."""
 
     def __init__(self) -> None:
         """Hang until `proceed` is set."""

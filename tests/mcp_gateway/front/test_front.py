@@ -1,4 +1,4 @@
-"""What a request meets before it is looked at as a protocol message."""
+"""The HTTP checks that come before the protocol."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_a_page_of_another_origin_is_refused_a126(
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:8401.evil.example"])
 async def test_a_request_for_another_host_is_misdirected_a126(world: World, host: str) -> None:
-    """DNS rebinding: the name a browser was tricked into stands in Host."""
+    """DNS rebinding: Host has the name that the browser was tricked into."""
     answer = await world.post(LIST, headers={"host": host})
     assert answer.status_code == 421
 

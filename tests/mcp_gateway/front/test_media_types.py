@@ -1,4 +1,4 @@
-"""What a body must be called, and what a client must be able to read."""
+"""The `Content-Type` and `Accept` headers that the gateway requires."""
 
 import pytest
 
@@ -11,7 +11,7 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"]
 )
 async def test_a_body_that_is_not_called_json_is_refused(world: World, content_type: str) -> None:
-    """What a foreign web page can send without a preflight."""
+    """These are the types that a foreign web page can send without a preflight."""
     answer = await world.post(LIST, headers={"content-type": content_type})
     assert (answer.status_code, answer.json()["error"]) == (415, "unsupported_media_type")
 

@@ -32,7 +32,7 @@ ANSWERS = REST | REST.map(PIECES[0].__add__)
 
 
 class Line(asyncio.Transport):
-    """A transport that notes whether it was closed."""
+    """A transport that records whether it was closed."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""Choosing what to import, and being told what was not."""
+"""Choosing the operations to import, and the report about the others."""
 
 import json
 from pathlib import Path

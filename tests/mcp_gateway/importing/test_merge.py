@@ -1,4 +1,4 @@
-"""Importing again: what a person decided stays, and what changed is told."""
+"""Importing again keeps a person's decisions and reports the changes."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""A manifest's text changes where it must, and nowhere else."""
+"""An edit changes only the intended part of a manifest's text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""GraphQL operations that a manifest lists are tools; nothing else of the endpoint is."""
+"""Only the GraphQL operations that a manifest lists are tools."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a reviewed `tools.yaml` serves, and what a reviewer is told about a wrong one."""
+"""Loading a `tools.yaml`, and the errors of a wrong one."""
 
 import json
 from collections.abc import Callable

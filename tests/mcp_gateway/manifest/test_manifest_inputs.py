@@ -1,4 +1,4 @@
-"""What a manifest may ask, mirror and offer, and what it is told where it can't."""
+"""Questions, mirrored arguments, prompts and resources of a manifest, and their errors."""
 
 from pathlib import Path
 from typing import Any

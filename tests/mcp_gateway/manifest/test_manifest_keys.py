@@ -1,4 +1,4 @@
-"""Every key of a manifest: what it becomes, and how a wrong one is explained."""
+"""Every key of a manifest: its effect, and the error of a wrong value."""
 
 import json
 from collections.abc import Callable
@@ -46,7 +46,7 @@ Load = Callable[[str], Catalogue]
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Load what stands under `tools:`, and whatever follows it."""
+    """Load a manifest with these lines under `tools:`."""
 
     def load_text(text: str) -> Catalogue:
         (tmp_path / "openapi.json").write_text(json.dumps(API))

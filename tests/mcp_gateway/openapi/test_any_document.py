@@ -1,4 +1,4 @@
-"""No document, however broken, does more than lose operations, each with a reason."""
+"""A broken document only loses operations, each with a reason."""
 
 import copy
 import json
@@ -125,7 +125,7 @@ JUNK: st.SearchStrategy[Any] = st.sampled_from(
 
 
 def spots(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """List the way to every value inside a document."""
+    """List the path of every value in a document."""
     found = [path] if path else []
     children = enumerate(node) if isinstance(node, list) else ()
     for key, child in node.items() if isinstance(node, dict) else children:

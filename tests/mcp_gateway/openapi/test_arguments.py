@@ -1,4 +1,4 @@
-"""What a model may give for an operation, and where each of it goes."""
+"""The arguments of an operation, and the destination of each."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The demo SaaS's own document: every operation is served, each as its kind asks."""
+"""The demo SaaS's own document: every operation is served correctly."""
 
 from importlib.resources import files
 from pathlib import Path

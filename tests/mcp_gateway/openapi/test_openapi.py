@@ -1,4 +1,4 @@
-"""Which documents are read, and how operations are found in them."""
+"""Reading documents and finding their operations."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Documents that nobody here wrote: a sample of them, and one made to show every style."""
+"""A sample of real documents, and one that shows every style."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where answers bear their owner, as far as a document promises it: checks come with the import."""
+"""Fields that name a record's owner become checks at the import."""
 
 import json
 from pathlib import Path

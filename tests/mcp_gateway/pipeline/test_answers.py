@@ -1,4 +1,4 @@
-"""Every kind of answer an API may give, over a real socket, and what the person reads of it."""
+"""Every kind of answer of an API, over a real socket, and the result that the model reads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def api() -> AsyncIterator[RawApi]:
 
 @asynccontextmanager
 async def before(api: RawApi, folder: Path, **changes: Any) -> AsyncIterator[World]:
-    """Open a gateway before an API on a socket."""
+    """Open a gateway in front of an API on a socket."""
     async with (
         Http1Client(max_response=1 << 16) as upstream,
         a_world(folder, upstream=upstream, upstream_url=api.url, **changes) as world,
@@ -47,7 +47,7 @@ async def world(api: RawApi, tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def call(world: World, tool: str = "create_task") -> Any:
-    """Call a tool that changes something, so that nothing is made twice."""
+    """Call a tool that changes data, so that the request is not repeated."""
     return await world.call("new", tool, {"title": "x"} if tool == "create_task" else {})
 
 

@@ -1,4 +1,4 @@
-"""The API answers with somebody else's row: nothing of it reaches the model."""
+"""An answer with another tenant's record is withheld from the model."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,7 +37,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def answer(world: World, body: Any, status: int = 200) -> None:
-    """Let the API answer this."""
+    """Set the API's answer."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     world.api.answer = lambda _: HttpResponse(status, "application/json", raw)
 

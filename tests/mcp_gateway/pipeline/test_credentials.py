@@ -1,4 +1,4 @@
-"""What the API knows the gateway by: which calls bear it, where, and who never gets to see it."""
+"""Credentials for the API: which calls carry them, where, and that nobody else sees them."""
 
 import json
 from base64 import b64decode, b64encode
@@ -36,7 +36,7 @@ HEADER = {"name": "X-Forged", "in": "header", "schema": {"type": "string"}}
 
 
 def operations(security: Any) -> dict[str, Any]:
-    """Write a document whose operations ask for some schemes; one of them for none."""
+    """Write a document whose operations require some schemes, and one that requires none."""
     return {
         "openapi": "3.1.0",
         "security": security,
@@ -74,17 +74,17 @@ def files(folder: Path, security: Any) -> Path:
 
 
 def a_gateway(folder: Path, security: Any, **changes: Any) -> Any:
-    """Open a gateway whose document asks for some schemes."""
+    """Open a gateway whose document requires some schemes."""
     return a_world(folder, manifest=files(folder, security), **changes)
 
 
 def static(**more: Any) -> dict[str, Any]:
-    """Configure one secret for all."""
+    """Configure one secret for all calls."""
     return {"mode": "static", "value": SECRET, **more}
 
 
 def reader(scheme: str) -> Callable[[World], str | None]:
-    """Say where in the last request a scheme's secret is."""
+    """Return where the last request has a scheme's secret."""
     match scheme:
         case "inHeader":
             return lambda world: world.api.header("x-api-key")
@@ -219,10 +219,10 @@ async def test_a_tenant_without_a_credential_is_told_and_nothing_is_sent_a123(
 
 
 class Api:
-    """An API that takes the token issued last, and the endpoint that issues them."""
+    """An API that accepts only the latest token, and the endpoint that issues tokens."""
 
     def __init__(self) -> None:
-        """Begin with no token issued."""
+        """Start without an issued token."""
         self.issued = 0
         self.refuses = 0
         """How many calls are refused whatever they bear."""
@@ -253,7 +253,7 @@ def by_client_credentials() -> dict[str, Any]:
 async def test_a_token_that_the_api_refuses_is_fetched_again_once(
     tmp_path: Path, tool: str
 ) -> None:
-    """A 401 says that nothing was done, so this holds for changes too."""
+    """A 401 means that nothing was done, so changes may be repeated too."""
     credentials = {"oauth": by_client_credentials()}
     async with a_gateway(tmp_path, [{"oauth": []}], upstream_credentials=credentials) as world:
         world.api.answer = api = Api()

@@ -1,4 +1,4 @@
-"""An upstream that fails or is full: who is let through, and what the others are told."""
+"""An upstream that fails or is full: which calls pass, and how the others are refused."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ def text(result: Any) -> str:
 
 
 async def fail(world: World, tool: str = "create_task", times: int = 5) -> None:
-    """Have a tool fail for two tenants by turns."""
+    """Make a tool fail for two tenants in turn."""
     for number in range(times):
         token = world.token(tenant_id=f"org_{number % 2}")
         await world.call("new", tool, ARGUMENTS[tool], token=token)
@@ -156,7 +156,7 @@ async def test_a_client_that_listens_hears_of_the_breaker(world: World, era: str
 
 
 class Crowded:
-    """An API that answers when a test lets it."""
+    """An API that answers when a test allows it."""
 
     def __init__(self) -> None:
         """Hold every request."""
@@ -174,7 +174,7 @@ class Crowded:
         return FINE
 
     async def arrived(self, count: int) -> None:
-        """Wait until so many more requests are here."""
+        """Wait until that many more requests have arrived."""
         for _ in range(count):
             await self._arrivals.acquire()
 
@@ -247,7 +247,7 @@ async def test_a_tenant_has_as_many_calls_of_a_tool_at_once_as_the_manifest_says
 
 
 def manifest_with(folder: Path, line: str) -> Path:
-    """Copy the usual manifest, with a line more for `list_tasks`."""
+    """Copy the usual manifest, with another line for `list_tasks`."""
     (folder / "openapi.yaml").write_bytes((API / "openapi.yaml").read_bytes())
     source = (API / "tools.yaml").read_text()
     changed = source.replace("operation: listTasks", f"operation: listTasks\n    {line}", 1)

@@ -1,4 +1,4 @@
-"""An upstream that takes idempotency keys gets one with every call, and a model sees none."""
+"""An upstream that accepts idempotency keys gets one with every call, hidden from the model."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A tenant that calls too often is told how long to wait, in the words of its era."""
+"""A tenant that calls too often learns how long to wait, in the form of its era."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,7 @@ async def slow(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def call(world: World, era: str, tool: str = "list_tasks", **more: Any) -> Any:
-    """Call a tool; answers the response as it came."""
+    """Call a tool and return the raw response."""
     return await world.ask(era, "tools/call", {"name": tool, "arguments": {}}, **more)
 
 
@@ -73,7 +73,7 @@ async def test_who_waited_as_told_is_let_through(slow: World, era: str) -> None:
 
 
 async def test_a_tenant_is_limited_as_a_whole_and_alone(slow: World) -> None:
-    """Whoever of it calls, through whatever client; another tenant is not touched."""
+    """All persons and clients of a tenant share the limit; other tenants have their own."""
     await call(slow, "new")
     await call(slow, "new", token=slow.token(sub="usr_eve", client_id="client_other"))
 
@@ -101,7 +101,7 @@ async def test_a_tier_that_changed_counts_from_the_next_token_on_a153(slow: Worl
 
 
 async def test_a_call_of_a_tool_that_is_not_allowed_counts_for_nothing(slow: World) -> None:
-    """Nor could a limit tell that the tool exists."""
+    """Otherwise a limit would reveal that the tool exists."""
     for _ in range(5):
         refused = await call(slow, "new", "delete_everything")
         assert refused.status_code == 400

@@ -1,4 +1,4 @@
-"""What is sent again, how often, and what is said of it."""
+"""Which requests are repeated, how often, and what the log messages say."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -22,14 +22,14 @@ LATE = RequestFailed("deadline", "The API did not answer within 30 seconds.")
 
 
 def status(code: int, retry_after: str = "") -> HttpResponse:
-    """Answer an error of the API's."""
+    """Answer with an error of the API."""
     return HttpResponse(code, "", b"", retry_after)
 
 
 def in_turn(
     *outcomes: HttpResponse | RequestFailed,
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer one after the other, the last one for ever."""
+    """Return one answer after the other, and repeat the last."""
     left = list(outcomes)
 
     def answer(_: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""An answer on its way to the model, as the manifest's `shape` says, through the gateway's door."""
+"""Answers shaped as the manifest says, over HTTP."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -60,7 +60,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def answer(world: World, body: Any, status: int = 200) -> None:
-    """Let the API answer this."""
+    """Set the API's answer."""
     world.api.answer = lambda _: HttpResponse(status, "application/json", orjson.dumps(body))
 
 
@@ -191,7 +191,7 @@ async def test_clients_are_told_that_answers_are_data(world: World) -> None:
 async def test_r19_an_answer_that_is_not_as_the_document_says_is_delivered(
     world: World, body: bytes
 ) -> None:
-    """No output schema is published, so no client refuses what the API gave."""
+    """Without a published output schema, clients can't refuse the API's answer."""
     world.api.answer = lambda _: HttpResponse(200, "application/json", body)
     for tool in (await world.new("tools/list")).json()["result"]["tools"]:
         assert "outputSchema" not in tool

@@ -1,4 +1,4 @@
-"""One tool call: what reaches the API, and what a caller may never make it do."""
+"""One tool call: the request that reaches the API, and what a caller can't influence."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a model is told when the API misbehaves, over real connections and through every step."""
+"""The model's errors when the API misbehaves, over real connections and through every step."""
 
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ class Deployment:
     api: RawApi
 
     async def call(self, tool: str = "list_tasks", arguments: Any = None) -> tuple[bool, str]:
-        """Call a tool; answers whether that failed, and what the model reads."""
+        """Call a tool; return whether it failed, and the text for the model."""
         result = await self.world.call("new", tool, arguments)
         return result["isError"], result["content"][0]["text"]
 

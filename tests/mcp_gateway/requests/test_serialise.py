@@ -1,4 +1,4 @@
-"""What one call's arguments become on the wire."""
+"""Writing one call's arguments as a request."""
 
 import base64
 from email import message_from_bytes

@@ -1,4 +1,4 @@
-"""Whatever is accepted comes back equal: our requests, read by parsers nobody here wrote."""
+"""Accepted values survive a round trip through independent parsers."""
 
 import base64
 import io
@@ -37,7 +37,7 @@ documents = st.recursive(
 
 
 def text(value: Any) -> str:
-    """What a server reads of a scalar: everything outside JSON is text."""
+    """Return a scalar as a server reads it: everything outside JSON is text."""
     return json.dumps(value) if isinstance(value, bool | int) else str(value)
 
 
@@ -72,7 +72,7 @@ def unbracket(pairs: list[tuple[str, str]]) -> Any:
 
 
 def indexed(value: Any) -> Any:
-    """Lists as what a reader of bracketed names sees before it knows the schema."""
+    """Return lists as a reader of bracketed names sees them without the schema."""
     if isinstance(value, list):
         return {str(index): indexed(item) for index, item in enumerate(value)}
     if isinstance(value, dict):

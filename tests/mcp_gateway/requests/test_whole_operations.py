@@ -96,7 +96,7 @@ def body_names(operation: Any) -> dict[str, str]:
 
 
 def read(request: HttpRequest, path: str, place: str, name: str, *, listed: bool) -> Any:
-    """Read one thing of a request as a server does."""
+    """Read one value of a request as a server does."""
     parts = urlsplit(request.url)
     scope = {
         "type": "http",
@@ -123,7 +123,7 @@ def read(request: HttpRequest, path: str, place: str, name: str, *, listed: bool
 
 
 def text(value: Any) -> Any:
-    """What a server reads of a value outside JSON."""
+    """Return a value outside JSON as a server reads it."""
     if isinstance(value, list):
         return [text(item) for item in value]
     return json.dumps(value) if isinstance(value, bool | int) else value

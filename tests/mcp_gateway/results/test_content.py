@@ -1,4 +1,4 @@
-"""How the model reads what the API answered."""
+"""How the model reads the API's answer."""
 
 from base64 import b64decode
 from typing import Any

@@ -1,4 +1,4 @@
-"""Field selection and redaction, place by place."""
+"""Field selection and redaction."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ANSWER: dict[str, Any] = {
 
 
 def edited(value: Any, *, fields: tuple[str, ...] = (), redact: tuple[str, ...] = ()) -> Any:
-    """Edit a value as a manifest with these places would."""
+    """Edit a value as a manifest with these fields would."""
     edit = compile_edit([parse_field(p) for p in fields], [parse_field(p) for p in redact])
     assert edit is not None
     return edit(value)

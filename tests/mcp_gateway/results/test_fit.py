@@ -16,7 +16,7 @@ JSON = st.recursive(
 
 
 def is_part_of(part: Any, whole: Any) -> bool:
-    """Whether a cut value holds nothing that the whole one does not."""
+    """Tell whether a cut value contains only parts of the whole one."""
     if isinstance(part, str) and isinstance(whole, str) and part.endswith("…"):
         return part == whole or whole.startswith(part[:-1])
     if isinstance(part, list) and isinstance(whole, list):

@@ -1,4 +1,4 @@
-"""The guard finds phrases that talk to a model, and leaves business text alone."""
+"""The guard finds phrases that address a model, and ignores business text."""
 
 import pytest
 

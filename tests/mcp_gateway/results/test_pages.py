@@ -1,4 +1,4 @@
-"""Where a listing goes on, in the ways that APIs say it."""
+"""Finding the next page of a listing, for the pagination styles of APIs."""
 
 from typing import Any
 

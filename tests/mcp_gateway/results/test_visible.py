@@ -1,4 +1,4 @@
-"""What a person does not see in an answer, a model does not read."""
+"""Text that a person can't see is removed before a model reads the answer."""
 
 import orjson
 import pytest

@@ -1,4 +1,4 @@
-"""Whether a change of arguments breaks calls, told from the two schemas alone."""
+"""Classifying a change of arguments from the two schemas."""
 
 from typing import Any
 

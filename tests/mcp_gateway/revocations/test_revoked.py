@@ -1,4 +1,4 @@
-"""What happens to someone whose connection was ended, at a gateway that has heard of it."""
+"""Revoked connections are refused at a gateway that knows the revocation."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ FAR = 1 << 40
 
 
 def ended(kind: Any, key: str, **more: int) -> Revocation:
-    """Write a revocation that counts for longer than any test lasts."""
+    """Make a revocation that outlasts any test."""
     return Revocation(kind=kind, key=key, expires_at=FAR, **more)
 
 
@@ -87,7 +87,7 @@ async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: P
 async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serves_anyway_a161(
     tmp_path: Path,
 ) -> None:
-    """A161: a feed that is down keeps no gateway from starting."""
+    """A161: a feed that is down does not prevent a gateway from starting."""
     async with a_world(tmp_path, silent=True) as world:
         early = await world.http.get("/readyz")
         world.clock.advance(seconds=11)
@@ -149,7 +149,7 @@ def test_more_news_never_bring_a_token_back_to_life(
 def test_a_token_ends_exactly_by_the_names_it_is_said_to_have(
     news: list[Revocation], claims: Any, kid: str
 ) -> None:
-    """`names_of` is what introspection looks up; it must find all that a gateway would."""
+    """Introspection looks up `names_of`, which must find every revocation that a gateway would."""
     names = set(names_of(claims, kid))
     found = [one for one in news if (one.kind, one.key) in names]
     assert RevocationList(found).is_revoked(claims, kid) == RevocationList(news).is_revoked(

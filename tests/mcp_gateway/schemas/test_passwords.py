@@ -1,4 +1,4 @@
-"""No model is ever asked for somebody's password."""
+"""Models are never asked for a password."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -10,7 +10,7 @@ from mcp_gateway.schemas.keywords import UnusableSchema
 
 
 def published(schema: Any, *, openapi_30: bool = False, **components: Any) -> dict[str, Any]:
-    """Publish one schema as the property `p`, and answer that property and any `$defs`."""
+    """Publish one schema as the property `p`; return that property and any `$defs`."""
     root = {"components": {"schemas": components}}
     schemas = Schemas(References(root), openapi_30=openapi_30)
     whole = schemas.publish({"type": "object", "properties": {"p": schemas.convert(schema)}})

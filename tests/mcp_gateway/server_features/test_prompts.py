@@ -1,4 +1,4 @@
-"""Prompts of the manifest: listed to those who may use them, filled in, completed."""
+"""Prompts of the manifest: listed for callers who may use them, filled in, completed."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +18,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def names(world: World, era: str, *allowed: str) -> list[str]:
-    """List the prompts somebody with these tools sees."""
+    """List the prompts that a caller with these tools sees."""
     answer = await world.ask(era, "prompts/list", token=world.token(allowed_tools=list(allowed)))
     return [prompt["name"] for prompt in answer.json()["result"]["prompts"]]
 

@@ -1,4 +1,4 @@
-"""Resources of the manifest: texts, files, and what a tool reads."""
+"""Resources of the manifest: texts, files, and templates that a tool reads."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the identity assertion states, and that nobody else can state it."""
+"""The claims of the identity assertion, and that it can't be forged."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -12,7 +12,7 @@ from support.in_process.gateway import World
 
 
 async def stated(world: World) -> tuple[dict[str, object], dict[str, object]]:
-    """Verify the last request's assertion with the published keys; header and claims."""
+    """Verify the last request's assertion with the published keys; return header and claims."""
     document = (await world.http.get("/.well-known/jwks.json")).json()
     assertion = world.api.header("gatepost-assertion") or ""
     keys = KeySet.import_key_set(document)

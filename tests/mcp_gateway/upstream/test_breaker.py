@@ -1,4 +1,4 @@
-"""When an upstream is left alone, for whom, and how it is tried again."""
+"""When the breaker opens, for which tenants, and how it closes again."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ def breaker(clock: Clock) -> Breaker:
 
 
 def fail(breaker: Breaker, times: int = 3, tenants: str = "ab") -> list[bool]:
-    """Fail for tenants by turns."""
+    """Fail for tenants in turn."""
     return [breaker.failed(tenants[number % len(tenants)]) for number in range(times)]
 
 

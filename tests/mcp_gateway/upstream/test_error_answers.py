@@ -1,4 +1,4 @@
-"""What a model reads of an error answer, and what it never does."""
+"""The parts of an error answer that a model reads, and those it does not."""
 
 import orjson
 import pytest
@@ -12,7 +12,7 @@ PROBLEM = "application/problem+json"
 
 
 def fail(status: int, content_type: str = "", body: object = b"", advice: str = "") -> str:
-    """Describe a failure; a body that is no bytes is written as JSON."""
+    """Describe a failure; a body that is not bytes is written as JSON."""
     written = body if isinstance(body, bytes) else orjson.dumps(body)
     return describe_refusal(HttpResponse(status, content_type, written), advice=advice)
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the gateway answers as its protocol says: never a 500, never -32603."""
+"""The gateway answers any input by its protocol: never a 500, never -32603."""
 
 import asyncio
 import re
@@ -113,7 +113,7 @@ HEADERS = st.fixed_dictionaries(
 
 
 def require_sound(status: int, content: bytes) -> None:
-    """Fail on an answer no input may produce."""
+    """Fail on an answer that no input may cause."""
     assert status < 500
     events = content.startswith((b"data: ", b": "))
     texts = re.findall(rb"^data: (.+)$", content, re.MULTILINE) if events else [content]

@@ -1,4 +1,4 @@
-"""What clients of the handshake era get, up to 2025-11-25."""
+"""The handshake era, up to 2025-11-25."""
 
 from typing import Any
 

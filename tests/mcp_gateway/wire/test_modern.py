@@ -1,4 +1,4 @@
-"""What clients of 2026-07-28 get: each request complete in itself, headers that must agree."""
+"""The modern era, 2026-07-28: self-contained requests, and headers that must match."""
 
 from base64 import b64encode
 from typing import Any
@@ -30,7 +30,7 @@ async def send(
 
 
 def headers_for(method: str, **more: str) -> dict[str, str]:
-    """Write the headers a request of this era must bear."""
+    """Write the headers that a request of this era must have."""
     return {"mcp-protocol-version": MODERN, "mcp-method": method, **more}
 
 

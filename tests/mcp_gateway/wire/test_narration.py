@@ -1,4 +1,4 @@
-"""What a client hears while a slow tool is called."""
+"""Progress and log messages during a call of a slow tool."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Arguments that clients repeat as headers agree with the body, or the call is refused."""
+"""A call is refused unless its `Mcp-Param-…` headers match the arguments."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator

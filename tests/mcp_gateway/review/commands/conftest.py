@@ -1,4 +1,4 @@
-"""A folder with a manifest and its document, and a hand to run `gatepost tools` in it."""
+"""A folder with a manifest and its document, in which to run `gatepost tools`."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ TOOLS = """\
 
 
 class Review:
-    """What a person has before them."""
+    """The files that a person reviews."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,7 +71,7 @@ class Review:
         self.tools = TOOLS
 
     def run(self, *arguments: str, head: str = "") -> Result:
-        """Write the files as they are now, and run one command."""
+        """Write the current files, and run one command."""
         (self.path / "openapi.json").write_text(json.dumps(self.api))
         text = f"version: 1\nname: Orbit\nopenapi: openapi.json\n{head}tools:\n{self.tools}"
         (self.path / "tools.yaml").write_text(text)

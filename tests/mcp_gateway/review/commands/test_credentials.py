@@ -1,4 +1,4 @@
-"""`gatepost mcp-gateway credentials`: what the API knows each tenant by, kept encrypted."""
+"""`gatepost mcp-gateway credentials`: the tenants' secrets for the API, stored encrypted."""
 
 import json
 import stat
@@ -20,10 +20,10 @@ FILE = {"mode": "per_tenant", "file": "tenants.json", "key": {"env": "KEEP"}, "p
 
 
 class Operator:
-    """Somebody at a shell."""
+    """An operator at a shell."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Sit down before one credential with a file."""
+        """Configure one credential with a file."""
         self.folder = folder
         self.file = folder / "tenants.json"
         self._monkeypatch = monkeypatch
@@ -45,7 +45,7 @@ class Operator:
         self.config = write_config(self.folder, mcp_gateway=gateway)
 
     def run(self, *arguments: str, secret: str | None = None) -> Result:
-        """Run one command; a secret comes by a pipe."""
+        """Run one command, with the secret on standard input."""
         given = ["credentials", *arguments, "--config", str(self.config)]
         result = CliRunner().invoke(mcp_gateway, given, input=secret)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output

@@ -1,4 +1,4 @@
-"""`gatepost tools diff`: what changes for those who use the tools, before it ships."""
+"""`gatepost tools diff`: report changes for users of the tools before they ship."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def published(review: Any) -> Any:
-    """A review whose tools were published as they are."""
+    """A review whose current tools are published."""
     result = review.run("diff", "--write")
     assert result.exit_code == 0, result.output
     assert "Wrote" in result.output

@@ -1,4 +1,4 @@
-"""`gatepost tools dry-run`: the request a call would become, and no secret in it."""
+"""`gatepost tools dry-run`: show the request of a call, without secrets."""
 
 from typing import Any
 

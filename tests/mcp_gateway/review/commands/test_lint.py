@@ -1,4 +1,4 @@
-"""`gatepost tools lint`: each rule says which tool, what is wrong, and what to do."""
+"""`gatepost tools lint`: each rule names the tool, the problem and the fix."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""`gatepost tools list | show | tokens`: what a manifest holds, for a person to read."""
+"""`gatepost tools list | show | tokens`: display a manifest."""
 
 from importlib.metadata import entry_points
 from typing import Any
