@@ -17,7 +17,7 @@ from auth_server.client_authentication.public import match_public_client
 from auth_server.client_authentication.secret import match_secret
 from auth_server.client_documents.key_sets import KeySets
 from auth_server.errors import InvalidClient
-from auth_server.rate_buckets import WrongGuesses
+from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.clients.facts import ClientFacts
 from auth_server.records.clients.table import AuthMethod
 from auth_server.web.address import address_of

@@ -16,7 +16,7 @@ from auth_server.flow.respond import error_url
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
-from auth_server.rate_buckets import Buckets
+from auth_server.rate_limits.buckets import Buckets
 from auth_server.records.authorization_requests.store import add_authorization_request
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.clients import redirect_uris
