@@ -8,7 +8,7 @@ from datetime import datetime
 
 import httpx2
 
-from auth_server.catalogues.latest import Catalogues
+from auth_server.catalogues.cache import CatalogueCache
 from auth_server.catalogues.reader import read_catalogue
 from auth_server.client_documents.key_sets import KeySets
 from auth_server.client_documents.reader import ClientDocuments
@@ -25,7 +25,7 @@ from auth_server.records.audit.denials import Denials
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations.announce import announcing
-from auth_server.revocations.feed import Feed
+from auth_server.revocations.feed import RevocationFeed
 from auth_server.secrets import NewSecret, new_secret
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.tokens.keyring import Keyring
@@ -44,10 +44,10 @@ class Runtime:
     pages: Pages
     passwords: Passwords
     connectors: Mapping[str, Connector]
-    catalogues: Catalogues
+    catalogues: CatalogueCache
     documents: ClientDocuments
     key_sets: KeySets
-    feed: Feed
+    feed: RevocationFeed
     wrong_guesses: WrongGuesses
     begun: Buckets
     """Authorizations, by address."""
@@ -118,7 +118,7 @@ async def open_runtime(
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
             return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
 
-        catalogues = Catalogues(read, database, now)
+        catalogues = CatalogueCache(read, database, now)
         await catalogues.load(entry.resource for entry in settings.resources)
 
         async def fetch_configured(url: str) -> Fetched:

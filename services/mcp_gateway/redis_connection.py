@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from gatepost.redis import CONNECT_SECONDS, open_redis
+from gatepost.network.redis import CONNECT_SECONDS, open_redis
 
 Argument = bytes | str | int
 

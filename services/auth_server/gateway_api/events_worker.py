@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 from auth_server.db.engine import Database
 from auth_server.records.call_log.store import add_calls
 from gatepost.call_event import EVENTS_FIELD, CallEvent, MalformedEvent, events_stream, read_event
-from gatepost.redis import open_redis
+from gatepost.network.redis import open_redis
 
 GROUP = "call-log"
 CLAIM_AFTER = 60.0

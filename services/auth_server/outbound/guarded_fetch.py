@@ -9,7 +9,7 @@ from typing import Any
 
 import httpcore2
 
-from gatepost.public_address import is_public_address
+from gatepost.network.public_address import is_public_address
 
 LIMIT = 5 * 1024
 DEADLINE = 5.0

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from gettext import c2py
+from gettext import c2py  # undocumented: test_python_still_compiles_plural_rules checks it
 from pathlib import Path
 
 import yaml

@@ -5,30 +5,31 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from auth_server.db.engine import Database
-from auth_server.revocations.feed import Feed
+from auth_server.revocations.feed import RevocationFeed
 from gatepost.clock import Now
 
 
 @asynccontextmanager
 async def announcing(
     database: Database, now: Now, *, issuer: str, redis_url: str | None
-) -> AsyncIterator[Feed]:
+) -> AsyncIterator[RevocationFeed]:
     """Run the feed and, if Redis is configured, the stream in Redis."""
-    feed = Feed(database, now)
+    feed = RevocationFeed(database, now)
     loops = [asyncio.create_task(feed.run())]
-    stream = None
+    redis_feed = None
     if redis_url is not None:
-        from auth_server.revocations.redis_feed import (
-            Stream,  # slow to import, and used only with Redis
-        )
+        # Imported here, because it is slow to import and used only with Redis.
+        from auth_server.revocations.redis_feed import RedisRevocationFeed
 
-        stream = Stream(redis_url, issuer=issuer, database=database, feed=feed, now=now)
-        loops.append(asyncio.create_task(stream.run()))
+        redis_feed = RedisRevocationFeed(
+            redis_url, issuer=issuer, database=database, feed=feed, now=now
+        )
+        loops.append(asyncio.create_task(redis_feed.run()))
     try:
         yield feed
     finally:
         # The loops end by themselves, because cancelling a query would break its connection.
         feed.close()
         await asyncio.gather(*loops)
-        if stream is not None:
-            await stream.close()
+        if redis_feed is not None:
+            await redis_feed.close()

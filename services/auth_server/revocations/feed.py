@@ -20,7 +20,7 @@ EVERY = 0.25
 log = structlog.get_logger()
 
 
-class Feed:
+class RevocationFeed:
     """This process's view of the feed; `newest` is the highest committed number it knows."""
 
     def __init__(self, database: Database, now: Now) -> None:

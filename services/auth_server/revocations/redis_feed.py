@@ -6,9 +6,9 @@ import structlog
 
 from auth_server.db.engine import Database
 from auth_server.records.revocations.store import list_after
-from auth_server.revocations.feed import Feed
+from auth_server.revocations.feed import RevocationFeed
 from gatepost.clock import Now
-from gatepost.redis import open_redis
+from gatepost.network.redis import open_redis
 from gatepost.revocations import stream_key
 
 EVERY = 1.0
@@ -19,7 +19,7 @@ KEEP = timedelta(days=2)
 log = structlog.get_logger()
 
 
-class Stream:
+class RedisRevocationFeed:
     """Adds to the stream whatever it lacks of the feed.
 
     The last entry of the stream names a revocation, and those after it are added. This also covers
@@ -27,7 +27,9 @@ class Stream:
     entries, and an empty Redis. An entry may appear twice.
     """
 
-    def __init__(self, url: str, *, issuer: str, database: Database, feed: Feed, now: Now) -> None:
+    def __init__(
+        self, url: str, *, issuer: str, database: Database, feed: RevocationFeed, now: Now
+    ) -> None:
         """Take the feed and the database; the first publication connects to Redis."""
         self._redis = open_redis(url)
         self._key = stream_key(issuer)

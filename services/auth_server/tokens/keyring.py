@@ -8,7 +8,6 @@ import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import structlog
 from joserfc.jwk import ECKey
 from sqlalchemy.exc import IntegrityError
 
@@ -20,8 +19,6 @@ from auth_server.records.signing_keys.table import SigningKey
 from auth_server.revocations.revoke import withdraw_key
 from auth_server.tokens.signer import Signer
 from gatepost.claims import ALGORITHM
-
-log = structlog.get_logger()
 
 JWKS_MAX_AGE = timedelta(minutes=5)
 """How long verifiers may cache the published set, according to its Cache-Control."""

@@ -9,7 +9,7 @@ from auth_server.db.engine import Database, DbSession, OpenTransaction
 from auth_server.keys import Keys
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages
-from auth_server.revocations.feed import Feed
+from auth_server.revocations.feed import RevocationFeed
 from auth_server.runtime import Runtime
 from auth_server.secrets import NewSecret
 from auth_server.settings import AuthServerSettings
@@ -52,7 +52,7 @@ Clock = Annotated[Now, Depends(part(lambda runtime: runtime.now))]
 """Tells the time; called when the time is needed, since a request may wait for the database."""
 SecretMaker = Annotated[NewSecret, Depends(part(lambda runtime: runtime.new_secret))]
 LocalizedPages = Annotated[Pages, Depends(_localized_pages)]
-FeedInUse = Annotated[Feed, Depends(part(lambda runtime: runtime.feed))]
+FeedInUse = Annotated[RevocationFeed, Depends(part(lambda runtime: runtime.feed))]
 PasswordsInUse = Annotated[Passwords, Depends(part(lambda runtime: runtime.passwords))]
 OpenDatabase = Annotated[Database, Depends(part(lambda runtime: runtime.database))]
 Transaction = Annotated[OpenTransaction, Depends(part(lambda runtime: runtime.transaction))]

@@ -16,7 +16,7 @@ from typing import IO
 from urllib.parse import SplitResult, urlsplit
 
 from gatepost.document import LARGEST
-from gatepost.public_address import is_public_address
+from gatepost.network.public_address import is_public_address
 
 _SECONDS = 30.0
 _CHUNK = 1 << 18

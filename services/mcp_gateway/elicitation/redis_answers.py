@@ -11,7 +11,7 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from gatepost.redis import open_redis
+from gatepost.network.redis import open_redis
 from mcp_gateway.background import in_background
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable

@@ -6,7 +6,7 @@ import structlog
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from gatepost.redis import open_redis
+from gatepost.network.redis import open_redis
 from gatepost.revocations import Revocation, stream_key
 from mcp_gateway.revocations.port import FeedBroken
 

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from auth_server.outbound import guarded_fetch as fetching
 from auth_server.outbound.guarded_fetch import LIMIT, FetchRefused, GuardedFetch
-from gatepost.public_address import is_public_address
+from gatepost.network.public_address import is_public_address
 
 HOST = "app.example"
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -1,6 +1,7 @@
 """The pages speak the language of their reader, and every text of theirs has a German one."""
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,22 @@ async def test_an_operator_adds_a_language_and_changes_words(
     assert "Wachtwoord" in seen["nl"].text
     assert "E-mail address" in seen["nl"].text  # what is not translated stays English
     assert "Passwort" in seen["de"].text
+
+
+def test_python_still_compiles_plural_rules(tmp_path: Path) -> None:
+    """`gettext.c2py` is undocumented. If Python drops it, rendering/translation.py needs another.
+
+    The rule is Polish, as gettext's manual has it.
+    """
+    rule = "n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2"
+    forms = {"%(num)s key": ["%(num)s klucz", "%(num)s klucze", "%(num)s kluczy"]}
+    content = {"name": "polski", "plural": rule, "texts": forms}
+    (tmp_path / "pl.yaml").write_text(json.dumps(content), encoding="utf-8")
+
+    polish = load_translations(tmp_path)["pl"]
+
+    told = [polish.ngettext("%(num)s key", "", n).split()[1] for n in (1, 2, 5, 12, 22)]
+    assert told == ["klucz", "klucze", "kluczy", "kluczy", "klucze"]
 
 
 @pytest.mark.parametrize(

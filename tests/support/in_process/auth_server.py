@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from auth_server.app import create_app
-from auth_server.catalogues.latest import Catalogues
+from auth_server.catalogues.cache import CatalogueCache
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
@@ -209,7 +209,7 @@ async def running_auth_server(
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:
         async with open_runtime(settings, now=clock) as resources:
-            catalogues = Catalogues(read_catalogue, resources.database, clock)
+            catalogues = CatalogueCache(read_catalogue, resources.database, clock)
             await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
             key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)

@@ -7,7 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.catalogues.latest import Catalogues
+from auth_server.catalogues.cache import CatalogueCache
 from auth_server.client_authentication.authenticate import ClientAuthenticator
 from auth_server.client_authentication.credentials import MatchContext
 from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
@@ -82,7 +82,7 @@ def _answer(
     proven: Proven,
     settings: AuthServerSettings,
     signer: Signer,
-    catalogues: Catalogues,
+    catalogues: CatalogueCache,
     now: datetime,
 ) -> Response:
     entitlement = proven.entitlement

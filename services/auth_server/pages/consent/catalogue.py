@@ -5,7 +5,7 @@ from typing import Annotated
 import structlog
 from fastapi import Depends
 
-from auth_server.catalogues.latest import Catalogues
+from auth_server.catalogues.cache import CatalogueCache
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
@@ -15,11 +15,11 @@ from auth_server.web.dependencies import part
 from gatepost.catalogue import CatalogueDocument
 
 log = structlog.get_logger()
-CataloguesInUse = Annotated[Catalogues, Depends(part(lambda runtime: runtime.catalogues))]
+CataloguesInUse = Annotated[CatalogueCache, Depends(part(lambda runtime: runtime.catalogues))]
 
 
 async def read_catalogue(
-    entry: ResourceSettings | None, db: DbSession, catalogues: Catalogues
+    entry: ResourceSettings | None, db: DbSession, catalogues: CatalogueCache
 ) -> CatalogueDocument:
     """Ask the gateway for its tools; where it does not answer, the list seen last is shown.
 

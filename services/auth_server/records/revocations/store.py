@@ -19,7 +19,7 @@ _LOCK = 7_405_112_600_013  # an arbitrary number; one process at a time numbers 
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class NumberedRevocation:
     """A revocation with its place in the feed; followers name the place by `revocation_id`."""
 
     number: int
@@ -39,7 +39,7 @@ async def add_revocation(
     """Write a revocation, in the same transaction as the change that it announces.
 
     A known revocation is not written again, so that repeated requests cost nothing. The session
-    records that it has written one, for `Feed.wake_after`.
+    records that it has written one, for `RevocationFeed.wake_after`.
     """
     same = select(RevocationRow.revocation_id).where(
         col(RevocationRow.key) == key,
@@ -102,7 +102,9 @@ async def number_revocations(db: DbSession, *, now: datetime) -> None:
     await db.execute(delete(RevocationRow).where(*over))
 
 
-async def list_after(db: DbSession, revocation_id: str, *, now: datetime) -> list[Numbered]:
+async def list_after(
+    db: DbSession, revocation_id: str, *, now: datetime
+) -> list[NumberedRevocation]:
     """List the revocations after a known one, or all that are live if the id is unknown.
 
     An id is unknown if a follower starts, if its revocation has expired, or after a restore from a
@@ -117,7 +119,7 @@ async def list_after(db: DbSession, revocation_id: str, *, now: datetime) -> lis
         .limit(PAGE)
     )
     return [
-        Numbered(row.number or 0, row.revocation_id, _read(row))
+        NumberedRevocation(row.number or 0, row.revocation_id, _read(row))
         for row in (await db.execute(query)).scalars()
     ]
 

@@ -18,13 +18,13 @@ _MAX_CACHED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Cached:
     hash: str
     toolsets: Toolsets
     short: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
 
 
-class Catalogues:
+class CatalogueCache:
     """Reads catalogues, stores each version, and shortens `allowed_tools` by the latest."""
 
     def __init__(self, read: ReadCatalogue, database: Database, now: Now) -> None:
@@ -32,7 +32,7 @@ class Catalogues:
         self._read = read
         self._database = database
         self._now = now
-        self._seen: dict[str, _Seen] = {}
+        self._cached: dict[str, _Cached] = {}
 
     async def load(self, resources: Iterable[str]) -> None:
         """Load the latest versions that were stored before this process started."""
@@ -49,8 +49,8 @@ class Catalogues:
             CatalogueUnavailable: as in `read_catalogue`.
         """
         document = await self._read(resource, self._now())
-        seen = self._seen.get(document.resource)
-        if seen is None or seen.hash != document.hash:
+        cached = self._cached.get(document.resource)
+        if cached is None or cached.hash != document.hash:
             # A separate transaction, because a page that only reads must not hold the write lock
             # while a gateway is slow to answer.
             try:
@@ -63,17 +63,17 @@ class Catalogues:
 
     def shorten(self, resource: str, tools: frozenset[str]) -> frozenset[str]:
         """Write tools as the shortest `allowed_tools` that allows exactly them."""
-        seen = self._seen.get(resource)
-        if seen is None:
+        cached = self._cached.get(resource)
+        if cached is None:
             return tools
-        short = seen.short.get(tools)
+        short = cached.short.get(tools)
         if short is None:
-            short = seen.toolsets.shorten(tools)
-            if len(seen.short) >= _MAX_CACHED:
-                del seen.short[next(iter(seen.short))]
-            seen.short[tools] = short
+            short = cached.toolsets.shorten(tools)
+            if len(cached.short) >= _MAX_CACHED:
+                del cached.short[next(iter(cached.short))]
+            cached.short[tools] = short
         return short
 
     def _learn(self, document: CatalogueDocument) -> None:
         toolsets = Toolsets.of({tool.name: tool.toolsets for tool in document.tools})
-        self._seen[document.resource] = _Seen(document.hash, toolsets)
+        self._cached[document.resource] = _Cached(document.hash, toolsets)

@@ -1,0 +1,1 @@
+"""The network: which addresses are public, and how Redis is opened."""
