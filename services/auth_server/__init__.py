@@ -1,6 +1,6 @@
-"""The authorization server: who may connect, and to do what.
+"""The authorization server decides which apps may connect, and what they may do.
 
-Route map (each request path is one list in one file):
+Routes:
 
     GET  /.well-known/oauth-authorization-server   oauth/discovery/       RFC 8414
     GET  /.well-known/openid-configuration         oauth/discovery/       OpenID Connect Discovery
@@ -23,6 +23,6 @@ Route map (each request path is one list in one file):
     POST /internal/revocations, /internal/events   gateway_api/           for gateways
     GET  /livez /readyz /static/{name}             operational.py
 
-A page of an authorization never leads to another page: each returns to /authorize/continue, which
-decides from stored state alone.
+A page of an authorization never leads to another page: each redirects to /authorize/continue, which
+decides the next page from stored state.
 """

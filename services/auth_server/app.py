@@ -1,4 +1,4 @@
-"""The authorization server's wiring: the only place where its parts meet."""
+"""Wire the authorization server: its routes, middleware and error handlers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -77,11 +77,11 @@ ROUTERS = (
 def create_app(
     settings: AuthServerSettings, *, open_runtime: OpenRuntime = open_runtime
 ) -> FastAPI:
-    """Wire the service.
+    """Create the ASGI app.
 
     Args:
-        settings: what the operator decided.
-        open_runtime: opens what lives as long as the service; tests hand in another.
+        settings: the server's settings.
+        open_runtime: opens the runtime; tests pass another.
     """
 
     @asynccontextmanager
@@ -98,8 +98,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        # A redirect to the path with or without a slash would repeat a posted form, at whatever
-        # host the request names.
+        # A redirect to add or remove a slash would send a posted form to the host that the request
+        # names.
         redirect_slashes=False,
         middleware=[
             *([Middleware(BelowPath, path=settings.path)] if settings.path else []),
@@ -107,8 +107,8 @@ def create_app(
             Middleware(PublicCors, paths=machine_paths(routers, any_origin=True)),
         ],
     )
-    # The busiest by far: looked for first, and called without the work that the routers do for
-    # each request, which is more than the rest of this one.
+    # The busiest route is matched first, without the routers' work for each request, which would
+    # cost more than the rest of it.
     app.router.routes.extend(token_router.routes)
     app.include_router(discovery)
     if settings.registration == "open":

@@ -1,4 +1,4 @@
-"""The keys that are derived from `secret_key`, and from the ones it replaced."""
+"""The keys derived from `secret_key` and `previous_secret_keys`."""
 
 import base64
 import hmac
@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 Sealing = Literal["at_rest", "tickets"]
-"""What is sealed: rows of the database, or the state that a browser carries."""
+"""The purpose of a seal: database rows, or the flow state that a browser carries."""
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedKeys:
-    """One key for each purpose, so that none can stand in for another."""
+    """One key for each purpose, so that none can be used for another."""
 
     forms: bytes
     refresh: bytes
@@ -38,11 +38,11 @@ def derive_keys(secret_key: str) -> DerivedKeys:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of this server: the newest one signs and seals, and every one verifies and unseals.
+    """The keys of this server. The newest ones sign and seal; all of them verify and unseal.
 
     Attributes:
-        newest: derived from `secret_key`.
-        former: derived from `previous_secret_keys`.
+        newest: the keys derived from `secret_key`.
+        former: the keys derived from `previous_secret_keys`.
     """
 
     newest: DerivedKeys
@@ -50,7 +50,7 @@ class Keys:
 
     @property
     def refresh(self) -> tuple[bytes, ...]:
-        """The keys that successors of refresh tokens are derived with, the newest first."""
+        """The keys that derive successors of refresh tokens, newest first."""
         return tuple(keys.refresh for keys in self._all)
 
     def sign(self, *parts: str) -> str:
@@ -58,7 +58,7 @@ class Keys:
         return _encode(hmac.digest(self.newest.forms, _join(parts), "sha256"))
 
     def verify(self, given: str | None, *parts: str) -> bool:
-        """Tell whether any of the keys signed these parts; compares in constant time."""
+        """Return whether any of the keys signed these parts, comparing in constant time."""
         if given is None:
             return False
         message = _join(parts)
@@ -66,18 +66,18 @@ class Keys:
         return any(hmac.compare_digest(mac.encode(), given.encode()) for mac in expected)
 
     def digest(self, message: str) -> bytes:
-        """Compute 256 bits from a message that nobody else can compute."""
+        """Derive 256 secret bits from a message."""
         return hmac.digest(self.newest.forms, message.encode(), "sha256")
 
     def seal(self, what: Sealing, plaintext: bytes, *, context: str) -> bytes:
-        """Encrypt with AES-256-GCM; `context` must be given again to decrypt."""
+        """Encrypt with AES-256-GCM; decryption needs the same `context`."""
         nonce = os.urandom(12)
         return nonce + AESGCM(_sealing_key(self.newest, what)).encrypt(
             nonce, plaintext, context.encode()
         )
 
     def unseal(self, what: Sealing, sealed: bytes, *, context: str) -> bytes | None:
-        """Decrypt what `seal` returned; None for other keys, another context or changed bytes."""
+        """Decrypt the result of `seal`; None for other keys, another context or changed bytes."""
         for keys in self._all:
             try:
                 key = AESGCM(_sealing_key(keys, what))
@@ -87,9 +87,9 @@ class Keys:
         return None
 
     def reseal(self, what: Sealing, sealed: bytes, *, context: str) -> bytes | None:
-        """Seal under the newest key what a former key sealed; None where no key decrypts it.
+        """Seal a value with the newest key that a former key sealed; None if no key unseals it.
 
-        Returns the same bytes where the newest key sealed them.
+        Returns the same bytes if the newest key sealed them.
         """
         if Keys(self.newest).unseal(what, sealed, context=context) is not None:
             return sealed
@@ -102,7 +102,7 @@ class Keys:
 
 
 def make_keys(secret_key: str, previous: Iterable[str] = ()) -> Keys:
-    """Derive the keys from the configured secret and from the ones it replaced."""
+    """Derive the keys from the configured secrets."""
     return Keys(derive_keys(secret_key), tuple(derive_keys(secret) for secret in previous))
 
 

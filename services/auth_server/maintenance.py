@@ -1,4 +1,4 @@
-"""What the service does by itself every minute: care for its keys, forget what is over."""
+"""Run maintenance every minute: rotate keys, read catalogues, delete expired records."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,10 +30,10 @@ from auth_server.runtime import Runtime
 log = structlog.get_logger()
 
 EVERY = 60.0
-# Long enough that a token or code presented again is still known for what it was.
+# Long enough to recognise a token or code that is presented again.
 _KEEP = timedelta(days=7)
-# A client that registered itself is kept for an hour, so that a person can answer it; once one has,
-# for as long as anybody allows it anything and for ninety days more.
+# A client that registered itself is kept for an hour without a grant, so that a person can approve
+# it, and for ninety days after its last grant has ended.
 _NEVER_USED = timedelta(hours=1)
 _UNUSED = timedelta(days=90)
 _MOST_ROUNDS = 100
@@ -42,7 +42,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 async def maintain(opened: Runtime) -> None:
-    """Do it once."""
+    """Run all maintenance once."""
     now, lifetime = opened.now(), opened.settings.access_token_lifetime
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
@@ -79,7 +79,7 @@ async def _tell_denials(opened: Runtime) -> None:
 
 
 async def _forget_calls(opened: Runtime, *, before: datetime) -> None:
-    # In small transactions, since whoever delivers calls would wait for a long one.
+    # In small transactions, because deliveries of call events would wait for a long one.
     for _ in range(_MOST_ROUNDS):
         async with opened.database.writing() as db, db.begin():
             if not await purge_calls(db, before=before):
@@ -96,14 +96,14 @@ async def _forget_clients(db: DbSession, now: datetime) -> None:
 
 @asynccontextmanager
 async def maintained(opened: Runtime, *, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
-    """Do it every minute for as long as the service runs."""
+    """Run maintenance every minute while the service runs."""
 
     async def repeat() -> None:
         while True:
             await sleep(EVERY)
             try:
                 await maintain(opened)
-            except Exception as error:  # noqa: BLE001 - a database that is down comes back
+            except Exception as error:  # noqa: BLE001 - the database may recover
                 log.warning("maintenance_failed", kind=type(error).__name__)
 
     task = asyncio.create_task(repeat())
@@ -115,5 +115,5 @@ async def maintained(opened: Runtime, *, sleep: Sleep = asyncio.sleep) -> AsyncI
             await task
         try:
             await _tell_denials(opened)
-        except Exception as error:  # noqa: BLE001 - stopping goes on without
+        except Exception as error:  # noqa: BLE001 - the shutdown must continue
             log.warning("denials_lost", kind=type(error).__name__)

@@ -1,4 +1,4 @@
-"""What the service opens once and closes once, handed to every request."""
+"""The `Runtime`: everything that the process opens once and closes once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -35,7 +35,7 @@ from gatepost.clock import Now, utc_now
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Open parts and the arguments of time and chance."""
+    """The open parts of the service, with its clock and its source of secrets."""
 
     settings: AuthServerSettings
     database: Database
@@ -50,21 +50,21 @@ class Runtime:
     feed: RevocationFeed
     wrong_guesses: WrongGuesses
     begun: Buckets
-    """Authorizations, by address."""
+    """Counts new authorization requests by address."""
     denials: Denials
     now: Now
     new_secret: NewSecret
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[DbSession]:
-        """Open a transaction: an error rolls it back, else it commits and is announced."""
+        """Open a database transaction; after its commit, the feed announces its revocations."""
         async with self.database.writing() as session, session.begin():
             yield session
         self.feed.wake_after(session)
 
 
 def keys_of(settings: AuthServerSettings) -> Keys:
-    """Derive the keys of this server from its settings."""
+    """Derive the server's keys from its settings."""
     previous = (secret.get_secret_value() for secret in settings.previous_secret_keys)
     return make_keys(settings.secret_key.get_secret_value(), previous)
 
@@ -72,7 +72,7 @@ def keys_of(settings: AuthServerSettings) -> Keys:
 def open_documents(
     settings: AuthServerSettings, now: Now, *, fetch: Fetch | None = None
 ) -> ClientDocuments:
-    """Make the reader of client documents; `fetch` stands in for the guarded one in tests."""
+    """Make the reader of client documents; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
     return ClientDocuments(
         fetch or GuardedFetch(allow_loopback=loopback),
@@ -85,7 +85,7 @@ def open_documents(
 def open_key_sets(
     settings: AuthServerSettings, now: Now, configured: Fetch, *, fetch: Fetch | None = None
 ) -> KeySets:
-    """Make the reader of clients' keys; `fetch` stands in for the guarded one in tests."""
+    """Make the reader of clients' keys; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
     guarded = fetch or GuardedFetch(allow_loopback=loopback)
     return KeySets(guarded, configured, now, allow_loopback=loopback)
@@ -98,7 +98,7 @@ OpenRuntime = Callable[[AuthServerSettings], AbstractAsyncContextManager[Runtime
 async def open_runtime(
     settings: AuthServerSettings, *, now: Now = utc_now
 ) -> AsyncIterator[Runtime]:
-    """Open everything for real."""
+    """Open the runtime of the service."""
     database = open_database(settings.database_url)
     keys = keys_of(settings)
     async with AsyncExitStack() as opened:

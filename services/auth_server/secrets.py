@@ -1,4 +1,4 @@
-"""Making, hashing and comparing random secrets."""
+"""Make, hash and compare random secrets."""
 
 import base64
 import hashlib
@@ -10,12 +10,12 @@ NewSecret = Callable[[], str]
 
 
 def new_secret() -> str:
-    """Make a 256-bit random secret, base64url."""
+    """Make a 256-bit random secret in base64url."""
     return secrets.token_urlsafe(32)
 
 
 def hash_secret(secret: str) -> str:
-    """Hash a 256-bit random secret for storage and look-up; such a secret needs no salt."""
+    """Hash a 256-bit random secret, which does not need a salt, for storage and look-up."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Client authentication (RFC 6749 §2.3): one method a file; METHODS is the whole list.
+"""Client authentication (RFC 6749 §2.3), one method in each file; METHODS lists them all.
 
-Every endpoint that programs call authenticates them with `authenticate_client`.
+Every endpoint that requires authentication uses the `Authenticator`.
 """

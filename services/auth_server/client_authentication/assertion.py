@@ -1,7 +1,7 @@
-"""Client assertions: what a signed statement must say, and whose key must have signed it.
+"""Verify client assertions: their claims and their signature.
 
-Pure functions on text; RFC 7523 §3, with the audience rule of its successor: the issuer, and only
-it, so that no other server that a client talks to can use its assertions here.
+The functions are pure. They follow RFC 7523 §3, with the audience rule of its successor: only the
+issuer, so that no other server can use a client's assertions here.
 """
 
 import base64
@@ -21,15 +21,15 @@ LONGEST_LIFETIME = timedelta(minutes=5)
 LEEWAY = timedelta(seconds=30)
 
 _LONGEST = 8192
-# An assertion of another kind, signed with the same key, is not one that authenticates a client.
+# A token of another kind, signed with the same key, must not authenticate a client.
 _TYPES = frozenset({"jwt", "client-authentication+jwt"})
-# Each would bring its own key, or change what is signed.
+# These would supply a key, or change the signed input.
 _REFUSED_HEADERS = ("jwk", "jku", "x5c", "x5u", "crit", "b64")
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """An assertion as it was sent; nothing in it is proven."""
+    """An assertion as it was sent, which is not verified."""
 
     client_id: str
     kid: str | None
@@ -41,17 +41,17 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class OneUse:
-    """What makes an assertion worth nothing the second time."""
+    """The id and expiry by which a second use of an assertion is detected."""
 
     jti: str
     expires_at: datetime
 
 
 def parse_assertion(text: str) -> Assertion:
-    """Read an assertion's shape: a compact JWS of a known algorithm whose subject is its issuer.
+    """Parse an assertion: a compact JWS with a known algorithm whose subject is its issuer.
 
     Raises:
-        InvalidClient: it is anything else; `detail` says what.
+        InvalidClient: the assertion is malformed; `detail` says why.
     """
     parts = text.split(".")
     if len(text) > _LONGEST or len(parts) != 3 or not text.isascii():
@@ -70,7 +70,7 @@ def parse_assertion(text: str) -> Assertion:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject or claims.get("iss") != subject:
         _refuse("iss and sub are not one client")
-    # No id holds what is not printable, and PostgreSQL can't even be asked for some of it.
+    # Ids are printable, and PostgreSQL refuses queries with some other characters.
     if not subject.isprintable():
         _refuse("sub can't be a client's id")
     return Assertion(
@@ -84,18 +84,18 @@ def parse_assertion(text: str) -> Assertion:
 
 
 def require_claims(assertion: Assertion, *, issuer: str, now: datetime) -> OneUse:
-    """Refuse an assertion that is not for this server, or not for now.
+    """Refuse an assertion for another server or another time.
 
     Raises:
-        InvalidClient: `detail` names the claim.
+        InvalidClient: a claim is wrong; `detail` names it.
     """
     claims, leeway = assertion.claims, LEEWAY.total_seconds()
     if claims.get("aud") not in (issuer, [issuer]):
-        _refuse("aud is not this issuer, and only it")
+        _refuse("aud is not exactly this issuer")
     moment = now.timestamp()
     expires = _read_time(claims, "exp")
     if expires is None or not moment - leeway < expires <= moment + _seconds() + leeway:
-        _refuse("exp is missing, past, or more than five minutes ahead")
+        _refuse("exp is missing, in the past, or more than five minutes ahead")
     issued, begins = _read_time(claims, "iat"), _read_time(claims, "nbf")
     if issued is not None and not (issued <= moment + leeway and expires - issued <= _seconds()):
         _refuse("iat is in the future, or more than five minutes before exp")
@@ -103,18 +103,18 @@ def require_claims(assertion: Assertion, *, issuer: str, now: datetime) -> OneUs
         _refuse("nbf is in the future")
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= 255 or not jti.isprintable():
-        _refuse("jti is missing or unusable")
+        _refuse("jti is missing or malformed")
     return OneUse(jti, datetime.fromtimestamp(expires, UTC) + LEEWAY)
 
 
 def require_signature(assertion: Assertion, keys: Sequence[PublicKey]) -> None:
-    """Refuse an assertion that none but another's key signed.
+    """Refuse an assertion that none of the client's keys signed.
 
-    The algorithm is the key's, never the header's choice. With several keys that could have
-    signed, `kid` says which; a lone key without a name needs none.
+    The key decides the algorithm, not the header. If several keys fit, `kid` selects one; a single
+    key without an id needs no `kid`.
 
     Raises:
-        InvalidClient: no key, or not exactly one, is meant; or the signature is wrong.
+        InvalidClient: the header does not select exactly one key, or the signature is wrong.
     """
     fitting = [key for key in keys if key.algorithm == assertion.algorithm]
     if assertion.kid is not None and not (len(fitting) == 1 and fitting[0].kid is None):
@@ -150,7 +150,7 @@ def _read_object(part: str) -> Mapping[str, Any]:
     try:
         value = json.loads(_decode(part), object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        _refuse("not JSON, or a member twice")
+        _refuse("not JSON, or a repeated member")
     if not isinstance(value, dict):
         _refuse("not a JSON object")
     return cast("Mapping[str, Any]", value)
@@ -167,7 +167,7 @@ def _read_time(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    # The bounds also keep out NaN, infinity, and integers that no float holds.
+    # The bounds also exclude NaN, infinity, and integers too large for a float.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
         _refuse(f"{name} is not a time")
     return float(value)

@@ -1,4 +1,4 @@
-"""Who sends this request?"""
+"""Authenticate the client that sends a request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -36,25 +36,26 @@ METHODS: Mapping[AuthMethod, MatchClient] = {
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthenticator:
-    """Authenticates clients, and counts their wrong guesses."""
+    """Authenticates clients, and counts their failures."""
 
     context: MatchContext
     wrong_guesses: WrongGuesses
 
     async def authenticate(self, form: Parameters, request: Request) -> ClientFacts:
-        """Find the client and check that it is who it says, by its registered method alone.
+        """Find the client, and authenticate it by its registered method only.
 
-        The same words refuse an unknown client and a wrong secret (RFC 6749 §2.3, §5.2). It comes
-        before the request's own transaction: each method has its own, and SQLite has one writer.
+        An unknown client and a wrong secret get the same refusal (RFC 6749 §2.3, §5.2). Call it
+        before the request opens a database transaction: each method opens its own, and SQLite has
+        one writer.
 
         Args:
             form: the request's form.
-            request: whose `Authorization` header and address count.
+            request: the request, for its `Authorization` header and address.
 
         Raises:
-            InvalidClient: unknown, another method than the registered one, or no proof.
-            InvalidRequest: two methods in one request.
-            TooManyRequests: too much of it, or of this address, was wrong lately.
+            InvalidClient: the client is unknown, uses another method, or fails to authenticate.
+            InvalidRequest: the request uses two methods.
+            TooManyRequests: the client or the address has failed too often.
         """
         given = read_credentials(form, request.headers.get("authorization"))
         address, now = address_of(request, self.context.settings), self.context.now()
@@ -66,7 +67,7 @@ class ClientAuthenticator:
             raise
 
     def count_wrong_guess(self, client: ClientFacts, request: Request) -> None:
-        """Count what an authenticated client sent and was wrong."""
+        """Count an invalid token or code that an authenticated client sent."""
         address = address_of(request, self.context.settings)
         self.wrong_guesses.count(client.client_id, address, self.context.now())
 

@@ -1,4 +1,4 @@
-"""What a request brings to prove who sends it."""
+"""Read the credentials of a client from a request."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who a request says it is from, and the secret or assertion that is to prove it."""
+    """The client id in a request, and the secret or assertion that proves it."""
 
     client_id: str
     method: AuthMethod
@@ -29,7 +29,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class MatchContext:
-    """Where a method looks up the client, its secrets and its keys."""
+    """The parts with which a method looks up the client, its secrets and its keys."""
 
     settings: AuthServerSettings
     database: Database
@@ -38,31 +38,31 @@ class MatchContext:
 
 
 def unproven(detail: str) -> InvalidClient:
-    """Refuse in the one text for every way in which a client can fail to prove itself (§5.2)."""
+    """Make the refusal that is the same for every failed authentication (§5.2)."""
     return InvalidClient("client authentication failed", detail=detail)
 
 
 def read_credentials(form: Parameters, authorization: str | None) -> Credentials:
-    """Find the one method that a request uses.
+    """Read the credentials of the only method that a request uses.
 
     Args:
         form: the request's form.
         authorization: the `Authorization` header.
 
     Raises:
-        InvalidClient: nobody is named, or what is sent is malformed.
-        InvalidRequest: two methods, or two clients, in one request.
+        InvalidClient: no client is named, or the credentials are malformed.
+        InvalidRequest: the request uses two methods or names two clients.
     """
     form_id, secret = form.get("client_id"), form.get("client_secret")
     assertion, assertion_type = form.get("client_assertion"), form.get("client_assertion_type")
     if (assertion is None) != (assertion_type is None):
-        raise InvalidRequest("client_assertion and client_assertion_type go together")
+        raise InvalidRequest("client_assertion and client_assertion_type must be sent together")
     if [authorization, secret, assertion].count(None) < 2:
-        raise InvalidRequest("authenticate in one way, not in several")
+        raise InvalidRequest("use only one client authentication method")
     if authorization is not None:
         client_id, secret = _read_basic(authorization)
         if form_id is not None and form_id != client_id:
-            raise InvalidRequest("client_id in the body is not the one in the header")
+            raise InvalidRequest("client_id in the body differs from the one in the header")
         return Credentials(client_id, "client_secret_basic", secret)
     if assertion is not None:
         if assertion_type != ASSERTION_TYPE:

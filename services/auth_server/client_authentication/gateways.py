@@ -1,4 +1,4 @@
-"""From a client id to a gateway."""
+"""Find a gateway by its client id."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ _ALWAYS = datetime.fromtimestamp(0, UTC)
 
 
 def find_gateway(settings: AuthServerSettings, client_id: str) -> Client | None:
-    """Look up the gateway of a configured resource: a client that no table holds."""
+    """Look up the gateway of a configured resource, which is a client without a stored row."""
     entry = settings.find_resource(client_id)
     if entry is None:
         return None

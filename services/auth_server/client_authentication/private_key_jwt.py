@@ -1,4 +1,4 @@
-"""`private_key_jwt`: a client signs a statement about itself (RFC 7523 §2.2, §3)."""
+"""Authenticate by `private_key_jwt`: the client signs an assertion (RFC 7523 §2.2, §3)."""
 
 from auth_server.client_authentication.assertion import (
     parse_assertion,
@@ -15,13 +15,13 @@ from auth_server.records.clients.table import Client
 
 
 async def match_assertion(given: Credentials, context: MatchContext) -> ClientFacts:
-    """Believe an assertion that one of the client's registered keys signed, once.
+    """Accept an assertion that one of the client's registered keys signed, once.
 
-    No transaction may be open while keys are fetched, and that an assertion was used has to stay
-    known whatever becomes of the request it came with.
+    No database transaction may be open while keys are fetched. The use of the assertion stays
+    stored even if the request fails.
 
     Raises:
-        InvalidClient: for every reason in the same words.
+        InvalidClient: with the same description for every reason.
     """
     assertion = parse_assertion(given.proof)
     use = require_claims(assertion, issuer=context.settings.issuer, now=context.now())
@@ -39,12 +39,12 @@ async def match_assertion(given: Credentials, context: MatchContext) -> ClientFa
     async with context.database.writing() as db, db.begin():
         fresh = await use_assertion(db, client.client_id, jti=use.jti, expires_at=use.expires_at)
     if not fresh:
-        raise unproven("private_key_jwt, an assertion that was used before")
+        raise unproven("private_key_jwt, the assertion was used before")
     return ClientFacts.of(client)
 
 
 def _may_sign(client: Client) -> bool:
     if client.token_endpoint_auth_method == "private_key_jwt":  # noqa: S105 - the method's name
         return True
-    # A document can offer both ways; nobody tells the client which of them was picked.
+    # A document can offer both methods, and nothing tells the client which one was chosen.
     return client.source == "document" and not (client.jwks is None and client.jwks_uri is None)

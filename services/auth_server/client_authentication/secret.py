@@ -1,4 +1,4 @@
-"""`client_secret_basic` and `client_secret_post`: a client knows a secret (RFC 6749 §2.3.1)."""
+"""Authenticate by `client_secret_basic` and `client_secret_post` (RFC 6749 §2.3.1)."""
 
 from auth_server.client_authentication.credentials import Credentials, MatchContext, unproven
 from auth_server.records.clients.facts import ClientFacts
@@ -7,12 +7,12 @@ from auth_server.secrets import hash_secret, matches
 
 
 async def match_secret(given: Credentials, context: MatchContext) -> ClientFacts:
-    """Believe a secret that is one of the client's live ones, sent in the registered way.
+    """Accept a live secret of the client that was sent by its registered method.
 
-    An unknown client costs what a wrong secret does: the same queries, the same comparison.
+    An unknown client and a wrong secret take the same time, with the same queries and comparison.
 
     Raises:
-        InvalidClient: for every reason in the same words.
+        InvalidClient: with the same description for every reason.
     """
     hashed = hash_secret(given.proof)
     async with context.database.reading() as db:

@@ -68,7 +68,7 @@ def api_keys() -> None:
     help="The lifetime.",
 )
 def create(config: Path | None, **options: Any) -> None:
-    """Make a key; it is shown once."""
+    """Create a key and show it once."""
     given, settings = _NewKey(**options), load_settings(config)
     resources = settings.resources
     entry = settings.find_resource(given.resource) if given.resource else resources[0]

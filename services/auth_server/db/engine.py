@@ -22,7 +22,7 @@ from auth_server.db.sqlite import SqliteRawSql, prepare_sqlite
 _READING = "gatepost_reading"
 
 DbSession = AsyncSession
-"""An open session; what endpoints pass on to the records, without knowing SQL."""
+"""An open session, which endpoints pass to the records without using SQL themselves."""
 OpenTransaction = Callable[[], AbstractAsyncContextManager[DbSession]]
 """Opens a transaction: an error rolls it back, else it commits."""
 

@@ -31,7 +31,7 @@ class PostgresRawSql:
         return await self._execute(query, values)
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
-        """Make a change in one statement."""
+        """Make a change in one statement; return whether it changed anything."""
         return await self._execute(update.postgresql, values) is not None
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ class DatabaseUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AtomicUpdate:
-    """A change that happens whole or not at all.
+    """A change that happens completely or not at all.
 
     `sqlite`: if the first of these statements changes no row, the others do not run.
     `postgresql`: the same in one statement, which returns a row if it changed anything.
@@ -42,7 +42,7 @@ class RawSql(Protocol):
         ...
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
-        """Make a change; answers whether there was one to make.
+        """Make a change; return whether it changed anything.
 
         After a broken connection, the change may be sent again. If the first attempt did take
         effect, this returns False, as to a second caller.

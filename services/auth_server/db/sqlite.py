@@ -60,7 +60,7 @@ class SqliteRawSql:
         return await self._reader.run(read)
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
-        """Make a change in one transaction."""
+        """Make a change in one transaction; return whether it changed anything."""
         first, *others = update.sqlite
         bound = _bind(values)
 

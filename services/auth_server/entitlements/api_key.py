@@ -28,7 +28,7 @@ class UnusableApiKey(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """What a key is to allow, whose it is, and how long."""
+    """The owner, permissions and lifetime of a new key."""
 
     label: str
     person_id: str

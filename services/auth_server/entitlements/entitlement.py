@@ -1,4 +1,4 @@
-"""What an access token says about its bearer."""
+"""The entitlement from which access tokens are issued."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from gatepost.data_scope import DataScope
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """Everything an access token says about its bearer, but for its own id and times.
+    """The claims of an access token, except for its id and times.
 
-    No token of it lives beyond `ends_at`, where that is given.
+    No token may outlive `ends_at`, if it is set.
     """
 
     grant_id: str

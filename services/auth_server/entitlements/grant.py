@@ -1,4 +1,4 @@
-"""What a grant allows now: all that it stands on is read again."""
+"""Resolve the entitlement of a grant from everything on which the grant depends."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The one place where an entitlement shrinks to what the tenant and the member's data allow now."""
+"""Narrow entitlements to the tenant's current policy and the member's current data."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ _SHORTEST_LIFE = timedelta(seconds=1)  # of an access token
 
 
 class NothingLeft(Exception):
-    """Nothing of the entitlement holds any more; the message says why, for the log."""
+    """The entitlement no longer allows anything; the message is for the logs."""
 
 
 class ClientNotAdmitted(NothingLeft):
@@ -27,12 +27,12 @@ class NothingReadable(NothingLeft):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an entitlement has to stay within now, as the issuer of its tokens knows it.
+    """The current limits of an entitlement.
 
-    `data_scope`: the member's; unrestricted where the tokens are no person's. `allowed_at`: when a
-    person allowed it, from which the policy's `longest_grant` counts; None where no person did.
-    `catalogue`: needed where the policy is `read_only`. `any_client`: do not ask the policy which
-    clients it allows.
+    `data_scope` is the member's, or unrestricted for tokens without a person. `allowed_at` is when
+    a person approved, from which the policy's `longest_grant` counts, or None without a person.
+    `catalogue` is needed if the policy is `read_only`. `any_client` skips the policy's list of
+    clients.
     """
 
     policy: TenantPolicy
@@ -43,17 +43,17 @@ class Bounds:
 
 
 def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlement:
-    """Work out what is left of an entitlement: never more than was allowed.
+    """Narrow an entitlement to its current limits.
 
     Args:
-        allowed: what was allowed once, by a person or an operator.
-        bounds: what it has to stay within now.
+        allowed: the entitlement that a person or an operator allowed.
+        bounds: its current limits.
         now: the time.
 
     Raises:
-        ClientNotAdmitted: by the tenant's policy.
-        NothingReadable: by the tenant's policy.
-        NothingLeft: its time is over, or it has no data in common with the member's.
+        ClientNotAdmitted: the tenant's policy does not allow the client.
+        NothingReadable: the tenant's policy allows reading only, and no tool only reads.
+        NothingLeft: the entitlement has expired, or shares no data with the member's.
     """
     policy = bounds.policy
     if not bounds.any_client and not policy.admits(allowed.client_id):

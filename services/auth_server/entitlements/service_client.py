@@ -1,4 +1,4 @@
-"""What a client may do for itself: what an operator allowed it, in one tenant."""
+"""Resolve the entitlement of a service client, which an operator limits to one tenant."""
 
 import base64
 import hashlib
@@ -18,11 +18,11 @@ from gatepost.scopes import parse_scope
 
 
 async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: datetime) -> Entitlement:
-    """Read what a ceiling allows now; the client itself stands where a person would.
+    """Resolve what a ceiling allows now, with the client's id in place of a person's.
 
     Raises:
         UnauthorizedClient: the tenant is disabled or forbids the client, or a person has its id.
-        InvalidScope: the tenant allows reading only, and nothing the client may call only reads.
+        InvalidScope: the tenant allows reading only, and none of the client's tools only read.
     """
     # Otherwise, anyone who reads `sub` would take the token for that person's (RFC 9068 §5).
     if await is_person(db, ceiling.client_id):
@@ -52,7 +52,7 @@ async def resolve_service_client(db: DbSession, ceiling: Ceiling, *, now: dateti
     try:
         return narrow(allowed, bounds, now=now)
     except NothingReadable as error:
-        raise InvalidScope("this client may have no scope", detail=str(error)) from None
+        raise InvalidScope("this client is not allowed any scope", detail=str(error)) from None
     except NothingLeft as error:
         raise _no_tokens(str(error)) from None
 
@@ -68,4 +68,4 @@ def name_grant(ceiling: Ceiling) -> str:
 
 
 def _no_tokens(detail: str) -> UnauthorizedClient:
-    return UnauthorizedClient("this client may have no tokens", detail=detail)
+    return UnauthorizedClient("this client is not allowed any tokens", detail=detail)

@@ -1,4 +1,4 @@
-"""What every page of an authorize transaction shares: whose turn it is, what comes next, the answer.
+"""Shared by `/authorize` and the pages: the pending authorization, its next step, and sign-in.
 
-Pages never lead to one another; each returns the browser to `CONTINUE`.
+A page of an authorization never leads to another page: it sends the browser to `CONTINUE`.
 """

@@ -1,6 +1,6 @@
-"""What a browser takes along while it is away to sign in: sealed, for that browser, good once.
+"""The state of a sign-in that takes two requests, sealed for one browser and one use.
 
-Nothing is stored when a browser leaves, so that leaving costs nothing; what came back is.
+The browser carries it, so that beginning a sign-in stores nothing. Only its use is stored.
 """
 
 import base64
@@ -25,16 +25,16 @@ LIFETIME = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """Why and how a browser left.
+    """The purpose and the secrets of a sign-in that has begun.
 
     Attributes:
-        way: the connector's name, or what else it is to come back from.
-        field: with `value`, the errand, as forms name it.
-        value: see `field`.
-        nonce: what the answer must repeat.
-        secret: what only the answer's reader needs to know: PKCE's verifier, a person's id.
-        left_at: when, in seconds since 1970.
-        fresh: whether the person had to prove again who they are.
+        way: the name of the connector, or another way to sign in.
+        field: the form field that names the sign-in purpose.
+        value: the value of that field.
+        nonce: the value that the response must repeat.
+        secret: a value for the second request: the PKCE verifier, or a person's id.
+        left_at: when the sign-in began, in seconds since 1970.
+        fresh: whether the person must authenticate again.
     """
 
     way: str
@@ -47,21 +47,21 @@ class FlowState:
 
     @property
     def left(self) -> datetime:
-        """When the browser left."""
+        """When the sign-in began."""
         return datetime.fromtimestamp(self.left_at, UTC)
 
     @property
     def until(self) -> datetime:
-        """When it is over."""
+        """When the flow state expires."""
         return self.left + LIFETIME
 
 
 def over() -> PageError:
-    """Make the refusal of a ticket that serves no more."""
+    """Make the refusal of an invalid, expired or used flow state."""
     return PageError(
         "This sign-in has expired",
         "It was already used, took too long, or started in another browser. Go back and try again.",
-        detail="no such ticket in this browser",
+        detail="no such flow state in this browser",
     )
 
 
@@ -79,7 +79,7 @@ class FlowStates:
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def unseal(self, text: str | None, browser: str | None) -> FlowState | None:
-        """Unseal a flow state; None where it is malformed, too old, or another browser's."""
+        """Unseal a flow state; None if it is malformed, too old, or another browser's."""
         if not text or not browser:
             return None
         try:
@@ -95,9 +95,9 @@ class FlowStates:
     async def redeem(
         self, text: str | None, browser: str | None, transaction: OpenTransaction, *, way: str
     ) -> FlowState | None:
-        """Unseal a flow state and use it up, whatever becomes of the sign-in.
+        """Unseal a flow state and mark it as used, whether or not the sign-in succeeds.
 
-        None where it can't be used any more.
+        Returns None if it is invalid or was already used.
         """
         flow_state = self.unseal(text, browser)
         if flow_state is None or flow_state.way != way:

@@ -1,4 +1,4 @@
-"""Which page comes next for a transaction, decided from stored state alone."""
+"""Decide from stored state which page comes next for an authorization request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from auth_server.records.tenants.store import TenantMembership
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Nobody is signed in, or not freshly enough."""
+    """The browser has no session, or not a recent enough one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChooseTenant:
-    """The person is a member of several tenants and has not said which."""
+    """The person is a member of several tenants and has not chosen one."""
 
     person: Person
     memberships: Sequence[TenantMembership]
@@ -24,14 +24,14 @@ class ChooseTenant:
 
 @dataclass(frozen=True, slots=True)
 class NoTenant:
-    """The person is a member of none."""
+    """The person is not a member of any tenant."""
 
     person: Person
 
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
-    """The tenant asks for a surer sign-in than the person's."""
+    """The tenant requires a stronger sign-in than the person's."""
 
     person: Person
     membership: TenantMembership
@@ -40,7 +40,7 @@ class StepUp:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Everything is known but the person's answer."""
+    """Only the person's consent is missing."""
 
     person: Person
     membership: TenantMembership
@@ -56,13 +56,13 @@ def next_step(
     memberships: Sequence[TenantMembership],
     usual_tenant: str | None = None,
 ) -> NextStep:
-    """Decide the next page of a transaction.
+    """Decide the next page of an authorization.
 
     Args:
-        transaction: the app's request.
+        authorization_request: the app's request.
         signed_in: the person and their session, or None.
-        seats: where they are a member.
-        usual_tenant: which one they chose the last time; it stands until they say otherwise.
+        memberships: the person's tenant memberships.
+        usual_tenant: the tenant of their last approval, used unless they choose another.
     """
     if signed_in is None:
         return SignIn()

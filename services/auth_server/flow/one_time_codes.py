@@ -1,4 +1,4 @@
-"""Codes as second factors: those of an authenticator app (RFC 6238), and recovery codes."""
+"""Verify codes as second factors: those of an authenticator app (RFC 6238), and recovery codes."""
 
 import base64
 import hashlib
@@ -20,18 +20,18 @@ from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.secrets import NewSecret, hash_secret, matches
 
 STEP = 30
-"""Seconds that one code holds."""
+"""Seconds for which one code is valid."""
 RECOVERY_CODES = 10
 
 
 def match_step(secret: str, code: str, *, now: datetime, after: int) -> int | None:
-    """Find the step whose code this is: the present one, or the one before or after it.
+    """Find the time step of a code: the current one, or the one before or after it.
 
     Args:
-        secret: of the app, base32.
-        code: as it was typed; spaces in it do not count.
+        secret: the app's secret, in base32.
+        code: the typed code; spaces are ignored.
         now: the time.
-        after: the last step whose code was used; that one and those before it are over (A145).
+        after: the last step whose code was used; it and earlier steps are refused (A145).
     """
     typed, present = "".join(code.split()), int(now.timestamp()) // STEP
     totp = pyotp.TOTP(secret)
@@ -44,7 +44,7 @@ def match_step(secret: str, code: str, *, now: datetime, after: int) -> int | No
 async def match_code(
     db: DbSession, person_id: str, code: str, keys: Keys, now: datetime
 ) -> Literal["code", "recovery code"] | None:
-    """Use up what a person typed as a second factor; None where it is neither kind of code."""
+    """Redeem the code that a person typed; None if it is not a valid code of either kind."""
     app = await find_authenticator_app(db, person_id)
     if app is None:
         return None
@@ -63,7 +63,7 @@ def seal_secret(secret: str, person_id: str, keys: Keys) -> bytes:
 
 
 async def renew_recovery_codes(db: DbSession, person_id: str, new_secret: NewSecret) -> list[str]:
-    """Make ten codes in place of those from before; they are never shown again."""
+    """Replace a person's recovery codes by ten new ones, which are shown only once."""
     codes = []
     for _ in range(RECOVERY_CODES):
         digest = hashlib.sha256(new_secret().encode()).digest()
@@ -74,7 +74,7 @@ async def renew_recovery_codes(db: DbSession, person_id: str, new_secret: NewSec
 
 
 async def reseal_secrets(db: DbSession, keys: Keys) -> None:
-    """Encrypt under the present key what was encrypted under a former one."""
+    """Encrypt secrets with the newest key that were encrypted with a former one."""
     for app in await list_authenticator_apps(db) if keys.former else ():
         resealed = keys.reseal("at_rest", app.sealed_secret, context=_context(app.person_id))
         if resealed is not None:
@@ -91,6 +91,6 @@ def _context(person_id: str) -> str:
 
 
 def _hash(person_id: str, code: str) -> str:
-    # Eighty random bits need no salt and no slowness; the person's id keeps codes apart.
+    # Eighty random bits need neither a salt nor a slow hash; the person's id separates people.
     plain = "".join(code.lower().replace("-", "").split())
     return hash_secret(f"recovery code of {person_id}: {plain}")

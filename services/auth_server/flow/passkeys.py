@@ -1,6 +1,6 @@
-"""Passkeys (WebAuthn): what a browser is asked for, and what it answers, verified.
+"""Write the options for passkeys (WebAuthn), and verify the browser's responses.
 
-The challenge is the nonce of a `FlowState`: good for one browser, ten minutes, and once.
+The challenge is the nonce of a `FlowState`, valid for one browser, ten minutes and one use.
 """
 
 import hashlib
@@ -38,11 +38,11 @@ from auth_server.records.second_factors.table import Passkey
 from auth_server.settings import AuthServerSettings
 
 _MISREAD = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)
-"""What the library raises for answers that it can't read or believe."""
+"""The errors that the library raises for malformed or invalid responses."""
 
 
 def are_possible(settings: AuthServerSettings) -> bool:
-    """Tell whether this server can have passkeys: they belong to a domain, and not to an address."""
+    """Return whether this server can have passkeys, which need a domain and not an IP address."""
     try:
         ipaddress.ip_address(_domain(settings))
     except ValueError:
@@ -51,9 +51,9 @@ def are_possible(settings: AuthServerSettings) -> bool:
 
 
 def ask_for_passkey(flow_state: FlowState, settings: AuthServerSettings) -> str:
-    """Write the options of `navigator.credentials.get`: any passkey of this domain, and its owner.
+    """Write the options of `navigator.credentials.get` for any passkey of this domain.
 
-    The device has to recognise its owner, so that a passkey is two factors in one.
+    User verification is required, so that a passkey counts as two factors.
     """
     options = generate_authentication_options(
         rp_id=_domain(settings),
@@ -67,7 +67,7 @@ def ask_for_passkey(flow_state: FlowState, settings: AuthServerSettings) -> str:
 def offer_passkey(
     flow_state: FlowState, person: Person, held: Sequence[Passkey], settings: AuthServerSettings
 ) -> str:
-    """Write the options of `navigator.credentials.create`: a passkey that finds its owner itself."""
+    """Write the options of `navigator.credentials.create` for a discoverable passkey."""
     options = generate_registration_options(
         rp_id=_domain(settings),
         rp_name=settings.branding.name or _domain(settings),
@@ -94,7 +94,7 @@ async def match_passkey(
     settings: AuthServerSettings,
     now: datetime,
 ) -> Passkey | None:
-    """Find the passkey that signed this challenge, and note its use (WebAuthn Level 3 §7.2)."""
+    """Find the passkey that signed this challenge, and record its use (WebAuthn Level 3 §7.2)."""
     try:
         given = parse_authentication_credential_json(credential)
         passkey = await find_passkey(db, bytes_to_base64url(given.raw_id)[:1400])
@@ -124,7 +124,7 @@ def read_passkey(
     settings: AuthServerSettings,
     now: datetime,
 ) -> Passkey | None:
-    """Read the passkey that a device made for this challenge (WebAuthn Level 3 §7.1)."""
+    """Verify and read a passkey that a device made for this challenge (WebAuthn Level 3 §7.1)."""
     try:
         made: Any = verify_registration_response(
             credential=credential,

@@ -32,16 +32,16 @@ CONTINUE = "/authorize/continue"
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
-    """One transaction in one browser, at this moment."""
+    """The current state of one authorization request in its browser."""
 
     authorization_request: AuthorizationRequest
     browser: str
     client: Client
     step: NextStep
     base: str
-    """What every path of ours begins with: the issuer's path."""
+    """The issuer's path, with which every path of this server begins."""
     forms: FormProof
-    """Of this request in this browser."""
+    """The proofs of forms for this request in this browser."""
 
 
 async def resolve_pending_authorization(
@@ -52,10 +52,10 @@ async def resolve_pending_authorization(
     keys: Keys,
     now: datetime,
 ) -> PendingAuthorization:
-    """Find the transaction that this browser began, and what it waits for.
+    """Find an authorization request that this browser began, and its next step.
 
     Raises:
-        PageError: there is none, it is over, another browser began it, or its client is gone.
+        PageError: the request does not exist, is over or another browser's, or its client is gone.
     """
     browser = read_browser(request, settings)
     authorization_request = None
@@ -68,7 +68,7 @@ async def resolve_pending_authorization(
             "This request has expired",
             "It was already answered, took too long, or started in another browser. Go back to "
             "your app and connect again.",
-            detail="no such transaction in this browser",
+            detail="no such authorization request in this browser",
         )
     client = await find_client(db, authorization_request.client_id)
     if client is None:
@@ -91,7 +91,7 @@ async def resolve_pending_authorization(
 
 
 def continue_with(pending: PendingAuthorization) -> RedirectResponse:
-    """Send the browser back to where the next step is decided."""
+    """Redirect the browser to `CONTINUE`, which decides the next step."""
     response = RedirectResponse(
         f"{pending.base}{CONTINUE}?transaction={pending.authorization_request.transaction_id}",
         status_code=303,
@@ -108,11 +108,11 @@ async def _shown(
 
 
 ShownAuthorization = Annotated[PendingAuthorization, Depends(_shown)]
-"""The authorization that the query of a GET names."""
+"""The pending authorization named in the query of a GET request."""
 
 
 def posted_authorization(posted: PostedForm) -> Callable[..., Awaitable[PendingAuthorization]]:
-    """Make the dependency that finds the authorization which a posted form names."""
+    """Make the dependency that finds the pending authorization named in a posted form."""
 
     async def resolve(
         request: Request,

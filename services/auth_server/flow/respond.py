@@ -1,4 +1,4 @@
-"""The answer to the client: parameters appended to its redirect URI, always with `iss`."""
+"""Build the response to the client: its redirect URI with parameters, always with `iss`."""
 
 from urllib.parse import quote, urlencode
 
@@ -22,7 +22,7 @@ def error_url(redirect_uri: str, error: OAuthError, *, state: str | None, issuer
 
 
 def _append(redirect_uri: str, parameters: dict[str, str | None]) -> str:
-    # The registered bytes stay as they are; only what is ours is encoded.
+    # The registered URI stays byte for byte; only the new parameters are encoded.
     sent = {name: value for name, value in parameters.items() if value is not None}
     separator = "&" if "?" in redirect_uri else "?"
     return f"{redirect_uri}{separator}{urlencode(sent, quote_via=quote)}"

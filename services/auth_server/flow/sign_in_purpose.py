@@ -1,4 +1,4 @@
-"""What somebody signs in for: to answer an app's request, or to see a page of their account."""
+"""The sign-in purpose: to answer an authorization request, or to see an account page."""
 
 import re
 from dataclasses import dataclass, replace
@@ -31,15 +31,15 @@ _MISFIT = translatable("Nothing was saved. Go back and try again.")
 
 @dataclass(frozen=True, slots=True)
 class SignInPurpose:
-    """Where the browser goes once somebody is signed in, and what binds forms to it.
+    """The target of a sign-in, and the proofs of its forms.
 
     Attributes:
         browser: the secret in the browser's cookie.
-        field: the form field that names the errand, `transaction` or `return_to`.
+        field: the form field that names the purpose, `transaction` or `return_to`.
         value: that field's value.
-        next_url: where sign-in leads.
-        pending: the app's request, where there is one.
-        forms: the proofs of forms; for an app's request, those of `pending`.
+        next_url: where the browser goes after the sign-in.
+        pending: the pending authorization, or None for an account page.
+        forms: the proofs of forms; for an authorization, those of `pending`.
     """
 
     browser: str
@@ -51,17 +51,17 @@ class SignInPurpose:
 
     @property
     def client_id(self) -> str:
-        """The app's, or an empty text."""
+        """The id of the app, or an empty string."""
         return self.pending.client.client_id if self.pending else ""
 
     def answers(self) -> RedirectResponse:
-        """Send the browser to where sign-in leads."""
+        """Redirect the browser to the target of the sign-in."""
         response = RedirectResponse(self.next_url, status_code=303)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def asks_again(self, path: str) -> RedirectResponse:
-        """Send the browser to sign in as somebody else, past no provider that still knows it."""
+        """Redirect the browser to sign in as somebody else; providers then ask again."""
         again = urlencode({self.field: self.value, "other": "yes"})
         response = RedirectResponse(f"{path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"
@@ -69,15 +69,15 @@ class SignInPurpose:
 
 
 def is_account_page(path: str) -> bool:
-    """Tell whether a path is one of our account pages, and nothing that a browser reads otherwise.
+    """Return whether a path is an account page that no browser could read as another URL.
 
-    It is written below the issuer's path, as `/account/apps`, with a query or without.
+    The path is relative to the issuer's, such as `/account/apps`, and may have a query.
     """
     return len(path) <= _LONGEST and _ACCOUNT_PAGE.fullmatch(path) is not None
 
 
 def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
-    """Make the errand of an app's request."""
+    """Make the sign-in purpose of a pending authorization."""
     transaction_id = pending.authorization_request.transaction_id
     next_url = f"{pending.base}{CONTINUE}?transaction={transaction_id}"
     forms = replace(pending.forms, refusal=_MISFIT)
@@ -86,7 +86,7 @@ def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:
 
 @dataclass(frozen=True, slots=True)
 class PurposeResolver:
-    """Reads what somebody signs in for in the browser that sends a request."""
+    """Reads the sign-in purpose from a request of a browser."""
 
     request: Request
     settings: AuthServerSettings
@@ -95,10 +95,11 @@ class PurposeResolver:
     new_secret: NewSecret
 
     async def resolve(self, given: Parameters, db: DbSession) -> SignInPurpose:
-        """Read `transaction`, or `return_to`; without either it is the person's account.
+        """Read `transaction` or `return_to`; without either, the purpose is the account.
 
         Raises:
-            PageError: the transaction is not this browser's, or `return_to` is not an account page.
+            PageError: the authorization request is not pending in this browser, or `return_to` is
+                not an account page.
         """
         if (transaction_id := given.get("transaction")) is not None:
             pending = await resolve_pending_authorization(
@@ -110,7 +111,7 @@ class PurposeResolver:
             raise PageError(
                 "This link is invalid",
                 "After you sign in, you can only return to your account pages.",
-                detail="return_to is no account page",
+                detail="return_to is not an account page",
             )
         browser = read_browser(self.request, self.settings) or self.new_secret()
         forms = FormProof(self.keys, (), (browser, return_to), _MISFIT)
@@ -136,6 +137,6 @@ async def _posted(form: Form, db: ReadingDb, purposes: Purposes) -> SignInPurpos
 
 
 ShownPurpose = Annotated[SignInPurpose, Depends(_shown)]
-"""What the query of a GET says."""
+"""The sign-in purpose named in the query of a GET request."""
 PostedPurpose = Annotated[SignInPurpose, Depends(_posted)]
-"""What a posted form says."""
+"""The sign-in purpose named in a posted form."""

@@ -1,4 +1,4 @@
-"""Who is signed in in a browser."""
+"""Find the signed-in person of a browser."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from auth_server.web.browser import read_session
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person who is signed in, and the session that says so."""
+    """A signed-in person and their session."""
 
     session: Session
     person: Person
@@ -26,7 +26,7 @@ class SignedIn:
 async def resolve_signed_in(
     request: Request, db: DbSession, settings: AuthServerSettings, now: datetime
 ) -> SignedIn | None:
-    """Find who is signed in in the browser that sends a request."""
+    """Find the signed-in person of the browser that sends a request."""
     secret = read_session(request, settings)
     if not secret:
         return None

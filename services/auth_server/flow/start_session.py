@@ -1,4 +1,4 @@
-"""The beginning of every session: under a new id, whatever the browser held before."""
+"""Start a session, always with a new id."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,7 +22,7 @@ from gatepost.clock import Now
 
 @dataclass(frozen=True, slots=True)
 class SessionStarter:
-    """Signs people in, in the browser that sends a request."""
+    """Signs people in with the browser that sends a request."""
 
     request: Request
     settings: AuthServerSettings
@@ -32,14 +32,14 @@ class SessionStarter:
     async def begin(
         self, db: DbSession, person: Person, *, level: Level, method: str, client_id: str = ""
     ) -> tuple[str, Session]:
-        """End the browser's session and begin one for a person who has proved who they are.
+        """End the browser's session, and begin one for a person who has authenticated.
 
         Args:
             db: the open transaction.
-            person: who signed in.
-            level: how surely.
-            method: how.
-            client_id: the app they do it for, where there is one.
+            person: the person who signed in.
+            level: the strength of the sign-in.
+            method: the `method` of the session.
+            client_id: the id of the app whose request is pending, if any.
 
         Returns:
             The secret for the browser's cookie, and the session.
@@ -72,7 +72,7 @@ class SessionStarter:
     async def start(
         self, db: DbSession, person: Person, purpose: SignInPurpose, *, level: Level, method: str
     ) -> Response:
-        """Begin a session; answers what signs the browser in and leads it on."""
+        """Begin a session; return the response that sets its cookie and redirects the browser."""
         secret, _ = await self.begin(
             db, person, level=level, method=method, client_id=purpose.client_id
         )
@@ -82,7 +82,7 @@ class SessionStarter:
         return response
 
     def set_cookie(self, response: Response, secret: str) -> None:
-        """Have the browser keep the session."""
+        """Set the cookie of a session."""
         set_session(response, self.settings, secret, self.settings.session_absolute_lifetime)
 
 

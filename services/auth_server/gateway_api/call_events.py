@@ -24,7 +24,7 @@ from gatepost.call_event import (
 
 router = MachineRouter()
 
-# The events, and what authenticates their sender.
+# The events and the client assertion.
 _LIMIT = MOST_BYTES + 64 * 1024
 _PROOF = ("client_assertion_type", "client_assertion")
 
@@ -35,17 +35,17 @@ log = structlog.get_logger()
 async def take_events(
     request: Request, authenticator: Authenticator, transaction: Transaction
 ) -> Response:
-    """Write a gateway's events into the call log, each once however often it is delivered.
+    """Write a gateway's events into the call log, each once even if it is delivered repeatedly.
 
-    The answer comes after the commit: what it counts is kept. An event that can't be read, or that
-    is another gateway's, is passed over, or it would hold up those behind it for ever.
+    The response is sent after the commit. A malformed event, or one of another gateway, is skipped,
+    because it would otherwise block the events behind it.
     """
     body = await _read(request)
     # 1. Authenticate the gateway.
     proof = {name: (body[name],) for name in _PROOF if isinstance(body.get(name), str)}
     client = await authenticator.authenticate(Parameters(proof), request)
     if client.source != "gateway":
-        raise UnauthorizedClient("events are from gateways")
+        raise UnauthorizedClient("only gateways send events")
     # 2. Read the events.
     given = body.get("events")
     if not isinstance(given, list) or len(given) > MOST_EVENTS:
@@ -81,6 +81,6 @@ def _parse(value: object, resource: str) -> CallEvent | None:
         log.error("call_event_passed_over", resource=resource, reason=str(problem))
         return None
     if event.resource != resource:
-        log.error("call_event_passed_over", resource=resource, reason="of another gateway")
+        log.error("call_event_passed_over", resource=resource, reason="from another gateway")
         return None
     return event

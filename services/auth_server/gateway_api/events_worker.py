@@ -1,4 +1,4 @@
-"""Call events out of Redis: read by any number of workers, written once, then acknowledged."""
+"""Copy call events from Redis into the call log, with any number of workers."""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +14,7 @@ from gatepost.network.redis import open_redis
 
 GROUP = "call-log"
 CLAIM_AFTER = 60.0
-"""Seconds after which what another worker took and did not finish is taken over: it is dead."""
+"""Seconds after which a worker takes over entries that another one took and did not finish."""
 _BLOCK = 2.0
 _DEAD_AFTER = 3600.0
 _ENTRIES = 10
@@ -26,8 +26,8 @@ log = structlog.get_logger()
 class EventsWorker:
     """One consumer of the stream.
 
-    An entry is acknowledged, and gone, only after its events are committed. A worker that dies in
-    between leaves it to the next, for which its events are known already and not written again.
+    An entry is acknowledged and deleted only after its events are committed. If a worker dies in
+    between, the next one reads the entry again, and writes none of its events twice.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class EventsWorker:
         claim_after: float = CLAIM_AFTER,
         block: float = _BLOCK,
     ) -> None:
-        """Take the places, and a name that no other worker has; connects on first use."""
+        """Take the stream, the database and a unique name; the first step connects to Redis."""
         self._redis = open_redis(url, timeout=block + 5)
         self._key = events_stream(issuer)
         self._database = database
@@ -52,23 +52,23 @@ class EventsWorker:
         self._tidied = False
 
     async def step(self) -> int:
-        """Write what is there, or wait a moment for it; answers how many entries that was.
+        """Write the available entries, or wait briefly for some; return how many were written.
 
         Raises:
             RedisError: Redis does not answer; nothing is lost.
-            SQLAlchemyError: the database does not; the entries stay with this worker.
+            SQLAlchemyError: the database does not answer; this worker keeps the entries.
         """
         try:
             entries = await self._read()
         except ResponseError as problem:
             if not str(problem).startswith("NOGROUP"):
                 raise
-            # A new stream, or a Redis that lost its data.
+            # The stream is new, or Redis has lost its data.
             await self._make_group()
             return 0
         if not entries:
             return 0
-        # Until they are acknowledged, they are this worker's to read again.
+        # Until they are acknowledged, this worker must read them again.
         self._recovering = True
         events = [event for _, fields in entries for event in _parse(fields)]
         async with self._database.writing() as db, db.begin():
@@ -82,13 +82,13 @@ class EventsWorker:
         return len(entries)
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Work until stopped; whatever is down comes back."""
+        """Work until stopped, retrying after errors."""
         failures = 0
         while not stopped.is_set():
             try:
                 await self.step()
                 failures = 0
-            except Exception as problem:  # noqa: BLE001 - Redis or the database: either comes back
+            except Exception as problem:  # noqa: BLE001 - Redis or the database may recover
                 if failures == 0:
                     log.warning("call_events_not_written", kind=type(problem).__name__)
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
@@ -98,7 +98,7 @@ class EventsWorker:
                         await stopped.wait()
 
     async def close(self) -> None:
-        """Leave the group, where nothing is left undone, and let go of the connection."""
+        """Leave the group, if no entries are unfinished, and close the connection."""
         try:
             pending = await self._redis.xpending_range(
                 self._key, GROUP, "-", "+", 1, consumername=self._name
@@ -106,7 +106,7 @@ class EventsWorker:
             if not pending:
                 await self._redis.xgroup_delconsumer(self._key, GROUP, self._name)
         except (RedisError, OSError):
-            pass  # only a name stays behind
+            pass  # only the consumer's name remains
         await self._redis.aclose()
 
     async def _read(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
@@ -130,7 +130,7 @@ class EventsWorker:
         return [entry for _, found in answer or () for entry in found]
 
     async def _forget_the_dead(self) -> None:
-        """Drop the names of workers that ended without a word and left nothing undone."""
+        """Delete the names of workers that died and have no unfinished entries."""
         for worker in await self._redis.xinfo_consumers(self._key, GROUP):
             if worker["pending"] == 0 and worker["idle"] > _DEAD_AFTER * 1000:
                 await self._redis.xgroup_delconsumer(self._key, GROUP, worker["name"])
@@ -144,13 +144,13 @@ class EventsWorker:
 
 
 def _parse(fields: dict[bytes, bytes] | None) -> list[CallEvent]:
-    """Read an entry's events; what can't be read is passed over, or it would be in the way for ever."""
+    """Read an entry's events; malformed ones are skipped, as they would block the others."""
     try:
         given = orjson.loads((fields or {}).get(EVENTS_FIELD.encode(), b""))
     except orjson.JSONDecodeError:
         given = None
     if not isinstance(given, list):
-        log.error("call_event_passed_over", reason="an entry of the stream that holds no events")
+        log.error("call_event_passed_over", reason="the stream entry does not contain events")
         return []
     events = []
     for value in given:

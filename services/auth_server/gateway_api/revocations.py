@@ -25,23 +25,23 @@ async def follow_revocations(
     database: OpenDatabase,
     now: Clock,
 ) -> Response:
-    """Answer what was revoked after a place; where nothing was, wait for it.
+    """Return the revocations after a place in the feed, waiting if there are none.
 
-    `after` is the place that the last answer named; an unknown one gets everything that counts.
-    `wait` is for how many seconds, 25 at most and where it is not sent.
+    `after` is the place named in the last response; an unknown one gets every live revocation.
+    `wait` is the longest wait in seconds, by default and at most 25.
     """
     if feed.closed:
-        raise TemporarilyUnavailable("this server is stopping; ask again, another will answer")
+        raise TemporarilyUnavailable("this server is stopping; try again")
     form = await read_form(request)
     reject_repeats(form)
-    # 1. Authenticate the gateway. No transaction may be open while the request waits.
+    # 1. Authenticate the gateway. No database transaction may be open while the request waits.
     client = await authenticator.authenticate(form, request)
     if client.source != "gateway":
-        raise UnauthorizedClient("revocations are for gateways")
+        raise UnauthorizedClient("only gateways can follow revocations")
     after, wait = form.get("after") or "", form.get("wait") or str(LONGEST_WAIT)
     if not wait.isascii() or not wait.isdigit() or len(wait) > 3:
         raise InvalidRequest("wait must be a whole number of seconds")
-    # 2. Answer what is new; 3. or wait for it.
+    # 2. Return new revocations; 3. or wait for them.
     known = feed.newest
     page = await _read(after, database, now())
     if not page.revocations and int(wait):

@@ -31,21 +31,21 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 async def introspect_token(
     request: Request, db: ReadingDb, authenticator: Authenticator, settings: Settings, now: Clock
 ) -> Response:
-    """Tell whether a token is good now, and what it says (RFC 7662 §2).
+    """Return whether a token is active, with its claims (RFC 7662 §2).
 
-    A gateway may ask about access tokens for its own resource, a managed client that an operator
-    allowed it about every token. To anybody else, and about any other token, the answer is the
-    same `active: false`, which tells nothing (§2.2) and counts as a wrong guess.
+    A gateway may introspect access tokens for its own resource, and a managed client with
+    `introspects` every token. All other requests get the same `active: false`, which reveals
+    nothing (§2.2) and counts as a wrong guess.
     """
-    # 1. Parse the form, once.
+    # 1. Parse the form.
     form = await read_form(request)
     reject_repeats(form)
-    # 2. Authenticate the client; one that can't prove itself may not ask (§2.1).
+    # 2. Authenticate the client; public clients are refused (§2.1).
     client = await authenticator.authenticate(form, request)
     if client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
         raise InvalidClient("a client without credentials may not introspect tokens")
     token = form.require("token")
-    # 3. What may it ask about, 4. and does that live?
+    # 3. Describe the token, if it is active and the client may introspect it.
     answer: Mapping[str, Any] | None = None
     if client.source == "gateway" or _may_ask_about_all(client):
         answer = await _describe_access_token(token, client, db, issuer=settings.issuer, now=now())
@@ -85,7 +85,7 @@ async def _describe_refresh_token(
     expires_at = min(row.idle_expires_at, row.absolute_expires_at, grant.expires_at)
     if now >= expires_at:
         return None
-    # The token bears what was asked, the grant what was allowed.
+    # The token has the requested scopes, the grant the allowed ones.
     scopes = narrow_scopes(parse_scope(row.scope), parse_scope(grant.scope))
     return {
         "active": True,

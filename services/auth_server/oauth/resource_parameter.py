@@ -1,4 +1,4 @@
-"""Which resource a request's `resource` parameters mean."""
+"""Find the resource that a request's `resource` parameters name."""
 
 from urllib.parse import urlsplit
 
@@ -7,14 +7,13 @@ from auth_server.settings import AuthServerSettings, ResourceSettings
 
 
 def resolve_resource(asked: tuple[str, ...], settings: AuthServerSettings) -> ResourceSettings:
-    """Find the one resource that was asked for, or the first configured one (RFC 8707 §2).
+    """Find the requested resource, or the first configured one (RFC 8707 §2).
 
-    A resource is taken in the forms MCP lets clients write it (2026-07-28, authorization,
-    Canonical Server URI): scheme and host in any case, one trailing slash more. Tokens carry the
-    configured string.
+    MCP lets clients write a resource with scheme and host in any case and with a trailing slash
+    (2026-07-28, authorization, Canonical Server URI). Tokens contain the configured string.
 
     Raises:
-        InvalidTarget: it is none of this server's, or several different ones were named.
+        InvalidTarget: this server does not have the resource, or several different ones are named.
     """
     if not asked:
         return settings.resources[0]
@@ -23,8 +22,8 @@ def resolve_resource(asked: tuple[str, ...], settings: AuthServerSettings) -> Re
         for entry in settings.resources:
             if _canonical(entry.resource) in wanted:
                 return entry
-        raise InvalidTarget("this server issues no tokens for that resource")
-    raise InvalidTarget("name one resource; a token is for one")
+        raise InvalidTarget("this server does not issue tokens for that resource")
+    raise InvalidTarget("name only one resource, because a token is for one")
 
 
 def _canonical(resource: str) -> str:

@@ -24,19 +24,19 @@ router = MachineRouter(any_origin=True)
 async def revoke_token(
     request: Request, db: Db, authenticator: Authenticator, settings: Settings, now: Clock
 ) -> Response:
-    """End a token (RFC 7009 §2).
+    """Revoke a token (RFC 7009 §2).
 
-    A refresh token takes its family and the access tokens issued from it along; an access token
-    ends alone. Whatever else the client sends, another's token too, gets the same 200: the answer
-    tells nothing about it (§2.2). `token_type_hint` is not needed: the two kinds look different.
+    Revoking a refresh token also revokes its family and the access tokens issued from it. Any other
+    token, even another client's, gets the same 200, which reveals nothing about it (§2.2).
+    `token_type_hint` is ignored, because the two kinds of token look different.
     """
-    # 1. Parse the form, once.
+    # 1. Parse the form.
     form = await read_form(request)
     reject_repeats(form)
     # 2. Authenticate the client.
     client = await authenticator.authenticate(form, request)
     token = form.require("token")
-    # 3, 4, 5. Find what it is, whose, and end it.
+    # 3. Find the token, and revoke it if it belongs to the client.
     if not await _end_refresh_token(
         token, client, db, lifetime=settings.access_token_lifetime, now=now()
     ):

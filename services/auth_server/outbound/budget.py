@@ -13,12 +13,12 @@ class FetchBudget:
     """Allows 30 fetches a minute for each origin and 120 in all, in this process."""
 
     def __init__(self) -> None:
-        """Start with nothing spent."""
+        """Start with the whole budget."""
         self._of_all = SlidingWindows(OVERALL, _MINUTE)
         self._of_origin = SlidingWindows(PER_ORIGIN, _MINUTE)
 
     def spend(self, origin: str, now: datetime) -> bool:
-        """Count one fetch; False, and nothing counted, where the budget is used up."""
+        """Count one fetch; return False, without counting it, if the budget is used up."""
         if max(self._of_all.free_at("", now), self._of_origin.free_at(origin, now)) > now:
             return False
         self._of_all.add("", now)

@@ -24,7 +24,7 @@ PostedAuthorization = Annotated[PendingAuthorization, Depends(posted_authorizati
 
 @router.get("/tenant")
 async def show_tenants(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
-    """Show the organisations a person may connect."""
+    """Show the tenants that the person can choose."""
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)
     person_id = pending.step.person.person_id
@@ -42,7 +42,7 @@ async def show_tenants(pending: ShownAuthorization, pages: LocalizedPages) -> Re
 
 @router.post("/tenant")
 async def choose(form: Form, pending: PostedAuthorization, db: Db) -> Response:
-    """Note the chosen organisation, if the person is a member of it."""
+    """Store the chosen tenant, if the person is a member of it."""
     if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
         return continue_with(pending)
     pending.forms.require(form.get("proof"), "tenant", pending.step.person.person_id)

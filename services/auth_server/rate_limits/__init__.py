@@ -1,1 +1,1 @@
-"""Rate limits of this process; what is counted across processes is in `records/attempts/`."""
+"""Rate limits of one process; `records/attempts/` counts across processes."""

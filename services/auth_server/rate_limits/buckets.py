@@ -1,4 +1,4 @@
-"""Token buckets: how often on average, with a minute's worth at once."""
+"""Token buckets, which limit an average rate and allow bursts of up to a minute's requests."""
 
 from collections.abc import Hashable
 from datetime import datetime
@@ -10,7 +10,7 @@ _MOST_KEYS = 100_000
 
 
 class Buckets:
-    """A bucket for each key, full at first, that holds a minute's worth and fills evenly."""
+    """Has a bucket for each key, which starts full and refills evenly each minute."""
 
     def __init__(self, per_minute: int) -> None:
         """Start with every bucket full."""
@@ -19,12 +19,12 @@ class Buckets:
         self._busy_until: dict[Hashable, int] = {}
 
     def wait(self, key: Hashable, now: datetime) -> float:
-        """Tell how many seconds it takes until something is left; 0 where it is."""
+        """Return the seconds until a token is available, or 0 if one is."""
         _, wait = self._take(self._busy_until.get(key, 0), _microseconds(now))
         return max(wait, 0) / _SECOND
 
     def take(self, key: Hashable, now: datetime) -> None:
-        """Take one out, whether or not anything is left."""
+        """Take a token, even if none is available."""
         at = _microseconds(now)
         until, wait = self._take(self._busy_until.pop(key, 0), at)
         self._busy_until[key] = until - max(wait, 0)

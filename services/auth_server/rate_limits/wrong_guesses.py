@@ -1,4 +1,4 @@
-"""What wrong guesses at secrets cost whoever makes them."""
+"""Limit wrong guesses at secrets."""
 
 from datetime import datetime
 from math import ceil
@@ -8,29 +8,29 @@ from auth_server.rate_limits.buckets import Buckets
 
 
 class WrongGuesses:
-    """Counts what did not prove itself: of one client from one address, and of one address."""
+    """Counts failed proofs of identity, for each client at an address and for each address."""
 
     def __init__(self, per_minute: int) -> None:
-        """Take how many one client from one address may make; an address may make ten times that."""
+        """Take the limit of one client at one address; an address may make ten times as many."""
         self._of_client = Buckets(per_minute)
         self._of_address = Buckets(10 * per_minute)
 
     def require_patience(self, client_id: str, address: str, now: datetime) -> None:
-        """Refuse to look at another guess of whoever made too many.
+        """Refuse another attempt after too many wrong guesses.
 
         Raises:
-            TooManyRequests: saying when to come back.
+            TooManyRequests: the client or the address must wait.
         """
         wait = max(
             self._of_client.wait((client_id, address), now), self._of_address.wait(address, now)
         )
         if wait > 0:
             raise TooManyRequests(
-                "too many requests from here were wrong; try again later",
+                "too many failed requests from this address; try again later",
                 retry_after=ceil(wait),
             )
 
     def count(self, client_id: str, address: str, now: datetime) -> None:
-        """Count one."""
+        """Count one wrong guess."""
         self._of_client.take((client_id, address), now)
         self._of_address.take(address, now)

@@ -1,4 +1,4 @@
-"""What redeeming a code or a refresh token is decided by, as it stood when it was read."""
+"""The values that decide whether a code or a refresh token can be redeemed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from gatepost.catalogue import CatalogueDocument
 
 @dataclass(frozen=True, slots=True)
 class MembershipFacts:
-    """The person's place in the tenant: their data scope there, its plan, its rules for agents."""
+    """A person's membership in a tenant: their data scope, and the tenant's tier and policy."""
 
     data_scope: str
     rate_limit_tier: str
@@ -18,10 +18,10 @@ class MembershipFacts:
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """A grant that was not revoked, and how what it stands on is doing.
+    """A grant that is not revoked, with the state of everything on which it depends.
 
-    `membership`: None where the person is not a member any more. `catalogue`: the tool list that the person
-    was shown, read only where the tenant's policy needs it.
+    `membership` is None if the person is no longer a member. `catalogue` is the version that the
+    person saw, read only if the tenant's policy needs it.
     """
 
     grant_id: str
@@ -43,7 +43,7 @@ class GrantFacts:
 
 @dataclass(frozen=True, slots=True)
 class RefreshFacts:
-    """A refresh token as it stands now, used, expired and revoked ones too."""
+    """The current state of a refresh token, which may be used, expired or revoked."""
 
     family_id: str
     client_id: str
@@ -58,7 +58,7 @@ class RefreshFacts:
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """An authorization code as it stands now, redeemed and expired ones too."""
+    """The current state of an authorization code, which may be redeemed or expired."""
 
     family_id: str
     grant_id: str
@@ -74,7 +74,7 @@ class CodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A refresh token to be stored: the first of a family, or the successor of another."""
+    """A refresh token to store: the first of a family, or the successor of another."""
 
     token_hash: str
     idle_expires_at: datetime

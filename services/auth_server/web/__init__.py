@@ -1,1 +1,1 @@
-"""HTTP for both audiences: dependencies, forms, cookies, CORS, and errors as answers."""
+"""HTTP for programs and people: dependencies, forms, cookies, CORS, and error responses."""

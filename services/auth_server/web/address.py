@@ -1,4 +1,4 @@
-"""Whose request it is, where nobody says: the address it comes from."""
+"""Find the address of a request's sender, for limits."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from auth_server.settings import AuthServerSettings
 
 
 def address_of(request: Request, settings: AuthServerSettings) -> str:
-    """Name what a request's sender is counted as."""
+    """Return the address under which a request's sender is counted."""
     return count_as(
         resolve_address(
             request.client.host if request.client else "",
@@ -23,13 +23,13 @@ def address_of(request: Request, settings: AuthServerSettings) -> str:
 def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies: int) -> str:
     """Find the address that a request was sent from.
 
-    Each proxy writes down who called it, at the end; what stands before the entries of the trusted
-    ones is the sender's own invention.
+    Each proxy appends the address of its caller. Entries before those of trusted proxies can be
+    forged by the sender.
 
     Args:
         peer: the address of the connection.
         forwarded_for: the `X-Forwarded-For` headers, in order.
-        trusted_proxies: how many proxies of the operator's the request came through.
+        trusted_proxies: how many of the operator's proxies the request passed.
     """
     entries = [entry.strip() for entry in ",".join(forwarded_for).split(",") if entry.strip()]
     callers = [*entries, peer]
@@ -38,9 +38,9 @@ def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies:
 
 @lru_cache(maxsize=4096)
 def count_as(address: str) -> str:
-    """Name what an address is counted as: itself, or its /64 of IPv6, which one customer holds.
+    """Return the key under which an address is counted: itself, or the /64 of an IPv6 address.
 
-    What is no address is counted together.
+    A /64 usually belongs to one customer. Malformed addresses share one key.
     """
     bare = address
     if address.startswith("["):

@@ -1,4 +1,4 @@
-"""Errors to responses, once for each audience: JSON for clients, a page for people."""
+"""Turn errors into responses: JSON for programs, a page for people."""
 
 from typing import cast
 from urllib.parse import urlencode
@@ -28,14 +28,14 @@ log = structlog.get_logger()
 
 
 def count_denial(request: Request, error: str) -> None:
-    """Have the audit log tell of a refusal, with others of its kind."""
+    """Count a refusal for the audit log."""
     runtime = runtime_of(request)
     address = address_of(request, runtime.settings)
     runtime.denials.count(request.scope["path"], error, address)
 
 
 def answer_json_error(error: OAuthError, request: Request) -> Response:
-    """Answer a refusal as RFC 6749 §5.2 writes it."""
+    """Make the JSON response to a refusal (RFC 6749 §5.2)."""
     log.info(
         "refused",
         path=request.scope["path"],
@@ -56,7 +56,7 @@ def answer_json_error(error: OAuthError, request: Request) -> Response:
 
 
 def answer_page_error(error: PageError, request: Request) -> Response:
-    """Answer a refusal as a page."""
+    """Make the page for a refusal."""
     log.info("page_refused", path=request.scope["path"], reason=error.title, detail=error.detail)
     if error.status not in {404, 405} and error.status < 500:
         count_denial(request, error.title)
@@ -69,7 +69,7 @@ def answer_page_error(error: PageError, request: Request) -> Response:
 
 
 def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
-    """Answer every error: JSON below the paths that programs call, and a page elsewhere."""
+    """Handle every error: with JSON on the paths that programs call, with a page elsewhere."""
     app.state.machine_paths = machine_paths
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
@@ -120,10 +120,10 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _answer_outage(request: Request, error: Exception) -> Response:
-    # 503, never invalid_grant: a client that hears invalid_grant throws its tokens away.
+    # 503, never invalid_grant, because clients discard their tokens after invalid_grant.
     log.error("database_unavailable", kind=type(error).__name__, path=request.scope["path"])
     if _is_for_machines(request):
-        refusal = TemporarilyUnavailable("a part of this server is down; try again")
+        refusal = TemporarilyUnavailable("a part of this server is unavailable; try again")
         return answer_json_error(refusal, request)
     page = PageError(
         "Sign-in is temporarily unavailable",

@@ -1,4 +1,4 @@
-"""The browser's cookies: which browser this is, who is or was signed in there, what they read."""
+"""Read and set cookies for the browser, its session, the people it knows, and the language."""
 
 from datetime import timedelta
 
@@ -10,12 +10,12 @@ from auth_server.settings import AuthServerSettings
 
 
 def _name(settings: AuthServerSettings, name: str) -> str:
-    # `__Host-` can't be set from a sibling subdomain or over http; an http issuer is loopback only.
+    # `__Host-` cookies can't be set from a sibling subdomain or over http. Only loopback uses http.
     return f"__Host-gatepost_{name}" if settings.secure else f"gatepost_{name}"
 
 
 def read_browser(request: Request, settings: AuthServerSettings) -> str | None:
-    """Read the secret that binds transactions and forms to this browser."""
+    """Read the secret that binds authorization requests and forms to this browser."""
     return request.cookies.get(_name(settings, "browser"))
 
 
@@ -25,10 +25,10 @@ def read_session(request: Request, settings: AuthServerSettings) -> str | None:
 
 
 def read_languages(request: Request, settings: AuthServerSettings) -> list[str]:
-    """List the languages to answer in, the preferred first.
+    """List the languages for the response, preferred first.
 
-    They are those of `ui_locales` (OpenID Connect Core §3.1.2.1), of this request or the one that
-    began here, then those of `Accept-Language`.
+    They come from `ui_locales` of this or an earlier request (OpenID Connect Core §3.1.2.1), then
+    from `Accept-Language`.
     """
     asked = request.query_params.get("ui_locales", "")
     kept = request.cookies.get(_name(settings, "language"), "")
@@ -37,22 +37,22 @@ def read_languages(request: Request, settings: AuthServerSettings) -> list[str]:
 
 
 def set_language(response: Response, settings: AuthServerSettings, language: str) -> None:
-    """Keep what an app asked for in `ui_locales`, for the pages that follow."""
+    """Store the language chosen by `ui_locales`, for the pages that follow."""
     _set(response, settings, "language", language, lifetime=None)
 
 
 def read_known(request: Request, settings: AuthServerSettings) -> str | None:
-    """Read what says who has signed in in this browser before."""
+    """Read the cookie that proves who signed in with this browser before."""
     return request.cookies.get(_name(settings, "known"))
 
 
 def set_known(response: Response, settings: AuthServerSettings, known: str) -> None:
-    """Remember who has signed in in this browser; counted from the last time."""
+    """Store who signed in with this browser, for 180 days from now."""
     _set(response, settings, "known", known, lifetime=timedelta(days=180))
 
 
 def set_browser(response: Response, settings: AuthServerSettings, secret: str) -> None:
-    """Name this browser, for as long as it stays open."""
+    """Store the browser's secret until the browser is closed."""
     _set(response, settings, "browser", secret, lifetime=None)
 
 
@@ -76,7 +76,7 @@ def _set(
     *,
     lifetime: timedelta | None,
 ) -> None:
-    # Lax, not Strict: the client's own navigation to /authorize must find the person signed in.
+    # Lax, not Strict: when a client navigates to /authorize, the session cookie must be sent.
     response.set_cookie(
         _name(settings, name),
         value,

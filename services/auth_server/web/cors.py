@@ -1,4 +1,4 @@
-"""CORS for what browser-based clients call: any origin, never with credentials; pages get none."""
+"""CORS for endpoints that browser-based clients call: any origin, never with credentials."""
 
 from auth_server.web.routing import Paths
 from gatepost.logs import App, Message, Receive, Scope, Send
@@ -17,7 +17,7 @@ _PREFLIGHT = [
 
 
 class PublicCors:
-    """Let scripts of any origin read the answers of the given paths (Fetch standard, CORS)."""
+    """Lets scripts of any origin read the responses of the given paths (Fetch standard, CORS)."""
 
     def __init__(self, app: App, *, paths: Paths) -> None:
         """Wrap an ASGI app."""
@@ -25,7 +25,7 @@ class PublicCors:
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer preflights, and mark the answers of the public paths."""
+        """Answer preflights, and add CORS headers to the responses of the public paths."""
         path = scope.get("path", "")
         if scope["type"] != "http" or path not in self._paths:
             await self._app(scope, receive, send)

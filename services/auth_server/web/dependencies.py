@@ -1,4 +1,4 @@
-"""What endpoints ask for by type; what the process opened stays behind these names."""
+"""The dependencies that endpoints declare by type, each one part of the `Runtime`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, TypeVar, cast
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 def runtime_of(request: Request) -> Runtime:
-    """Hand out what the lifespan opened."""
+    """Return the runtime that the lifespan opened."""
     return cast("Runtime", request.state.resources)
 
 
 def part(read: Callable[[Runtime], T]) -> Callable[[Request], Awaitable[T]]:
-    """Make a dependency of one part of what the lifespan opened.
+    """Make a dependency that returns one part of the runtime.
 
-    Async, or it would be called in a thread.
+    It is async, because FastAPI calls other functions in a thread.
     """
 
     async def hand_out(request: Request) -> T:
@@ -37,7 +37,7 @@ def part(read: Callable[[Runtime], T]) -> Callable[[Request], Awaitable[T]]:
 
 
 def localized_pages(request: Request) -> Pages:
-    """Hand out the pages in the language of whoever asks."""
+    """Return the pages in the language of the request."""
     runtime = runtime_of(request)
     return runtime.pages.for_languages(read_languages(request, runtime.settings))
 
@@ -49,28 +49,28 @@ async def _localized_pages(request: Request) -> Pages:
 Settings = Annotated[AuthServerSettings, Depends(part(lambda runtime: runtime.settings))]
 KeysInUse = Annotated[Keys, Depends(part(lambda runtime: runtime.keys))]
 Clock = Annotated[Now, Depends(part(lambda runtime: runtime.now))]
-"""Tells the time; called when the time is needed, since a request may wait for the database."""
+"""The clock; endpoints call it when they need the time, since they may wait for the database."""
 SecretMaker = Annotated[NewSecret, Depends(part(lambda runtime: runtime.new_secret))]
 LocalizedPages = Annotated[Pages, Depends(_localized_pages)]
 FeedInUse = Annotated[RevocationFeed, Depends(part(lambda runtime: runtime.feed))]
 PasswordsInUse = Annotated[Passwords, Depends(part(lambda runtime: runtime.passwords))]
 OpenDatabase = Annotated[Database, Depends(part(lambda runtime: runtime.database))]
 Transaction = Annotated[OpenTransaction, Depends(part(lambda runtime: runtime.transaction))]
-"""Opens a transaction of its own."""
+"""Opens a separate database transaction."""
 
 
 async def unit_of_work(transaction: Transaction) -> AsyncIterator[DbSession]:
-    """Open one transaction for the request: an error rolls it back, else it commits.
+    """Open one database transaction for the request: an error rolls it back, otherwise it commits.
 
-    It commits before the answer leaves. A refusal whose trace must stay (a reused refresh token)
-    is therefore answered as a response, not raised.
+    It commits before the response is sent. So a refusal that must leave a record (a reused refresh
+    token) is returned as a response, not raised.
     """
     async with transaction() as session:
         yield session
 
 
 async def reading_session(database: OpenDatabase) -> AsyncIterator[DbSession]:
-    """Open a session that only reads, for pages."""
+    """Open a database session that only reads, for pages."""
     async with database.reading() as session:
         yield session
 

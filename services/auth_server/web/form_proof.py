@@ -1,4 +1,4 @@
-"""The proof that a form was made here, for this browser, and for exactly what it showed."""
+"""Prove that this server made a form for this browser and with these contents."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ class FormProof:
 
     Attributes:
         keys: the server's keys.
-        kind: what stands before the form's name in the MAC.
-        bound_to: the browser or session, and what else each of its forms is about.
-        refusal: what a person reads whose form does not fit.
+        kind: a prefix of the form's name in the MAC.
+        bound_to: the browser or session, and any context that all its forms share.
+        refusal: the text for a person whose form has no valid proof.
     """
 
     keys: Keys
@@ -25,19 +25,19 @@ class FormProof:
     refusal: str
 
     def make(self, form: str, *shown: str) -> str:
-        """Make the proof that a form carries.
+        """Make the proof for a form.
 
         Args:
-            form: which form.
-            shown: what the answer must refer to, such as the person, the tenant and the tool list.
+            form: the name of the form.
+            shown: the contents that it is about, such as the person, tenant and catalogue.
         """
         return self.keys.sign(*self.kind, form, *self.bound_to, *shown)
 
     def require(self, given: str | None, form: str, *shown: str) -> None:
-        """Refuse a form that was not made for this browser or session and for what it now shows.
+        """Refuse a form that was not made for this browser or session and for these contents.
 
         Raises:
-            PageError: the proof is missing, or was made for something else.
+            PageError: the proof is missing or does not match.
         """
         if not self.keys.verify(given, *self.kind, form, *self.bound_to, *shown):
             raise PageError(

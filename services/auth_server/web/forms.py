@@ -1,4 +1,4 @@
-"""Parameters of a request, read strictly and once: at the door, before any rule looks at them."""
+"""Parse the parameters of a request strictly, once, before any rule reads them."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from auth_server.errors import InvalidRequest
 BODY_LIMIT = 64 * 1024
 MOST_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all but tabs and line ends
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all except tabs and line ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Parameters:
         """Read the single value of a name.
 
         Raises:
-            InvalidRequest: naming the parameter that is missing.
+            InvalidRequest: the parameter is missing.
         """
         value = self.get(name)
         if value is None:
@@ -45,7 +45,7 @@ def parse_parameters(encoded: str, *, fields: int = MOST_FIELDS) -> Parameters:
     """Read a query string or form body.
 
     Raises:
-        InvalidRequest: not UTF-8, more than `fields` fields, or a control character in one.
+        InvalidRequest: it is not UTF-8, has more than `fields` fields, or a control character.
     """
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=fields, errors="strict")
@@ -56,7 +56,7 @@ def parse_parameters(encoded: str, *, fields: int = MOST_FIELDS) -> Parameters:
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         if _CONTROL.search(name) or _CONTROL.search(value):
-            raise InvalidRequest("a parameter holds a control character")
+            raise InvalidRequest("a parameter contains a control character")
         values.setdefault(name, []).append(value)
     return Parameters({name: tuple(given) for name, given in values.items()})
 
@@ -65,16 +65,16 @@ def read_query(request: Request) -> Parameters:
     """Read the query string.
 
     Raises:
-        InvalidRequest: malformed.
+        InvalidRequest: the query string is malformed.
     """
     return parse_parameters(_ascii(request.scope["query_string"], "query"))
 
 
 def reject_repeats(parameters: Parameters, *, except_for: frozenset[str] = frozenset()) -> None:
-    """Refuse a parameter that was sent twice (RFC 6749 §3.1, §3.2).
+    """Refuse repeated parameters (RFC 6749 §3.1, §3.2).
 
     Raises:
-        InvalidRequest: naming the first repeated parameter.
+        InvalidRequest: with the first repeated parameter.
     """
     for name, values in parameters.values.items():
         if len(values) > 1 and name not in except_for:
@@ -92,7 +92,7 @@ async def read_body(request: Request, *, limit: int = BODY_LIMIT) -> bytes:
     """Read a request body of at most `limit` bytes.
 
     Raises:
-        InvalidRequest: it is larger.
+        InvalidRequest: the body is larger.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -108,7 +108,7 @@ async def read_form(
     """Read a form body of at most `limit` bytes and `fields` fields.
 
     Raises:
-        InvalidRequest: another content type, too large, or malformed.
+        InvalidRequest: the body has another content type, is too large, or malformed.
     """
     if media_type(request) != FORM_TYPE:
         raise InvalidRequest(f"the body must be {FORM_TYPE}")
@@ -121,5 +121,5 @@ def _ascii(encoded: bytes, where: str) -> str:
         return encoded.decode("ascii")
     except UnicodeDecodeError:
         raise InvalidRequest(
-            f"the {where} is not form-encoded: it holds bytes beyond ASCII"
+            f"the {where} is not form-encoded: it contains non-ASCII bytes"
         ) from None

@@ -1,4 +1,4 @@
-"""The form that a page's POST takes, read before anything looks at it."""
+"""The dependency that checks and reads the posted form of a page."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,13 +12,13 @@ from auth_server.web.same_origin import require_same_origin
 
 @dataclass(frozen=True, slots=True)
 class PostedForm:
-    """A dependency that reads a form which a page of this origin posted.
+    """Reads a form that a page of this origin posted.
 
     Every POST route of a `PageRouter` depends on one.
 
     Attributes:
-        limit: most bytes.
-        fields: most fields.
+        limit: the maximum number of bytes.
+        fields: the maximum number of fields.
         repeated: the names that may occur several times.
     """
 

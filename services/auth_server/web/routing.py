@@ -1,4 +1,4 @@
-"""Routers that say who calls their routes: programs or people."""
+"""Routers that declare the audience of their routes: programs or people."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from auth_server.web.posted_form import PostedForm
 
 
 class MachineRouter(APIRouter):
-    """Routes that programs call: errors are JSON."""
+    """Has routes that programs call; errors are JSON."""
 
     def __init__(self, *, any_origin: bool = False, below: tuple[str, ...] = ()) -> None:
         """Start without routes.
 
         Args:
-            any_origin: whether scripts of any origin may read the answers.
-            below: the beginnings of further paths, whose errors are JSON too.
+            any_origin: whether scripts of any origin may read the responses.
+            below: prefixes of further paths, whose errors are JSON too.
         """
         super().__init__()
         self.any_origin = any_origin
@@ -28,13 +28,13 @@ class MachineRouter(APIRouter):
 
 
 class PageRouter(APIRouter):
-    """Routes that people's browsers call: errors are pages, and each POST takes a `PostedForm`."""
+    """Has routes that browsers call; errors are pages, and each POST needs a `PostedForm`."""
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route.
 
         Raises:
-            TypeError: it takes POST requests and does not depend on a `PostedForm`.
+            TypeError: the route takes POST requests and does not depend on a `PostedForm`.
         """
         super().add_api_route(path, endpoint, **options)
         route = self.routes[-1]
@@ -46,18 +46,18 @@ class PageRouter(APIRouter):
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Paths: some by their whole text, others by their beginning."""
+    """A set of paths: some as a whole, others by prefix."""
 
     whole: frozenset[str]
     below: tuple[str, ...]
 
     def __contains__(self, path: str) -> bool:
-        """Tell whether a path is one of them."""
+        """Return whether a path is in the set."""
         return path in self.whole or path.startswith(self.below)
 
 
 def machine_paths(routers: Iterable[APIRouter], *, any_origin: bool = False) -> Paths:
-    """List the paths that programs call; with `any_origin`, those that any script may read."""
+    """Collect the paths that programs call; with `any_origin`, those that any script may read."""
     whole, below = set[str](), set[str]()
     for router in routers:
         if not isinstance(router, MachineRouter) or (any_origin and not router.any_origin):

@@ -1,4 +1,4 @@
-"""Refusing form posts that another site caused, before any form is read."""
+"""Refuse form posts from other sites, before any form is read."""
 
 from urllib.parse import urlsplit
 
@@ -9,14 +9,14 @@ from auth_server.settings import AuthServerSettings
 
 
 def require_same_origin(request: Request, settings: AuthServerSettings) -> None:
-    """Refuse a post whose browser says that it comes from another origin.
+    """Refuse a post that the browser attributes to another origin.
 
-    `Sec-Fetch-Site` decides where a browser sends it. Without it `Origin` does, but for `null`: that
-    is what browsers write under our own `Referrer-Policy`. A client that sends neither is no
-    browser. In each case the form's own proof still binds it.
+    `Sec-Fetch-Site` decides if the browser sends it, otherwise `Origin`. A `null` origin is allowed,
+    because our `Referrer-Policy` makes browsers send it. A client that sends neither is not a
+    browser. The form's proof is required in every case.
 
     Raises:
-        PageError: the browser names another site.
+        PageError: another site posted the form.
     """
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin", "null")

@@ -597,8 +597,8 @@ async def test_no_parameter_makes_the_server_fail(
     assert "evil.example" not in answer.headers.get("location", "")
 
 
-BEYOND_ASCII, NOT_UTF8 = "it holds bytes beyond ASCII", "are not form-encoded UTF-8"
-CONTROL, TOO_MANY = "holds a control character", "there are more than 200 parameters"
+BEYOND_ASCII, NOT_UTF8 = "it contains non-ASCII bytes", "are not form-encoded UTF-8"
+CONTROL, TOO_MANY = "contains a control character", "there are more than 200 parameters"
 UNREADABLE = (
     (b"transaction=\xff", BEYOND_ASCII),
     (b"transaction=%ff", NOT_UTF8),

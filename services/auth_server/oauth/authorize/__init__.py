@@ -1,5 +1,5 @@
-"""The authorization endpoint: checks, a stored transaction, and the step that comes next.
+"""The authorization endpoint: it checks and stores requests, and decides the next step.
 
-GET /authorize            CHECKS (checks/), then store the transaction, then /authorize/continue
+GET /authorize            CHECKS (checks/), then store the request, then /authorize/continue
 GET /authorize/continue   next_step: sign in, choose a tenant, or consent
 """

@@ -65,9 +65,9 @@ async def authorize(
     now: Clock,
     new_secret: SecretMaker,
 ) -> Response:
-    """Check an authorization request, store it, and send the browser on (OAuth 2.1 §4.1.1).
+    """Check an authorization request, store it, and redirect the browser (OAuth 2.1 §4.1.1).
 
-    Safe to repeat: each call stores a transaction of its own.
+    It is safe to repeat: each call stores a separate authorization request.
     """
     context = CheckContext(db, settings, documents, now)
     try:
@@ -97,7 +97,7 @@ async def authorize(
 
 @router.get(CONTINUE)
 async def continue_authorization(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
-    """Send the browser to the page that its transaction waits for."""
+    """Redirect the browser to the next page of its authorization request."""
     transaction_id = pending.authorization_request.transaction_id
     match pending.step:
         case SignIn():
@@ -149,9 +149,9 @@ def _authorization_request(
 
 
 def _may_be_silent(asked: CheckedRequest, request: Request) -> bool:
-    """Tell whether a remembered consent may answer: not where another site led the browser here.
+    """Return whether a remembered consent may skip the page: not if another site led here.
 
-    A browser that does not say where it comes from is taken for one that was led (A37).
+    A browser that does not say where it comes from counts as led by another site (A37).
     """
     led_here = request.headers.get("sec-fetch-site") not in {"none", "same-origin"}
     prompts = (asked.parameters.get("prompt") or "").split()
@@ -190,16 +190,16 @@ def _refuse(
             url=url,
         )
     response = RedirectResponse("/", status_code=303)
-    # Set by hand: the registered URI goes out byte for byte, never re-quoted.
+    # Set by hand, because the registered URI must be sent byte for byte, without re-quoting.
     response.headers["Location"] = url
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _may_redirect(client: Client, redirect_uri: str) -> bool:
-    """Tell whether a refusal may lead a browser away without a click (RFC 9700 §4.11.2).
+    """Return whether a refusal may redirect a browser without a click (RFC 9700 §4.11.2).
 
-    Anybody can register a client, send people a link to this server, and have them end up at an
-    address of theirs.
+    Anybody can register a client and send people a link to this server, which would redirect them
+    to an address of the sender's choice.
     """
     return client.source == "managed" or redirect_uris.is_loopback(redirect_uri)

@@ -1,4 +1,4 @@
-"""The authorization request as the checks come to know it."""
+"""The authorization request while it is being checked."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from gatepost.clock import Now
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """What is known of a request so far; each check answers a copy that knows more.
+    """The checked part of a request; each check returns a copy with more of it.
 
-    From the moment `redirect_uri` is set, refusals may be sent to the client.
+    Once `redirect_uri` is set, refusals may be sent to the client.
     """
 
     parameters: Parameters
@@ -29,15 +29,15 @@ class CheckedRequest:
     signed_in_after: datetime | None = None
 
     def known_client(self) -> Client:
-        """The client, for checks that come after it was resolved."""
+        """Return the client, for checks that run after `resolve_client`."""
         if self.client is None:
-            raise LookupError("resolve_client comes first in CHECKS")
+            raise LookupError("resolve_client must come first in CHECKS")
         return self.client
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What checks may look things up in."""
+    """The parts that checks use to look up clients and resources."""
 
     db: DbSession
     settings: AuthServerSettings

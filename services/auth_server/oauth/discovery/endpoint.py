@@ -34,7 +34,7 @@ def well_known_paths(settings: AuthServerSettings) -> Iterator[str]:
 
 
 def discovery_router(settings: AuthServerSettings) -> MachineRouter:
-    """Make the routes; the document is written once."""
+    """Create the routes, and write the document once."""
     router = MachineRouter(any_origin=True, below=("/.well-known/",))
     document = json.dumps(describe_server(settings)).encode()
 

@@ -40,7 +40,7 @@ Document = Annotated[Mapping[str, Any], Depends(read_document)]
 
 
 async def read_metadata(document: Document, settings: Settings) -> ClientMetadata:
-    """Judge what a client says about itself; the same for a new one and a changed one."""
+    """Check a client's metadata, by the same rules for new and changed registrations."""
     return parse_client_metadata(document, private_use_schemes=settings.private_use_schemes)
 
 

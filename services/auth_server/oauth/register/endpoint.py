@@ -44,7 +44,7 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
 async def register_client(
     metadata: Metadata, db: Db, settings: Settings, clock: Clock, new_secret: SecretMaker
 ) -> Response:
-    """Register a client that nobody vouches for (RFC 7591 §3)."""
+    """Register a client at its own request (RFC 7591 §3)."""
     now = clock()
     secret = None
     if metadata.token_endpoint_auth_method.startswith("client_secret"):

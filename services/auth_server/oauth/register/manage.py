@@ -94,7 +94,7 @@ async def change_registration(
 async def delete_registration(
     client_id: str, request: Request, db: Db, settings: Settings, clock: Clock
 ) -> Response:
-    """End a client with everything it was given (§2.3); its row is forgotten later."""
+    """Disable a client and revoke its grants (§2.3); its row is deleted later."""
     client, _ = await _require_own(client_id, request, db)
     now = clock()
     ended = await _end_trust(
@@ -163,7 +163,7 @@ async def _fit_secrets(
 async def _end_trust(
     client: Client, reason: str, db: DbSession, *, lifetime: timedelta, now: datetime
 ) -> int:
-    # Whoever has the consent page open has read about the client as it was.
+    # An open consent page shows the client's old metadata.
     await drop_authorization_requests(db, client.client_id)
     return await revoke_grants(
         db,

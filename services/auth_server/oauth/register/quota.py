@@ -8,10 +8,10 @@ _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class RegistrationQuota:
-    """Counts registrations in this process: of an address by minute and day, of all by minute."""
+    """Limits registrations in this process: for each address by minute and day, overall by minute."""
 
     def __init__(self, *, per_minute: int, per_day: int, overall_per_minute: int) -> None:
-        """Start with nothing spent."""
+        """Start with the whole quota."""
         self._of_address = (SlidingWindows(per_minute, _MINUTE), SlidingWindows(per_day, _DAY))
         self._of_all = SlidingWindows(overall_per_minute, _MINUTE)
 

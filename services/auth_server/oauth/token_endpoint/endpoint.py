@@ -28,26 +28,26 @@ log = structlog.get_logger()
 router = MachineRouter(any_origin=True)
 
 
-# A plain route: FastAPI's own work for each request would be more than the rest of it.
+# A plain Starlette route: FastAPI's work for each request would cost more than the rest of it.
 @router.route("/token", methods=["POST"])
 async def issue_tokens(request: Request) -> Response:
     """Exchange a grant for tokens (OAuth 2.1 §3.2)."""
     opened = runtime_of(request)
     context = MatchContext(opened.settings, opened.database, opened.key_sets, opened.now)
     authenticator = ClientAuthenticator(context, opened.wrong_guesses)
-    # 1. Parse the form, once.
+    # 1. Parse the form.
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
     # 2. Authenticate the client.
     client = await authenticator.authenticate(form, request)
-    # 3. Pick the grant type.
+    # 3. Choose the grant type.
     grant_type = form.require("grant_type")
     prove = GRANT_TYPES.get(grant_type)
     if prove is None:
         raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANT_TYPES))}")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for that grant type")
-    # 4. The grant proves itself.
+    # 4. Redeem the grant.
     now = opened.now()
     try:
         outcome = await prove(
@@ -68,12 +68,12 @@ async def issue_tokens(request: Request) -> Response:
     if isinstance(outcome, Refused):
         _count_wrong(client, request, authenticator)
         return answer_json_error(outcome.error, request)
-    # 5. Issue.
+    # 5. Issue the tokens.
     return _answer(outcome, opened.settings, opened.keyring.signer, opened.catalogues, now)
 
 
 def _count_wrong(client: ClientFacts, request: Request, authenticator: ClientAuthenticator) -> None:
-    # What a gateway was shown is not its own guess: one stranger would lock out everybody's keys.
+    # A gateway passes on others' keys, so that one stranger's guesses would lock out every key.
     if client.source != "gateway":
         authenticator.count_wrong_guess(client, request)
 
@@ -107,7 +107,7 @@ def _answer(
         grant_id=entitlement.grant_id,
         tenant_id=entitlement.tenant_id,
     )
-    # Always said: a client takes a missing scope for everything it asked (RFC 6749 §5.1).
+    # Always sent: a client takes a missing scope to mean everything it requested (RFC 6749 §5.1).
     scope = entitlement.scopes | ({OFFLINE_ACCESS} if proven.offline else frozenset())
     body: dict[str, str | int] = {
         "access_token": access_token,

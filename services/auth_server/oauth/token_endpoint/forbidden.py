@@ -1,4 +1,4 @@
-"""A client that the tenant does not allow any more."""
+"""Revoke the grants of clients that the tenant no longer allows."""
 
 from auth_server.entitlements.grant import ClientForbidden
 from auth_server.oauth.token_endpoint.request import Refused, TokenRequest
@@ -9,7 +9,7 @@ from auth_server.revocations.revoke import revoke_grant
 async def end_forbidden(
     request: TokenRequest, grant: GrantFacts | None, error: ClientForbidden
 ) -> Refused:
-    """End the grant that the tenant's policy forbids, with everything issued from it."""
+    """Revoke a grant that the tenant's policy forbids, with everything issued from it."""
     if grant is not None:
         lifetime = request.settings.access_token_lifetime
         async with request.transaction() as db:

@@ -1,4 +1,4 @@
-"""What a grant type is given, and what it answers."""
+"""The values that a grant type takes and returns."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """The grant holds: what to issue.
+    """The grant is valid, with the entitlement to issue.
 
-    `family_id` names what it is issued from (a family of refresh tokens, an API key), so that the
-    access token ends when that does.
+    `family_id` names the family of refresh tokens or the API key behind the access token, so that
+    revoking it also revokes the access token.
     """
 
     entitlement: Entitlement
@@ -58,9 +58,9 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The grant does not hold, and what was written about that must stay written.
+    """The grant is refused, and the changes made for the refusal are kept.
 
-    A raised error rolls the request back; this is for refusals that end something.
+    A raised error rolls the request back, so refusals that revoke something return this instead.
     """
 
     error: OAuthError

@@ -1,14 +1,14 @@
-"""The `scope` parameter where a client asks for less than it could have."""
+"""Narrow an entitlement to the `scope` parameter."""
 
 from auth_server.errors import InvalidScope
 from gatepost.scopes import MalformedScope, narrow_scopes, parse_scope
 
 
 def narrow_to(asked: str | None, ceiling: frozenset[str]) -> frozenset[str]:
-    """Answer the asked scopes, or the whole ceiling where none are (RFC 6749 §3.3).
+    """Return the requested scopes, or the whole ceiling if none are requested (RFC 6749 §3.3).
 
     Raises:
-        InvalidScope: malformed, or beyond the ceiling.
+        InvalidScope: the scope is malformed or goes beyond the ceiling.
     """
     try:
         scopes = parse_scope(asked or "")

@@ -1,1 +1,1 @@
-"""What a signed-in person sees of their own: connections, keys, sessions, organisations."""
+"""The account pages: a person's connections, keys, sessions and organisations."""

@@ -1,4 +1,4 @@
-"""An admin of a tenant at its pages: everything there is refused to everybody else (A151)."""
+"""Require an admin for the pages of a tenant, which refuse everybody else (A151)."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ PAGE = "/account/organisation"
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A visit of a person who is an admin of the tenant that they look at."""
+    """The account pages of an admin, with their membership in the tenant shown."""
 
     account: Account
     membership: TenantMembership
 
     @property
     def person_id(self) -> str:
-        """Who decides."""
+        """The admin's id."""
         return self.account.person_id
 
     def proof(self, *shown: str) -> str:
-        """Make the proof of a tenant's forms; `shown` is what else they are about."""
+        """Make the proof of a tenant's forms; `shown` contains what else they are about."""
         return self.account.forms.make("organisation", self.membership.tenant_id, *shown)
 
     @property
@@ -43,11 +43,11 @@ class Admin:
 
 
 async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: DbSession) -> Admin:
-    """Find the admin who is signed in, as surely as their tenant asks of everybody.
+    """Find the signed-in admin, whose sign-in must be as strong as the tenant requires.
 
     Raises:
-        SignInRequired: nobody is signed in.
-        PageError: in the same words whether or not there is such a tenant.
+        SignInRequired: the browser has no session.
+        PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
     account = await accounts.require(db, LIST)
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
@@ -56,7 +56,7 @@ async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: Db
             "You can't manage this organisation",
             "Only its admins can. Ask one of them.",
             status=403,
-            detail="no admin of this tenant",
+            detail="not an admin of this tenant",
         )
     require_level(account.signed_in, membership)
     return Admin(account, membership)
@@ -76,7 +76,7 @@ def posted_admin(posted: PostedForm) -> Callable[..., Awaitable[Admin]]:
 
 
 def require_level(signed_in: SignedIn, membership: TenantMembership) -> None:
-    """Refuse what a tenant allows only to those who signed in more surely.
+    """Refuse a session whose sign-in is weaker than the tenant requires.
 
     Raises:
         PageError: the session's level is below the tenant's.

@@ -1,4 +1,4 @@
-"""GET /account/api-keys, POST /account/api-keys/revoke: a person's keys for programs."""
+"""GET /account/api-keys, POST /account/api-keys/revoke: a person's API keys."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Posted = Annotated[Account, Depends(posted_account(PAGE, "api-keys"))]
 
 @router.get(PAGE)
 async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: Clock) -> Response:
-    """List a person's keys, without what would let anybody in."""
+    """List a person's keys, without their secret texts."""
     person_id = account.person_id
     memberships = await list_tenant_memberships(db, person_id)
     return account.answer(
@@ -37,7 +37,7 @@ async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: C
 
 @router.post(f"{PAGE}/revoke")
 async def revoke(form: Form, account: Posted, db: Db, settings: Settings, now: Clock) -> Response:
-    """End one of the person's keys, with the access tokens that live of it."""
+    """Revoke one of the person's keys, with the access tokens issued for it."""
     lifetime = settings.access_token_lifetime
     own = await list_api_keys(db, person_id=account.person_id)
     for key in own:

@@ -1,4 +1,4 @@
-"""GET /account/apps, and /account/app: what a person connected, to look at, change and end."""
+"""GET /account/apps, and /account/app: show, change and end a person's connections."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -48,9 +48,9 @@ _USAGE = timedelta(days=30)
 class Connection:
     """One grant as its person sees it.
 
-    `service`: what the resource is called. `vouched_for`: as the consent page says it. `kinds`: how
-    many of its tools that work now do `read`, `change` and `delete`. `usage`: of the last thirty
-    days, None where there was none. `ends_at`: the earlier of what the person and the tenant decided.
+    `service` is the name of the resource, and `vouched_for` as on the consent page. `kinds` counts
+    its working tools that `read`, `change` and `delete`. `usage` covers the last thirty days, and
+    is None without calls. `ends_at` is the earlier limit of the person and the tenant.
     """
 
     grant: Grant
@@ -66,11 +66,11 @@ class Connection:
 
 @router.get(PAGE)
 async def show_apps(account: Page, db: ReadingDb, clock: Clock) -> Response:
-    """List everything the person allowed to apps, the latest first."""
+    """List the person's connections, latest first."""
     now = clock()
     grants = await list_live_grants(db, person_id=account.person_id)
     connections = await _describe(grants, account, db, now)
-    # One whose time is over is ended within the minute.
+    # Maintenance revokes expired grants within a minute.
     durations = [each for each in connections if each.ends_at > now]
     durations.sort(key=lambda each: each.grant.approved_at, reverse=True)
     return account.answer("account/apps.html", section="apps", connections=durations)
@@ -84,7 +84,7 @@ async def show_app(
     settings: Settings,
     catalogues: CataloguesInUse,
 ) -> Response:
-    """Show one connection with what it may do, to be changed in place."""
+    """Show one connection with its tools and data, which the person can change."""
     query = read_query(request)
     grant_id = query.get("grant") or ""
     account = await accounts.require(db, f"{APP}?grant={grant_id}")
@@ -100,7 +100,7 @@ async def show_app(
 async def change_app(
     form: PickerForm, account: PostedChoice, db: Db, settings: Settings, clock: Clock
 ) -> Response:
-    """Store what the person now allows; tokens that say otherwise are outdated at once."""
+    """Store the person's new choice, and revoke access tokens that differ from it."""
     grant_id, now = form.get("grant") or "", clock()
     grant = await _require_own(grant_id, account, db, lock=True)
     membership = await _require_membership(grant, account, db)
@@ -143,7 +143,7 @@ async def _require_own(
     grant_id: str, account: Account, db: DbSession, *, lock: bool = False
 ) -> Grant:
     grant = await find_grant(db, grant_id, lock=lock)
-    # Somebody else's is answered like one that never was.
+    # Another person's grant gets the same page as an unknown one.
     if grant is None or grant.person_id != account.person_id:
         raise PageError(
             "Connection unavailable",
@@ -163,7 +163,7 @@ async def _require_membership(grant: Grant, account: Account, db: DbSession) -> 
 
 
 def _ask(grant: Grant, membership: TenantMembership, catalogue: CatalogueDocument) -> Question:
-    """Work out what can be picked: what the app ever asked for, the tenant allows, the person has."""
+    """Offer what the app has ever requested, within the tenant's policy and the person's data."""
     offer = make_offer(catalogue, parse_scope(grant.asked_scope), membership.policy)
     data = offer_data(membership.data_scope, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
@@ -172,7 +172,7 @@ def _ask(grant: Grant, membership: TenantMembership, catalogue: CatalogueDocumen
 
 
 def _shown(grant: Grant, question: Question) -> tuple[str, ...]:
-    # Of two changes made from the same page, the second is asked about anew.
+    # The version makes the second of two changes from the same page fail.
     names = " ".join(sorted(question.offer.names))
     return grant.grant_id, str(grant.version), question.catalogue.hash, question.shown_data, names
 
@@ -190,7 +190,7 @@ async def _outdate(grant: Grant, db: DbSession, *, lifetime: timedelta, now: dat
     grant.version += 1
     grant.updated_at = now
     await db.flush()
-    # Where it grew as well: the app refreshes, and has at once what the page says.
+    # Also after a wider choice, so that the app refreshes and gets it at once.
     await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
     await record(db, audit_of(grant, by="connected apps"), now=now)
 

@@ -39,7 +39,7 @@ async def show_setup(
     sealer: Sealer,
     new_secret: SecretMaker,
 ) -> Response:
-    """Show a new secret as a picture and as text, and ask for its first code."""
+    """Show a new secret as a QR code and as text, and ask for its first code."""
     account = await require_recent_sign_in(accounts, db)
     _require_local(account.signed_in)
     browser = read_browser(request, settings) or new_secret()
@@ -68,7 +68,7 @@ async def set_up(
     sealer: Sealer,
     new_session: NewSession,
 ) -> Response:
-    """Keep the app once it has shown a right code, and begin a session that counts it."""
+    """Store the app after a correct code, and begin a session with two factors."""
     _require_local(account.signed_in)
     settings, now = accounts.settings, accounts.now()
     text, person = form.get("ticket") or "", account.signed_in.person
@@ -108,7 +108,7 @@ async def set_up(
 
 @router.post(f"{PAGE}/recovery-codes")
 async def renew(account: PostedChange, db: Db, new_secret: SecretMaker) -> Response:
-    """Make new recovery codes; those from before are over."""
+    """Replace the person's recovery codes."""
     if await find_authenticator_app(db, account.person_id) is None:
         raise PageError(
             "You don't have an authenticator app",
@@ -140,7 +140,7 @@ def _setup(
         name=account.signed_in.person.known_as, issuer_name=name or "Gatepost"
     )
     picture: Any = segno.make(uri, error="m")
-    # Written by the library from numbers alone.
+    # The library writes the SVG from numbers only.
     drawing = Markup(picture.svg_inline(scale=5, border=3, omitsize=True))  # noqa: S704
     return account.answer(
         "account/authenticator_app.html",

@@ -1,4 +1,4 @@
-"""POST /account/organisation/end: an admin ends what a member connected in their tenant."""
+"""POST /account/organisation/end: an admin ends a member's connection in their tenant."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ PostedAdmin = Annotated[Admin, Depends(posted_admin(PostedForm()))]
 async def end_connection(
     form: Form, admin: PostedAdmin, db: Db, settings: Settings, now: Clock
 ) -> Response:
-    """End a grant of the tenant with everything issued from it; another tenant's is not touched."""
+    """Revoke a grant of the tenant with everything issued from it, but never another tenant's."""
     grant = await find_grant(db, form.get("grant") or "")
     if grant is not None and grant.tenant_id == admin.membership.tenant_id:
         lifetime = settings.access_token_lifetime

@@ -18,7 +18,7 @@ Posted = Annotated[Account, Depends(posted_account("/account/apps", "sign-out"))
 
 @router.get("/account")
 async def lead_to_apps(settings: Settings) -> Response:
-    """Send the browser to the first of the account pages."""
+    """Redirect the browser to the first account page."""
     return lead_back(settings.path, "/account/apps")
 
 

@@ -1,4 +1,4 @@
-"""The account pages: who is signed in, the proofs of their forms, and the frame of each page."""
+"""The frame of the account pages: the signed-in person, the proofs of forms, the navigation."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account pages of a person who is signed in.
+    """The account pages of a signed-in person.
 
     Attributes:
         signed_in: the person and their session.
         forms: the proofs of forms, bound to the session.
-        pages: in the person's language.
-        base: what every path of ours begins with: the issuer's path.
+        pages: the pages in the person's language.
+        base: the issuer's path, with which every path of this server begins.
     """
 
     signed_in: SignedIn
@@ -50,18 +50,18 @@ class Account:
 
     @property
     def person_id(self) -> str:
-        """Whose account it is."""
+        """The person's id."""
         return self.signed_in.person.person_id
 
     def answer(self, template: str, *, section: str, status: int = 200, **values: Any) -> Response:
         """Render a page that extends `account.html`.
 
         Args:
-            template: the page.
+            template: the template's name.
             section: its place in the navigation: `apps`, `api-keys`, `sessions`, `security` or
                 `organisations`.
-            status: of the answer.
-            values: of the template.
+            status: the HTTP status.
+            values: the template's values.
         """
         return self.pages.answer(
             template,
@@ -73,12 +73,12 @@ class Account:
         )
 
     def lead_back(self, page: str) -> Response:
-        """Answer a form: send the browser to a page, as `/account/apps`, with GET."""
+        """Redirect the browser after a form to a page such as `/account/apps`, with GET."""
         return lead_back(self.base, page)
 
 
 def lead_back(base: str, page: str) -> Response:
-    """Send the browser to a page of ours, with GET."""
+    """Redirect the browser to a page of this server, with GET."""
     response = RedirectResponse(f"{base}{page}", status_code=303)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -86,7 +86,7 @@ def lead_back(base: str, page: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class AccountResolver:
-    """Finds whose account a request is about."""
+    """Finds the account of the browser that sends a request."""
 
     request: Request
     settings: AuthServerSettings
@@ -96,14 +96,14 @@ class AccountResolver:
     transaction: OpenTransaction
 
     async def require(self, db: DbSession, page: str) -> Account:
-        """Find who is signed in.
+        """Find the account of the signed-in person.
 
         Args:
-            db: an open session, reading or writing.
-            page: the path to come back to after a sign-in, as `/account/apps`.
+            db: an open database session, reading or writing.
+            page: the path to return to after a sign-in, such as `/account/apps`.
 
         Raises:
-            SignInRequired: nobody is.
+            SignInRequired: the browser has no session.
         """
         now = self.now()
         signed_in = await resolve_signed_in(self.request, db, self.settings, now)
@@ -116,7 +116,7 @@ class AccountResolver:
         return self.of(signed_in)
 
     def of(self, signed_in: SignedIn) -> Account:
-        """Make the pages of a person who is signed in."""
+        """Make the account pages of a signed-in person."""
         forms = FormProof(
             self.keys,
             ("account",),
@@ -141,7 +141,7 @@ Accounts = Annotated[AccountResolver, Depends(_accounts)]
 
 
 def shown_account(page: str) -> Callable[..., Awaitable[Account]]:
-    """Make the dependency of a page's GET; after a sign-in the browser comes back to `page`."""
+    """Make the dependency of a page's GET; after a sign-in, the browser returns to `page`."""
 
     async def resolve(db: ReadingDb, accounts: Accounts) -> Account:
         return await accounts.require(db, page)
@@ -155,9 +155,9 @@ def posted_account(
     """Make the dependency of a page's POST.
 
     Args:
-        page: where a sign-in leads that is needed first.
-        proof: the form whose proof is verified; None where the endpoint verifies it, since the
-            proof covers what the endpoint looks up.
+        page: the path to return to after a sign-in.
+        proof: the form whose proof is verified; None if the endpoint verifies it, because the
+            proof covers values that the endpoint looks up.
         posted: reads the form.
     """
 

@@ -50,7 +50,7 @@ PostedMember = Annotated[tuple[Admin, Membership], Depends(_posted_member)]
 
 @router.get(MEMBER)
 async def show_member(request: Request, db: ReadingDb, accounts: Accounts) -> Response:
-    """Show a member's role and data, to be changed."""
+    """Show a member's role and data, which an admin can change."""
     query = read_query(request)
     admin = await require_admin(accounts, query.get("tenant"), db)
     member = await _require_member(admin, query.get("person"), db)

@@ -1,4 +1,4 @@
-"""GET and POST /account/api-keys/new: a key for a program, made with the picker of the consent page."""
+"""GET and POST /account/api-keys/new: create an API key with the picker of the consent page."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,7 +44,7 @@ Posted = Annotated[Account, Depends(posted_account(PAGE, None, _FORM))]
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """Where a key will be good, and what it can be given there: no more than its person has."""
+    """The tenant and resource of a new key, and the choices that its person has there."""
 
     account: Account
     membership: TenantMembership
@@ -54,7 +54,7 @@ class NewKey:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Tell what the form's proof covers."""
+        """The values that the form's proof covers."""
         data = " ".join(sorted(self.question.data.suggested))
         place = (self.membership.tenant_id, self.resource.resource)
         return (self.nonce, *place, self.question.catalogue.hash, data)
@@ -62,7 +62,7 @@ class NewKey:
     def answer(
         self, choice: Choice, *, label: str = "", is_test: bool = False, refused: str = ""
     ) -> Response:
-        """Show the form, with this choice ticked."""
+        """Show the form with this choice selected."""
         return self.account.answer(
             "account/new_api_key.html",
             section="api-keys",
@@ -86,7 +86,7 @@ async def show_form(
     catalogues: CataloguesInUse,
     new_secret: SecretMaker,
 ) -> Response:
-    """Show what a key can be given in one tenant at one resource."""
+    """Show the form for a key in one tenant and for one resource."""
     query = read_query(request)
     membership, resource = await _require_place(account, query, db, settings)
     catalogue = await read_catalogue(resource, db, catalogues)
@@ -104,7 +104,7 @@ async def create(
     keys: KeysInUse,
     now: Clock,
 ) -> Response:
-    """Make a key and show it, this once; sent again, the same form makes no second one."""
+    """Create a key and show it once; sending the same form again does not create another."""
     membership, resource = await _require_place(account, form, db, settings)
     version = form.get("catalogue") or ""
     catalogue = await find_catalogue(db, resource.resource, version=version)
@@ -180,7 +180,7 @@ async def _require_place(
 def _ask(
     membership: TenantMembership, resource: ResourceSettings, catalogue: CatalogueDocument
 ) -> Question:
-    """Work out what can be picked; ticked at first is what only reads, for three months."""
+    """Offer the tenant's tools and data, with the tools that only read selected for three months."""
     offer = make_offer(catalogue, resource.scopes, membership.policy)
     data = offer_data(membership.data_scope)
     durations = offer_durations(min(LONGEST, membership.policy.longest_grant or LONGEST))
@@ -193,7 +193,7 @@ def _ask(
 
 
 def _make_key(env: Env, signed_in: SignedIn, keys: Keys, nonce: str) -> ApiKey:
-    # Of the form's own random part, which nobody else can make a key of: a form that a browser
-    # sends again makes the same key, which is there already.
+    # Derived from the form's nonce with a secret key: a form that is sent again gives the same key,
+    # which is then already stored.
     message = f"api key {env} {signed_in.session.session_hash} {nonce}"
     return make_api_key(env, keys.digest(message))

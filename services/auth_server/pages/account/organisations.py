@@ -1,4 +1,4 @@
-"""GET /account/organisations and GET /account/organisation: a person's tenants, and one of them."""
+"""GET /account/organisations and GET /account/organisation: list and show a person's tenants."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -22,13 +22,13 @@ from auth_server.web.routing import PageRouter
 router = PageRouter()
 Page = Annotated[Account, Depends(shown_account(LIST))]
 SINCE = timedelta(days=30)
-"""How far back ended connections are listed, and calls counted."""
+"""The time for which ended connections are listed and calls are counted."""
 _OFFERED_DAYS = (1, 7, 30, 90, 180)
 
 
 @router.get(LIST)
 async def list_organisations(account: Page, db: ReadingDb) -> Response:
-    """List where a person is a member, and what they may manage."""
+    """List the person's tenants, and which of them they may manage."""
     memberships = await list_tenant_memberships(db, account.person_id)
     return account.answer(
         "account/organisations.html",
@@ -58,11 +58,11 @@ async def answer_organisation(
     """Render a tenant's page.
 
     Args:
-        admin: who looks.
-        db: the open session.
+        admin: the admin who sees the page.
+        db: the open database session.
         now: the time.
         refused: why the rules could not be stored.
-        saved: whether they were, just now.
+        saved: whether the rules have just been stored.
     """
     membership = admin.membership
     memberships = await list_memberships(db, tenant_id=membership.tenant_id)

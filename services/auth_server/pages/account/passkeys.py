@@ -1,4 +1,4 @@
-"""POST /account/security/passkeys: keeping a passkey that the browser has made."""
+"""POST /account/security/passkeys: store a passkey that the browser has made."""
 
 from fastapi import Request
 from starlette.responses import Response
@@ -32,7 +32,7 @@ async def keep_passkey(
     sealer: Sealer,
     new_session: NewSession,
 ) -> Response:
-    """Keep it, and begin a session that counts it: making one has just proved its owner."""
+    """Store a passkey, and begin a session with two factors, which making the passkey has proved."""
     person, text, now = account.signed_in.person, form.get("ticket") or "", sealer.now()
     flow_state = sealer.unseal(text, read_browser(request, settings))
     if flow_state is None or (flow_state.way, flow_state.value) != (

@@ -1,4 +1,4 @@
-"""POST /account/organisation/rules: an admin sets what agents may do in their tenant."""
+"""POST /account/organisation/rules: an admin sets the policy of their tenant."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -16,7 +16,7 @@ from auth_server.web.posted_form import PostedForm
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
-# Two hundred client ids that are URLs.
+# Enough for two hundred client ids that are URLs.
 _FORM = PostedForm(limit=512 * 1024)
 RulesForm = Annotated[Parameters, Depends(_FORM)]
 PostedAdmin = Annotated[Admin, Depends(posted_admin(_FORM))]
@@ -26,7 +26,7 @@ PostedAdmin = Annotated[Admin, Depends(posted_admin(_FORM))]
 async def set_rules(
     form: RulesForm, admin: PostedAdmin, db: Db, settings: Settings, now: Clock
 ) -> Response:
-    """Store the whole policy; every token of the tenant feels it at once."""
+    """Store the whole policy, with immediate effect on every token of the tenant."""
     try:
         policy = _read(form)
         if policy.required_level > admin.account.signed_in.session.level:

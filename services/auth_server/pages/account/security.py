@@ -1,4 +1,4 @@
-"""GET /account/security: the ways a person signs in, and removing one of them."""
+"""GET /account/security: show a person's ways to sign in, and remove one of them."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -30,15 +30,15 @@ router = PageRouter()
 PAGE = "/account/security"
 Page = Annotated[Account, Depends(shown_account(PAGE))]
 FRESH = timedelta(minutes=15)
-"""How long after a sign-in its owner may change how they sign in."""
+"""How long after a sign-in a person may change their ways to sign in."""
 
 
 async def require_recent_sign_in(accounts: AccountResolver, db: DbSession) -> Account:
-    """Find who is signed in, freshly and with a second factor where they have one.
+    """Find the account of a person who signed in recently, with a second factor if they have one.
 
     Raises:
-        SignInRequired: they have to sign in again: a browser left open, or a password that a
-            stranger learned, must not be enough to replace what protects the account.
+        SignInRequired: the person must sign in again, because an unattended browser or a stolen
+            password must not be enough to replace a second factor.
     """
     account = await accounts.require(db, PAGE)
     session = account.signed_in.session
@@ -56,7 +56,7 @@ async def _posted_change(form: Form, db: Db, accounts: Accounts) -> Account:
 
 
 PostedChange = Annotated[Account, Depends(_posted_change)]
-"""Who posted a form that changes how they sign in, and surely is themselves."""
+"""The account of a person who signed in recently and posted a change of their ways to sign in."""
 
 
 @router.get(PAGE)
@@ -68,7 +68,7 @@ async def show_security(
     sealer: Sealer,
     new_secret: SecretMaker,
 ) -> Response:
-    """Show passkeys, the authenticator app and what is left of the recovery codes."""
+    """Show passkeys, the authenticator app and the number of unused recovery codes."""
     signed_in, person = account.signed_in, account.signed_in.person
     passkeys = await list_passkeys(db, person.person_id)
     local = person.password_hash is not None

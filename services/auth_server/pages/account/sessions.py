@@ -1,4 +1,4 @@
-"""GET /account/sessions, POST /account/sessions/end: where a person is signed in."""
+"""GET /account/sessions, POST /account/sessions/end: list and end a person's sessions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,12 +23,12 @@ PAGE = "/account/sessions"
 Page = Annotated[Account, Depends(shown_account(PAGE))]
 Posted = Annotated[Account, Depends(posted_account(PAGE, "sessions"))]
 OTHERS = "others"
-"""What the form names to end every session but this one."""
+"""The form's value to end every session except this one."""
 
 
 @router.get(PAGE)
 async def show_sessions(account: Page, db: ReadingDb, settings: Settings, now: Clock) -> Response:
-    """List the browsers that a person is signed in with, this one marked."""
+    """List a person's sessions, with this browser's marked."""
     sessions = [
         {
             "name": describe_user_agent(session.user_agent),
@@ -49,7 +49,7 @@ async def show_sessions(account: Page, db: ReadingDb, settings: Settings, now: C
 
 @router.post(f"{PAGE}/end")
 async def end(form: Form, account: Posted, db: Db, settings: Settings, now: Clock) -> Response:
-    """Sign one other browser out, or all others."""
+    """End one of the person's other sessions, or all of them."""
     named = form.get("session")
     ended = 0
     for session in await _list(account, db, settings, now()):
@@ -74,5 +74,5 @@ async def _list(
 
 
 def _handle(session: Session) -> str:
-    # Names a session among a person's own; of no use as a cookie, which is what is hashed.
+    # Identifies a session among a person's own. The cookie can't be derived from this hash.
     return session.session_hash[:16]

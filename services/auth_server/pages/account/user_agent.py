@@ -1,8 +1,8 @@
-"""Telling a person which browser a session is in, from what the browser calls itself."""
+"""Describe the browser of a session by its `User-Agent` header."""
 
 from dataclasses import dataclass
 
-# The first that occurs: most browsers also call themselves by the names of others.
+# The first match counts, because most browsers also send the names of others.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -26,14 +26,14 @@ _SYSTEMS = (
 
 @dataclass(frozen=True, slots=True)
 class BrowserName:
-    """What a browser and its system are called; empty where that can't be told."""
+    """The names of a browser and its system; empty if unknown."""
 
     browser: str
     system: str
 
 
 def describe_user_agent(user_agent: str) -> BrowserName:
-    """Read a `User-Agent` header: for the eye alone, anybody can write anything there."""
+    """Read a `User-Agent` header, for display only, because it can be forged."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
     return BrowserName(browser, system)

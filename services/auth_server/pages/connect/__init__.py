@@ -1,1 +1,1 @@
-"""The public page that says how to connect each app, and the same for agents as `llms.txt`."""
+"""The public page that shows how to connect each app, and `llms.txt` for agents."""

@@ -1,4 +1,4 @@
-"""GET / and GET /llms.txt: how to connect, for people and for agents."""
+"""GET / and GET /llms.txt: show people and agents how to connect."""
 
 from fastapi import Request
 from starlette.responses import PlainTextResponse, Response
@@ -18,7 +18,7 @@ router = PageRouter()
 async def show_connect(
     request: Request, db: ReadingDb, settings: Settings, pages: LocalizedPages
 ) -> Response:
-    """Show how each app connects to each gateway; anybody may look."""
+    """Show how each app connects to each gateway; the page is public."""
     response = pages.answer(
         "connect.html",
         installs=await _installs(db, settings),
@@ -31,7 +31,7 @@ async def show_connect(
 
 @router.get("/llms.txt")
 async def write_llms_txt(db: ReadingDb, settings: Settings, pages: LocalizedPages) -> Response:
-    """Say the same in Markdown, for a model that was given this address."""
+    """Return the same instructions in Markdown, for models."""
     text = pages.render(
         "llms.txt",
         installs=await _installs(db, settings),
@@ -43,8 +43,8 @@ async def write_llms_txt(db: ReadingDb, settings: Settings, pages: LocalizedPage
 
 
 async def _installs(db: DbSession, settings: AuthServerSettings) -> list[Install]:
-    # What a gateway calls itself is known once somebody was shown its tools: nobody who just looks
-    # at this page makes the server ask.
+    # The gateway's name comes from the stored catalogue, so that this public page never sends a
+    # request to a gateway.
     services = []
     for entry in settings.resources:
         catalogue = await find_catalogue(db, entry.resource)

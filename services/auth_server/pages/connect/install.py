@@ -1,4 +1,4 @@
-"""How each MCP client is told about a gateway: links that open it, commands, files."""
+"""Write the links, commands and files that add a gateway to each MCP client."""
 
 import base64
 import json
@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Everything that makes one gateway known to the clients there are.
+    """The ways to add one gateway to MCP clients.
 
-    `name` is what clients call it: lower-case letters, digits and `-`.
+    `name` is its name in clients, of lower-case letters, digits and `-`.
     """
 
     name: str
@@ -22,24 +22,24 @@ class Install:
 
     @property
     def cursor_link(self) -> str:
-        """Opens Cursor, with `{"url": …}` as base64 JSON."""
+        """A link that opens Cursor, with `{"url": …}` as base64 JSON."""
         config = base64.b64encode(_compact({"url": self.url}).encode()).decode()
         query = urlencode({"name": self.name, "config": config}, quote_via=quote)
         return f"cursor://anysphere.cursor-deeplink/mcp/install?{query}"
 
     @property
     def vscode_link(self) -> str:
-        """Opens Visual Studio Code."""
+        """A link that opens Visual Studio Code."""
         return f"vscode:mcp/install?{quote(_compact(self._vscode), safe='')}"
 
     @property
     def vscode_insiders_link(self) -> str:
-        """Opens the Insiders build of Visual Studio Code."""
+        """A link that opens the Insiders build of Visual Studio Code."""
         return f"vscode-insiders:{self.vscode_link.partition(':')[2]}"
 
     @property
     def claude_link(self) -> str:
-        """Opens claude.ai with the connector's name and URL filled in."""
+        """A link that opens claude.ai with the connector's name and URL filled in."""
         query = urlencode(
             {
                 "modal": "add-custom-connector",
@@ -53,39 +53,39 @@ class Install:
 
     @property
     def vscode_command(self) -> str:
-        """Adds it to Visual Studio Code."""
+        """A command that adds the gateway to Visual Studio Code."""
         return _command("code", "--add-mcp", _compact(self._vscode))
 
     @property
     def claude_code_command(self) -> str:
-        """Adds it to Claude Code."""
+        """A command that adds the gateway to Claude Code."""
         return _command("claude", "mcp", "add", "--transport", "http", self.name, self.url)
 
     @property
     def codex_commands(self) -> str:
-        """Adds it to Codex, and signs in."""
+        """The commands that add the gateway to Codex and sign in."""
         add = _command("codex", "mcp", "add", self.name, "--url", self.url)
         return f"{add}\n{_command('codex', 'mcp', 'login', self.name)}"
 
     @property
     def gemini_command(self) -> str:
-        """Adds it to Gemini CLI."""
+        """A command that adds the gateway to Gemini CLI."""
         return _command("gemini", "mcp", "add", "--transport", "http", self.name, self.url)
 
     @property
     def inspector_command(self) -> str:
-        """Opens the MCP Inspector on it."""
+        """A command that opens the gateway in the MCP Inspector."""
         package = "@modelcontextprotocol/inspector"
         return _command("npx", package, "--transport", "http", "--server-url", self.url)
 
     @property
     def gatepost_command(self) -> str:
-        """Connects from a terminal, lists the tools and calls one."""
+        """A command that connects from a terminal, lists the tools and calls one."""
         return _command("gatepost", "connect", self.url)
 
     @property
     def json_config(self) -> str:
-        """What most other clients read, as a file."""
+        """The configuration file that most other clients read."""
         return json.dumps({"mcpServers": {self.name: {"type": "http", "url": self.url}}}, indent=2)
 
     @property
@@ -94,10 +94,10 @@ class Install:
 
 
 def describe_installs(services: Iterable[tuple[str, str]]) -> list[Install]:
-    """Describe how to connect each resource, under names that differ.
+    """Describe how to connect each resource, under unique names.
 
     Args:
-        services: the title, empty where none is known, and the URL of each.
+        services: the title, if known or else empty, and the URL of each resource.
     """
     installs: list[Install] = []
     for title, url in services:

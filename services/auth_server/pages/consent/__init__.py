@@ -1,1 +1,1 @@
-"""Consent: a person sees who asks for what, narrows it, and answers."""
+"""The consent page, where people narrow, approve or deny an app's request."""

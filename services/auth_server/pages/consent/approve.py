@@ -1,4 +1,4 @@
-"""An approved consent: the grant, and the code that the client redeems."""
+"""Store an approved consent as a grant, and issue the authorization code."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -28,7 +28,7 @@ from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_s
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Stores what people allow, and issues the codes of it."""
+    """Stores grants, and issues their authorization codes."""
 
     settings: AuthServerSettings
     now: Now
@@ -43,10 +43,10 @@ class Approval:
         data_scope: DataScope,
         db: DbSession,
     ) -> str:
-        """Store what the person allowed and issue a code; answers the URL that carries it back.
+        """Store a grant and issue a code; return the client's URL with the code.
 
-        What an earlier answer allowed and this request does not touch stays in the grant; the code, and
-        what is refreshed from it, reach no further than this request asked.
+        Tools of an earlier grant that this request does not concern stay in the grant. The code, and
+        the tokens refreshed from it, never exceed the scopes of this request.
         """
         before, catalogue, now = question.before, question.catalogue, self.now()
         held = what_it_holds(before) if before is not None else frozenset()
@@ -87,10 +87,10 @@ class Approval:
         return await self.issue_code(pending, grant, db)
 
     async def issue_code(self, pending: PendingAuthorization, grant: Grant, db: DbSession) -> str:
-        """Issue a code of a grant; answers the URL that carries it back.
+        """Issue a code for a grant; return the client's URL with the code.
 
-        It bears all that was asked: of that, the grant decides at each refresh what holds. So what the
-        person allows later, on their page of connected apps, is there without asking anew.
+        The code has all requested scopes, which the grant narrows at each refresh. So the app also
+        gets what the person allows later, on the page of connected apps.
         """
         asked, offline = _split(pending.authorization_request.scope)
         code, now = self.new_secret(), self.now()
@@ -124,7 +124,7 @@ Approvals = Annotated[Approval, Depends(_approval)]
 
 
 def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
-    """Write down what a grant allows from now on."""
+    """Make the audit entry for a new or changed grant."""
     return Audit(
         "grant.created" if grant.version == 1 else "grant.changed",
         person_id=grant.person_id,
@@ -145,9 +145,9 @@ def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
 
 
 def what_it_holds(grant: Grant) -> frozenset[tuple[str, str]]:
-    """Write a grant as something to compare: tokens that held more must not outlive a change.
+    """Return a grant's contents as a set, to detect changes that must end older access tokens.
 
-    Data is compared as a whole, since fewer entries of one kind are less and of no kind more.
+    Data is compared as a whole: fewer entries of a kind restrict it further, but none lift it.
     """
     scopes = {("scope", scope) for scope in parse_scope(grant.scope)}
     tools = {("tool", tool) for tool in grant.tools}

@@ -1,4 +1,4 @@
-"""The tool list that a person is shown: the gateway's own, or the one seen last."""
+"""Read the catalogue for a page: the gateway's current one, or the latest stored one."""
 
 from typing import Annotated
 
@@ -21,10 +21,10 @@ CataloguesInUse = Annotated[CatalogueCache, Depends(part(lambda runtime: runtime
 async def read_catalogue(
     entry: ResourceSettings | None, db: DbSession, catalogues: CatalogueCache
 ) -> CatalogueDocument:
-    """Ask the gateway for its tools; where it does not answer, the list seen last is shown.
+    """Read the gateway's catalogue, or the latest stored one if it does not answer.
 
     Raises:
-        PageError: the resource is not served any more, or its gateway was never seen.
+        PageError: the resource is no longer configured, or no catalogue of it is known.
     """
     if entry is None:
         raise PageError(

@@ -43,7 +43,7 @@ async def show_consent(
     approval: Approvals,
     transaction: Transaction,
 ) -> Response:
-    """Show who asks, where the answer goes, and which tools and data are on offer."""
+    """Show the app, where it receives the response, and the tools and data to choose from."""
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)
     if not pending.step.membership.policy.admits(pending.client.client_id):
@@ -62,7 +62,7 @@ async def show_consent(
 async def answer_consent(
     form: PickerForm, pending: PostedAuthorization, db: Db, pages: Consent, approval: Approvals
 ) -> Response:
-    """Take the person's answer: a grant of what they chose, or a refusal."""
+    """Store the person's choice as a grant, or deny the request."""
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)
     step, shown_hash = pending.step, form.get("catalogue") or ""
@@ -105,7 +105,7 @@ async def _continue_silently(
 ) -> str:
     grant = question.before
     if grant is None:
-        raise LookupError("what is remembered was granted before")
+        raise LookupError("a remembered consent must have a grant")
     await _finish(pending, db, approval.now())
     url = await approval.issue_code(pending, grant, db)
     remembered = Audit(
@@ -137,7 +137,7 @@ async def _deny(
     await record(db, denied, now=now)
     url = error_url(
         pending.authorization_request.redirect_uri,
-        AccessDenied("the person did not allow it"),
+        AccessDenied("the person denied the request"),
         state=pending.authorization_request.state,
         issuer=pages.settings.issuer,
     )

@@ -1,4 +1,4 @@
-"""Names that people trust, and apps that bear them without coming from where they belong."""
+"""Detect apps with the names of well-known companies to which they do not belong."""
 
 import unicodedata
 from collections.abc import Collection
@@ -27,7 +27,7 @@ _OWNERS: dict[str, tuple[str, ...]] = {
     "Windsurf": ("windsurf.com", "codeium.com"),
     "Zed": ("zed.dev",),
 }
-# Letters of other alphabets, digits and signs that are drawn like Latin letters: Cyrillic, Greek,
+# Letters of other alphabets, digits and signs that look like Latin letters: Cyrillic, Greek,
 # phonetic, then ASCII.
 _LOOKALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u04cf"
@@ -41,7 +41,7 @@ _SHORTEST_BEGINNING = 6
 
 @dataclass(frozen=True, slots=True)
 class Lookalike:
-    """A name that belongs to somebody else; `home` is where it would come from, empty for us."""
+    """A name of somebody else; `home` is its owner's host, or empty for a name of ours."""
 
     name: str
     home: str
@@ -50,15 +50,15 @@ class Lookalike:
 def find_lookalike(
     client: Client, redirect_uri: str, *, own_names: Collection[str]
 ) -> Lookalike | None:
-    """Tell whether a client calls itself like somebody it does not come from (A45).
+    """Find a name in a client's name that belongs to another owner (A45).
 
-    An operator's own clients may have any name. Another comes from the host of its document, or
-    from where its answer goes over https: nobody else can read what is sent there.
+    Managed clients may have any name. Any other client belongs to the host of its document, or of
+    its https redirect URI, because nobody else can read responses there.
 
     Args:
-        client: who asks.
-        redirect_uri: where the answer goes.
-        own_names: what the service that is being connected, and this server, are called.
+        client: the client that requests access.
+        redirect_uri: where it receives the response.
+        own_names: the names of the connected service and of this server.
     """
     if client.source == "managed":
         return None
@@ -84,7 +84,7 @@ def _is_called(client_name: str, name: str) -> bool:
 
 
 def _fold(name: str) -> str:
-    """Write a name as the eye reads it: one alphabet, no marks, single spaces between words."""
+    """Reduce a name to its look: one alphabet, no marks, single spaces between words."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
     letters = letters.translate(_LOOKALIKES)

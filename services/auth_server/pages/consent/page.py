@@ -19,7 +19,7 @@ from auth_server.web.dependencies import LocalizedPages, Settings
 
 @dataclass(frozen=True, slots=True)
 class ConsentPages:
-    """Answers the pages that end an authorization."""
+    """Renders the consent page, and the pages that end an authorization."""
 
     settings: AuthServerSettings
     pages: Pages
@@ -34,7 +34,7 @@ class ConsentPages:
         nothing_chosen: str | None = None,
         status: int = 200,
     ) -> Response:
-        """Show the page with this choice ticked; `nothing_chosen` says of what: `tool`, or a kind."""
+        """Show the page with a choice; `nothing_chosen` is `tool` or a kind of data, if missing."""
         catalogue = question.catalogue
         return self.pages.answer(
             "consent.html",
@@ -52,7 +52,7 @@ class ConsentPages:
         )
 
     def show_forbidden(self, pending: PendingAuthorization, step: AskConsent) -> Response:
-        """Say that the tenant does not allow the app, and lead to another tenant or back."""
+        """Show that the tenant does not allow the app, with links to other tenants and back."""
         return self.pages.answer(
             "forbidden.html",
             status=403,
@@ -61,10 +61,10 @@ class ConsentPages:
         )
 
     def leave(self, pending: PendingAuthorization, url: str, *, approved: bool) -> Response:
-        """Lead the browser back to the app.
+        """Send the browser back to the app, by a page that moves on by itself.
 
-        By a page that moves on by itself, not a redirect: browsers apply `form-action` to each hop
-        that follows a form, and an app's custom scheme would not pass it.
+        A redirect would fail: browsers apply `form-action` to every redirect after a form, and it
+        does not allow an app's custom scheme.
         """
         redirect_uri = pending.authorization_request.redirect_uri
         return self.pages.answer(
@@ -84,9 +84,9 @@ Consent = Annotated[ConsentPages, Depends(_consent_pages)]
 
 
 def vouched_for(client: Client) -> str:
-    """Say who stands behind a client's name: an operator, the owner of a host, or nobody.
+    """Return who vouches for a client's name: `operator`, the host of its document, or nobody.
 
-    Answers `operator`, a host, or an empty text.
+    Nobody is an empty string.
     """
     match client.source:
         case "managed":

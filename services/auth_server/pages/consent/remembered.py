@@ -1,4 +1,4 @@
-"""When the page need not be shown, since it was answered before and nothing has grown."""
+"""Decide whether an earlier consent covers a request, so that the page can be skipped."""
 
 from auth_server.flow.pending import PendingAuthorization
 from auth_server.pages.picker.question import Question
@@ -7,14 +7,13 @@ from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, parse_scope
 
 
 def is_remembered(pending: PendingAuthorization, question: Question) -> bool:
-    """Tell whether an earlier answer covers this request (design: never for who can be impersonated).
+    """Return whether an earlier consent covers this request, never for clients open to impersonation.
 
-    All of it has to hold. Somebody vouches for the client (an operator, or the owner of its
-    document's host), it authenticates at the token endpoint, and its answer goes to an https
-    address, the same host as before: so nobody else can use the code, wherever it was asked from.
-    No other site led the browser here (A37). And the person, asked for this client, tenant and
-    resource, has decided about every scope and tool of the request, and no tool that they
-    allowed has changed its effect.
+    All conditions must hold. An operator or the owner of its document's host vouches for the
+    client, it authenticates at the token endpoint, and it receives the code at the same https host
+    as before, so that nobody else can use the code. No other site led the browser here (A37). For
+    this client, tenant and resource, the person has decided about every scope and tool of the
+    request, and no tool that they allowed has changed its effect.
     """
     client, transaction, before = pending.client, pending.authorization_request, question.before
     if before is None or not transaction.may_be_silent:

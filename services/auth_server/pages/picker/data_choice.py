@@ -1,4 +1,4 @@
-"""Which of the data that a person may see an agent may see: never more, often less."""
+"""Offer and read the choice of data for an agent, within the person's own data."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from gatepost.data_scope import DataScope
 
 @dataclass(frozen=True, slots=True)
 class DataKind:
-    """One kind of data, such as `team`, and the values on offer.
+    """One kind of data, such as `team`, and its values to choose from.
 
-    `open` where the membership does not restrict this kind and only an earlier answer did: then
-    every other value can be allowed too.
+    `open` is true if only an earlier choice, not the membership, restricts this kind: then the
+    person can also allow all other values.
     """
 
     name: str
@@ -21,15 +21,15 @@ class DataKind:
 
     @property
     def is_a_choice(self) -> bool:
-        """Whether there is anything to choose."""
+        """Whether the person has a choice."""
         return self.open or len(self.values) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class DataOffer:
-    """What a person can choose among, and the entries (`kind:value`) that are ticked at first.
+    """The kinds of data to choose from, and the entries (`kind:value`) selected at first.
 
-    The entry `kind:` stands for every value of an open kind.
+    The entry `kind:` means every value of an open kind.
     """
 
     kinds: tuple[DataKind, ...]
@@ -37,20 +37,20 @@ class DataOffer:
 
     @property
     def is_a_choice(self) -> bool:
-        """Whether there is anything to choose."""
+        """Whether the person has a choice."""
         return any(kind.is_a_choice for kind in self.kinds)
 
 
 class NothingChosen(ValueError):
-    """No value of one kind was chosen; the message is the kind."""
+    """No value of a kind was chosen; the message is the kind."""
 
 
 def offer_data(held: DataScope, before: DataScope | None = None) -> DataOffer:
-    """Offer what the membership holds; tick all of it the first time, later what was allowed.
+    """Offer the membership's data, with all of it or the earlier choice selected.
 
     Args:
         held: the membership's data scope.
-        before: the live grant's, where there is one.
+        before: the live grant's data scope, if there is a grant.
     """
     earlier: Mapping[str, frozenset[str]] = before.kinds if before is not None else {}
     kinds, suggested = [], set()
@@ -64,10 +64,10 @@ def offer_data(held: DataScope, before: DataScope | None = None) -> DataOffer:
 
 
 def choose_data(offer: DataOffer, entries: Collection[str]) -> DataScope:
-    """Read the ticked entries; those that are not on offer count for nothing.
+    """Read the selected entries, ignoring those that were not offered.
 
     Raises:
-        NothingChosen: of a kind; nothing chosen would have to mean no data at all.
+        NothingChosen: no value of a kind is selected, which would mean no data at all.
     """
     chosen: dict[str, frozenset[str]] = {}
     for kind in offer.kinds:

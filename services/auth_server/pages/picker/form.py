@@ -1,4 +1,4 @@
-"""The form of the pages that let people pick tools."""
+"""The posted form of pages on which people choose tools."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from auth_server.web.posted_form import PostedForm
 
 
 def picker_form(*also_repeated: str) -> PostedForm:
-    """Take one field for each ticked tool and entry of data: some thousands of them."""
+    """Make a form with one field for each selected tool and data entry, up to 5000."""
     repeated = frozenset({"tool", "data", *also_repeated})
     return PostedForm(limit=512 * 1024, fields=5000, repeated=repeated)
 

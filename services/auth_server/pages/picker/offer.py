@@ -1,4 +1,4 @@
-"""What a client may be given here: tools in groups a person can judge, and what is new among them."""
+"""Offer the tools that a client may get, grouped by effect and by whether they are new."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gatepost.scopes import covers, expand_scopes, parse_scope
 
 @dataclass(frozen=True, slots=True)
 class ToolGroup:
-    """Tools of one kind of effect."""
+    """Tools with one kind of effect."""
 
     key: str
     title: str
@@ -20,13 +20,13 @@ class ToolGroup:
     tools: tuple[ToolSummary, ...]
 
     def ticked(self, chosen: Collection[str]) -> int:
-        """Count the tools among those chosen."""
+        """Count the chosen tools of this group."""
         return sum(tool.name in chosen for tool in self.tools)
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A choice made with one click."""
+    """A choice that a person can make with one click."""
 
     key: str
     title: str
@@ -36,13 +36,12 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Everything on offer.
+    """The tools to choose from.
 
-    `asked`: what the person has not decided about before, everything where this is the first time.
-    `decided`: what they allowed or left out before, and may decide anew. `kept`: what they allowed
-    before and this request does not touch; it stays. `out_of_reach` counts the tools that the asked
-    scopes don't reach, `closed` those that the tenant's policy forbids. `suggested` is ticked when
-    the page is first shown.
+    `asked` contains the tools that the person has not decided about yet, and `decided` those that
+    they allowed or left out before. `kept` contains the tools that they allowed before and this
+    request does not concern. `out_of_reach` counts the tools that the requested scopes don't cover,
+    `closed` those that the tenant's policy forbids. `suggested` is selected at first.
     """
 
     asked: tuple[ToolGroup, ...]
@@ -54,17 +53,17 @@ class Offer:
 
     @property
     def tools(self) -> tuple[ToolSummary, ...]:
-        """Every tool that may be chosen."""
+        """Every tool that can be chosen."""
         return tuple(tool for group in (*self.asked, *self.decided) for tool in group.tools)
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of those."""
+        """The names of the tools that can be chosen."""
         return frozenset(tool.name for tool in self.tools)
 
     @property
     def presets(self) -> tuple[Preset, ...]:
-        """The choices with one click, from careful to daring; none where they would be the same."""
+        """The presets, narrowest first; empty if they would all be the same."""
         sets = (
             ("read", translatable("Read only"), ("read",)),
             ("change", translatable("Read and write"), ("read", "change")),
@@ -74,7 +73,7 @@ class Offer:
         for key, title, kinds in sets:
             tools = frozenset(tool.name for tool in self.tools if kind_of(tool) in kinds)
             if tools:
-                # Of two that come to the same, the one that says more is true as well.
+                # Of two presets with the same tools, the wider title is also true.
                 found[tools] = Preset(key, title, kinds, tools)
         return tuple(found.values()) if len(found) > 1 else ()
 
@@ -95,7 +94,7 @@ _GROUPS = (
 
 
 def kind_of(tool: ToolSummary) -> str:
-    """Tell what a tool does at worst: `read`, `change` or `delete`."""
+    """Return the strongest effect of a tool: `read`, `change` or `delete`."""
     if tool.read_only:
         return "read"
     return "delete" if tool.destructive else "change"
@@ -109,20 +108,20 @@ def make_offer(
     before: Grant | None = None,
     shown_before: CatalogueDocument | None = None,
 ) -> Offer:
-    """Group the tools that the asked scopes reach and the tenant allows.
+    """Group the tools that the requested scopes cover and the tenant allows.
 
-    A tool counts as decided about where the person saw it, with the same effect and scope, on an
-    earlier page. Of the others these are ticked: everything but lasting effects the first time;
-    later only what a newly asked scope reaches, and lasting effects where it reaches nothing else,
-    so that the request can be about nothing else. A tool that joined the catalogue under a scope
-    that was allowed before starts unticked (A165).
+    The person has decided about a tool if an earlier page showed it with the same effect and scope.
+    Of the other tools, the first page selects all without lasting effects. Later pages select only
+    those that a newly requested scope covers, including lasting effects if it covers nothing else,
+    because the request must then be about them. A tool that joined the catalogue under a scope that
+    was allowed before is not selected (A165).
 
     Args:
-        catalogue: the tool list that is shown.
-        scopes: what the client asks for; a tool whose scope they do not cover is not on offer.
-        policy: the tenant's.
+        catalogue: the catalogue that the page shows.
+        scopes: the requested scopes; tools that they don't cover are not offered.
+        policy: the tenant's policy.
         before: the live grant of the same person, client, tenant and resource.
-        shown_before: the tool list that the person was shown for it.
+        shown_before: the catalogue that the person saw for that grant.
     """
     allowed = [tool for tool in catalogue.tools if tool.read_only or not policy.read_only]
     reached = [tool for tool in allowed if covers(scopes, tool.scope)]
@@ -160,7 +159,7 @@ def make_offer(
 def scopes_for(
     catalogue: CatalogueDocument, tools: Collection[str], asked: Collection[str]
 ) -> frozenset[str]:
-    """Keep of the asked scopes just what the chosen tools need."""
+    """Narrow the requested scopes to those that the chosen tools need."""
     needed = {tool.scope for tool in catalogue.tools if tool.name in tools}
     return frozenset(needed) & expand_scopes(frozenset(asked))
 

@@ -1,4 +1,4 @@
-"""What a person is asked, all of it worked out: tools, data, time, and what they said before."""
+"""The question on a page: tools, data and durations to choose from, with the earlier choice."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from gatepost.scopes import parse_scope
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is ticked: names of tools, entries of data as they stand in the form, and a time."""
+    """A choice: names of tools, data entries as in the form, and a duration."""
 
     tools: frozenset[str]
     data: frozenset[str]
@@ -31,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Everything that one page offers; `before` is the live grant that its answer would change."""
+    """Everything to choose from on a page; `before` is the live grant that a choice would change."""
 
     catalogue: CatalogueDocument
     offer: Offer
@@ -41,7 +41,7 @@ class Question:
     suggested: Choice
 
     def read_choice(self, form: Parameters) -> Choice:
-        """Read what is ticked, or the preset that was pressed; what is not on offer is left out."""
+        """Read the selected tools or preset, ignoring tools that were not offered."""
         ticked = frozenset(form.all("tool")) & self.offer.names
         presets = {preset.key: preset.tools for preset in self.offer.presets}
         return Choice(
@@ -51,33 +51,33 @@ class Question:
         )
 
     def read_data(self, choice: Choice) -> DataScope:
-        """Answer the data scope that a choice means.
+        """Return the data scope of a choice.
 
         Raises:
-            NothingChosen: of one kind.
+            NothingChosen: no value of a kind is selected.
         """
         return choose_data(self.data, choice.data)
 
     @property
     def data_is_new(self) -> bool:
-        """Whether there is data on offer that the person has not decided about before."""
+        """Whether the page offers data that the person has not decided about yet."""
         offered = {f"{kind.name}:{value}" for kind in self.data.kinds for value in kind.values}
         return not offered <= self.data.suggested
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The tools that the answer leaves as they are."""
+        """The names of the tools that stay in the grant unchanged."""
         return tuple(sorted(tool.name for tool in self.offer.kept))
 
     @property
     def shown_data(self) -> str:
-        """The data on offer, as the form's proof covers it."""
+        """The offered data, as the form's proof covers it."""
         return " ".join(f"{kind.name}:{','.join(kind.values)}" for kind in self.data.kinds)
 
     def shown(self, step: AskConsent) -> tuple[str, ...]:
-        """Tell what the form's proof covers: an answer is about this person, tenant, data and list.
+        """Return the values that the form's proof covers: person, tenant, data and catalogue.
 
-        And about what is kept, since nothing of that is ticked in the form.
+        It also covers the kept tools, because the form does not contain them.
         """
         membership = step.membership
         policy = f"{membership.policy.read_only} {self.durations[-1]}"
@@ -92,7 +92,7 @@ class Question:
 
 
 def longest_grant(policy: TenantPolicy, settings: AuthServerSettings) -> timedelta:
-    """Tell how long a connection may last: the server's limit, or the tenant's where shorter."""
+    """Return how long a connection may last: the shorter limit of the server and the tenant."""
     longest = settings.refresh_absolute_lifetime
     return longest if policy.longest_grant is None else min(longest, policy.longest_grant)
 
@@ -107,16 +107,16 @@ async def ask(
     *,
     lock: bool = False,
 ) -> Question:
-    """Work out what the page asks.
+    """Make the question of the consent page.
 
     Args:
-        pending: the app's request.
-        step: who answers, in which tenant.
-        catalogue: the tool list that is shown.
-        db: an open session.
-        settings: the limit of a connection's life.
+        pending: the pending authorization.
+        step: the person and the tenant.
+        catalogue: the catalogue that the page shows.
+        db: an open database session.
+        settings: the server's settings, for its limit on durations.
         now: the time.
-        lock: hold on to the grant that the answer changes.
+        lock: whether to lock the grant that a choice changes.
     """
     before = await find_live_grant(
         db,

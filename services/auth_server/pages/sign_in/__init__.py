@@ -1,4 +1,4 @@
 """Sign-in with a password, a code, a passkey or an identity provider; and sign-out.
 
-Sign-in does not know that consent exists.
+Sign-in does not depend on consent.
 """

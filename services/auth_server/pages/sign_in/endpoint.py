@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 @router.get("/sign-in")
 async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -> Response:
-    """Show the ways to sign in, to answer an app or to see one's account."""
+    """Show the ways to sign in."""
     given = read_query(request)
     hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
     return pages.show(purpose, email=hint, other=given.get("other") is not None)
@@ -86,7 +86,7 @@ async def sign_in(
                 purpose, email=email, refusal="too often", minutes=minutes, status=429
             ),
         )
-    # Nothing of the database is held while the password is hashed: that takes long on purpose.
+    # No database session is open while the password is hashed, which is slow on purpose.
     try:
         right = await passwords.verify(person.password_hash if person else None, password)
     except PasswordsBusy:
@@ -98,14 +98,14 @@ async def sign_in(
     async with transaction() as db:
         if person is None or not right:
             log.info("sign_in_refused", client_id=purpose.client_id)
-            # Recorded for nobody as well: what is not written would be answered sooner.
+            # Recorded for unknown people too, because the response would otherwise come sooner.
             person_id = person.person_id if person else ""
             refused = Audit("sign_in.refused", person_id=person_id, client_id=purpose.client_id)
             await record(db, refused, now=pages.sealer.now())
             return pages.show(purpose, email=email, refusal="wrong", status=401)
         await throttle.passed(db)
         if await find_authenticator_app(db, person.person_id) is not None:
-            # Not signed in by half: there is no session before the code is right.
+            # The session begins only after the correct code.
             return ask_for_code(purpose, person, pages)
         response = await new_session.start(db, person, purpose, level=ONE_FACTOR, method="password")
     known.remember(response, person.person_id)
@@ -114,7 +114,7 @@ async def sign_in(
 
 @router.get("/sign-in/more")
 async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn) -> Response:
-    """Say that the chosen organisation asks for a surer sign-in, and what can be done."""
+    """Show that the chosen tenant requires a stronger sign-in, and the ways to continue."""
     if not isinstance(pending.step, StepUp):
         return continue_with(pending)
     purpose, person = purpose_of_authorization(pending), pending.step.person
@@ -143,7 +143,7 @@ async def sign_out(
     settings: Settings,
     now: Clock,
 ) -> Response:
-    """End the session, so that another account can be used for the same errand."""
+    """End the session, so that another account can be used for the same sign-in purpose."""
     purpose = await purposes.resolve(form, db)
     purpose.forms.require(form.get("proof"), "sign-in")
     if secret := read_session(request, settings):

@@ -1,4 +1,4 @@
-"""In which browsers a person signed in before, as a cookie says that nobody else could write."""
+"""Recognise browsers with which a person signed in before, by a cookie that can't be forged."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,16 +16,13 @@ _MOST_PEOPLE = 5
 
 
 def is_known(known: str, person_id: str, keys: Keys) -> bool:
-    """Tell whether this cookie's browser is one that the person signed in in before."""
+    """Return whether the person signed in before with the browser of this cookie."""
     browser, *marks = known.split(".")
     return any(keys.verify(mark, "known browser", browser, person_id) for mark in marks)
 
 
 def make_known(known: str | None, person_id: str, keys: Keys, new_secret: NewSecret) -> str:
-    """Write the cookie of a browser in which this person, too, has signed in.
-
-    The latest few people count; the cookie grows no further.
-    """
+    """Add a person to the cookie of a browser, which keeps the last five people."""
     browser, *marks = (known or new_secret()).split(".")
     mark = keys.sign("known browser", browser, person_id)
     others = [given for given in marks if given != mark]
@@ -34,7 +31,7 @@ def make_known(known: str | None, person_id: str, keys: Keys, new_secret: NewSec
 
 @dataclass(frozen=True, slots=True)
 class KnownBrowser:
-    """The browser that sends a request, and who signed in in it."""
+    """The browser that sends a request, with the people who signed in with it."""
 
     request: Request
     settings: AuthServerSettings
@@ -42,7 +39,7 @@ class KnownBrowser:
     new_secret: NewSecret
 
     def remember(self, response: Response, person_id: str) -> None:
-        """Have the browser remember that this person signed in in it."""
+        """Set the cookie that records this person's sign-in with the browser."""
         known = read_known(self.request, self.settings)
         made = make_known(known, person_id, self.keys, self.new_secret)
         set_known(response, self.settings, made)

@@ -22,7 +22,7 @@ PASSKEY = "passkey"
 
 @dataclass(frozen=True, slots=True)
 class PasskeyOffer:
-    """What a page needs to offer passkeys: the browser's options, the flow state, the proof."""
+    """The options, flow state and proof with which a page offers passkeys."""
 
     options: str
     flow_state: str
@@ -31,7 +31,7 @@ class PasskeyOffer:
 
 @dataclass(frozen=True, slots=True)
 class SignInPages:
-    """Answers the sign-in pages."""
+    """Renders the sign-in pages."""
 
     settings: AuthServerSettings
     pages: Pages
@@ -51,17 +51,17 @@ class SignInPages:
         """Show the page.
 
         Args:
-            purpose: what somebody signs in for.
-            email: what to fill in.
-            refusal: why the last attempt came to nothing.
-            minutes: how long to wait, where that was too often.
-            other: whether somebody else than before is to sign in; providers ask again then.
-            status: of the answer.
+            purpose: the sign-in purpose.
+            email: the e-mail address to fill in.
+            refusal: why the last attempt failed.
+            minutes: how long to wait after too many attempts.
+            other: whether somebody else is to sign in, so that providers must ask again.
+            status: the HTTP status.
         """
         ways = self.settings.sign_in
         elsewhere = [way for way in ways if isinstance(way, ExternalSignIn)]
         local = any(isinstance(way, LocalSignIn) for way in ways)
-        # Where there is nothing to choose, nobody is made to choose it; after a refusal they are told.
+        # A single provider needs no choice, except after a refusal, which the page must show.
         directly = len(elsewhere) == 1 and not local and refusal is None and not other
         response = self.pages.answer(
             "leave_to_sign_in.html" if directly else "sign_in.html",
@@ -81,7 +81,7 @@ class SignInPages:
         return response
 
     def offer_passkey(self, purpose: SignInPurpose) -> PasskeyOffer | None:
-        """Make the offer; None where this server can't have passkeys."""
+        """Make the offer; None if this server can't have passkeys."""
         if not are_possible(self.settings):
             return None
         flow_state = self.begin_flow(purpose, PASSKEY, nonce=self.new_secret())
@@ -92,7 +92,7 @@ class SignInPages:
     def begin_flow(
         self, purpose: SignInPurpose, way: str, *, nonce: str, secret: str = "", fresh: bool = False
     ) -> FlowState:
-        """Make the state of a sign-in that begins now; see `FlowState`."""
+        """Make the `FlowState` of a sign-in that begins now."""
         return FlowState(
             way=way,
             field=purpose.field,

@@ -1,4 +1,4 @@
-"""POST /sign-in/passkey: signing in with a passkey, which is two factors in one."""
+"""POST /sign-in/passkey: sign in with a passkey, which counts as two factors."""
 
 import structlog
 from starlette.responses import Response
@@ -31,7 +31,7 @@ async def sign_in_with_passkey(
     new_session: NewSession,
     known: Known,
 ) -> Response:
-    """Verify what the browser's passkey signed, and start a session."""
+    """Verify the signature of the browser's passkey, and start a session."""
     await reading.close()
     text = form.get("ticket") or ""
     purpose.forms.require(form.get("proof"), PASSKEY, text)

@@ -1,4 +1,4 @@
-"""GET /sign-in/with/NAME and GET /sign-in/return/NAME: signing in with a connector."""
+"""GET /sign-in/with/NAME and GET /sign-in/return/NAME: sign in with a provider."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -48,9 +48,9 @@ async def redirect_to_provider(
     purposes: Purposes,
     pages: SignIn,
 ) -> Response:
-    """Send the browser to a provider, with a ticket for the way back.
+    """Redirect the browser to a provider, with a sealed flow state.
 
-    A link, not a form: `form-action` would hold a form back from where it is redirected.
+    The page has a link and not a form, because `form-action` would block the redirect of a form.
     """
     name, given = connector.settings.name, read_query(request)
     reject_repeats(given)
@@ -88,10 +88,9 @@ async def handle_callback(
     transaction: Transaction,
     new_session: NewSession,
 ) -> Response:
-    """Read whom a provider signed in, and start a session for them.
+    """Read a provider's response, and start a session for the person.
 
-    What a browser brings back counts once, for ten minutes, and only in the browser that left
-    (A35, A141).
+    A response is valid once, for ten minutes, and only in the browser that was sent (A35, A141).
     """
     name, given = connector.settings.name, read_query(request)
     reject_repeats(given)

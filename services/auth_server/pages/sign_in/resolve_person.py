@@ -1,4 +1,4 @@
-"""From what a provider says to a person here: known by issuer and subject, and up to date."""
+"""Find the person of a provider's identity, by issuer and subject, and update them."""
 
 from datetime import datetime, timedelta
 
@@ -27,21 +27,21 @@ async def resolve_person(
     lifetime: timedelta,
     now: datetime,
 ) -> Person:
-    """Find or make the person, and bring name, address and memberships up to date.
+    """Find or create the person, and update their name, address and memberships.
 
-    A person is whoever the issuer calls by this subject, and never found by an e-mail address: an
-    address may be somebody else's tomorrow, and at another provider it is today (A139). What a
-    person lost, their tokens and connections lose at once.
+    A person is found by issuer and subject, and never by an e-mail address, which may get another
+    owner or have another one at another provider (A139). Lost memberships and data affect tokens
+    and connections at once.
 
     Args:
         db: the open transaction.
-        asserted: what the provider says.
-        settings: the provider's.
+        asserted: the identity, as stated by the provider.
+        settings: the provider's settings.
         lifetime: how long access tokens live.
         now: the time.
 
     Raises:
-        SignInRefused: the id is somebody else's, or the person is disabled.
+        SignInRefused: the id belongs to somebody else, or the person is disabled.
     """
     identity = await find_identity(db, asserted.issuer, asserted.subject)
     if identity is None:
@@ -66,11 +66,11 @@ async def _admit(
     person_id = asserted.person_id
     known = await find_account(db, person_id=person_id)
     if known is not None:
-        # Whoever another provider signs in as this id is another person until somebody says so.
+        # A known id is adopted only if the operator allows it, since it may be another person's.
         if not settings.adopts_people or await is_signed_in_elsewhere(db, person_id):
-            raise SignInRefused("the person's id is taken: see adopts_people")
+            raise SignInRefused("the person's id is already in use; see adopts_people")
     elif await find_client(db, person_id) is not None:
-        raise SignInRefused("the person's id is a client's")
+        raise SignInRefused("the person's id is the id of a client")
     else:
         known = Person(person_id=person_id, email=None, name=asserted.name, created_at=now)
     identity = Identity(

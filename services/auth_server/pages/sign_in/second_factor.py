@@ -1,4 +1,4 @@
-"""POST /sign-in/code: the second factor of somebody who has an authenticator app."""
+"""POST /sign-in/code: check the second factor of a person with an authenticator app."""
 
 import structlog
 from starlette.responses import Response
@@ -26,7 +26,7 @@ WAY = "code"
 
 
 def ask_for_code(purpose: SignInPurpose, person: Person, sign_in: SignInPages) -> Response:
-    """Ask for the code, with a flow state that says whose password was right in this browser."""
+    """Ask for the code, with a flow state that names the person whose password was right."""
     flow_state = sign_in.begin_flow(
         purpose, WAY, nonce=sign_in.new_secret(), secret=person.person_id
     )
@@ -44,7 +44,7 @@ async def take_code(
     new_session: NewSession,
     known: Known,
 ) -> Response:
-    """Check a code of the app or a recovery code, and start a session."""
+    """Verify a code of the app or a recovery code, and start a session."""
     text = form.get("ticket") or ""
     purpose.forms.require(form.get("proof"), WAY, text)
     flow_state = sign_in.sealer.unseal(text, purpose.browser)
@@ -67,7 +67,7 @@ async def take_code(
             lambda minutes: _page(purpose, text, sign_in, minutes=minutes, status=429),
         )
     async with transaction() as db:
-        # Only a right code uses the ticket up, and the ticket's use keeps that code's to one.
+        # Only a correct code uses up the flow state, which then can't be used for a second session.
         matched = await match_code(
             db, person.person_id, form.get("code") or "", keys, sign_in.sealer.now()
         )

@@ -1,7 +1,7 @@
-"""How often somebody may guess: by account and by address, and apart from both in a known browser.
+"""Limit sign-in attempts by account and by address, with a separate limit for known browsers.
 
-Locking an account would hand strangers a way to keep its owner out. So a browser in which the
-person signed in before has a count of its own, which no stranger can use up.
+If accounts were locked, strangers could lock out their owners. So a browser with which the person
+signed in before has a separate limit, which strangers can't use up.
 """
 
 import math
@@ -25,34 +25,34 @@ MOST_OF_ADDRESS = 50
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What one attempt counts towards."""
+    """The counts to which one attempt adds."""
 
     account: str
     address: str | None
-    """None in a browser that is known."""
+    """None in a known browser."""
 
     async def admit(self, db: DbSession, *, now: datetime) -> datetime | None:
-        """Count one attempt before it is made; answers None, or when to try again."""
+        """Count one attempt before it is made; return None, or when to try again."""
         wait = await count_attempt(db, self.account, most=MOST_OF_ACCOUNT, window=WINDOW, now=now)
         if wait is not None or self.address is None:
             return wait
         return await count_attempt(db, self.address, most=MOST_OF_ADDRESS, window=WINDOW, now=now)
 
     async def passed(self, db: DbSession) -> None:
-        """Note that the attempt was right. What others failed from the same address stays."""
+        """Reset the account's count after a success; the address keeps others' failures."""
         await forget_attempts(db, [self.account])
         if self.address is not None:
             await give_back_attempt(db, self.address)
 
 
 def throttle_of(browser: KnownBrowser, account: str, person_id: str | None) -> Throttle:
-    """Find what an attempt counts towards.
+    """Make the throttle of an attempt.
 
     Args:
-        browser: where the attempt is made.
-        account: what was typed, counted whether or not there is such a person; or whose second
-            factor is tried, counted apart.
-        person_id: whose it is, where somebody's.
+        browser: the browser of the attempt.
+        account: the typed address, whether or not it is known; or a key for a person's second
+            factor, which is counted separately.
+        person_id: the person with that account, if any.
     """
     known = read_known(browser.request, browser.settings)
     if person_id is not None and known and is_known(known, person_id, browser.keys):
@@ -62,7 +62,7 @@ def throttle_of(browser: KnownBrowser, account: str, person_id: str | None) -> T
 
 
 def wait(until: datetime, now: datetime, page: Callable[[int], Response]) -> Response:
-    """Answer that it was too often: a page that says for how many minutes, and `Retry-After`."""
+    """Make the response to too many attempts: a page with the minutes to wait, and `Retry-After`."""
     seconds = math.ceil((until - now).total_seconds())
     response = page(math.ceil(seconds / 60))
     response.headers["Retry-After"] = str(seconds)

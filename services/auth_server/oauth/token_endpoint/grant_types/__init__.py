@@ -1,4 +1,4 @@
-"""The grant types, by the name a client sends: each proves its own and answers what it is worth."""
+"""The grant types, by their `grant_type`: each verifies a grant and returns its entitlement."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""API keys as subject tokens: a gateway exchanges one that it was shown for an access token."""
+"""API keys as subject tokens: a gateway exchanges a key that it received for an access token."""
 
 from dataclasses import replace
 
@@ -15,10 +15,10 @@ from gatepost.api_keys import ACCESS_TOKEN_TYPE, MalformedApiKey, parse_api_key
 
 
 async def exchange_api_key(request: TokenRequest) -> Proven | Refused:
-    """Give the gateway of the key's resource a token for the key's person.
+    """Exchange an API key for a token of its person, for the gateway of its resource.
 
-    Whatever is wrong with a key sounds the same, and is `invalid_grant`: RFC 8693 §2.2.2 would have
-    `invalid_request`, which a gateway could not tell from a mistake of its own.
+    Every invalid key gets the same `invalid_grant`. RFC 8693 §2.2.2 specifies `invalid_request`,
+    which a gateway could not tell from its own mistakes.
     """
     async with request.transaction() as db:
         return await _exchange(request, db)
@@ -27,7 +27,7 @@ async def exchange_api_key(request: TokenRequest) -> Proven | Refused:
 async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
     form, now, gateway = request.form, request.now, request.client
     if gateway.source != "gateway":
-        raise UnauthorizedClient("only a gateway exchanges API keys")
+        raise UnauthorizedClient("only gateways can exchange API keys")
     _require_own_resource(request)
     refused = InvalidGrant("the API key is unknown, expired or revoked")
     try:
@@ -38,9 +38,9 @@ async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
     if row is None or row.env != key.env:
         raise refused
     try:
-        # To any other gateway the key does not exist, or one could be used to probe another's.
+        # For any other gateway, the key is unknown, so that a gateway can't probe others' keys.
         if row.resource != gateway.client_id:
-            raise InvalidGrant(refused.description, detail="the key of another resource")
+            raise InvalidGrant(refused.description, detail="the key is for another resource")
         entitlement = await resolve_api_key(db, row, client_id=gateway.client_id, now=now)
     except InvalidGrant as error:
         await record(
@@ -72,4 +72,4 @@ def _require_own_resource(request: TokenRequest) -> None:
     if not asked:
         return
     if resolve_resource(asked, request.settings).resource != request.client.client_id:
-        raise InvalidTarget("a gateway gets tokens for its own resource alone")
+        raise InvalidTarget("a gateway gets tokens only for its own resource")

@@ -19,11 +19,11 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
 
 
 async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
-    """Redeem a code once, for the client, redirect URI, resource and verifier it belongs to.
+    """Redeem a code once, with the client, redirect URI, resource and verifier it was issued for.
 
-    What a client can correct (redirect_uri, resource) is compared before the code is used up; a
-    wrong verifier uses it up, so that it can't be guessed at. A second redemption ends
-    what the first was given (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
+    A wrong redirect_uri or resource, which the client can correct, does not use up the code. A
+    wrong verifier does, so that it can't be guessed. A second redemption revokes the tokens of the
+    first (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
     form, now, raw_sql = request.form, request.now, request.database.raw_sql
     code_hash = hash_secret(form.require("code"))
@@ -31,20 +31,20 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     if not _VERIFIER.fullmatch(verifier):
         raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
     code = await read_code(raw_sql, code_hash)
-    # Another client's code is as good as none: knowing it must not let anyone end a grant.
+    # Another client's code counts as unknown, because it must not let a client revoke a grant.
     if code is None or code.client_id != request.client.client_id:
         raise InvalidGrant("the code is unknown or expired")
     if code.redeemed_at is not None:
         await _end_what_it_gave(request, code)
-        return Refused(InvalidGrant("the code was used before", detail="replay; family ended"))
+        return Refused(InvalidGrant("the code was already used", detail="replay; family ended"))
     if form.require("redirect_uri") != code.redirect_uri:
-        raise InvalidGrant("redirect_uri is not the one the code was issued to")
+        raise InvalidGrant("redirect_uri differs from the one in the authorization request")
     resources = form.all("resource")
     if resources and resolve_resource(resources, request.settings).resource != code.resource:
         raise InvalidTarget("the code was issued for another resource")
     scopes = parse_scope(code.scope)
     if not matches(code.code_challenge, s256(verifier)):
-        # Before anything may refuse it for now, so that no guess is ever free.
+        # Before any check that can refuse temporarily, so that each wrong guess uses up the code.
         return await _use_up(request, code, code_hash, None) or Refused(
             InvalidGrant("code_verifier does not match", detail="code used up")
         )
@@ -80,7 +80,11 @@ async def _use_up(
         return None
     if request.now < code.expires_at:
         await _end_what_it_gave(request, code)
-    return Refused(InvalidGrant("the code is unknown or expired", detail="lost the race"))
+    return Refused(
+        InvalidGrant(
+            "the code is unknown or expired", detail="redeemed by a parallel request, or expired"
+        )
+    )
 
 
 async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:

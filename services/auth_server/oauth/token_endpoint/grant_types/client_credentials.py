@@ -1,4 +1,4 @@
-"""The client credentials grant: a program of a tenant's, without a person."""
+"""The client credentials grant, for a tenant's service clients, which act without a person."""
 
 from dataclasses import replace
 
@@ -13,33 +13,33 @@ from auth_server.records.ceilings.table import Ceiling
 
 
 async def prove_client_credentials(request: TokenRequest) -> Proven | Refused:
-    """Give a managed, confidential client what an operator allowed it (RFC 6749 §4.4).
+    """Resolve what an operator allows a managed, confidential client (RFC 6749 §4.4).
 
-    Without a ceiling it gets nothing. There is no refresh token (§4.4.3) and no person: `sub` is
+    A client without a ceiling is refused. It does not get a refresh token (§4.4.3), and `sub` is
     the client's id.
     """
     client = request.client
     if client.source != "managed" or client.token_endpoint_auth_method == "none":  # noqa: S105
-        raise UnauthorizedClient("this client may have no tokens of its own")
+        raise UnauthorizedClient("this client is not allowed its own tokens")
     async with request.database.reading() as db:
         ceiling = await _find_ceiling(request, db)
         entitlement = await resolve_service_client(db, ceiling, now=request.now)
     scopes = narrow_to(request.form.get("scope"), entitlement.scopes)
     if not scopes:
-        raise InvalidScope("this client may have no scope")
+        raise InvalidScope("this client is not allowed any scope")
     return Proven(replace(entitlement, scopes=scopes), offline=False, refresh_token=None)
 
 
 async def _find_ceiling(request: TokenRequest, db: DbSession) -> Ceiling:
     ceilings = await list_ceilings(db, request.client.client_id)
     if not ceilings:
-        raise UnauthorizedClient("this client may have no tokens of its own")
+        raise UnauthorizedClient("this client is not allowed its own tokens")
     settings, asked = request.settings, request.form.all("resource")
     if asked:
         resource = resolve_resource(asked, settings).resource
         ceilings = [ceiling for ceiling in ceilings if ceiling.resource == resource]
     if len(ceilings) != 1:
-        raise InvalidTarget("name one resource that this client may have tokens for")
+        raise InvalidTarget("name one resource for which this client may get tokens")
     if settings.find_resource(ceilings[0].resource) is None:
-        raise InvalidTarget("this server issues no tokens for that resource")
+        raise InvalidTarget("this server does not issue tokens for that resource")
     return ceilings[0]

@@ -17,9 +17,9 @@ from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, narrow_scopes, parse
 
 
 async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
-    """Rotate a refresh token, and read again what its grant is worth (OAuth 2.1 §4.3).
+    """Rotate a refresh token, and resolve its grant's current entitlement (OAuth 2.1 §4.3).
 
-    The answer may be narrower than before, never wider; `scope` narrows this access token alone.
+    The entitlement may be narrower than before, never wider; `scope` narrows only this access token.
     """
     form, now, raw_sql = request.form, request.now, request.database.raw_sql
     token = form.require("refresh_token")
@@ -35,14 +35,14 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     except MalformedScope as error:
         raise InvalidScope(str(error)) from None
     if narrow_scopes(asked, granted) != asked:
-        raise InvalidScope("scope goes beyond what was granted; ask for authorization again")
-    # A token that was used before makes nothing new. Past its idle time too it is let through to
-    # the rotation: coming back that late it ends the family that somebody else may be keeping.
+        raise InvalidScope("scope goes beyond the granted scope; request authorization again")
+    # A used token, even past its idle time, still goes to the rotation: its reuse revokes the
+    # family, which somebody else may be using.
     idle_expired = now >= row.idle_expires_at and row.first_used_at is None
     if row.revoked_at is not None or idle_expired or now >= row.absolute_expires_at:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
     policy = request.refresh_policy
-    # Before anything may refuse it for now: a copy that comes back is one, whoever is suspended.
+    # Before any check that can refuse temporarily, because reuse always revokes the family.
     if row.first_used_at is not None and now > row.first_used_at + policy.grace:
         return await _end(request, row)
     try:

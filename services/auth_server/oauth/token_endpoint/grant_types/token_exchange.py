@@ -1,4 +1,4 @@
-"""The token exchange grant (RFC 8693): another token is turned into an access token."""
+"""The token exchange grant (RFC 8693): it exchanges another token for an access token."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ SUBJECT_TOKEN_TYPES: Mapping[str, ProveGrant] = {
 
 
 async def exchange_token(request: TokenRequest) -> Proven | Refused:
-    """Pick the exchange by `subject_token_type`; only access tokens come out of it (§2.1)."""
+    """Choose the exchange by `subject_token_type`; it returns only access tokens (§2.1)."""
     form = request.form
     exchange = SUBJECT_TOKEN_TYPES.get(form.require("subject_token_type"))
     if exchange is None:
@@ -21,5 +21,5 @@ async def exchange_token(request: TokenRequest) -> Proven | Refused:
     if form.get("requested_token_type") not in {None, ACCESS_TOKEN_TYPE}:
         raise InvalidRequest(f"requested_token_type must be {ACCESS_TOKEN_TYPE}")
     if form.get("actor_token") is not None or form.get("actor_token_type") is not None:
-        raise InvalidRequest("nobody acts for another here: leave actor_token out")
+        raise InvalidRequest("delegation is not supported; leave out actor_token")
     return await exchange(request)
