@@ -80,19 +80,24 @@ def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory, cheap_auth_server: N
     return path
 
 
+@pytest.fixture
+def sqlite_url(tmp_path: Path, seeded_sqlite: Path) -> str:
+    """A migrated, seeded SQLite database of the test's own."""
+    path = tmp_path / "gatepost.db"
+    shutil.copy(seeded_sqlite, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated, seeded database of the test's own: each test runs on both kinds."""
     if request.param == "sqlite":
-        path = tmp_path / "gatepost.db"
-        shutil.copy(seeded_sqlite, path)
-        yield f"sqlite+aiosqlite:///{path}"
+        yield request.getfixturevalue("sqlite_url")
         return
     from support.in_process.auth_server import prepare_database
 
     server: PostgresServer = request.getfixturevalue("postgres")
+    request.getfixturevalue("cheap_auth_server")
     with server.lend_database(prepare_database) as url:
         yield url
 
@@ -109,4 +114,13 @@ async def auth_server(database_url: str, clock: Clock) -> AsyncIterator["AuthSer
     from support.in_process.auth_server import running_auth_server
 
     async with running_auth_server(database_url, clock) as server:
+        yield server
+
+
+@pytest.fixture
+async def sqlite_server(sqlite_url: str, clock: Clock) -> AsyncIterator["AuthServer"]:
+    """The same on SQLite alone, for tests of what no database has a part in."""
+    from support.in_process.auth_server import running_auth_server
+
+    async with running_auth_server(sqlite_url, clock) as server:
         yield server

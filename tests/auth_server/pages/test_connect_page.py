@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from auth_server.branding import Branding
 from auth_server.pages.connect.install import Install, describe_installs
 from auth_server.settings import ResourceSettings
 from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
@@ -138,6 +139,22 @@ async def test_anybody_finds_how_to_connect_each_service(database_url: str, cloc
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
     assert page.headers["cache-control"] == "no-store"
     assert server.issuer in text.text
+
+
+async def test_two_services_with_one_name_are_landmarks_with_different_names(
+    sqlite_url: str, clock: Clock
+) -> None:
+    resources = (ResourceSettings(resource=RESOURCE), ResourceSettings(resource=OTHER))
+    branding = Branding(name="Orbit")
+    async with running_auth_server(
+        sqlite_url, clock, resources=resources, branding=branding
+    ) as server:
+        html = (await server.http.get("/")).text
+
+    landmarks = re.findall(r'<section aria-labelledby="([^"]+)"', html)
+    texts = dict(re.findall(r'id="([^"]+)"[^>]*>(?:<code>)?([^<]*)', html))
+    names = [" ".join(texts[part] for part in found.split()) for found in landmarks]
+    assert names == [f"Orbit {RESOURCE}", f"Orbit {OTHER}"]
 
 
 async def test_a_reader_chooses_the_language_of_the_pages_that_follow(
