@@ -1,6 +1,8 @@
 """What attackers do to pages, tried on every route that the app has, by its own list."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -9,10 +11,21 @@ import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from support.in_process.auth_server import AuthServer, running_auth_server
+from gatepost.call_event import EVENTS_PATH
+from gatepost.revocations import REVOCATIONS_PATH
+from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.person import Person
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
+POSTED_BY_PROGRAMS = (
+    "/token",
+    "/register",
+    "/revoke",
+    "/introspect",
+    REVOCATIONS_PATH,
+    EVENTS_PATH,
+)
 # Routes for programs: what they answer is no page.
 MACHINES = ("/token", "/register", "/revoke", "/introspect", "/jwks.json", "/.well-known", "/livez")
 SUBRESOURCES = {"img": "src", "script": "src", "link": "href", "iframe": "src", "form": "action"}
@@ -134,6 +147,75 @@ async def test_no_page_is_taken_for_anything_but_a_page(walk: Walk) -> None:
             assert answer.headers.get("x-content-type-options") == "nosniff" or (
                 answer.headers["content-type"] == "application/json"
             ), answer.url
+
+
+@dataclass
+class Forms:
+    """A signed-in browser, and fields that lead each form past the checks before its proof's."""
+
+    server: AuthServer
+    person: Person
+    paths: list[str]
+    fields: dict[str, str]
+
+    def rows(self) -> list[str]:
+        """Dump the whole database."""
+        path = self.server.database_url.removeprefix("sqlite+aiosqlite:///")
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return list(database.iterdump())
+
+    async def post(self, path: str, headers: dict[str, str]) -> httpx2.Response:
+        """Post the fields, without a proof."""
+        return await self.person.http.post(path, data=self.fields, headers=headers)
+
+
+@pytest.fixture
+async def forms(sqlite_server: AuthServer) -> Forms:
+    """Ada is signed in, has connected one app, and is about to connect another."""
+    person = sqlite_server.person()
+    await (await sqlite_server.client()).connect(person)
+    apps = await person.open("/account/apps")
+    [app] = [link for link in apps.links if "/account/app?" in link]
+    consent = await person.reach_consent((await sqlite_server.client()).authorize_url())
+    query = parse_qs(urlsplit(app).query) | parse_qs(urlsplit(consent.url).query)
+    fields = {name: value for name, [value] in query.items()}
+    fields |= {"tenant": "org_acme", "person": "usr_ada", "resource": RESOURCE}
+    paths = [
+        route.path or ""
+        for route in iter_route_contexts(sqlite_server.app.routes)
+        if "POST" in (route.methods or ()) and route.path not in POSTED_BY_PROGRAMS
+    ]
+    return Forms(sqlite_server, person, paths, fields)
+
+
+async def test_each_form_that_another_site_posts_is_refused_and_changes_nothing(
+    forms: Forms,
+) -> None:
+    before = forms.rows()
+
+    for path in forms.paths:
+        for headers in (
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site", "origin": ISSUER},
+            {"origin": "https://evil.example"},
+        ):
+            page = await forms.post(path, headers)
+            assert page.status_code == 403, path
+            assert "This form came from another site" in page.text, path
+
+    assert {"/sign-in", "/consent", "/account/sessions/end"} <= set(forms.paths)
+    assert forms.rows() == before
+
+
+async def test_each_form_without_proof_is_refused_and_changes_nothing(forms: Forms) -> None:
+    before = forms.rows()
+
+    for path in forms.paths:
+        page = await forms.post(path, {})
+        assert page.status_code == 403, (path, page.text)
+        assert "This form has expired" in page.text, path
+
+    assert forms.rows() == before
 
 
 async def test_a_session_that_a_sibling_site_planted_is_none_at_the_account_pages_a57(
