@@ -136,10 +136,10 @@ class InvalidToken(OAuthError):
 
 
 class SignInRequired(Exception):
-    """Nobody is signed in; `return_to` is the path of ours that they wanted."""
+    """The browser has no session; `return_to` is the account page that it requested."""
 
     def __init__(self, return_to: str) -> None:
-        """Ask for a sign-in that leads back there."""
+        """Take the page to return to after a sign-in."""
         super().__init__(return_to)
         self.return_to = return_to
 

@@ -80,7 +80,7 @@ def create(config: Path | None, **options: Any) -> None:
         now = utc_now()
         scopes = parse_scope(given.scope)
         if narrow_scopes(scopes, entry.scopes) != scopes:
-            raise UnusableApiKey(f"scope must be of {' '.join(entry.scopes)}")
+            raise UnusableApiKey(f"scope must only contain {' '.join(entry.scopes)}")
         new = NewApiKey(
             label=given.label,
             person_id=given.person_id,

@@ -36,7 +36,7 @@ from gatepost.clock import Now
 from gatepost.settings import LOOPBACK_HOSTS
 
 REREAD = timedelta(hours=1)
-"""How long a provider's documents are cached; an unknown key makes them be read sooner."""
+"""How long a provider's documents are cached; an unknown key causes an earlier read."""
 REREAD_KEYS = timedelta(seconds=30)
 RETRY = timedelta(seconds=5)
 log = structlog.get_logger()

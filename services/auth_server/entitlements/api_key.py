@@ -60,7 +60,7 @@ async def issue_api_key(
     if membership is None:
         raise UnusableApiKey(f"{new.person_id} is not an active member of {new.tenant_id}")
     if str(new.data_scope) and not contains(membership.data_scope, new.data_scope):
-        raise UnusableApiKey(f"data scope must lie within the member's: {membership.data_scope}")
+        raise UnusableApiKey(f"data scope must be within the member's: {membership.data_scope}")
     row = StoredApiKey(
         key_id=name_api_key(key),
         key_hash=hash_secret(key.text),

@@ -84,10 +84,7 @@ Consent = Annotated[ConsentPages, Depends(_consent_pages)]
 
 
 def vouched_for(client: Client) -> str:
-    """Return who vouches for a client's name: `operator`, the host of its document, or nobody.
-
-    Nobody is an empty string.
-    """
+    """Return who vouches for a client's name: `operator`, its document's host, or an empty string."""
     match client.source:
         case "managed":
             return "operator"

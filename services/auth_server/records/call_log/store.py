@@ -17,7 +17,7 @@ AT_ONCE = 5_000
 
 
 class Usage(NamedTuple):
-    """How a grant was used."""
+    """The number of a grant's calls, and the time of the latest one."""
 
     calls: int
     last_used: datetime
