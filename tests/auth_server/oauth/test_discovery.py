@@ -57,11 +57,11 @@ async def test_a_client_finds_the_server_at_both_well_known_places(
 
 
 async def test_an_issuer_with_a_path_is_found_wherever_clients_look_a134(
-    database_url: str, clock: Clock
+    sqlite_url: str, clock: Clock
 ) -> None:
     """RFC 8414 §3.1 (inserted), OpenID Connect Discovery §4 (appended), and the root. A134."""
     issuer = "https://id.example/tenants/one"
-    async with running_auth_server(database_url, clock, issuer=issuer) as server:
+    async with running_auth_server(sqlite_url, clock, issuer=issuer) as server:
         urls = [
             get_well_known_url(issuer, external=True),
             f"https://id.example{OPENID}/tenants/one",
@@ -118,17 +118,17 @@ async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers_a
 
 
 async def test_the_issuer_is_the_same_bytes_in_documents_tokens_and_answers_a17(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """RFC 9207 §2.4, RFC 8414 §3.3. A17: clients compare strings."""
-    client = await auth_server.client()
-    answer = answer_of(await auth_server.person().approve(client.authorize_url()))
+    client = await sqlite_server.client()
+    answer = answer_of(await sqlite_server.person().approve(client.authorize_url()))
     tokens = (await client.redeem(answer["code"])).json()
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
-    documents = [(await auth_server.http.get(path)).json() for path in (OAUTH, OPENID)]
+    documents = [(await sqlite_server.http.get(path)).json() for path in (OAUTH, OPENID)]
 
     assert {answer["iss"], claims["iss"], *(d["issuer"] for d in documents)} == {
-        auth_server.settings.issuer
+        sqlite_server.settings.issuer
     }
 
 

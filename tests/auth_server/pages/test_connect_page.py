@@ -118,9 +118,9 @@ def test_whatever_services_are_called_their_names_are_plain_and_differ(titles: l
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
 
 
-async def test_anybody_finds_how_to_connect_each_service(database_url: str, clock: Clock) -> None:
+async def test_anybody_finds_how_to_connect_each_service(sqlite_url: str, clock: Clock) -> None:
     resources = (ResourceSettings(resource=RESOURCE), ResourceSettings(resource=OTHER))
-    async with running_auth_server(database_url, clock, resources=resources) as server:
+    async with running_auth_server(sqlite_url, clock, resources=resources) as server:
         client = await server.client()
         await server.person().reach_consent(client.authorize_url())
         page = await server.person().open("/")

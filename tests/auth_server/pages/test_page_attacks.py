@@ -219,9 +219,9 @@ async def test_each_form_without_proof_is_refused_and_changes_nothing(forms: For
 
 
 async def test_a_session_that_a_sibling_site_planted_is_none_at_the_account_pages_a57(
-    database_url: str, clock: Clock
+    sqlite_url: str, clock: Clock
 ) -> None:
-    async with running_auth_server(database_url, clock, issuer="https://id.example") as server:
+    async with running_auth_server(sqlite_url, clock, issuer="https://id.example") as server:
         person = server.person()
         await person.sign_in(await person.open("/account/sessions"))
         tossed = server.person()

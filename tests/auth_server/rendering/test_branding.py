@@ -20,7 +20,7 @@ COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
 
 async def test_every_page_carries_the_products_name_logo_colours_and_links(
-    tmp_path: Path, database_url: str, clock: Clock
+    tmp_path: Path, sqlite_url: str, clock: Clock
 ) -> None:
     (tmp_path / "orbit.svg").write_bytes(LOGO)
     branding = Branding(
@@ -31,7 +31,7 @@ async def test_every_page_carries_the_products_name_logo_colours_and_links(
         privacy_url="https://orbit.example/privacy?a=1&b=2",
         terms_url="https://orbit.example/terms",
     )
-    async with running_auth_server(database_url, clock, branding=branding) as server:
+    async with running_auth_server(sqlite_url, clock, branding=branding) as server:
         client, person = await server.client(), server.person()
         sign_in = await person.open(client.authorize_url())
         nowhere = await person.open("/nowhere")

@@ -93,10 +93,10 @@ async def test_a_page_is_in_the_language_that_the_browser_prefers(
 
 
 async def test_an_app_that_names_a_language_is_listened_to_on_every_page(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """OpenID Connect Core §3.1.2.1: `ui_locales`, in order of preference."""
-    client, person = await auth_server.client(), auth_server.person()
+    client, person = await sqlite_server.client(), sqlite_server.person()
     person.http.headers["accept-language"] = "en"
     sign_in = await person.open(client.authorize_url(ui_locales="xx de-CH en"))
 
@@ -115,21 +115,21 @@ async def test_an_app_that_names_a_language_is_listened_to_on_every_page(
     assert "Test client ist verbunden" in left.text
 
 
-async def test_a_name_with_markup_stays_text_in_every_language(auth_server: AuthServer) -> None:
-    client = await auth_server.client(client_name="<b>%(email)s</b> & Co")
+async def test_a_name_with_markup_stays_text_in_every_language(sqlite_server: AuthServer) -> None:
+    client = await sqlite_server.client(client_name="<b>%(email)s</b> & Co")
     for header in ("en", "de"):
-        person = auth_server.person()
+        person = sqlite_server.person()
         person.http.headers["accept-language"] = header
         page = await person.open(client.authorize_url())
         assert "&lt;b&gt;%(email)s&lt;/b&gt; &amp; Co" in page.html
 
 
 async def test_an_operator_adds_a_language_and_changes_words(
-    tmp_path: Path, database_url: str, clock: Clock
+    tmp_path: Path, sqlite_url: str, clock: Clock
 ) -> None:
     (tmp_path / "en.yaml").write_text("name: English\ntexts: {Password: Pass phrase}\n")
     (tmp_path / "nl.yaml").write_text("name: Nederlands\ntexts: {Password: Wachtwoord}\n")
-    async with running_auth_server(database_url, clock, translations=tmp_path) as server:
+    async with running_auth_server(sqlite_url, clock, translations=tmp_path) as server:
         client = await server.client()
         seen = {}
         for language in ("en", "nl", "de"):
