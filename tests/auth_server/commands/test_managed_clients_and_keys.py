@@ -162,7 +162,10 @@ def test_an_operator_lets_a_client_introspect(operate: Operate, database_url: st
         (("--auth-method", "client_secret_post", "--tenant", "org_acme"), "scope"),
         (("--auth-method", "client_secret_post", *ITSELF, "--tenant", "org_none"), "org_none"),
         (("--auth-method", "client_secret_post", *ITSELF, "--data-scope", "x"), "kind:value"),
-        (("--auth-method", "client_secret_post", *ITSELF, "--resource", "x"), "resources"),
+        (
+            ("--auth-method", "client_secret_post", *ITSELF, "--resource", "x"),
+            "x is not a configured resource",
+        ),
     ],
     ids=str,
 )
