@@ -345,8 +345,8 @@ async def test_an_organisation_is_not_left_without_an_admin_by_accident(
 @pytest.mark.parametrize(
     ("person", "tenant", "changes", "refusal"),
     [
-        ("usr_nobody", "org_acme", {}, "no person usr_nobody"),
-        (BO, "org_nowhere", {}, "no tenant org_nowhere"),
+        ("usr_nobody", "org_acme", {}, "the person usr_nobody does not exist"),
+        (BO, "org_nowhere", {}, "the tenant org_nowhere does not exist"),
         (BO, "org_acme", {"role": ""}, "role must be"),
         (BO, "org_acme", {"role": "x" * 33}, "role must be"),
         (BO, "org_acme", {"data_scope": " ".join(f"team:{n:0100}" for n in range(50))}, "at most"),
