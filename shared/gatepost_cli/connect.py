@@ -24,9 +24,10 @@ from mcp.shared.auth import (
 from mcp_types import TextContent, Tool
 from pydantic import AnyUrl
 
-_DONE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Back in the terminal</title>
-<p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">You're connected.
-Return to your terminal.</p></html>"""
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>gatepost connect</title>
+<p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">{}</p></html>"""
+_CONNECTED = _PAGE.format("You're connected. Return to your terminal.").encode()
+_NOT_CONNECTED = _PAGE.format("You're not connected. Return to your terminal.").encode()
 
 # Errors that a person can act on; any other is a fault of this command.
 _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
@@ -189,7 +190,8 @@ def _callback() -> Iterator[tuple[str, _Answer]]:
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
             if found:
-                self.wfile.write(_DONE)
+                connected = "code" in parse_qs(target.query)
+                self.wfile.write(_CONNECTED if connected else _NOT_CONNECTED)
                 answer.give(target.query)
 
         def log_message(self, format: str, *args: object) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from gatepost_cli.connect import _callback
 from support.in_process.auth_server import SEED
 from support.processes.deployment import GATEPOST, Deployment, import_api, origin, run, serve
 from support.processes.services import free_port, running_service
@@ -143,6 +144,17 @@ def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
     assert on_sqlite.rows(
         "SELECT org_id, created_by FROM tasks WHERE title = 'From the terminal'"
     ) == [{"org_id": "org_acme", "created_by": "usr_ada"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("code=x&state=y", "You're connected."), ("error=access_denied", "You're not connected.")],
+)
+def test_the_browser_shows_whether_connect_was_approved(query: str, says: str) -> None:
+    with _callback() as (url, _):
+        page = httpx2.get(f"{url}?{query}", trust_env=False)
+
+    assert (page.status_code, says in page.text) == (200, True)
 
 
 def test_connect_to_where_nothing_answers_says_so_in_one_line() -> None:
