@@ -28,11 +28,15 @@ async def count_attempt(
         None if the attempt was counted and is allowed; otherwise when the next one is allowed.
     """
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    first = insert(Attempts).values(counted_as=counted_as, number=0, since=now)
-    await db.execute(first.on_conflict_do_nothing(index_elements=["counted_as"]))
-    # Parallel attempts wait for one another here on PostgreSQL, at their start on SQLite.
-    query = select(Attempts).where(col(Attempts.counted_as) == counted_as).with_for_update()
-    row = (await db.execute(query)).scalar_one()
+    # One statement inserts or locks the row: between two, a parallel success could delete it.
+    counted = (
+        insert(Attempts)
+        .values(counted_as=counted_as, number=0, since=now)
+        .on_conflict_do_update(index_elements=["counted_as"], set_={"number": Attempts.number})
+        .returning(Attempts)
+    )
+    query = select(Attempts).from_statement(counted).execution_options(populate_existing=True)
+    row: Attempts = (await db.execute(query)).scalar_one()
     if now >= row.since + window:
         row.number, row.since = 0, now
     if row.number >= most:
