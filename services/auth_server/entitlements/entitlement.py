@@ -1,14 +1,13 @@
 """The entitlement from which access tokens are issued."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gatepost.api_keys import Env
 from gatepost.data_scope import DataScope
 
 
-@dataclass(frozen=True, slots=True)
-class Entitlement:
+class Entitlement(NamedTuple):
     """The claims of an access token, except for its id and times.
 
     No token may outlive `ends_at`, if it is set.

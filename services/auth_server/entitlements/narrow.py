@@ -1,6 +1,6 @@
 """Narrow entitlements to the tenant's current policy and the member's current data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth_server.entitlements.entitlement import Entitlement
@@ -70,4 +70,4 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
         scopes, tools = narrow_to_reading(scopes, tools, bounds.catalogue)
         if not tools:
             raise NothingReadable("the tenant allows reading only")
-    return replace(allowed, scopes=scopes, tools=tools, data_scope=data_scope, ends_at=ends_at)
+    return allowed._replace(scopes=scopes, tools=tools, data_scope=data_scope, ends_at=ends_at)

@@ -4,7 +4,8 @@ One SELECT reads the token with its grant and everything on which the grant depe
 redeems it, and of any number of parallel requests, exactly one makes that change.
 """
 
-from collections.abc import Mapping
+from collections import namedtuple
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,61 +20,52 @@ from auth_server.redemptions.facts import (
 )
 from gatepost.catalogue import CatalogueDocument
 
-_Named = dict[str, Any]
+
+def _columns(table: str, names: str) -> dict[str, str]:
+    return {name: f"{table}.{name}" for name in names.split()}
 
 
-def _of(table: str, *names: str) -> dict[str, str]:
-    return {name: f"{table}.{name}" for name in names}
-
-
-# Each column's name, by which it is read, and its SQL. fmt: off
-_REFRESH_TOKEN_COLUMNS = _of(
+# The SQL of each column by the name under which the code reads it.
+_REFRESH_TOKEN_COLUMNS = _columns(
     "t",
-    "family_id",
-    "client_id",
-    "resource",
-    "scope",
-    "idle_expires_at",
-    "absolute_expires_at",
-    "first_used_at",
+    "family_id client_id resource scope idle_expires_at absolute_expires_at first_used_at "
     "revoked_at",
 )
-_CODE_COLUMNS = _of(
+_CODE_COLUMNS = _columns(
     "t",
-    "family_id",
-    "grant_id",
-    "client_id",
-    "redirect_uri",
-    "resource",
-    "scope",
-    "code_challenge",
-    "expires_at",
+    "family_id grant_id client_id redirect_uri resource scope code_challenge expires_at "
     "redeemed_at",
 )
 _GRANT_COLUMNS = {
-    **_of(
+    **_columns(
         "g",
-        "grant_id",
-        "version",
-        "person_id",
-        "client_id",
-        "tenant_id",
-        "resource",
-        "scope",
-        "tools",
-        "data_scope",
-        "approved_at",
-        "expires_at",
+        "grant_id version person_id client_id tenant_id resource scope tools data_scope "
+        "approved_at expires_at",
     ),
-    **_of(
-        "n", "rate_limit_tier", "required_level", "allowed_clients", "read_only", "longest_grant"
-    ),
+    **_columns("n", "rate_limit_tier required_level allowed_clients read_only longest_grant"),
     "client_enabled": "c.client_id IS NOT NULL",
     "person_enabled": "p.person_id IS NOT NULL",
     "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
     "catalogue": "k.document",
 }
-# fmt: on
+
+
+def _named(columns: Mapping[str, str]) -> Any:
+    return namedtuple("_Columns", columns)  # cheaper for each request than a dict
+
+
+_GrantRow = _named(_GRANT_COLUMNS)
+
+
+def _reads(columns: Mapping[str, str]) -> Callable[[Row], tuple[Any, Any]]:
+    """Return a function that names the columns of a row: first these, then the grant's."""
+    count, token_row = len(columns), _named(columns)
+    return lambda row: (token_row._make(row[:count]), _GrantRow._make(row[count:]))
+
+
+_read_refresh_token_row = _reads(_REFRESH_TOKEN_COLUMNS)
+_read_code_row = _reads(_CODE_COLUMNS)
+
 _GRANT_JOINS = """
 LEFT JOIN grants g ON g.grant_id = t.grant_id AND g.revoked_at IS NULL
 LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
@@ -132,16 +124,16 @@ async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts |
     row = await raw_sql.fetch(_READ_REFRESH_TOKEN, {"token_hash": token_hash})
     if row is None:
         return None
-    token, grant = _name_columns(row, _REFRESH_TOKEN_COLUMNS)
+    token, grant = _read_refresh_token_row(row)
     return RefreshFacts(
-        family_id=token["family_id"],
-        client_id=token["client_id"],
-        resource=token["resource"],
-        scope=token["scope"],
-        idle_expires_at=read_time(token["idle_expires_at"]),
-        absolute_expires_at=read_time(token["absolute_expires_at"]),
-        first_used_at=token["first_used_at"] and read_time(token["first_used_at"]),
-        revoked_at=token["revoked_at"] and read_time(token["revoked_at"]),
+        family_id=token.family_id,
+        client_id=token.client_id,
+        resource=token.resource,
+        scope=token.scope,
+        idle_expires_at=read_time(token.idle_expires_at),
+        absolute_expires_at=read_time(token.absolute_expires_at),
+        first_used_at=token.first_used_at and read_time(token.first_used_at),
+        revoked_at=token.revoked_at and read_time(token.revoked_at),
         grant=_read_grant(grant),
     )
 
@@ -151,61 +143,55 @@ async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
     row = await raw_sql.fetch(_READ_CODE, {"code_hash": code_hash})
     if row is None:
         return None
-    code, grant = _name_columns(row, _CODE_COLUMNS)
+    code, grant = _read_code_row(row)
     return CodeFacts(
-        family_id=code["family_id"],
-        grant_id=code["grant_id"],
-        client_id=code["client_id"],
-        redirect_uri=code["redirect_uri"],
-        resource=code["resource"],
-        scope=code["scope"],
-        code_challenge=code["code_challenge"],
-        expires_at=read_time(code["expires_at"]),
-        redeemed_at=code["redeemed_at"] and read_time(code["redeemed_at"]),
+        family_id=code.family_id,
+        grant_id=code.grant_id,
+        client_id=code.client_id,
+        redirect_uri=code.redirect_uri,
+        resource=code.resource,
+        scope=code.scope,
+        code_challenge=code.code_challenge,
+        expires_at=read_time(code.expires_at),
+        redeemed_at=code.redeemed_at and read_time(code.redeemed_at),
         grant=_read_grant(grant),
     )
 
 
-def _name_columns(row: Row, first: Mapping[str, str]) -> tuple[_Named, _Named]:
-    """Name the columns of a row: those that are listed first, and those of its grant."""
-    count = len(first)
-    return dict(zip(first, row, strict=False)), dict(zip(_GRANT_COLUMNS, row[count:], strict=True))
-
-
-def _read_grant(row: _Named) -> GrantFacts | None:
-    if row["grant_id"] is None:
+def _read_grant(row: Any) -> GrantFacts | None:
+    if row.grant_id is None:
         return None
-    document = row["catalogue"]
+    document = row.catalogue
     return GrantFacts(
-        grant_id=row["grant_id"],
-        version=row["version"],
-        person_id=row["person_id"],
-        client_id=row["client_id"],
-        tenant_id=row["tenant_id"],
-        resource=row["resource"],
-        scope=row["scope"],
-        tools=tuple(read_json(row["tools"])),
-        data_scope=row["data_scope"],
-        approved_at=read_time(row["approved_at"]),
-        expires_at=read_time(row["expires_at"]),
-        client_enabled=bool(row["client_enabled"]),
-        person_enabled=bool(row["person_enabled"]),
+        grant_id=row.grant_id,
+        version=row.version,
+        person_id=row.person_id,
+        client_id=row.client_id,
+        tenant_id=row.tenant_id,
+        resource=row.resource,
+        scope=row.scope,
+        tools=tuple(read_json(row.tools)),
+        data_scope=row.data_scope,
+        approved_at=read_time(row.approved_at),
+        expires_at=read_time(row.expires_at),
+        client_enabled=bool(row.client_enabled),
+        person_enabled=bool(row.person_enabled),
         membership=_read_membership(row),
         catalogue=document and CatalogueDocument.model_validate(read_json(document)),
     )
 
 
-def _read_membership(row: _Named) -> MembershipFacts | None:
-    if row["member_data_scope"] is None:
+def _read_membership(row: Any) -> MembershipFacts | None:
+    if row.member_data_scope is None:
         return None
-    clients, longest = read_json(row["allowed_clients"]), row["longest_grant"]
+    clients, longest = read_json(row.allowed_clients), row.longest_grant
     policy = TenantPolicy(
-        required_level=row["required_level"],
+        required_level=row.required_level,
         allowed_clients=None if clients is None else tuple(clients),
-        read_only=bool(row["read_only"]),
+        read_only=bool(row.read_only),
         longest_grant=None if longest is None else timedelta(seconds=longest),
     )
-    return MembershipFacts(row["member_data_scope"], row["rate_limit_tier"], policy)
+    return MembershipFacts(row.member_data_scope, row.rate_limit_tier, policy)
 
 
 async def is_live(raw_sql: RawSql, token_hash: str) -> bool:

@@ -47,7 +47,7 @@ def test_data_stays_within_what_was_allowed_and_what_the_member_sees(
 ) -> None:
     bounds = replace(BOUNDS, data_scope=member)
     try:
-        left = narrow(replace(ALLOWED, data_scope=allowed), bounds, now=NOW)
+        left = narrow(ALLOWED._replace(data_scope=allowed), bounds, now=NOW)
     except NothingLeft:
         return
     assert contains(allowed, left.data_scope) and contains(member, left.data_scope)
@@ -60,7 +60,7 @@ def test_the_earlier_end_counts() -> None:
     assert left.ends_at == NOW + timedelta(days=1)
     # An operator's permission is nobody's answer, from which `longest_grant` could count.
     bounds = replace(BOUNDS, policy=policy, allowed_at=None)
-    assert narrow(replace(ALLOWED, ends_at=None), bounds, now=NOW).ends_at is None
+    assert narrow(ALLOWED._replace(ends_at=None), bounds, now=NOW).ends_at is None
 
 
 def test_nothing_is_left_in_the_last_second() -> None:

@@ -1,7 +1,5 @@
 """API keys as subject tokens: a gateway exchanges a key that it received for an access token."""
 
-from dataclasses import replace
-
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import resolve_api_key
 from auth_server.errors import InvalidGrant, InvalidTarget, UnauthorizedClient
@@ -59,7 +57,7 @@ async def _exchange(request: TokenRequest, db: DbSession) -> Proven | Refused:
     scopes = narrow_to(form.get("scope"), entitlement.scopes)
     await note_use(db, row.key_id, now=now)
     return Proven(
-        replace(entitlement, scopes=scopes),
+        entitlement._replace(scopes=scopes),
         offline=False,
         refresh_token=None,
         family_id=row.key_id,

@@ -1,7 +1,5 @@
 """The client credentials grant, for a tenant's service clients, which act without a person."""
 
-from dataclasses import replace
-
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.service_client import resolve_service_client
 from auth_server.errors import InvalidScope, InvalidTarget, UnauthorizedClient
@@ -27,7 +25,7 @@ async def prove_client_credentials(request: TokenRequest) -> Proven | Refused:
     scopes = narrow_to(request.form.get("scope"), entitlement.scopes)
     if not scopes:
         raise InvalidScope("this client is not allowed any scope")
-    return Proven(replace(entitlement, scopes=scopes), offline=False, refresh_token=None)
+    return Proven(entitlement._replace(scopes=scopes), offline=False, refresh_token=None)
 
 
 async def _find_ceiling(request: TokenRequest, db: DbSession) -> Ceiling:

@@ -1,7 +1,5 @@
 """The refresh token grant."""
 
-from dataclasses import replace
-
 from auth_server.entitlements.grant import ClientForbidden, resolve_entitlement
 from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_server.oauth.resource_parameter import resolve_resource
@@ -59,7 +57,7 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     if successor is None:
         return await _end(request, row)
     return Proven(
-        replace(entitlement, scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
+        entitlement._replace(scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
         offline=OFFLINE_ACCESS in asked,
         refresh_token=successor,
         family_id=row.family_id,
