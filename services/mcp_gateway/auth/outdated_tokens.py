@@ -21,7 +21,7 @@ class OutdatedTokens:
     def switch(self, toolsets: Toolsets) -> None:
         """Take the toolsets of a new catalogue, which is served from now on."""
         self._toolsets = toolsets
-        self._since = self._now().timestamp()
+        self._known_at = self._now().timestamp() + _KNOWN_WITHIN
 
     def include(self, caller: AccessClaims) -> bool:
         """Tell whether a refreshed token would list more tools than this one.
@@ -29,7 +29,8 @@ class OutdatedTokens:
         A token is refreshed at most once for this: tokens that were issued after the authorization
         server had read the catalogue are accepted, whatever toolsets they name.
         """
-        known_at = self._since + _KNOWN_WITHIN
-        if caller.iat >= known_at or self._now().timestamp() < known_at + _CLOCKS_DIFFER:
+        if caller.iat >= self._known_at:
+            return False
+        if self._now().timestamp() < self._known_at + _CLOCKS_DIFFER:
             return False
         return not self._toolsets.know(caller.allowed_tools)

@@ -5,7 +5,6 @@ on. A call that a step refuses never reaches the steps after it.
 """
 
 from collections.abc import Awaitable, Sequence
-from functools import partial
 
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
@@ -67,12 +66,15 @@ def compose(steps: Sequence[Step]) -> Next:
     """Chain steps into one function; the last one must answer without calling the rest."""
     rest: Next = _end
     for step in reversed(steps):
-        rest = partial(_pass, step, rest)
+        rest = _before(step, rest)
     return rest
 
 
-def _pass(step: Step, rest: Next, call: ToolCall) -> Awaitable[ToolResult]:
-    return step(call, rest)
+def _before(step: Step, rest: Next) -> Next:
+    def go_on(call: ToolCall) -> Awaitable[ToolResult]:
+        return step(call, rest)
+
+    return go_on
 
 
 async def _end(call: ToolCall) -> ToolResult:

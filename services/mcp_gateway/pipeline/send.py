@@ -1,6 +1,6 @@
 """Send one request for its caller, with credentials and assertion, and tell the breakers."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from gatepost.claims import AccessClaims
@@ -56,7 +56,9 @@ class Sender:
         self._sign = sign
         self._now = now
 
-    async def send(self, call: ToolCall, request: HttpRequest, jti: str, left: float) -> Outcome:
+    def send(
+        self, call: ToolCall, request: HttpRequest, jti: str, left: float
+    ) -> Awaitable[Outcome]:
         """Send within `left` seconds; send again if a refused credential can be renewed.
 
         Raises:
@@ -67,7 +69,12 @@ class Sender:
             kept = [header for header in request.headers if header[0].lower() not in attached.taken]
             request = request._replace(headers=tuple(kept))
         if not attached.sources:
-            return await self._send(call, request, attached, attached.secrets, jti, left)
+            return self._send(call, request, attached, attached.secrets, jti, left)
+        return self._send_with_sources(call, request, attached, jti, left)
+
+    async def _send_with_sources(
+        self, call: ToolCall, request: HttpRequest, attached: Attached, jti: str, left: float
+    ) -> Outcome:
         written = request
         until = self._now() + timedelta(seconds=left)
         for attempt in (jti, f"{jti}.renewed"):
