@@ -27,6 +27,9 @@ LONGEST_ERROR = 300
 Decision = Literal["allowed", "refused", "failed"]
 """Allowed and answered; refused before the request to the upstream; allowed and failed."""
 Era = Literal["handshake", "modern"]
+Outcome = Literal["success", "error", "refused", "unknown"]
+"""What the call did: it succeeded; the upstream was called without success; nothing was done; or the
+request was sent and nobody knows the result."""
 
 # PostgreSQL can't store these characters, and our gateways don't send them.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -91,7 +94,10 @@ class CallEvent(NamedTuple):
     bytes_out: _Count
     """The size of the tool result."""
     cost: _Count
-    """The units of the call for quotas and billing; 0 for a tool that does not exist."""
+    """The units of the call that count for quotas and billing; 0 if it counts for neither."""
+    outcome: Outcome = "success"
+    meter: _Name = ""
+    """The meter of the units; empty if the call costs none."""
 
 
 def events_stream(issuer: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from mcp_gateway.catalogue.billing import Billing
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
@@ -119,8 +120,7 @@ class Tool:
     compiled_shape: CompiledShape = field(default_factory=CompiledShape)
     """`shape`, compiled for the operation."""
     limits: ToolLimits = field(default_factory=ToolLimits)
-    cost: int = 1
-    """How many units one call counts in quotas and billing."""
+    billing: Billing = field(default_factory=Billing)
     confirm: str | None = None
     """The question that a person confirms before the call; None if no confirmation is needed."""
     inputs: Inputs = ()

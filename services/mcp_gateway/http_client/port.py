@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 from mcp_gateway.requests.request import HttpRequest
 
 ASSERTION_HEADER = "Gatepost-Assertion"
+UNANSWERED = frozenset({"deadline", "unreachable"})
+"""The reasons of failures after which nobody knows what the upstream did."""
 
 
 class HttpResponse(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp_gateway.catalogue.billing import Billing
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.catalogue.tool import (
     DeclaredPagination,
@@ -45,7 +46,7 @@ class ToolEntry:
     checks: tuple[ResponseCheck, ...] = ()
     shape: Shape = field(default_factory=Shape)
     limits: ToolLimits = field(default_factory=ToolLimits)
-    cost: int = 1
+    billing: Billing = field(default_factory=Billing)
     confirm: bool | str = False
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     graphql: GraphqlEntry | None = None
@@ -86,7 +87,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
             guard=shape.get("guard"),
         ),
         limits=ToolLimits(**value.get("limits", {})),
-        cost=value.get("cost", 1),
+        billing=Billing(**value.get("billing", {})),
         confirm=value.get("confirm", False),
         lifecycle=Lifecycle(
             version=value.get("version"),

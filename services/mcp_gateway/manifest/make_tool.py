@@ -97,7 +97,7 @@ def make_tool(
         shape=entry.shape,
         compiled_shape=_compile(entry.shape, pages, guard),
         limits=entry.limits,
-        cost=entry.cost,
+        billing=entry.billing,
         confirm=_question(entry.confirm, title),
         lifecycle=entry.lifecycle,
         graphql=query,

@@ -200,10 +200,24 @@ _TOOL = _closed(
         per_minute=_whole(1, 1_000_000, "Calls a minute."),
         concurrent=_whole(1, 10_000, "Calls at once."),
     ),
-    cost={
-        **_whole(0, 1_000_000, "How many units a call counts in quotas and billing."),
-        "default": 1,
-    },
+    billing=_closed(
+        "What a call counts in quotas and on the invoice.",
+        meter={
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9_]{0,63}$",
+            "default": "calls",
+            "description": "The meter to which the units are added.",
+            "errorMessage": "must be a name of lower-case letters, digits and _, such as calls",
+        },
+        units={**_whole(1, 1_000_000, "How many units a call costs."), "default": 1},
+        when={
+            "enum": ["success", "always", "never"],
+            "default": "success",
+            "description": "Whether calls cost their units only if they succeed, whenever your API "
+            "was called, or never.",
+            "errorMessage": "must be success, always or never",
+        },
+    ),
     confirm={
         "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": r"\S", "maxLength": 500}],
         "default": False,

@@ -21,6 +21,8 @@ class CallMetrics:
     seconds: float = 0.0
     retries: int = 0
     status: int | None = None
+    sent: bool = False
+    """Whether a request may have reached the upstream."""
 
 
 class ToolCall(NamedTuple):

@@ -7,6 +7,7 @@ from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from mcp_gateway.http_client.port import (
     ASSERTION_HEADER,
+    UNANSWERED,
     HttpClient,
     HttpResponse,
     RequestFailed,
@@ -23,7 +24,6 @@ SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
 
 # Statuses of a proxy or an overloaded server instead of the API (RFC 9110 §15.6).
 BROKEN = frozenset({502, 503, 504})
-_SILENCE = frozenset({"deadline", "unreachable"})
 _HIDDEN = b"[hidden]"
 _SHORTEST = 8
 """Shorter secrets are not hidden, since an answer may contain them by chance."""
@@ -113,12 +113,13 @@ class Sender:
         headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
         signed = HttpRequest(request.method, request.url, headers, request.body)
         at_least = 0.0
+        call.metrics.sent = True
         try:
             response = await self._http.send(signed, deadline=left)
         except RequestFailed as failure:
             outcome: Outcome = failure
             call.metrics.status = None
-            broken = failure.reason in _SILENCE
+            broken = failure.reason in UNANSWERED
         else:
             outcome = _without_echo(response, secrets) if secrets else response
             status = call.metrics.status = response.status

@@ -29,7 +29,7 @@ _WORDING = {
     "title": "the title",
     "description": "the description",
     "idempotent": "whether repeating it is harmless",
-    "cost": "the cost",
+    "billing": "what a call costs",
     "version": "the version",
     "replacedBy": "its replacement",
 }

@@ -60,7 +60,7 @@ def lock_tool(tool: Tool) -> Published:
         "guard": tool.compiled_shape.guard,
         "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
         "confirm": tool.confirm is not None,
-        "cost": tool.cost,
+        "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "version": tool.lifecycle.version,
         "replacedBy": tool.lifecycle.replaced_by,
     }

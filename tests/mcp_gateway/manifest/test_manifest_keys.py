@@ -82,16 +82,19 @@ def test_r21_what_is_decided_about_the_answer_is_known_to_the_tool(load: Load) -
 def test_limits_cost_and_confirmation_are_known_to_the_tool(load: Load) -> None:
     tools = load(
         """
-        a_tool: {operation: createTask, cost: 5, limits: {per_minute: 10, concurrent: 2}}
+        a_tool: {operation: createTask, billing: {meter: exports, units: 5, when: always}, limits: {per_minute: 10, concurrent: 2}}
         asks: {operation: createTask, title: Create a task, confirm: true}
         asks_so: {operation: createTask, confirm: "Really?"}
         """
     ).tools
-    assert (tools["a_tool"].cost, tools["a_tool"].limits) == (5, ToolLimits(10, 2))
+    assert (tools["a_tool"].billing, tools["a_tool"].limits) == (
+        ("exports", 5, "always"),
+        ToolLimits(10, 2),
+    )
     assert tools["a_tool"].confirm is None
     assert tools["asks"].confirm == "Allow this: Create a task?"
     assert tools["asks_so"].confirm == "Really?"
-    assert tools["asks"].cost == 1
+    assert tools["asks"].billing == ("calls", 1, "success")
 
 
 def test_a_model_is_told_that_a_tool_is_on_its_way_out_and_what_to_use(load: Load) -> None:
@@ -156,7 +159,7 @@ resources:
         ),
         ("  t: {operation: listTasks, shape: {paging: {next: n}}}", r"paging\.argument: missing"),
         ("  t: {operation: listTasks, limits: {per_minute: 0}}", "a whole number from 1"),
-        ("  t: {operation: listTasks, cost: 1.5}", "a whole number from 0"),
+        ("  t: {operation: listTasks, billing: {units: 1.5}}", "a whole number from 1"),
         ("  t: {operation: listTasks, confirm: ''}", "true, false or the question"),
         ("  t: {operation: listTasks, sunset: soon}", "must be a date, such as 2027-06-30"),
         ("  t: {operation: listTasks, sunset: 2027-02-30}", "a calendar date"),
@@ -206,7 +209,7 @@ def test_r24_a_catalogue_is_loaded_whole_or_not_at_all_and_each_tool_has_its_has
     with pytest.raises(ManifestError):
         load("  good: {operation: listTasks}\n  bad: {operation: gone}")
     one = load("  a: {operation: listTasks}\n  b: {operation: createTask}")
-    other = load("  a: {operation: listTasks}\n  b: {operation: createTask, cost: 2}")
+    other = load("  a: {operation: listTasks}\n  b: {operation: createTask, billing: {units: 2}}")
     same, changed = (
         fingerprint(one.tools[name]) == fingerprint(other.tools[name]) for name in ("a", "b")
     )
@@ -269,7 +272,9 @@ def test_any_place_in_an_answer_is_written_as_it_was_read(text: str) -> None:
 
 def test_yaml_and_json_manifests_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(API))
-    (tmp_path / "tools.yaml").write_text(f"{HEAD}  t: {{operation: listTasks, cost: 3}}")
+    (tmp_path / "tools.yaml").write_text(
+        f"{HEAD}  t: {{operation: listTasks, billing: {{units: 3}}}}"
+    )
     source = parse_document((tmp_path / "tools.yaml").read_bytes())
     (tmp_path / "tools.json").write_text(json.dumps(source))
     hashes = {load_catalogue(tmp_path / name).hash for name in ("tools.yaml", "tools.json")}

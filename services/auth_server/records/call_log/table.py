@@ -43,3 +43,5 @@ class LoggedCall(SQLModel, table=True):
     bytes_in: int = Field(sa_type=BigInteger)
     bytes_out: int = Field(sa_type=BigInteger)
     cost: int = Field(sa_type=BigInteger)
+    outcome: str = Field(default="success", max_length=16)
+    meter: str = Field(default="", max_length=255)

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import structlog
 
-from gatepost.call_event import LONGEST_ERROR, CallEvent, Decision
+from gatepost.call_event import LONGEST_ERROR, CallEvent, Decision, Outcome
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.http_client.port import UNANSWERED
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused
 
@@ -60,12 +61,14 @@ def _describe(
     call: ToolCall,
     tool: Tool | None,
     timing: tuple[datetime, float],
-    outcome: tuple[Decision, str, str],
+    described: tuple[Decision, str, str],
     result: ToolResult | None,
 ) -> CallEvent:
     caller, metrics = call.caller, call.metrics
     started, seconds = timing
-    decision, reason, error = outcome
+    decision, reason, error = described
+    outcome = _outcome(call, result)
+    cost = 0 if tool is None else tool.billing.due(outcome)
     return CallEvent(
         at=started,
         call_id=call.id,
@@ -90,8 +93,18 @@ def _describe(
         retries=metrics.retries,
         bytes_in=_size_of_arguments(call.arguments),
         bytes_out=0 if result is None else sum(map(_size, result.content)),
-        cost=0 if tool is None else tool.cost,
+        cost=cost,
+        outcome=outcome,
+        meter=tool.billing.meter if cost and tool is not None else "",
     )
+
+
+def _outcome(call: ToolCall, result: ToolResult | None) -> Outcome:
+    if result is not None and not result.is_error:
+        return "success"
+    if not call.metrics.sent:
+        return "refused"
+    return "unknown" if result is None or result.reason in UNANSWERED else "error"
 
 
 def _milliseconds(seconds: float) -> float:

@@ -35,7 +35,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "fields": ", ".join(map(format_field, tool.shape.fields)),
         "redacted": ", ".join(map(format_field, tool.shape.redact)),
         "limits": ", ".join(f"{most} {kind}" for kind, most in limits.items() if most),
-        "cost": str(tool.cost),
+        "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "asks first": tool.confirm or "",
         "version": life.version or "",
         "sunset": str(life.sunset or ""),

@@ -21,7 +21,7 @@ def test_the_list_shows_every_exposed_tool_and_counts_the_others(review: Any) ->
 
 def test_a_tool_is_shown_as_models_get_it_and_with_what_they_never_see(review: Any) -> None:
     review.tools = (
-        "  create_task:\n    operation: createTask\n    bind: {owner: sub}\n    cost: 3\n"
+        "  create_task:\n    operation: createTask\n    bind: {owner: sub}\n    billing: {units: 3}\n"
         "    check: {org_id: tenant_id}\n    limits: {per_minute: 5}\n    version: '2'\n"
     )
     output = review.run("show", "create_task").output
@@ -32,7 +32,7 @@ def test_a_tool_is_shown_as_models_get_it_and_with_what_they_never_see(review: A
         "bound: owner = sub",
         "checked: org_id = tenant_id",
         "limits: 5 a minute",
-        "cost: 3",
+        "billing: 3 calls, success",
         "version: 2",
     ):
         assert line in rest.splitlines()

@@ -1,0 +1,118 @@
+"""Plans, budgets and used units: what the authorization server tells every gateway.
+
+A tenant's plan limits how often its people and apps may call tools, and how many units their calls may
+cost. Quotas follow the calendar in UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PLANS_PATH = "/internal/plans"
+"""The path that gateways poll: a form with `after` and `wait`, authenticated as at `/token`."""
+USAGE_PATH = "/internal/usage"
+"""The path that tells the units of one tenant in one month: a form with `tenant_id`, `month` and
+`env`, authenticated as at `/token`. A gateway asks when it starts to count a tenant's month."""
+
+BudgetKind = Literal["tenant", "person", "client", "grant"]
+
+_Name = Annotated[str, Field(min_length=1, max_length=32)]
+_Calls = Annotated[int, Field(ge=1, le=10_000_000)]
+_Units = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class NextPlan(_Value):
+    """The plan that a refused call offers, with its price in words."""
+
+    title: str = Field(min_length=1, max_length=100)
+    price: str = Field(max_length=100)
+
+
+class Plan(_Value):
+    """What a gateway enforces for the tenants of one plan; `rate_limit_tier` names the plan."""
+
+    name: _Name
+    title: str = Field(min_length=1, max_length=100)
+    per_minute: _Calls
+    """Calls a minute of all people and apps of one tenant together, spread evenly."""
+    burst: _Calls
+    """Calls that a tenant may make at once after a pause."""
+    concurrent: _Calls | None = None
+    """Calls that a tenant may run at once."""
+    daily_units: _Units | None = None
+    """Units that a tenant may use in a day; None for no quota."""
+    monthly_units: _Units | None = None
+    overage: bool = False
+    """Whether calls beyond the quotas pass, because the tenant pays for them."""
+    allow_uncounted: bool = True
+    """Whether calls pass while the gateway can't count them against the quotas."""
+    next_plan: NextPlan | None = None
+
+
+class Budget(_Value):
+    """The most units of one person, client or grant (an API key is one), or of the tenant, in a month."""
+
+    kind: BudgetKind
+    key: str = Field(max_length=2048)
+    """The `sub`, `client_id` or `grant_id`; empty for the tenant."""
+    monthly_units: _Units
+    hard: bool = True
+    """Whether calls beyond the budget are refused; a soft budget only notifies."""
+
+
+class TenantPlan(_Value):
+    """The present plan of a tenant, which overrides the plan that its access tokens name."""
+
+    tenant_id: str = Field(min_length=1, max_length=255)
+    plan: _Name
+    budgets: tuple[Budget, ...] = ()
+    upgrade_url: str = Field(default="", max_length=2048)
+    """The page where an admin of the tenant can change the plan."""
+
+
+class PlansPage(_Value):
+    """An answer of the long poll: every plan, the tenants that changed, and the next `after`."""
+
+    plans: tuple[Plan, ...]
+    tenants: tuple[TenantPlan, ...]
+    after: str
+    complete: bool = True
+    """False if more tenants wait; the gateway asks again at once."""
+
+
+class UsedUnits(_Value):
+    """The units that the ledger holds for one tenant in one month of one environment."""
+
+    total: _Units = 0
+    days: dict[str, _Units] = Field(default_factory=dict)
+    """By day, such as `2026-11-28`."""
+    people: dict[str, _Units] = Field(default_factory=dict)
+    clients: dict[str, _Units] = Field(default_factory=dict)
+    grants: dict[str, _Units] = Field(default_factory=dict)
+
+
+def day_of(at: datetime) -> str:
+    """Name the day of a time in UTC, such as `2026-11-28`."""
+    return at.astimezone(UTC).date().isoformat()
+
+
+def month_of(at: datetime) -> str:
+    """Name the month of a time in UTC, such as `2026-11`."""
+    return day_of(at)[:7]
+
+
+def end_of_day(at: datetime) -> datetime:
+    """Return when the day's quota is reset: the next midnight in UTC."""
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1)
+
+
+def end_of_month(at: datetime) -> datetime:
+    """Return when the month's quota is reset: the first of the next month in UTC."""
+    first = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
