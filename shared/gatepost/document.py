@@ -1,11 +1,13 @@
 """Read JSON and YAML from outside, bounded in size, depth and expanded aliases.
 
 YAML follows the JSON rules that OpenAPI requires (OpenAPI 3.1.1 §4.2, YAML 1.2 §10.2): dates and
-`no` stay text. Those rules forbid merge keys and repeated keys: in our own files they are errors; in
+`no` stay text. A number is one that JSON can write again: a whole number beyond 64 bits becomes a
+float, as in JSON, and a number beyond the floats becomes the largest one. Those rules forbid merge keys and repeated keys: in our own files they are errors; in
 foreign documents they are read as other tools do, and noted.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +30,9 @@ class DocumentError(Exception):
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False}
 _BOOLEANS["FALSE"] = False
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,300})")
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,19})")
+_INT_RANGE = range(-(1 << 63), 1 << 64)
+"""The whole numbers that orjson reads and writes as such."""
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?")
 _TAG = "tag:yaml.org,2002:"
 
@@ -258,9 +262,11 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    if _INT.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    if _INT.fullmatch(text) and (whole := int(text)) in _INT_RANGE:
+        return whole
+    if not _FLOAT.fullmatch(text):
+        return text
+    return min(max(float(text), -sys.float_info.max), sys.float_info.max)
 
 
 def _require_plain_tag(tag: str | None, kind: str) -> None:

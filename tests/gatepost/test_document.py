@@ -1,5 +1,8 @@
 """What is read as JSON or YAML, and what is refused before it costs anything."""
 
+import sys
+
+import orjson
 import pytest
 
 from gatepost import document
@@ -29,6 +32,25 @@ def test_yaml_is_read_with_the_json_rules() -> None:
         "empty": None,
         "yes_": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("9223372036854775807", 9223372036854775807),
+        ("-9223372036854775808", -9223372036854775808),
+        ("18446744073709551615", 18446744073709551615),
+        ("-9223372036854776000", -9223372036854776000.0),
+        ("18446744073709552000", 18446744073709552000.0),
+        ("9" * 400, sys.float_info.max),
+        ("-1e999", -sys.float_info.max),
+    ],
+)
+def test_a_number_of_any_size_in_yaml_can_be_written_as_json(written: str, read: float) -> None:
+    value = parse_document(f"a: {written}".encode())["a"]
+    assert value == read
+    assert type(value) is type(read)
+    assert orjson.loads(orjson.dumps(value)) == read
 
 
 def test_json_with_a_byte_order_mark_is_read() -> None:

@@ -144,6 +144,26 @@ def test_yaml_is_copied_as_yaml(tmp_path: Path) -> None:
     assert list(load_catalogue(tmp_path / "tools.yaml").tools) == ["get_a"]
 
 
+def test_bounds_beyond_64_bits_in_yaml_cost_no_operation(tmp_path: Path) -> None:
+    (tmp_path / "api.yaml").write_text(
+        """\
+openapi: 3.0.3
+paths:
+  /a:
+    get:
+      parameters:
+        - name: id
+          in: query
+          schema: {type: integer, minimum: -9223372036854776000, maximum: 18446744073709552000}
+"""
+    )
+    result = run(tmp_path / "api.yaml", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    tool = load_catalogue(tmp_path / "out" / "tools.yaml").tools["get_a"]
+    assert tool.input_schema["properties"]["id"]["maximum"] == 2**64
+    assert not tool.validate({"id": 7})
+
+
 def test_what_is_no_openapi_document_is_named_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"swagger": "1.2"}')
     for source, message in (("a.json", "Swagger 1.2"), ("gone.json", "No such file")):
