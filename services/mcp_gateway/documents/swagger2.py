@@ -38,7 +38,7 @@ def upgrade(root: Mapping[str, Any], problems: Mapping[str, str] | None = None) 
         problems: as for `References`.
     """
     converter = _Converter(root, References(root, problems))
-    paths = root.get("paths")
+    paths = converter.follow(root.get("paths"))
     upgraded: dict[str, Any] = {k: v for k, v in root.items() if k not in _MOVED}
     upgraded["openapi"] = "3.0.3"
     upgraded["servers"] = _servers(root)
@@ -61,10 +61,10 @@ class _Converter:
         self._produces = _texts(root.get("produces"))
 
     def path_item(self, source: Any) -> Any:
-        item = self._follow(source)
+        item = self.follow(source)
         if not isinstance(item, dict):
             return source
-        shared = [self._follow(p) for p in _list(item.get("parameters"))]
+        shared = [self.follow(p) for p in _list(self.follow(item.get("parameters")))]
         # Swagger can share a body or form among a path's operations; OpenAPI 3 repeats it in each.
         sent = [p for p in shared if _place(p)[0] in {"body", "formData"}]
         upgraded = {k: v for k, v in item.items() if k not in {"parameters", *_METHODS}}
@@ -74,10 +74,11 @@ class _Converter:
                 upgraded[method] = self._operation(item[method], sent)
         return upgraded
 
-    def _operation(self, source: Any, shared: list[Any]) -> Any:
-        if not isinstance(source, dict):
-            return source
-        own = [self._follow(p) for p in _list(source.get("parameters"))]
+    def _operation(self, reference: Any, shared: list[Any]) -> Any:
+        source = self.follow(reference)
+        if not isinstance(source, dict) or "$ref" in source:
+            return reference
+        own = [self.follow(p) for p in _list(self.follow(source.get("parameters")))]
         taken = {_place(p) for p in own}
         parameters = own + [p for p in shared if _place(p) not in taken]
         upgraded = {k: v for k, v in source.items() if k not in {"parameters", "responses"}}
@@ -91,11 +92,11 @@ class _Converter:
             upgraded["requestBody"] = _body(bodies[0], consumes)
         elif fields:
             upgraded["requestBody"] = self._form(fields, consumes)
-        responses = source.get("responses")
+        responses = self.follow(source.get("responses"))
         if isinstance(responses, dict):
             produces = _texts(source.get("produces")) or self._produces
             upgraded["responses"] = {
-                str(status): _response(self._follow(response), produces)
+                str(status): _response(self.follow(response), produces)
                 for status, response in responses.items()
             }
         return upgraded
@@ -139,7 +140,8 @@ class _Converter:
         media = {"schema": schema, **({"encoding": encoding} if encoding else {})}
         return {"content": dict.fromkeys(kinds, media), "required": bool(required)}
 
-    def _follow(self, source: Any) -> Any:
+    def follow(self, source: Any) -> Any:
+        """Return the target of a reference, or the reference itself if it can't be resolved."""
         try:
             return self._references.follow(source)
         except UnresolvableReference:

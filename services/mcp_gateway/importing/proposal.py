@@ -48,6 +48,8 @@ class Proposed:
     entry: ToolEntry
     tool: Tool
     notes: tuple[str, ...]
+    undeclared: tuple[str, ...] = ()
+    """Placeholders of the path that no parameter declares."""
     withheld: str | None = None
     """Why the tool must not be exposed, whatever the options; None if it may be."""
 
@@ -116,7 +118,9 @@ def propose(
         withheld = _withhold(found, tool)
         if withheld or (not expose_all and (not tool.read_only or found.deprecated)):
             entry = replace(entry, expose=False)
-        proposed.append(Proposed(found, entry, tool, imported.notes, withheld))
+        proposed.append(
+            Proposed(found, entry, tool, imported.notes, imported.undeclared, withheld)
+        )
     return Proposal(
         name=name,
         proposed=tuple(proposed),

@@ -9,6 +9,8 @@ from mcp_gateway.importing.proposal import Proposal, Proposed
 from mcp_gateway.openapi.document import OpenApiDocument
 
 _MOST_SHOWN = 50
+_MANY_UNDECLARED = 10
+"""Tools with undeclared path arguments from which on the document seems to lack parameters."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
@@ -25,6 +27,9 @@ def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     ]
     if proposal.unselected:
         lines.append(f"  {proposal.unselected:5} not selected")
+    undeclared = [p for p in proposal.proposed if p.undeclared]
+    is_incomplete = len(undeclared) >= _MANY_UNDECLARED
+    lines += _section("Warnings:", [_say_incomplete(undeclared)] if is_incomplete else [])
     lines += _section(
         "Refused, with the reason:", [f"{key}: {reason}" for key, reason in proposal.refused]
     )
@@ -33,8 +38,23 @@ def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     notes = [
         f"{p.entry.name}: {note}" for p in proposal.proposed if not p.withheld for note in p.notes
     ]
+    if not is_incomplete:
+        notes += [
+            f"{p.entry.name}: the path's {{{name}}} is not declared and is treated as text"
+            for p in undeclared
+            for name in p.undeclared
+        ]
     lines += _section("Notes:", [*document.notes, *notes])
     return [*lines, *_section("Decisions for you:", _decisions(document, proposal)), ""]
+
+
+def _say_incomplete(undeclared: list[Proposed]) -> str:
+    first = undeclared[0]
+    return (
+        f"{len(undeclared)} tools have a path argument that the document does not declare, such as "
+        f"{first.undeclared[0]} of {first.entry.name}. The document probably lacks other parameters "
+        "and request bodies too: compare these tools with the API before you expose them"
+    )
 
 
 def report_drift(drift: Drift) -> list[str]:

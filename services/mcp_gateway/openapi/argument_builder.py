@@ -36,6 +36,8 @@ class ArgumentBuilder:
     parameters: list[Parameter] = field(default_factory=list)
     bind_only: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    undeclared: list[str] = field(default_factory=list)
+    """Placeholders of the path that no parameter declares."""
     idempotency: str | None = None
 
     def add(self, name: str, location: str, schema: Schema, *, required: bool) -> str:

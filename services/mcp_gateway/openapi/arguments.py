@@ -36,6 +36,8 @@ class ImportedOperation:
     """Arguments that only a claim may fill: tenant headers."""
     notes: tuple[str, ...] = ()
     """Notes for a reviewer, such as optional parameters that were left out."""
+    undeclared: tuple[str, ...] = ()
+    """Placeholders of the path that no parameter declares; they are treated as text."""
 
     def without_parameters(self, arguments: Collection[str]) -> "ImportedOperation":
         """Return a copy without some parameters and their arguments."""
@@ -95,6 +97,7 @@ def import_operation(
             required=tuple(builder.required),
             bind_only=frozenset(builder.bind_only),
             notes=tuple(builder.notes),
+            undeclared=tuple(builder.undeclared),
         )
     except (UnresolvableReference, UnusableSchema, UnlistedServer) as error:
         raise Unimportable(str(error)) from None

@@ -131,7 +131,10 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
     if version.startswith("2"):
         root = upgrade(root, origin.problems)
     references = References(root, origin.problems)
-    paths = root.get("paths", {})
+    try:
+        paths = references.follow(root.get("paths", {}))
+    except UnresolvableReference as error:
+        raise DocumentError(f"does not have paths: {error}") from None
     if not isinstance(paths, dict):
         raise DocumentError("does not have paths: `paths` is not a mapping")
     operations: list[FoundOperation] = []
@@ -140,16 +143,17 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
         if path.startswith("x-"):
             continue
         try:
-            item = _resolve_path_item(references, source)
+            item = _resolve(references, source, "the path item")
         except UnresolvableReference as error:
             unreadable.append((path, str(error)))
             continue
         for method in METHODS:
             if method not in item:
                 continue
-            node = item[method]
-            if not isinstance(node, dict):
-                unreadable.append((f"{method.upper()} {path}", "the operation is not an object"))
+            try:
+                node = _resolve(references, item[method], "the operation")
+            except UnresolvableReference as error:
+                unreadable.append((f"{method.upper()} {path}", str(error)))
                 continue
             operations.append(_find(method, path, node, item))
             if len(operations) > _MOST_OPERATIONS:
@@ -211,11 +215,14 @@ def _require_version(root: Mapping[str, Any]) -> str:
     return version
 
 
-def _resolve_path_item(references: References, source: Any) -> dict[str, Any]:
-    """Follow a path item's `$ref`; fields of the target override those beside the `$ref`."""
+def _resolve(references: References, source: Any, what: str) -> dict[str, Any]:
+    """Follow a `$ref`; fields of the target override those beside the `$ref`.
+
+    OpenAPI allows it for path items. Documents of many files write operations so too.
+    """
     target = references.follow(source)
     if not isinstance(target, dict) or not isinstance(source, dict):
-        raise UnresolvableReference("the path item is not an object")
+        raise UnresolvableReference(f"{what} is not an object")
     if target is source:
         return source
     return {**{key: value for key, value in source.items() if key != "$ref"}, **target}

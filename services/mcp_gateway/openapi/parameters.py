@@ -37,7 +37,7 @@ def add_parameters(
     }
     sources: dict[tuple[str, str], dict[str, Any]] = {}
     for owner in (found.path_item, found.node):
-        listed = owner.get("parameters") or []
+        listed = document.references.follow(owner.get("parameters")) or []
         if not isinstance(listed, list):
             raise Unimportable("its parameters are not a list")
         for source in listed:
@@ -80,7 +80,7 @@ def _add_parameter(
         builder.notes.append(f"path parameter {name!r} is not in the path and was left out")
         return
     schema_source, content_type = source.get("schema", {}), None
-    content = source.get("content")
+    content = document.references.follow(source.get("content"))
     if isinstance(content, dict) and content:
         content_type, media = next(iter(content.items()))
         media = document.references.follow(media)
@@ -170,4 +170,4 @@ def fill_placeholders(found: FoundOperation, builder: ArgumentBuilder) -> None:
         if name not in declared:
             argument = builder.add(name, "path", {"type": "string"}, required=True)
             builder.parameters.append(Parameter(argument, name, "path", required=True))
-            builder.notes.append(f"the path's {{{name}}} is not declared and is treated as text")
+            builder.undeclared.append(name)

@@ -45,7 +45,7 @@ def add_body(
             raise Unimportable(f"it needs a request body, which {found.method} doesn't have")
         builder.notes.append(f"the optional body was left out: {found.method} does not have one")
         return None
-    content = request_body.get("content")
+    content = document.references.follow(request_body.get("content"))
     if not isinstance(content, dict) or not content:
         if required:
             raise Unimportable("its request body declares no content type")
@@ -55,7 +55,7 @@ def add_body(
         media = document.references.follow(content[content_type])
         source = media.get("schema", {}) if isinstance(media, dict) else {}
         schema = described(document.schemas.convert(source), request_body)
-        encoding = media.get("encoding") if isinstance(media, dict) else None
+        encoding = document.references.follow(media.get("encoding")) if isinstance(media, dict) else None
         try:
             return _body_of(document, content_type, schema, encoding, builder, required=required)
         except Unimportable as error:

@@ -11,8 +11,7 @@ from mcp_gateway.requests.bodies import is_json
 
 def find_answer(document: OpenApiDocument, found: FoundOperation) -> Any:
     """Return the unconverted schema of a successful JSON answer, or None."""
-    responses = found.node.get("responses")
-    for status, source in responses.items() if isinstance(responses, dict) else ():
+    for status, source in _responses(document, found).items():
         if not str(status).startswith("2"):
             continue
         try:
@@ -29,8 +28,7 @@ def find_answer(document: OpenApiDocument, found: FoundOperation) -> Any:
 def list_responses(document: OpenApiDocument, found: FoundOperation) -> dict[str, tuple[str, ...]]:
     """Return the content types that each status may have."""
     declared: dict[str, tuple[str, ...]] = {}
-    responses = found.node.get("responses")
-    for status, source in responses.items() if isinstance(responses, dict) else ():
+    for status, source in _responses(document, found).items():
         try:
             response = document.references.follow(source)
         except UnresolvableReference:
@@ -38,6 +36,14 @@ def list_responses(document: OpenApiDocument, found: FoundOperation) -> dict[str
         content = response.get("content") if isinstance(response, dict) else None
         declared[status] = _media_types(content) if isinstance(content, dict) else ()
     return declared
+
+
+def _responses(document: OpenApiDocument, found: FoundOperation) -> dict[str, Any]:
+    try:
+        responses = document.references.follow(found.node.get("responses"))
+    except UnresolvableReference:
+        responses = None
+    return responses if isinstance(responses, dict) else {}
 
 
 def _media_types(content: Iterable[str]) -> tuple[str, ...]:

@@ -18,8 +18,12 @@ def read_security_schemes(
     root: Mapping[str, Any], references: References
 ) -> dict[str, SecurityScheme]:
     """Return the security schemes of a document by name."""
-    components = root.get("components")
-    schemes = components.get("securitySchemes") if isinstance(components, dict) else None
+    try:
+        components = references.follow(root.get("components"))
+        named = components.get("securitySchemes") if isinstance(components, dict) else None
+        schemes = references.follow(named)
+    except UnresolvableReference:
+        schemes = None
     found: dict[str, SecurityScheme] = {}
     for scheme, source in schemes.items() if isinstance(schemes, dict) else ():
         try:

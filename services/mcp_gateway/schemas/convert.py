@@ -240,6 +240,8 @@ class Schemas:
     def _convert_properties(self, source: Schema, out: Schema) -> None:
         left_out: set[str] = set()
         properties = source.get("properties")
+        if isinstance(properties, dict) and isinstance(properties.get("$ref"), str):
+            properties = self._references.follow(properties)  # As documents of many files write.
         if isinstance(properties, dict):
             left_out = {
                 self.key(name) for name, value in properties.items() if self._is_read_only(value)

@@ -154,3 +154,53 @@ def test_one_operation_that_cannot_be_resolved_leaves_the_rest(tmp_path: Path) -
     assert import_operation(document, get).operation.method == "GET"
     with pytest.raises(Unimportable, match=r"gone.yaml.*can't be read"):
         import_operation(document, post)
+
+
+@pytest.mark.parametrize("version", ['openapi: "3.0.3"', 'swagger: "2.0"'])
+def test_an_operation_in_a_file_of_its_own_keeps_its_parameters(
+    tmp_path: Path, version: str
+) -> None:
+    main = write(
+        tmp_path,
+        main_yaml=f"{version}\npaths: {{$ref: paths.yaml}}\n",
+        paths_yaml='/pets/{id}: {get: {$ref: "ops/get.yml", summary: here}, put: {$ref: gone.yml}}',
+        ops__get_yml='operationId: getPet\nparameters: {$ref: "both.yml#/x"}',
+        ops__both_yml="""
+            x: [{name: id, in: path, required: true, type: integer, schema: {type: integer}},
+                {name: full, in: query, type: boolean, schema: {type: boolean}}]
+        """,
+    )
+    document = load_openapi(main)
+    imported = import_operation(document, document.find("getPet"))
+    assert imported.properties == {"id": {"type": "integer"}, "full": {"type": "boolean"}}
+    [(key, reason)] = document.unreadable
+    assert key == "PUT /pets/{id}"
+    assert "gone.yml" in reason
+
+
+def test_references_in_place_of_lists_and_maps_are_followed(tmp_path: Path) -> None:
+    main = write(
+        tmp_path,
+        main_yaml="""
+            openapi: 3.1.0
+            components: {$ref: parts.yaml}
+            security: [{key: []}]
+            paths:
+              /a:
+                post:
+                  parameters: [{name: k, in: query, schema: {}}]
+                  requestBody: {content: {$ref: "parts.yaml#/bodies"}}
+                  responses: {$ref: "parts.yaml#/answers"}
+        """,
+        parts_yaml="""
+            securitySchemes: {$ref: "#/schemes"}
+            schemes: {key: {type: apiKey, in: query, name: k}}
+            bodies: {application/json: {schema: {type: object, properties: {$ref: "#/fields"}}}}
+            fields: {title: {type: string}, size: {type: integer}}
+            answers: {"200": {content: {text/csv: {}}}}
+        """,
+    )
+    document = load_openapi(main)
+    imported = import_operation(document, document.operations[0])
+    assert imported.properties == {"title": {"type": "string"}, "size": {"type": "integer"}}
+    assert imported.operation.responses == {"200": ("text/csv",)}

@@ -164,6 +164,16 @@ paths:
     assert not tool.validate({"id": 7})
 
 
+def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:
+    for count in (9, 10):
+        paths: dict[str, Any] = {f"/a{number}/{{id}}": {"get": {}} for number in range(count)}
+        (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+        output = run(tmp_path / "api.json", "--out", tmp_path / "out", "--force").output
+        warns = "Warnings:\n  10 tools have a path argument that the document does not" in output
+        assert warns == (count == 10)
+        assert ("get_a0: the path's {id} is not declared" in output) != warns
+
+
 def test_what_is_no_openapi_document_is_named_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"swagger": "1.2"}')
     for source, message in (("a.json", "Swagger 1.2"), ("gone.json", "No such file")):
