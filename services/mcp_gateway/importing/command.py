@@ -18,9 +18,11 @@ from mcp_gateway.importing.proposal import choose, propose, write_manifest
 from mcp_gateway.importing.report import report_coverage, report_drift, select_by_number
 from mcp_gateway.importing.yaml_edit import UneditableText
 from mcp_gateway.manifest.entries import ManifestError
-from mcp_gateway.manifest.load import load_manifest
+from mcp_gateway.manifest.load import load_catalogue, load_manifest
 from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
+from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
+from mcp_gateway.text import shorten_text
 
 MANIFEST = "tools.yaml"
 _NOTHING_TO_SERVE = 3
@@ -108,8 +110,8 @@ def import_openapi(source: str, **options: Any) -> None:
     If DIR/tools.yaml exists, it is updated: your edits stay, new operations are added unexposed
     (--all and --choose expose them), and changed or removed operations are reported.
 
-    Exits with 1 on errors and if --check finds a change, with 2 on a wrong option, and with 3 if
-    there is nothing to serve.
+    Before it reports success, it loads the files as the gateway does. Exits with 1 on errors and if
+    --check finds a change, with 2 on a wrong option, and with 3 if there is nothing to serve.
     """
     given = Options(**options)
     bind, select = _parse_bindings(given.bindings), _selection(given)
@@ -119,7 +121,7 @@ def import_openapi(source: str, **options: Any) -> None:
     hosts += existing.manifest.hosts if existing else ()
     proposal = propose(
         document,
-        name=given.name or document.title or "API",
+        name=shorten_text(given.name or document.title or "API", LONGEST_TITLE),
         bind=bind,
         expose_all=given.expose_all,
         select=select or (lambda found, tool: True),
@@ -152,10 +154,21 @@ def import_openapi(source: str, **options: Any) -> None:
                 f"{given.manifest}: {error}. Nothing was written; --check shows what to change by "
                 "hand."
             ) from None
+    before = {path: _read(path) for path in (given.manifest, copy, given.out / SCHEMA_FILE)}
     changed = _write(given, {given.manifest: text.encode(), copy: document.content})
+    problem = None if given.check and changed else _load_problem(given.manifest)
+    if problem is not None and existing is None:
+        for path, content in before.items():
+            _restore(path, content)
+        raise click.ClickException(
+            f"the gateway could not load the imported tools, so nothing was written. Please report "
+            f"this fault of gatepost:\n{problem}"
+        )
     for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
         click.echo(line)
     _conclude(given, changed)
+    if problem is not None:
+        raise click.ClickException(f"the gateway can't load this manifest yet:\n{problem}")
     if not proposal.proposed:
         click.get_current_context().exit(_NOTHING_TO_SERVE)
 
@@ -171,6 +184,26 @@ def _write(given: Options, files: dict[Path, bytes]) -> list[Path]:
         for path in changed:
             path.write_bytes(files[path])
     return changed
+
+
+def _load_problem(manifest: Path) -> str | None:
+    """Load what was written, as the gateway does; return why it can't, or None."""
+    try:
+        load_catalogue(manifest)
+    except ManifestError as error:
+        return str(error)
+    return None
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _restore(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(content)
 
 
 def _conclude(given: Options, changed: list[Path]) -> None:

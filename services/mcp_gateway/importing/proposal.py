@@ -13,16 +13,17 @@ from mcp_gateway.catalogue.tool import ResponseCheck, Tool
 from mcp_gateway.importing.yaml_write import dump
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
-from mcp_gateway.manifest.schema import SCHEMA_FILE
+from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
 from mcp_gateway.openapi.naming import name_operations
+from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
 from mcp_gateway.openapi.record_owners import find_owners
 from mcp_gateway.openapi.tenant_arguments import tenant_arguments, upstream_names
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.lint.passwords import asks_for_password
-from mcp_gateway.text import tidy_text
+from mcp_gateway.text import shorten_text, tidy_text
 
 _HEADER = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
@@ -38,6 +39,8 @@ _HEADER = f"""\
 # An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
 _LONGEST_DESCRIPTION = 1000
+_LONGEST_SAID = {"title": LONGEST_TITLE, "description": 8000}
+"""Characters that the manifest allows for a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,17 @@ def propose(
         withheld = _withhold(found, tool)
         if withheld or (not expose_all and (not tool.read_only or found.deprecated)):
             entry = replace(entry, expose=False)
-        proposed.append(
-            Proposed(found, entry, tool, imported.notes, imported.undeclared, withheld)
-        )
+        proposal = Proposed(found, entry, tool, imported.notes, imported.undeclared, withheld)
+        written = {
+            "version": 1,
+            "name": "API",
+            "openapi": "x",
+            "tools": {"t": entry_keys(proposal)},
+        }
+        if problems := manifest_problems(written):
+            refused.append((found.key, f"a manifest can't hold it: {problems[0]}"))
+            continue
+        proposed.append(proposal)
     return Proposal(
         name=name,
         proposed=tuple(proposed),
@@ -183,7 +194,9 @@ def _said(found: FoundOperation, key: str) -> str | None:
     """Return a text that the document has only for models, in its `x-mcp` extension."""
     extension = found.node.get("x-mcp")
     said = extension.get(key) if isinstance(extension, dict) else None
-    return tidy_text(said) or None if isinstance(said, str) else None
+    if not isinstance(said, str):
+        return None
+    return shorten_text(tidy_text(said), _LONGEST_SAID[key]) or None
 
 
 def _describe(found: FoundOperation) -> str | None:

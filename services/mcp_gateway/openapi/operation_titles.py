@@ -3,6 +3,10 @@
 import re
 
 from mcp_gateway.openapi.document import FoundOperation
+from mcp_gateway.text import shorten_text
+
+LONGEST_TITLE = 200
+"""Characters of a title, which the manifest allows too."""
 
 _ACRONYMS = frozenset(
     """ai api arn aws cpu crm csv db dns gpu html http https id ids io ip ips json jwt kpi mcp mfa
@@ -13,7 +17,7 @@ _SPELLED = {"ids": "IDs", "ips": "IPs", "oauth": "OAuth", "urls": "URLs"}
 
 
 def title_operation(operation: FoundOperation) -> str:
-    """Return an operation's summary, in sentence case if a framework generated it.
+    """Return an operation's summary, shortened, in sentence case if a framework generated it.
 
     Title case that a person chose stays: only a summary that repeats the words of the operationId,
     each capitalised, is changed. Acronyms and words in capitals stay as they are.
@@ -22,9 +26,9 @@ def title_operation(operation: FoundOperation) -> str:
     made = "".join(words).lower()
     name = re.sub(r"[^a-z0-9]", "", (operation.operation_id or "").lower())
     if not made or not name.startswith(made) or not all(word[:1].isupper() for word in words):
-        return operation.summary
+        return shorten_text(operation.summary, LONGEST_TITLE)
     first, *rest = (_spell(word) for word in words)
-    return " ".join([first[:1].upper() + first[1:], *rest])
+    return shorten_text(" ".join([first[:1].upper() + first[1:], *rest]), LONGEST_TITLE)
 
 
 def _spell(word: str) -> str:

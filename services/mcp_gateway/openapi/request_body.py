@@ -55,7 +55,9 @@ def add_body(
         media = document.references.follow(content[content_type])
         source = media.get("schema", {}) if isinstance(media, dict) else {}
         schema = described(document.schemas.convert(source), request_body)
-        encoding = document.references.follow(media.get("encoding")) if isinstance(media, dict) else None
+        encoding = (
+            document.references.follow(media.get("encoding")) if isinstance(media, dict) else None
+        )
         try:
             return _body_of(document, content_type, schema, encoding, builder, required=required)
         except Unimportable as error:

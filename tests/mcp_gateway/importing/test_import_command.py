@@ -164,6 +164,38 @@ paths:
     assert not tool.validate({"id": 7})
 
 
+def test_texts_longer_than_a_manifest_allows_are_cut_and_the_import_loads(tmp_path: Path) -> None:
+    long = "word " * 2000
+    paths = {
+        "/a": {"get": {"summary": long, "description": "Short."}},
+        "/b": {"get": {"x-mcp": {"title": long, "description": long}}},
+        f"/{'c' * 2100}": {"get": {}},
+    }
+    document = {"openapi": "3.1.0", "info": {"title": long}, "paths": paths}
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    result = run(tmp_path / "api.json", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "a manifest can't hold it: tools.t.operation: must be text" in result.output
+    catalogue = load_catalogue(tmp_path / "out" / "tools.yaml")
+    assert catalogue.name.endswith("word…")
+    assert {name: len(tool.title) for name, tool in catalogue.tools.items()} == {
+        "get_a": 195,
+        "get_b": 195,
+    }
+
+
+def test_an_import_that_does_not_load_writes_nothing_and_fails(
+    api: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_gateway.importing.command.write_manifest", lambda *_: "version: 1\n")
+    (tmp_path / "tools.yaml").write_text("reviewed")
+    result = run(api, "--out", tmp_path, "--force")
+    assert result.exit_code == 1
+    assert "tools: missing" in result.output
+    assert (tmp_path / "tools.yaml").read_text() == "reviewed"
+    assert not (tmp_path / "openapi.json").exists()
+
+
 def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:
     for count in (9, 10):
         paths: dict[str, Any] = {f"/a{number}/{{id}}": {"get": {}} for number in range(count)}

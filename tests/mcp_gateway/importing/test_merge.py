@@ -152,8 +152,11 @@ def test_a_binding_the_new_document_has_no_argument_for_is_told(folder: Folder) 
     assert folder.run("--bind", "org_id=tenant_id").exit_code == 0
     assert folder.tools["find_tasks"]["bind"] == {"org_id": "tenant_id"}
     del folder.api["paths"]["/tasks"]["get"]["parameters"]
-    output = folder.run().output
-    assert "tools.find_tasks.bind.org_id: the operation does not have this argument" in output
+    result = folder.run()
+    assert result.exit_code == 1
+    for heading in ("Fix these, or the gateway will not start:", "the gateway can't load this"):
+        _, _, told = result.output.partition(heading)
+        assert "tools.find_tasks.bind.org_id: the operation does not have this argument" in told
     assert folder.tools["find_tasks"]["bind"] == {"org_id": "tenant_id"}
 
 
