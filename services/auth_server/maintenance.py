@@ -19,7 +19,7 @@ from auth_server.records.authorization_requests.store import (
 )
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.client_assertions.store import purge_assertions
-from auth_server.records.clients.store import purge_dynamic_clients
+from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, select_clients_granted
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
@@ -32,8 +32,8 @@ log = structlog.get_logger()
 EVERY = 60.0
 # Long enough to recognise a token or code that is presented again.
 _KEEP = timedelta(days=7)
-# A client that registered itself is kept for an hour without a grant, so that a person can approve
-# it, and for ninety days after its last grant has ended.
+# A client that registered itself, or that a document describes, is kept for an hour without a grant,
+# so that a person can approve it, and for ninety days after its last grant has ended.
 _NEVER_USED = timedelta(hours=1)
 _UNUSED = timedelta(days=90)
 _MOST_ROUNDS = 100
@@ -88,7 +88,7 @@ async def _forget_calls(opened: Runtime, *, before: datetime) -> None:
 
 async def _forget_clients(db: DbSession, now: datetime) -> None:
     in_use = (select_clients_under_way(), select_clients_granted(since=now - _UNUSED))
-    gone = await purge_dynamic_clients(db, before=now - _NEVER_USED, in_use=in_use)
+    gone = await purge_unused_clients(db, before=now - _NEVER_USED, in_use=in_use)
     for client_id in gone:
         unused = Audit("client.deleted", client_id=client_id, detail={"reason": "unused"})
         await record(db, unused, now=now)

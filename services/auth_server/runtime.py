@@ -19,6 +19,7 @@ from auth_server.keys import Keys, make_keys
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
+from auth_server.outbound.resolver import Resolver
 from auth_server.rate_limits.buckets import Buckets
 from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
@@ -74,8 +75,10 @@ def open_documents(
 ) -> ClientDocuments:
     """Make the reader of client documents; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
+    in_use, strangers = _open_fetches(loopback) if fetch is None else (fetch, fetch)
     return ClientDocuments(
-        fetch or GuardedFetch(allow_loopback=loopback),
+        in_use,
+        strangers,
         now,
         private_use_schemes=settings.private_use_schemes,
         allow_loopback=loopback,
@@ -83,12 +86,24 @@ def open_documents(
 
 
 def open_key_sets(
-    settings: AuthServerSettings, now: Now, configured: Fetch, *, fetch: Fetch | None = None
+    settings: AuthServerSettings,
+    documents: ClientDocuments,
+    now: Now,
+    configured: Fetch,
+    *,
+    fetch: Fetch | None = None,
 ) -> KeySets:
     """Make the reader of clients' keys; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
-    guarded = fetch or GuardedFetch(allow_loopback=loopback)
-    return KeySets(guarded, configured, now, allow_loopback=loopback)
+    in_use, strangers = _open_fetches(loopback) if fetch is None else (fetch, fetch)
+    return KeySets(in_use, strangers, configured, documents, now, allow_loopback=loopback)
+
+
+def _open_fetches(loopback: bool) -> tuple[Fetch, Fetch]:
+    """Make the guarded fetches for clients in use and for strangers, each with its own threads."""
+    in_use = GuardedFetch(resolve=Resolver(threads=8), allow_loopback=loopback)
+    strangers = GuardedFetch(resolve=Resolver(threads=32), allow_loopback=loopback)
+    return in_use, strangers
 
 
 OpenRuntime = Callable[[AuthServerSettings], AbstractAsyncContextManager[Runtime]]
@@ -128,6 +143,7 @@ async def open_runtime(
         feed = await opened.enter_async_context(
             announcing(database, now, issuer=settings.issuer, redis_url=url)
         )
+        documents = open_documents(settings, now)
         yield Runtime(
             settings=settings,
             database=database,
@@ -137,8 +153,8 @@ async def open_runtime(
             passwords=passwords,
             connectors=open_connectors(settings, lambda: keyring.signer, now),
             catalogues=catalogues,
-            documents=open_documents(settings, now),
-            key_sets=open_key_sets(settings, now, fetch_configured),
+            documents=documents,
+            key_sets=open_key_sets(settings, documents, now, fetch_configured),
             feed=feed,
             wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
             begun=Buckets(settings.authorizations_per_minute),

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -14,6 +16,8 @@ from sqlmodel import col, select
 from auth_server.db.engine import open_database
 from auth_server.maintenance import maintain
 from auth_server.rate_limits.buckets import Buckets
+from auth_server.rate_limits.recent import MOST_KEYS, Recent
+from auth_server.rate_limits.sliding_windows import SlidingWindows
 from auth_server.records.audit.denials import Denials
 from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry
@@ -162,6 +166,89 @@ def test_a_bucket_never_gives_more_than_two_minutes_worth_in_a_minute(
         buckets.take("a", clock())
         taken.append(clock().timestamp())
         assert sum(at > taken[-1] - 60 for at in taken) <= 2 * per_minute
+
+
+async def test_a_stranger_who_invents_long_client_ids_fills_no_memory_and_stops_no_client(
+    auth_server: AuthServer,
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    tokens = await client.connect(person)
+    padding = "x" * 60_000
+
+    async def guess_with(number: int) -> None:
+        form = {"grant_type": "authorization_code", "client_id": f"{number}{padding}"}
+        await auth_server.http.post("/token", data=form)
+
+    await guess_with(0)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(1, 60):
+        await guess_with(number)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+
+    assert kept < 10 * len(padding)
+    assert (await client.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_long_addresses_that_a_stranger_forges_are_not_kept(
+    database_url: str, clock: Clock
+) -> None:
+    async with running_auth_server(database_url, clock, trusted_proxies=2) as server:
+        padding = "1" * 30_000
+        await guess(server, "client_0", "x", address=f"{padding}0")
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(60):
+            await guess(server, "client_0", "x", address=f"{padding}{number}")
+        kept = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+
+    assert kept < 10 * len(padding)
+
+
+def test_limits_forget_strangers_as_soon_as_they_may_come_again() -> None:
+    clock, buckets = Clock(), Buckets(10)
+    windows = SlidingWindows(10, timedelta(minutes=1))
+    for number in range(3000):
+        buckets.take(number, clock())
+        windows.add(number, clock())
+    clock.advance(minutes=2)
+    buckets.take("somebody", clock())
+    windows.add("somebody", clock())
+
+    assert (len(buckets), len(windows)) == (1, 1)
+
+
+def test_a_full_table_drops_the_oldest_stranger_and_keeps_who_is_still_counted() -> None:
+    clock, buckets = Clock(), Buckets(1)
+    for number in range(MOST_KEYS):
+        buckets.take(number, clock())
+        if number % 1000 == 0:
+            buckets.take("known", clock())
+    buckets.take("one more", clock())
+
+    assert len(buckets) == MOST_KEYS
+    assert buckets.wait("known", clock()) > 0
+    assert buckets.wait(MOST_KEYS - 1, clock()) > 0
+    assert buckets.wait(0, clock()) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3))))
+def test_a_table_of_strangers_never_holds_more_than_it_may(
+    puts: list[tuple[int, int]],
+) -> None:
+    """It holds what was put latest and is not over, and every key by its latest value."""
+    table, now = Recent[int](5), 0
+    latest: dict[int, int] = {}
+    for key, pause in puts:
+        now += pause
+        table.put(key, now + 4, is_over=lambda end: end <= now)  # noqa: B023 - called at once
+        latest.pop(key, None)
+        latest[key] = now + 4
+        living = [key for key, end in latest.items() if end > now][-5:]
+        assert len(table) == len(living)
+        assert [table.get(key) for key in living] == [latest[key] for key in living]
 
 
 # --- what is left of it ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Create the configured connectors."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -7,6 +8,7 @@ from auth_server.connectors.hand_off import HandOffConnector
 from auth_server.connectors.oidc import OidcConnector
 from auth_server.connectors.port import Connector
 from auth_server.connectors.transport import GuardedTransport, MakeTransport
+from auth_server.outbound.resolver import Resolver
 from auth_server.settings import AuthServerSettings
 from auth_server.sign_in_settings import HandOffSignIn, OidcSignIn
 from auth_server.tokens.signer import Signer
@@ -28,13 +30,19 @@ def open_connectors(
         now: the clock.
         transport: replaces the guarded transport in tests.
     """
+    tls = ssl.create_default_context()
     # An http issuer is on loopback, so its providers may be too.
     loopback = not settings.secure
     made: dict[str, Connector] = {}
     for entry in settings.sign_in:
         if isinstance(entry, OidcSignIn):
             guarded = partial(
-                GuardedTransport, allow_loopback=loopback, allow_private=entry.private_network
+                GuardedTransport,
+                # A provider whose name server hangs must not delay the others.
+                resolve=Resolver(),
+                tls=tls,
+                allow_loopback=loopback,
+                allow_private=entry.private_network,
             )
             carry = transport or guarded
             made[entry.name] = OidcConnector(entry, now, carry, allow_loopback=loopback)

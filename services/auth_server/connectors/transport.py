@@ -14,8 +14,8 @@ from auth_server.outbound.guarded_fetch import (
     FetchRefused,
     GuardedBackend,
     Resolve,
-    resolve_host,
 )
+from auth_server.outbound.resolver import Resolver
 
 LIMIT = 512 * 1024
 DEADLINE = 10.0
@@ -33,7 +33,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     def __init__(
         self,
         *,
-        resolve: Resolve = resolve_host,
+        resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
         allow_loopback: bool = False,
         allow_private: bool = False,
@@ -41,14 +41,15 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         """Create the transport.
 
         Args:
-            resolve: looks up a host's addresses, which must all be public.
+            resolve: looks up a host's addresses, which must all be public; by default in threads of
+                its own.
             tls: the trusted authorities; by default those of the system.
             allow_loopback: allows addresses of this machine, for development.
             allow_private: allows private addresses, for a provider in a private network.
         """
         self._tls = tls or ssl.create_default_context()
         self._backend = GuardedBackend(
-            resolve, allow_loopback=allow_loopback, allow_private=allow_private
+            resolve or Resolver(), allow_loopback=allow_loopback, allow_private=allow_private
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

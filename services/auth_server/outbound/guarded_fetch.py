@@ -1,7 +1,6 @@
 """Fetch small documents from public addresses only, resolving once and following no redirects."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import httpcore2
 
+from auth_server.outbound.resolver import Resolver
 from gatepost.network.public_address import is_public_address
 
 LIMIT = 5 * 1024
@@ -28,13 +28,6 @@ class Fetched:
     body: bytes
     content_type: str
     cache_control: str
-
-
-async def resolve_host(host: str, port: int) -> list[str]:
-    """Look up a host's addresses."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -97,19 +90,20 @@ class GuardedFetch:
     def __init__(
         self,
         *,
-        resolve: Resolve = resolve_host,
+        resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
         allow_loopback: bool = False,
     ) -> None:
         """Create the fetch, which opens a new connection each time.
 
         Args:
-            resolve: looks up a host's addresses, which must all be public.
+            resolve: looks up a host's addresses, which must all be public; by default in threads of
+                its own.
             tls: the trusted authorities; by default those of the system.
             allow_loopback: allows addresses of this machine, for development.
         """
         self._tls = tls or ssl.create_default_context()
-        self._backend = GuardedBackend(resolve, allow_loopback=allow_loopback)
+        self._backend = GuardedBackend(resolve or Resolver(), allow_loopback=allow_loopback)
 
     async def __call__(self, url: str) -> Fetched:
         """Fetch a document.

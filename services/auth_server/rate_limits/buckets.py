@@ -3,10 +3,10 @@
 from collections.abc import Hashable
 from datetime import datetime
 
+from auth_server.rate_limits.recent import Recent
 from gatepost.rate import MINUTE, take
 
 _SECOND = 1_000_000
-_MOST_KEYS = 100_000
 
 
 class Buckets:
@@ -16,28 +16,26 @@ class Buckets:
         """Start with every bucket full."""
         self._interval = MINUTE // per_minute
         self._burst = per_minute
-        self._busy_until: dict[Hashable, int] = {}
+        self._busy_until: Recent[int] = Recent()
+
+    def __len__(self) -> int:
+        """Return the number of buckets that are kept: those used in the last minute."""
+        return len(self._busy_until)
 
     def wait(self, key: Hashable, now: datetime) -> float:
         """Return the seconds until a token is available, or 0 if one is."""
-        _, wait = self._take(self._busy_until.get(key, 0), _microseconds(now))
+        _, wait = self._take(key, _microseconds(now))
         return max(wait, 0) / _SECOND
 
     def take(self, key: Hashable, now: datetime) -> None:
         """Take a token, even if none is available."""
         at = _microseconds(now)
-        until, wait = self._take(self._busy_until.pop(key, 0), at)
-        self._busy_until[key] = until - max(wait, 0)
-        if len(self._busy_until) > _MOST_KEYS:
-            self._sweep(at)
+        until, wait = self._take(key, at)
+        self._busy_until.put(key, until - max(wait, 0), is_over=lambda end: end <= at)
 
-    def _take(self, busy_until: int, at: int) -> tuple[int, int]:
+    def _take(self, key: Hashable, at: int) -> tuple[int, int]:
+        busy_until = self._busy_until.get(key) or 0
         return take(busy_until, at, interval=self._interval, burst=self._burst)
-
-    def _sweep(self, at: int) -> None:
-        self._busy_until = {key: end for key, end in self._busy_until.items() if end > at}
-        while len(self._busy_until) > _MOST_KEYS:
-            del self._busy_until[next(iter(self._busy_until))]
 
 
 def _microseconds(moment: datetime) -> int:

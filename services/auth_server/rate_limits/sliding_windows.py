@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 
-_FEW_KEYS = 1_000
+from auth_server.rate_limits.recent import Recent
+
+_MOST_KEYS = 10_000
 
 
 class SlidingWindows:
@@ -14,8 +16,11 @@ class SlidingWindows:
         """Start without events."""
         self._most = most
         self._window = window
-        self._times: dict[Hashable, deque[datetime]] = {}
-        self._sweep_at = _FEW_KEYS
+        self._times: Recent[deque[datetime]] = Recent(_MOST_KEYS)
+
+    def __len__(self) -> int:
+        """Return the number of windows that are kept: those with an event that still counts."""
+        return len(self._times)
 
     def free_at(self, key: Hashable, now: datetime) -> datetime:
         """Return when the next event is allowed; `now` or a past time if it is allowed now."""
@@ -24,14 +29,9 @@ class SlidingWindows:
 
     def add(self, key: Hashable, now: datetime) -> None:
         """Count an allowed event; refused ones are not counted."""
-        if key not in self._times:
-            if len(self._times) >= self._sweep_at:
-                self._sweep(now)
-            self._times[key] = deque(maxlen=self._most)
-        self._times[key].append(now)
-
-    def _sweep(self, now: datetime) -> None:
+        times = self._times.get(key)
+        if times is None:
+            times = deque(maxlen=self._most)
+        times.append(now)
         since = now - self._window
-        self._times = {key: times for key, times in self._times.items() if times[-1] > since}
-        # The next sweep waits for twice as many keys, so that not every new key causes one.
-        self._sweep_at = max(_FEW_KEYS, 2 * len(self._times))
+        self._times.put(key, times, is_over=lambda times: times[-1] <= since)

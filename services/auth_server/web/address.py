@@ -8,16 +8,17 @@ from starlette.requests import Request
 
 from auth_server.settings import AuthServerSettings
 
+_LONGEST = 100  # an address with port and zone; nothing longer is cached
+
 
 def address_of(request: Request, settings: AuthServerSettings) -> str:
     """Return the address under which a request's sender is counted."""
-    return count_as(
-        resolve_address(
-            request.client.host if request.client else "",
-            request.headers.getlist("x-forwarded-for"),
-            trusted_proxies=settings.trusted_proxies,
-        )
+    address = resolve_address(
+        request.client.host if request.client else "",
+        request.headers.getlist("x-forwarded-for"),
+        trusted_proxies=settings.trusted_proxies,
     )
+    return count_as(address[:_LONGEST])
 
 
 def resolve_address(peer: str, forwarded_for: Sequence[str], *, trusted_proxies: int) -> str:

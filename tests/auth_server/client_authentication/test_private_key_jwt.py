@@ -489,14 +489,15 @@ async def test_a_new_key_is_found_soon_and_made_up_names_fetch_nothing(
     ],
     ids=str,
 )
-async def test_keys_that_cannot_be_read_are_the_same_refusal(
+async def test_keys_that_cannot_be_read_are_the_same_refusal_and_never_the_clients_fault(
     auth_server: AuthServer, answer: Fetched | None
 ) -> None:
-    """A84: not an oracle, and not remembered."""
+    """A84: not an oracle, and not remembered. At `invalid_client`, clients throw their id away."""
     await manage(auth_server, jwks_uri=KEYS)
     if answer is not None:
         auth_server.web[KEYS] = answer
-    assert await ask(auth_server, signed_by(KEY.sign(say(auth_server)))) == INVALID
+    unavailable = (503, "temporarily_unavailable")
+    assert await ask(auth_server, signed_by(KEY.sign(say(auth_server)))) == unavailable
 
     auth_server.web[KEYS] = published(KEY)
     assert await ask(auth_server, signed_by(KEY.sign(say(auth_server)))) == (200, "")

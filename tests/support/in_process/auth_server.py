@@ -212,7 +212,7 @@ async def running_auth_server(
             catalogues = CatalogueCache(read_catalogue, resources.database, clock)
             await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
-            key_sets = open_key_sets(settings, clock, fetch, fetch=fetch)
+            key_sets = open_key_sets(settings, documents, clock, fetch, fetch=fetch)
             connectors = open_connectors(
                 settings,
                 lambda: resources.keyring.signer,

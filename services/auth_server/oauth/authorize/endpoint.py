@@ -29,7 +29,15 @@ from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
 from auth_server.web.answers import count_denial
 from auth_server.web.browser import read_browser, set_browser, set_language
-from auth_server.web.dependencies import Clock, Db, LocalizedPages, SecretMaker, Settings, part
+from auth_server.web.dependencies import (
+    Clock,
+    Db,
+    LocalizedPages,
+    OpenDatabase,
+    SecretMaker,
+    Settings,
+    part,
+)
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 from gatepost.scopes import format_scope
@@ -59,6 +67,7 @@ async def _limit(request: Request, settings: Settings, clock: Clock, begun: Begu
 async def authorize(
     request: Request,
     db: Db,
+    database: OpenDatabase,
     settings: Settings,
     documents: Documents,
     pages: LocalizedPages,
@@ -69,7 +78,8 @@ async def authorize(
 
     It is safe to repeat: each call stores a separate authorization request.
     """
-    context = CheckContext(db, settings, documents, now)
+    address = address_of(request, settings)
+    context = CheckContext(db, database, settings, documents, address, now)
     try:
         asked = CheckedRequest(read_query(request))
     except OAuthError as error:

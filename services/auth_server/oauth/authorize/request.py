@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth_server.client_documents.reader import ClientDocuments
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import Database, DbSession
 from auth_server.records.clients.table import Client
 from auth_server.settings import AuthServerSettings
 from auth_server.web.forms import Parameters
@@ -40,8 +40,10 @@ class CheckContext:
     """The parts that checks use to look up clients and resources."""
 
     db: DbSession
+    database: Database
     settings: AuthServerSettings
     documents: ClientDocuments
+    address: str
     now: Now
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_MOST_KINDS, _MOST_ADDRESSES = 200, 1000
+_MOST_KINDS, _MOST_ADDRESSES, _LONGEST = 200, 1000, 100
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Denials:
             error: the `error` in the response, or the title of the page.
             address: as `address_of` returns it.
         """
-        kind = f"/{path.split('/', 2)[1]}" if "/" in path else "", error
+        kind = f"/{path.split('/', 2)[1][:_LONGEST]}" if "/" in path else "", error[:_LONGEST]
         if kind not in self._counts and len(self._counts) >= _MOST_KINDS:
             kind = "", ""
         count = self._counts.setdefault(kind, _Count())

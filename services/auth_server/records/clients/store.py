@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, or_
+from sqlalchemy import and_, delete, or_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -53,34 +55,45 @@ async def put_client(db: DbSession, client: Client) -> None:
 
 
 async def put_document_client(
-    db: DbSession, client_id: str, metadata: ClientMetadata, *, now: datetime
+    db: DbSession, client_id: str, metadata: ClientMetadata, *, read_at: datetime
 ) -> Client | None:
     """Store the client that a document describes; None if an operator disabled the client.
 
-    A managed client of the same id does not change.
+    A managed client of the same id does not change, nor does one that another process read later.
     """
     known = await db.get(Client, client_id)
-    if known is not None and known.disabled_at is not None:
-        return None
-    if known is not None and known.source != "document":
-        return known
-    client = await db.merge(
-        Client(
-            client_id=client_id,
-            source="document",
-            name=metadata.name,
-            client_uri=metadata.client_uri,
-            redirect_uris=list(metadata.redirect_uris),
-            grant_types=list(metadata.grant_types),
-            token_endpoint_auth_method=metadata.token_endpoint_auth_method,
-            jwks=metadata.jwks,
-            jwks_uri=metadata.jwks_uri,
-            application_type=metadata.application_type,
-            created_at=known.created_at if known is not None else now,
+    if known is None or (
+        known.source == "document"
+        and known.disabled_at is None
+        and (known.document_read_at is None or known.document_read_at < read_at)
+    ):
+        members: dict[str, Any] = {
+            "name": metadata.name,
+            "client_uri": metadata.client_uri,
+            "redirect_uris": list(metadata.redirect_uris),
+            "grant_types": list(metadata.grant_types),
+            "token_endpoint_auth_method": metadata.token_endpoint_auth_method,
+            "jwks": metadata.jwks,
+            "jwks_uri": metadata.jwks_uri,
+            "application_type": metadata.application_type,
+            "document_read_at": read_at,
+        }
+        # One statement, because two people may use a new client at the same moment.
+        insert: Any = (
+            postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
         )
-    )
-    await db.flush()
-    return client
+        written = insert(Client).values(
+            client_id=client_id, source="document", introspects=False, created_at=read_at, **members
+        )
+        await db.execute(
+            written.on_conflict_do_update(
+                index_elements=["client_id"],
+                set_=members,
+                where=(col(Client.source) == "document") & col(Client.disabled_at).is_(None),
+            )
+        )
+        known = await db.get(Client, client_id, populate_existing=True)
+    return known if known is not None and known.disabled_at is None else None
 
 
 async def list_managed_clients(db: DbSession) -> Sequence[Client]:
@@ -144,16 +157,31 @@ async def drop_secrets(db: DbSession, client_id: str, *, beginning: str = "") ->
     return len(dropped.scalars().all())
 
 
-async def purge_dynamic_clients(
+async def purge_unused_clients(
     db: DbSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
 ) -> Sequence[str]:
-    """Delete clients that registered themselves before a time and that no query of `in_use` selects.
+    """Delete clients that strangers made before a time and that no query of `in_use` selects.
 
-    Returns the ids of the deleted clients that were not disabled.
+    These are clients that registered themselves, and clients described by documents. A document
+    that an operator disabled stays, because it would be read again.
+
+    Returns the ids of the deleted clients that had registered themselves and were not disabled.
     """
-    over = [col(Client.source) == "dynamic", col(Client.created_at) < before]
-    over += [col(Client.client_id).not_in(use) for use in in_use]
+    over = [
+        or_(
+            col(Client.source) == "dynamic",
+            and_(col(Client.source) == "document", col(Client.disabled_at).is_(None)),
+        ),
+        col(Client.created_at) < before,
+        *(col(Client.client_id).not_in(use) for use in in_use),
+    ]
     gone = await db.execute(
-        delete(Client).where(*over).returning(col(Client.client_id), col(Client.disabled_at))
+        delete(Client)
+        .where(*over)
+        .returning(col(Client.client_id), col(Client.source), col(Client.disabled_at))
     )
-    return [client_id for client_id, disabled_at in gone if disabled_at is None]
+    return [
+        client_id
+        for client_id, source, disabled_at in gone
+        if source == "dynamic" and disabled_at is None
+    ]

@@ -34,6 +34,14 @@ async def find_live_grant(
     return (await db.execute(query)).scalar_one_or_none()
 
 
+async def has_live_grant(db: DbSession, client_id: str) -> bool:
+    """Return whether any person's grant of a client is live."""
+    query = select(Grant.grant_id).where(
+        col(Grant.client_id) == client_id, col(Grant.revoked_at).is_(None)
+    )
+    return (await db.execute(query.limit(1))).scalar_one_or_none() is not None
+
+
 async def find_usual_tenant(db: DbSession, person_id: str, client_id: str) -> str | None:
     """Find the tenant in which a person last approved this client, or else any client."""
     query = (

@@ -14,7 +14,14 @@ async def resolve_client(request: CheckedRequest, context: CheckContext) -> Chec
     document: in the response, it would let strangers probe this server's network.
     """
     client_id = request.parameters.require("client_id")
-    client = await resolve(context.db, client_id, context.documents, context.now)
+    client = await resolve(
+        context.db,
+        client_id,
+        database=context.database,
+        documents=context.documents,
+        stranger=context.address,
+        now=context.now(),
+    )
     if client is None:
         raise InvalidRequest("this server does not know the app's client_id; connect the app again")
     if "authorization_code" not in client.grant_types:

@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("application_type", sa.String(length=8), nullable=False),
         sa.Column("introspects", sa.Boolean(), nullable=False),
         sa.Column("registration_token_hash", sa.String(length=64), nullable=True),
+        sa.Column("document_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("client_id"),
