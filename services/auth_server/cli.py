@@ -30,6 +30,7 @@ from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
 from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
+from gatepost.network.http11 import Http11
 
 
 @click.group()
@@ -74,6 +75,8 @@ def serve(config: Path | None, host: str, port: int) -> None:
             app,
             host=host,
             port=port,
+            http=Http11,
+            ws="none",
             access_log=False,
             log_level="warning",
             server_header=False,

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from gatepost.network.http11 import Http11
 
 
-class OneWrite(HttpToolsProtocol):
+class OneWrite(Http11):
     """Serves HTTP as uvicorn does, and sends the output of one turn of the loop together."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -32,9 +32,9 @@ def build_front(
     """Return the checks of a request in order, each made with the values that it needs."""
     return (
         guard_host_and_origin(hosts, origins),  # against DNS rebinding, before anything is read
-        require_post,
         limit_body,
         authenticate(authenticator, challenge, now),
+        require_post,  # some clients look for the challenge with GET or HEAD
         require_media_types,
         parse,
         route(current, watch, origins),  # answers with the protocol

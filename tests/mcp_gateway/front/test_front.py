@@ -24,6 +24,15 @@ async def test_a_client_without_a_token_is_told_where_to_get_one_a120(
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "PUT", "OPTIONS"])
+async def test_a_client_that_looks_before_it_posts_is_told_where_to_get_a_token_a120(
+    world: World, method: str
+) -> None:
+    """claude.ai and several proxies probe the endpoint before they post."""
+    answer = await world.http.request(method, "/mcp")
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_is_bearer_in_any_case(world: World, scheme: str) -> None:
     headers = {"authorization": f"{scheme} {world.token()}"}

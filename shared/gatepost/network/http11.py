@@ -1,0 +1,67 @@
+"""Serve HTTP/1.1 to clients that offer another protocol, such as HTTP/2 by `Upgrade: h2c`.
+
+The JDK's `HttpClient` makes this offer with every request over plain HTTP. A server may ignore it
+(RFC 9110 §7.8), but httptools takes the body for the other protocol, and uvicorn drops it.
+"""
+
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class Http11(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, which ignores `Upgrade`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take uvicorn's arguments.
+
+        Raises:
+            RuntimeError: the parser is not where uvicorn 0.54 keeps it.
+        """
+        super().__init__(*args, **kwargs)
+        if type(self.parser) is not httptools.HttpRequestParser:
+            raise RuntimeError("uvicorn keeps its parser elsewhere; install the pinned version")
+        self.parser = _Parser(self)
+
+    def on_headers_complete(self) -> None:
+        """Start the request, unless `feed_data` is going to repeat its head."""
+        if not _offers_upgrade(self.parser):
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the request, unless `feed_data` is going to repeat its head."""
+        if not _offers_upgrade(self.parser):
+            super().on_message_complete()
+
+    def head_without_upgrade(self) -> bytes:
+        """Return the head of the current request without its `Upgrade` lines."""
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = [b"%b: %b" % line for line in self.headers if line[0] != b"upgrade"]
+        return b"\r\n".join([b"%b %b HTTP/%b" % (method, self.url, version), *kept, b"", b""])
+
+
+class _Parser(httptools.HttpRequestParser):
+    """A parser that reads a request with `Upgrade` as one without."""
+
+    def __init__(self, protocol: Http11) -> None:
+        super().__init__(protocol)
+        # As uvicorn's own parser.
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._protocol = protocol
+
+    def feed_data(self, data: Any) -> None:
+        while True:
+            try:
+                return super().feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if not _offers_upgrade(self):
+                    raise
+                # A view, because a client may send thousands of such requests at once.
+                data = memoryview(data)[upgrade.args[0] :]
+                super().feed_data(self._protocol.head_without_upgrade())
+
+
+def _offers_upgrade(parser: httptools.HttpRequestParser) -> bool:
+    # httptools reports a CONNECT request as an upgrade, too.
+    return parser.should_upgrade() and parser.get_method() != b"CONNECT"
