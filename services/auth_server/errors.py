@@ -122,9 +122,9 @@ class TooManyRequests(TemporarilyUnavailable):
 
     status = 429
 
-    def __init__(self, description: str, *, retry_after: int) -> None:
-        """Take the description, and the seconds after which the client may retry."""
-        super().__init__(description)
+    def __init__(self, description: str, *, retry_after: int, setting: str) -> None:
+        """Take the description, the seconds to wait, and the setting of the limit for the log."""
+        super().__init__(description, detail=f"the limit is the setting {setting}")
         self.retry_after = retry_after
 
 

@@ -110,7 +110,7 @@ def create_app(
     operational = Starlette(
         routes=operational_routes(_describe_gateway(settings, live, key)),
         middleware=[Middleware(RequestId)],
-        exception_handlers={404: not_found, 405: method_not_allowed},
+        exception_handlers={404: not_found(settings.resource), 405: method_not_allowed},
         lifespan=lifespan,
     )
     operational.router.redirect_slashes = False
@@ -154,6 +154,7 @@ def _make_endpoint(
     front = build_front(
         hosts=_encode(settings.allowed_hosts),
         origins=origins,
+        resource=settings.resource,
         authenticator=auth.authenticator,
         challenge=auth.challenge,
         current=current,

@@ -101,9 +101,17 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     ]
 
 
-async def not_found(_: Request, __: Exception) -> Response:
-    """Answer 404 in JSON: some clients look for `/register` or `/token` here and then move on."""
-    return answer_json({"error": "not_found"}, status=404)
+def not_found(resource: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Make the answer to other paths: 404 in JSON, which names the MCP endpoint.
+
+    Some clients look for `/register` or `/token` here and then move on.
+    """
+    body = {"error": "not_found", "error_description": f"the MCP endpoint is {resource}"}
+
+    async def answer(_: Request, __: Exception) -> Response:
+        return answer_json(body, status=404)
+
+    return answer
 
 
 async def method_not_allowed(_: Request, error: Exception) -> Response:

@@ -24,6 +24,8 @@ from mcp_gateway.credential_settings import AnyCredential
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
 _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
 Confirmation = Literal["always", "where_possible", "never"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
 
@@ -91,9 +93,11 @@ class McpGatewaySettings(ServiceSettings):
     """File that stores call events on this machine until they are delivered; by default
     `NAME.events.db` beside the signing key."""
     allowed_origins: tuple[str, ...] = ()
-    """Origins of browser-based clients, in addition to the resource's own."""
+    """Origins of browser-based clients, in addition to the resource's own. `http://localhost:*` allows
+    every port of a loopback host."""
     allowed_hosts: tuple[str, ...] = ()
-    """`Host` values that the MCP endpoint accepts; by default the resource's host."""
+    """`Host` values that the MCP endpoint accepts; by default the resource's host, and for a loopback
+    host the other loopback names, too."""
     confirm_destructive: Confirmation = "where_possible"
     """Whether a person confirms each call of a destructive tool: `always` refuses calls from a client
     that can't ask; `where_possible` lets them pass; `never` confirms only tools with `confirm` in the
@@ -123,6 +127,17 @@ class McpGatewaySettings(ServiceSettings):
         if not urlsplit(url).path:
             raise ValueError("must have a path, such as https://mcp.example.com/mcp")
         return url
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _require_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            scheme, _, host = origin.partition("://")
+            if not scheme or not host or set(host) & set("/?#@"):
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+            if "*" in origin and host.removesuffix(":*") not in _LOOPBACK_NAMES:
+                raise ValueError(f"{origin!r}: `*` stands only for the port of a loopback host")
+        return origins
 
     @field_validator("challenge_scope")
     @classmethod
@@ -158,7 +173,7 @@ class McpGatewaySettings(ServiceSettings):
         if not filled.get("upstream_audience"):
             filled["upstream_audience"] = filled.get("upstream_url", "")
         if not filled.get("allowed_hosts") and isinstance(filled.get("resource"), str):
-            filled["allowed_hosts"] = (_host(str(filled["resource"])),)
+            filled["allowed_hosts"] = _own_hosts(str(filled["resource"]))
         return filled
 
     @property
@@ -186,6 +201,15 @@ class McpGatewaySettings(ServiceSettings):
     def level(self) -> int:
         """The log level as the standard library numbers it."""
         return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+
+def _own_hosts(url: str) -> tuple[str, ...]:
+    """Return the URL's host, and for a loopback host the other loopback names with its port."""
+    own = _host(url)
+    for name in _LOOPBACK_NAMES:
+        if own == name or own.startswith(f"{name}:"):
+            return tuple(other + own.removeprefix(name) for other in _LOOPBACK_NAMES)
+    return (own,)
 
 
 def _host(url: str) -> str:

@@ -41,6 +41,25 @@ TENANTS = (
     {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
     {"id": "org_globex", "name": "Globex", "rate_limit_tier": "free"},
 )
+KEPT = frozenset(
+    {
+        "GATEPOST_AUTH_ACCESS_TOKEN_LIFETIME",
+        "GATEPOST_AUTH_AUTHORIZATIONS_PER_MINUTE",
+        "GATEPOST_AUTH_REFRESH_ABSOLUTE_LIFETIME",
+        "GATEPOST_AUTH_REFRESH_IDLE_LIFETIME",
+        "GATEPOST_AUTH_REGISTRATION",
+        "GATEPOST_AUTH_REGISTRATIONS_OVERALL_PER_MINUTE",
+        "GATEPOST_AUTH_REGISTRATIONS_PER_DAY",
+        "GATEPOST_AUTH_REGISTRATIONS_PER_MINUTE",
+        "GATEPOST_AUTH_WRONG_GUESSES_PER_MINUTE",
+        "GATEPOST_MCP_ALLOWED_HOSTS",
+        "GATEPOST_MCP_ALLOWED_ORIGINS",
+        "GATEPOST_MCP_CONFIRM_DESTRUCTIVE",
+        "GATEPOST_MCP_KEEP_ALIVE",
+        "GATEPOST_MCP_LOG_LEVEL",
+    }
+)
+"""Settings that the environment may change in the demo; none of them is a URL, a secret or a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +166,17 @@ auth_server:
   database_url: sqlite+aiosqlite:///gatepost.db
   resources:
     - resource: {places.resource}
+  # On this machine, every client has the same address.
+  registrations_per_minute: 600
+  registrations_per_day: 10000
+  registrations_overall_per_minute: 600
 mcp_gateway:
   issuer: {places.issuer}
   resource: {places.resource}
   upstream_url: {places.saas}
   manifest: tools.yaml
   signing_key: gateway-key.pem
+  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
     )
     people = places.directory / "people.json"
@@ -177,11 +201,12 @@ mcp_gateway:
 
 
 def _environment() -> dict[str, str]:
-    # Settings of another deployment in this shell must not reach the demo's processes.
+    # The URLs, secrets and files of another deployment in this shell must not reach the demo's
+    # processes.
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("GATEPOST_", "ORBIT_"))
+        if name in KEPT or not name.startswith(("GATEPOST_", "ORBIT_"))
     }
 
 

@@ -36,10 +36,14 @@ def gatepost(*arguments: str | Path, **environment: str) -> subprocess.Completed
 
 
 @contextmanager
-def typed(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def typed(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command while the block lasts, and a minute at most."""
     with subprocess.Popen(
-        [*GATEPOST, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*GATEPOST, *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         watchdog = Timer(60, process.kill)
         watchdog.start()
@@ -80,7 +84,11 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
     flags = ("--auth-port", "--gateway-port", "--saas-port")
     chosen = [part for flag, port in zip(flags, ports, strict=True) for part in (flag, str(port))]
 
-    with typed("demo", *chosen, "--state-file", str(state_file)) as demo:
+    environment = {
+        "GATEPOST_AUTH_REGISTRATIONS_PER_DAY": "31",
+        "GATEPOST_AUTH_ISSUER": "https://another.example.com",
+    }
+    with typed("demo", *chosen, "--state-file", str(state_file), **environment) as demo:
         said = read_until(demo, "Ctrl-C")
         state = json.loads(state_file.read_text())
         issuer, resource, saas = state["issuer"], state["resource"], state["saas_url"]
@@ -100,6 +108,16 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         ).json()
         assert metadata["issuer"] == issuer
         assert httpx2.post(resource, json={}, trust_env=False).status_code == 401
+        inspector = {"origin": "http://localhost:6274"}
+        for place in (resource, resource.replace("127.0.0.1", "localhost")):
+            answer = httpx2.post(place, json={}, headers=inspector, trust_env=False)
+            assert answer.status_code == 401
+        client = {"redirect_uris": ["http://127.0.0.1/callback"]}
+        registered = [
+            httpx2.post(f"{issuer}/register", json=client, trust_env=False).status_code
+            for _ in range(32)
+        ]
+        assert registered == [201] * 31 + [429], "dozens, and as many as the environment says"
         assert httpx2.get(f"{saas}/docs", trust_env=False).status_code == 200
         children = children_of(demo.pid)
         assert len(children) == 3

@@ -117,7 +117,13 @@ async def test_nobody_else_reads_the_catalogue(world: World) -> None:
 
 
 async def test_unknown_paths_and_methods_are_answered_in_json(world: World) -> None:
-    assert (await world.http.get("/")).json() == {"error": "not_found"}
+    for method in ("GET", "POST"):
+        answer = await world.http.request(method, "/")
+        assert answer.status_code == 404
+        assert answer.json() == {
+            "error": "not_found",
+            "error_description": "the MCP endpoint is http://127.0.0.1:8401/mcp",
+        }
     answer = await world.http.post("/livez")
     assert (answer.status_code, answer.json()) == (405, {"error": "method_not_allowed"})
     assert (await world.http.get("/livez")).json() == {"status": "ok"}

@@ -36,6 +36,11 @@ def test_what_is_not_set_follows_from_what_is(tmp_path: Path) -> None:
     assert (settings.origin, settings.path) == ("https://mcp.example.com", "/mcp")
 
 
+def test_a_gateway_on_this_machine_answers_to_every_loopback_name(tmp_path: Path) -> None:
+    settings = load(tmp_path, resource="http://localhost:8401/mcp")
+    assert set(settings.allowed_hosts) == {"127.0.0.1:8401", "localhost:8401", "[::1]:8401"}
+
+
 def test_a_relative_path_starts_where_the_file_lies(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.manifest == tmp_path / "api" / "tools.yaml"
@@ -72,6 +77,11 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("tiers", {"free": {"per_minute": 1, "burst": 1, "per_hour": 1}}),
         ("default_tier", "platinum"),
         ("replicas", 0),
+        ("allowed_origins", ["https://app.example.com/"]),
+        ("allowed_origins", ["app.example.com"]),
+        ("allowed_origins", ["*"]),
+        ("allowed_origins", ["https://app.example.com:*"]),
+        ("allowed_origins", ["http://*.localhost:1"]),
         ("challenge_scope", 'mcp:"read'),
         ("upstream_headers", {"Host": {"env": "HEADER"}}),
         ("upstream_headers", {"X\r\nY": {"env": "HEADER"}}),

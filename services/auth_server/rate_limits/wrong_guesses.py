@@ -28,6 +28,7 @@ class WrongGuesses:
             raise TooManyRequests(
                 "too many failed requests from this address; try again later",
                 retry_after=ceil(wait),
+                setting="wrong_guesses_per_minute",
             )
 
     def count(self, client_id: str, address: str, now: datetime) -> None:

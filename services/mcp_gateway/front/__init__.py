@@ -23,6 +23,7 @@ def build_front(
     *,
     hosts: frozenset[bytes],
     origins: frozenset[bytes],
+    resource: str,
     authenticator: Authenticator,
     challenge: Challenge,
     current: CurrentServer,
@@ -31,7 +32,9 @@ def build_front(
 ) -> tuple[Check, ...]:
     """Return the checks of a request in order, each made with the values that it needs."""
     return (
-        guard_host_and_origin(hosts, origins),  # against DNS rebinding, before anything is read
+        guard_host_and_origin(
+            hosts, origins, resource
+        ),  # against DNS rebinding, before anything is read
         limit_body,
         authenticate(authenticator, challenge, now),
         require_post,  # some clients look for the challenge with GET or HEAD

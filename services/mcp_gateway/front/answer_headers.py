@@ -1,6 +1,7 @@
 """The headers of every answer of the MCP endpoint."""
 
 from mcp_gateway.front.exchange import Exchange
+from mcp_gateway.front.origins import match_origin
 from mcp_gateway.wire.jsonrpc import HeaderLines
 
 TOKEN_ENDS_IN = b"gatepost-token-expires-in"
@@ -14,7 +15,7 @@ def answer_headers(exchange: Exchange, origins: frozenset[bytes]) -> HeaderLines
     if exchange.token_ends_in is not None:
         named = (*named, (TOKEN_ENDS_IN, str(max(exchange.token_ends_in, 0)).encode()))
     origin = exchange.headers.get(b"origin")
-    if origin is None or origin.lower() not in origins:
+    if origin is None or not match_origin(origin, origins):
         return named
     return (
         *named,

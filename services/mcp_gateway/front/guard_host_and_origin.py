@@ -3,6 +3,7 @@
 import re
 
 from mcp_gateway.front.exchange import Check, Exchange, refuse
+from mcp_gateway.front.origins import match_origin
 from mcp_gateway.wire.jsonrpc import Reply
 
 _PARAM_HEADER = re.compile(rb"mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}")
@@ -13,8 +14,15 @@ _ALLOWED_HEADERS = (
 )
 
 
-def guard_host_and_origin(hosts: frozenset[bytes], origins: frozenset[bytes]) -> Check:
+def guard_host_and_origin(
+    hosts: frozenset[bytes], origins: frozenset[bytes], resource: str
+) -> Check:
     """Check `Host` and, if a browser sent it, `Origin`; answer a preflight.
+
+    Args:
+        hosts: the accepted values of `Host`.
+        origins: the accepted values of `Origin`.
+        resource: the URL that the refusal of another host names.
 
     Raises:
         Refused: 421 for an unknown host, 403 for an unknown origin.
@@ -24,11 +32,11 @@ def guard_host_and_origin(hosts: frozenset[bytes], origins: frozenset[bytes]) ->
         headers = exchange.headers
         host = headers.get(b"host") or b""
         if host.lower() not in hosts or b"host" in headers.repeated:
-            raise refuse(421, "misdirected_request", "this server does not answer to that Host")
+            raise refuse(421, "misdirected_request", f"connect to {resource} with its own host")
         origin = headers.get(b"origin")
         if origin is None:
             return exchange
-        if origin.lower() not in origins or b"origin" in headers.repeated:
+        if not match_origin(origin, origins) or b"origin" in headers.repeated:
             raise refuse(403, "origin_not_allowed", "requests from this Origin are not allowed")
         if exchange.method == "OPTIONS" and headers.get(b"access-control-request-method"):
             preflight = (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from auth_server.db.engine import open_database
 from auth_server.maintenance import maintain
@@ -63,6 +64,20 @@ async def test_an_address_registers_five_clients_a_minute_and_hears_when_to_come
     assert [answer.status_code for answer in answers] == [201] * 5 + [429] * 95
     assert_wait(answers[-1], 60)
     assert (after - before, later.status_code) == (5, 201)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["registrations_per_minute", "registrations_per_day", "registrations_overall_per_minute"],
+)
+async def test_the_log_names_the_limit_that_an_office_behind_one_address_reached(
+    sqlite_url: str, clock: Clock, setting: str
+) -> None:
+    async with running_auth_server(sqlite_url, clock, **{setting: 1}) as server:
+        await register(server)
+        with capture_logs() as logs:
+            assert (await register(server)).status_code == 429
+    assert [entry["detail"] for entry in logs] == [f"the limit is the setting {setting}"]
 
 
 async def test_what_is_refused_for_another_reason_does_not_count(
@@ -300,5 +315,5 @@ def test_no_window_ever_holds_more_than_the_quota_and_the_wait_is_exact(
         if wait is None:
             let_in.append((address, now))
         else:
-            assert fits(address, now + wait)
-            assert not fits(address, now + wait - timedelta(microseconds=1))
+            assert fits(address, now + wait.time)
+            assert not fits(address, now + wait.time - timedelta(microseconds=1))

@@ -83,6 +83,33 @@ async def test_a_request_for_another_host_is_misdirected_a126(world: World, host
     """DNS rebinding: Host has the name that the browser was tricked into."""
     answer = await world.post(LIST, headers={"host": host})
     assert answer.status_code == 421
+    assert "connect to http://127.0.0.1:8401/mcp" in answer.json()["error_description"]
+
+
+@pytest.mark.parametrize("host", ["localhost:8401", "LocalHost:8401", "[::1]:8401"])
+async def test_a_gateway_on_this_machine_answers_to_every_loopback_name(
+    world: World, host: str
+) -> None:
+    answer = await world.post(LIST, headers={"host": host})
+    assert answer.status_code == 200
+
+
+async def test_a_page_of_any_port_of_this_machine_may_call_if_the_settings_say_so(
+    tmp_path: Path,
+) -> None:
+    async with a_world(tmp_path, allowed_origins=("http://localhost:*",)) as world:
+        for origin, status in (
+            ("http://localhost:6274", 200),
+            ("http://localhost:5173", 200),
+            ("http://localhost.evil.example:80", 403),
+            ("http://evil.example:6274", 403),
+            ("https://localhost:6274", 403),
+            ("http://localhost:x", 403),
+        ):
+            answer = await world.post(LIST, headers={"origin": origin})
+            assert answer.status_code == status, origin
+            allowed = answer.headers.get("access-control-allow-origin")
+            assert allowed == (origin if status == 200 else None)
 
 
 async def test_a_browser_client_of_a_configured_origin_may_read_the_answers(
@@ -126,7 +153,7 @@ async def test_the_endpoint_answers_with_and_without_a_slash_and_never_redirects
         assert (await world.http.post(path, json=LIST, headers=headers)).status_code == 200
     for path in ("/mcp/x", "/MCP", "/register", "/token", "/authorize"):
         answer = await world.http.post(path, json=LIST, headers=headers)
-        assert (answer.status_code, answer.json()) == (404, {"error": "not_found"})
+        assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -58,6 +58,7 @@ async def _limit(request: Request, settings: Settings, clock: Clock, begun: Begu
             "Too many connection attempts",
             "Your network started too many connections. Try again in a minute.",
             status=429,
+            detail="the limit is the setting authorizations_per_minute",
             retry_after=ceil(wait),
         )
     begun.take(address, now)

@@ -34,7 +34,8 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
         if wait is not None:
             raise TooManyRequests(
                 "too many registrations from this address; try again later",
-                retry_after=math.ceil(wait.total_seconds()),
+                retry_after=math.ceil(wait.time.total_seconds()),
+                setting=wait.setting,
             )
 
     return admit
