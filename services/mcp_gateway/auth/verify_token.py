@@ -55,6 +55,8 @@ class TokenVerifier:
             InvalidToken: the token is not acceptable; the message says why.
             KeysUnavailable: the gateway can't verify tokens at the moment.
         """
+        if len(token) > MAX_LENGTH:
+            raise InvalidToken("the token is too long")
         digest = hashlib.sha256(token).digest()
         cached = self._verified.get(digest)
         if cached is not None:
@@ -77,8 +79,6 @@ class TokenVerifier:
         return claims
 
     async def _verify(self, token: bytes) -> tuple[AccessClaims, str, ECKey]:
-        if len(token) > MAX_LENGTH:
-            raise InvalidToken("the token is too long")
         kid = _require_header(token)
         key = await self._jwks.find(kid)
         if key is None:

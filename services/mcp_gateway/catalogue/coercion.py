@@ -11,63 +11,89 @@ from typing import Any
 
 import orjson
 
+from mcp_gateway.work.size import MOST_VALUES, count_values
+
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _FLAGS = {"true": True, "false": False}
 _DEEPEST = 20
-_LONGEST = 1 << 20
 
 
 def coerce_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments with every unambiguous mistake of type corrected; never fails.
 
+    Arguments of more than `MOST_VALUES` values stay as they are, since they are refused anyway.
+
     Args:
         schema: a published input schema, whose references point to its own `$defs`.
         arguments: the model's arguments; they are not modified.
     """
-    coerced = _coerce(schema, dict(arguments), schema.get("$defs", {}), 0)
-    return coerced if isinstance(coerced, dict) else dict(arguments)
+    given = dict(arguments)
+    held = count_values(given, MOST_VALUES)
+    if held > MOST_VALUES:
+        return given
+    coerced = _Coercion(schema.get("$defs", {}), MOST_VALUES - held).coerce(schema, given, 0)
+    return coerced if isinstance(coerced, dict) else given
 
 
-def _coerce(schema: Any, value: Any, defs: Mapping[str, Any], depth: int) -> Any:
-    schema = _resolve(schema, defs)
-    if depth > _DEEPEST or not isinstance(schema, Mapping):
+class _Coercion:
+    """One run over some arguments, which reads each part of the schema once."""
+
+    def __init__(self, defs: Mapping[str, Any], room: int) -> None:
+        self._defs = defs
+        self._room = room
+        """How many values may still come out of texts."""
+        self._known: dict[int, tuple[Any, frozenset[str] | None]] = {}
+        """Each schema's resolved form and its types, by identity."""
+
+    def coerce(self, schema: Any, value: Any, depth: int) -> Any:
+        """Coerce a value and everything in it."""
+        if not isinstance(value, str | dict | list) or not isinstance(schema, Mapping):
+            return value
+        found = self._known.get(id(schema))
+        if found is None:
+            resolved = _resolve(schema, self._defs)
+            found = self._known[id(schema)] = resolved, _kinds(resolved, self._defs)
+        schema, kinds = found
+        # Without a type in the schema, any value may be right.
+        if depth > _DEEPEST or kinds is None or not isinstance(schema, Mapping):
+            return value
+        if isinstance(value, str):
+            if "string" in kinds:
+                return value
+            value = self._read(value, kinds)
+        if isinstance(value, dict):
+            members = schema.get("properties", {})
+            others = schema.get("additionalProperties")
+            return {
+                name: self.coerce(members.get(name, others), item, depth + 1)
+                for name, item in value.items()
+            }
+        if isinstance(value, list):
+            items = schema.get("items")
+            return [self.coerce(items, item, depth + 1) for item in value]
         return value
-    kinds = _kinds(schema, defs)
-    if kinds is None:  # The schema doesn't name a type, so any value may be right.
-        return value
-    if isinstance(value, str) and "string" not in kinds:
-        value = _read(value, kinds)
-    if isinstance(value, dict):
-        members = schema.get("properties", {})
-        others = schema.get("additionalProperties")
-        return {
-            name: _coerce(members.get(name, others), item, defs, depth + 1)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        items = schema.get("items")
-        return [_coerce(items, item, defs, depth + 1) for item in value]
-    return value
 
-
-def _read(text: str, kinds: frozenset[str]) -> Any:
-    stripped = text.strip()
-    scalars = kinds & {"integer", "number", "boolean"}
-    if scalars and _INTEGER.fullmatch(stripped) and scalars & {"integer", "number"}:
-        return int(stripped)
-    if "number" in scalars and _NUMBER.fullmatch(stripped):
-        return float(stripped)
-    if "boolean" in scalars and stripped.lower() in _FLAGS:
-        return _FLAGS[stripped.lower()]
-    if kinds & {"array", "object"} and stripped[:1] in {"[", "{"} and len(text) <= _LONGEST:
+    def _read(self, text: str, kinds: frozenset[str]) -> Any:
+        stripped = text.strip()
+        if _INTEGER.fullmatch(stripped) and ("integer" in kinds or "number" in kinds):
+            return int(stripped)
+        if "number" in kinds and _NUMBER.fullmatch(stripped):
+            return float(stripped)
+        if "boolean" in kinds and stripped.lower() in _FLAGS:
+            return _FLAGS[stripped.lower()]
+        if stripped[:1] not in ("[", "{") or kinds.isdisjoint(("array", "object")):
+            return text
+        held = sum(map(stripped.count, "[{,"))
+        if held > self._room:
+            return text
         try:
             value = orjson.loads(stripped)
         except ValueError:
             return text
+        self._room -= held
         kind = "array" if isinstance(value, list) else "object"
         return value if kind in kinds else text
-    return text
 
 
 def _resolve(schema: Any, defs: Mapping[str, Any]) -> Any:

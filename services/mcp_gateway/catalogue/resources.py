@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+_VALUE = re.compile(r"[^/?#]+")
 VARIABLE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
@@ -43,8 +44,17 @@ class McpResourceTemplate:
         """Return the arguments in a URI, or None if the template does not match it."""
         parts = VARIABLE.split(self.uri_template)
         names, texts = parts[1::2], parts[::2]
-        pattern = "([^/?#]+)".join(re.escape(text) for text in texts)
-        found = re.fullmatch(pattern, uri)
-        if found is None:
+        if not uri.startswith(texts[0]) or not uri.endswith(texts[-1]):
             return None
-        return {name: unquote(text) for name, text in zip(names, found.groups(), strict=True)}
+        found: list[tuple[str, str]] = []
+        end = len(uri) - len(texts[-1])
+        # From the end, each value is as short as possible, which takes linear time; a regular
+        # expression would try every combination of places.
+        for place in reversed(range(len(names))):
+            text = texts[place]
+            start = len(text) if place == 0 else uri.rfind(text, 0, max(end - 1, 0)) + len(text)
+            if start < len(text) or not _VALUE.fullmatch(uri[start:end]):
+                return None
+            found.append((names[place], unquote(uri[start:end])))
+            end = start - len(text)
+        return dict(reversed(found)) if end == 0 else None

@@ -32,6 +32,8 @@ _VERBS = {
     **dict.fromkeys(["find", "query"], "search"),
 }
 _MEANT = 0.5
+_MOST_WORDS = 16
+"""Words of a query that count, each of which is looked up in every tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class SearchIndex:
             most: the most tools to return.
         """
         wanted = list(dict.fromkeys(_words(words)))
-        telling = [word for word in wanted if word not in _COMMON] or wanted
+        telling = ([word for word in wanted if word not in _COMMON] or wanted)[:_MOST_WORDS]
         weights = dict.fromkeys(telling, 1.0)
         for word in telling:
             if word in _VERBS:

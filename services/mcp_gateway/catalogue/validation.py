@@ -8,10 +8,25 @@ import jsonschema_rs
 import orjson
 
 from mcp_gateway.catalogue.tool import ArgumentProblem
+from mcp_gateway.work.size import MOST_VALUES, count_values
 
 MOST_PROBLEMS = 8
 _LONGEST = 300
 _NO_PROBLEMS: tuple[ArgumentProblem, ...] = ()
+_MOST_EXPLAINED = 250
+"""Values up to which the library may list errors, since it lists all of them before the first."""
+_LONGEST_EXPLAINED = 16 << 10
+"""Bytes of the same, since each error holds a copy of the wrong value."""
+_BEGIN = 1_000
+"""Characters of a longer text that are checked in its place."""
+_LONGEST_NAME = 64
+_MOST_NAMES = 200
+_NARROW = 8
+"""Forms of a union up to which both limits hold in full; wider unions divide them."""
+_FEWEST_VALUES = 1_000
+_FEWEST_EXPLAINED = 20
+_UNIONS = ("anyOf", "oneOf")
+_DATA = frozenset({"const", "default", "enum", "examples"})
 
 
 def compile_validator(
@@ -20,25 +35,146 @@ def compile_validator(
     """Compile a published input schema into a check of arguments.
 
     The check returns at most `MOST_PROBLEMS` problems, none if the arguments are valid. Messages
-    name the rule and the allowed values, and never repeat a value that the caller gave.
+    name the rule and the allowed values, and never repeat a value that the caller gave. The check
+    refuses more values than it can look at without holding the event loop.
 
     Raises:
         ValueError: the schema can't be compiled.
     """
     validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
+    # A value is compared with every form of a union, so wide unions take fewer values.
+    breadth = _breadth(schema)
+    most = max(MOST_VALUES * _NARROW // breadth, _FEWEST_VALUES)
+    explainer = _Explainer(schema, max(_MOST_EXPLAINED * _NARROW // breadth, _FEWEST_EXPLAINED))
 
     def validate(arguments: Mapping[str, Any]) -> Sequence[ArgumentProblem]:
+        if count_values(arguments, most) > most:
+            return (_too_many(arguments, most),)
         try:
             if validator.is_valid(arguments):
                 return _NO_PROBLEMS
-            errors = list(_first(validator.iter_errors(arguments), MOST_PROBLEMS))
-        except ValueError:
+            problems = tuple(_first(explainer.explain(arguments), MOST_PROBLEMS))
+        except (ValueError, TypeError):
             # A value that JSON can't express: NaN, half a surrogate pair, unbounded nesting.
             return (ArgumentProblem("", "holds a value that JSON can't express"),)
-        problems = (problem for error in errors for problem in _explain(error, schema))
-        return tuple(_first(problems, MOST_PROBLEMS))
+        return problems or (
+            ArgumentProblem("", "the arguments break a rule about several of them"),
+        )
 
     return validate
+
+
+def _too_many(arguments: Mapping[str, Any], most: int) -> ArgumentProblem:
+    largest = max(arguments, key=lambda name: count_values(arguments[name], most))
+    said = f"the call holds more than {most:,} values, most of them here; send fewer at a time"
+    return _problem([largest], said)
+
+
+def _breadth(schema: Any) -> int:
+    """Return the number of forms in the widest union of a schema, or `_NARROW` if that is more."""
+    widest, waiting = _NARROW, [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            forms = (node.get(name) for name in (*_UNIONS, "patternProperties"))
+            sizes = [len(one) for one in forms if isinstance(one, list | Mapping)]
+            widest = max(widest, *sizes, 0)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return widest
+
+
+class _Explainer:
+    """Lists the problems of invalid arguments, with work in proportion to their size."""
+
+    def __init__(self, schema: Mapping[str, Any], most: int) -> None:
+        self._schema = schema
+        self._most = most
+        self._validator: jsonschema_rs.Draft202012Validator | None = None
+
+    def explain(self, arguments: Mapping[str, Any]) -> Iterator[ArgumentProblem]:
+        """Yield the problems; if the arguments are long, those of each argument by itself."""
+        for name in self._schema.get("required", ()):
+            if name not in arguments:
+                yield _problem([name], "is required")
+        if self._is_short(arguments):
+            yield from self._list(arguments)
+            return
+        for name, value in arguments.items():
+            if not self._compiled().is_valid({name: value}):
+                yield from self._explain_long(name, value)
+
+    def _explain_long(self, name: str, value: Any) -> Iterator[ArgumentProblem]:
+        if self._is_short({name: value}):
+            yield from self._list({name: value})
+            return
+        if isinstance(value, str):
+            begin = {name: value[:_BEGIN]}
+            if not self._compiled().is_valid(begin):
+                yield from self._list(begin)
+                return
+        for place, item in enumerate(value if isinstance(value, list) else ()):
+            alone = {name: [item]}
+            if not self._compiled().is_valid(alone):
+                start = f"{name}[0]"
+                found = list(self._list(alone)) if self._is_short(alone) else []
+                within = [problem for problem in found if problem.argument.startswith(start)]
+                for problem in within:
+                    where = f"{name}[{place}]{problem.argument.removeprefix(start)}"
+                    yield ArgumentProblem(where, problem.message)
+                if within:
+                    return
+                break
+        yield _problem([name], "is not valid, and too long to say where")
+
+    def _list(self, arguments: Mapping[str, Any]) -> Iterator[ArgumentProblem]:
+        for error in self._compiled().iter_errors(arguments):
+            yield from _explain(error, self._schema)
+
+    def _is_short(self, arguments: Mapping[str, Any]) -> bool:
+        return (
+            count_values(arguments, self._most) <= self._most
+            and len(orjson.dumps(arguments)) <= _LONGEST_EXPLAINED
+        )
+
+    def _compiled(self) -> jsonschema_rs.Draft202012Validator:
+        """Compile the schema at the first problem, since most tools never have one."""
+        if self._validator is None:
+            plain = {**_flatten(self._schema, in_union=False), "required": []}
+            definitions = self._schema.get("$defs", {})
+            flat = {
+                f"{name}~flat": _flatten(one, in_union=True) for name, one in definitions.items()
+            }
+            plain["$defs"] = {**plain.get("$defs", {}), **flat}
+            self._validator = jsonschema_rs.Draft202012Validator(plain, offline=True)
+        return self._validator
+
+
+def _flatten(node: Any, *, in_union: bool) -> Any:
+    """Copy a schema so that unions within a union are checked, but their errors are not listed.
+
+    Listing them takes exponential time in a recursive schema. References within a union lead to
+    copies of the definitions in which every union is negated twice.
+    """
+    if isinstance(node, list):
+        return [_flatten(item, in_union=in_union) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    copy: dict[str, Any] = {}
+    negated: list[Any] = []
+    for name, item in node.items():
+        if name in _DATA:
+            copy[name] = item
+        elif name == "$ref" and isinstance(item, str):
+            copy[name] = f"{item}~0flat" if in_union else item  # `~0` is an escaped `~`
+        elif name in _UNIONS and isinstance(item, list) and in_union:
+            negated.append({"not": {"not": {name: item}}})
+        else:
+            copy[name] = _flatten(item, in_union=in_union or name in _UNIONS)
+    if negated:
+        copy["allOf"] = [*copy.get("allOf", ()), *negated]
+    return copy
 
 
 def _explain(
@@ -51,7 +187,8 @@ def _explain(
         case kind.AdditionalProperties() | kind.UnevaluatedProperties() as unexpected:
             known = _known(schema, list(error.schema_path)[:-1])
             for name in unexpected.unexpected:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+                names = known[:_MOST_NAMES] if len(name) <= _LONGEST_NAME else ()
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
                 if near:
                     hint = f"did you mean {near[0]!r}?"
                 elif known:
@@ -79,11 +216,20 @@ def _explain(
             message = "fits several of the allowed forms, where it must fit exactly one"
         case kind.UniqueItems():
             message = "must not hold the same item twice"
-        case kind.Not() | kind.FalseSchema():
-            message = "is not allowed"
+        case kind.Not() | kind.FalseSchema() as forbidden:
+            message = _explain_forbidden(forbidden)
         case other_kind:
             message = _explain_bound(other_kind)
     yield _problem(path, message)
+
+
+def _explain_forbidden(kind: jsonschema_rs.ValidationErrorKind) -> str:
+    negated = getattr(kind, "schema", None)
+    if isinstance(negated, Mapping) and list(negated) == [
+        "not"
+    ]:  # a union, as `_flatten` writes it
+        return "fits none of the allowed forms"
+    return "is not allowed"
 
 
 def _explain_bound(kind: jsonschema_rs.ValidationErrorKind) -> str:

@@ -1,5 +1,6 @@
 """Parse the body as JSON."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -7,7 +8,9 @@ from mcp_types.jsonrpc import PARSE_ERROR
 
 from mcp_gateway.front.exchange import Exchange, Refused
 from mcp_gateway.wire.jsonrpc import RpcError, reply_error
+from mcp_gateway.work.size import MOST_CONTAINERS, holds_more
 
+_LONG = 1 << 16
 MOST_DEPTH = 200
 """Levels of arrays and objects in a message."""
 _WRITABLE = 254
@@ -22,13 +25,18 @@ async def parse(exchange: Exchange) -> Exchange:
         Refused: 400 with JSON-RPC error -32700.
     """
     body = exchange.body
+    # Counting brackets costs almost nothing and rules out nearly all bodies.
+    nested = body.count(b"[") + body.count(b"{")
+    if nested > MOST_CONTAINERS and holds_more(body, (b"[", b"{"), MOST_CONTAINERS):
+        raise _refuse(f"The body holds more than {MOST_CONTAINERS:,} lists and objects")
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _refuse("The body is not JSON, or is nested too deeply") from None
-    # Counting brackets costs almost nothing and rules out nearly all bodies.
-    if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deep(message):
+    if nested > MOST_DEPTH and _is_deep(message):
         raise _refuse(f"The body is nested deeper than {MOST_DEPTH} levels")
+    if len(body) > _LONG:
+        await asyncio.sleep(0)  # the call takes a turn of the event loop of its own
     return exchange.with_message(message)
 
 

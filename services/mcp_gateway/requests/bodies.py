@@ -17,11 +17,19 @@ from urllib.parse import quote, unquote_to_bytes
 import orjson
 
 from mcp_gateway.requests.operation import Body, Encoding
-from mcp_gateway.requests.styles import Unwritable, write_json, write_pairs, write_scalar
+from mcp_gateway.requests.styles import (
+    Unwritable,
+    require_short,
+    write_json,
+    write_pairs,
+    write_scalar,
+)
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 _PLAIN = Encoding()
+LONGEST_FORM = 1 << 16
+"""Characters of the values in one URL-encoded form, each of which may become 12 bytes."""
 
 
 class UnwritableProperty(Unwritable):
@@ -147,9 +155,13 @@ def _dump(value: Any, argument: str) -> bytes:
 def _write_form(body: Body, given: Mapping[str, Any]) -> bytes:
     pairs: list[tuple[str, str]] = []
     own_names = set(body.properties.values())
+    length = 0
     for argument, value in given.items():
         name = body.properties[argument]
         try:
+            length += require_short(value, LONGEST_FORM)
+            if length > LONGEST_FORM:
+                raise Unwritable(f"makes the form longer than {LONGEST_FORM:,} characters")
             written = _form_pairs(name, body.encodings.get(argument, _PLAIN), value)
             refuse_shadowing(name, written, own_names)
         except Unwritable as problem:
@@ -212,6 +224,8 @@ def _parts(body: Body, argument: str, value: Any) -> Iterator[tuple[bytes, bytes
         yield _part(name, write_json(value).encode(), declared)
         return
     encoding = body.encodings.get(argument, _PLAIN)
+    if isinstance(value, list | Mapping) and argument not in body.files:
+        require_short(value, LONGEST_FORM)
     if encoding.style is not None and isinstance(value, Mapping | list):
         pairs = write_pairs(name, encoding.style, encoding.explode, value)
         refuse_shadowing(name, pairs, set(body.properties.values()))

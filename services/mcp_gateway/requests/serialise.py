@@ -13,6 +13,7 @@ from mcp_gateway.requests.bodies import UnwritableProperty, is_json, refuse_shad
 from mcp_gateway.requests.operation import Operation, Parameter
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.styles import (
+    LONGEST_URL,
     Unwritable,
     steps_through_directories,
     write_cookie,
@@ -22,7 +23,6 @@ from mcp_gateway.requests.styles import (
 )
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-_LONGEST_URL = 16_384
 # Characters of a path template's literal parts that are not encoded again.
 _URL_CHARACTERS = ":/?@!$&'()*+,;=~%[]"
 # The unreserved characters of RFC 3986 §2.3, without the dot of `.` and `..` segments.
@@ -113,6 +113,7 @@ class RequestWriter:
         path, steps = self._start, self._literals_step
         # A single pass over the template, so that a value can't contain a placeholder.
         for parameter, literal in self._path:
+            _require_short_url(len(path))
             if parameter.argument not in values:
                 raise UnserialisableArgument(parameter.argument, "is required")
             value = values[parameter.argument]
@@ -124,10 +125,12 @@ class RequestWriter:
                 path += write_path(parameter, value) + literal
             except Unwritable as problem:
                 raise UnserialisableArgument(parameter.argument, str(problem)) from None
+        _require_short_url(len(path))
         if steps and steps_through_directories(path):
             in_path = self._path[0][0].argument if self._path else ""
             raise UnserialisableArgument(in_path, "would make '.' or '..' a part of the path")
         query = [self._literal_query] if self._literal_query else []
+        length = len(path)
         for parameter, start in self._query:
             if parameter.argument not in values:
                 if parameter.required:
@@ -143,11 +146,10 @@ class RequestWriter:
             except Unwritable as problem:
                 raise UnserialisableArgument(parameter.argument, str(problem)) from None
             query += [f"{quote(name, safe='')}={text}" for name, text in pairs]
+            length += sum(len(text) for _, text in pairs)
+            _require_short_url(length)
         url = f"{self._base}{path}?{'&'.join(query)}" if query else self._base + path
-        if len(url) > _LONGEST_URL:
-            raise UnserialisableArgument(
-                "", f"would make the URL longer than {_LONGEST_URL} characters"
-            )
+        _require_short_url(len(url))
         return url
 
     def _write_headers(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -202,6 +204,12 @@ def serialise(operation: Operation, base_url: str, values: Mapping[str, Any]) ->
             operation doesn't have the argument.
     """
     return RequestWriter(operation, base_url).write(values)
+
+
+def _require_short_url(length: int) -> None:
+    """Refuse a URL as soon as it is too long, before the rest of it is written."""
+    if length > LONGEST_URL:
+        raise UnserialisableArgument("", f"would make the URL longer than {LONGEST_URL} characters")
 
 
 def _writes_itself(value: Any, parameter: Parameter, style: str) -> bool:

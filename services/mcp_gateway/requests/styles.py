@@ -14,8 +14,12 @@ from urllib.parse import quote, unquote
 import orjson
 
 from mcp_gateway.requests.operation import Parameter
+from mcp_gateway.work.size import count_values
 
 _DEEPEST = 32
+LONGEST_URL = 16_384
+MOST_PARTS = 2_000
+"""Values in one argument that is written into a URL, a header or a form."""
 _DELIMITERS = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
 # The reserved characters of RFC 3986 that don't end a pair or the query.
 _RESERVED_IN_QUERY = ":/?@!$'()*,"
@@ -66,6 +70,24 @@ def write_json(value: Any) -> str:
         raise Unwritable("holds a value that JSON can't express") from None
 
 
+def require_short(value: Any, most: int = LONGEST_URL) -> int:
+    """Refuse a value that takes long to write: more than `most` characters, or too many parts.
+
+    Returns:
+        The number of characters, as text or as JSON.
+
+    Raises:
+        Unwritable: the message says which limit it exceeds.
+    """
+    nested = isinstance(value, list | Mapping)
+    if nested and count_values(value, MOST_PARTS) > MOST_PARTS:
+        raise Unwritable(f"holds more than {MOST_PARTS:,} values, the most that fit here")
+    length = len(write_json(value)) if nested else len(value) if isinstance(value, str) else 0
+    if length > most:
+        raise Unwritable(f"is longer than {most:,} characters, the most that fit here")
+    return length
+
+
 def write_path(parameter: Parameter, value: Any) -> str:
     """Write one path parameter, percent-encoded.
 
@@ -73,6 +95,7 @@ def write_path(parameter: Parameter, value: Any) -> str:
         Unwritable: the parameter's style can't write the value, it is empty, or it contains `/`,
             `\\`, or a `.` or `..` segment, however often they are encoded.
     """
+    require_short(value)
     if parameter.slashes and isinstance(value, str):
         return "/".join(_one_segment(_encode(_path_segment(part))) for part in value.split("/"))
     if parameter.content_type is not None:
@@ -109,6 +132,7 @@ def write_query(parameter: Parameter, value: Any) -> list[tuple[str, str]]:
     Raises:
         Unwritable: the parameter's style can't write the value.
     """
+    require_short(value)
     safe = _RESERVED_IN_QUERY if parameter.allow_reserved else ""
     if parameter.content_type is not None:
         return [(parameter.name, quote(write_json(value), safe=safe))]
@@ -179,6 +203,7 @@ def write_header(parameter: Parameter, value: Any) -> str:
         Unwritable: the style can't write the value, it has a line break or a non-ASCII character, or
             a part of it has the comma or equals sign that separates parts.
     """
+    require_short(value)
     text = write_json(value) if parameter.content_type is not None else _simple(parameter, value)
     if not _HEADER_VALUE.fullmatch(text):
         raise Unwritable(
@@ -194,6 +219,7 @@ def write_cookie(parameter: Parameter, value: Any) -> str:
         Unwritable: the style can't write the value, or it has a character that servers read
             differently.
     """
+    require_short(value)
     if isinstance(value, Mapping | list) and parameter.explode:
         raise Unwritable("must be a single value here")
     text = _simple(parameter, value)

@@ -8,6 +8,7 @@ file of the server.
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -18,6 +19,8 @@ from mcp_gateway.text import tidy_text
 
 _LONGEST = 2000
 """Characters of the upstream's own text in total."""
+_MOST_READ = 2 * _LONGEST
+"""Characters that are searched for secrets, which takes microseconds for each."""
 _LONGEST_TEXT = 500
 _LONGEST_BODY = 1 << 16
 _MOST_ITEMS = 20
@@ -44,7 +47,7 @@ _HIDDEN = re.compile(
     r"""
     \beyJ[\w-]{8,}(?:\.[\w-]+){1,4}  # a JWT
     | \b(?:bearer|basic|apikey)\s[\w~+/.=-]{8,}
-    | \b[\w-]{0,40}(?:passw(?:or)?d|secret|token|api[_-]?key|signature|credential)
+    | (?<![\w-])[\w-]{0,200}(?:passw(?:or)?d|secret|token|api[_-]?key|signature|credential)
       ["']?\s?[=:]\s?["']?[^\s"',;&]+
     | \b(?:sk|pk|rk|whsec|ghp|gho|ghs|xox[abprs]|mcp)[_-][\w-]{12,}
     | \bAKIA[A-Z0-9]{12,}
@@ -104,31 +107,48 @@ def _read(response: HttpResponse) -> str:
     # A 5xx body is usually the text of an exception, unless it is problem details.
     members = _USUAL if not failed else _PROBLEM if media_type.endswith("problem+json") else ()
     lines = []
+    reader = _Reader()
     for member in members:
-        kept = _reduce(parsed.get(member), _DEEPEST)
+        kept = reader.reduce(parsed.get(member), _DEEPEST)
         if kept not in (None, "", [], {}):
             said = kept if isinstance(kept, str) else orjson.dumps(kept).decode()
             lines.append(f"{member}: {said}")
     return _cut("\n".join(lines), _LONGEST)
 
 
-def _reduce(value: Any, depth: int) -> Any:
-    """Keep the parts of a JSON value that are short, shallow and not about the server itself."""
-    if isinstance(value, str):
-        return tell_apart(value)
-    if isinstance(value, int | float) or value is None:
-        return value
-    if not depth:
-        return None
-    if isinstance(value, list):
-        reduced = [_reduce(item, depth - 1) for item in value[:_MOST_ITEMS]]
-        return [item for item in reduced if item not in (None, "", [], {})]
-    kept: Mapping[str, Any] = {
-        tell_apart(key): _reduce(item, depth - 1)
-        for key, item in list(value.items())[:_MOST_ITEMS]
-        if not _INTERNAL_KEYS.fullmatch(key)
-    }
-    return {key: item for key, item in kept.items() if key and item not in (None, "", [], {})}
+class _Reader:
+    """Reads the parts of an error, up to a number of characters in total."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_READ
+
+    def reduce(self, value: Any, depth: int) -> Any:
+        """Keep the parts of a JSON value that are short, shallow and not about the server itself."""
+        if self._left <= 0:
+            return None
+        if isinstance(value, str):
+            return self._read(value)
+        self._left -= 1
+        if isinstance(value, int | float) or value is None:
+            return value
+        if not depth:
+            return None
+        if isinstance(value, list):
+            reduced = [self.reduce(item, depth - 1) for item in value[:_MOST_ITEMS]]
+            return [item for item in reduced if item not in (None, "", [], {})]
+        kept: Mapping[str, Any] = {
+            self._read(key): self.reduce(item, depth - 1)
+            for key, item in islice(value.items(), _MOST_ITEMS)
+            if not _INTERNAL_KEYS.fullmatch(key)
+        }
+        return {key: item for key, item in kept.items() if key and item not in (None, "", [], {})}
+
+    def _read(self, text: str) -> str:
+        if len(text) > self._left:
+            # Up to a space, so that a secret is not cut in half.
+            text = text[: max(self._left, 0)].rpartition(" ")[0]
+        self._left -= len(text) + 1
+        return tell_apart(text)
 
 
 def tell_apart(text: str) -> str:

@@ -33,6 +33,7 @@ from mcp_gateway.wire.jsonrpc import UPSTREAM_FAILED, RpcError
 from mcp_gateway.wire.server import Incoming, Server, call_tool, require_first_page
 
 Members = dict[str, Any]
+_LONGEST_URI = 8_192
 
 
 class ResourceMissing(RpcError):
@@ -89,8 +90,9 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         ScopeMissing, RateLimited: as for `call_tool`.
     """
     uri = incoming.params.get("uri")
-    if not isinstance(uri, str):
-        raise RpcError(INVALID_PARAMS, "params.uri must be a string")
+    if not isinstance(uri, str) or len(uri) > _LONGEST_URI:
+        said = f"params.uri must be a string of at most {_LONGEST_URI:,} characters"
+        raise RpcError(INVALID_PARAMS, said)
     if (resource := find_resource(server.catalogue, uri)) is not None:
         return {"contents": [write_contents(resource)]}
     for template in allowed_templates(server.catalogue, incoming.caller.allowed_tools):

@@ -5,6 +5,7 @@ declared when it initialised come back with each request as `Mcp-Session-Id`, se
 do not define the headers `Mcp-Method` and `Mcp-Name`, so they are ignored.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -111,6 +112,7 @@ async def _answer_batch(
     # The answers are one array, so messages can't be sent before it.
     client = Client(caller, (), None)
     for number, message in enumerate(messages):
+        await asyncio.sleep(0)  # other requests get their turn between two messages
         if not isinstance(message, dict):
             problem = RpcError(
                 INVALID_REQUEST, "A batch must contain only JSON-RPC message objects"

@@ -58,3 +58,9 @@ def test_equal_tools_come_in_the_order_of_their_names_and_no_more_than_asked_for
     tools = tools_of(tool_of({}), {f"get_{letter}": "Same." for letter in "cab"})
     found = SearchIndex(tools).search("same", lambda tool: True, 2)
     assert [tool.name for tool in found] == ["get_a", "get_b"]
+
+
+def test_only_the_first_words_of_a_query_are_looked_up(index: SearchIndex) -> None:
+    many = " ".join(f"word{chr(97 + number)}" for number in range(16))
+    assert index.search(f"{many} invoice", lambda _: True, 5) == []
+    assert index.search(f"invoice {many}", lambda _: True, 5) != []

@@ -1,0 +1,1 @@
+"""Bounds on the work that one request or one answer may cause."""
