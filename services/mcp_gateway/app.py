@@ -72,7 +72,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
-        async with open_runtime(settings, key, now, new_id) as runtime:
+        async with open_runtime(settings, key, now, new_id) as runtime, runtime.worker:
             auth = _make_auth(settings, runtime, live.catalogue, now)
             guards = Guards(
                 now=now,
@@ -80,7 +80,14 @@ def create_app(
                 concurrency=settings.upstream_concurrency,
             )
             make_pipeline = pipeline_factory(
-                settings, runtime, guards, key, now=now, new_id=new_id, wait=wait, random=random
+                settings,
+                runtime,
+                guards,
+                key,
+                now=now,
+                new_id=new_id,
+                wait=wait,
+                random=random,
             )
             current = CurrentServer(
                 Server(

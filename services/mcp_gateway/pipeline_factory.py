@@ -53,7 +53,8 @@ def pipeline_factory(
         now=now,
     )
     tiers = [Tier(name, tier.per_minute, tier.burst) for name, tier in settings.tiers.items()]
-    limits = CallLimits(runtime.limits, Tiers(tiers, default=settings.default_tier))
+    tiers_by_name = Tiers(tiers, default=settings.default_tier)
+    limits = CallLimits(runtime.limits, tiers_by_name, runtime.worker)
     requests = RequestWriters(settings.upstream_url)
 
     def make_pipeline(catalogue: Catalogue) -> Next:

@@ -25,6 +25,7 @@ from mcp_gateway.pipeline.steps.record_call import Record
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.work.worker import Worker
 
 NewId = Callable[[], str]
 """Makes hexadecimal ids that nobody can guess."""
@@ -43,6 +44,8 @@ class Runtime:
     answers: Answers
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
+    worker: Worker = field(default_factory=Worker)
+    """Reads and shapes long answers."""
 
 
 OpenRuntime = Callable[

@@ -10,7 +10,7 @@ from mcp_gateway.catalogue.billing import Billing
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
-from mcp_gateway.results.check import Check, compile_check
+from mcp_gateway.results.check import Check, compile_check, compile_error_check
 from mcp_gateway.results.content import CompiledShape
 from mcp_gateway.results.fields import FieldPath
 from mcp_gateway.results.instructions import InstructionGuard
@@ -34,10 +34,13 @@ class ResponseCheck:
     claim: str
     holds: Check = dataclasses.field(init=False, compare=False, repr=False)
     """Tells whether a parsed answer meets the condition, given the claim's values."""
+    holds_in_error: Check = dataclasses.field(init=False, compare=False, repr=False)
+    """The same for an error of the API, which may hold a record at any place."""
 
     def __post_init__(self) -> None:
-        """Compile the check once."""
+        """Compile the checks once."""
         object.__setattr__(self, "holds", compile_check(self.field))
+        object.__setattr__(self, "holds_in_error", compile_error_check(self.field))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""The limits on a tenant's calls: the rate, and how many run at once."""
+"""The limits on calls: a tenant's rate, how many run at once, and one thread for long answers."""
 
 from dataclasses import dataclass, field
 
 from mcp_gateway.limits.port import RateLimiter, Tiers
 from mcp_gateway.limits.running_calls import RunningCalls
+from mcp_gateway.work.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,4 +13,6 @@ class CallLimits:
 
     rate: RateLimiter
     tiers: Tiers
+    worker: Worker
+    """The thread in which one long answer after another is read."""
     running: RunningCalls = field(default_factory=RunningCalls)

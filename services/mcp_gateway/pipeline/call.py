@@ -12,6 +12,7 @@ from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
+from mcp_gateway.results.answer import Answer
 
 
 @dataclass(slots=True)
@@ -42,8 +43,8 @@ class ToolCall(NamedTuple):
     """Seconds of the tool's deadline spent waiting. Set by `guard_upstream`."""
     response: HttpResponse | None = None
     """Set by `call_upstream`."""
-    answer: Any = None
-    """The response's JSON, if `check_response` parsed it."""
+    answer: Answer | None = None
+    """The response's JSON, if `check_response` read it."""
 
     def with_tool(self, tool: Tool) -> "ToolCall":
         """Return a copy with the tool that was found."""
@@ -57,7 +58,7 @@ class ToolCall(NamedTuple):
         """Return a copy with the upstream's answer."""
         return replace_field(self, _RESPONSE, response)
 
-    def with_answer(self, answer: Any) -> "ToolCall":
+    def with_answer(self, answer: Answer) -> "ToolCall":
         """Return a copy with the parsed answer."""
         return replace_field(self, _ANSWER, answer)
 

@@ -20,6 +20,31 @@ def compile_check(path: FieldPath) -> Check:
     return check
 
 
+def compile_error_check(path: FieldPath) -> Check:
+    """Return a check of an error, which may hold a record at any place.
+
+    Wherever the field's name occurs, the value must be wanted; an error without it passes. Of the
+    path, the part below its last list counts: `org_id` of `tasks[].org_id`.
+    """
+    last = max((place for place, part in enumerate(path) if part == EACH), default=-1)
+    names = path[last + 1 :] or path[max(last - 1, 0) :]
+    check, first = compile_check(names), names[0]
+
+    def everywhere(value: Any, wanted: frozenset[str]) -> bool:
+        waiting = [value]
+        while waiting:
+            held = waiting.pop()
+            if type(held) is dict:
+                if first in held and not check(held, wanted):
+                    return False
+                waiting.extend(held.values())
+            elif type(held) is list:
+                waiting.extend(held)
+        return True
+
+    return everywhere
+
+
 def _is_wanted(value: Any, wanted: frozenset[str]) -> bool:
     if type(value) is str:
         return value in wanted

@@ -1,10 +1,9 @@
 """Turn an upstream's answer into content: shaped, cut to a size, and without hidden text."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesParser
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -12,12 +11,15 @@ import orjson
 
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.bodies import is_json
+from mcp_gateway.results.answer import Answer, TooMuch, read_answer
+from mcp_gateway.results.charsets import decode_text
 from mcp_gateway.results.edit import Edit
-from mcp_gateway.results.exact import read_json, write_json
+from mcp_gateway.results.exact import write_json
 from mcp_gateway.results.fit import LeftOut, fit
 from mcp_gateway.results.instructions import InstructionGuard, find_instructions
 from mcp_gateway.results.pagination import Pagination
-from mcp_gateway.results.visible import strip_json, strip_text
+from mcp_gateway.results.parts import split_parts
+from mcp_gateway.results.visible import strip_text
 
 MOST_BYTES = 64 << 10
 """The default limit of one answer's text, in bytes."""
@@ -25,7 +27,10 @@ _STRUCTURED = 16 << 10
 """Bytes up to which JSON is also sent as structured content."""
 _MOST_NOTES = 5
 _TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
-BOM = b"\xef\xbb\xbf"
+_MEDIA_TYPE = re.compile(r"[!#$&^_.+*'|~%`a-z0-9-]+/[!#$&^_.+*'|~%`a-z0-9-]+")
+MOST_PARTS = 50
+"""Parts of a `multipart/mixed` answer."""
+_LEAST_BYTES = 1024
 
 Block = dict[str, Any]
 Meta = Mapping[str, Any]
@@ -66,7 +71,7 @@ def shape_answer(
     *,
     name: str,
     given: Mapping[str, Any] = MappingProxyType({}),
-    parsed: Any = None,
+    answer: Answer | None = None,
 ) -> ShapedAnswer:
     """Shape a successful answer.
 
@@ -75,54 +80,77 @@ def shape_answer(
         shape: the tool's compiled shape.
         name: the name for a file in the answer.
         given: the call's arguments, by the names that the model uses.
-        parsed: the body's JSON, if it was parsed before.
+        answer: the body's JSON, if it was read before.
 
     Raises:
         Unshapeable: the answer does not have the form that the manifest's shape needs.
+        TooMuch: the answer has more values or parts than the gateway reads.
     """
-    media_type, charset = _media_type(response.content_type)
     if not response.body:
         return ShapedAnswer([_text(f"Done. The API answered {response.status} without content.")])
+    media_type, charset = _media_type(response.content_type)
     if is_json(media_type):
-        body = response.body.removeprefix(BOM)
         try:
-            return _shape_json(body, shape, given, response.link, parsed)
+            if answer is None:
+                exact = shape.edit is not None or len(response.body) > shape.most_bytes
+                answer = read_answer(response.body, exact=exact)
+            return _shape_json(answer, shape, given, response.link)
         except ValueError:
             if shape.edit is not None:
                 raise Unshapeable from None
-            return _shape_text(_decode(body, charset), shape)
+            return _shape_text(decode_text(response.body, charset), len(response.body), shape)
     if shape.edit is not None:
         raise Unshapeable
-    if media_type == "multipart/mixed" and (parts := _split(response)):
-        shaped = [shape_answer(part, shape, name=f"{name}/{n}") for n, part in enumerate(parts)]
-        found = next((one.instructions for one in shaped if one.instructions), None)
-        return ShapedAnswer([block for one in shaped for block in one.content], instructions=found)
+    if media_type == "multipart/mixed" and (parts := split_parts(response, MOST_PARTS)):
+        return _shape_parts(parts, shape, name)
+    return _shape_other(response.body, media_type, charset, shape, name)
+
+
+def _shape_other(
+    body: bytes, media_type: str, charset: str, shape: CompiledShape, name: str
+) -> ShapedAnswer:
     if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
-        return _shape_text(_decode(response.body, charset), shape)
-    return ShapedAnswer([_binary(response.body, media_type or "application/octet-stream", name)])
+        return _shape_text(decode_text(body, charset), len(body), shape)
+    return ShapedAnswer([_binary(body, media_type or "application/octet-stream", name)])
+
+
+def _shape_parts(parts: list[HttpResponse], shape: CompiledShape, name: str) -> ShapedAnswer:
+    """Shape the parts of an answer, whose texts share its size; a part has no parts itself."""
+    if len(parts) > MOST_PARTS:
+        raise TooMuch(f"{MOST_PARTS} parts")
+    whole, room = ShapedAnswer(), shape.most_bytes
+    for number, part in enumerate(parts):
+        if room <= 0:
+            said = f"Cut: {number} of {len(parts)} parts are shown. Request less to see all."
+            whole.content.append(_text(said))
+            break
+        within = replace(shape, most_bytes=max(room, _LEAST_BYTES))
+        media_type, charset = _media_type(part.content_type)
+        if part.body and is_json(media_type):
+            shaped = shape_answer(part, within, name=name)
+        else:
+            place = f"{name}/{number}"
+            shaped = _shape_other(part.body, media_type, charset, within, place)
+        room -= sum(len(block.get("text", "").encode()) for block in shaped.content)
+        whole.content += shaped.content
+        whole.instructions = whole.instructions or shaped.instructions
+    return whole
 
 
 def _shape_json(
-    body: bytes, shape: CompiledShape, given: Mapping[str, Any], link: str, parsed: Any
+    answer: Answer, shape: CompiledShape, given: Mapping[str, Any], link: str
 ) -> ShapedAnswer:
     """Shape JSON, which is passed on as the upstream wrote it unless something must be removed."""
-    stripped = strip_json(body)
+    value, body = answer.value, answer.text
     edit, pages = shape.edit, shape.pages
+    following = None if pages is None else pages.find_next(value, given, link)
     if edit is not None:
-        answer = read_json(stripped)
-    elif parsed is not None and stripped is body:
-        answer = parsed
-    else:
-        answer = orjson.loads(stripped)
-    body = stripped
-    following = None if pages is None else pages.find_next(answer, given, link)
-    if edit is not None:
-        answer = edit(answer)
-        body = write_json(answer)
+        value = edit(value)
+        body = write_json(value)
     shaped = ShapedAnswer()
     if len(body) > shape.most_bytes:
-        cut, left = fit(read_json(body), shape.most_bytes)
-        whole, body = len(body), write_json(cut)
+        whole = len(body)
+        body, left = fit(value, shape.most_bytes, size=whole)
         note, following = _tell_left_out(left, pages, given, following)
         shaped.content = [_text(body.decode()), _text(note)]
         shaped.meta = {**UNTRUSTED, "gatepost/truncated": _describe_cut(whole, len(body), left)}
@@ -131,7 +159,7 @@ def _shape_json(
     if following is not None and pages is not None:
         shaped.content.append(_text(_tell_next(pages, following)))
     if len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta:
-        shaped.structured = _structure(body, answer, following)
+        shaped.structured = _structure(body, value, following)
     shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped
 
@@ -147,19 +175,20 @@ def _structure(body: bytes, answer: Any, following: str | int | None) -> orjson.
     return orjson.Fragment(body.rstrip()[:-1] + (b"," if answer else b"") + more)
 
 
-def _shape_text(text: str, shape: CompiledShape) -> ShapedAnswer:
-    text = strip_text(text)
+def _shape_text(text: str, size: int, shape: CompiledShape) -> ShapedAnswer:
+    """Shape a text of `size` bytes; the end is dropped before hidden characters are looked for."""
+    whole, most = len(text), shape.most_bytes
+    text = strip_text(text[:most])
     shaped = ShapedAnswer([_text(text)])
-    whole = len(text)
-    if whole > shape.most_bytes // 4 and len(encoded := text.encode()) > shape.most_bytes:
-        kept = encoded[: shape.most_bytes].decode(errors="ignore")
+    if whole > most or (len(text) > most // 4 and len(text.encode()) > most):
+        kept = text.encode()[:most].decode(errors="ignore")
         kept = kept[: kept.rfind("\n") + 1] or kept
         note = (
             f"Cut: the first {len(kept)} of {whole} characters are shown. Request less to see all."
         )
         shaped.content = [_text(kept), _text(note)]
         left = [LeftOut("", "characters", len(kept), whole)]
-        cut = _describe_cut(len(encoded), len(kept.encode()), left)
+        cut = _describe_cut(size, len(kept.encode()), left)
         shaped.meta = {**UNTRUSTED, "gatepost/truncated": cut}
     shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped
@@ -220,18 +249,6 @@ def _tell_next(pages: Pagination, following: str | int) -> str:
     )
 
 
-def _split(response: HttpResponse) -> list[HttpResponse]:
-    """Return the parts of a `multipart/mixed` answer (RFC 2046 §5.1.3), or none if it is damaged."""
-    head = f"Content-Type: {response.content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser().parsebytes(head + response.body)
-    parts = message.get_payload() if message.is_multipart() and not message.defects else []
-    return [
-        HttpResponse(response.status, part.get("Content-Type", "text/plain"), body)
-        for part in parts
-        if isinstance(part, Message) and isinstance(body := part.get_payload(decode=True), bytes)
-    ]
-
-
 def _binary(body: bytes, media_type: str, name: str) -> Block:
     data = b64encode(body).decode("ascii")
     kind = media_type.partition("/")[0]
@@ -252,11 +269,5 @@ def _media_type(content_type: str) -> tuple[str, str]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             charset = value.strip().strip('"')
-    return media_type.strip().lower(), charset
-
-
-def _decode(body: bytes, charset: str) -> str:
-    try:
-        return body.decode(charset)
-    except (LookupError, ValueError):
-        return body.decode("utf-8", errors="replace")
+    media_type = media_type.strip().lower()
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else "", charset

@@ -35,7 +35,9 @@ def write_json(value: Any) -> bytes:
 
 
 def _read_int(text: str) -> int | orjson.Fragment:
-    return int(text) if len(text) <= 18 else _keep(text)
+    if len(text) <= 20 and -(1 << 63) <= (number := int(text)) < 1 << 64:
+        return number
+    return _keep(text)
 
 
 def _keep(text: str) -> orjson.Fragment:

@@ -14,8 +14,9 @@ _ALWAYS = (
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_SEEN = rf"[^\x00-\x7f\s\u200c\u200d{_ALWAYS}]"
-_HIDDEN = re.compile(rf"[{_ALWAYS}]|(?<!{_SEEN})[\u200c\u200d]|[\u200c\u200d](?!{_SEEN})")
+_SEEN = re.compile(rf"[^\x00-\x7f\s\u200c\u200d{_ALWAYS}]")
+_JOINERS = "\u200c\u200d"
+_MAY_HIDE = re.compile(f"[{_ALWAYS}{_JOINERS}]")
 _ESCAPES = (b"\\u", b"\\b", b"\\f")
 # The first bytes of their UTF-8 forms, which are faster to search for.
 _LEADS = (
@@ -26,7 +27,15 @@ _LEADS = (
 
 def strip_text(text: str) -> str:
     """Remove hidden characters from a text, except line breaks and tabs."""
-    return _HIDDEN.sub("", text)
+    return _MAY_HIDE.sub(_judge, text)
+
+
+def _judge(found: re.Match[str]) -> str:
+    """Keep a joiner that stands between two visible characters outside of ASCII."""
+    text, start, end = found.string, found.start(), found.end()
+    if found[0] in _JOINERS and start and _SEEN.match(text, start - 1) and _SEEN.match(text, end):
+        return found[0]
+    return ""
 
 
 def strip_json(body: bytes) -> bytes:
@@ -38,12 +47,14 @@ def strip_json(body: bytes) -> bytes:
     if b"\\" in body and any(escape in body for escape in _ESCAPES):
         # Writing the value again resolves every escape except those of control characters.
         value = read_json(body)
-        text = write_json(value).decode()
-        hides = any(escape.decode() in text for escape in _ESCAPES) or _HIDDEN.search(text)
-        return write_json(_strip(value)) if hides else text.encode()
-    if b"\x7f" not in body and (body.isascii() or not any(lead in body for lead in _LEADS)):
-        return body
-    return strip_text(body.decode()).encode()
+        written = write_json(value)
+        hides = any(escape in written for escape in _ESCAPES) or _may_hide(written)
+        return write_json(_strip(value)) if hides else written
+    return strip_text(body.decode()).encode() if _may_hide(body) else body
+
+
+def _may_hide(body: bytes) -> bool:
+    return b"\x7f" in body or (not body.isascii() and any(lead in body for lead in _LEADS))
 
 
 def _strip(value: Any) -> Any:

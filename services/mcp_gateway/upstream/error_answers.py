@@ -91,17 +91,22 @@ def describe_refusal(response: HttpResponse, *, advice: str = "") -> str:
     return "\n".join(lines)
 
 
+def read_error(response: HttpResponse) -> Any:
+    """Parse the JSON of an error; None if it is something else, or too long to be read."""
+    if not is_json(essence(response.content_type)) or len(response.body) > _LONGEST_BODY:
+        return None
+    try:
+        return orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def _read(response: HttpResponse) -> str:
     media_type = essence(response.content_type)
     failed = response.status >= 500
     if media_type == "text/plain" and not failed:
         return tell_apart(response.body[: _LONGEST * 4].decode(errors="replace"))
-    if not is_json(media_type) or len(response.body) > _LONGEST_BODY:
-        return ""
-    try:
-        parsed = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        return ""
+    parsed = read_error(response)
     if not isinstance(parsed, dict):
         return ""
     # A 5xx body is usually the text of an exception, unless it is problem details.

@@ -15,21 +15,18 @@ def count_values(value: Any, most: int) -> int:
     count, waiting = 1, [value]
     while waiting and count <= most:
         held = waiting.pop()
-        if type(held) is dict:
+        if type(held) in (dict, list):
             count += len(held)
-            items = held.values()
-        elif type(held) is list:
-            count += len(held)
-            items = held
-        else:
-            continue
-        if count <= most:
-            waiting.extend(item for item in items if type(item) in (dict, list))
+            if count <= most:
+                items = held.values() if type(held) is dict else held
+                waiting.extend(item for item in items if type(item) in (dict, list))
     return count
 
 
 def holds_more(text: bytes, marks: tuple[bytes, ...], most: int) -> bool:
     """Tell whether JSON text has more than `most` of these marks outside of its strings."""
+    if len(text) <= 2 * most:  # counting takes a third of the time of parsing
+        return False
     if sum(map(text.count, marks)) <= most:
         return False
     # Only now look at strings, which may hold the marks too.

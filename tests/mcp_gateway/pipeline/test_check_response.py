@@ -54,6 +54,7 @@ def answer(world: World, body: Any, status: int = 200) -> None:
         {"items": [{"org_id": "org_globex", "title": "Merger"}]},
         [{"org_id": "org_acme", "title": "Merger"}],
         b'{"tasks": [{"org_id": "org_acme", "title": "Merger"}',
+        b'{"tasks": [{"org_id": "org_acme"}], "tasks": [{"org_id": "x", "title": "Merger"}]}',
         b"Merger",
     ],
 )
@@ -129,6 +130,90 @@ async def test_without_the_claim_to_check_against_nothing_is_sent(world: World) 
     result = await world.call("new", "own_tasks", token=world.token(data_scope="region:eu"))
     assert (result["isError"], world.api.requests) == (True, [])
     assert world.records[-1]["reason"] == "claim_missing"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tasks": [{"org_id": "x", "title": "Merger"}], "tasks": [{"org_id": "org_acme"}]}',
+        b'{"tasks": [{"org_id": "x", "org_id": "org_acme"}], "tas\\u200bks": []}',
+        b'{"tas\xe2\x80\x8bks": [{"org_id": "x", "title": "Merger"}], "tasks": []}',
+    ],
+)
+async def test_a_member_that_occurs_twice_is_shown_as_it_was_checked(
+    world: World, era: str, body: bytes
+) -> None:
+    answer(world, body)
+    result = await world.call(era, "checked_tasks")
+    shown = result["content"][0]["text"]
+    assert result["isError"] is False
+    assert ("Merger" in shown, "x" in shown, shown.count("tasks")) == (False, False, 1)
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 206, 207, 226, 299])
+async def test_every_successful_answer_is_checked_whatever_its_status(
+    world: World, status: int
+) -> None:
+    answer(world, {"tasks": [{"org_id": "org_globex", "title": "Merger"}]}, status)
+    result = await world.call("new", "checked_tasks")
+    assert (result["isError"], "Merger" in orjson.dumps(result).decode()) == (True, False)
+    assert world.records[-1]["reason"] == "foreign_record"
+
+
+FOREIGN = {"org_id": "org_globex", "title": "Merger"}
+
+
+@BOTH
+@pytest.mark.parametrize("status", [409, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": "Conflict", "errors": [FOREIGN]},
+        {"title": "Conflict", "detail": {"existing": {"tasks": [FOREIGN]}}},
+        {"tasks": [FOREIGN], "message": "Merger is in the way"},
+        {"message": {"org_id": None, "title": "Merger"}},
+        b'{"detail": {"org_id": "org_globex", "title": "Merger"}, "detail": "Merger", "org_id": 1}',
+    ],
+)
+async def test_another_tenants_record_in_an_error_reaches_nobody_a123(
+    world: World, era: str, status: int, body: Any
+) -> None:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    world.api.answer = lambda _: HttpResponse(status, "application/problem+json", raw)
+    with capture_logs() as logs:
+        result = await world.call(era, "checked_tasks")
+    assert result["isError"] is True
+    assert "Merger" not in orjson.dumps(result).decode()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "foreign_record_withheld"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "shown"),
+    [
+        ("application/json", b'{"message": "Taken", "errors": [{"org_id": "org_acme"}]}', "Taken"),
+        ("application/json", b'{"detail": [{"loc": ["title"], "msg": "too long"}]}', "too long"),
+        ("text/plain", b"Merger of Globex", ""),
+        ("text/html", b"<p>Merger", ""),
+    ],
+)
+async def test_an_error_without_foreign_records_is_told_if_it_can_be_checked(
+    world: World, content_type: str, body: bytes, shown: str
+) -> None:
+    world.api.answer = lambda _: HttpResponse(409, content_type, body)
+    text = (await world.call("new", "checked_tasks"))["content"][0]["text"]
+    assert text.startswith("The API answered 409 Conflict.")
+    assert (shown in text, "Merger" in text) == (True, False)
+
+
+async def test_errors_beside_foreign_rows_of_a_query_are_withheld(world: World) -> None:
+    foreign = {"orders": [{"org": "org_globex"}]}
+    answer(world, {"data": foreign, "errors": [{"message": "Merger is late"}]})
+    result = await world.call("new", "checked_query")
+    assert "Merger" not in orjson.dumps(result).decode()
+    assert world.records[-1]["reason"] == "foreign_record"
 
 
 async def test_an_error_of_the_api_stays_an_error_of_the_api(world: World) -> None:

@@ -1,5 +1,6 @@
 """Finding the next page of a listing, for the pagination styles of APIs."""
 
+import time
 from typing import Any
 
 import pytest
@@ -47,3 +48,10 @@ def test_the_next_page_is_found_where_there_is_one(
     pages: Pagination, answer: Any, given: dict[str, Any], link: str, found: object
 ) -> None:
     assert pages.find_next(answer, given, link) == found
+
+
+def test_a_hostile_link_header_is_read_in_linear_time() -> None:
+    began = time.thread_time()
+    for header in ("<" * 60_000, "<a>" * 20_000, "<a>;" + " " * 60_000, '<a>;rel="' * 7_000):
+        assert Pagination("cursor", "cursor", "after").find_next({}, {}, header) is None
+    assert time.thread_time() - began < 2  # quadratic work takes a minute

@@ -1,45 +1,84 @@
 """Pass an answer on only if every record in it belongs to the caller."""
 
 from collections.abc import Awaitable
+from functools import partial
+from typing import Any
 
 import structlog
-from orjson import JSONDecodeError, loads
 
+from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
-from mcp_gateway.pipeline.call import Next, ToolCall, ToolResult, tool_error
-from mcp_gateway.results.content import BOM
+from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, at_once, tool_error
+from mcp_gateway.results.answer import TooMuch, read_answer
 from mcp_gateway.results.fields import format_field
+from mcp_gateway.upstream.error_answers import read_error
 from mcp_gateway.upstream.graphql_errors import graphql_errors
+from mcp_gateway.work.worker import LONG, Worker
 
 log = structlog.get_logger()
 
 
-def check_response(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+def check_response(worker: Worker) -> Step:
     """Withhold an answer that contains, or may contain, somebody else's record, and log an error.
 
-    An answer that is not JSON can't be checked and is withheld too. Errors and answers without
-    content have no records.
+    An answer that is not JSON can't be checked and is withheld too. In an error, the checked field
+    may stand anywhere or nowhere; an error that is not JSON loses its text. The answer goes on as it
+    was checked, and answers without content have no records.
     """
-    return _check(call, go_on) if call.found.checks else go_on(call)
+
+    def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
+        response = call.response
+        assert response is not None  # noqa: S101 - the order of the steps
+        if not call.found.checks or not response.body:
+            return go_on(call)
+        if len(response.body) > LONG:
+            return _examine_in(worker, call, response, go_on)
+        examined = _examine(call, response)
+        return at_once(examined) if isinstance(examined, ToolResult) else go_on(examined)
+
+    return step
 
 
-async def _check(call: ToolCall, go_on: Next) -> ToolResult:
-    tool, response = call.found, call.response
-    assert response is not None  # noqa: S101 - the order of the steps
-    if not response.body or response.status >= 300:
-        return await go_on(call)
-    if tool.graphql is not None and graphql_errors(response):
-        return await go_on(call)
+async def _examine_in(
+    worker: Worker, call: ToolCall, response: HttpResponse, go_on: Next
+) -> ToolResult:
+    examined = await worker.run(partial(_examine, call, response))
+    return examined if isinstance(examined, ToolResult) else await go_on(examined)
+
+
+def _examine(call: ToolCall, response: HttpResponse) -> ToolCall | ToolResult:
+    if response.status >= 300:
+        return _examine_error(call, response)
     try:
-        answer = loads(response.body.removeprefix(BOM))
-    except JSONDecodeError:
+        answer = read_answer(response.body, exact=True).rewritten()
+    except ValueError:
         return _withhold(call, "it is not JSON")
-    for check in tool.checks:
+    except TooMuch as problem:
+        return tool_error(
+            str(problem), reason="too_large", decision="failed", status=response.status
+        )
+    is_error = call.found.graphql is not None and graphql_errors(answer.value)
+    why = _find_foreign(call, answer.value, is_error=bool(is_error))
+    return call.with_answer(answer) if why is None else _withhold(call, why)
+
+
+def _examine_error(call: ToolCall, response: HttpResponse) -> ToolCall | ToolResult:
+    error = read_error(response)
+    if error is None:
+        return call.with_response(response._replace(body=b""))
+    why = _find_foreign(call, error, is_error=True)
+    return call if why is None else _withhold(call, why)
+
+
+def _find_foreign(call: ToolCall, answer: Any, *, is_error: bool) -> str | None:
+    """Return which field of an answer is not the caller's, or None."""
+    for check in call.found.checks:
         claim = resolve_claim(call.caller, check.claim)
         wanted = frozenset((claim,) if isinstance(claim, str) else claim)
-        if not check.holds(answer, wanted):
-            return _withhold(call, f"{format_field(check.field)} is not {check.claim}")
-    return await go_on(call.with_answer(answer))
+        holds = check.holds_in_error if is_error else check.holds
+        if not holds(answer, wanted):
+            return f"{format_field(check.field)} is not {check.claim}"
+    return None
 
 
 def _withhold(call: ToolCall, why: str) -> ToolResult:

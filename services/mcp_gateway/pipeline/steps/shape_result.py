@@ -1,15 +1,29 @@
 """The last step: turn the upstream's answer into the result for the model."""
 
+from collections.abc import Awaitable
+from functools import partial
+
 import structlog
 
 from gatepost.clock import Now
-from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error, try_again_in
+from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.pipeline.call import (
+    Next,
+    Step,
+    ToolCall,
+    ToolResult,
+    at_once,
+    tool_error,
+    try_again_in,
+)
+from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
 from mcp_gateway.results.visible import strip_text
 from mcp_gateway.upstream.error_answers import describe_refusal
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.retries import read_retry_after
+from mcp_gateway.work.worker import LONG, Worker
 
 log = structlog.get_logger()
 _TALKS = (
@@ -18,39 +32,53 @@ _TALKS = (
 )
 
 
-def shape_result(now: Now) -> Step:
+def shape_result(now: Now, worker: Worker) -> Step:
     """Turn an error status into a tool error, and any other answer into content."""
 
-    async def step(call: ToolCall, _: Next) -> ToolResult:
-        tool, response = call.found, call.response
+    def step(call: ToolCall, _: Next) -> Awaitable[ToolResult]:
+        response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
-        if response.status >= 300:
-            wait = read_retry_after(response.retry_after, now)
-            advice = "" if wait is None else try_again_in(wait)
-            return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
-        if tool.graphql is not None and (said := graphql_errors(response)):
-            text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
-            return _fail(call, text, "graphql_error")
-        try:
-            shaped = shape_answer(
-                response,
-                tool.compiled_shape,
-                name=f"{call.name}/{call.id}",
-                given=call.arguments,
-                parsed=call.answer,
-            )
-        except Unshapeable:
-            text = "The API was called, but its answer does not have the form needed to show it. It was "
-            return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
-        if shaped.instructions is not None:
-            _report(call, shaped.instructions)
-            if tool.compiled_shape.guard == "block":
-                return _fail(call, _TALKS, "instructions")
-        return ToolResult(
-            shaped.content, shaped.structured, status=response.status, meta=shaped.meta
-        )
+        if len(response.body) > LONG:
+            return worker.run(partial(_shape, call, response, now))
+        return at_once(_shape(call, response, now))
 
     return step
+
+
+def _shape(call: ToolCall, response: HttpResponse, now: Now) -> ToolResult:
+    tool, shape = call.found, call.found.compiled_shape
+    if response.status >= 300:
+        wait = read_retry_after(response.retry_after, now)
+        advice = "" if wait is None else try_again_in(wait)
+        return _fail(call, describe_refusal(response, advice=advice), "upstream_status")
+    answer = call.answer
+    try:
+        if tool.graphql is not None:
+            answer = answer or _read(response.body, exact=shape.edit is not None)
+            if answer is not None and (said := graphql_errors(answer.value)):
+                text = "The API could not do this:\n" + "\n".join(f"- {line}" for line in said)
+                return _fail(call, text, "graphql_error")
+        name = f"{call.name}/{call.id}"
+        shaped = shape_answer(response, shape, name=name, given=call.arguments, answer=answer)
+    except Unshapeable:
+        text = (
+            "The API was called, but its answer does not have the form needed to show it. It was "
+        )
+        return _fail(call, f"{text}withheld. Call id: {call.id}", "unshapeable")
+    except TooMuch as problem:
+        return _fail(call, str(problem), "too_large")
+    if shaped.instructions is not None:
+        _report(call, shaped.instructions)
+        if shape.guard == "block":
+            return _fail(call, _TALKS, "instructions")
+    return ToolResult(shaped.content, shaped.structured, status=response.status, meta=shaped.meta)
+
+
+def _read(body: bytes, *, exact: bool) -> Answer | None:
+    try:
+        return read_answer(body, exact=exact)
+    except ValueError:
+        return None
 
 
 def _fail(call: ToolCall, text: str, reason: str) -> ToolResult:
