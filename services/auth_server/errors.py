@@ -29,6 +29,12 @@ class InvalidRequest(OAuthError):
     code = "invalid_request"
 
 
+class UnsupportedMediaType(InvalidRequest):
+    """The body has a content coding that this server does not read (RFC 9110 §15.5.16)."""
+
+    status = 415
+
+
 class InvalidClient(OAuthError):
     """The client is unknown or did not authenticate (RFC 6749 §5.2)."""
 

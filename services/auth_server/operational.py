@@ -23,7 +23,7 @@ async def readyz(database: OpenDatabase) -> Response:
     return JSONResponse(body, status_code=status)
 
 
-@router.api_route("/static/{name}", methods=["GET", "HEAD"])
+@router.get("/static/{name}")
 async def static_file(name: str, pages: LocalizedPages) -> Response:
     """Serve a static file."""
     answer = pages.static.answer(name)

@@ -11,6 +11,8 @@ READ = "mcp:read"
 WRITE = "mcp:write"
 ADMIN = "mcp:admin"
 OFFLINE_ACCESS = "offline_access"
+BESIDE_RESOURCES = frozenset({OFFLINE_ACCESS, "openid", "profile", "email"})
+"""Scopes for a refresh token or an identity, which do not concern a resource."""
 # The authorization server's scope for a gateway's catalogue; clients never get it.
 CATALOGUE = "gatepost:catalogue"
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from auth_server.errors import InvalidRequest
+from auth_server.errors import InvalidRequest, UnsupportedMediaType
 
 BODY_LIMIT = 64 * 1024
 MOST_FIELDS = 200
@@ -92,8 +92,11 @@ async def read_body(request: Request, *, limit: int = BODY_LIMIT) -> bytes:
     """Read a request body of at most `limit` bytes.
 
     Raises:
+        UnsupportedMediaType: the body is compressed.
         InvalidRequest: the body is larger.
     """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("send the body without Content-Encoding")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -12,7 +12,17 @@ from starlette.routing import Route
 from auth_server.web.posted_form import PostedForm
 
 
-class MachineRouter(APIRouter):
+class _Router(APIRouter):
+    """Serves HEAD wherever it serves GET (RFC 9110 §9.3.2)."""
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Add a route."""
+        methods = options.get("methods") or ("GET",)
+        options["methods"] = [*methods, "HEAD"] if "GET" in methods else methods
+        super().add_api_route(path, endpoint, **options)
+
+
+class MachineRouter(_Router):
     """Has routes that programs call; errors are JSON."""
 
     def __init__(self, *, any_origin: bool = False, below: tuple[str, ...] = ()) -> None:
@@ -27,7 +37,7 @@ class MachineRouter(APIRouter):
         self.below = below
 
 
-class PageRouter(APIRouter):
+class PageRouter(_Router):
     """Has routes that browsers call; errors are pages, and each POST needs a `PostedForm`."""
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

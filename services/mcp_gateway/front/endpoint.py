@@ -46,7 +46,7 @@ class McpEndpoint:
         except Disconnected:
             return
         if exchange.stream is not None:
-            await exchange.stream.finish(reply.body)
+            await exchange.stream.finish(reply.body, reply.headers)
             return
         headers = [*reply.headers, *answer_headers(exchange, self._origins)]
         if reply.body:

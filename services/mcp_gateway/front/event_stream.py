@@ -17,7 +17,7 @@ class EventStream:
     """Sends the messages of one request as they occur (streamable HTTP, server-sent events).
 
     The response starts with the first message: a request that ends without one is answered with
-    JSON and its own status.
+    JSON and its own status, unless the client accepts a stream alone.
     """
 
     __slots__ = ("_headers", "_lock", "_send", "gone", "opened", "waiting")
@@ -41,17 +41,17 @@ class EventStream:
         """Send a comment, so that proxies don't close an idle connection."""
         await self._write(b": keep-alive\n\n", more=True)
 
-    async def finish(self, message: bytes) -> None:
-        """Send the last message and close."""
-        await self._write(_event(message), more=False)
+    async def finish(self, message: bytes, headers: HeaderLines = ()) -> None:
+        """Send the last message and close; the headers are sent if it is also the first message."""
+        await self._write(_event(message), more=False, added=headers)
 
-    async def _write(self, text: bytes, *, more: bool) -> None:
+    async def _write(self, text: bytes, *, more: bool, added: HeaderLines = ()) -> None:
         if self._lock is None:
             self._lock = asyncio.Lock()
         # The keep-alive and the call itself may write at the same time.
         async with self._lock:
             if not self.opened:
-                headers = [*_HEADERS, *self._headers()]
+                headers = [*_HEADERS, *added, *self._headers()]
                 await self._send({"type": "http.response.start", "status": 200, "headers": headers})
                 self.opened = True
             await self._send({"type": "http.response.body", "body": text, "more_body": more})

@@ -4,7 +4,7 @@ from functools import partial
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from mcp_gateway.front.accept import accepts_stream
+from mcp_gateway.front.accept import accepts_json, accepts_stream
 from mcp_gateway.front.answer_headers import answer_headers
 from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.event_stream import EventStream
@@ -54,7 +54,9 @@ def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes])
             )
         # A disconnect cancels the call in the modern era (2026-07-28 Cancellation), but not before.
         reply = await watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
-        if stream is not None and stream.opened:
+        if stream is not None and (
+            stream.opened or (reply.status == 200 and not accepts_json(headers))
+        ):
             exchange = exchange.with_stream(stream)
         return exchange.with_reply(reply)
 

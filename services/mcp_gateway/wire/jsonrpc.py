@@ -74,7 +74,7 @@ def read_id(message: Mapping[str, Any]) -> bytes:
 
 
 def read_request(message: Mapping[str, Any], request_id: bytes) -> tuple[str, Mapping[str, Any]]:
-    """Return method and params; absent params are empty.
+    """Return method and params; absent params are empty, and a member that is null is absent.
 
     Raises:
         RpcError: `-32600` if this is not a request, `-32602` if params is not an object.
@@ -91,6 +91,8 @@ def read_request(message: Mapping[str, Any], request_id: bytes) -> tuple[str, Ma
         return method, {}
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "params must be an object")
+    if None in params.values():
+        params = {name: value for name, value in params.items() if value is not None}
     return method, params
 
 

@@ -22,7 +22,7 @@ from mcp_types.jsonrpc import (
     METHOD_NOT_FOUND,
     UNSUPPORTED_PROTOCOL_VERSION,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
@@ -58,6 +58,7 @@ _MIRRORED = frozenset({VERSION_HEADER, _METHOD_HEADER, _NAME_HEADER})
 _NAMED_BY: Mapping[str, str] = MappingProxyType(
     {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 )
+_SERVED = ", ".join((*MODERN_PROTOCOL_VERSIONS, *reversed(HANDSHAKE_PROTOCOL_VERSIONS)))
 _TTL_MS = 60_000  # short, so that a wider grant takes effect soon
 
 Method = Callable[[Server, Incoming], Awaitable[bytes]]
@@ -80,7 +81,7 @@ async def answer(
     given_id = read_id(message)
     try:
         if "id" not in message and isinstance(message.get("method"), str):
-            _require_served((headers.get(VERSION_HEADER) or b"").decode("latin-1"))
+            _require_served(read_plain(headers.get(VERSION_HEADER) or b""))
             return Reply(202)
         method, params = read_request(message, given_id)
         _require_envelope(method, params, headers)
@@ -114,9 +115,12 @@ async def answer(
 def _require_envelope(method: str, params: Mapping[str, Any], headers: Headers) -> None:
     """Check `_meta`, then that the headers match it, then the version (basic, Versioning).
 
-    A mismatch is reported before an unsupported version.
+    A mismatch is reported before an unsupported version. A client that names its version in the
+    header alone is told about that version.
     """
     meta = params.get("_meta")
+    if meta is None and VERSION_HEADER not in headers.repeated:
+        _require_served(read_plain(headers.get(VERSION_HEADER) or b""))
     if not isinstance(meta, dict):
         raise RpcError(INVALID_PARAMS, "params._meta must be an object")
     for key in (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY):
@@ -135,7 +139,7 @@ def _require_envelope(method: str, params: Mapping[str, Any], headers: Headers) 
         raise RpcError(
             INVALID_PARAMS, f"params._meta.{CLIENT_CAPABILITIES_META_KEY} must be an object"
         )
-    if not isinstance(meta.get(CLIENT_INFO_META_KEY, {}), dict):
+    if not isinstance(meta.get(CLIENT_INFO_META_KEY), dict | None):
         raise RpcError(INVALID_PARAMS, f"params._meta.{CLIENT_INFO_META_KEY} must be an object")
 
 
@@ -156,7 +160,7 @@ def _require_served(version: str) -> None:
     if version not in MODERN_PROTOCOL_VERSIONS:
         raise RpcError(
             UNSUPPORTED_PROTOCOL_VERSION,
-            "Unsupported protocol version",
+            f"Unsupported protocol version {version[:40]!r}; this server supports {_SERVED}",
             {"supported": list(MODERN_PROTOCOL_VERSIONS), "requested": version},
         )
 

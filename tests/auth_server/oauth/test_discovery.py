@@ -1,6 +1,7 @@
 """What a client reads before it does anything: the metadata documents and the keys."""
 
 import asyncio
+import gzip
 from pathlib import Path
 
 import httpx2
@@ -10,6 +11,7 @@ from authlib.oauth2.rfc8414 import (
     AuthorizationServerMetadata,
     get_well_known_url,
 )
+from fastapi.routing import iter_route_contexts
 
 from auth_server.schema.migrate import migrate
 from support.in_process.auth_server import AuthServer, running_auth_server
@@ -54,6 +56,34 @@ async def test_a_client_finds_the_server_at_both_well_known_places(
     assert document["authorization_response_iss_parameter_supported"] is True
     assert "offline_access" in document["scopes_supported"]
     assert "gatepost:catalogue" not in document["scopes_supported"]
+
+
+async def test_whatever_answers_get_answers_head_alike(sqlite_server: AuthServer) -> None:
+    """RFC 9110 §9.3.2; monitors and some clients look with HEAD first."""
+    served = [
+        (route.path or "").replace("{", "").replace("}", "")
+        for route in iter_route_contexts(sqlite_server.app.routes)
+        if "GET" in (route.methods or ())
+    ]
+    assert {OAUTH, OPENID, "/jwks.json", "/sign-in", "/authorize", "/readyz"} <= set(served)
+    for path in served:
+        async with sqlite_server.browser() as one, sqlite_server.browser() as other:
+            got, head = await one.get(path), await other.head(path)
+        assert (path, head.status_code) == (path, got.status_code)
+        assert head.headers.get("content-type") == got.headers.get("content-type")
+
+
+async def test_a_compressed_body_is_refused_by_name(sqlite_server: AuthServer) -> None:
+    """RFC 9110 §15.5.16."""
+    for path, content_type, body in (
+        ("/register", "application/json", b'{"redirect_uris": ["http://127.0.0.1/cb"]}'),
+        ("/token", "application/x-www-form-urlencoded", b"grant_type=refresh_token&client_id=a"),
+        ("/revoke", "application/x-www-form-urlencoded", b"token=x&client_id=a"),
+    ):
+        headers = {"content-type": content_type, "content-encoding": "gzip"}
+        answer = await sqlite_server.http.post(path, content=gzip.compress(body), headers=headers)
+        assert (path, answer.status_code) == (path, 415)
+        assert "Content-Encoding" in answer.json()["error_description"]
 
 
 async def test_an_issuer_with_a_path_is_found_wherever_clients_look_a134(

@@ -206,7 +206,7 @@ async def test_a_scope_narrows_one_access_token_and_leaves_the_next_as_wide_a99(
 
 @pytest.mark.parametrize(
     "scope",
-    ["mcp:admin", "mcp:read mcp:admin", "mcp:read offline_access", "mcp:other", 'x"', "mcp:rëad"],
+    ["mcp:admin", "mcp:read mcp:admin", "offline_access mcp:admin", "mcp:other", 'x"', "mcp:rëad"],
 )
 async def test_a_scope_never_widens_and_trying_costs_nothing_a99(
     table_server: AuthServer, scope: str
@@ -216,6 +216,23 @@ async def test_a_scope_never_widens_and_trying_costs_nothing_a99(
 
     assert error_of(await connection.refresh(scope=scope)) == (400, "invalid_scope")
     assert (await connection.refresh()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [
+        ("mcp:read offline_access", "mcp:read"),
+        ("openid profile email mcp:read mcp:write", "mcp:read mcp:write"),
+        ("offline_access", "mcp:read mcp:write"),
+    ],
+)
+async def test_a_client_may_repeat_scopes_that_its_authorization_left_out(
+    table_server: AuthServer, scope: str, granted: str
+) -> None:
+    connection = await connect(table_server)
+
+    answer = await connection.refresh(scope=scope)
+    assert (answer.status_code, answer.json()["scope"]) == (200, granted)
 
 
 @pytest.mark.parametrize(

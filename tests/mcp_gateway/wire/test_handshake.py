@@ -55,6 +55,37 @@ async def test_tools_are_listed_in_order_with_what_a_model_needs(world: World) -
     assert by_name["get_task"]["inputSchema"]["type"] == "object"
 
 
+@pytest.mark.parametrize("era", ["old", "new"])
+@pytest.mark.parametrize(
+    "absent", ["cursor", "arguments", "requestState", "inputResponses", "context"]
+)
+async def test_a_member_that_is_null_is_absent(world: World, era: str, absent: str) -> None:
+    """Clients in Java and C# write what they do not set as null."""
+    params = {"name": "list_tasks", absent: None}
+    assert (await world.ask(era, "tools/call", params)).json()["result"]["isError"] is False
+    assert (await world.ask(era, "tools/list", {absent: None})).status_code == 200
+
+
+async def test_meta_that_is_null_is_absent(world: World) -> None:
+    for method, params in (("tools/list", {}), ("tools/call", {"name": "list_tasks"})):
+        answer = await world.old(method, {**params, "_meta": None})
+        assert "result" in answer.json(), answer.text
+
+
+@pytest.mark.parametrize("version", ["2099-01-01", "", "latest", "2025-11-25x"])
+@pytest.mark.parametrize("params", [None, {}, {"_meta": None}, {"name": "list_tasks"}])
+async def test_a_client_of_an_unknown_version_is_told_those_that_are_served(
+    world: World, version: str, params: Any
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
+    answer = await world.post(message, headers={"mcp-protocol-version": version})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, -32022)
+    assert error["data"]["requested"] == version
+    for served in (version, MODERN, *VERSIONS):
+        assert served in error["message"]
+
+
 async def test_a_client_without_a_version_header_is_served_as_of_2025_03_26(world: World) -> None:
     answer = await world.post([request("ping")])
     assert answer.json() == [{"jsonrpc": "2.0", "id": 1, "result": {}}]

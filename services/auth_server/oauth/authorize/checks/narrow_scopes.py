@@ -4,10 +4,7 @@ from dataclasses import replace
 
 from auth_server.errors import InvalidScope
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
-from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, parse_scope
-
-# Scopes for an identity or a refresh token, which do not concern the resource.
-_BESIDES = frozenset({OFFLINE_ACCESS, "openid", "profile", "email"})
+from gatepost.scopes import BESIDE_RESOURCES, OFFLINE_ACCESS, MalformedScope, parse_scope
 
 
 async def narrow_scopes(request: CheckedRequest, context: CheckContext) -> CheckedRequest:
@@ -25,7 +22,7 @@ async def narrow_scopes(request: CheckedRequest, context: CheckContext) -> Check
         raise InvalidScope(str(error)) from None
     scopes = asked & frozenset(resource.scopes)
     if not scopes:
-        if asked - _BESIDES:
+        if asked - BESIDE_RESOURCES:
             raise InvalidScope(f"this resource has the scopes {' '.join(sorted(resource.scopes))}")
         scopes = frozenset(resource.default_scopes)
     return replace(request, scopes=scopes | (asked & {OFFLINE_ACCESS}))

@@ -11,7 +11,13 @@ from auth_server.redemptions.statements import read_refresh_token
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from auth_server.tokens.refresh_token import rotate_refresh_token
-from gatepost.scopes import OFFLINE_ACCESS, MalformedScope, narrow_scopes, parse_scope
+from gatepost.scopes import (
+    BESIDE_RESOURCES,
+    OFFLINE_ACCESS,
+    MalformedScope,
+    narrow_scopes,
+    parse_scope,
+)
 
 
 async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
@@ -32,6 +38,8 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         asked = parse_scope(form.get("scope") or row.scope)
     except MalformedScope as error:
         raise InvalidScope(str(error)) from None
+    # As at the authorization endpoint: clients repeat the scope that they asked for there.
+    asked = asked - (BESIDE_RESOURCES - granted) or granted
     if narrow_scopes(asked, granted) != asked:
         raise InvalidScope("scope goes beyond the granted scope; request authorization again")
     # A used token, even past its idle time, still goes to the rotation: its reuse revokes the
