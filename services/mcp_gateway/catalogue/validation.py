@@ -12,6 +12,7 @@ from mcp_gateway.work.size import MOST_VALUES, count_values
 
 MOST_PROBLEMS = 8
 _LONGEST = 300
+_DEEPEST = 4
 _NO_PROBLEMS: tuple[ArgumentProblem, ...] = ()
 _MOST_EXPLAINED = 250
 """Values up to which the library may list errors, since it lists all of them before the first."""
@@ -272,8 +273,22 @@ def _known(schema: Mapping[str, Any], path: list[str | int]) -> list[str]:
                 node = schema["$defs"][node["$ref"].rpartition("/")[2]]
         except (KeyError, IndexError, TypeError):
             return []
-    names = node.get("properties", {}) if isinstance(node, Mapping) else {}
-    return list(names)
+    return list(_names(schema, node, 0))
+
+
+def _names(schema: Mapping[str, Any], node: Any, depth: int) -> dict[str, None]:
+    """Return the property names of a schema, in its parts and forms too."""
+    if not isinstance(node, Mapping) or depth > _DEEPEST:
+        return {}
+    if "$ref" in node:
+        return _names(
+            schema, schema.get("$defs", {}).get(node["$ref"].rpartition("/")[2]), depth + 1
+        )
+    names = dict.fromkeys(node.get("properties", ()))
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for part in node.get(keyword, ()):
+            names |= _names(schema, part, depth + 1)
+    return names
 
 
 def _problem(path: list[str | int], message: str) -> ArgumentProblem:

@@ -33,6 +33,11 @@ class References:
         self._found: dict[str, Any] = {}
         self._identified: _Identified | None = None
 
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The document that every reference is local to."""
+        return self._document
+
     def find(self, ref: object) -> Any:
         """Return the target of one reference, even if that is a reference itself.
 

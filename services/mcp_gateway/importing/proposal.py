@@ -23,6 +23,7 @@ from mcp_gateway.openapi.record_owners import find_owners
 from mcp_gateway.openapi.tenant_arguments import tenant_arguments, upstream_names
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.lint.passwords import asks_for_password
+from mcp_gateway.schemas.impossible import find_impossible
 from mcp_gateway.text import shorten_text, tidy_text
 
 _HEADER = f"""\
@@ -111,6 +112,8 @@ def propose(
             checks = tuple(ResponseCheck(place, "tenant_id") for place in owners)
             entry = replace(entry, checks=checks)
             tool = make_tool(entry, document, hosts)
+            if (place := find_impossible(dict(tool.input_schema))) is not None:
+                raise Unimportable(f"it requires {place}, for which no value is valid")
         except (Unimportable, ManifestError) as error:
             refused.append((found.key, re.sub(r"^\.[^ ]*: ", "", str(error))))
             continue

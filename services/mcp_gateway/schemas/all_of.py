@@ -34,6 +34,8 @@ def merge(one: Schema, two: Schema) -> Schema | None:
                 merged[keyword][name] = (
                     schema if mine == schema else merge(mine, schema) or {"allOf": [mine, schema]}
                 )
+        elif keyword == "type" and (kinds := _both(merged[keyword], value)):
+            merged[keyword] = kinds[0] if len(kinds) == 1 else kinds
         elif keyword in {"required", LEFT_OUT}:
             merged[keyword] = list(dict.fromkeys([*merged[keyword], *value]))
         elif keyword == "allOf":
@@ -50,3 +52,9 @@ def merge(one: Schema, two: Schema) -> Schema | None:
         if not merged["required"]:
             del merged["required"]
     return merged
+
+
+def _both(one: str | list[str], two: str | list[str]) -> list[str]:
+    """Return the types that two `type` keywords both allow."""
+    others = [two] if isinstance(two, str) else two
+    return [kind for kind in ([one] if isinstance(one, str) else one) if kind in others]

@@ -16,6 +16,7 @@ import jsonschema_rs
 from mcp_gateway.documents.references import References
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
 from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
+from mcp_gateway.schemas.closed_parts import open_parts
 from mcp_gateway.schemas.keywords import (
     UnusableSchema,
     convert_bounds,
@@ -25,6 +26,7 @@ from mcp_gateway.schemas.keywords import (
 )
 from mcp_gateway.schemas.passwords import find_password
 from mcp_gateway.schemas.publishing import Publisher
+from mcp_gateway.schemas.subtypes import Subtypes
 from mcp_gateway.schemas.titles import without_echo
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
@@ -47,12 +49,17 @@ class Schemas:
         self._secret: dict[int, bool] = {}
         self._renamed: dict[int, dict[str, str]] = {}
         self._originals: dict[str, str] = {}
+        self._subtypes = Subtypes(references)
         self._publisher = Publisher(self.component, self.types)
 
     # Conversion
 
-    def convert(self, source: object) -> Schema:
+    def convert(self, source: object, *, alone: bool = False) -> Schema:
         """Convert one schema to 2020-12, without read-only properties.
+
+        Args:
+            source: the schema of the document.
+            alone: whether a reference means its target without the target's subtypes.
 
         Raises:
             UnusableSchema: it is not a schema, or can't be converted.
@@ -71,14 +78,17 @@ class Schemas:
             beside = {key: value for key, value in source.items() if key != keyword}
             if self._openapi_30:  # Where siblings carry no constraint.
                 beside = {key: beside[key] for key in ANNOTATIONS & beside.keys()}
-            ref = self._refer(source[keyword], is_dynamic=keyword == "$dynamicRef")
+            ref = self._refer(source[keyword], is_dynamic=keyword == "$dynamicRef", alone=alone)
             return {**self._convert_keywords(beside), "$ref": ref}
         return self._merge_all_of(self._convert_nullable(source))
 
-    def _refer(self, ref: object, *, is_dynamic: bool = False) -> str:
+    def _refer(self, ref: object, *, is_dynamic: bool = False, alone: bool = False) -> str:
         find = self._references.find_dynamic if is_dynamic else self._references.find
         target = find(ref)
         text = f"dynamic {ref}" if is_dynamic else str(ref)
+        union = None if is_dynamic or alone else self._subtypes.union_of(text, target)
+        if union is not None:
+            text, target = f"any {text}", union
         if text not in self._names:
             last = re.sub(r"\.(json|ya?ml)$", "", re.split(r"[/#]|~1", text.rstrip("/#"))[-1])
             last = last or "Root"
@@ -144,7 +154,8 @@ class Schemas:
             out["prefixItems"] = [self.convert(item) for item in source["items"]]
         for keyword in sorted(MANY & source.keys()):
             if isinstance(source[keyword], list) and source[keyword]:
-                out[keyword] = [self.convert(item) for item in source[keyword]]
+                alone = keyword == "allOf" and self._subtypes.extends(source)
+                out[keyword] = [self.convert(item, alone=alone) for item in source[keyword]]
         self._convert_discriminator(source, out)
         for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(source.get(keyword), dict):
@@ -284,7 +295,18 @@ class Schemas:
     # allOf
 
     def _merge_all_of(self, schema: Schema) -> Schema:
-        """Merge `allOf` into the schema if the result is equivalent, else keep it."""
+        """Merge `allOf` into the schema if the result is equivalent, else keep it.
+
+        Parts that forbid each other's properties are joined as their author means them.
+        """
+        schema, opened = open_parts(schema, self._inlined)
+        merged = self._merge_parts(schema)
+        if not opened:
+            return merged
+        is_plain = {"allOf", "anyOf", "oneOf"}.isdisjoint(merged)
+        return {**merged, "additionalProperties" if is_plain else "unevaluatedProperties": False}
+
+    def _merge_parts(self, schema: Schema) -> Schema:
         parts = schema.get("allOf")
         if parts is None:
             return schema

@@ -12,6 +12,7 @@ import pytest
 from gatepost import document as reading
 from gatepost.document import DocumentError, parse_document
 from mcp_gateway.catalogue.coercion import coerce_arguments
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.openapi.argument_builder import Unimportable
@@ -309,6 +310,74 @@ def test_r15_a_discriminator_says_which_form_is_which(tool_of: MakeTool) -> None
     assert not tool.validate({"pet": {"kind": "puppy"}})
     assert tool.validate({"pet": {"kind": "fish"}})
     assert tool.validate({"pet": {"kind": "cat", "lives": "nine"}})
+
+
+PETS: dict[str, Any] = {
+    "Pet": {
+        **obj(name=TEXT, kind=TEXT, friend={"$ref": "#/components/schemas/Pet"}),
+        "required": ["kind"],
+        "discriminator": {"propertyName": "kind"},
+    },
+    "Cat": {
+        "allOf": [{"$ref": "#/components/schemas/Pet"}, {**obj(skill=TEXT), "required": ["skill"]}]
+    },
+    "Dog": {"allOf": [{"$ref": "#/components/schemas/Pet"}], **obj(pack={"type": "integer"})},
+    "Puppy": {"allOf": [{"$ref": "#/components/schemas/Dog"}, obj(weeks={"type": "integer"})]},
+}
+
+
+def pets(tool_of: MakeTool, pet: dict[str, Any], **base: Any) -> Tool:
+    """The tool of an operation that takes a pet; `base` is merged into the base type."""
+    schemas = {**PETS, "Pet": {**PETS["Pet"], **base}}
+    return tool_of(json_body(obj(pet=pet)), more={"components": {"schemas": schemas}})
+
+
+def test_r15_a_base_type_takes_what_its_subtypes_add(tool_of: MakeTool) -> None:
+    base = {"$ref": "#/components/schemas/Pet"}
+    for pet in (base, {"allOf": [base], "description": "The pet."}):
+        tool = pets(tool_of, pet)
+        friend = {"kind": "Puppy", "pack": 3, "weeks": 9}
+        assert not tool.validate({"pet": {"kind": "Cat", "skill": "sly", "friend": friend}})
+        assert not tool.validate({"pet": {"kind": "Fish"}})
+        assert tool.validate({"pet": {"kind": "Dog", "pack": "three"}}) == ()  # As a plain Pet.
+        assert tool.validate({"pet": {"skill": "sly"}})
+    names = {name for form in forms_of(pets(tool_of, base)) for name in form["properties"]}
+    assert names == {"name", "kind", "friend", "skill", "pack", "weeks"}
+
+
+def forms_of(tool: Tool) -> list[dict[str, Any]]:
+    defs = tool.input_schema["$defs"]
+    forms: list[dict[str, Any]] = defs["Pet"]["anyOf"]
+    return [defs[f["$ref"].rpartition("/")[2]] if "$ref" in f else f for f in forms]
+
+
+def test_r15_the_mapping_of_a_base_type_says_which_subtype_is_which(tool_of: MakeTool) -> None:
+    mapping = {"cat": "#/components/schemas/Cat", "dog": "Dog"}
+    kind = {"kind": {"type": "string", "enum": ["cat", "dog", "Puppy", "fish"]}}
+    tool = pets(
+        tool_of,
+        {"$ref": "#/components/schemas/Pet"},
+        discriminator={"propertyName": "kind", "mapping": mapping},
+        properties={**PETS["Pet"]["properties"], **kind},
+        additionalProperties=False,
+    )
+    valid: list[dict[str, Any]] = [
+        {"kind": "cat", "skill": "sly"},
+        {"kind": "dog", "pack": 3},
+        {"kind": "Puppy", "weeks": 9},
+        {"kind": "fish", "name": "Wanda"},
+    ]
+    assert [tool.validate({"pet": pet}) for pet in valid] == [()] * 4
+    wrong = [{"kind": "cat"}, {"kind": "dog", "skill": "x"}, {"kind": "fish", "pack": 3}]
+    assert all(tool.validate({"pet": pet}) for pet in [*wrong, {"kind": "cow"}])
+
+
+def test_r15_a_subtype_itself_stays_what_it_is(tool_of: MakeTool) -> None:
+    tool = tool_of(
+        json_body({"$ref": "#/components/schemas/Cat"}), more={"components": {"schemas": PETS}}
+    )
+    assert tool.input_schema["required"] == ["kind", "skill"]
+    assert not {"pack", "weeks"} & tool.input_schema["properties"].keys()
 
 
 def test_r15_forms_that_overlap_never_refuse_what_fits_both(tool_of: MakeTool) -> None:

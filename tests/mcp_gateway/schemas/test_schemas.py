@@ -6,6 +6,7 @@ import pytest
 
 from mcp_gateway.documents.references import References
 from mcp_gateway.schemas.convert import Schemas
+from mcp_gateway.schemas.impossible import find_impossible
 from mcp_gateway.schemas.keywords import UnusableSchema
 
 
@@ -118,9 +119,6 @@ def test_all_of_is_folded_into_one_object() -> None:
 
 
 def test_all_of_that_cannot_be_folded_exactly_is_kept() -> None:
-    closed = {"type": "object", "properties": {"a": {}}, "additionalProperties": False}
-    other = {"type": "object", "properties": {"b": {}}}
-    assert published({"allOf": [closed, other]}) == {"allOf": [closed, other]}
     assert published({"allOf": [{"minimum": 1}, {"minimum": 2}]}) == {
         "allOf": [{"minimum": 1}, {"minimum": 2}]
     }
@@ -186,3 +184,68 @@ def test_a_schema_that_unfolds_without_bound_is_cut_and_says_so() -> None:
     schema = published(ref("L0"), L30={"type": "object"}, **components)
     assert "Shortened here" in str(schema)
     assert len(str(schema)) < 40_000
+
+
+def obj(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+CLOSED: dict[str, Any] = {"additionalProperties": False}
+
+
+@pytest.mark.parametrize("closed", [CLOSED, {"unevaluatedProperties": False}])
+def test_closed_parts_accept_the_properties_of_all_parts_and_no_others(
+    closed: dict[str, Any],
+) -> None:
+    base = {**obj(id={"type": "string"}), "required": ["id"], **closed}
+    middle = {"allOf": [ref("Base"), {**obj(n={}), **closed}]}
+    assert published({"allOf": [ref("Middle"), obj(m={})]}, Base=base, Middle=middle) == {
+        **obj(id={"type": "string"}, n={}, m={}),
+        "required": ["id"],
+        **CLOSED,
+    }
+    assert published({"allOf": [ref("Middle")], **obj(m={}), **closed}, Base=base, Middle=middle)[
+        "properties"
+    ] == {"id": {"type": "string"}, "n": {}, "m": {}}
+
+
+def test_closed_parts_that_cannot_be_folded_are_closed_as_a_whole() -> None:
+    one, two = {**obj(a={}), "minProperties": 1}, {**obj(b={}), "minProperties": 2}
+    assert published({"allOf": [{**one, **CLOSED}, {**two, **CLOSED}]}) == {
+        "allOf": [one, two],
+        "unevaluatedProperties": False,
+    }
+
+
+def test_forms_add_to_a_closed_schema_and_siblings_stay_apart() -> None:
+    forms = [{**obj(b={}), **CLOSED}, {**obj(c={}), **CLOSED}]
+    assert published({**obj(a={}), **CLOSED, "anyOf": forms}) == {
+        **obj(a={}),
+        "anyOf": [obj(b={}), obj(c={})],
+        "unevaluatedProperties": False,
+    }
+    apart = {"anyOf": forms}
+    assert published(apart) == apart
+    rule = {**obj(a={}, b={}), **CLOSED, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    assert published(rule) == rule
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({**obj(a={}), "required": ["a"], **CLOSED}, None),
+        ({**obj(a={}), "required": ["a", "b"], **CLOSED}, "b"),
+        ({**obj(a={"not": {}}), "required": ["a"]}, "a"),
+        ({**obj(a={"not": {}})}, None),
+        ({**obj(a={"$ref": "#/$defs/A"}), "required": ["a"], "$defs": {"A": {"not": {}}}}, "a"),
+        ({**obj(a={"minimum": 2, "maximum": 1}), "required": ["a"]}, "a"),
+        ({**obj(a={"maximum": -1}), "required": ["a"]}, None),
+        ({**obj(a={"anyOf": [{"not": {}}, {}]}), "required": ["a"]}, None),
+        ({**obj(a={"allOf": [{}, {"not": {}}]}), "required": ["a"]}, "a"),
+        ({**obj(a={**obj(), "required": ["c"], **CLOSED}), "required": ["a"]}, "a.c"),
+    ],
+)
+def test_a_required_value_that_cannot_be_valid_is_found(
+    schema: dict[str, Any], place: str | None
+) -> None:
+    assert find_impossible(schema) == place
