@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+from mcp_gateway.documents.own_root import find_own_roots
+
 _MISSING = object()
 
 
@@ -32,6 +34,7 @@ class References:
         self._problems = problems or {}
         self._found: dict[str, Any] = {}
         self._identified: _Identified | None = None
+        self._own_roots: dict[int, str] | None = None
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -49,6 +52,19 @@ class References:
         if ref not in self._found:
             self._found[ref] = self._look_up(ref)
         return self._found[ref]
+
+    def find_own_root(self, node: Mapping[str, Any]) -> str:
+        """Return the reference that `#` means in an object inside a schema.
+
+        Raises:
+            UnresolvableReference: the object is in no schema of the document.
+        """
+        if self._own_roots is None:
+            self._own_roots = find_own_roots(self._document)
+        root = self._own_roots.get(id(node), "#")
+        if root == "#":
+            raise UnresolvableReference("a reference to '#' is outside any schema")
+        return root
 
     def find_dynamic(self, ref: object) -> Any:
         """Return the target of a `$dynamicRef` if it is unambiguous (2020-12 core §8.2.3.2).

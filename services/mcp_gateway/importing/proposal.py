@@ -17,6 +17,7 @@ from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.effects import only_reads
 from mcp_gateway.openapi.naming import name_operations
 from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
 from mcp_gateway.openapi.record_owners import find_owners
@@ -179,6 +180,7 @@ def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ..
         title=_said(found, "title"),
         toolsets=tuple(dict.fromkeys(s for s in slugs if s and s not in {"read", "write"})),
         bind=bindings,
+        read_only=True if only_reads(found) else None,
         description=_said(found, "description") or _describe(found),
     )
 
@@ -229,6 +231,8 @@ def entry_keys(proposed: Proposed) -> dict[str, Any]:
         "description": tool.description,
         "scope": tool.scope,
     }
+    if entry.read_only is not None:
+        keys["read_only"] = entry.read_only
     if entry.toolsets:
         keys["toolsets"] = list(entry.toolsets)
     if entry.bind:

@@ -1,6 +1,7 @@
 """The report of an import: the result for every operation, and the decisions left to a person."""
 
 import re
+from collections.abc import Sequence
 
 import click
 
@@ -9,6 +10,7 @@ from mcp_gateway.importing.proposal import Proposal, Proposed
 from mcp_gateway.openapi.document import OpenApiDocument
 
 _MOST_SHOWN = 50
+_FEW = 5
 _MANY_UNDECLARED = 10
 """Tools with undeclared path arguments from which on the document seems to lack parameters."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
@@ -115,10 +117,15 @@ def _mark(proposed: Proposed) -> str:
 def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     decisions = []
     for parameter, tools in proposal.unbound_tenants.items():
-        count = "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
         decisions.append(
-            f"{parameter} in {count} looks like the tenant, but the model chooses it; "
+            f"{parameter} in {_count(tools)} looks like the tenant, but the model chooses it; "
             f"if it is the tenant, import with --bind {parameter}=tenant_id"
+        )
+    reading = [p.entry.name for p in proposal.proposed if p.entry.read_only]
+    if reading:
+        decisions.append(
+            f"{_count(reading)} with POST only read, as their paths and summaries say "
+            f"({_names(reading)}); remove `read_only: true` from any that changes something"
         )
     server = document.servers[0] if document.servers else "none"
     decisions.append(f"the gateway's upstream_url (the document's server: {server})")
@@ -129,6 +136,16 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
         if name in used
     ]
     return decisions
+
+
+def _count(tools: Sequence[str]) -> str:
+    return "1 tool" if len(tools) == 1 else f"{len(tools)} tools"
+
+
+def _names(tools: Sequence[str]) -> str:
+    """List a few tools, and say how many more there are."""
+    more = [f"{len(tools) - _FEW} more"] if len(tools) > _FEW else []
+    return ", ".join([*tools[:_FEW], *more])
 
 
 def _section(heading: str, lines: list[str]) -> list[str]:

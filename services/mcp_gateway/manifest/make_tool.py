@@ -20,6 +20,7 @@ from mcp_gateway.openapi.document import (
     OpenApiDocument,
     UnknownOperation,
 )
+from mcp_gateway.openapi.effects import destroys
 from mcp_gateway.openapi.operation_titles import title_operation
 from mcp_gateway.results.content import MOST_BYTES, CompiledShape
 from mcp_gateway.results.edit import compile_edit
@@ -86,8 +87,8 @@ def make_tool(
         scope=entry.scope or (READ if read_only else WRITE),
         toolsets=tuple(dict.fromkeys([*(entry.toolsets or ()), toolset])),
         read_only=read_only,
-        destructive=_or(entry.destructive, found.method == "DELETE" and not read_only),
-        idempotent=_or(entry.idempotent, safe or found.method in {"PUT", "DELETE"}),
+        destructive=_or(entry.destructive, not read_only and destroys(found)),
+        idempotent=_or(entry.idempotent, read_only or found.method in {"PUT", "DELETE"}),
         input_schema=schema,
         bindings=bound,
         operation=imported.operation,

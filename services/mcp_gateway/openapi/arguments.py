@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from mcp_gateway.documents.references import UnresolvableReference
 from mcp_gateway.openapi.argument_builder import ArgumentBuilder, Unimportable
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.effects import only_reads
 from mcp_gateway.openapi.pagination import detect_pagination
 from mcp_gateway.openapi.parameters import add_parameters, fill_placeholders
 from mcp_gateway.openapi.request_body import add_body
 from mcp_gateway.openapi.responses import find_answer, list_responses
 from mcp_gateway.openapi.security import read_security
 from mcp_gateway.openapi.servers import UnlistedServer, own_base_url, server_urls
-from mcp_gateway.requests.operation import Operation
+from mcp_gateway.requests.operation import Body, Operation, Pagination
 from mcp_gateway.requests.serialise import PLACEHOLDER
 from mcp_gateway.requests.styles import steps_through_directories
 from mcp_gateway.schemas.budget import Schema
@@ -80,11 +81,7 @@ def import_operation(
                 responses=list_responses(document, found),
                 base_url=_base_url(document, found, hosts),
                 security=read_security(document.root, found.node),
-                pagination=detect_pagination(
-                    builder.parameters, find_answer(document, found), document.references
-                )
-                if found.method in {"GET", "POST", "QUERY"}
-                else None,
+                pagination=_pagination(document, found, builder, body),
                 idempotency=builder.idempotency,
                 secrets=frozenset(
                     key
@@ -106,6 +103,18 @@ def import_operation(
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         # One malformed operation must not prevent the import of the others.
         raise Unimportable(f"it is malformed ({type(error).__name__})") from error
+
+
+def _pagination(
+    document: OpenApiDocument, found: FoundOperation, builder: ArgumentBuilder, body: Body | None
+) -> Pagination | None:
+    if found.method not in {"GET", "POST", "QUERY"}:
+        return None
+    named = {p.name: p.argument for p in builder.parameters if p.location == "query"}
+    if body is not None and (found.method == "QUERY" or only_reads(found)):
+        named |= {name: argument for argument, name in body.properties.items()}
+    answer = find_answer(document, found)
+    return detect_pagination(named, builder.properties, answer, document.references)
 
 
 def _require_sendable(document: OpenApiDocument, found: FoundOperation) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from mcp_gateway.openapi.document import FoundOperation
 
 LONGEST = 48
-_VERBS = frozenset(
+VERBS = frozenset(
     """accept activate add apply approve archive assign attach block cancel change check clear clone
     close complete confirm convert copy count create deactivate delete deny describe detach disable
     download duplicate edit enable end execute export fetch find generate get grant import insert
@@ -47,7 +47,7 @@ def name_operations(operations: Iterable[FoundOperation]) -> dict[str, str]:
 
 def is_verb(word: str) -> bool:
     """Tell whether a lower-case word is a verb that tool names start with."""
-    return word in _VERBS
+    return word in VERBS
 
 
 def name_operation(operation: FoundOperation) -> str:
@@ -64,9 +64,9 @@ def _words_of_id(operation_id: str, operation: FoundOperation) -> list[str]:
     generated = re.sub(r"\W", "_", operation.path) + "_" + operation.method.lower()
     if operation_id.endswith(generated) and len(operation_id) > len(generated):
         operation_id = operation_id[: -len(generated)]
-    groups = [words for part in re.split(r"[/.:]", operation_id) if (words := _words(part))]
+    groups = [words for part in re.split(r"[/.:]", operation_id) if (words := split_words(part))]
     # `issues/list-for-repo` and `users.get`: the verb goes first, its noun after it.
-    if len(groups) > 1 and groups[-1][0] in _VERBS and groups[0][0] not in _VERBS:
+    if len(groups) > 1 and groups[-1][0] in VERBS and groups[0][0] not in VERBS:
         verb, *rest = groups[-1]
         noun = [word for group in groups[:-1] for word in group]
         return [verb, *noun, *(rest if rest != noun else [])]
@@ -76,12 +76,14 @@ def _words_of_id(operation_id: str, operation: FoundOperation) -> list[str]:
 def _words_of_path(operation: FoundOperation) -> list[str]:
     path = operation.path.partition("?")[0]
     segments = [part for part in path.split("/") if part and not _PREFIX.fullmatch(part)]
-    fixed = [(words, "{" in part) for part in segments if (words := _words(part)) or "{" in part]
+    fixed = [
+        (words, "{" in part) for part in segments if (words := split_words(part)) or "{" in part
+    ]
     nouns = [words for words, is_parameter in fixed if not is_parameter]
     if not nouns:
         return [_verb(operation, on_one=True), "root" if not segments else _digest(operation)]
     on_one = fixed[-1][1]
-    acts = operation.method == "POST" and len(nouns) > 1 and nouns[-1][0] in _VERBS and not on_one
+    acts = operation.method == "POST" and len(nouns) > 1 and nouns[-1][0] in VERBS and not on_one
     if acts:
         verb, *tail = nouns.pop()
         parents, last = nouns[:-1], [*_singular(nouns[-1]), *tail]
@@ -101,7 +103,7 @@ def _verb(operation: FoundOperation, *, on_one: bool) -> str:
     return "get" if on_one or not plural else "list"
 
 
-def _words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split camelCase and punctuation into lower-case ASCII words."""
     spaced = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", text)
     return re.findall(r"[a-z0-9]+", spaced.lower())

@@ -4,17 +4,18 @@ Only names that many APIs share count; without them, the listing counts as not p
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from mcp_gateway.documents.references import References, UnresolvableReference
-from mcp_gateway.requests.operation import Pagination, Parameter
+from mcp_gateway.requests.operation import Pagination
 
 _SIZES = frozenset(
     """count first limit maxitems maxresults numperpage pagelimit pagesize perpage resultsperpage
     rows rowsperpage size take top""".split()  # noqa: SIM905 - read as words
 )
-_POSITIONS: Mapping[str, Literal["cursor", "page", "offset"]] = {
+Kind = Literal["cursor", "page", "offset"]
+_POSITIONS: Mapping[str, Kind] = {
     **dict.fromkeys(
         """after continuationtoken cursor iterator lastevaluatedkey marker nextcursor nextmarker
         nextpagetoken nextpageurl nexttoken pagecursor pagemarker pagetoken paginationtoken
@@ -26,34 +27,48 @@ _POSITIONS: Mapping[str, Literal["cursor", "page", "offset"]] = {
     ),
     **dict.fromkeys(["offset", "skip", "start", "startat", "startindex", "from"], "offset"),
 }
-_ORDER = ("cursor", "page", "offset")
+_ORDER: tuple[Kind, ...] = ("cursor", "page", "offset")
 _NEXT = frozenset(
     """after continuationtoken cursor endcursor lastevaluatedkey nextcursor next nextlink nextmarker
     nextoffset nextpage nextpagecursor nextpagelink nextpagetoken nextpageurl nextrecordsurl
     nexttoken nexturl odatanextlink paginationtoken""".split()  # noqa: SIM905 - read as words
 )
 _WRAPPERS = frozenset(
-    """cursor cursors links meta metadata page pageinfo pagination paging responsemetadata
+    """cursor cursors links meta metadata nextpage page pageinfo pagination paging responsemetadata
     resultinfo""".split()  # noqa: SIM905 - read as words
 )
+_OBJECTS_OF_NEXT = frozenset(["next", "nextpage"])
+"""Objects that describe the next page; their fields have the names of positions."""
 _LISTS = ("data", "items", "results", "records", "entries", "values", "value", "objects", "list")
 
 
 def detect_pagination(
-    parameters: Sequence[Parameter], answer: object, references: References
+    named: Mapping[str, str],
+    schemas: Mapping[str, Any],
+    answer: object,
+    references: References,
 ) -> Pagination | None:
-    """Recognise a paginated listing by its query parameters and the fields of its answer.
+    """Recognise a paginated listing by its arguments and the fields of its answer.
 
     Args:
-        parameters: the parameters of the operation, without those that were left out.
+        named: the upstream's names of the arguments that may ask for a page, each to the argument.
+        schemas: the converted schemas of the arguments.
         answer: the unconverted schema of a successful answer, or None.
         references: resolves references in that schema.
     """
-    queries = {_letters(p.name): p.argument for p in parameters if p.location == "query"}
-    positions = {_POSITIONS[name]: key for name, key in queries.items() if name in _POSITIONS}
-    size = next((key for name, key in queries.items() if name in _SIZES), None)
     fields = list(_fields(answer, references))
-    upcoming = next((path for path, _ in fields if _letters(path[-1]) in _NEXT), None)
+    upcoming = _find_next(fields, references)
+    queries = {_letters(name): key for name, key in named.items()}
+    positions: dict[Kind, str] = {}
+    for name, key in queries.items():
+        if name in _POSITIONS:
+            # An `offset` that is text holds a token, which the answer must provide.
+            token = upcoming is not None and schemas.get(key, {}).get("type") == "string"
+            if token:
+                positions.setdefault("cursor", key)
+            else:
+                positions[_POSITIONS[name]] = key
+    size = next((key for name, key in queries.items() if name in _SIZES), None)
     for kind in _ORDER:
         # `start` or `from` alone may be a date; together with a size it is a position in a list.
         if kind in positions and (size or upcoming):
@@ -64,6 +79,20 @@ def detect_pagination(
                 next=upcoming,
                 items=_items(answer, fields, references),
             )
+    return None
+
+
+def _find_next(
+    fields: list[tuple[tuple[str, ...], Any]], references: References
+) -> tuple[str, ...] | None:
+    """Return the field that holds the next position, or a link to the next page."""
+    for path, schema in fields:
+        name = _letters(path[-1])
+        if name in _OBJECTS_OF_NEXT and any(_properties(schema, references)):
+            continue
+        in_next = len(path) > 1 and _letters(path[-2]) in _OBJECTS_OF_NEXT
+        if name in _NEXT or (in_next and (name in _POSITIONS or name == "token")):
+            return path
     return None
 
 

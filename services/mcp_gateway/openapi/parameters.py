@@ -17,6 +17,7 @@ from mcp_gateway.openapi.service_headers import is_service_header, is_tenant_hea
 from mcp_gateway.requests.bodies import is_json
 from mcp_gateway.requests.operation import Location, Parameter
 from mcp_gateway.requests.serialise import PLACEHOLDER
+from mcp_gateway.schemas.all_of import merge
 from mcp_gateway.schemas.budget import Schema
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")  # RFC 9110 §5.6.2
@@ -85,7 +86,7 @@ def _add_parameter(
         content_type, media = next(iter(content.items()))
         media = document.references.follow(media)
         schema_source = media.get("schema", {}) if isinstance(media, dict) else {}
-    schema = document.schemas.convert(schema_source)
+    declared = document.schemas.convert(schema_source)
     default_style = "form" if location in {"query", "cookie"} else "simple"
     style = source.get("style", default_style)
     parameter = Parameter(
@@ -98,14 +99,16 @@ def _add_parameter(
         allow_reserved=source.get("allowReserved") is True,
         content_type=content_type,
     )
-    problem = _unwritable_parameter(document, parameter, schema)
-    if problem:
+    problem = _unwritable_parameter(parameter)
+    schema: Schema | None = declared
+    if problem is None and content_type is None:
+        schema = _writable_part(document, parameter, document.schemas.without_null(declared))
+    if schema is None or problem is not None:
+        problem = problem or f"has values that the style {style} can't write"
         if required:
             raise Unimportable(f"{location} parameter {name!r} {problem}")
         builder.notes.append(f"optional {location} parameter {name!r} was left out: it {problem}")
         return
-    if content_type is None:
-        schema = document.schemas.without_null(schema)
     schema = described(schema, source)
     argument = builder.add(name, location, schema, required=required)
     if location == "header" and is_service_header(name):
@@ -118,10 +121,8 @@ def _add_parameter(
     builder.parameters.append(replace(parameter, argument=argument))
 
 
-def _unwritable_parameter(
-    document: OpenApiDocument, parameter: Parameter, schema: Schema
-) -> str | None:
-    """Return why no allowed value can be written exactly, or None if one can."""
+def _unwritable_parameter(parameter: Parameter) -> str | None:
+    """Return why no value can be written exactly, or None if one can."""
     if parameter.location in {"header", "cookie"} and not _TOKEN.fullmatch(parameter.name):
         return f"has a name that is not valid for a {parameter.location}"
     if parameter.content_type is not None:
@@ -131,10 +132,43 @@ def _unwritable_parameter(
     style = parameter.style
     if style not in STYLES[parameter.location]:
         return f"has the style {str(style)[:40]!r}, which OpenAPI doesn't define there"
-    kinds = document.schemas.types(schema)
+    if style in {"spaceDelimited", "pipeDelimited"} and parameter.explode:
+        return f"has the style {style} with explode, which OpenAPI doesn't define"
+    return None
+
+
+def _writable_part(
+    document: OpenApiDocument, parameter: Parameter, schema: Schema
+) -> Schema | None:
+    """Return a schema without the forms and types that the style can't write; None if all are."""
+    whole = document.schemas.resolve(schema)
+    for keyword in ("anyOf", "oneOf"):
+        forms = whole.get(keyword)
+        if forms is None:
+            continue
+        kept = [_writable_part(document, parameter, form) for form in forms]
+        written = [form for form in kept if form is not None]
+        if not written:
+            return None
+        if written == forms:
+            continue
+        schema = whole = {**whole, keyword: written}
+        if len(written) == 1:
+            rest = {key: value for key, value in whole.items() if key != keyword}
+            schema = whole = merge(written[0], rest) or whole
+    kinds = _writable_types(document, parameter, whole)
+    declared = whole.get("type")
+    if isinstance(declared, list) and kinds and not kinds.issuperset({*declared} - {"null"}):
+        schema = {**whole, "type": [kind for kind in declared if kind in kinds]}
+    return schema if kinds else None
+
+
+def _writable_types(
+    document: OpenApiDocument, parameter: Parameter, schema: Schema
+) -> frozenset[str]:
+    """Return the types of values that the parameter's style can write."""
+    style, kinds = parameter.style, document.schemas.types(schema)
     if style in {"spaceDelimited", "pipeDelimited"}:
-        if parameter.explode:
-            return f"has the style {style} with explode, which OpenAPI doesn't define"
         kinds &= {"array", "object"}
     if style == "deepObject":
         kinds &= {"object"}
@@ -145,7 +179,7 @@ def _unwritable_parameter(
         kinds -= {"array"}
     if "object" in kinds and style != "deepObject" and not _members_are_flat(document, schema):
         kinds -= {"object"}
-    return None if kinds else f"has values that the style {style} can't write"
+    return kinds
 
 
 def _items_are_flat(document: OpenApiDocument, schema: Schema) -> bool:

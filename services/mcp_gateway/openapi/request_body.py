@@ -142,12 +142,22 @@ def _form_body(
         "3.0"
     ):  # 3.0 defines styles only for forms.
         encodings = {key: Encoding(content_type=e.content_type) for key, e in encodings.items()}
+    headed = {
+        document.schemas.key(name): f"needs the header {header!r}, which can't be sent"
+        for name, source in (encoding.items() if isinstance(encoding, dict) else ())
+        if (header := _required_header(document, source)) is not None
+    }
     properties: dict[str, Schema] = {}
     files: set[str] = set()
     for name, source in flat["properties"].items():
         value = document.schemas.without_null(source)
         declared = encodings.get(name, Encoding()).content_type
-        if kind == MULTIPART and _is_file(document, value, declared):
+        if kind == MULTIPART and name in headed:
+            if name in flat.get("required", ()):
+                raise Unimportable(f"the part {name!r} {headed[name]}")
+            builder.notes.append(f"the optional part {name!r} was left out: it {headed[name]}")
+            continue
+        if kind == MULTIPART and _is_part_file(document, value, declared):
             files.add(name)
             value = _file_schema(value)
         elif kind == MULTIPART and _is_file_list(document, value):
@@ -172,6 +182,18 @@ def _form_body(
             if (key := document.schemas.key(name)) in encodings
         },
     )
+
+
+def _required_header(document: OpenApiDocument, encoding: object) -> str | None:
+    """Return a header that a part of a multipart body must have, other than its type."""
+    headers = encoding.get("headers") if isinstance(encoding, dict) else None
+    headers = document.references.follow(headers)
+    for name, source in headers.items() if isinstance(headers, dict) else ():
+        header = document.references.follow(source)
+        required = isinstance(header, dict) and header.get("required") is True
+        if required and name.lower() not in {"content-type", "content-disposition"}:
+            return str(name)
+    return None
 
 
 def _encoding(name: str, source: Mapping[str, Any]) -> Encoding:
@@ -256,6 +278,16 @@ def _whole_body(
     return Body(content_type, whole=argument, required=required)
 
 
+def _is_part_file(document: OpenApiDocument, schema: Schema, declared: str | None = None) -> bool:
+    """Tell whether a multipart property is bytes, as one without a type is since 3.1 (§4.8.14.4)."""
+    whole = document.schemas.resolve(schema)
+    if not whole.keys() - ANNOTATIONS - {"contentMediaType"}:
+        media = declared or whole.get("contentMediaType") or "application/octet-stream"
+        is_text = is_json(media) or media.startswith("text/")
+        return not is_text and not document.version.startswith(("2", "3.0"))
+    return _is_file(document, schema, declared)
+
+
 def _is_file(document: OpenApiDocument, schema: Schema, declared: str | None = None) -> bool:
     """Tell whether a schema describes bytes: `format: binary`, or 3.1's bare media type."""
     schema = document.schemas.resolve(schema)
@@ -268,7 +300,7 @@ def _is_file(document: OpenApiDocument, schema: Schema, declared: str | None = N
 
 def _is_file_list(document: OpenApiDocument, schema: Schema) -> bool:
     items = document.schemas.resolve(schema).get("items")
-    return isinstance(items, dict) and _is_file(document, items)
+    return isinstance(items, dict) and _is_part_file(document, items)
 
 
 def _file_schema(schema: Schema) -> Schema:

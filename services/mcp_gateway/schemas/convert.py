@@ -30,6 +30,7 @@ from mcp_gateway.schemas.subtypes import Subtypes
 from mcp_gateway.schemas.titles import without_echo
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
@@ -71,14 +72,17 @@ class Schemas:
             return {"not": {}}
         if not isinstance(source, dict):
             raise UnusableSchema("a schema is neither an object nor a boolean")
-        if "$recursiveRef" in source:
-            raise UnusableSchema("$recursiveRef is not supported")
-        keyword = "$ref" if "$ref" in source else "$dynamicRef"
-        if keyword in source:
+        keyword = next((key for key in _REFERENCES if key in source), None)
+        if keyword is not None:
             beside = {key: value for key, value in source.items() if key != keyword}
             if self._openapi_30:  # Where siblings carry no constraint.
                 beside = {key: beside[key] for key in ANNOTATIONS & beside.keys()}
-            ref = self._refer(source[keyword], is_dynamic=keyword == "$dynamicRef", alone=alone)
+            target, is_dynamic = source[keyword], keyword == "$dynamicRef"
+            if target == "#":
+                target, is_dynamic = self._references.find_own_root(source), False
+            elif keyword == "$recursiveRef":
+                raise UnusableSchema("$recursiveRef is only defined for '#'")
+            ref = self._refer(target, is_dynamic=is_dynamic, alone=alone)
             return {**self._convert_keywords(beside), "$ref": ref}
         return self._merge_all_of(self._convert_nullable(source))
 
@@ -272,7 +276,9 @@ class Schemas:
         dependent = source.get("dependentRequired")
         if isinstance(dependent, dict):
             out["dependentRequired"] = {
-                self.key(name): [self.key(other) for other in others if isinstance(other, str)]
+                self.key(name): list(
+                    dict.fromkeys(self.key(other) for other in others if isinstance(other, str))
+                )
                 for name, others in dependent.items()
                 if isinstance(others, list)
             }

@@ -7,6 +7,9 @@ A component that is used once or is tiny replaces its reference, and a shared or
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from itertools import combinations
+from typing import Any
+
+import orjson
 
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT
 from mcp_gateway.schemas.budget import (
@@ -120,6 +123,8 @@ class Publisher:
                     name: self._expand(item, inlined, depth + 1, deepest)
                     for name, item in value.items()
                 }
+            elif keyword == "enum":
+                out[keyword] = _distinct(value)
             else:
                 out[keyword] = value
         return out
@@ -138,6 +143,16 @@ class Publisher:
             not kind & other or _told_apart(form, second)
             for (kind, form), (other, second) in combinations(zip(kinds, forms, strict=True), 2)
         )
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    """Return each value once: some editors refuse a tool whose `enum` repeats one."""
+    kept: dict[bytes, Any] = {}
+    for value in values:
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53
+        key = orjson.dumps(int(value) if whole else value, option=orjson.OPT_SORT_KEYS)
+        kept.setdefault(key, value)
+    return list(kept.values())
 
 
 def _told_apart(one: Schema, two: Schema) -> bool:

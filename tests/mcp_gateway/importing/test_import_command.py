@@ -196,6 +196,21 @@ def test_an_import_that_does_not_load_writes_nothing_and_fails(
     assert not (tmp_path / "openapi.json").exists()
 
 
+def test_a_post_that_only_reads_is_exposed_and_listed_for_a_decision(tmp_path: Path) -> None:
+    paths = {
+        "/accounts/get": {"post": {"summary": "Retrieve accounts", "operationId": "accountsGet"}},
+        "/accounts/remove": {"post": {"summary": "Remove an account"}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    output = run(tmp_path / "api.json", "--out", tmp_path).output
+    tools = tools_in(tmp_path)
+    assert [(t.get("read_only"), t["scope"], t.get("expose", True)) for t in tools.values()] == [
+        (True, "mcp:read", True),
+        (None, "mcp:write", False),
+    ]
+    assert "1 tool with POST only read, as their paths and summaries say (accounts_get)" in output
+
+
 def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:
     for count in (9, 10):
         paths: dict[str, Any] = {f"/a{number}/{{id}}": {"get": {}} for number in range(count)}

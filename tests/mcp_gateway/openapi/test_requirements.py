@@ -515,3 +515,121 @@ def test_an_operation_that_asks_for_a_password_is_marked(
     document = read({"/x": {"post": json_body(schema)}}, components=components)
     secrets = import_operation(document, document.operations[0]).operation.secrets
     assert secrets == set(schema["properties"])
+
+
+def test_post_that_reads_pages_by_its_body(tool_of: MakeTool) -> None:
+    answer = {"200": {"content": {"application/json": {"schema": obj(next_cursor=TEXT)}}}}
+    body = json_body(obj(cursor=TEXT, count={"type": "integer"}))
+    reads = tool_of(
+        {**body, "responses": answer, "summary": "Get transactions"}, "POST /transactions/get"
+    )
+    assert {"cursor", "limit"} == reads.input_schema["properties"].keys()
+    request = serialise(reads.operation, BASE, {"cursor": "c2", "limit": 5})
+    assert request.body == b'{"cursor":"c2","count":5}'
+    changes = tool_of({**body, "responses": answer, "summary": "Create"}, "POST /transactions")
+    assert changes.compiled_shape.pages is None
+
+
+def test_an_offset_that_holds_a_token_is_a_cursor(tool_of: MakeTool) -> None:
+    page = obj(offset=TEXT, path=TEXT, uri=TEXT)
+    answer = obj(data={"type": "array"}, next_page=page)
+    tool = tool_of(
+        {
+            "parameters": [param("offset"), param("limit", schema={"type": "integer"})],
+            "responses": {"200": {"content": {"application/json": {"schema": answer}}}},
+        },
+        "GET /x",
+    )
+    pages = tool.compiled_shape.pages
+    assert pages is not None
+    assert (pages.kind, pages.argument, pages.next) == ("cursor", "cursor", ("next_page", "offset"))
+    assert pages.find_next({"data": [1], "next_page": {"offset": "tok"}}, {}) == "tok"
+    assert pages.find_next({"data": [1], "next_page": None}, {}) is None
+
+
+@pytest.mark.parametrize("keyword", ["$recursiveRef", "$dynamicRef", "$ref"])
+def test_a_reference_to_the_own_root_is_the_schema_around_it(
+    tool_of: MakeTool, keyword: str
+) -> None:
+    tree = obj(name=TEXT, children={"type": "array", "items": {keyword: "#"}})
+    inner = {**obj(deep={keyword: "#"}, n={"type": "integer"}), "$recursiveAnchor": True}
+    schemas = {"Tree": tree, "Other": obj(inner=inner)}
+    ref = {"$ref": "#/components/schemas/Tree"}
+    tool = tool_of(
+        json_body(obj(tree=ref, other={"$ref": "#/components/schemas/Other"}, own={keyword: "#"})),
+        more={"components": {"schemas": schemas}},
+    )
+    assert not tool.validate({"tree": {"children": [{"children": [{"name": "leaf"}]}]}})
+    assert tool.validate({"tree": {"children": [{"children": [{"name": 5}]}]}})
+    assert tool.validate({"other": {"inner": {"deep": {"deep": {"n": "one"}}}}})
+    assert not tool.validate({"own": {"tree": {"name": "x"}}})
+    assert tool.validate({"own": {"tree": {"name": 5}}})
+
+
+def test_a_value_is_in_an_enum_once(tool_of: MakeTool) -> None:
+    values = ["a", "b", "a", 1, True, 1.0, None, None, {"x": 1, "y": 2}, {"y": 2, "x": 1}]
+    tool = tool_of(json_body(obj(kind={"enum": values}, list={"items": {"enum": ["a", "a"]}})))
+    shown = tool.input_schema["properties"]
+    assert shown["kind"]["enum"] == ["a", "b", 1, True, None, {"x": 1, "y": 2}]
+    assert shown["list"]["items"]["enum"] == ["a"]
+
+
+def test_only_forms_that_the_style_can_write_are_offered(tool_of: MakeTool) -> None:
+    date = {"type": "string", "format": "date"}
+    span = obj(gte=date, lte=date)
+    nested = {"type": "array", "items": obj(x=TEXT)}
+    tool = tool_of(
+        {
+            "parameters": [
+                param("created", style="deepObject", schema={"anyOf": [date, span, nested]}),
+                param("ids", schema={"oneOf": [TEXT, nested, {"type": "array", "items": TEXT}]}),
+                param("tags", style="pipeDelimited", explode=False, schema={"type": ["string", "array"]}),
+            ]
+        },
+        "GET /x",
+    )  # fmt: skip
+    assert tool.input_schema["properties"] == {
+        "created": span,
+        "ids": {"oneOf": [TEXT, {"type": "array", "items": TEXT}]},
+        "tags": {"type": ["array"]},
+    }
+    request = serialise(tool.operation, BASE, {"created": {"gte": "2026-01-02"}})
+    assert request.url == f"{BASE}/x?created%5Bgte%5D=2026-01-02"
+
+
+def test_a_part_without_a_type_is_bytes_since_3_1(tool_of: MakeTool) -> None:
+    schema = obj(
+        file={"description": "The picture"},
+        png={"contentMediaType": "image/png"},
+        many={"type": "array", "items": {}},
+        meta={},
+        note=TEXT,
+    )
+    encoding = {"meta": {"contentType": "application/json"}}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    tool = tool_of({"requestBody": {"content": content}})
+    assert tool.operation.body is not None
+    assert tool.operation.body.files == {"file", "png", "many"}
+    body = serialise(tool.operation, BASE, {"file": "aGk="}).body or b""
+    assert b"Content-Type: application/octet-stream\r\n\r\nhi\r\n" in body
+    older = tool_of({"requestBody": {"content": content}}, version="3.0.3").operation.body
+    assert older is not None
+    assert older.files == frozenset()
+
+
+def test_a_part_that_needs_a_header_is_refused_or_left_out_with_a_note(
+    read: ReadDocument,
+) -> None:
+    headers = {"X-Checksum": {"required": True, "schema": TEXT}, "X-Other": {"schema": TEXT}}
+    for required in ([], ["file"]):
+        schema = {**obj(file=TEXT, note=TEXT), "required": required}
+        media = {"schema": schema, "encoding": {"file": {"headers": headers}}}
+        content = {"content": {"multipart/form-data": media}}
+        document = read({"/x": {"post": {"requestBody": content}}})
+        if required:
+            with pytest.raises(Unimportable, match="'file' needs the header 'X-Checksum'"):
+                import_operation(document, document.operations[0])
+        else:
+            imported = import_operation(document, document.operations[0])
+            assert list(imported.properties) == ["note"]
+            assert "'file' was left out: it needs the header" in imported.notes[0]

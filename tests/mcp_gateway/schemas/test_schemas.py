@@ -162,7 +162,7 @@ def test_a_title_that_repeats_the_name_is_dropped_and_hidden_characters_are_too(
     ("schema", "message"),
     [
         ("text", "neither an object nor a boolean"),
-        ({"$recursiveRef": "#"}, "recursiveRef"),
+        ({"$recursiveRef": "#other"}, "recursiveRef"),
         ({"type": "anything"}, "malformed at properties/p/type"),
     ],
 )
