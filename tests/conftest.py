@@ -1,6 +1,6 @@
-"""What tests are given: databases of both kinds, a clock, a running authorization server.
+"""Fixtures of all tests: databases of both kinds, a clock, a running authorization server.
 
-A fixture imports what it needs by itself, so that a file of pure values starts at once.
+Each fixture has its own imports, so that a file of pure values starts at once.
 """
 
 import shutil
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from support.processes.postgres import PostgresServer
     from support.processes.redis import RedisServer
 
-# How long one example takes says something about the machine, not about the code.
+# The duration of one example depends on the machine, not on the code.
 settings.register_profile("gatepost", deadline=None)
 settings.load_profile("gatepost")
 
@@ -119,7 +119,7 @@ async def auth_server(database_url: str, clock: Clock) -> AsyncIterator["AuthSer
 
 @pytest.fixture
 async def sqlite_server(sqlite_url: str, clock: Clock) -> AsyncIterator["AuthServer"]:
-    """The same on SQLite alone, for tests of what no database has a part in."""
+    """The same only on SQLite, for tests that don't depend on the database."""
     from support.in_process.auth_server import running_auth_server
 
     async with running_auth_server(sqlite_url, clock) as server:

@@ -1,5 +1,5 @@
 """Orbit, a multi-tenant project-tracking REST API: the demo of a SaaS that accepts Gatepost.
 
-It imports nothing from Gatepost's services. What an API team writes to accept Gatepost is in
-`access/assertion.py` and `access/gateway_keys.py`; how rows are kept apart is in `tenancy.py`.
+It does not import Gatepost's services. `access/assertion.py` and `access/gateway_keys.py` show the
+code that an API team writes to accept Gatepost; `tenancy.py` separates the rows of tenants.
 """

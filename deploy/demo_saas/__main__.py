@@ -18,14 +18,14 @@ from demo_saas.settings import Settings, SettingsError, read_settings
 @click.group(invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8402, show_default=True, help="Port to listen on.")
-@click.option("--database", type=Path, help="SQLite file; created and seeded if missing.")
-@click.option("--public-url", help="Base URL as callers write it. Default: from the port.")
+@click.option("--database", type=Path, help="SQLite file, created and seeded if missing.")
+@click.option("--public-url", help="Base URL that callers use.  [default: from the port]")
 @click.option("--gatepost-issuer", help="The gateway's resource string.")
-@click.option("--gatepost-jwks-url", help="Where the gateway's public keys are.")
-@click.option("--slow-report-seconds", type=float, help="How long the delivery report takes.")
+@click.option("--gatepost-jwks-url", help="URL of the gateway's public keys.")
+@click.option("--slow-report-seconds", type=float, help="Duration of the delivery report.")
 @click.pass_context
 def main(context: click.Context, /, host: str, port: int, **flags: object) -> None:
-    """Serve Orbit, the demo SaaS. Each option but host and port may come as ORBIT_<OPTION>."""
+    """Serve Orbit, the demo SaaS. ORBIT_<OPTION> sets every option except host and port."""
     if context.invoked_subcommand is not None:
         return
     environ = {"ORBIT_PUBLIC_URL": f"http://127.0.0.1:{port}"} | dict(os.environ)

@@ -1,4 +1,4 @@
-"""Orbit's wiring: every router, every handler, in one function."""
+"""Orbit's wiring: one function adds every router and handler."""
 
 import asyncio
 from functools import cache
@@ -33,13 +33,13 @@ def create_app(
     sleep: Sleep = asyncio.sleep,
     fetch_jwks: FetchJwks = fetch_jwks,
 ) -> FastAPI:
-    """Make the app; the database at `settings.database` must have been prepared.
+    """Create the app for the prepared database at `settings.database`.
 
     Args:
         settings: see `Settings`.
-        now: tells the time.
+        now: returns the time.
         sleep: waits some seconds; the slow report uses it.
-        fetch_jwks: gets the JSON document at a URL; the gateway's keys come through it.
+        fetch_jwks: gets the JSON document at a URL, for the gateway's keys.
     """
     app = FastAPI(generate_unique_id_function=name_operation)
     keys = GatewayKeys(settings.gatepost_jwks_url, fetch=fetch_jwks, now=now)

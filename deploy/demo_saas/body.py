@@ -1,6 +1,6 @@
-"""Reads each request's body once, bounded, so that a signature over it can be checked.
+"""Read each request's body once, up to a limit, so that a signature over it can be checked.
 
-Form parsers consume the stream; whoever verifies the body's hash needs the bytes as they came.
+Form parsers consume the stream, but a check of the body's hash needs the raw bytes.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +18,7 @@ class KeepBody:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read, bound, pass on."""
+        """Read the body up to the limit, and pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -13,5 +13,5 @@ def utc_now() -> datetime:
 
 
 def as_text(moment: datetime) -> str:
-    """Write a time so that text order is time order: UTC, microseconds, ISO 8601."""
+    """Write a time as text that sorts by time: UTC, microseconds, ISO 8601."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -57,8 +57,8 @@ CREATE INDEX attachments_by_task ON attachments (org_id, task_id, created_at);
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database in autocommit mode; transactions are begun explicitly."""
-    # One request's connection may pass between threads of the pool, one at a time.
+    """Open the database in autocommit mode; callers begin transactions explicitly."""
+    # Several threads of the pool may use one request's connection, one at a time.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")

@@ -1,6 +1,6 @@
 """Errors as problem documents (RFC 9457), `application/problem+json`, for every refusal.
 
-Raise a `ProblemError` anywhere below an endpoint; the handlers at the end write the answer.
+Raise a `ProblemError` anywhere below an endpoint; the handlers below write the response.
 """
 
 import logging
@@ -20,23 +20,23 @@ _TYPES = "https://docs.orbit.example/problems/"
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """An error in one field."""
 
     location: Literal["path", "query", "header", "body"] = Field(
-        description="Which part of the request the field belongs to."
+        description="The part of the request that contains the field."
     )
     field: str = Field(
         description="The field's name; a dot leads into lists and objects, as in `labels.0`.",
         examples=["due_on"],
     )
     detail: str = Field(
-        description="What is wrong and what to send instead.",
+        description="The problem and the value to send instead.",
         examples=["Input should be a valid date in the format YYYY-MM-DD"],
     )
 
 
 class Problem(BaseModel):
-    """A problem document (RFC 9457): why a request was refused, and how to mend it."""
+    """A problem document (RFC 9457): why a request was refused, and the fix."""
 
     type: str = Field(
         description="Identifies the kind of problem.",
@@ -47,10 +47,10 @@ class Problem(BaseModel):
     )
     status: int = Field(description="The HTTP status code.", examples=[404])
     detail: str = Field(
-        description="What happened this time.", examples=["There is no task tsk_9999."]
+        description="The reason for this refusal.", examples=["There is no task tsk_9999."]
     )
     errors: list[FieldError] | None = Field(
-        default=None, description="One entry per wrong field; present on 422 only."
+        default=None, description="One entry for each invalid field; only with status 422."
     )
 
 
@@ -88,12 +88,12 @@ class Unauthenticated(ProblemError):
     title = "Sign in first"
 
     def __init__(self, detail: str) -> None:
-        """Say why; the challenge names the scheme (RFC 9110 §11.6.1)."""
+        """Give the reason; the challenge names the scheme (RFC 9110 §11.6.1)."""
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="orbit"'})
 
 
 class Forbidden(ProblemError):
-    """The authenticated caller may not do this."""
+    """The caller does not have permission."""
 
     status = 403
     kind = "forbidden"

@@ -14,8 +14,8 @@ body { font: 1rem/1.6 system-ui, sans-serif; max-width: 38rem; margin: 12vh auto
 <h1>Orbit</h1>
 <p>Projects, tasks and discussions of a company's teams, as a REST API.</p>
 <p>This is a demo product with made-up companies. Programs read the
-<a href="/openapi.json">OpenAPI document</a>; people may prefer <a href="/docs">the same to try
-out</a>.</p>
+<a href="/openapi.json">OpenAPI document</a>; people can try the API in
+<a href="/docs">its documentation</a>.</p>
 </html>
 """
 

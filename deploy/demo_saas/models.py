@@ -1,4 +1,4 @@
-"""What several request models share."""
+"""Parts that several request models share."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RequestBody(BaseModel):
-    """A body whose unknown fields are refused, so that a misspelt field is not silently lost."""
+    """A body that refuses unknown fields, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def without_default(schema: dict[str, Any]) -> None:
-    """Keep a default out of the document: in a PATCH a field left out is left alone."""
+    """Remove a default from the document, since a PATCH does not change omitted fields."""
     schema.pop("default", None)

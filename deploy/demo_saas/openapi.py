@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: operation ids, problem responses, the words around the operations."""
+"""The OpenAPI 3.1 document: operation ids, problem responses and descriptions."""
 
 import re
 from typing import Any
@@ -12,34 +12,34 @@ from demo_saas.errors import Problem
 DESCRIPTION = """\
 Orbit keeps the projects, tasks and discussions of a company's teams.
 
-Everything belongs to an **organisation** (`org_id`); a person sees only the organisations they are \
-a member of. An organisation has **teams**, each project belongs to one team, each task to one \
-project. Lists come in pages: send `next_cursor` back as `cursor` until it is null. Times are UTC, \
-ISO 8601. Refusals are problem documents (RFC 9457) that name the wrong field.
+Everything belongs to an **organisation** (`org_id`), and people see only their own organisations. \
+An organisation has **teams**; each project belongs to one team, and each task to one project. \
+Lists have pages: send `next_cursor` back as `cursor` until it is null. Times are UTC, ISO 8601. \
+Errors are problem documents (RFC 9457) that name the invalid field.
 """
 
 TAGS = [
-    {"name": "Account", "description": "Signing in, and who is signed in."},
-    {"name": "Projects", "description": "Bodies of work, each owned by one team."},
-    {"name": "Tasks", "description": "Single pieces of work within a project."},
+    {"name": "Account", "description": "Signing in, and the signed-in person."},
+    {"name": "Projects", "description": "Projects, each owned by one team."},
+    {"name": "Tasks", "description": "Tasks of projects."},
     {"name": "Comments", "description": "The discussion below a task."},
     {"name": "Members", "description": "The people of an organisation and their teams."},
-    {"name": "Analytics", "description": "Figures about how work is going."},
+    {"name": "Analytics", "description": "Figures about the progress of work."},
     {"name": "Files", "description": "Files attached to tasks."},
 ]
 
 _MEANING = {
-    401: "No credential, or one that is not accepted.",
-    403: "The caller may not do this.",
-    404: "It does not exist, or not for this caller.",
-    409: "Not possible in the present state.",
+    401: "The credential is missing or not accepted.",
+    403: "The caller does not have permission.",
+    404: "It does not exist, or the caller may not see it.",
+    409: "The current state does not allow the request.",
     413: "The body is too large.",
-    422: "A field can't be used; `errors` names it.",
+    422: "A field is invalid; `errors` names it.",
 }
 
 
 def describes(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declare the problems an operation answers, by status."""
+    """Declare the problem responses of an operation, by status."""
     return {status: {"model": Problem, "description": _MEANING[status]} for status in statuses}
 
 

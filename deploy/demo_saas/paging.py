@@ -1,4 +1,4 @@
-"""Cursor pagination: `{"items": […], "next_cursor": …}`, keyset order, nothing twice, nothing lost."""
+"""Keyset pagination: `{"items": […], "next_cursor": …}`, without repeated or skipped items."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ _SEPARATOR = "\x1f"
 
 
 class Page(BaseModel, Generic[Item]):
-    """Some items of a list, and the way to the next ones."""
+    """Some items of a list, and the cursor of the next ones."""
 
     items: list[Item] = Field(description="The items of this page.")
     next_cursor: str | None = Field(
@@ -27,33 +27,33 @@ class Page(BaseModel, Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page starts and how long it is; `value` and `id` are of the last item before it."""
+    """A page's start and length; `value` and `id` belong to the item before it."""
 
     limit: int
     value: str | None = None
     id: str | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """Give the SQL parameters `after_value`, `after_id`, `fetch` (one more than the page)."""
+        """Return the SQL parameters `after_value`, `after_id`, `fetch` (one more than the page)."""
         return {"after_value": self.value, "after_id": self.id, "fetch": self.limit + 1}
 
 
 def read_position(
     limit: Annotated[
-        int, Query(ge=1, le=100, description="How many items to answer at most.", examples=[20])
+        int, Query(ge=1, le=100, description="The maximum number of items.", examples=[20])
     ] = 20,
     cursor: Annotated[
         str | None,
         Query(
             max_length=400,
-            description="The `next_cursor` of the previous page; leave it out for the first page.",
+            description="The `next_cursor` of the previous page; omit it for the first page.",
         ),
     ] = None,
 ) -> Position:
     """Read `limit` and `cursor`.
 
     Raises:
-        Invalid: the cursor is not one Orbit gave out.
+        Invalid: Orbit did not issue this cursor.
     """
     if cursor is None:
         return Position(limit)
@@ -71,7 +71,7 @@ def read_position(
 def cut_page(
     items: Sequence[Item], position: Position, key: Callable[[Item], tuple[str, str]]
 ) -> dict[str, Any]:
-    """Make a page of up to `limit + 1` items; `key` gives an item's sort value and id."""
+    """Make a page of up to `limit + 1` items; `key` returns an item's sort value and id."""
     shown = items[: position.limit]
     cursor = None
     if len(items) > position.limit:

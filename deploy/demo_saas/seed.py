@@ -1,6 +1,6 @@
-"""Creates and fills a new database: two companies whose rows can't be mistaken for each other's.
+"""Creates and fills a new database: two companies with clearly different rows.
 
-Dates are relative to `now`, so that something is always overdue and something always lately done.
+Dates are relative to `now`, so that some tasks are always overdue and some recently done.
 """
 
 import json
@@ -22,7 +22,7 @@ TEAMS = [
     ("org_globex", "sales", "Sales"),
 ]
 
-# Only Ada and Bo have a password; the others are there to be assigned to.
+# Only Ada and Bo have a password; the others are assignees.
 USERS = [
     ("usr_ada", "ada@acme.example", "Ada Marsh", True),
     ("usr_priya", "priya@acme.example", "Priya Nair", False),
@@ -131,10 +131,10 @@ ATTACHMENTS = [
 
 
 def prepare_database(path: Path, *, now: datetime) -> None:
-    """Create and seed the database if it has no tables yet; leave any other as it is."""
+    """Create and seed the database if it has no tables yet; leave any other unchanged."""
     connection = connect(path)
     try:
-        # Readers and a writer at once; kept in the file.
+        # Allow concurrent readers and a writer; the file stores this mode.
         connection.execute("PRAGMA journal_mode = WAL")
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             return

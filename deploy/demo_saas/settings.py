@@ -13,21 +13,21 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where Orbit keeps its data, what it is called from outside, and which gateway it trusts."""
+    """Orbit's database, public URL and trusted gateway."""
 
     database: Path = Path("orbit.sqlite")
-    """The SQLite file; created and seeded where it does not exist."""
+    """The SQLite file, created and seeded if it does not exist."""
     public_url: str = "http://127.0.0.1:8402"
-    """Orbit's base URL as its callers write it: an assertion's `aud`, and the start of its `htu`."""
+    """The base URL that callers use: an assertion's `aud`, and the start of its `htu`."""
     gatepost_issuer: str = "http://127.0.0.1:8401/mcp"
     """The only `iss` accepted in an assertion: the gateway's resource string."""
     gatepost_jwks_url: str = "http://127.0.0.1:8401/.well-known/jwks.json"
-    """Where the gateway publishes the keys its assertions are signed with."""
+    """The URL of the public keys for the gateway's assertions."""
     slow_report_seconds: float = 3.0
-    """How long the delivery report takes where the caller does not say."""
+    """The default duration of the delivery report."""
 
     def __post_init__(self) -> None:
-        """Refuse what could never work.
+        """Refuse settings that can't work.
 
         Raises:
             SettingsError: naming the variable.
@@ -37,7 +37,7 @@ class Settings:
             if url.scheme not in ("http", "https") or not url.hostname:
                 raise SettingsError(f"ORBIT_{name.upper()}: give an http or https URL with a host")
         if self.public_url.endswith("/"):
-            raise SettingsError("ORBIT_PUBLIC_URL: leave the trailing slash out")
+            raise SettingsError("ORBIT_PUBLIC_URL: remove the trailing slash")
         if not 0 <= self.slow_report_seconds <= 30:
             raise SettingsError("ORBIT_SLOW_REPORT_SECONDS: give 0 to 30 seconds")
 

@@ -1,9 +1,9 @@
-"""Row-level tenancy: the one place where every query of tenant data is filtered.
+"""Row-level tenancy: this module filters every query of tenant data.
 
-Each statement that runs through a `Tenant` is preceded by `_VISIBLE`, common table expressions that
-carry the tables' own names and hold only the rows of one organisation, narrowed to the teams of the
-data scope. `FROM tasks` therefore can't read another tenant's task. Only a write names its target
-as `main.tasks`, and chooses the rows to change from the visible ones.
+A `Tenant` puts `_VISIBLE` before each statement: common table expressions with the tables' own
+names, which contain only the rows of one organisation and of the data scope's teams. `FROM tasks`
+therefore can't read another tenant's task. Only a write names its target as `main.tasks`, and it
+selects the rows to change from the visible ones.
 """
 
 import json
@@ -61,22 +61,22 @@ attachments AS (
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """What one person may see and change of one organisation, within one transaction."""
+    """The rows of one organisation that a person may see and change, in one transaction."""
 
     connection: sqlite3.Connection
     org_id: str
     user_id: str
     teams: frozenset[str] | None
-    """The teams of the data scope; None where it does not restrict teams."""
+    """The teams of the data scope; None if it does not restrict teams."""
 
     def rows(self, sql: str, **parameters: Any) -> list[sqlite3.Row]:
-        """Run one statement on the visible rows and give what it returns."""
+        """Run one statement on the visible rows and return its rows."""
         visible_teams = None if self.teams is None else json.dumps(sorted(self.teams))
         scope = {"org_id": self.org_id, "teams": visible_teams}
         return self.connection.execute(_VISIBLE + sql, parameters | scope).fetchall()
 
     def row(self, sql: str, **parameters: Any) -> sqlite3.Row | None:
-        """Run one statement on the visible rows and give the first that it returns."""
+        """Run one statement on the visible rows and return the first row, if any."""
         return next(iter(self.rows(sql, **parameters)), None)
 
 
@@ -91,10 +91,10 @@ def open_tenant(
     """Begin a transaction on the organisation of the path.
 
     Raises:
-        NotFound: it does not exist, the person is no member, or the assertion is for another
-            tenant. The three answer alike, so that nobody learns which organisations exist.
+        NotFound: it does not exist, the person is not a member, or the assertion is for another
+            tenant. The answers are equal, so that callers can't learn which organisations exist.
     """
-    # Only now is the caller known, so nobody else can hold the write lock.
+    # Begin after authentication, so that only known callers can hold the write lock.
     db.execute("BEGIN" if request.method == "GET" else "BEGIN IMMEDIATE")
     member = db.execute(
         "SELECT 1 FROM memberships WHERE org_id = ? AND user_id = ?", (org_id, caller.user_id)

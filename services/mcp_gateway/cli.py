@@ -20,7 +20,7 @@ def mcp_gateway() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Path of gatepost.yaml.  [default: GATEPOST_CONFIG]",
+    help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8401, show_default=True, type=click.IntRange(0, 65535))
@@ -75,7 +75,7 @@ def credentials() -> None:
 _config = click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Path of gatepost.yaml.  [default: GATEPOST_CONFIG]",
+    help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
 _name = click.option("--name", help="The credential's name, if several have a file.")
 

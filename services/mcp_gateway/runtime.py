@@ -108,7 +108,7 @@ async def open_runtime(
 
 @dataclass(frozen=True, slots=True)
 class _Backends:
-    """What is in Redis if the gateway has one: shared by its processes."""
+    """The parts that a gateway's processes share through Redis, or the local ones without Redis."""
 
     delivery: Delivery
     feed: RevocationFeed
@@ -123,8 +123,8 @@ async def _open_redis(
     alone: LocalRateLimiter,
     new_id: NewId,
 ) -> _Backends:
-    """Connect to Redis; closed with the stack."""
-    # Takes a second and 40 MB to import, for those who have it.
+    """Connect to Redis until the stack closes."""
+    # These imports take a second and 40 MB, so only a gateway with Redis makes them.
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.limits.shared import SharedRateLimiter

@@ -72,7 +72,7 @@ class McpGatewaySettings(ServiceSettings):
     the OpenAPI document."""
     upstream_concurrency: int = Field(default=512, ge=2)
     """How many concurrent calls this process makes to one upstream. A tenant never uses more of them
-    than it leaves free: one tenant alone gets half."""
+    than it leaves free: a single tenant gets half."""
     tiers: dict[str, TierSettings] = Field(
         default={
             "free": TierSettings(per_minute=120, burst=60),

@@ -64,7 +64,7 @@ class Toolsets:
     def after(self, former: Self) -> Self:
         """Keep accepting the digests of an earlier catalogue, for those of its tools that remain.
 
-        This allows no additional tools: a digest stands for the same tools as before.
+        This does not allow additional tools: a digest names the same tools as before.
         """
         known = [(key, tools) for key, tools in former.members.items() if "~" in key]
         return replace(self, members={**dict(known[-_MOST_KNOWN:]), **self.members})

@@ -28,7 +28,7 @@ def schema() -> None:
     "--config",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Path of gatepost.yaml; by default GATEPOST_CONFIG.",
+    help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
 def check(path: Path | None) -> None:
     """Check the whole configuration and all files it names; exit with 1 if there is a problem.

@@ -63,7 +63,7 @@ KEPT = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DemoLayout:
     """The demo's directory and ports."""
 
     directory: Path
@@ -121,13 +121,13 @@ def demo(
     ):
         require_free_port(port, flag)
     with suppress_stop(), _directory(directory) as place:
-        places = Places(place, auth_port, gateway_port, saas_port)
+        layout = DemoLayout(place, auth_port, gateway_port, saas_port)
         click.echo("Gatepost demo: starting …", err=True)
-        _configure(places)
-        with running(_services(places), place) as started:
+        _configure(layout)
+        with running(_services(layout), place) as started:
             if state_file is not None:
-                _write_state(state_file, places)
-            click.echo(_welcome(places))
+                _write_state(state_file, layout)
+            click.echo(_welcome(layout))
             wait_for_end(started)
 
 
@@ -141,14 +141,14 @@ def _directory(given: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
-def _configure(places: Places) -> None:
+def _configure(layout: DemoLayout) -> None:
     environment = _environment()
 
     def gatepost(*arguments: str) -> None:
         done = subprocess.run(  # noqa: S603 - our own command, no shell
             [sys.executable, "-m", "gatepost_cli", *arguments],
             env=environment,
-            cwd=places.directory,
+            cwd=layout.directory,
             capture_output=True,
             text=True,
             check=False,
@@ -157,44 +157,44 @@ def _configure(places: Places) -> None:
         if done.returncode != 0:
             raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
 
-    keep_secret(places.directory / "secret_key")
-    places.config.write_text(
+    keep_secret(layout.directory / "secret_key")
+    layout.config.write_text(
         f"""\
 auth_server:
-  issuer: {places.issuer}
+  issuer: {layout.issuer}
   secret_key: {{file: secret_key}}
   database_url: sqlite+aiosqlite:///gatepost.db
   resources:
-    - resource: {places.resource}
+    - resource: {layout.resource}
   # On this machine, every client has the same address.
   registrations_per_minute: 600
   registrations_per_day: 10000
   registrations_overall_per_minute: 600
 mcp_gateway:
-  issuer: {places.issuer}
-  resource: {places.resource}
-  upstream_url: {places.saas}
+  issuer: {layout.issuer}
+  resource: {layout.resource}
+  upstream_url: {layout.saas}
   manifest: tools.yaml
   signing_key: gateway-key.pem
   allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
     )
-    people = places.directory / "people.json"
+    people = layout.directory / "people.json"
     accounts = [{**person, "password": PASSWORD} for person in PEOPLE]
     people.write_text(json.dumps({"tenants": TENANTS, "people": accounts}))
-    gatepost("auth-server", "seed", "--config", str(places.config), str(people))
-    if not (places.directory / "tools.yaml").exists():
+    gatepost("auth-server", "seed", "--config", str(layout.config), str(people))
+    if not (layout.directory / "tools.yaml").exists():
         document = subprocess.run(
             [sys.executable, "-m", "demo_saas", "openapi"],
             env=environment,
             capture_output=True,
             check=True,
         )
-        fetched = places.directory / "fetched.json"
+        fetched = layout.directory / "fetched.json"
         fetched.write_bytes(document.stdout)
         gatepost(
             *("import", "openapi", str(fetched)),
-            *("--out", str(places.directory), "--name", "Orbit", "--all"),
+            *("--out", str(layout.directory), "--name", "Orbit", "--all"),
             *("--bind", "org_id=tenant_id"),
         )
         fetched.unlink()  # the import keeps a copy beside the manifest
@@ -210,51 +210,51 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _services(places: Places) -> list[Service]:
+def _services(layout: DemoLayout) -> list[Service]:
     environment = _environment()
-    config = ("--config", str(places.config))
+    config = ("--config", str(layout.config))
     return [
         Service(
             "demo-saas",
             (
-                *("-m", "demo_saas", "--port", str(places.saas_port)),
-                *("--database", str(places.directory / "orbit.db")),
-                *("--gatepost-issuer", places.resource),
+                *("-m", "demo_saas", "--port", str(layout.saas_port)),
+                *("--database", str(layout.directory / "orbit.db")),
+                *("--gatepost-issuer", layout.resource),
                 "--gatepost-jwks-url",
-                f"http://127.0.0.1:{places.gateway_port}/.well-known/jwks.json",
+                f"http://127.0.0.1:{layout.gateway_port}/.well-known/jwks.json",
             ),
-            f"{places.saas}/healthz",
+            f"{layout.saas}/healthz",
             environment,
         ),
         Service(
             "auth-server",
             (
                 *("-m", "gatepost_cli", "auth-server", "serve"),
-                *("--port", str(places.auth_port), *config),
+                *("--port", str(layout.auth_port), *config),
             ),
-            f"{places.issuer}/readyz",
+            f"{layout.issuer}/readyz",
             environment,
         ),
         Service(
             "mcp-gateway",
             (
                 *("-m", "gatepost_cli", "mcp-gateway", "serve"),
-                *("--port", str(places.gateway_port), *config),
+                *("--port", str(layout.gateway_port), *config),
             ),
-            f"http://127.0.0.1:{places.gateway_port}/readyz",
+            f"http://127.0.0.1:{layout.gateway_port}/readyz",
             environment,
         ),
     ]
 
 
-def _write_state(path: Path, places: Places) -> None:
+def _write_state(path: Path, layout: DemoLayout) -> None:
     names = {tenant["id"]: tenant["name"] for tenant in TENANTS}
     state = {
-        "issuer": places.issuer,
-        "resource": places.resource,
-        "mcp_url": places.resource,
-        "saas_url": places.saas,
-        "directory": str(places.directory),
+        "issuer": layout.issuer,
+        "resource": layout.resource,
+        "mcp_url": layout.resource,
+        "saas_url": layout.saas,
+        "directory": str(layout.directory),
         "accounts": [
             {
                 "email": person["email"],
@@ -275,20 +275,20 @@ def _write_state(path: Path, places: Places) -> None:
     draft.replace(path)
 
 
-def _welcome(places: Places) -> str:
+def _welcome(layout: DemoLayout) -> str:
     return f"""\
 
 Everything is running:
 
-  MCP gateway           {places.resource}
-  authorization server  {places.issuer}
-  demo SaaS "Orbit"     {places.saas}  (its API: {places.saas}/docs)
+  MCP gateway           {layout.resource}
+  authorization server  {layout.issuer}
+  demo SaaS "Orbit"     {layout.saas}  (its API: {layout.saas}/docs)
 
 Connect a client, in another terminal:
 
-  gatepost connect {places.resource}
-  claude mcp add --transport http orbit {places.resource}
-  npx @modelcontextprotocol/inspector --cli {places.resource} --method tools/list
+  gatepost connect {layout.resource}
+  claude mcp add --transport http orbit {layout.resource}
+  npx @modelcontextprotocol/inspector --cli {layout.resource} --method tools/list
 
 (in this repository, write ./dev run before `gatepost`)
 

@@ -87,7 +87,7 @@ def wait_for_end(started: Sequence[Running]) -> NoReturn:
     """Wait until a signal arrives, which `suppress_stop` handles.
 
     Raises:
-        click.ClickException: a service exited by itself.
+        click.ClickException: a service exited.
     """
     while True:
         for one in started:

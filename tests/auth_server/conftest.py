@@ -1,4 +1,4 @@
-"""What the authorization server's tests share: readers of answers, and a server for rule tables."""
+"""Helpers of the authorization server's tests: readers of answers, and a server for rule tables."""
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Reading other people's key sets: whatever they hold, a usable key or a clear no."""
+"""Reading others' key sets: any content is a usable key or a clear error."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_any_json_is_a_key_set_or_is_refused(document: Any) -> None:
     assert keys
 
 
-def test_what_was_read_is_written_and_read_again() -> None:
+def test_a_parsed_key_set_survives_a_round_trip() -> None:
     keys = parse_jwk_set(jwks(KeyPair(kid="a"), KeyPair("RS256"), KeyPair("EdDSA", kid="c")))
 
     again = parse_jwk_set(format_jwk_set(keys))
@@ -53,8 +53,8 @@ def test_what_was_read_is_written_and_read_again() -> None:
     ]
 
 
-def test_only_what_is_understood_is_kept() -> None:
-    """A key's extra members are a stranger's text."""
+def test_only_known_members_are_kept() -> None:
+    """A key's extra members are untrusted."""
     document = {"keys": [KeyPair(kid="a").public(note="x" * 100, nested={"\0": []})]}
 
     (kept,) = format_jwk_set(parse_jwk_set(document))["keys"]
@@ -91,7 +91,7 @@ def test_a_key_that_is_weak_broken_private_or_for_something_else_is_none(
 
 
 def test_one_private_key_spoils_the_set() -> None:
-    """Whoever published it needs to hear of it."""
+    """The error tells its publisher."""
     with pytest.raises(UnusableKeySet, match="public"):
         parse_jwk_set({"keys": [KeyPair().public(), KeyPair().public(d="AAAA")]})
 

@@ -1,4 +1,4 @@
-"""How often strangers may guess, begin and be refused, and what is left of it."""
+"""Limits on strangers' guesses, requests and refusals, and their log."""
 
 import base64
 import json
@@ -30,14 +30,14 @@ A_SECRET = {"token_endpoint_auth_method": "client_secret_basic"}
 
 @pytest.fixture
 async def strict(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
-    """A server behind a proxy that looks at five wrong guesses a minute and begins three apps."""
+    """A server behind a proxy that allows five wrong guesses and three new requests a minute."""
     limits = {"wrong_guesses_per_minute": 5, "authorizations_per_minute": 3}
     async with running_auth_server(database_url, clock, trusted_proxies=1, **limits) as server:
         yield server
 
 
 def from_address(address: str) -> dict[str, str]:
-    """Send as the proxy passes on what comes from there."""
+    """Send a request that the proxy forwards from this address."""
     return {"x-forwarded-for": address}
 
 
@@ -61,13 +61,13 @@ async def confidential(server: AuthServer) -> tuple[str, str]:
 
 
 def assert_wait(answer: httpx2.Response, seconds: int) -> None:
-    """The client hears when to come back, and nothing about its guess."""
+    """The client learns when to retry, and nothing about its guess."""
     assert (answer.status_code, answer.json()["error"]) == (429, "temporarily_unavailable")
     assert answer.headers["retry-after"] == str(seconds)
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
-async def test_after_some_wrong_secrets_not_even_the_right_one_is_looked_at_a91(
+async def test_after_some_wrong_secrets_even_the_right_one_is_refused_a91(
     strict: AuthServer, path: str
 ) -> None:
     client_id, secret = await confidential(strict)
@@ -105,7 +105,7 @@ async def test_codes_that_never_were_run_out_a31(strict: AuthServer) -> None:
     assert [answer.status_code for answer in answers] == [400] * 5 + [429]
 
 
-async def test_what_is_right_is_never_counted(strict: AuthServer) -> None:
+async def test_correct_guesses_are_never_counted(strict: AuthServer) -> None:
     client, person = await strict.client(), strict.person()
     tokens = await client.connect(person)
     for _ in range(10):
@@ -152,10 +152,10 @@ async def test_an_address_begins_no_more_apps_than_a_person_could_a77(strict: Au
 
 
 @given(st.lists(st.floats(0, 30), max_size=40), st.integers(1, 10))
-def test_a_bucket_never_gives_more_than_two_minutes_worth_in_a_minute(
+def test_a_bucket_never_gives_more_than_the_units_of_two_minutes_in_a_minute(
     pauses: list[float], per_minute: int
 ) -> None:
-    """Full at first and filling meanwhile; whoever waits as told is let through."""
+    """A bucket starts full and refills; a caller who waits as told is admitted."""
     clock, buckets, taken = Clock(), Buckets(per_minute), list[float]()
     for pause in pauses:
         clock.advance(seconds=pause)
@@ -251,7 +251,7 @@ def test_a_table_of_strangers_never_holds_more_than_it_may(
         assert [table.get(key) for key in living] == [latest[key] for key in living]
 
 
-# --- what is left of it ---------------------------------------------------------------------------
+# --- the audit log --------------------------------------------------------------------------------
 
 
 async def told(server: AuthServer) -> list[dict[str, Any]]:
@@ -288,9 +288,7 @@ async def test_a_flood_of_refusals_is_one_entry_of_the_audit_log_for_each_kind(
     ]
 
 
-async def test_a_server_that_stops_tells_what_it_had_counted(
-    database_url: str, clock: Clock
-) -> None:
+async def test_a_stopping_server_logs_its_counts(database_url: str, clock: Clock) -> None:
     async with running_auth_server(database_url, clock) as server:
         await guess(server, "client_unknown", "x")
 
@@ -298,7 +296,7 @@ async def test_a_server_that_stops_tells_what_it_had_counted(
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9), st.text(max_size=3))))
-def test_every_refusal_is_counted_whatever_it_is_called(
+def test_every_kind_of_refusal_is_counted(
     refused: list[tuple[str, str, str]],
 ) -> None:
     denials = Denials()

@@ -1,4 +1,4 @@
-"""Nothing that can be sent makes the server fail: every route that the app has, by its own list."""
+"""No request makes the server fail, on every route in the app's own list."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def routes_of_the_app() -> dict[str, list[str]]:
     """Read each path and its methods from the app itself."""
     found: dict[str, list[str]] = {}
     for route in iter_route_contexts(create_app(AuthServerSettings(**SETTINGS)).routes):
-        # What is mounted answers a tree of paths, and says nothing of methods.
+        # Mounted apps answer a tree of paths, without a list of methods.
         path = route.path if route.methods else f"{route.path}/{{file}}"
         found.setdefault(path or "", []).extend(route.methods or ["GET", "HEAD"])
     return found
@@ -40,7 +40,7 @@ TYPES = [
     *("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"),
     *("text/plain", "", "application/json, application/x-www-form-urlencoded", "a/b; charset=\xff"),
 ]
-# Right values beside wrong ones, so that a request gets further than the first rule.
+# Valid values besides invalid ones, so that a request passes the first rules.
 NAMES = [
     *("client_id", "client_secret", "client_assertion", "client_assertion_type", "redirect_uri"),
     *("response_type", "code_challenge", "code_challenge_method", "state", "resource", "scope"),

@@ -1,4 +1,4 @@
-"""The database is away: clients are told to wait, people are told so, and nothing is lost."""
+"""During an outage of the database, clients are told to wait, and nothing is lost."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from support.processes.postgres import PostgresServer
 
 
 class Outage:
-    """Takes the database away from a running server, and gives it back."""
+    """Disconnects a running server's database, and reconnects it."""
 
     def __init__(self, unreachable: Database) -> None:
         """Start with the database in reach."""
@@ -27,7 +27,7 @@ class Outage:
         self.down = False
 
     def open(self, url: str) -> Database:
-        """Open the database in such a way that it can be taken away."""
+        """Open a database that can be disconnected."""
         working = open_database(url)
 
         def session(kind: str) -> Any:
@@ -80,13 +80,13 @@ async def outage(
 
 @pytest.fixture
 async def server(outage: Outage, database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
-    """A server whose database can go away."""
+    """A server whose database can fail."""
     async with running_auth_server(database_url, clock) as server:
         yield server
 
 
 def assert_wait(answer: httpx2.Response) -> None:
-    """The client hears that it should try again, and nothing about what is behind."""
+    """The client is told to retry, without details of the outage."""
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert answer.headers["cache-control"] == "no-store"
@@ -102,7 +102,7 @@ def assert_silent(answer: httpx2.Response) -> None:
 async def test_a_client_keeps_its_refresh_token_over_an_outage_a105(
     outage: Outage, server: AuthServer
 ) -> None:
-    """A105, design §8: hearing `invalid_grant` it would throw the token away."""
+    """A105, design §8: `invalid_grant` would make it discard the token."""
     client = await server.client()
     tokens = await client.connect(server.person())
     outage.down = True
@@ -124,7 +124,7 @@ async def test_a_code_outlives_a_short_outage_a105(outage: Outage, server: AuthS
 
 
 async def test_a_registration_is_asked_to_wait(outage: Outage, server: AuthServer) -> None:
-    """RFC 7591 has no word for it; RFC 6749 §4.1.2.1 has."""
+    """RFC 7591 does not have an error code for it, but RFC 6749 §4.1.2.1 has."""
     outage.down = True
 
     assert_wait(
@@ -162,7 +162,9 @@ async def test_a_person_reads_what_happened_and_goes_on_where_they_were(
     assert (await person.press(consent, "Approve")).moves_on_to
 
 
-async def test_what_needs_no_database_keeps_answering(outage: Outage, server: AuthServer) -> None:
+async def test_endpoints_without_the_database_keep_answering(
+    outage: Outage, server: AuthServer
+) -> None:
     """Gateways and clients that look again during an outage find the documents."""
     outage.down = True
 
@@ -174,10 +176,10 @@ async def test_what_needs_no_database_keeps_answering(outage: Outage, server: Au
     assert_silent(ready)
 
 
-async def test_a_restarted_database_is_noticed_by_nobody(
+async def test_a_restart_of_the_database_fails_no_request(
     database_url: str, clock: Clock, request: pytest.FixtureRequest
 ) -> None:
-    """Connections that lay in the pool are tried before they are used."""
+    """Pooled connections are tested before use."""
     async with running_auth_server(database_url, clock) as server:
         client = await server.client()
         tokens = await client.connect(server.person())
@@ -194,10 +196,10 @@ async def test_a_restarted_database_is_noticed_by_nobody(
     assert answer.status_code == 200
 
 
-async def test_a_fault_of_ours_is_no_refusal_and_tells_no_secret(
+async def test_an_internal_error_is_not_a_refusal_and_tells_no_secret(
     database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A105, A158: an error nobody thought of is a 500 in the form of its audience."""
+    """A105, A158: an unexpected error is a 500 in the form of its audience."""
 
     async def fail(*_: object, **__: object) -> None:
         raise psycopg.ProgrammingError("canary-detail")

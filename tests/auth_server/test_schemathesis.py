@@ -1,6 +1,6 @@
-"""Schemathesis at every endpoint: requests that fit a description of it, and ones that do not.
+"""Schemathesis at every endpoint: requests that fit its description, and others.
 
-The app itself knows paths and methods. What the OAuth endpoints read is described here, with values
+The app itself lists paths and methods. This file describes the OAuth endpoints' input, with values
 that lead past the first checks.
 """
 
@@ -189,7 +189,7 @@ async def know_reports(server: AuthServer) -> None:
 def answer(
     tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path
 ) -> Iterator[Callable[[Case[Any]], httpx2.Response]]:
-    """Has a server answer a case; in a thread of its own, since what draws cases is not async."""
+    """Lets a server answer a case, in a separate thread because case generation is not async."""
     path = tmp_path_factory.mktemp("schemathesis") / "gatepost.db"
     shutil.copy(seeded_sqlite, path)
     starting = running_auth_server(f"sqlite+aiosqlite:///{path}", Clock())

@@ -1,4 +1,4 @@
-"""After everything that people and clients do, no secret lies in the database or in a log line."""
+"""After all actions of people and clients, no secret is in the database or in a log line."""
 
 import logging
 from typing import Any
@@ -73,7 +73,7 @@ async def test_no_secret_is_stored_or_logged_a104_a158(
         later = (await client.refresh(tokens["refresh_token"], **authenticated)).json()
         secrets["second access token"] = later["access_token"]
         secrets["second refresh token"] = later["refresh_token"]
-        # Refusals are where secrets are usually quoted.
+        # Refusals are the usual place to quote secrets.
         await client.redeem(secrets["code"], **authenticated)
         await client.refresh(later["refresh_token"], client_secret="guessed-secret")
         secrets["guessed secret"] = "guessed-secret"
@@ -86,7 +86,7 @@ async def test_no_secret_is_stored_or_logged_a104_a158(
         await client.refresh(tokens["refresh_token"], **authenticated)
 
     assert len(secrets) == 14
-    # What the tests' own HTTP client says about its requests is not the server's.
+    # Exclude the log lines of the tests' own HTTP client.
     records = [r for r in caplog.records if not r.name.startswith(("httpx2", "httpcore2"))]
     logged = "\n".join([str(event) for event in events] + [r.getMessage() for r in records])
     assert "refused" in logged

@@ -1,4 +1,4 @@
-"""Settings: what can't be run safely isn't run, and the message names the field."""
+"""Settings: unsafe ones are refused, and the message names the field."""
 
 import os
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_three_values_are_enough(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_used_is_named_a163(
     tmp_path: Path, changes: dict[str, Any], field: str
 ) -> None:
-    """A163: refused at the start, not found out in production."""
+    """A163: refused at the start."""
     with pytest.raises(SettingsError) as refused:
         load(tmp_path, **changes)
 
@@ -94,7 +94,7 @@ def test_a_setting_that_cannot_be_used_is_named_a163(
 @pytest.mark.parametrize(
     "issuer", ["http://127.0.0.1:8400", "http://localhost:8400", "http://[::1]:8400"]
 )
-def test_plain_http_is_for_this_machine_alone(tmp_path: Path, issuer: str) -> None:
+def test_plain_http_is_allowed_only_on_this_machine(tmp_path: Path, issuer: str) -> None:
     """RFC 8414 §2 wants https; development on loopback does without."""
     assert not load(tmp_path, issuer=issuer).secure
 

@@ -1,11 +1,11 @@
-"""CPU of one `tools/call` through the gateway, beside what people use today and a bare proxy.
+"""CPU of one `tools/call` through the gateway, compared with other servers and a bare proxy.
 
 `./dev bench gateway`: the gateway as it is deployed, with everything on, in both protocol eras and
 with 20 and with 500 tools; FastMCP's server from the same OpenAPI document; the official SDK's
 low-level server; and the floor, a raw ASGI app that forwards the same request with aiohttp. Each is
 one process, all are asked in turns, and what counts is the CPU time of the server's processes.
 
-`--check` asks the gateway and the floor alone, and fails where their ratio is too large.
+`--check` measures only the gateway and the floor, and fails if their ratio is too large.
 """
 
 import argparse
@@ -48,7 +48,7 @@ CHECKED = 2.6
 
 @dataclass(frozen=True)
 class Contender:
-    """One server with the one request it is asked, over and over."""
+    """One server with its repeated request."""
 
     name: str
     service: Service
@@ -56,7 +56,7 @@ class Contender:
     expected: bytes = EXPECTED
 
     def cpu(self) -> float:
-        """Read the CPU seconds that its processes have used so far."""
+        """Return the CPU seconds that its processes have used."""
         ticks = sum(
             int(count) for pid in self._processes() for count in _stat(pid)[11:15]
         )  # its own, and those of children that have ended
@@ -81,7 +81,7 @@ def _stat(pid: int) -> list[str]:
 
 @dataclass
 class Figures:
-    """What the runs of one contender at one number of connections gave."""
+    """The results of one contender at one number of connections."""
 
     cpu: list[float] = field(default_factory=list)
     """Microseconds a call, one for each run."""
@@ -104,7 +104,7 @@ class Bench:
         self._documents = {count: write_document(folder, count) for count in (20, 500)}
 
     def tidy(self) -> None:
-        """Take the call events away, as the worker would that writes the call log."""
+        """Remove the call events, as the worker for the call log would."""
         with self._redis.connect() as redis:
             redis.xtrim(events_stream(self._issuer), maxlen=0)
 
@@ -133,7 +133,7 @@ class Bench:
             resource,
             self._issuer,
             redis_url=self._redis.url,
-            # Counted as ever, and never reached.
+            # Counted as usual, but never reached.
             tiers={"pro": {"per_minute": 10_000_000, "burst": 10_000_000}},
             default_tier="pro",
         )
@@ -330,7 +330,7 @@ def say(line: str) -> None:
 
 
 async def check(bench: Bench) -> int:
-    """Compare the gateway with the floor alone, by the median of many short turns.
+    """Compare the gateway only with the floor, by the median of many short turns.
 
     Each turn compares runs that stood beside each other, since a machine's speed changes meanwhile.
     """
@@ -404,7 +404,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="three runs, a quarter as long")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
-    parser.add_argument("--check", action="store_true", help="the ratio to the floor alone")
+    parser.add_argument("--check", action="store_true", help="only the ratio to the floor")
     options = parser.parse_args()
     options.scale = 0.25 if options.quick else 1.0
     options.runs = 3 if options.quick else options.runs

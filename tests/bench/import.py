@@ -2,7 +2,7 @@
 
 `./dev bench import`: each document in a worker process with a time limit; what must never happen is
 counted and listed, what is refused is shown by reason. Then four large documents beside FastMCP's
-importer, each in a process of its own. Downloads go to a cache folder outside of the tree.
+importer, each in a separate process. Downloads go to a cache folder outside of the tree.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def work(folder: Path, pipe: Connection) -> None:
 
 
 def summarise(reports: list[dict[str, Any]]) -> int:
-    """Write what became of all documents; answer how many are broken."""
+    """Write the results of all documents; answer how many are broken."""
     groups = (("all", reports), ("SaaS-like", [r for r in reports if is_saas(r["name"])]))
     say("| documents | number | operations | served | refused |")
     say("| --- | --- | --- | --- | --- |")
@@ -242,7 +242,7 @@ def row(document: str, importer: str, figures: dict[str, Any], total: int) -> No
 
 
 def measure(python: str, program: str, path: Path) -> dict[str, Any]:
-    """Run an importer on one document in a process of its own."""
+    """Run an importer on one document in a separate process."""
     try:
         ended = subprocess.run(
             [python, "-c", program, str(path)],

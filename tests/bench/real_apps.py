@@ -61,7 +61,7 @@ class Running:
     upstream: str
     headers: Mapping[str, str]
     http: httpx2.Client
-    """A client of its own API, to look at what happened."""
+    """A client of the application's own API, to check the results."""
 
 
 def main() -> None:
@@ -237,7 +237,7 @@ def directus(scratch: Path) -> Iterator[Running]:
         quiet = ["--no-audit", "--no-fund", "--silent"]
         install = [npm, "install", "--ignore-scripts", "--legacy-peer-deps", *quiet, DIRECTUS]
         subprocess.run(install, cwd=folder, check=True)
-        # The two that have no compiled module in their package; nothing else of it is run.
+        # The two without a compiled module in their package, whose code is otherwise not run.
         native = [npm, "rebuild", "--silent", "sqlite3", "isolated-vm"]
         subprocess.run(native, cwd=folder, check=True)
         (folder / ".installed").touch()

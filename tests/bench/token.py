@@ -1,8 +1,8 @@
 """CPU of one refresh and of one authorization code, beside npm `oidc-provider`.
 
 `./dev bench token`: our server on SQLite and on PostgreSQL, durable, and oidc-provider with its
-in-memory adapter, each a process of its own. They get the same requests in turns, over connections
-that stay open. What counts is the CPU time of the server's process, user and system; the databases'
+in-memory adapter, each a separate process. They get the same requests in turns, over connections
+that stay open. It counts the CPU time of the server's process, user and system; the databases'
 own is not in it. Ratios are of requests for each second of CPU: above 1 is more than oidc-provider.
 """
 
@@ -41,7 +41,7 @@ CLIENT_ID, REDIRECT_URI, SCOPE = "bench", "http://127.0.0.1/callback", "mcp:read
 TOOLS = ["create_task", "list_tasks"]
 VERIFIER = secrets.token_urlsafe(32)
 KINDS = ("refresh_token", "authorization_code")
-# Few enough that oidc-provider's adapter, which keeps a thousand entries, forgets none in use.
+# Few enough for oidc-provider's adapter, which keeps only a thousand entries.
 BATCH = 150
 CONNECTIONS = 8
 PEER = "oidc-provider, memory"
@@ -58,7 +58,7 @@ class Contender:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
 
     def cpu(self) -> float:
-        """CPU seconds that the process has used so far."""
+        """CPU seconds that the process has used."""
         stat = Path(f"/proc/{self.service.process.pid}/stat").read_text()
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
@@ -85,7 +85,7 @@ def main() -> None:
 
 @contextmanager
 def start_ours(name: str, database_url: str, folder: Path) -> Iterator[Contender]:
-    """Start our server on a database of its own, with a client that a person has connected."""
+    """Start our server on a separate database, with a client that a person has connected."""
     prepare_database(database_url)
     rows = Rows(database_url)
     asyncio.run(rows.connect())
@@ -218,7 +218,7 @@ def start_peer(folder: Path) -> Iterator[Contender]:
     argv = (NODE / "node_modules/.bin/node", NODE / "oidc-provider.mjs", json.dumps(setup))
     ready = "/.well-known/openid-configuration"
     log = folder / "oidc-provider.log"
-    # What Node is told where it runs for real; it also spares it a line for each request.
+    # Node's production mode, which also avoids a log line for each request.
     env = {"NODE_ENV": "production"}
     with running_service(argv, url=url, log=log, ready_path=ready, env=env) as service:
         yield Contender(PEER, service, fill)

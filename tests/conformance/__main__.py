@@ -50,7 +50,7 @@ def _serve(fixture: Fixture, state_file: Path | None) -> None:
         "person": email,
         "password": password,
     }
-    # Before anyone is told that it is up, or an early signal would end it halfway.
+    # Handle signals before reporting readiness; an early one would end it halfway.
     stop = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
     text = json.dumps(state, indent=2)

@@ -1,4 +1,4 @@
-"""What the suite runs against: the fixture API, the authorization server and the gateway."""
+"""The deployment under test: the fixture API, the authorization server and the gateway."""
 
 import sys
 from collections.abc import Iterator

@@ -29,7 +29,7 @@ async def audio(_: Request) -> Response:
 
 
 async def document(_: Request) -> Response:
-    """Answer what is neither text nor a medium."""
+    """Answer neither text nor media."""
     return Response(b"%PDF-1.7\n", media_type="application/pdf")
 
 

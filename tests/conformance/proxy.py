@@ -1,4 +1,4 @@
-"""A proxy that adds an access token to every request and changes nothing else.
+"""A proxy that only adds an access token to every request.
 
 The suite has no way to send one. Names, order, case and blanks of headers, `Host` among them, reach
 the gateway as the suite wrote them.
@@ -36,7 +36,7 @@ async def authenticating_proxy(port: int, upstream_port: int, token: str) -> Asy
                 back.cancel()
                 await asyncio.gather(back, return_exceptions=True)
         except (OSError, asyncio.IncompleteReadError):
-            pass  # one side is gone, and so is the connection
+            pass  # one side has closed the connection
         finally:
             writer.close()
             if to_gateway is not None:

@@ -18,7 +18,7 @@ def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fixture]:
 
 
 @pytest.mark.parametrize("revision", LEAST)
-async def test_the_gateway_passes_what_the_revision_requires_but_for_what_is_listed_with_a_reason(
+async def test_the_gateway_passes_every_required_scenario_except_those_listed_with_a_reason(
     fixture: Fixture, revision: str, tmp_path: Path
 ) -> None:
     result = await score(fixture, revision, tmp_path)

@@ -81,7 +81,7 @@ async def both(
         yield asks, hears
 
 
-async def test_an_answer_reaches_whoever_asked(both: tuple[Answers, Answers]) -> None:
+async def test_an_answer_reaches_the_process_that_asked(both: tuple[Answers, Answers]) -> None:
     asks, hears = both
     with asks.expect("ada") as (ask_id, waiting):
         await hears.deliver("ada", ask_id, YES)
@@ -98,7 +98,7 @@ async def test_the_first_answer_counts(both: tuple[Answers, Answers]) -> None:
         assert await waiting == NO
 
 
-async def test_nobody_else_can_answer_wherever_they_come_in_a125(
+async def test_nobody_else_can_answer_at_any_process_a125(
     both: tuple[Answers, Answers],
 ) -> None:
     asks, hears = both

@@ -66,7 +66,7 @@ def test_the_services_accept_what_compose_sets_and_agree_on_every_address(
     assert saas.public_url == gateway.upstream_url
 
 
-def test_the_people_who_are_seeded_are_those_of_the_demo(compose: dict[str, Any]) -> None:
+def test_the_seeded_people_are_the_demos(compose: dict[str, Any]) -> None:
     [mount] = compose["seed"]["volumes"]
     assert compose["seed"]["command"][-1] == mount["target"]
 
@@ -110,7 +110,7 @@ def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("command", [json.loads(text) for text in COMMANDS], ids=" ".join)
-def test_what_an_image_runs_is_a_command_with_these_options(command: list[str]) -> None:
+def test_an_image_runs_an_existing_command_with_existing_options(command: list[str]) -> None:
     program, *arguments = command
     done = subprocess.run(
         [PROGRAMS / program, *arguments, "--help"], capture_output=True, text=True, check=False

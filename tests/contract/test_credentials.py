@@ -147,7 +147,7 @@ async def test_a_secret_of_the_operators_is_not_asked_for_again(kept: Kept) -> N
 
 
 @only(*FETCHED)
-async def test_a_token_is_fetched_anew_shortly_before_it_expires(kept: Kept) -> None:
+async def test_a_token_is_renewed_shortly_before_it_expires(kept: Kept) -> None:
     first = await kept.ask()
     kept.clock.advance(seconds=69)
     assert await kept.ask() == first
@@ -169,7 +169,7 @@ async def test_a_hundred_calls_at_once_fetch_one_token(kept: Kept) -> None:
 
 
 @only(*FETCHED)
-async def test_a_token_that_the_api_refused_is_replaced_once_for_all_who_bore_it(
+async def test_a_token_that_the_api_refused_is_replaced_once_for_all_its_calls(
     kept: Kept,
 ) -> None:
     first = await kept.ask()
@@ -221,7 +221,7 @@ async def test_a_call_does_not_wait_for_a_token_past_its_deadline(kept: Kept) ->
         (401, b"s3cret"),
     ],
 )
-async def test_an_answer_that_is_no_token_is_no_credential_and_no_leak(
+async def test_a_malformed_token_answer_is_neither_used_nor_leaked(
     kept: Kept, status: int, body: Any
 ) -> None:
     kept.endpoint.status, kept.endpoint.body = status, body
@@ -252,7 +252,7 @@ async def test_client_credentials_are_asked_for_by_the_book(kept: Kept) -> None:
 
 
 @only("token_exchange")
-async def test_a_token_is_exchanged_for_the_gateways_word_on_who_is_calling(kept: Kept) -> None:
+async def test_a_token_is_exchanged_for_the_gateways_assertion_of_the_caller(kept: Kept) -> None:
     """RFC 8693 §2.1."""
     await kept.ask()
     [form] = kept.endpoint.forms

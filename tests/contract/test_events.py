@@ -74,7 +74,7 @@ class Watched:
             self.again = asyncio.Event()
 
 
-class Road:
+class EventRoute:
     """A gateway's recorder, one delivery, and the call log of the authorization server."""
 
     def __init__(
@@ -151,7 +151,7 @@ class Road:
         """Wait until these calls are in the log, and return the whole log."""
         if self.redis is None:
             while True:
-                again = self.watched.again  # of before the look, or one could be missed
+                again = self.watched.again  # taken before the check, or one could be missed
                 known = await logged_calls(self.database_url)
                 if known.keys() >= set(calls):
                     return known
@@ -163,11 +163,11 @@ class Road:
 
 
 @pytest.fixture(params=["http", "redis"])
-async def road(
+async def route(
     database_url: str, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[Road]:
+) -> AsyncIterator[EventRoute]:
     redis = request.getfixturevalue("redis") if request.param == "redis" else None
-    made = Road(database_url, clock, tmp_path, redis)
+    made = EventRoute(database_url, clock, tmp_path, redis)
     await made.start_server()
     yield made
     await made.stop_server()
@@ -176,110 +176,112 @@ async def road(
 @pytest.fixture
 async def redis_road(
     database_url: str, clock: Clock, tmp_path: Path, redis: RedisServer
-) -> AsyncIterator[Road]:
-    made = Road(database_url, clock, tmp_path, redis)
+) -> AsyncIterator[EventRoute]:
+    made = EventRoute(database_url, clock, tmp_path, redis)
     yield made
 
 
-async def test_a_call_arrives_with_everything_that_is_known_of_it(road: Road) -> None:
-    event = call_event(road.clock(), decision="failed", reason="deadline", status=None)
-    async with road.gateway() as gateway:
+async def test_a_call_arrives_with_everything_that_is_known_of_it(route: EventRoute) -> None:
+    event = call_event(route.clock(), decision="failed", reason="deadline", status=None)
+    async with route.gateway() as gateway:
         gateway.record(event)
-        known = await road.until_logged(event.call_id)
+        known = await route.until_logged(event.call_id)
 
     assert known == {event.call_id: event._asdict()}
-    assert road.log == [write_event(event)]
+    assert route.log == [write_event(event)]
 
 
-async def test_calls_that_come_together_travel_together_and_each_counts_once(road: Road) -> None:
-    events = [call_event(road.clock()) for _ in range(1200)]
-    async with road.gateway() as gateway:
+async def test_calls_that_come_together_travel_together_and_each_counts_once(
+    route: EventRoute,
+) -> None:
+    events = [call_event(route.clock()) for _ in range(1200)]
+    async with route.gateway() as gateway:
         for event in events:
             gateway.record(event)
-        known = await road.until_logged(*(event.call_id for event in events))
+        known = await route.until_logged(*(event.call_id for event in events))
 
     assert len(known) == 1200
-    assert road.watched.sizes == [500, 500, 200]
+    assert route.watched.sizes == [500, 500, 200]
 
 
 async def test_a_delivery_whose_answer_was_lost_is_made_again_and_counts_nothing_twice(
-    road: Road,
+    route: EventRoute,
 ) -> None:
-    events = [call_event(road.clock()) for _ in range(3)]
-    async with road.gateway(lose_answers=2) as gateway:
+    events = [call_event(route.clock()) for _ in range(3)]
+    async with route.gateway(lose_answers=2) as gateway:
         for event in events:
             gateway.record(event)
-        road.pauses.flow()
-        await road.until_delivered(3, 3, 3)
-        known = await road.until_logged(*(event.call_id for event in events))
+        route.pauses.flow()
+        await route.until_delivered(3, 3, 3)
+        known = await route.until_logged(*(event.call_id for event in events))
 
     assert len(known) == 3
 
 
-async def test_what_was_recorded_just_before_the_end_is_delivered_before_it(road: Road) -> None:
-    events = [call_event(road.clock()) for _ in range(3)]
-    async with road.gateway() as gateway:
+async def test_events_recorded_just_before_the_end_are_still_delivered(route: EventRoute) -> None:
+    events = [call_event(route.clock()) for _ in range(3)]
+    async with route.gateway() as gateway:
         for event in events:
             gateway.record(event)
 
-    assert len(await road.until_logged(*(event.call_id for event in events))) == 3
+    assert len(await route.until_logged(*(event.call_id for event in events))) == 3
 
 
 async def test_a_gateway_that_died_with_events_in_its_spool_delivers_them_when_it_is_back(
-    road: Road,
+    route: EventRoute,
 ) -> None:
-    events = [call_event(road.clock()) for _ in range(3)]
-    Spool(road.spool).add([write_event(event) for event in events])
+    events = [call_event(route.clock()) for _ in range(3)]
+    Spool(route.spool).add([write_event(event) for event in events])
 
-    async with road.gateway():
-        known = await road.until_logged(*(event.call_id for event in events))
+    async with route.gateway():
+        known = await route.until_logged(*(event.call_id for event in events))
 
     assert len(known) == 3
 
 
-async def test_an_hour_without_the_authorization_server_costs_no_event(road: Road) -> None:
-    await road.stop_server()
+async def test_an_hour_without_the_authorization_server_costs_no_event(route: EventRoute) -> None:
+    await route.stop_server()
     sent = []
-    async with road.gateway() as gateway:
+    async with route.gateway() as gateway:
         for _ in range(6):
-            sent.append(call_event(road.clock()))
+            sent.append(call_event(route.clock()))
             gateway.record(sent[-1])
-            road.clock.advance(minutes=10)
-        if road.redis is None:
-            await road.pauses.made()
+            route.clock.advance(minutes=10)
+        if route.redis is None:
+            await route.pauses.made()
             assert "to be delivered" in gateway.describe()
-        await road.start_server()
-        road.pauses.flow()
-        known = await road.until_logged(*(event.call_id for event in sent))
+        await route.start_server()
+        route.pauses.flow()
+        known = await route.until_logged(*(event.call_id for event in sent))
 
     assert len(known) == 6
-    assert max(road.pauses.asked, default=0) <= 30
+    assert max(route.pauses.asked, default=0) <= 30
 
 
 async def test_a_gateway_whose_spool_is_full_goes_on_and_says_how_much_it_lost(
-    road: Road,
+    route: EventRoute,
 ) -> None:
     """The oldest events are kept, and the newest are dropped."""
-    if road.redis is not None:
-        road.redis.stop()
-    await road.stop_server()
-    events = [call_event(road.clock()) for _ in range(5)]
-    async with road.gateway(room=3) as gateway:
+    if route.redis is not None:
+        route.redis.stop()
+    await route.stop_server()
+    events = [call_event(route.clock()) for _ in range(5)]
+    async with route.gateway(room=3) as gateway:
         for event in events:
             gateway.record(event)
-        await road.pauses.made()
+        await route.pauses.made()
         assert gateway.describe() == "3 wait to be delivered, 2 lost"
-        if road.redis is not None:
-            road.redis.start()
-        await road.start_server()
-        road.pauses.flow()
-        await road.until_delivered(3)
-        known = await road.until_logged(*(event.call_id for event in events[:3]))
+        if route.redis is not None:
+            route.redis.start()
+        await route.start_server()
+        route.pauses.flow()
+        await route.until_delivered(3)
+        known = await route.until_logged(*(event.call_id for event in events[:3]))
 
     assert known.keys() == {event.call_id for event in events[:3]}
 
 
-async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: Road) -> None:
+async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: EventRoute) -> None:
     redis = redis_road.redis
     assert redis is not None
     before, during, after = (call_event(redis_road.clock()) for _ in range(3))
@@ -299,7 +301,7 @@ async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: Road) 
     assert known.keys() == {before.call_id, during.call_id, after.call_id}
 
 
-async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: Road) -> None:
+async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: EventRoute) -> None:
     first, second = (call_event(redis_road.clock()) for _ in range(2))
     async with redis_road.gateway(most_entries=1) as gateway:
         gateway.record(first)
@@ -312,7 +314,7 @@ async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: 
         assert len(await redis_road.until_logged(second.call_id)) == 2
 
 
-async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: Road) -> None:
+async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: EventRoute) -> None:
     assert redis_road.redis is not None
     event = call_event(redis_road.clock())
     async with redis_road.worker(block=0.01) as worker:
@@ -328,8 +330,8 @@ async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: Road)
 
 
 @pytest.mark.parametrize("committed", [False, True])
-async def test_what_a_dead_worker_left_is_written_by_another_once(
-    redis_road: Road, committed: bool
+async def test_another_worker_writes_a_dead_workers_events_once(
+    redis_road: EventRoute, committed: bool
 ) -> None:
     """The worker died before the commit, or between the commit and the acknowledgement."""
     assert redis_road.redis is not None
@@ -354,7 +356,7 @@ async def test_what_a_dead_worker_left_is_written_by_another_once(
 
 
 async def test_the_name_of_a_worker_that_died_long_ago_is_forgotten(
-    redis_road: Road, monkeypatch: pytest.MonkeyPatch
+    redis_road: EventRoute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert redis_road.redis is not None
     key = events_stream(ISSUER)
@@ -369,13 +371,13 @@ async def test_the_name_of_a_worker_that_died_long_ago_is_forgotten(
 
 
 async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_later(
-    redis_road: Road, monkeypatch: pytest.MonkeyPatch
+    redis_road: EventRoute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = call_event(redis_road.clock())
     async with redis_road.gateway() as gateway:
         gateway.record(event)
     async with redis_road.worker(block=0.01) as worker:
-        await worker.step()  # makes the group
+        await worker.step()  # creates the group
         with monkeypatch.context() as patch:
             patch.setattr("auth_server.gateway_api.events_worker.add_calls", _refuse)
             with pytest.raises(ConnectionRefusedError):
@@ -389,7 +391,7 @@ async def _refuse(*_: object) -> int:
     raise ConnectionRefusedError
 
 
-async def test_an_entry_that_cannot_be_read_holds_up_nobody(redis_road: Road) -> None:
+async def test_an_unreadable_entry_does_not_stop_the_feed(redis_road: EventRoute) -> None:
     assert redis_road.redis is not None
     event = call_event(redis_road.clock())
     written = write_events([b'{"call_id":"half"}', write_event(event)])
@@ -415,7 +417,7 @@ while True:
 """
 
 
-def test_what_the_spool_answered_for_survives_a_kill(tmp_path: Path) -> None:
+def test_events_acknowledged_by_the_spool_survive_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     adding = subprocess.Popen([sys.executable, "-c", ADDING, str(path)], stdout=subprocess.PIPE)
     assert adding.stdout is not None
@@ -432,7 +434,7 @@ def test_what_the_spool_answered_for_survives_a_kill(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_a_spool_knows_what_another_process_delivered_out_of_it(tmp_path: Path) -> None:
+def test_a_spool_knows_events_that_another_process_delivered(tmp_path: Path) -> None:
     one, other = (Spool(tmp_path / "events.db") for _ in range(2))
     one.add([b"1", b"2", b"3"])
     other.remove(other.first(2)[-1][0])
@@ -443,7 +445,7 @@ def test_a_spool_knows_what_another_process_delivered_out_of_it(tmp_path: Path) 
     other.close()
 
 
-def test_a_file_that_is_no_spool_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_spool_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     path.write_text("These are minutes of a meeting.\n" * 100)
 
@@ -451,7 +453,7 @@ def test_a_file_that_is_no_spool_is_refused(tmp_path: Path) -> None:
         Spool(path)
 
 
-async def test_an_answer_other_than_200_is_no_delivery(clock: Clock) -> None:
+async def test_an_answer_other_than_200_does_not_count_as_delivery(clock: Clock) -> None:
     async def post(_: bytes) -> int:
         return httpx2.codes.SERVICE_UNAVAILABLE
 

@@ -134,7 +134,7 @@ def redis_for_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Red
 
 
 @given(steps)
-def test_no_tenant_gets_more_than_its_limit_whatever_the_order(
+def test_no_tenant_gets_more_than_its_limit_in_any_order(
     calls: list[tuple[int, str, list[Bucket]]],
 ) -> None:
     """A tenant never gets less, either: the local count equals the model call by call."""
@@ -165,7 +165,7 @@ def test_redis_counts_as_one_process_would(
     asyncio.run(compare())
 
 
-async def test_many_processes_together_let_through_what_one_would(
+async def test_many_processes_together_admit_as_many_calls_as_one(
     redis: RedisServer, clock: Clock
 ) -> None:
     one, other = RedisConnection(redis.url), RedisConnection(redis.url)
@@ -186,9 +186,7 @@ async def test_redis_counts_by_its_own_clock_where_none_is_given(redis: RedisSer
     assert taken[1] is not None and 3590 < taken[1].seconds <= 3600
 
 
-async def test_what_is_counted_in_redis_is_gone_once_it_counts_nothing(
-    redis: RedisServer, clock: Clock
-) -> None:
+async def test_a_bucket_in_redis_expires_once_it_is_full(redis: RedisServer, clock: Clock) -> None:
     connection = RedisConnection(redis.url)
     async with connection.connected():
         limits = shared(connection, clock)
@@ -235,7 +233,7 @@ async def test_while_redis_is_away_each_process_lets_its_share_through(
             await asyncio.sleep(0)
 
 
-def test_what_a_process_counts_does_not_grow_without_end(clock: Clock) -> None:
+def test_a_processs_counts_do_not_grow_without_end(clock: Clock) -> None:
     limits = LocalRateLimiter(clock)
     for number in range(60_000):
         limits.take_now(f"org_{number}", [TEN_A_MINUTE])

@@ -80,7 +80,7 @@ async def test_a_reader_does_not_wait_for_a_writer(auth_server: AuthServer) -> N
 
 
 async def test_a_reader_waits_for_a_lock_without_holding_up_others(tmp_path: Path) -> None:
-    """What is asked of SQLite at once is asked again in a thread where somebody holds it alone."""
+    """A query to a locked SQLite file is repeated in a thread."""
     path = str(tmp_path / "some.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as alone:
         alone.execute("PRAGMA journal_mode = WAL")

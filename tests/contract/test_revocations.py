@@ -88,7 +88,7 @@ NAMES = [
 ]
 
 
-async def test_what_is_revoked_is_known_at_a_gateway_that_follows_and_nothing_else_is(
+async def test_a_following_gateway_knows_exactly_the_revocations(
     source: Source, token: Callable[..., str]
 ) -> None:
     for kind, key, other in NAMES:
@@ -97,7 +97,7 @@ async def test_what_is_revoked_is_known_at_a_gateway_that_follows_and_nothing_el
             before = gateway.knows(ended)
             await source.end(kind, key)
             await gateway.until_ended(ended)
-            # Whoever follows only from now on learns it, too.
+            # A follower that starts now learns it, too.
             async with following(source.feed(), source.clock) as late:
                 assert late.knows(ended)
             if kind == "token":
@@ -116,7 +116,7 @@ async def test_a_key_that_was_withdrawn_takes_every_token_it_signed(
         assert not gateway.knows(other)
 
 
-async def test_what_is_issued_anew_after_an_end_that_is_not_for_good_lives(
+async def test_tokens_issued_after_a_temporary_revocation_stay_valid(
     source: Source, token: Callable[..., str]
 ) -> None:
     """Tokens of a tenant from before a time, and tokens of a grant from before a version."""
@@ -151,7 +151,7 @@ async def test_a_crash_between_commit_and_announcement_loses_nothing(
         await gateway.until_ended(ended)
 
 
-async def test_a_gateway_goes_on_by_itself_after_the_authorization_server_was_away(
+async def test_a_gateway_continues_after_an_outage_of_the_authorization_server(
     source: Source, token: Callable[..., str]
 ) -> None:
     before, during = token(jti="family_1.one"), token(jti="family_2.one")
@@ -166,7 +166,7 @@ async def test_a_gateway_goes_on_by_itself_after_the_authorization_server_was_aw
         assert gateway.knows(before)
 
 
-async def test_what_no_token_can_be_of_any_more_is_forgotten_and_not_told_again(
+async def test_revocations_without_living_tokens_are_deleted_and_not_sent_again(
     source: Source, token: Callable[..., str]
 ) -> None:
     long_ago, lately = token(jti="family_1.one"), token(jti="family_2.one")
@@ -248,7 +248,7 @@ async def test_two_processes_that_announce_in_redis_lose_nothing_between_them(
         await one.stop()
 
 
-async def test_an_entry_that_can_not_be_read_hides_none_of_the_others(
+async def test_an_unreadable_entry_does_not_hide_the_others(
     database_url: str, clock: Clock, redis: RedisServer, token: Callable[..., str]
 ) -> None:
     """A gateway may be older than its authorization server."""

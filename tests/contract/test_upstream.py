@@ -228,7 +228,7 @@ async def test_an_answer_in_a_damaged_or_unknown_encoding_is_unreadable(
     assert await fail(upstream, ask(api)) == "unreadable"
 
 
-# --- an API that is wrong -------------------------------------------------------------------------
+# --- an invalid API -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -260,12 +260,12 @@ async def test_an_api_that_never_ends_its_answer_is_given_up_at_the_deadline(
     assert await fail(upstream, ask(api), 0.2) == "deadline"
 
 
-async def test_an_api_that_is_gone_is_unreachable(upstream: Http1Client) -> None:
+async def test_an_api_that_does_not_listen_is_unreachable(upstream: Http1Client) -> None:
     gone = HttpRequest("GET", f"http://127.0.0.1:{free_port()}/x", (), b"")
     assert await fail(upstream, gone) == "unreachable"
 
 
-async def test_an_api_whose_name_leads_nowhere_is_unreachable(upstream: Http1Client) -> None:
+async def test_an_api_whose_name_does_not_resolve_is_unreachable(upstream: Http1Client) -> None:
     gone = HttpRequest("GET", "http://nowhere.invalid/x", (), b"")
     assert await fail(upstream, gone) == "unreachable"
 
@@ -314,7 +314,7 @@ async def test_a_flood_is_cut_off_soon_after_the_limit(
     api.script = flood
     assert await fail(upstream, ask(api)) in {"too_large", "unreadable"}
     assert await api.closed.get() == 1
-    assert sent < 20 << 20  # what sockets hold is on its way already
+    assert sent < 20 << 20  # data in the sockets' buffers was already sent
 
 
 @pytest.mark.parametrize("piece", [b"X-%d: 1\r\n", b"x" * 1000])
@@ -354,7 +354,7 @@ async def test_one_read_full_of_headers_is_too_much_as_well(
         CHUNKED + b"ffffffffffffffffff\r\nok\r\n0\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_unreadable(
+async def test_an_answer_that_is_not_http_is_unreadable(
     api: RawApi, upstream: Http1Client, answer: bytes
 ) -> None:
     api.answer(answer)
@@ -404,7 +404,9 @@ async def test_an_api_that_promises_less_than_it_sends_spoils_no_other_answer(
     assert [call.connection for call in api.calls] == [1, 2]
 
 
-async def test_what_an_api_says_unasked_answers_nobody(api: RawApi, upstream: Http1Client) -> None:
+async def test_unsolicited_bytes_of_an_api_answer_nobody(
+    api: RawApi, upstream: Http1Client
+) -> None:
     async def chatty(call: Call) -> None:
         await call.say(OK)
         if call.connection == 1:
@@ -470,7 +472,7 @@ async def test_two_calls_at_once_get_their_own_answers(api: RawApi, upstream: Ht
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_what_may_have_been_done_is_not_asked_again_when_a_kept_connection_ends(
+async def test_an_unsafe_request_is_not_repeated_when_a_kept_connection_ends(
     api: RawApi, upstream: Http1Client, method: str, reset: bool
 ) -> None:
     async def forgetful(call: Call) -> None:
@@ -491,7 +493,7 @@ async def test_what_may_have_been_done_is_not_asked_again_when_a_kept_connection
         assert [call.connection for call in api.calls] == [1, 1]
 
 
-async def test_a_new_connection_that_ends_is_no_reason_to_ask_again(
+async def test_a_request_is_not_repeated_when_a_new_connection_ends(
     api: RawApi, upstream: Http1Client
 ) -> None:
     api.answer(then_close=True)
@@ -499,7 +501,9 @@ async def test_a_new_connection_that_ends_is_no_reason_to_ask_again(
     assert len(api.calls) == 1
 
 
-async def test_half_an_answer_is_no_reason_to_ask_again(api: RawApi, upstream: Http1Client) -> None:
+async def test_a_request_is_not_repeated_after_half_an_answer(
+    api: RawApi, upstream: Http1Client
+) -> None:
     async def half(call: Call) -> None:
         await call.say(OK if call.number == 1 else OK[:20])
         if call.number == 2:
@@ -568,7 +572,7 @@ async def test_no_more_connections_are_opened_than_may_be(api: RawApi) -> None:
     assert (len(api.calls), api.connections) == (50, 3)
 
 
-async def test_who_waits_for_a_connection_gives_up_at_the_deadline_and_holds_nobody_up(
+async def test_a_call_waiting_for_a_connection_ends_at_its_deadline_without_blocking_others(
     api: RawApi,
 ) -> None:
     async def slow(call: Call) -> None:
@@ -588,7 +592,7 @@ async def test_who_waits_for_a_connection_gives_up_at_the_deadline_and_holds_nob
     assert len(api.calls) == 2
 
 
-async def test_who_waits_for_a_connection_opens_one_where_another_broke(api: RawApi) -> None:
+async def test_a_call_waiting_for_a_connection_opens_one_after_another_broke(api: RawApi) -> None:
     async def break_first(call: Call) -> None:
         if call.connection == 1:
             call.reset()
@@ -623,7 +627,7 @@ async def test_a_client_that_closes_leaves_no_connection(api: RawApi) -> None:
 # --- TLS ------------------------------------------------------------------------------------------
 
 
-async def test_an_api_is_believed_over_tls_under_its_own_name_alone() -> None:
+async def test_an_api_is_trusted_over_tls_only_under_its_own_name() -> None:
     authority, named = Authority(), []
     context = authority.server("localhost")
     context.sni_callback = lambda _, name, __: named.append(name)
@@ -637,5 +641,5 @@ async def test_an_api_is_believed_over_tls_under_its_own_name_alone() -> None:
             assert (await trusting.send(by_name, deadline=5)).body == b"{}"
         assert (named, api.connections) == (["localhost"], 1)
         assert await fail(trusting, ask(api)) == "unreachable"  # the certificate has no address
-        assert await fail(upstream, by_name) == "unreachable"  # an authority nobody knows
+        assert await fail(upstream, by_name) == "unreachable"  # an unknown authority
         assert len(api.calls) == 2

@@ -162,7 +162,7 @@ async def test_a_sign_in_for_a_request_that_is_over_leads_nowhere(place: Place) 
     assert (answer.status_code, "session" in str(answer.headers)) == (400, False)
 
 
-async def test_who_is_wrongly_vouched_for_is_not_signed_in_and_can_try_again(
+async def test_a_wrongly_asserted_person_is_not_signed_in_and_can_try_again(
     place: Place,
 ) -> None:
     client, person = await place.server.client(), place.server.person()

@@ -44,7 +44,7 @@ class Gateway:
     calls: int = 0
 
     def fetch_jwks(self, url: str) -> Any:
-        """Answer the JWKS, or what a test says instead, and count."""
+        """Answer the JWKS, or a test's own answer, and count."""
         assert url == self.settings.gatepost_jwks_url
         self.fetches += 1
         if self.publishes == "its key":
@@ -54,7 +54,7 @@ class Gateway:
         return self.publishes
 
     def claims(self, request: Request) -> dict[str, Any]:
-        """State what is true of a request."""
+        """Write the claims for a request."""
         self.calls += 1
         now = int(self.clock().timestamp())
         digest = hashlib.sha256(request.read()).digest()

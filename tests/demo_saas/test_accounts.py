@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 
-def test_ada_learns_who_she_is_and_where_she_may_work(ada: Any) -> None:
+def test_ada_reads_her_profile_and_organisations(ada: Any) -> None:
     assert ada.get("/v1/me").json() == {
         "id": "usr_ada",
         "name": "Ada Marsh",
@@ -23,7 +23,7 @@ def test_ada_learns_who_she_is_and_where_she_may_work(ada: Any) -> None:
     }
 
 
-def test_bo_works_in_globex_alone(bo: Any) -> None:
+def test_bo_works_only_in_globex(bo: Any) -> None:
     me = bo.get("/v1/me").json()
     assert (me["id"], me["name"], me["email"]) == ("usr_bo", "Bo Lind", "bo@globex.example")
     assert [org["id"] for org in me["organisations"]] == ["org_globex"]
@@ -44,7 +44,7 @@ def test_a_wrong_password_and_an_unknown_person_get_the_same_answer(
 ) -> None:
     answer = orbit.client.post("/v1/sessions", json={"email": email, "password": password})
     assert answer.status_code == 401
-    assert answer.json()["detail"] == "The email address and the password do not belong together."
+    assert answer.json()["detail"] == "The email address or the password is wrong."
 
 
 def test_a_session_ends_after_twelve_hours(orbit: Any, ada: Any) -> None:

@@ -1,4 +1,4 @@
-"""A gateway's assertion is good for one request to one API, once; nothing else is accepted."""
+"""A gateway's assertion is valid once, for one request to one API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ def test_the_assertion_covers_a_path_with_escapes(orbit: Any) -> None:
     assert orbit.through_gateway().get(f"{TASKS}/tsk%201").json()["detail"].endswith("tsk 1.")
 
 
-def test_what_was_written_through_the_gateway_is_written_in_the_persons_name(orbit: Any) -> None:
+def test_writes_through_the_gateway_have_the_person_as_author(orbit: Any) -> None:
     caller = orbit.through_gateway("usr_bo", "org_globex")
     new = {"project_id": "prj_pipeline", "title": "Call Northwind"}
     task = caller.post("/v1/orgs/org_globex/tasks", json=new)
@@ -230,9 +230,7 @@ def test_a_withdrawn_key_stops_working_after_ten_minutes(orbit: Any) -> None:
 
 
 @pytest.mark.parametrize("document", [None, {}, {"keys": 3}, [], "x", OSError, ValueError])
-def test_known_keys_stay_good_while_the_gateways_jwks_can_not_be_had(
-    orbit: Any, document: Any
-) -> None:
+def test_known_keys_stay_valid_while_the_gateways_jwks_is_down(orbit: Any, document: Any) -> None:
     assert orbit.through_gateway().get(ME).status_code == 200
     orbit.gateway.publishes = document
     orbit.clock.moment += timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""The OpenAPI document is what Gatepost imports, and what a model comes to read."""
+"""The OpenAPI document, which Gatepost imports and models read."""
 
 import json
 from pathlib import Path

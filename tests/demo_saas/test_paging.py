@@ -33,7 +33,7 @@ def _walk(caller: Any, path: str, limit: int) -> list[str]:
 @pytest.mark.parametrize(("path", "total"), LISTS)
 def test_every_row_is_shown_once(ada: Any, path: str, total: int, limit: int) -> None:
     if path.endswith("attachments"):
-        # All at the same moment: only their ids order them.
+        # All at the same moment, so only their ids order them.
         for name in "abcde":
             ada.post(f"/v1/orgs/org_acme/{path}", files={"file": (name, b"")})
     seen = _walk(ada, path, limit)

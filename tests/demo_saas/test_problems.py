@@ -1,4 +1,4 @@
-"""Every refusal is a problem document (RFC 9457) that names what to mend; no input makes a 500."""
+"""Every refusal is a problem document (RFC 9457) that names the fix; no input causes a 500."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_a_password_is_not_repeated_in_a_problem(orbit: Any) -> None:
     assert "hunter2" not in answer.text
 
 
-def test_what_does_not_exist_is_a_problem(ada: Any) -> None:
+def test_an_unknown_object_is_a_problem_document(ada: Any) -> None:
     for path in ("tasks/x", "projects/x", "members/usr_bo", "attachments/x/content"):
         problem = _problem(ada.get(f"{ACME}/{path}"), 404)
         assert problem["type"].endswith("/not-found")

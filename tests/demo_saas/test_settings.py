@@ -1,4 +1,4 @@
-"""Settings come from the environment and from flags; what can't work is refused by name."""
+"""Settings come from the environment and from flags; impossible ones are refused by name."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a team does all day: find, create, change, move, discuss and delete tasks."""
+"""A team's daily work: find, create, change, move, discuss and delete tasks."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_a_task_is_created_read_and_changed(ada: Any) -> None:
     assert changed.json() == task | {"title": "Check both sitemaps", "assignee": None}
 
 
-def test_null_empties_what_may_be_empty_and_absence_leaves_it(ada: Any) -> None:
+def test_null_clears_optional_fields_and_omitted_fields_stay(ada: Any) -> None:
     path = f"{ACME}/tasks/tsk_1001"
     before = ada.get(path).json()
     emptied = {"assignee": None, "due_on": None, "estimate": None, "description": None}

@@ -36,9 +36,7 @@ def test_each_organisation_shows_its_own_tasks_comments_and_members(ada: Any, bo
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_an_organisation_one_is_no_member_of_looks_like_one_that_does_not_exist(
-    bo: Any, path: str
-) -> None:
+def test_an_organisation_without_membership_looks_like_an_unknown_one(bo: Any, path: str) -> None:
     foreign = bo.get(f"{ACME}/{path}")
     missing = bo.get(f"/v1/orgs/org_none/{path}")
     assert foreign.status_code == missing.status_code == 404
@@ -54,7 +52,7 @@ def test_an_assertion_for_one_tenant_opens_no_other_even_for_a_member_of_both(
     assert ada_in_acme.get(f"{GLOBEX}/{path}").status_code == 404
 
 
-def test_an_assertion_for_a_person_who_is_no_member_opens_nothing(orbit: Any) -> None:
+def test_an_assertion_for_a_person_who_is_not_a_member_is_refused(orbit: Any) -> None:
     bo_in_acme = orbit.through_gateway("usr_bo", "org_acme")
     assert bo_in_acme.get(f"{ACME}/tasks").status_code == 404
     assert bo_in_acme.get("/v1/me").status_code == 403
@@ -136,7 +134,7 @@ def test_another_tenants_rows_can_neither_be_read_nor_changed_by_their_ids(
     file = upload.json()["id"]
     before = [ada.get(task).json(), ada.get(f"{ACME}/projects/prj_website").json()]
 
-    # Ada is in Globex as well: the path's organisation counts, not what she may see elsewhere.
+    # Ada is in Globex as well, but the path's organisation counts.
     for caller in (ada, bo):
         statuses = _touch_everything(caller, GLOBEX, "tsk_1001", "prj_website", file)
         assert statuses == [404] * len(statuses)
@@ -210,7 +208,7 @@ def test_a_data_scope_that_orbit_can_not_keep_shows_nothing(orbit: Any, data_sco
 
 
 def test_only_the_tenancy_module_reads_unfiltered_tenant_tables() -> None:
-    """Everywhere else `main.` names what a write goes to, and nothing is read from it."""
+    """Elsewhere, `main.` only names the target of a write."""
     folder = Path(demo_saas.__path__[0])
     stores = [path for path in folder.rglob("store.py") if path.parent.name != "accounts"]
     assert len(stores) == 6

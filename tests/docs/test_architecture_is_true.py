@@ -109,6 +109,6 @@ def test_every_test_that_a_document_names_exists() -> None:
         for span in spans(read(name))
         if re.fullmatch(r"test_\w+", span)
     }
-    # A name that only shows how names read.
+    # An example of a name.
     assert named - defined - {"test_second_use_of_a_refresh_token_ends_the_whole_family"} == set()
     assert len(named) > 5

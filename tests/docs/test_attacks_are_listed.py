@@ -31,7 +31,7 @@ def test_every_listed_test_exists_and_a_row_without_one_says_why() -> None:
         assert set(listed) <= known, (number, attack)
         assert listed or tests.startswith(("not applicable", "not built", "no test")), number
         assert defence.strip()
-        # What each of these can do is tried by a test of that number.
+        # A test with its number tries each attack.
         if int(number) <= 71 or 88 <= int(number) <= 128:
             assert any(f"_a{number}" in name for name in listed) or tests.startswith("not"), number
 

@@ -1,4 +1,4 @@
-"""The commands that documents tell people to type are there, with their options."""
+"""The commands in documents exist, with their options."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Documents point at files and headings that are there."""
+"""Links in documents lead to existing files and headings."""
 
 from pathlib import Path
 

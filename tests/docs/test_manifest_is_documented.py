@@ -41,6 +41,6 @@ def test_an_excerpt_loads(page: str, text: str, tmp_path: Path) -> None:
 def test_a_key_is_explained_and_shown(key: str) -> None:
     explained = any(re.search(rf"\b{key}\b", span) for span in spans(PAGE))
     shown = any(re.search(rf"\b{key}:", text) for text in fences(PAGE, "yaml"))
-    # One line of a table is enough for what needs no excerpt.
+    # A table row is enough for a key that does not need an example.
     assert explained
     assert shown or f"`{key}`" in PAGE

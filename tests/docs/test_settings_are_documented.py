@@ -35,7 +35,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "### `mode: token_exchange`": (TokenExchange, ""),
     "## `mcp_gateway.tiers`": (TierSettings, ""),
 }
-# Said once, above the modes.
+# Documented once, above the modes.
 SHARED = ("## `mcp_gateway.upstream_credentials`", CredentialSettings)
 each_section = pytest.mark.parametrize("heading", SECTIONS)
 
@@ -80,7 +80,7 @@ def says_default(field: FieldInfo, cell: str) -> bool:
         return cell == "required"
     default = field.get_default(call_default_factory=True)
     if not default and default is not False:
-        # Empty stands for nothing, or for what follows from another setting.
+        # Empty means none, or a default that depends on another setting.
         return cell != "required"
     written = cell.strip("`")
     adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", field.annotation))

@@ -72,7 +72,7 @@ def api() -> Api:
     return Api(namespace["verify_assertion"], KeySet.import_key_set({"keys": [public]}), signed)
 
 
-def test_an_api_that_follows_the_guide_learns_who_is_calling(api: Api) -> None:
+def test_an_api_that_follows_the_guide_learns_the_caller(api: Api) -> None:
     claims = api.asks()
     assert (claims["sub"], claims["tenant_id"]) == ("usr_ada", "org_acme")
 

@@ -35,7 +35,7 @@ def test_nothing_allowed_allows_nothing(catalogue: Mapping[str, list[str]]) -> N
 
 
 @given(catalogues, st.lists(names), st.lists(names))
-def test_a_tool_is_allowed_by_its_name_or_by_one_of_its_toolsets_alone(
+def test_only_its_name_or_one_of_its_toolsets_allows_a_tool(
     catalogue: Mapping[str, list[str]], tools: list[str], sets: list[str]
 ) -> None:
     allowed = parse_allowed_tools([*tools, *(f"@{name}" for name in sets)])
@@ -47,7 +47,7 @@ def test_a_tool_is_allowed_by_its_name_or_by_one_of_its_toolsets_alone(
     assert usable <= catalogue.keys()
 
 
-def test_a_toolset_is_no_tool_of_that_name() -> None:
+def test_a_toolset_is_not_a_tool_of_that_name() -> None:
     toolsets = Toolsets.of({"read": [], "list_tasks": ["read"]})
 
     assert toolsets.expand(["@read"]) == {"list_tasks"}
@@ -60,7 +60,7 @@ def test_a_toolset_is_no_tool_of_that_name() -> None:
      ["a\n"], ["é"], ["a" * 65], ["a", ["b"]], ["a~AAAAAAAAAAAA"], ["@a~AAAA"], ["@a~AAAAAAAAAAAA~"],
      ["@a~AAAAAAAAAAAA~A~A"], ["@a~AAAAAAAAAAAA\n"]],
 )  # fmt: skip
-def test_what_is_no_list_of_names_is_refused(entries: Any) -> None:
+def test_a_malformed_list_of_names_is_refused(entries: Any) -> None:
     with pytest.raises(MalformedAllowedTools):
         parse_allowed_tools(entries)
 
@@ -69,7 +69,7 @@ def test_what_is_no_list_of_names_is_refused(entries: Any) -> None:
 
 
 @given(st.data(), catalogues)
-def test_what_is_written_short_allows_exactly_the_same_a117(
+def test_a_shortened_list_allows_exactly_the_same_a117(
     data: st.DataObject, drawn: Mapping[str, list[str]]
 ) -> None:
     toolsets = Toolsets.of(drawn)
@@ -125,14 +125,14 @@ def test_a_tool_that_joins_a_toolset_later_is_not_allowed_a165() -> None:
     later = large_catalogue(forget_customer_1=("customer_1", "write"))
 
     assert "forget_customer_1" not in later.expand(short)
-    assert "delete_customer_1" not in later.expand(short)  # until its token is made anew
+    assert "delete_customer_1" not in later.expand(short)  # until its token is renewed
     assert "list_customer_1" in later.expand(short)
     assert not later.know(short)
     assert later.know(later.shorten(later.tools))
 
 
-def test_a_digest_stays_good_where_a_gateway_has_known_it_a165() -> None:
-    """And allows what it was of, less what is gone: never what joined."""
+def test_a_gateway_accepts_a_digest_that_it_knew_before_a165() -> None:
+    """It allows the tools it was made of that still exist, never added ones."""
     before = large_catalogue()
     short = before.shorten(before.tools)
     tools = {tool: ("write",) for tool in before.tools if tool != "delete_customer_1"}

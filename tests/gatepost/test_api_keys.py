@@ -1,4 +1,4 @@
-"""API keys: a key is whole or it is nothing."""
+"""API keys: a damaged key is not a key."""
 
 import re
 import zlib
@@ -22,7 +22,7 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def refused(text: str) -> bool:
-    """Whether the text is taken for no key."""
+    """Tell whether the text is refused as a key."""
     try:
         parse_api_key(text)
     except MalformedApiKey:
@@ -38,7 +38,7 @@ def test_a_key_is_read_back_as_it_was_made(key: ApiKey) -> None:
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
-def test_two_keys_are_alike_only_where_their_bytes_are(one: bytes, other: bytes) -> None:
+def test_two_keys_are_equal_only_if_their_bytes_are(one: bytes, other: bytes) -> None:
     same = make_api_key("live", one).text == make_api_key("live", other).text
     assert same is (one == other)
     assert make_api_key("live", one).text != make_api_key("test", one).text
@@ -86,7 +86,7 @@ def test_no_text_is_a_key_by_chance_and_none_makes_a_fault(text: str) -> None:
 
 
 def test_more_than_32_bytes_in_the_same_characters_are_refused() -> None:
-    """43 characters of base 62 could write numbers that no key was made of."""
+    """43 characters of base 62 can encode numbers beyond a key's range."""
     body = "mcp_live_" + "z" * 43
     number, checksum = zlib.crc32(body.encode()), ""
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""`gatepost.yaml`: what is refused, with which words, and that no secret stands in it."""
+"""`gatepost.yaml`: refused settings and their messages, and no secrets in the file."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def check(*arguments: str | Path) -> Result:
     return CliRunner().invoke(command, ["check", *map(str, arguments)])
 
 
-def test_what_init_writes_is_complete_but_for_the_manifest(tmp_path: Path) -> None:
+def test_init_writes_everything_except_the_manifest(tmp_path: Path) -> None:
     assert CliRunner().invoke(init, [str(tmp_path)]).exit_code == 0
     result = check("--config", tmp_path / "gatepost.yaml")
     assert result.exit_code == 1
@@ -95,7 +95,7 @@ mcp_gateway:
         ({"database_url": "sqlite+aiosqlite:///nowhere/g.db"}, {}, "nowhere does not exist"),
     ],
 )
-def test_what_stops_a_service_later_is_told_too(
+def test_errors_that_would_stop_a_service_later_are_reported_too(
     tmp_path: Path, issuing_changes: dict[str, Any], serving_changes: dict[str, Any], told: str
 ) -> None:
     sections = {"auth_server": ISSUING | issuing_changes, "mcp_gateway": SERVING | serving_changes}
@@ -115,7 +115,7 @@ def test_what_stops_a_service_later_is_told_too(
         ("auth_server: !!python/object:os.system {}", "YAML tag"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused_once(
+def test_a_file_that_is_not_a_configuration_is_refused_once(
     tmp_path: Path, text: str, told: str
 ) -> None:
     config = tmp_path / "gatepost.yaml"
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_configuration_is_refused_once(
         ("mcp_gateway", "upstream_credentials", {"key": {"mode": "static", "value": SECRET}}),
     ],
 )
-def test_a_secret_that_stands_in_the_file_is_refused_and_not_repeated(
+def test_a_secret_in_the_file_is_refused_and_not_repeated(
     tmp_path: Path, section: str, field: str, value: Any
 ) -> None:
     """A158: the file can be shown to anybody."""
@@ -207,13 +207,13 @@ def test_a_mounted_secret_wins_over_the_file(
     assert settings.secret_key.get_secret_value() == SECRET
 
 
-def test_nothing_to_check_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_reports_that_there_is_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GATEPOST_CONFIG", raising=False)
     result = check()
     assert (result.exit_code, "--config" in result.output) == (1, True)
 
 
-def test_an_editor_takes_what_is_right_and_marks_what_is_wrong(tmp_path: Path) -> None:
+def test_an_editor_accepts_valid_settings_and_marks_invalid_ones(tmp_path: Path) -> None:
     printed = CliRunner().invoke(command, ["schema"])
     assert CliRunner().invoke(init, [str(tmp_path)]).exit_code == 0
     assert (tmp_path / "gatepost.schema.json").read_text() == printed.output

@@ -1,4 +1,4 @@
-"""The data-scope grammar: what it lets through, checked against what it means."""
+"""The data-scope grammar, checked against its meaning."""
 
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ rows = st.fixed_dictionaries({kind: st.sampled_from(VALUES) for kind in KINDS})
 
 
 def lets_through(scope: DataScope, row: dict[str, str]) -> bool:
-    """What a data scope means: values of a kind are a union, kinds intersect."""
+    """The meaning of a data scope: values of a kind are a union, kinds intersect."""
     return all(row[kind] in values for kind, values in scope.kinds.items())
 
 
@@ -36,7 +36,7 @@ def test_a_written_data_scope_is_read_back_the_same(scope: DataScope) -> None:
 
 
 @given(data_scopes, data_scopes, rows)
-def test_narrowing_lets_through_exactly_what_both_do(
+def test_narrowing_allows_exactly_the_values_that_both_allow(
     ceiling: DataScope, asked: DataScope, row: dict[str, str]
 ) -> None:
     narrowed = narrow_data_scope(ceiling, asked)
@@ -49,7 +49,7 @@ def test_narrowing_lets_through_exactly_what_both_do(
 
 
 @given(data_scopes, data_scopes, rows)
-def test_what_is_contained_lets_through_nothing_more(
+def test_a_contained_scope_allows_no_additional_values(
     outer: DataScope, inner: DataScope, row: dict[str, str]
 ) -> None:
     if contains(outer, inner) and lets_through(inner, row):
@@ -80,6 +80,6 @@ def test_data_scopes_with_nothing_in_common_narrow_to_none() -> None:
     "text", ["team", "team:", ":a", "Team:a", "1team:a", "team:a b", "team:a/b", "team:é", "team:a:b",
              "team:*", f"{'k' * 33}:a", f"team:{'v' * 129}"],
 )  # fmt: skip
-def test_what_is_not_kind_and_value_is_refused(text: str) -> None:
+def test_an_entry_without_kind_and_value_is_refused(text: str) -> None:
     with pytest.raises(MalformedDataScope):
         parse_data_scope(text)

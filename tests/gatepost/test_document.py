@@ -1,4 +1,4 @@
-"""What is read as JSON or YAML, and what is refused before it costs anything."""
+"""Reading JSON and YAML, and refusing costly documents early."""
 
 import sys
 
@@ -77,7 +77,7 @@ def test_json_with_a_byte_order_mark_is_read() -> None:
         (b"a: 1\n---\nb: 2", "more than one YAML document"),
     ],
 )
-def test_what_is_malformed_is_refused_with_a_reason(data: bytes, message: str) -> None:
+def test_a_malformed_document_is_refused_with_a_reason(data: bytes, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         parse_document(data)
 
@@ -115,6 +115,6 @@ def test_yaml_that_begins_with_a_brace_is_read_as_yaml() -> None:
 
 
 @pytest.mark.parametrize("value", ["text", "[text]"])
-def test_merging_what_is_no_mapping_is_refused(value: str) -> None:
+def test_merging_a_value_that_is_not_a_mapping_is_refused(value: str) -> None:
     with pytest.raises(DocumentError, match="merges a value that is not a mapping"):
         parse_document(f"a: {{<<: {value}}}".encode(), [])

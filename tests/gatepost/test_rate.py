@@ -5,7 +5,7 @@ from gatepost.rate import MINUTE, take
 
 
 def taken(times: list[int], *, interval: int, burst: int) -> list[int]:
-    """When something was let through of what came at these times."""
+    """Return the times of admitted requests."""
     busy_until, through = 0, []
     for now in times:
         after, wait = take(busy_until, now, interval=interval, burst=burst)
@@ -30,7 +30,7 @@ def test_no_stretch_of_time_lets_through_more_than_the_burst_and_one_for_each_in
 
 
 @given(st.integers(0, MINUTE), st.integers(1, MINUTE), st.integers(1, MINUTE), st.integers(1, 10))
-def test_whoever_waits_as_long_as_told_is_let_through_and_not_before(
+def test_a_caller_is_admitted_after_the_stated_wait_and_not_before(
     busy_until: int, now: int, interval: int, burst: int
 ) -> None:
     _, wait = take(busy_until, now, interval=interval, burst=burst)

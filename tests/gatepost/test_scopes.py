@@ -36,7 +36,7 @@ def test_a_character_outside_rfc_6749_is_refused(text: str) -> None:
         parse_scope(text)
 
 
-def test_an_empty_or_blank_scope_is_no_scope() -> None:
+def test_an_empty_or_blank_scope_is_refused() -> None:
     assert parse_scope("") == parse_scope("  ") == frozenset()
 
 
@@ -64,7 +64,7 @@ def test_narrowing_grants_only_what_was_asked_and_what_the_ceiling_covers(
     assert granted <= expand_scopes(asked)
     assert all(covers(ceiling, scope) for scope in granted)
     assert granted >= {scope for scope in asked if covers(ceiling, scope)}
-    # What the answer is good for is exactly what both are good for.
+    # The result allows exactly the tools that both allow.
     assert expand_scopes(granted) == expand_scopes(asked) & expand_scopes(ceiling)
     assert narrow_scopes(granted, ceiling) == granted
 

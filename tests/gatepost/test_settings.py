@@ -1,4 +1,4 @@
-"""Public URLs: compared byte by byte, so written in one way only."""
+"""Public URLs are compared byte by byte, so each has one spelling."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from gatepost.settings import require_secure_url
     ],
 )
 def test_a_url_in_its_usual_form_is_taken_as_it_is(url: str) -> None:
-    """What an operator writes is what tokens and documents say."""
+    """Tokens and documents contain the operator's exact text."""
     assert require_secure_url(url) is url
 
 

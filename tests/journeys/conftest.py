@@ -1,4 +1,4 @@
-"""What journeys are given: the whole product as processes, on either database, and its people."""
+"""Fixtures of journeys: the whole product as processes, on either database, and its people."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator

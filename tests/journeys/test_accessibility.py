@@ -21,7 +21,7 @@ WIDTHS = (1280, 390)
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    """The system's Chromium, only for this module: no async test can run at the same time."""
     with running_chromium() as browser:
         yield browser
 
@@ -39,7 +39,7 @@ def test_axe_finds_nothing_on_any_page(
 ) -> None:
     found: dict[str, list[str]] = {}
     templates: set[str] = set()
-    # The policy would keep axe out as well.
+    # The content security policy would block axe as well.
     with chromium.new_context(color_scheme=scheme, bypass_csp=True) as context:
         page = context.new_page()
         for name in tour(page, sights):

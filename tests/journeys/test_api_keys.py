@@ -1,4 +1,4 @@
-"""A person makes a key for a program on their own page, the program works with it, and they end it."""
+"""A person creates a key for a program, the program uses it, and the person revokes it."""
 
 import asyncio
 import shutil
@@ -48,7 +48,7 @@ async def ask(
 
 
 async def until_refused(http: httpx2.AsyncClient, place: Deployment, key: str) -> float:
-    """Ask until the key is worth nothing; answers how many seconds that took."""
+    """Ask until the key is refused; return the seconds that it took."""
     started = time.monotonic()
     async with asyncio.timeout(20):
         while (answer := await ask(http, place, key, "tools/list")).status_code == 200:
@@ -64,7 +64,7 @@ async def open_form(person: Person, place: Deployment) -> Page:
     return await person.open(f"{place.issuer}/account/api-keys/new?{where}")
 
 
-async def test_a_key_does_what_was_ticked_until_it_is_revoked_and_two_seconds_later_nothing_a118(
+async def test_a_key_works_for_selected_tools_until_two_seconds_after_its_revocation_a118(
     place: Deployment, ada: Person, record_property: Callable[[str, object], None]
 ) -> None:
     page = await open_form(ada, place)

@@ -1,4 +1,4 @@
-"""Clients that are web pages: the browser asks each part whether the page may talk to it."""
+"""Clients that are web pages: the browser asks each service whether the page may call it."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""A program calls with an API key, and every call is in the call log, whatever dies meanwhile."""
+"""A program calls with an API key, and every call is in the call log despite crashes."""
 
 import shutil
 import sqlite3
@@ -31,7 +31,7 @@ CALL = {
 
 @dataclass
 class Place:
-    """The authorization server and a gateway as processes, and Redis where they share one."""
+    """The authorization server and a gateway as processes, and their Redis, if any."""
 
     issuer: str
     resource: str
@@ -41,11 +41,11 @@ class Place:
 
     @property
     def config(self) -> Path:
-        """The file that both read."""
+        """The configuration file of both."""
         return self.folder / "gatepost.yaml"
 
     def start(self, service: str, url: str) -> Service:
-        """Start one of the two."""
+        """Start one of the two services."""
         arguments = (*serve(service, self.config), "--port", str(urlsplit(url).port))
         log = self.folder / f"{service}.log"
         return self.stack.enter_context(
@@ -53,14 +53,14 @@ class Place:
         )
 
     def start_worker(self) -> None:
-        """Start what writes the call log from Redis."""
+        """Start the worker that writes the call log from Redis."""
         command = (*GATEPOST, "auth-server", "events-worker", "--config", self.config)
         worker = subprocess.Popen([str(part) for part in command])
         self.stack.callback(worker.wait)
         self.stack.callback(worker.terminate)
 
     def call(self, key: str) -> int:
-        """Call a tool with a key; answers the status."""
+        """Call a tool with a key; return the status."""
         headers = {"x-api-key": key, "mcp-protocol-version": "2025-11-25"}
         accept = {"accept": "application/json, text/event-stream"}
         with httpx2.Client(trust_env=False, timeout=30) as http:
@@ -101,14 +101,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -
         write_config(
             tmp_path,
             auth_server=issuing(issuer, resource, **setting),
-            # Nobody is there: a call that fails makes an event, too.
+            # The API is down: a failed call makes an event, too.
             mcp_gateway=serving(issuer, resource, f"http://127.0.0.1:{free_port()}", **setting),
         )
         import_api(API_DOCUMENT, tmp_path)
         yield Place(issuer, resource, tmp_path, redis, stack)
 
 
-def test_every_call_with_a_key_is_logged_once_whatever_dies_meanwhile(place: Place) -> None:
+def test_every_call_with_a_key_is_logged_once_despite_crashes(place: Place) -> None:
     said = run(
         *GATEPOST, "auth-server", "api-keys", "create", "--config", place.config, *CREATE, *MAY
     )
@@ -121,12 +121,12 @@ def test_every_call_with_a_key_is_logged_once_whatever_dies_meanwhile(place: Pla
     assert place.call(key[:-1]) == 401
     assert len(place.logged(1)) == 1
 
-    # What is known of the key serves on; events wait.
+    # The cached key stays valid; events wait.
     authorization_server.kill()
     if place.redis is not None:
         place.redis.stop()
     assert [place.call(key) for _ in range(2)] == [200, 200]
-    # Killed as soon as it has acknowledged them.
+    # The gateway is killed as soon as it has acknowledged them.
     place.until_kept(2)
     gateway.kill()
     if place.redis is not None:

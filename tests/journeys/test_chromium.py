@@ -1,4 +1,4 @@
-"""A person in a real browser: clicks through sign-in, organisation and consent, and gets back."""
+"""A person in a real browser signs in, chooses an organisation, consents and returns to the app."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ CURSOR_ORIGIN = "cursor://anysphere.cursor-mcp"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    """The system's Chromium, only for this module: no async test can run at the same time."""
     with running_chromium() as browser:
         yield browser
 
@@ -36,11 +36,11 @@ class Listener:
 
     @property
     def redirect_uri(self) -> str:
-        """What the client registers."""
+        """The client's registration."""
         return f"{self.origin}/callback"
 
     def wait(self) -> dict[str, str]:
-        """Read what the browser came back with."""
+        """Read the parameters that the browser returned."""
         return answer_of(self.arrived.get(timeout=20))
 
 
@@ -73,7 +73,7 @@ def callback() -> Iterator[Listener]:
 
 @dataclass
 class Seen:
-    """What the browser did besides showing pages."""
+    """A browser's console messages and requests."""
 
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Seen:
 
     @property
     def origins(self) -> set[str]:
-        """Where requests went."""
+        """The origins of all requests."""
         return {origin(url) for url in self.requests if not url.startswith("data:")}
 
 
@@ -104,7 +104,7 @@ def a_tab(
     refused: Sequence[int] = (),
     **options: Any,
 ) -> Iterator[tuple[Page, Seen]]:
-    """Open a tab of a browser without cookies; at the end nothing may have been amiss in it.
+    """Open a tab of a browser without cookies; at the end, it must not have shown an error.
 
     Args:
         chromium: the browser.
@@ -141,7 +141,7 @@ async def refresh(deployment: Deployment, client: OAuthClient, of: Connection) -
 
 
 def choose(page: Page, tenant: str = "Acme") -> None:
-    """Choose an organisation: the first time on a page of its own, later on the consent page."""
+    """Choose an organisation: the first time on a separate page, later on the consent page."""
     page.wait_for_url(re.compile("/(tenant|consent)\\?"))
     if "/consent?" in page.url:
         if page.locator(".facts strong", has_text=tenant).count():
@@ -159,7 +159,7 @@ def reach_consent(page: Page, url: str, tenant: str = "Acme") -> None:
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
 
 
-def test_ada_clicks_her_way_through_and_the_app_can_do_what_she_left_ticked_a48(
+def test_the_app_can_use_the_tools_that_ada_left_selected_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
     app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
@@ -261,7 +261,7 @@ def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_i
     app = off_the_loop(register_app(on_sqlite, "Test client", CURSOR))
     with a_tab(chromium, on_sqlite.issuer, CURSOR_ORIGIN) as (page, _):
         reach_consent(page, app.authorize_url())
-        # No program here answers to the scheme: Chromium asks for the URL and stays on the page.
+        # No program here handles the scheme: Chromium requests the URL and stays on the page.
         with page.expect_request(lambda request: request.url.startswith("cursor:")) as left_for:
             page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
@@ -279,7 +279,7 @@ def test_an_app_with_a_scheme_of_its_own_gets_a_page_with_a_link_that_leads_to_i
 # --- the consent page -----------------------------------------------------------------------------
 
 
-def test_presets_counts_and_search_work_in_place_and_what_is_left_ticked_is_given_a48(
+def test_presets_counts_and_search_work_and_selected_tools_are_granted_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
     app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
@@ -421,7 +421,7 @@ def test_the_back_button_and_a_second_tab_give_no_second_answer_a50(
     assert callback.arrived.empty()
 
 
-def test_what_a_person_takes_away_on_connected_apps_is_gone_at_the_gateway_a48(
+def test_a_tool_removed_on_connected_apps_is_refused_at_the_gateway_a48(
     on_sqlite: Deployment, chromium: Browser, callback: Listener
 ) -> None:
     app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))

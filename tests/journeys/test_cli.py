@@ -1,4 +1,4 @@
-"""The `gatepost` command, as someone types it."""
+"""The `gatepost` command on a command line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a person did not tick does not exist for the client."""
+"""Tools that a person did not select do not exist for the client."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def unnamed(answer: httpx2.Response, tool: str) -> tuple[int, bytes, dict[str, s
 
 
 @pytest.mark.parametrize("modern", [False, True], ids=["handshake era", "2026-07-28"])
-async def test_an_unticked_tool_is_not_listed_and_answers_as_one_that_never_existed(
+async def test_an_unselected_tool_is_not_listed_and_looks_unknown(
     deployment: Deployment, ada: Person, modern: bool
 ) -> None:
     connection = await connect(deployment, ada, untick=["create_task", "search_tasks"])
@@ -51,7 +51,7 @@ async def test_an_unticked_tool_is_not_listed_and_answers_as_one_that_never_exis
     assert deployment.api_requests() == heard
 
 
-async def test_data_that_was_left_out_is_not_in_what_the_api_answers_a48(
+async def test_deselected_data_is_not_in_the_apis_answers_a48(
     deployment: Deployment, ada: Person
 ) -> None:
     whole = await connect(deployment, ada)
@@ -65,7 +65,7 @@ async def test_data_that_was_left_out_is_not_in_what_the_api_answers_a48(
     assert await teams(part) == {"engineering"}
 
 
-async def test_deleting_is_off_until_it_is_ticked(deployment: Deployment, ada: Person) -> None:
+async def test_deleting_is_off_until_it_is_selected(deployment: Deployment, ada: Person) -> None:
     careful = await connect(deployment, ada)
     daring = await connect(deployment, ada, tick=["delete_task"])
 

@@ -1,4 +1,4 @@
-"""`gatepost doctor` finds nothing wrong with this product, and names what somebody broke."""
+"""`gatepost doctor` finds no fault in this product, and names faults that a test causes."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ Change = Callable[[httpx2.Response], httpx2.Response]
 
 
 class Between(httpx2.AsyncBaseTransport):
-    """The network between the doctor and a deployment, where a test breaks something."""
+    """The network between the doctor and a deployment, where a test can change answers."""
 
     def __init__(self, http: httpx2.AsyncClient, breakages: dict[str, Change]) -> None:
         """Lead to a service; an answer is changed where a breakage has its URL."""
@@ -132,7 +132,7 @@ def without(header: str) -> Change:
 
 
 def failing(verdicts: list[Verdict]) -> dict[str, str]:
-    """The line of each client that can't connect."""
+    """Return the line of each client that can't connect."""
     return {v.client.name: write_line(v) for v in verdicts if v.problems}
 
 
@@ -214,7 +214,7 @@ async def test_a_limit_on_registrations_is_met_by_changing_the_last_one(
     assert (lines, patient.waited, after - before) == ({}, [], 0)
 
 
-async def test_what_is_refused_is_named_also_where_the_limit_was_met(
+async def test_a_refusal_is_explained_even_at_the_limit(
     tmp_path: Path, seeded_sqlite: Path
 ) -> None:
     limit = {"registrations_per_minute": 1, "private_use_schemes": ("vscode",)}
@@ -238,7 +238,7 @@ async def test_a_limit_is_waited_for_where_registrations_can_t_be_changed(
     assert patient.left_behind == len(CLIENTS)
 
 
-async def test_a_scheme_that_is_not_listed_concerns_its_client_alone(
+async def test_an_unlisted_scheme_affects_only_its_client(
     tmp_path: Path, seeded_sqlite: Path
 ) -> None:
     async with a_patient(tmp_path, seeded_sqlite, private_use_schemes=("vscode",)) as patient:
@@ -298,7 +298,7 @@ async def test_an_issuer_that_is_nearly_right_is_wrong_for_everybody(
         "sent back with an error",
     ],
 )
-async def test_what_is_broken_is_named_on_the_line_of_who_it_breaks(
+async def test_a_fault_is_named_on_the_line_of_the_affected_client(
     patient: Patient, place: str, change: Change, words: str
 ) -> None:
     patient.breakages[place] = change
@@ -321,7 +321,7 @@ async def test_a_refusal_is_named_also_where_it_waits_for_a_click(
     )
 
 
-async def test_a_missing_cors_header_concerns_the_client_in_the_browser_alone(
+async def test_a_missing_cors_header_affects_only_the_client_in_the_browser(
     patient: Patient,
 ) -> None:
     patient.breakages[METADATA] = without("access-control-allow-origin")

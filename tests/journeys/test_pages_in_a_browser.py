@@ -1,4 +1,4 @@
-"""What only a real browser shows of the pages: frames, the way back, the script, the keyboard."""
+"""Page behaviour that needs a real browser: frames, the back button, the script, the keyboard."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +13,7 @@ from support.processes.deployment import Deployment
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    """The system's Chromium, only for this module: no async test can run at the same time."""
     with running_chromium() as browser:
         yield browser
 
@@ -85,7 +85,7 @@ def test_a_click_copies_the_servers_address_and_says_so(
         assert complaints == []
 
 
-def test_without_a_script_the_address_is_there_to_be_selected_and_no_button_is_dead(
+def test_without_a_script_the_address_can_be_selected_and_no_button_is_dead(
     on_sqlite: Deployment, chromium: Browser
 ) -> None:
     with chromium.new_context(java_script_enabled=False) as context:

@@ -1,4 +1,4 @@
-"""The official Python client goes the whole road, in both of its modes."""
+"""The official Python client connects and calls tools, in both of its modes."""
 
 import time
 from collections.abc import AsyncIterator

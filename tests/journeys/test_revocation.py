@@ -34,7 +34,7 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 @dataclass
 class Place:
-    """The authorization server and a gateway as processes, and Redis where they share one."""
+    """The authorization server and a gateway as processes, and their Redis, if any."""
 
     issuer: str
     resource: str
@@ -43,7 +43,7 @@ class Place:
     _stack: ExitStack
 
     def start(self, service: str, url: str) -> Service:
-        """Start one of the two."""
+        """Start one of the two services."""
         arguments = serve(service, self.folder / "gatepost.yaml")
         return self._stack.enter_context(
             running_service(
@@ -81,7 +81,7 @@ async def knock(http: httpx2.AsyncClient, place: Place, access_token: str) -> ht
 
 
 async def until_refused(http: httpx2.AsyncClient, place: Place, access_token: str) -> float:
-    """Knock until nobody opens; answers how many seconds that took."""
+    """Knock until nobody opens; return how many seconds that took."""
     started = time.monotonic()
     async with asyncio.timeout(20):
         while (answer := await knock(http, place, access_token)).status_code == 200:
@@ -117,7 +117,7 @@ async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
         record_property("seconds", (by_family, by_token))
         assert max(by_family, by_token) < PROMISED_SECONDS
 
-        # The other connection goes on, and a gateway that starts late knows what ended.
+        # The other connection stays, and a gateway that starts late knows the revocation.
         again = (await client.refresh(other["refresh_token"])).json()
         assert (await knock(http, place, again["access_token"])).status_code == 200
         gateway.stop()
@@ -126,15 +126,15 @@ async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
             assert (await knock(http, place, tokens["access_token"])).status_code == 401
         assert (await knock(http, place, again["access_token"])).status_code == 200
 
-        # What is known stays known while nobody announces anything.
-        # Asked, not killed: nobody who waits for news holds it up.
+        # Known revocations stay while the feed is down.
+        # SIGTERM, not SIGKILL: waiting gateways do not delay the stop.
         assert authorization_server.stop() == -signal.SIGTERM
         if place.redis is not None:
             place.redis.stop()
         assert (await knock(http, place, one["access_token"])).status_code == 401
         assert (await knock(http, place, again["access_token"])).status_code == 200
 
-        # Everything comes back, Redis empty: what ends now is seen again.
+        # After the restart with an empty Redis, new revocations arrive again.
         if place.redis is not None:
             place.redis.start()
         place.start("auth-server", place.issuer)

@@ -153,7 +153,7 @@ def place(
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, for this module alone: while it runs, no async test can."""
+    """The system's Chromium, only for this module: no async test can run at the same time."""
     with running_chromium() as browser:
         yield browser
 
@@ -186,8 +186,8 @@ def test_dee_signs_in_at_her_companys_provider_and_approves_an_app(
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
 
-        # Whoever comes back clicks twice: the provider still knows them, and so do we. In another
-        # tab, as this one is about to open the app.
+        # A returning person clicks twice: the provider still knows them, and so do we. In another
+        # tab, because this one is about to open the app.
         page = context.new_page()
         page.goto(f"{place.issuer}/account/sessions")
         sign_out(page)
@@ -238,7 +238,7 @@ def test_ada_adds_a_passkey_and_signs_in_with_it_for_a_tenant_that_asks_for_more
         page.get_by_role("button", name="Acme").click()
         expect(page.get_by_role("button", name="Approve")).to_be_visible()
 
-        # With the password she gets to the page that asks for more, and on from there.
+        # With the password she reaches the page that requires more, and continues from there.
         page.goto(f"{place.issuer}/account/security")
         sign_out(page)
         page.goto(place.app().authorize_url())
@@ -252,14 +252,12 @@ def test_ada_adds_a_passkey_and_signs_in_with_it_for_a_tenant_that_asks_for_more
         expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
 
 
-def test_a_passkey_that_nobody_confirms_leaves_the_other_ways(
-    place: Place, chromium: Browser
-) -> None:
+def test_an_unconfirmed_passkey_leaves_the_other_methods(place: Place, chromium: Browser) -> None:
     with a_tab(chromium) as (context, page):
         devices = context.new_cdp_session(page)
         devices.send("WebAuthn.enable")
         page.goto(f"{place.issuer}/sign-in?return_to=/account/sessions")
-        # There is no device at all: the browser refuses by itself.
+        # Without a device, the browser itself refuses.
         page.add_init_script("navigator.credentials.get = () => Promise.reject(new Error('no'))")
         page.reload()
         page.get_by_role("button", name="Sign in with a passkey").click()

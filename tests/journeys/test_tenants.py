@@ -1,4 +1,4 @@
-"""Two organisations on one API: whoever connects sees the rows of one of them, and no others."""
+"""Two organisations on one API: a connection sees only the rows of one of them."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ async def test_the_same_tool_answers_each_person_with_the_rows_of_the_tenant_the
 )
 @pytest.mark.parametrize("name", ["tenant_id", "org_id"])
 @pytest.mark.parametrize("value", ["org_globex", "org_acme", ["org_acme", "org_globex"]])
-async def test_a_model_that_names_a_tenant_is_refused_before_the_api_hears_of_it(
+async def test_a_model_that_names_a_tenant_is_refused_before_a_request_to_the_api(
     on_sqlite: Deployment,
     ada: Person,
     tool: str,
@@ -169,5 +169,5 @@ async def test_a_data_scope_keeps_the_rows_of_other_teams_from_a_member_of_the_s
     assert {task["team"] for task in for_ada_in_acme} == {"design", "engineering"}
     assert {task["team"] for task in for_ada_in_globex} == {"sales"}
     assert asked_for.is_error
-    # Bo's membership has no data scope: he shows that the rows were there to be seen.
+    # Bo's membership has no data scope, so he shows that the rows exist.
     assert in_globex in {task["id"] for task in for_bo}

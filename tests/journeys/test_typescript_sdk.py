@@ -1,4 +1,4 @@
-"""The official TypeScript clients go the whole road: version 1, and version 2 in both its modes."""
+"""The official TypeScript clients connect and call tools: version 1, version 2 in both modes."""
 
 import asyncio
 import json

@@ -145,7 +145,7 @@ async def test_a_document_that_comes_after_the_manifest_which_names_it_is_taken(
     assert await state(world) == (200, "current")
 
 
-async def test_files_that_are_still_being_written_are_left_alone(world: World) -> None:
+async def test_files_that_are_still_being_written_are_not_loaded(world: World) -> None:
     with capture_logs() as logs:
         change(world, "tools.yaml", "tools:", "tools: [")
         await world.looks.look(1)
@@ -189,7 +189,7 @@ async def test_a_hangup_signal_loads_the_files_at_once(world: World) -> None:
             await checkpoint()
 
 
-async def test_what_says_the_same_is_not_switched(world: World) -> None:
+async def test_an_equal_catalogue_is_not_switched(world: World) -> None:
     change(world, "tools.yaml", "tools:", "# A remark.\ntools:")
     with capture_logs() as logs:
         await world.looks.look()

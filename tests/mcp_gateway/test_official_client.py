@@ -72,7 +72,7 @@ async def test_the_official_client_asks_its_person_before_something_is_deleted(
             ) as client,
         ):
             result = await client.call_tool("delete_task", {"id": "7"})
-        assert asked == ["Delete task 7 for good?\nid: 7"]
+        assert asked == ["Permanently delete task 7?\nid: 7"]
         assert result.is_error is not deleted
         assert len(world.api.requests) == deleted
 

@@ -94,7 +94,7 @@ async def test_the_last_answer_of_a_connection_is_whole() -> None:
         assert (await reader.read()).endswith(b"\r\n\r\nonetwo")
 
 
-async def test_what_is_said_early_arrives_before_the_rest_is_known() -> None:
+async def test_early_messages_arrive_before_the_rest_is_known() -> None:
     app = App()
     app.go_on.clear()
     async with connected(app) as (reader, writer):
@@ -105,7 +105,7 @@ async def test_what_is_said_early_arrives_before_the_rest_is_known() -> None:
         assert await reader.readexactly(3) == b"two"
 
 
-async def test_a_client_that_left_is_no_trouble() -> None:
+async def test_a_disconnected_client_does_not_cause_an_error() -> None:
     app = App()
     app.go_on.clear()
     async with connected(app) as (reader, writer):

@@ -95,7 +95,7 @@ async def test_a_caller_that_left_takes_no_answer_away_from_the_others(
     assert (await first, await last) == (b"0", b"2")
 
 
-async def test_an_error_is_for_the_one_who_asked(connection: RedisConnection) -> None:
+async def test_an_error_reaches_only_its_command(connection: RedisConnection) -> None:
     wrong, right = connection.ask("NONSENSE"), connection.ask("ECHO", "fine")
 
     with pytest.raises(ErrorReply, match="ERR unknown command"):
@@ -103,7 +103,7 @@ async def test_an_error_is_for_the_one_who_asked(connection: RedisConnection) ->
     assert await right == b"fine"
 
 
-async def test_redis_that_dies_fails_whoever_waits_and_is_found_again(
+async def test_waiting_calls_fail_when_redis_dies_and_later_ones_reconnect(
     redis: RedisServer, connection: RedisConnection
 ) -> None:
     assert redis.process is not None
@@ -121,7 +121,7 @@ async def test_redis_that_dies_fails_whoever_waits_and_is_found_again(
     await until_it_answers(connection)
 
 
-async def test_redis_that_hangs_is_waited_for_no_longer_than_a_call_can_afford(
+async def test_a_call_waits_for_a_hanging_redis_only_briefly(
     redis: RedisServer,
 ) -> None:
     connection = RedisConnection(redis.url, deadline=0.05)
@@ -153,7 +153,7 @@ async def something_else(answer: bytes) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400\r\n", b":one\r\n", b"+a"])
-async def test_an_answer_that_is_none_of_redis_ends_the_connection(answer: bytes) -> None:
+async def test_an_invalid_redis_reply_ends_the_connection(answer: bytes) -> None:
     async with something_else(answer) as url:
         connection = RedisConnection(url)
         async with connection.connected():
@@ -161,14 +161,14 @@ async def test_an_answer_that_is_none_of_redis_ends_the_connection(answer: bytes
                 await connection.ask("ECHO", "?")
 
 
-async def test_a_redis_that_was_never_there_stops_nobody_from_starting() -> None:
+async def test_a_gateway_starts_while_redis_is_down() -> None:
     connection = RedisConnection(f"redis://127.0.0.1:{free_port()}/0")
     async with connection.connected():
         with pytest.raises(RedisUnavailable):
             connection.ask("ECHO", "?")
 
 
-def test_a_url_that_is_none_is_refused() -> None:
+def test_a_malformed_url_is_refused() -> None:
     with pytest.raises(ValueError, match="scheme"):
         RedisConnection("http://127.0.0.1")
 

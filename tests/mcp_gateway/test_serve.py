@@ -53,7 +53,7 @@ async def until_refused(url: str) -> None:
         except ConnectionRefusedError:
             return
         except ConnectionResetError:
-            continue  # it was waiting at the door when that closed
+            continue  # it was waiting for accept() when the socket closed
         writer.close()
 
 

@@ -28,7 +28,7 @@ def load(folder: Path, **changes: Any) -> McpGatewaySettings:
     return McpGatewaySettings.load(write_config(folder, mcp_gateway=GOOD | changes))
 
 
-def test_what_is_not_set_follows_from_what_is(tmp_path: Path) -> None:
+def test_unset_settings_follow_from_others(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.jwks_url == "https://auth.example.com/jwks.json"
     assert settings.upstream_audience == "https://api.example.com/v1"
@@ -41,7 +41,7 @@ def test_a_gateway_on_this_machine_answers_to_every_loopback_name(tmp_path: Path
     assert set(settings.allowed_hosts) == {"127.0.0.1:8401", "localhost:8401", "[::1]:8401"}
 
 
-def test_a_relative_path_starts_where_the_file_lies(tmp_path: Path) -> None:
+def test_a_relative_path_starts_at_the_files_folder(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings.manifest == tmp_path / "api" / "tools.yaml"
     assert settings.signing_key == Path("/keys/gateway.pem")
@@ -132,7 +132,7 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     assert "s3cret" not in str(refusal.value)
 
 
-def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "gateway.pem"
     first, second = load_signing_key(path), load_signing_key(path)
     assert first.thumbprint() == second.thumbprint()

@@ -1,6 +1,6 @@
 // npm oidc-provider with its in-memory adapter, set up for what the token bench compares: a public
 // client, rotated refresh tokens, ES256 JWT access tokens of one resource with the same claims.
-// GET /fill?kind=…&count=… makes refresh tokens or codes, each of a grant of its own.
+// GET /fill?kind=…&count=… makes refresh tokens or codes, each with its own grant.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';

@@ -1,4 +1,4 @@
-// npm oidc-provider as a company's identity provider: one confidential client, and whoever presses the
+// npm oidc-provider as a company's identity provider: one confidential client, and the person who presses the
 // button is Dee. Her claims come from the userinfo endpoint, as this provider does it by default.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';

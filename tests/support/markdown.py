@@ -1,4 +1,4 @@
-"""Reading the project's Markdown: links, headings, fenced code, and what stands in code spans."""
+"""Reading the project's Markdown: links, headings, fenced code and code spans."""
 
 import re
 from pathlib import Path
@@ -47,7 +47,7 @@ def anchors(text: str) -> set[str]:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next one of its level or above."""
+    """Return the text under a heading, up to the next one of its level or above."""
     lines = text.splitlines()
     start = lines.index(heading)
     level = len(heading) - len(heading.lstrip("#"))

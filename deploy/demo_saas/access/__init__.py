@@ -1,1 +1,1 @@
-"""Who is calling: sessions, passwords, and Gatepost's signed identity assertion."""
+"""Authentication: sessions, passwords, and Gatepost's signed identity assertion."""

@@ -1,7 +1,7 @@
-"""Verifies Gatepost's identity assertion: the whole of what an API checks to accept the gateway.
+"""Verifies Gatepost's identity assertion, with every check that an API needs to accept the gateway.
 
-Each request from the gateway carries the header `Gatepost-Assertion`, a compact JWS that says for
-whom it comes and is valid for exactly this request: its method, its URL and its body, once.
+Each request from the gateway has the header `Gatepost-Assertion`, a compact JWS that names the
+caller and is valid once, for the method, URL and body of this request.
 """
 
 import base64
@@ -25,12 +25,12 @@ MAX_REMEMBERED = 100_000
 
 
 class AssertionRefused(Exception):
-    """The assertion is not accepted; the message says which check failed, never a value."""
+    """The assertion is not accepted; the message names the failed check and contains no values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """Who is calling, by the gateway's word: a person, in a tenant, through a client and a tool."""
+    """The caller that the gateway asserts: a person, in a tenant, through a client and a tool."""
 
     sub: str
     tenant_id: str
@@ -41,10 +41,10 @@ class Assertion:
 
 
 class AssertionVerifier:
-    """Accepts assertions of one gateway, made for one API, each once."""
+    """Accepts each assertion of one gateway for one API once."""
 
     def __init__(self, *, issuer: str, audience: str, keys: GatewayKeys, now: Now) -> None:
-        """Trust `issuer` (the gateway's resource string) to speak to `audience` (this API)."""
+        """Trust assertions by `issuer` (the gateway's resource) for `audience` (this API)."""
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
@@ -53,13 +53,13 @@ class AssertionVerifier:
         self._lock = Lock()
 
     def verify(self, compact: str, *, method: str, url: str, body: bytes) -> Assertion:
-        """Check the header's value against the request it came with.
+        """Check the header's value against its request.
 
         Args:
             compact: the value of `Gatepost-Assertion`.
             method: the request's method.
             url: the full URL as the gateway called it: public base URL, path and query, encoded.
-            body: the body's bytes as they came; empty where there is none.
+            body: the body's raw bytes; empty if there is none.
 
         Raises:
             AssertionRefused: any check failed.
@@ -118,7 +118,7 @@ class AssertionVerifier:
     def _require_first_use(self, jti: str, *, forget_at: float) -> None:
         now = self._now().timestamp()
         with self._lock:
-            # All live about equally long, so the oldest entries are the first to be forgotten.
+            # All have about the same lifetime, so the oldest entries expire first.
             while self._seen and next(iter(self._seen.values())) <= now:
                 self._seen.popitem(last=False)
             if jti in self._seen:

@@ -1,4 +1,4 @@
-"""Who is calling: by Orbit's own session token, or by the gateway's assertion, never by both."""
+"""Identify the caller by Orbit's own session token or the gateway's assertion, never by both."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,19 +22,19 @@ _session = HTTPBearer(
 _assertion = APIKeyHeader(
     name=ASSERTION_HEADER,
     scheme_name="gatepostAssertion",
-    description="A signed statement by the Gatepost gateway: who is calling, for which "
-    "organisation and which teams. Made by the gateway for each request.",
+    description="The Gatepost gateway's signed assertion of the caller, the organisation and the "
+    "teams. The gateway signs one for each request.",
     auto_error=False,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person, and how far this request may reach."""
+    """A person, and the limits of this request."""
 
     user_id: str
     tenant_id: str | None = None
-    """The only organisation this request may touch; None: any the person is a member of."""
+    """The only organisation this request may touch; None: all of the person's organisations."""
     teams: frozenset[str] | None = None
     """The only teams this request may touch; None: all."""
 
@@ -49,9 +49,9 @@ def identify_caller(
     """Accept one credential.
 
     Raises:
-        ProblemError: two credentials came at once (400).
-        Unauthenticated: none came, or it is not accepted.
-        Forbidden: the data scope asks for a restriction that Orbit does not know.
+        ProblemError: the request has two credentials (400).
+        Unauthenticated: it has none, or the credential is not accepted.
+        Forbidden: the data scope asks for a restriction that Orbit does not support.
     """
     assertions = request.headers.getlist(ASSERTION_HEADER)
     authorizations = request.headers.getlist("Authorization")
@@ -78,7 +78,7 @@ def _accept_assertion(request: Request, opened: Opened, db: Db, compact: str) ->
     except AssertionRefused as refused:
         raise Unauthenticated(f"{ASSERTION_HEADER} is not accepted: {refused}.") from None
     if not user_exists(db, assertion.sub):
-        raise Unauthenticated(f"{ASSERTION_HEADER} is not accepted: sub is nobody here.")
+        raise Unauthenticated(f"{ASSERTION_HEADER} is not accepted: sub is unknown here.")
     return Caller(assertion.sub, assertion.tenant_id, _read_teams(assertion.data_scope))
 
 
@@ -86,11 +86,11 @@ def _read_teams(data_scope: str) -> frozenset[str] | None:
     """Read the teams of a data scope such as `team:design team:engineering`.
 
     Raises:
-        Forbidden: it holds a restriction of another kind, which can't be kept, so nothing is shown.
+        Forbidden: it contains another kind of restriction, which Orbit can't enforce.
     """
     entries = [entry.partition(":") for entry in data_scope.split()]
     if any(kind != "team" or not value for kind, _, value in entries):
-        raise Forbidden("The data scope holds a restriction that this API does not know.")
+        raise Forbidden("The data scope contains a restriction that this API does not support.")
     return frozenset(value for _, _, value in entries) if entries else None
 
 

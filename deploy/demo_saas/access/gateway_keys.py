@@ -1,4 +1,4 @@
-"""The gateway's public keys (RFC 7517): fetched when needed, kept, asked for again now and then."""
+"""Fetch the gateway's public keys (RFC 7517) when needed, and cache them."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -21,19 +21,19 @@ _log = logging.getLogger("orbit")
 
 
 def fetch_jwks(url: str) -> Any:
-    """Get a JWKS over HTTP, within five seconds, redirects not followed.
+    """Get a JWKS over HTTP within five seconds, without following redirects.
 
     Raises:
-        httpx2.HTTPError: it can't be had.
+        httpx2.HTTPError: the request failed.
         ValueError: it is not JSON.
     """
-    # The gateway is a neighbour: a proxy meant for the internet does not lead to it.
+    # The gateway is in the same network, which a proxy for the internet can't reach.
     with httpx2.Client(timeout=5, trust_env=False) as client:
         return client.get(url).raise_for_status().json()
 
 
 class GatewayKeys:
-    """Finds a key by `kid`; a new key is picked up at once, a withdrawn one after ten minutes."""
+    """Finds keys by `kid`: new ones at once, and withdrawn ones for up to ten minutes."""
 
     def __init__(self, url: str, *, fetch: FetchJwks, now: Now) -> None:
         """Read keys from the JWKS at `url`."""
@@ -46,7 +46,7 @@ class GatewayKeys:
         self._lock = Lock()
 
     def find(self, kid: object) -> ECKey | None:
-        """Give the key named `kid`; None where the gateway has no such key."""
+        """Return the key with this `kid`, or None if the gateway does not publish it."""
         if not isinstance(kid, str):
             return None
         if kid not in self._keys or self._is_old():
@@ -59,7 +59,7 @@ class GatewayKeys:
         return self._fetched_at is None or self._now() - self._fetched_at >= KEEP_FOR
 
     def _may_fetch(self) -> bool:
-        # An unknown `kid` costs its sender nothing, so it may not cost the gateway a request each.
+        # Anybody can invent a `kid`, so not each unknown one may cause a request.
         return self._tried_at is None or self._now() - self._tried_at >= FETCH_AT_MOST_EVERY
 
     def _refresh(self) -> None:
@@ -69,7 +69,7 @@ class GatewayKeys:
             self._keys = dict(_read_keys(document))
             self._fetched_at = self._now()
         except (httpx2.HTTPError, OSError, ValueError, TypeError, KeyError) as error:
-            # The keys known so far stay good: the gateway may be restarting.
+            # Keep the known keys, because the gateway may be restarting.
             _log.warning("the gateway's keys can't be fetched: %s", type(error).__name__)
 
 

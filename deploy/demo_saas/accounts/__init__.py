@@ -1,1 +1,1 @@
-"""People: signing in to Orbit itself, and who one is."""
+"""People: signing in to Orbit itself, and their profile."""

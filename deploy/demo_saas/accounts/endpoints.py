@@ -14,13 +14,13 @@ router = APIRouter(prefix="/v1", tags=["Account"])
 
 @router.post("/sessions", status_code=201, responses=describes(401, 422))
 def create_session(credentials: Credentials, opened: Opened, db: Db) -> Session:
-    """Sign in with an email address and a password; the answer holds a session token.
+    """Sign in with an email address and a password; the response contains a session token.
 
-    For people and for programs of their own. Sessions end after twelve hours.
+    This is for people and their own programs. Sessions end after twelve hours.
     """
     session = issue_session(db, credentials, now=opened.now())
     if session is None:
-        raise Unauthenticated("The email address and the password do not belong together.")
+        raise Unauthenticated("The email address or the password is wrong.")
     return session
 
 

@@ -1,4 +1,4 @@
-"""What sign-in takes and answers."""
+"""The requests and responses of sign-in."""
 
 from datetime import datetime
 from typing import Literal
@@ -19,11 +19,11 @@ class Session(BaseModel):
     """A signed-in session."""
 
     token: str = Field(description="Send it as `Authorization: Bearer <token>`.")
-    expires_at: datetime = Field(description="When the token stops working.")
+    expires_at: datetime = Field(description="When the token expires.")
 
 
 class Organisation(BaseModel):
-    """An organisation the person is a member of."""
+    """An organisation of which the person is a member."""
 
     id: str = Field(examples=["org_acme"])
     name: str = Field(examples=["Acme"])
@@ -40,5 +40,5 @@ class Me(BaseModel):
     name: str = Field(examples=["Ada Marsh"])
     email: str = Field(examples=["ada@acme.example"])
     organisations: list[Organisation] = Field(
-        description="The organisations this request may work in."
+        description="The organisations that this request may use."
     )

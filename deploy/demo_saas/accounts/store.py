@@ -1,4 +1,4 @@
-"""People and sessions: the rows that belong to no tenant."""
+"""People and sessions: the rows without a tenant."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ def _hash_token(token: str) -> str:
 def issue_session(
     db: sqlite3.Connection, credentials: Credentials, *, now: datetime
 ) -> Session | None:
-    """Sign a person in; None where the email address and the password do not belong together."""
+    """Sign a person in; return None if the email address or the password is wrong."""
     user = db.execute(
         "SELECT id, password_hash FROM users WHERE email = ?", (credentials.email.lower(),)
     ).fetchone()
@@ -35,7 +35,7 @@ def issue_session(
 
 
 def find_session_user(db: sqlite3.Connection, token: str, *, now: datetime) -> str | None:
-    """Give the id of the person a session token belongs to; None if unknown or expired."""
+    """Return the id of a session token's person, or None if it is unknown or expired."""
     row = db.execute(
         "SELECT user_id FROM sessions WHERE token_hash = ? AND expires_at > ?",
         (_hash_token(token), as_text(now)),
@@ -44,14 +44,14 @@ def find_session_user(db: sqlite3.Connection, token: str, *, now: datetime) -> s
 
 
 def user_exists(db: sqlite3.Connection, user_id: str) -> bool:
-    """Tell whether there is such a person."""
+    """Tell whether a person with this id exists."""
     return db.execute("SELECT 1 FROM users WHERE id = ?", (user_id,)).fetchone() is not None
 
 
 def describe_user(
     db: sqlite3.Connection, user_id: str, *, tenant_id: str | None, teams: frozenset[str] | None
 ) -> Me:
-    """Tell who a person is, with the organisations and teams that this request may reach."""
+    """Describe a person, with the organisations and teams that this request may use."""
     user = db.execute("SELECT id, name, email FROM users WHERE id = ?", (user_id,)).fetchone()
     memberships = db.execute(
         """

@@ -1,1 +1,1 @@
-"""Analytics: figures about how work is going."""
+"""Analytics: figures about the progress of work."""

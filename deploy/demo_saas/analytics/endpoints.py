@@ -1,4 +1,4 @@
-"""Figures at once, and a report that takes its time."""
+"""Immediate figures, and a slow report."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["Analytics"], responses=describes(401, 403, 404, 422))
 
 @router.get("/analytics/summary")
 def get_analytics_summary(tenant: InTenant, opened: Opened) -> Summary:
-    """Get how work is going right now: tasks by status, overdue, unassigned, lately done."""
+    """Count tasks by status, and those that are overdue, unassigned or recently done."""
     return store.summarise(tenant, now=opened.now())
 
 
@@ -27,16 +27,15 @@ async def _take_time(
         Query(
             ge=0,
             le=30,
-            description="How many seconds the report takes, to try out slow answers; about three "
-            "where it is left out.",
+            description="The report's duration in seconds, to try slow answers. Default: about three.",
         ),
     ] = None,
 ) -> None:
-    # Waited for outside the thread pool, so that slow reports do not slow other requests down.
+    # Wait outside the thread pool, so that slow reports do not delay other requests.
     await opened.sleep(opened.settings.slow_report_seconds if delay is None else delay)
 
 
 @router.get("/analytics/delivery-report", dependencies=[Depends(_take_time)])
 def get_delivery_report(tenant: InTenant, opened: Opened) -> DeliveryReport:
-    """Get how far each open project has come. Takes some seconds: it adds everything up anew."""
+    """Get the progress of each open project. This takes some seconds."""
     return store.report_delivery(tenant, now=opened.now())

@@ -1,4 +1,4 @@
-"""The figures, as they are read."""
+"""The responses with figures."""
 
 from datetime import date, datetime
 
@@ -16,20 +16,20 @@ class TeamFigures(BaseModel):
 
 
 class Summary(BaseModel):
-    """How work is going right now."""
+    """The current state of work."""
 
     tasks_by_status: dict[TaskStatus, int] = Field(
-        description="How many tasks stand where.",
+        description="The number of tasks by status.",
         examples=[{"backlog": 6, "todo": 9, "in_progress": 4, "in_review": 2, "done": 5}],
     )
     overdue_tasks: int = Field(description="Tasks that are not done and were due before today.")
-    unassigned_tasks: int = Field(description="Tasks that are not done and nobody works on.")
-    completed_last_7_days: int = Field(description="Tasks that became done in the last seven days.")
+    unassigned_tasks: int = Field(description="Tasks that are not done and have no assignee.")
+    completed_last_7_days: int = Field(description="Tasks completed in the last seven days.")
     teams: list[TeamFigures]
 
 
 class ProjectDelivery(BaseModel):
-    """How far one project has come."""
+    """The progress of one project."""
 
     project_id: str = Field(examples=["prj_website"])
     name: str = Field(examples=["Website relaunch"])
@@ -38,14 +38,14 @@ class ProjectDelivery(BaseModel):
     tasks: int
     done: int
     percent_done: int = Field(ge=0, le=100)
-    remaining_points: int = Field(description="The sum of the estimates of what is not done.")
+    remaining_points: int = Field(description="The sum of the open tasks' estimates.")
     average_days_to_done: float | None = Field(
-        description="From creation to done, over the done tasks; null while there is none."
+        description="The average time from creation to completion; null without completed tasks."
     )
 
 
 class DeliveryReport(BaseModel):
-    """How far each open project has come."""
+    """The progress of each open project."""
 
     generated_at: datetime
     projects: list[ProjectDelivery]

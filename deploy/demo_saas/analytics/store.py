@@ -1,4 +1,4 @@
-"""Figures counted from the visible rows."""
+"""Count figures from the visible rows."""
 
 from datetime import datetime, timedelta
 

@@ -28,6 +28,6 @@ def list_comments(tenant: InTenant, task_id: TaskId, position: AtPosition) -> di
 
 @router.post("/tasks/{task_id}/comments", status_code=201)
 def add_comment(tenant: InTenant, task_id: TaskId, new: NewComment, opened: Opened) -> Comment:
-    """Add a comment to a task, in the name of the person who asks."""
+    """Add a comment by the caller to a task."""
     require_task(tenant, task_id)
     return store.add_comment(tenant, task_id, new, now=opened.now())

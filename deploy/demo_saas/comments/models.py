@@ -1,4 +1,4 @@
-"""A comment, as it is read and as it is written."""
+"""Comments in requests and responses."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from demo_saas.paging import Page
 
 
 class Comment(BaseModel):
-    """What a member said about a task."""
+    """A member's comment on a task."""
 
     id: str = Field(examples=["cmt_1003"])
     task_id: str = Field(examples=["tsk_1001"])

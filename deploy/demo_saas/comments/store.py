@@ -10,7 +10,7 @@ from demo_saas.tenancy import Tenant
 
 
 def list_comments(tenant: Tenant, task_id: str, position: Position) -> list[Comment]:
-    """List a task's comments, oldest first, one more than the page holds where there are more."""
+    """List a task's comments, oldest first, and one beyond the page if there are more."""
     rows = tenant.rows(
         """
         SELECT id, task_id, author, body, created_at FROM comments

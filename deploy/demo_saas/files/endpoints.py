@@ -1,4 +1,4 @@
-"""Attach files to tasks and get them back."""
+"""Attach files to tasks, and download them."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -37,11 +37,9 @@ def upload_attachment(
     task_id: TaskId,
     file: Annotated[UploadFile, File(description="The file, at most 5 MiB.")],
     opened: Opened,
-    note: Annotated[
-        str | None, Form(max_length=500, description="What to say about the file.")
-    ] = None,
+    note: Annotated[str | None, Form(max_length=500, description="A note about the file.")] = None,
 ) -> Attachment:
-    """Attach a file of at most 5 MiB to a task, with a note if there is something to say."""
+    """Attach a file of at most 5 MiB to a task, with an optional note."""
     require_task(tenant, task_id)
     if not file.filename:
         raise invalid_field("body", "file", "send a filename with the file")
@@ -63,7 +61,7 @@ def upload_attachment(
 
 
 class _Download(Response):
-    """Bytes to keep, never to show: somebody else's file may hold a script."""
+    """A download that browsers don't display: another person's file may contain a script."""
 
     media_type = "application/octet-stream"
 
@@ -77,7 +75,7 @@ def download_attachment(
     tenant: InTenant,
     attachment_id: Annotated[str, Path(description="The attachment's id.", examples=["att_1001"])],
 ) -> Response:
-    """Download an attachment's content, byte for byte. `listAttachments` gives the ids."""
+    """Download an attachment's unchanged content. `listAttachments` gives the ids."""
     filename, content = store.require_content(tenant, attachment_id)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",

@@ -1,4 +1,4 @@
-"""An attachment, as it is read."""
+"""Attachments in responses."""
 
 from datetime import datetime
 
@@ -14,10 +14,10 @@ class Attachment(BaseModel):
     task_id: str = Field(examples=["tsk_1001"])
     filename: str = Field(examples=["pricing-draft.md"])
     media_type: str = Field(
-        description="What the file is, as it was said at upload.", examples=["text/markdown"]
+        description="The media type that the uploader declared.", examples=["text/markdown"]
     )
     size: int = Field(description="The content's length in bytes.", examples=[2048])
-    note: str | None = Field(description="What was said about it at upload.")
+    note: str | None = Field(description="The uploader's note.")
     uploaded_by: str = Field(
         description="The id of the member who uploaded it.", examples=["usr_ada"]
     )

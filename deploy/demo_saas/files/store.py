@@ -8,7 +8,7 @@ from demo_saas.tenancy import Tenant
 
 
 def list_attachments(tenant: Tenant, task_id: str, position: Position) -> list[Attachment]:
-    """List a task's files, oldest first, one more than the page holds where there are more."""
+    """List a task's files, oldest first, and one beyond the page if there are more."""
     rows = tenant.rows(
         """
         SELECT id, task_id, filename, media_type, size, note, uploaded_by, created_at
@@ -24,7 +24,7 @@ def list_attachments(tenant: Tenant, task_id: str, position: Position) -> list[A
 
 
 def add_attachment(tenant: Tenant, attachment: Attachment, content: bytes) -> None:
-    """Keep a file for a task that the caller may see."""
+    """Store a file for a task that the caller may see."""
     tenant.rows(
         """
         INSERT INTO main.attachments (
@@ -40,10 +40,10 @@ def add_attachment(tenant: Tenant, attachment: Attachment, content: bytes) -> No
 
 
 def require_content(tenant: Tenant, attachment_id: str) -> tuple[str, bytes]:
-    """Give a file's name and content.
+    """Return a file's name and content.
 
     Raises:
-        NotFound: there is none of this id that the caller may see.
+        NotFound: the caller may see no file with this id.
     """
     row = tenant.row("SELECT filename, content FROM attachments WHERE id = :id", id=attachment_id)
     if row is None:

@@ -21,7 +21,7 @@ def list_members(
         str | None, Query(description="Only members of this team.", examples=["design"])
     ] = None,
 ) -> dict[str, Any]:
-    """List the organisation's members by name: use it to find the id to assign a task to."""
+    """List the organisation's members by name, with the ids for assigning tasks."""
     members = store.list_members(tenant, position, team=team)
     return cut_page(members, position, lambda member: (member.name, member.id))
 

@@ -1,4 +1,4 @@
-"""A member, as it is read."""
+"""Members in responses."""
 
 from datetime import datetime
 from typing import Literal

@@ -14,7 +14,7 @@ def _member(row: sqlite3.Row) -> Member:
 
 
 def list_members(tenant: Tenant, position: Position, *, team: str | None) -> list[Member]:
-    """List members by name, one more than the page holds where there are more."""
+    """List members by name, and one beyond the page if there are more."""
     rows = tenant.rows(
         """
         SELECT user_id AS id, * FROM members
@@ -41,7 +41,7 @@ def require_member(tenant: Tenant, user_id: str) -> Member:
 
 
 def require_assignee(tenant: Tenant, user_id: str | None) -> None:
-    """Refuse an assignee who is no member; None is nobody and fine.
+    """Refuse an assignee who is not a member; None is allowed.
 
     Raises:
         Invalid: naming the field.
@@ -57,7 +57,7 @@ def require_assignee(tenant: Tenant, user_id: str | None) -> None:
 
 
 def find_member_by_email(tenant: Tenant, email: str) -> str:
-    """Give the id of the member who has this email address.
+    """Return the id of the member with this email address.
 
     Raises:
         Invalid: naming the field `assign_to`.

@@ -1,1 +1,1 @@
-"""Projects: bodies of work, each owned by one team."""
+"""Projects, each owned by one team."""

@@ -23,9 +23,7 @@ def list_projects(
     team: Annotated[
         str | None, Query(description="Only projects of this team.", examples=["design"])
     ] = None,
-    include_archived: Annotated[
-        bool, Query(description="Also list projects that are archived.")
-    ] = False,
+    include_archived: Annotated[bool, Query(description="Also list archived projects.")] = False,
 ) -> dict[str, Any]:
     """List the organisation's projects by name, with the number of open tasks in each."""
     projects = store.list_projects(tenant, position, team=team, include_archived=include_archived)
@@ -48,12 +46,12 @@ def get_project(tenant: InTenant, project_id: ProjectId) -> Project:
 def update_project(tenant: InTenant, project_id: ProjectId, changes: ProjectChanges) -> Project:
     """Change a project's name, team, description or target date.
 
-    Send only what changes. Null empties the description or the target date.
+    Send only changed fields. Null clears the description or the target date.
     """
     return store.change_project(tenant, project_id, changes)
 
 
 @router.post("/projects/{project_id}/archive")
 def archive_project(tenant: InTenant, project_id: ProjectId, opened: Opened) -> Project:
-    """Archive a project: it stays readable, leaves the list, and takes no new tasks."""
+    """Archive a project: it stays readable, but leaves the list and accepts no new tasks."""
     return store.archive_project(tenant, project_id, now=opened.now())

@@ -1,4 +1,4 @@
-"""A project, as it is read and as it is written."""
+"""Projects in requests and responses."""
 
 from datetime import date, datetime
 
@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 from demo_saas.models import RequestBody, without_default
 from demo_saas.paging import Page
 
-_NAME = "What the project is called."
+_NAME = "The project's name."
 _TEAM = "The id of the team that owns the project."
-_DESCRIPTION = "What it is about, in Markdown."
+_DESCRIPTION = "The description, in Markdown."
 _TARGET = "When the project should be finished (YYYY-MM-DD)."
 
 
 class Project(BaseModel):
-    """A body of work, owned by one team."""
+    """A project, owned by one team."""
 
     id: str = Field(examples=["prj_website"])
     name: str = Field(description=_NAME, examples=["Website relaunch"])
@@ -42,7 +42,7 @@ class NewProject(RequestBody):
 
 
 class ProjectChanges(RequestBody):
-    """Changes to a project; a field left out stays as it is, null empties it."""
+    """Changes to a project; omitted fields stay unchanged, and null clears a field."""
 
     name: str = Field(
         default="",

@@ -20,7 +20,7 @@ FROM projects
 def list_projects(
     tenant: Tenant, position: Position, *, team: str | None, include_archived: bool
 ) -> list[Project]:
-    """List projects by name, one more than the page holds where there are more."""
+    """List projects by name, and one beyond the page if there are more."""
     rows = tenant.rows(
         _SELECT
         + """
@@ -40,7 +40,7 @@ def require_project(tenant: Tenant, project_id: str) -> Project:
     """Find a project.
 
     Raises:
-        NotFound: there is none of this id that the caller may see.
+        NotFound: the caller may see no project with this id.
     """
     row = tenant.row(_SELECT + "WHERE id = :id", id=project_id)
     if row is None:
@@ -52,7 +52,7 @@ def require_open_project(tenant: Tenant, project_id: str) -> Project:
     """Find the project that a body's `project_id` names.
 
     Raises:
-        Invalid: there is none that the caller may see.
+        Invalid: the caller may see no project with this id.
         Conflict: it is archived.
     """
     try:
@@ -62,7 +62,7 @@ def require_open_project(tenant: Tenant, project_id: str) -> Project:
             "body", "project_id", "there is no such project; see listProjects"
         ) from None
     if project.archived_at is not None:
-        raise Conflict(f"The project {project_id} is archived and takes no new tasks.")
+        raise Conflict(f"The project {project_id} is archived and accepts no new tasks.")
     return project
 
 
@@ -76,7 +76,7 @@ def add_project(tenant: Tenant, new: NewProject, *, now: datetime) -> Project:
     """Create a project.
 
     Raises:
-        Invalid: the team is none that the caller may see.
+        Invalid: the caller may not see the team.
     """
     _require_team(tenant, new.team)
     project_id = new_id("prj")
@@ -98,7 +98,7 @@ def change_project(tenant: Tenant, project_id: str, changes: ProjectChanges) -> 
 
     Raises:
         NotFound: there is no such project.
-        Invalid: the team is none that the caller may see.
+        Invalid: the caller may not see the team.
     """
     project = require_project(tenant, project_id)
     sent = changes.model_dump(mode="json", exclude_unset=True)
@@ -116,7 +116,7 @@ def change_project(tenant: Tenant, project_id: str, changes: ProjectChanges) -> 
 
 
 def archive_project(tenant: Tenant, project_id: str, *, now: datetime) -> Project:
-    """Archive a project; one that is archived already stays as it was.
+    """Archive a project; an archived one stays unchanged.
 
     Raises:
         NotFound: there is no such project.

@@ -1,1 +1,1 @@
-"""Tasks: single pieces of work within a project."""
+"""Tasks of projects."""

@@ -35,7 +35,7 @@ TaskId = Annotated[str, Path(description="The task's id.", examples=["tsk_1001"]
 def list_tasks(  # noqa: PLR0913 - one for each filter
     tenant: InTenant,
     position: AtPosition,
-    status: Annotated[TaskStatus | None, Query(description="Only tasks that stand here.")] = None,
+    status: Annotated[TaskStatus | None, Query(description="Only tasks with this status.")] = None,
     project_id: Annotated[
         str | None, Query(description="Only tasks of this project.", examples=["prj_website"])
     ] = None,
@@ -45,23 +45,23 @@ def list_tasks(  # noqa: PLR0913 - one for each filter
     assignee: Annotated[
         str | None,
         Query(
-            description="Only tasks of this member: an id, or `me` for the person who asks.",
+            description="Only tasks of this member: an id, or `me` for the caller.",
             examples=["me"],
         ),
     ] = None,
     labels: Annotated[
         list[str] | None,
-        Query(description="Only tasks that carry all of these labels.", examples=[["bug"]]),
+        Query(description="Only tasks with all of these labels.", examples=[["bug"]]),
     ] = None,
     due_before: Annotated[
         date | None, Query(description="Only tasks due before this day (YYYY-MM-DD).")
     ] = None,
     q: Annotated[
         str | None,
-        Query(max_length=200, description="Only tasks whose title or description holds this."),
+        Query(max_length=200, description="Only tasks with this text in title or description."),
     ] = None,
 ) -> dict[str, Any]:
-    """List the organisation's tasks, newest first. Filters narrow the list together."""
+    """List the organisation's tasks, newest first. A task must match every filter."""
     filters = store.TaskFilters(
         status=status,
         project_id=project_id,
@@ -107,16 +107,16 @@ def get_task(tenant: InTenant, task_id: TaskId) -> Task:
 
 @router.patch("/tasks/{task_id}")
 def update_task(tenant: InTenant, task_id: TaskId, changes: TaskChanges, opened: Opened) -> Task:
-    """Change a task's fields, all but its status (see `transitionTask`).
+    """Change a task's fields, except its status (see `transitionTask`).
 
-    Send only what changes. Null empties the description, assignee, due day or estimate.
+    Send only changed fields. Null clears the description, assignee, due day or estimate.
     """
     return store.change_task(tenant, task_id, changes, now=opened.now())
 
 
 @router.delete("/tasks/{task_id}", status_code=204)
 def delete_task(tenant: InTenant, task_id: TaskId) -> None:
-    """Delete a task for good, with its comments and attachments. This can't be undone."""
+    """Delete a task with its comments and attachments. This can't be undone."""
     store.delete_task(tenant, task_id)
 
 
@@ -124,7 +124,7 @@ def delete_task(tenant: InTenant, task_id: TaskId) -> None:
 def transition_task(
     tenant: InTenant, task_id: TaskId, transition: Transition, opened: Opened
 ) -> Task:
-    """Move a task to another status, with a comment if there is something to say.
+    """Move a task to another status, with an optional comment.
 
     A task moves along backlog, todo, in_progress, in_review, done, and may step back by one. Work
     in progress may be done without review; a done task reopens as in_progress.
@@ -144,11 +144,11 @@ def search_tasks(
         Query(
             min_length=2,
             max_length=200,
-            description="The words to find, as they stand; case does not matter.",
+            description="The exact words to find, in any case.",
             examples=["pricing page"],
         ),
     ],
-    limit: Annotated[int, Query(ge=1, le=50, description="How many tasks to answer at most.")] = 10,
+    limit: Annotated[int, Query(ge=1, le=50, description="The maximum number of tasks.")] = 10,
 ) -> SearchResults:
     """Search tasks by words in their title, description or comments, last changed first."""
     return SearchResults(items=store.search_tasks(tenant, q, limit=limit))

@@ -1,4 +1,4 @@
-"""A task, as it is read and as it is written."""
+"""Tasks in requests and responses."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from demo_saas.paging import Page
 
 Label = Annotated[str, Field(min_length=1, max_length=40)]
 
-_TITLE = "What is to be done, in one line."
+_TITLE = "The work to do, in one line."
 _DESCRIPTION = "Details, in Markdown."
 _PRIORITY = "How much it matters."
 _ASSIGNEE = "The id of the member who works on it; null if nobody does."
@@ -31,7 +31,7 @@ class TaskStatus(StrEnum):
 
 
 class Priority(StrEnum):
-    """How much a task matters."""
+    """The priority of a task."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -40,7 +40,7 @@ class Priority(StrEnum):
 
 
 class Task(BaseModel):
-    """A single piece of work within a project."""
+    """A task in a project."""
 
     id: str = Field(examples=["tsk_1001"])
     project_id: str = Field(examples=["prj_website"])
@@ -56,7 +56,7 @@ class Task(BaseModel):
     created_by: str = Field(description="The id of the member who created it.")
     created_at: datetime
     updated_at: datetime
-    completed_at: datetime | None = Field(description="When it became done; null while it is not.")
+    completed_at: datetime | None = Field(description="When it was completed, or null.")
 
 
 class TaskPage(Page[Task]):
@@ -67,7 +67,7 @@ class NewTask(RequestBody):
     """A task to create."""
 
     project_id: str = Field(
-        max_length=64, description="The project it belongs to.", examples=["prj_website"]
+        max_length=64, description="The id of the task's project.", examples=["prj_website"]
     )
     title: str = Field(
         min_length=1, max_length=200, description=_TITLE, examples=["Rewrite the pricing page"]
@@ -86,7 +86,7 @@ class NewTask(RequestBody):
 
 
 class TaskChanges(RequestBody):
-    """Changes to a task; a field left out stays as it is, null empties it."""
+    """Changes to a task; omitted fields stay unchanged, and null clears a field."""
 
     title: str = Field(
         default="",
@@ -110,7 +110,7 @@ class TaskChanges(RequestBody):
     labels: list[Label] = Field(
         default=[],
         max_length=20,
-        description="Free keywords; replaces the ones there are.",
+        description="Free keywords; they replace the existing ones.",
         json_schema_extra=without_default,
     )
     due_on: date | None = Field(default=None, description=_DUE, json_schema_extra=without_default)
@@ -120,7 +120,7 @@ class TaskChanges(RequestBody):
 
 
 class Transition(RequestBody):
-    """A step of a task to another status."""
+    """A task's move to another status."""
 
     to: TaskStatus = Field(description="The status to move to.", examples=["in_review"])
     comment: str | None = Field(
@@ -132,10 +132,10 @@ class Transition(RequestBody):
 
 
 class QuickTask(RequestBody):
-    """A task as a mail-like form sends it."""
+    """A task from a mail-like form."""
 
     project_id: str = Field(
-        max_length=64, description="The project it belongs to.", examples=["prj_website"]
+        max_length=64, description="The id of the task's project.", examples=["prj_website"]
     )
     subject: str = Field(
         min_length=1,
@@ -161,11 +161,11 @@ class QuickTask(RequestBody):
 
 
 class SearchHit(BaseModel):
-    """A task in which the words were found."""
+    """A task that contains the words."""
 
     task: Task
     matched_in: Literal["title", "description", "comment"] = Field(
-        description="The first place where the words stand."
+        description="The first field that contains the words."
     )
     excerpt: str = Field(
         description="The text around the words.", examples=["Rewrite the pricing page"]
@@ -173,6 +173,6 @@ class SearchHit(BaseModel):
 
 
 class SearchResults(BaseModel):
-    """Tasks in which the words were found, the most recently changed first."""
+    """Tasks that contain the words, most recently changed first."""
 
     items: list[SearchHit]

@@ -19,7 +19,7 @@ _EXCERPT = 160
 
 @dataclass(frozen=True, slots=True)
 class TaskFilters:
-    """What a list of tasks is narrowed to; None and an empty list narrow nothing."""
+    """Filters for a list of tasks; None and an empty list match every task."""
 
     status: TaskStatus | None
     project_id: str | None
@@ -35,7 +35,7 @@ def _task(row: sqlite3.Row) -> Task:
 
 
 def list_tasks(tenant: Tenant, position: Position, filters: TaskFilters) -> list[Task]:
-    """List tasks, newest first, one more than the page holds where there are more."""
+    """List tasks, newest first, and one beyond the page if there are more."""
     chosen = asdict(filters) | {
         "labels": json.dumps(filters.labels),
         "due_before": filters.due_before.isoformat() if filters.due_before else None,
@@ -66,7 +66,7 @@ def require_task(tenant: Tenant, task_id: str) -> Task:
     """Find a task.
 
     Raises:
-        NotFound: there is none of this id that the caller may see.
+        NotFound: the caller may see no task with this id.
     """
     row = tenant.row("SELECT * FROM tasks WHERE id = :id", id=task_id)
     if row is None:
@@ -78,7 +78,7 @@ def add_task(tenant: Tenant, new: NewTask, *, now: datetime) -> Task:
     """Create a task.
 
     Raises:
-        Invalid: the project or the assignee is none that the caller may see.
+        Invalid: the caller may not see the project or the assignee.
         Conflict: the project is archived.
     """
     require_open_project(tenant, new.project_id)
@@ -107,7 +107,7 @@ def change_task(tenant: Tenant, task_id: str, changes: TaskChanges, *, now: date
 
     Raises:
         NotFound: there is no such task.
-        Invalid: the assignee is none that the caller may see.
+        Invalid: the caller may not see the assignee.
     """
     task = require_task(tenant, task_id)
     if "assignee" in changes.model_fields_set:
@@ -127,7 +127,7 @@ def change_task(tenant: Tenant, task_id: str, changes: TaskChanges, *, now: date
 
 
 def move_task(tenant: Tenant, task_id: str, to: TaskStatus, *, now: datetime) -> Task:
-    """Write a task's new status, and when it became done."""
+    """Write a task's new status and completion time."""
     tenant.rows(
         """
         UPDATE main.tasks
@@ -158,7 +158,7 @@ def delete_task(tenant: Tenant, task_id: str) -> None:
 
 
 def search_tasks(tenant: Tenant, words: str, *, limit: int) -> list[SearchHit]:
-    """Find tasks whose title, description or comments hold the words as they stand."""
+    """Find tasks whose title, description or comments contain exactly these words."""
     rows = tenant.rows(
         """
         SELECT tasks.*, min(found.place) AS place, found.text

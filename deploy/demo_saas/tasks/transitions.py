@@ -1,4 +1,4 @@
-"""Which status a task may move to from which."""
+"""The allowed moves between statuses."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ ALLOWED: Mapping[TaskStatus, tuple[TaskStatus, ...]] = {
 
 
 def require_transition(current: TaskStatus, to: TaskStatus) -> None:
-    """Refuse a move that the board does not know.
+    """Refuse a move that is not allowed.
 
     Raises:
-        Conflict: saying where the task may go instead.
+        Conflict: with the allowed statuses.
     """
     if to not in ALLOWED[current]:
         choices = ", ".join(ALLOWED[current])

@@ -20,7 +20,7 @@ def looks_like_url(client_id: str) -> bool:
 
 
 def require_client_url(client_id: str, *, allow_loopback: bool) -> str:
-    """Refuse a URL that can't be a client id, by its text alone.
+    """Refuse a URL whose text can't be a client id.
 
     Args:
         client_id: the URL; it is never normalised, since the document must repeat it exactly.

@@ -55,7 +55,7 @@ def clients() -> None:
     help="A file with its public keys.",
 )
 @click.option("--jwks-uri", help="The URL of its public keys.")
-@click.option("--tenant", help="Allow it tokens of its own, only in this tenant.")
+@click.option("--tenant", help="Allow it its own tokens, only in this tenant.")
 @click.option("--resource", "resources", multiple=True, help="A gateway for these tokens.")
 @click.option("--scope", default="", help="The most scope they have.")
 @click.option("--tool", "tools", multiple=True, help="A tool or @toolset they allow.")
@@ -78,7 +78,7 @@ def add(
         if settings.find_resource(resource) is None:
             raise click.ClickException(f"{resource} is not a configured resource")
     if tenant is None and (resources or scope or tools or data_scope):
-        raise click.ClickException("to give a client tokens of its own, add --tenant")
+        raise click.ClickException("to give a client its own tokens, add --tenant")
     # By default, the first gateway.
     names = resources or tuple(entry.resource for entry in settings.resources[:1])
     has_secret = given["token_endpoint_auth_method"].startswith("client_secret")

@@ -15,7 +15,7 @@ T = TypeVar("T")
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The path of gatepost.yaml, also read from GATEPOST_CONFIG.",
+    help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
 
 

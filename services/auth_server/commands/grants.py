@@ -94,7 +94,7 @@ def end(
 def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], key: str) -> None:
     """End the access tokens, but not the grants, of the person, tenant or client KEY.
 
-    Apps refresh by themselves, and get tokens with what is allowed now.
+    Apps refresh automatically and get tokens with the current permissions.
     """
     settings = load_settings(config)
     lifetime = settings.access_token_lifetime

@@ -64,7 +64,7 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
         raise NothingLeft("expired")
     data_scope = narrow_data_scope(bounds.data_scope, allowed.data_scope)
     if data_scope is None:
-        raise NothingLeft("no data in common any more")
+        raise NothingLeft("no common data is left")
     scopes, tools = allowed.scopes - {OFFLINE_ACCESS}, allowed.tools
     if policy.read_only:
         scopes, tools = narrow_to_reading(scopes, tools, bounds.catalogue)

@@ -61,7 +61,7 @@ class SignInPurpose:
         return response
 
     def asks_again(self, path: str) -> RedirectResponse:
-        """Redirect the browser to sign in as somebody else; providers then ask again."""
+        """Redirect the browser to sign in as another person; providers then ask again."""
         again = urlencode({self.field: self.value, "other": "yes"})
         response = RedirectResponse(f"{path}/sign-in?{again}", status_code=303)
         response.headers["Cache-Control"] = "no-store"

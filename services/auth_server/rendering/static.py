@@ -18,7 +18,7 @@ _LARGEST_LOGO = 100 * 1024
 _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    # An SVG file that is opened by itself can't run or load anything.
+    # An SVG file opened as a document can't run or load anything.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
 

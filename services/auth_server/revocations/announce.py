@@ -28,7 +28,7 @@ async def announcing(
     try:
         yield feed
     finally:
-        # The loops end by themselves, because cancelling a query would break its connection.
+        # The loops end without being cancelled, which would break a query's connection.
         feed.close()
         await asyncio.gather(*loops)
         if redis_feed is not None:

@@ -104,7 +104,7 @@ async def outdate_tokens(
 ) -> None:
     """Revoke the access tokens issued so far for a client, tenant or person, but not the grants.
 
-    It is called after a change of policy. Apps refresh by themselves and get tokens that follow the
+    It is called after a change of policy. Apps refresh automatically and get tokens that follow the
     new policy, or none if it allows nothing. A token issued later in the same second counts as an
     older one, and is refreshed once more.
     """

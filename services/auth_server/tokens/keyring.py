@@ -186,7 +186,7 @@ async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:
     return (
         f"{coming.kid} signs now. Gateways that follow revocations refuse the withdrawn keys' "
         "tokens within two seconds, other verifiers once they read the keys again. Apps refresh "
-        "by themselves."
+        "automatically."
     )
 
 

@@ -57,7 +57,7 @@ class ApiKeys:
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def resolve(self, key: bytes, *, renew: bool = False) -> AccessClaims:
-        """Return the claims that a key stands for.
+        """Return a key's claims.
 
         Args:
             key: the bytes that the client sent.

@@ -30,7 +30,7 @@ class Authenticator:
         return caller
 
     async def resolve_key(self, key: bytes) -> AccessClaims:
-        """Return the claims that an API key stands for, as `ApiKeys.resolve` does."""
+        """Return an API key's claims, as `ApiKeys.resolve` does."""
         caller = await self._api_keys.resolve(key)
         if self._outdated.include(caller):
             return await self._api_keys.resolve(key, renew=True)

@@ -26,7 +26,7 @@ class Catalogue:
     """The tools, prompts and resources by name, sorted by name."""
 
     name: str
-    """What people call the product."""
+    """The product's name."""
     hash: str
     """SHA-256, in hex, of everything that models and people see, and of how requests are sent."""
     tools: Mapping[str, Tool]

@@ -1,8 +1,9 @@
 """Convert a Swagger 2.0 document to an equivalent OpenAPI 3.0 document.
 
 The conversion moves only the parts that OpenAPI 3 puts elsewhere: servers, bodies, forms, styles,
-responses and credentials. `definitions` and the like stay in place, so that every reference remains
-valid. Malformed parts stay as they are, for the reader to report. Sources: Swagger 2.0, OpenAPI 3.0.4.
+responses and credentials. `definitions` and similar members stay in place, so that every reference
+remains valid. Malformed parts stay as they are, for the reader to report. Sources: Swagger 2.0,
+OpenAPI 3.0.4.
 """
 
 from collections.abc import Mapping

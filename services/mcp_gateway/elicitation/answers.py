@@ -1,4 +1,4 @@
-"""Answers in the handshake era, which arrive with a request of their own.
+"""Answers in the handshake era, which arrive with separate requests.
 
 That request may reach another process. `LocalAnswers` serves one process, `RedisAnswers` several.
 """

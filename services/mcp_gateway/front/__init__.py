@@ -1,6 +1,6 @@
 """The HTTP layer of the MCP endpoint, as the list of checks that `build_front` returns.
 
-Each check takes the request as known so far and adds to it, or refuses it. The checks that don't need
+Each check adds to the request, or refuses it. The checks that don't need
 a token come first; the message is read last.
 """
 

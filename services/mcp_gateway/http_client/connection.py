@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         return answer
 
     def give_up(self, answer: "asyncio.Future[Answer]") -> None:
-        """Close the connection unless the answer, which nobody awaits any more, has arrived."""
+        """Close the connection unless the answer, which nobody awaits now, has arrived."""
         if self._answer is answer:
             self._settle()
             self._transport.abort()

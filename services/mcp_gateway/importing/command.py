@@ -66,7 +66,7 @@ def import_() -> None:
     default=Path(),
     help="Folder of tools.yaml and the copy of the document.  [default: this folder]",
 )
-@click.option("--name", help="What people call the product.  [default: the document's title]")
+@click.option("--name", help="The product's name.  [default: the document's title]")
 @click.option("--tag", "tags", multiple=True, help="Only operations with this tag.")
 @click.option("--path", "paths", multiple=True, metavar="GLOB", help="Only paths like /orders*.")
 @click.option("--method", "methods", multiple=True, help="Only this HTTP method.")

@@ -187,7 +187,7 @@ def _compare(
     after: OpenApiDocument,
     new: FoundOperation,
 ) -> None:
-    """Record changes for callers, and tools that can't be served any more."""
+    """Record changes for callers, and tools that can no longer be served."""
     try:
         tool = make_tool(replace(entry, operation=new.key), after, manifest.hosts)
     except ManifestError as error:

@@ -95,7 +95,7 @@ def propose(
         expose_all: whether to expose tools that change data or are deprecated, but not those that
             ask for a password.
         select: tells whether to include an operation, given the name its tool would have.
-        hosts: hosts to which operations with a server of their own may be sent.
+        hosts: hosts to which operations with their own server may be sent.
     """
     names = name_operations(document.operations)
     selected = [found for found in document.operations if select(found, names[found.key])]
@@ -161,7 +161,7 @@ def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()
     Args:
         proposal: the tools to write.
         openapi: the OpenAPI document's path, relative to the manifest.
-        hosts: hosts to which operations with a server of their own may be sent.
+        hosts: hosts to which operations with their own server may be sent.
     """
     head: dict[str, Any] = {"version": 1, "name": proposal.name, "openapi": openapi}
     if hosts:

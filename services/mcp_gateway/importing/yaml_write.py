@@ -34,7 +34,7 @@ def dump(value: Mapping[str, Any]) -> str:
 
 def dump_flow(value: Any) -> str:
     """Write a value on one line, for use inside a flow mapping."""
-    # Dumped within a list, since text inside brackets needs quotes more often than text alone.
+    # Dumped within a list, since text inside brackets needs quotes more often than other text.
     text: str = yaml.dump(
         [value], Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9
     )

@@ -1,4 +1,4 @@
-"""Count calls in this process alone."""
+"""Count the calls of this process."""
 
 from collections.abc import Sequence
 

@@ -16,8 +16,8 @@ from mcp_gateway.redis_connection import (
     write_command,
 )
 
-# `gatepost.rate.take` for every bucket that a call needs, in one round trip. Nothing is taken where
-# one of them has no room. All keys of a tenant share a hash tag, so that they lie in one slot of a cluster.
+# `gatepost.rate.take` for every bucket that a call needs, in one round trip. It takes nothing if
+# one of them has no capacity. All keys of a tenant share a hash tag, and thus one slot of a cluster.
 SCRIPT = """
 local now = tonumber(ARGV[1])
 if now == 0 then
@@ -73,7 +73,7 @@ class SharedRateLimiter:
         """Encoded commands by tenant and buckets, which nearly all calls of a tenant share."""
 
     async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
-        """Take room in every bucket, or in none."""
+        """Take capacity from every bucket, or from none."""
         try:
             which, wait = await self._run(tenant, tuple(buckets))
         except RedisUnavailable as problem:

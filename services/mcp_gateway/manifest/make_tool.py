@@ -40,7 +40,7 @@ def make_tool(
     Args:
         entry: the tool's entry in the manifest.
         document: the document with its operation.
-        hosts: hosts to which an operation with a server of its own may be sent.
+        hosts: hosts to which an operation with its own server may be sent.
         guard: the default handling of instructions in answers.
 
     Raises:

@@ -351,7 +351,7 @@ SCHEMA: _Schema = {
         hosts={
             "type": "array",
             "items": {"type": "string", "pattern": r"^[A-Za-z0-9.-]+(:\d{1,5})?$"},
-            "description": "Hosts to which operations with a server of their own may be sent.",
+            "description": "Hosts to which operations with their own server may be sent.",
             "errorMessage": "must be a list of hosts, such as [uploads.example.com]",
         },
         search_above=_whole(

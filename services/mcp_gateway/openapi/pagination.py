@@ -70,7 +70,7 @@ def detect_pagination(
                 positions[_POSITIONS[name]] = key
     size = next((key for name, key in queries.items() if name in _SIZES), None)
     for kind in _ORDER:
-        # `start` or `from` alone may be a date; together with a size it is a position in a list.
+        # `start` or `from` without a size may be a date; together with a size it is a position in a list.
         if kind in positions and (size or upcoming):
             return Pagination(
                 kind=kind,

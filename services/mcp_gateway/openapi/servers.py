@@ -32,7 +32,7 @@ def server_urls(node: Mapping[str, Any], base: str = "") -> tuple[str, ...]:
 def own_base_url(
     own: tuple[str, ...], document: tuple[str, ...], hosts: Collection[str]
 ) -> str | None:
-    """Return the base URL of an operation with servers of its own; None means the configured one.
+    """Return the base URL of an operation with its own servers; None means the configured one.
 
     Args:
         own: the servers of the operation, or of its path.
@@ -50,7 +50,7 @@ def own_base_url(
         if is_absolute(whole) and urlsplit(whole).netloc.lower() in hosts:
             return whole
     raise UnlistedServer(
-        f"it has a server of its own, {own[0][:100]}; it is served once its host is listed"
+        f"it has its own server, {own[0][:100]}; it is served once its host is listed"
     )
 
 

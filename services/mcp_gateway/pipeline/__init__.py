@@ -57,7 +57,7 @@ def build_steps(
         limit_concurrency(limits.running),  # per tenant, if the manifest limits it
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(requests, sender),
-        check_response(limits.worker),  # an answer with somebody else's record is withheld
+        check_response(limits.worker),  # an answer with another tenant's record is withheld
         shape_result(now, limits.worker),
     )
 

@@ -90,7 +90,7 @@ def _beside(body: Body, value: Any) -> list[tuple[str, Any]]:
     for name in value:
         if name.partition("[")[0].casefold() in named:
             raise UnwritableProperty(
-                extra, f"can't hold {name[:80]!r}, which is an argument of its own"
+                extra, f"can't hold {name[:80]!r}, which is a separate argument"
             )
     return list(value.items())
 
@@ -196,7 +196,7 @@ def refuse_shadowing(name: str, written: list[tuple[str, str]], declared: set[st
             continue
         base = key.partition("[")[0]
         if key in declared or (base != name and base.casefold() in bases):
-            raise Unwritable(f"can't hold the key {base[:80]!r}, which is an argument of its own")
+            raise Unwritable(f"can't hold the key {base[:80]!r}, which is a separate argument")
 
 
 def _write_multipart(body: Body, given: Mapping[str, Any]) -> tuple[str, bytes]:

@@ -177,7 +177,7 @@ class RequestWriters:
     """The writers of the operations, each made at its first call."""
 
     def __init__(self, base_url: str) -> None:
-        """Take the base URL of the operations that don't have a server of their own."""
+        """Take the base URL of the operations that don't have their own server."""
         self._base_url = base_url
         self._writers: dict[str, RequestWriter] = {}
 

@@ -50,7 +50,7 @@ def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Cha
     Args:
         old: the published tools.
         new: the tools to publish.
-        replaced: tools that are not served any more, to the replacement of each. Removing such a
+        replaced: tools that are no longer served, to the replacement of each. Removing such a
             tool is not a breaking change.
     """
     changes = [change for name in sorted(old.tools) for change in _old(name, old, new, replaced)]
@@ -85,7 +85,7 @@ def _old(name: str, old: Lock, new: Lock, replaced: Mapping[str, str]) -> Iterat
         yield Change(name, "additive", f"is replaced by {replaced[name]}")
     else:
         advice = "keep it, or name its successor with `replaced_by` beside `expose: false`"
-        yield Change(name, "breaking", f"is not served any more; {advice}")
+        yield Change(name, "breaking", f"is no longer served; {advice}")
 
 
 def _say(old: Any, new: Any) -> str:

@@ -1,4 +1,4 @@
-"""Compare argument schemas from the view of somebody who wrote calls for the old one.
+"""Compare argument schemas from the view of callers of the old one.
 
 A change is breaking if a valid call may become invalid, additive if more calls are valid than before,
 and wording if the same calls are valid and only texts differ. A change that can't be classified
@@ -113,7 +113,7 @@ class _Comparison:
         for keyword in ("anyOf", "oneOf"):
             before, after = old.get(keyword, []), new.get(keyword, [])
             if before and not after:
-                yield "additive", f"{_at(place)} is not limited to some forms any more"
+                yield "additive", f"{_at(place)} is no longer limited to some forms"
             elif after and not before:
                 yield "breaking", f"{_at(place)} is limited to some forms now"
             elif keyword == "oneOf" and before != after:
@@ -131,7 +131,7 @@ class _Comparison:
 def _types(old: Any, new: Any, place: str) -> Iterator[SchemaChange]:
     before, after = _kinds(old), _kinds(new)
     if lost := before - after:
-        yield "breaking", f"{_at(place)} can't be {_words(lost)} any more"
+        yield "breaking", f"{_at(place)} can no longer be {_words(lost)}"
     if gained := after - before:
         yield "additive", f"{_at(place)} can be {_words(gained)} too"
 
@@ -142,10 +142,10 @@ def _values(old: Any, new: Any, place: str) -> Iterator[SchemaChange]:
         if after is not None:
             yield "breaking", f"{_at(place)} is limited to some values now"
         elif before is not None:
-            yield "additive", f"{_at(place)} is not limited to some values any more"
+            yield "additive", f"{_at(place)} is no longer limited to some values"
         return
     for value in sorted(before.keys() - after.keys()):
-        yield "breaking", f"{_at(place)} can't be {value} any more"
+        yield "breaking", f"{_at(place)} can no longer be {value}"
     for value in sorted(after.keys() - before.keys()):
         yield "additive", f"{_at(place)} can be {value} too"
 

@@ -20,6 +20,6 @@ class RevocationFeed(Protocol):
         revocation may come more than once. A new iteration starts with all current revocations.
 
         Raises:
-            FeedBroken: the feed can't be read any more; iterate again.
+            FeedBroken: the feed can no longer be read; iterate again.
         """
         ...

@@ -20,7 +20,7 @@ class RedisFeed:
     """Reads the stream from its beginning, then waits for new entries."""
 
     def __init__(self, url: str, *, issuer: str) -> None:
-        """Take the URL; `read` connects, over a connection of its own."""
+        """Take the URL; `read` connects, over a separate connection."""
         self._url = url
         self._key = stream_key(issuer)
 

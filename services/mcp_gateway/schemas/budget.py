@@ -36,7 +36,7 @@ _MOST_VALUES = 24
 
 
 class TooLarge(Exception):
-    """The names and types of the arguments alone exceed the hard limit."""
+    """Even the names and types of the arguments exceed the hard limit."""
 
 
 def fit(schema: Schema) -> Schema:

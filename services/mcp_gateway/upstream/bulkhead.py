@@ -7,7 +7,7 @@ from collections import deque
 class Bulkhead:
     """A number of slots, of which each tenant leaves at least as many free as it holds.
 
-    One tenant alone gets half of them, two get a third each, and a new tenant always finds one. A
+    A single tenant gets half of them, two get a third each, and a new tenant always finds one. A
     call without a slot waits in its tenant's queue, and the queues take turns. The queues have the
     same limit: together they hold as many calls as there are slots.
     """

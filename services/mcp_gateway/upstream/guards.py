@@ -67,7 +67,7 @@ class Guards:
     """The guards of all tools, which outlive the catalogue when it is reloaded."""
 
     def __init__(self, *, now: Now, upstream_url: str, concurrency: int) -> None:
-        """Take the URL for tools without a server of their own, and the bulkhead's size."""
+        """Take the URL for tools without their own server, and the bulkhead's size."""
         self._now = now
         self._upstream_url = upstream_url
         self._concurrency = concurrency

@@ -1,4 +1,4 @@
-"""Answer the methods for prompts, resources and completions; each era adds members of its own."""
+"""Answer the methods for prompts, resources and completions; each era adds its own members."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The handshake era: revisions up to 2025-11-25, without stored sessions.
 
-A request is answered from the message alone, with one exception: the capabilities that a client
+A request is answered only from its message, with one exception: the capabilities that a client
 declared when it initialised come back with each request as `Mcp-Session-Id`, sealed. These revisions
 do not define the headers `Mcp-Method` and `Mcp-Name`, so they are ignored.
 """

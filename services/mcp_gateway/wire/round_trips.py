@@ -60,7 +60,7 @@ class RoundTrips:
         if number < len(earlier):
             if all(one.key in earlier[number] for one in asked):
                 return earlier[number]
-            # The manifest has changed since, so the earlier answers don't fit any more.
+            # The manifest has changed since, so the earlier answers no longer fit.
             earlier, given = self._read = (earlier[:number], None)
         if given is not None and all(one.key in given for one in asked):
             stateful = "requestState" in self._params

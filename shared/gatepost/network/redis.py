@@ -10,7 +10,7 @@ CONNECT_SECONDS = 2
 
 
 def open_redis(url: str, *, timeout: float | None = 2) -> Any:
-    """Make a client that connects on first use and repeats nothing by itself.
+    """Make a client that connects on first use and does not retry.
 
     Args:
         url: of the Redis server.

@@ -1,4 +1,4 @@
-"""Client authentication at the token endpoint: by the registered method, and no other."""
+"""Client authentication at the token endpoint, only by the registered method."""
 
 import base64
 from typing import Any
@@ -18,7 +18,7 @@ GRANT = {"grant_type": "refresh_token", "refresh_token": "not-one"}
 
 
 def basic(client_id: str, secret: str) -> dict[str, str]:
-    """Write Basic credentials as RFC 6749 §2.3.1 wants them."""
+    """Write Basic credentials as RFC 6749 §2.3.1 requires."""
     pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
     return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
@@ -26,12 +26,12 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
 async def call(
     server: AuthServer, data: dict[str, str], headers: dict[str, str] | None = None
 ) -> httpx2.Response:
-    """Call the token endpoint with a grant that is no good: only authentication differs."""
+    """Call the token endpoint with an invalid grant, so that only authentication differs."""
     return await server.http.post("/token", data={**GRANT, **data}, headers=headers or {})
 
 
 async def registered(server: AuthServer, method: str) -> tuple[str, str]:
-    """Register a client; answers its id and its secret, or a made-up one."""
+    """Register a client; return its id and its secret, or a made-up one."""
     answer = await server.http.post(
         "/register",
         json={
@@ -48,7 +48,7 @@ async def registered(server: AuthServer, method: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("method", [*METHODS, SIGNED])
 @pytest.mark.parametrize("used", [*METHODS, SIGNED])
-async def test_a_client_is_believed_by_its_registered_method_alone_a88(
+async def test_a_client_authenticates_only_by_its_registered_method_a88(
     table_server: AuthServer, method: str, used: str
 ) -> None:
     """RFC 6749 §2.3. A88: every method against every other."""
@@ -75,7 +75,7 @@ async def test_a_client_is_believed_by_its_registered_method_alone_a88(
 async def test_a_confidential_client_connects_with_its_secret(
     auth_server: AuthServer, method: str
 ) -> None:
-    """RFC 6749 §2.3.1; the whole way."""
+    """RFC 6749 §2.3.1, from registration to tokens."""
     client_id, secret = await registered(auth_server, method)
     client = OAuthClient(
         auth_server.http,
@@ -244,7 +244,7 @@ async def test_a_parameter_sent_twice_to_the_token_endpoint_is_refused_a10(
         (b"", "application/x-www-form-urlencoded"),
     ],
 )
-async def test_what_is_no_form_is_refused_in_json(
+async def test_a_body_that_is_not_a_form_is_refused_in_json(
     table_server: AuthServer, content: bytes, content_type: str
 ) -> None:
     """RFC 6749 §5.2. A156."""

@@ -1,4 +1,4 @@
-"""Client secrets: one or two of them at a time, each for as long as it is said."""
+"""Client secrets: at most two at a time, each with its own lifetime."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from support.in_process.auth_server import AuthServer
 
 
 async def register(server: AuthServer) -> tuple[str, str]:
-    """Register a confidential client; answers its id and its secret."""
+    """Register a confidential client; return its id and its secret."""
     document = {
         "redirect_uris": ["https://app.example/cb"],
         "token_endpoint_auth_method": "client_secret_post",
@@ -21,7 +21,7 @@ async def register(server: AuthServer) -> tuple[str, str]:
 
 
 async def serves(server: AuthServer, client_id: str, secret: str) -> bool:
-    """Whether a secret authenticates: the code it comes with is no good either way."""
+    """Tell whether a secret authenticates; the code with it is always invalid."""
     form = {
         "grant_type": "authorization_code",
         "code": "x",
@@ -50,7 +50,7 @@ async def give(
 
 
 async def test_a_client_changes_its_secret_without_a_pause(auth_server: AuthServer) -> None:
-    """Both serve until the old one is dropped, and there is never a third."""
+    """Both are valid until the old one is dropped, and a third is refused."""
     client_id, old = await register(auth_server)
     second, third = "second" * 8, "third" * 8
 
@@ -68,7 +68,7 @@ async def test_a_client_changes_its_secret_without_a_pause(auth_server: AuthServ
 
 
 async def test_a_secret_ends_when_its_time_is_up_and_makes_room(auth_server: AuthServer) -> None:
-    """An operator may give it an end."""
+    """An operator may set an expiry."""
     client_id, _ = await register(auth_server)
     await give(auth_server, client_id, "short" * 8, lasting=timedelta(hours=1))
 
@@ -79,7 +79,7 @@ async def test_a_secret_ends_when_its_time_is_up_and_makes_room(auth_server: Aut
 
 
 async def test_one_clients_secret_is_not_anothers(auth_server: AuthServer) -> None:
-    """A88: it is looked for among the named client's alone."""
+    """A88: the server only compares secrets of the named client."""
     _, secret = await register(auth_server)
     other_id, _ = await register(auth_server)
 

@@ -1,4 +1,4 @@
-"""`private_key_jwt`: a client is believed by a statement that it signed, once, and for here alone."""
+"""`private_key_jwt`: a client signs an assertion, valid once and only for this server."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ OTHER_KEY = KeyPair(kid="two")
 
 
 async def manage(server: AuthServer, client_id: str = REPORTS, **members: Any) -> str:
-    """Let an operator add a client that has tokens of its own; answers its id."""
+    """Let an operator add a client with its own tokens; return its id."""
     client = {
         "client_id": client_id,
         "name": "Acme reports",
@@ -50,14 +50,14 @@ async def manage(server: AuthServer, client_id: str = REPORTS, **members: Any) -
 
 
 async def ask(server: AuthServer, form: dict[str, str], **more: Any) -> tuple[int, str]:
-    """Ask for a token; answers the status, and the error where there is one."""
+    """Ask for a token; return the status, and the error where there is one."""
     data = {"grant_type": "client_credentials", **form}
     answer = await server.http.post("/token", data=data, **more)
     return answer.status_code, answer.json().get("error", "")
 
 
 def say(server: AuthServer, client_id: str = REPORTS, **changes: Any) -> dict[str, Any]:
-    """Write a client's statement for this server."""
+    """Write a client's assertion for this server."""
     return statement(client_id, server.issuer, server.clock(), **changes)
 
 
@@ -75,7 +75,7 @@ async def test_a_client_signs_with_the_algorithm_of_its_key_a94(
 
 
 async def test_a_client_may_call_its_algorithm_by_the_newer_name(auth_server: AuthServer) -> None:
-    """RFC 9864 §2.2: `Ed25519` for what was `EdDSA`, in the header and in the key."""
+    """RFC 9864 §2.2: `Ed25519` replaces `EdDSA`, in the header and in the key."""
     key = KeyPair("EdDSA", kid="k")
     await manage(auth_server, jwks={"keys": [key.public(alg="Ed25519")]})
 
@@ -101,7 +101,7 @@ async def test_the_client_may_name_itself_beside_its_assertion_and_need_not(
     assert await ask(auth_server, {**form(), "client_id": "another"}) == INVALID
 
 
-async def test_an_assertion_serves_once_a92(auth_server: AuthServer) -> None:
+async def test_an_assertion_is_valid_once_a92(auth_server: AuthServer) -> None:
     """A92: a replayed jti (GHSA-3p3g-vpw6-4w66 elsewhere)."""
     await manage(auth_server, jwks=jwks(KEY))
     form = signed_by(KEY.sign(say(auth_server)))
@@ -111,7 +111,7 @@ async def test_an_assertion_serves_once_a92(auth_server: AuthServer) -> None:
 
 
 async def test_an_assertion_is_used_up_by_a_request_that_fails(auth_server: AuthServer) -> None:
-    """A92: who saw it in a refused request can't use it for another."""
+    """A92: an assertion from a refused request can't be used again."""
     await manage(auth_server, jwks=jwks(KEY))
     form = signed_by(KEY.sign(say(auth_server)))
 
@@ -119,10 +119,10 @@ async def test_an_assertion_is_used_up_by_a_request_that_fails(auth_server: Auth
     assert await ask(auth_server, form) == INVALID
 
 
-async def test_of_twenty_who_present_one_assertion_at_once_one_is_believed_a92(
+async def test_of_twenty_simultaneous_uses_of_one_assertion_one_succeeds_a92(
     auth_server: AuthServer,
 ) -> None:
-    """A92, at the same moment."""
+    """A92, for simultaneous requests."""
     await manage(auth_server, jwks=jwks(KEY))
     form = signed_by(KEY.sign(say(auth_server)))
 
@@ -142,7 +142,7 @@ async def test_two_clients_may_use_the_same_jti(auth_server: AuthServer) -> None
 async def test_used_assertions_are_forgotten_once_they_have_expired_and_not_before(
     auth_server: AuthServer,
 ) -> None:
-    """The table of used ones stays small, and replay stays impossible."""
+    """The table of used assertions stays small, and a replay is still refused."""
     await manage(auth_server, jwks=jwks(KEY))
     form = signed_by(KEY.sign(say(auth_server)))
     assert await ask(auth_server, form) == (200, "")
@@ -164,12 +164,12 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "one audience more": {"aud": ["http://127.0.0.1:8400", "https://elsewhere.example"]},
     "no audience": {"aud": None},
     "an empty audience": {"aud": []},
-    "an audience that is no string": {"aud": {"a": "http://127.0.0.1:8400"}},
+    "an audience that is not a string": {"aud": {"a": "http://127.0.0.1:8400"}},
     "iss of another": {"iss": "another"},
     "no iss": {"iss": None},
     "sub of another": {"sub": "another"},
     "no sub": {"sub": None},
-    "sub that is no string": {"sub": [REPORTS], "iss": [REPORTS]},
+    "sub that is not a string": {"sub": [REPORTS], "iss": [REPORTS]},
     "no exp": {"exp": None},
     "exp as text": {"exp": "2099-01-01"},
     "exp as a truth": {"exp": True},
@@ -177,7 +177,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "exp at the end of numbers": {"exp": 10**400},
     "no jti": {"jti": None},
     "an empty jti": {"jti": ""},
-    "a jti that is no string": {"jti": 7},
+    "a jti that is not a string": {"jti": 7},
     "a long jti": {"jti": "j" * 256},
     "a jti with a NUL": {"jti": "a\0b"},
     "half a character as jti": {"jti": "\ud800"},
@@ -244,7 +244,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "alg HS256": {"alg": "HS256"},
     "alg RS256 with a key of another type": {"alg": "RS256"},
     "alg ES512": {"alg": "ES512"},
-    "alg that is no string": {"alg": ["ES256"]},
+    "alg that is not a string": {"alg": ["ES256"]},
     "its own key": {"jwk": OTHER_KEY.public()},
     "a place of keys": {"jku": "https://evil.example/keys"},
     "a certificate": {"x5c": ["MII"]},
@@ -253,10 +253,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "an unencoded payload": {"b64": False},
     "an unknown kid": {"kid": "three"},
     "a path as kid": {"kid": "../../dev/null"},
-    "a kid that is no string": {"kid": 1},
+    "a kid that is not a string": {"kid": 1},
     "an access token's type": {"typ": "at+jwt"},
     "an identity assertion's type": {"typ": "gatepost-assertion+jwt"},
-    "a type that is no string": {"typ": 1},
+    "a type that is not a string": {"typ": 1},
 }
 
 
@@ -273,7 +273,7 @@ async def test_an_assertion_under_another_header_is_refused_a92(
 
 
 async def test_a_secret_made_of_the_public_key_signs_nothing_a92(table_server: AuthServer) -> None:
-    """A92: HS256 with what everybody knows as its key."""
+    """A92: HS256 with a public value as its key."""
     await manage(table_server, jwks=jwks(KEY))
     head = encode(json.dumps({"alg": "HS256", "kid": "one"}).encode())
     signed = f"{head}.{encode(json.dumps(say(table_server)).encode())}"
@@ -304,7 +304,7 @@ async def test_only_the_clients_own_key_counts_a92(table_server: AuthServer) -> 
 
 
 async def test_with_several_keys_the_assertion_says_which(table_server: AuthServer) -> None:
-    """RFC 7515 §4.1.4: kid; a key of another type needs none, being the only one that fits."""
+    """RFC 7515 §4.1.4: kid; the only key of a type doesn't need one."""
     rsa = KeyPair("RS256", kid="three")
     await manage(table_server, jwks=jwks(KEY, OTHER_KEY, rsa))
 
@@ -321,7 +321,7 @@ async def test_with_several_keys_the_assertion_says_which(table_server: AuthServ
         assert await ask(table_server, signed_by(assertion)) == answer
 
 
-async def test_a_lone_key_without_a_name_is_found_whatever_the_assertion_calls_it(
+async def test_a_single_key_without_an_id_matches_any_kid(
     table_server: AuthServer,
 ) -> None:
     """RFC 7517 §4.5: kid is optional in a key set."""
@@ -354,7 +354,7 @@ async def test_a_lone_key_without_a_name_is_found_whatever_the_assertion_calls_i
     ],
     ids=lambda value: value[:30],
 )
-async def test_what_is_no_assertion_is_refused_in_the_same_words(
+async def test_a_malformed_assertion_is_refused_in_the_same_words(
     table_server: AuthServer, assertion: str
 ) -> None:
     """A93: uniform. A92: no 500."""
@@ -394,13 +394,15 @@ async def test_an_unknown_client_a_public_one_and_a_wrong_key_sound_the_same(
 async def test_a_name_that_no_client_can_have_is_an_unknown_client(
     auth_server: AuthServer, name: str
 ) -> None:
-    """A65: what JSON can write and a database can't be asked for is no 500."""
+    """A65: JSON that a database query can't contain does not cause a 500."""
     assertion = KEY.sign(say(auth_server, name))
 
     assert await ask(auth_server, signed_by(assertion)) in {INVALID, (400, "invalid_request")}
 
 
-async def test_an_assertion_comes_alone_and_with_its_type(table_server: AuthServer) -> None:
+async def test_an_assertion_needs_its_type_and_excludes_other_methods(
+    table_server: AuthServer,
+) -> None:
     """RFC 6749 §2.3, RFC 7521 §4.2. A89: two methods in one request."""
     await manage(table_server, jwks=jwks(KEY))
 
@@ -421,7 +423,7 @@ async def test_an_assertion_comes_alone_and_with_its_type(table_server: AuthServ
 async def test_a_client_that_signs_can_do_nothing_without_signing(
     table_server: AuthServer,
 ) -> None:
-    """A88: the registered method alone."""
+    """A88: only the registered method."""
     await manage(table_server, jwks=jwks(KEY))
 
     assert await ask(table_server, {"client_id": REPORTS}) == INVALID
@@ -447,7 +449,7 @@ async def test_keys_are_read_where_the_client_says_and_remembered(auth_server: A
 
 
 async def test_requests_at_the_same_time_share_one_fetch(auth_server: AuthServer) -> None:
-    """A77: nobody makes this server hammer another."""
+    """A77: nobody can make this server flood another."""
     await manage(auth_server, jwks_uri=KEYS)
     auth_server.web[KEYS] = published(KEY)
 
@@ -492,7 +494,7 @@ async def test_a_new_key_is_found_soon_and_made_up_names_fetch_nothing(
 async def test_keys_that_cannot_be_read_are_the_same_refusal_and_never_the_clients_fault(
     auth_server: AuthServer, answer: Fetched | None
 ) -> None:
-    """A84: not an oracle, and not remembered. At `invalid_client`, clients throw their id away."""
+    """A84: the error reveals nothing and is not cached. At `invalid_client`, clients throw their id away."""
     await manage(auth_server, jwks_uri=KEYS)
     if answer is not None:
         auth_server.web[KEYS] = answer
@@ -508,7 +510,7 @@ async def test_keys_that_cannot_be_read_are_the_same_refusal_and_never_the_clien
     ["https://10.0.0.1/keys.json", "https://acme.example:6379/keys", "https://localhost/keys"],
 )
 async def test_keys_are_never_fetched_from_inside_a64(auth_server: AuthServer, url: str) -> None:
-    """A64, A75: refused by the text of the URL; the guarded fetch looks at addresses."""
+    """A64, A75: the URL's text is refused; the guarded fetch checks addresses."""
     await manage(auth_server, jwks_uri=url)
     auth_server.web[url] = published(KEY)
 
@@ -551,10 +553,10 @@ async def test_a_client_whose_document_names_its_key_must_sign(auth_server: Auth
 
 
 @pytest.mark.parametrize("signs", [True, False])
-async def test_a_client_that_offers_both_ways_connects_in_either_a81(
+async def test_a_client_that_offers_both_methods_connects_with_either_a81(
     auth_server: AuthServer, signs: bool
 ) -> None:
-    """A81, the shape of ChatGPT: nobody tells a client with a document which way was picked."""
+    """A81, as ChatGPT does: a client with a document is not told which method was picked."""
     client = publish_client(
         auth_server,
         token_endpoint_auth_methods_supported=["private_key_jwt", "none"],
@@ -641,7 +643,7 @@ async def test_keys_that_could_not_be_used_are_refused_at_registration(
 
 
 async def test_a_gateways_keys_are_read_over_plain_http_inside() -> None:
-    """The operator said where; only what is no key set is refused."""
+    """The operator configured the URL; only an invalid key set is refused."""
     answers = {
         "/keys": httpx2.Response(200, json=jwks(KEY), headers={"cache-control": "max-age=60"}),
         "/moved": httpx2.Response(302, headers={"location": "http://10.0.0.1/keys"}),

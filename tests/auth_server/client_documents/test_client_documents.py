@@ -1,4 +1,4 @@
-"""Client ID metadata documents: which are read, how, and what a person is told of them."""
+"""Client ID metadata documents: reading them, and showing them to people."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def client_of(auth_server: AuthServer, url: str = URL, **members: Any) -> OAuthC
     )
 
 
-# What real clients publish, as seen in 2026. Each must connect without anything special here.
+# Documents of real clients in 2026. Each must connect without special cases here.
 REAL: dict[str, tuple[str, dict[str, Any], str]] = {
     "VS Code": (
         "https://vscode.dev/oauth/client-metadata.json",
@@ -114,7 +114,7 @@ REAL: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", REAL)
 async def test_a_real_clients_document_connects(auth_server: AuthServer, name: str) -> None:
-    """The shapes that are met in the field."""
+    """The forms of real documents."""
     url, members, redirect_uri = REAL[name]
     client = client_of(auth_server, url, **members)
     client.redirect_uri = redirect_uri
@@ -124,7 +124,7 @@ async def test_a_real_clients_document_connects(auth_server: AuthServer, name: s
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_a_person_is_told_which_host_stands_behind_the_name(auth_server: AuthServer) -> None:
+async def test_a_person_sees_the_host_of_the_client(auth_server: AuthServer) -> None:
     """A45: the badge names the document's host, not what the document says."""
     client = client_of(auth_server, client_name="Claude")
 
@@ -134,7 +134,7 @@ async def test_a_person_is_told_which_host_stands_behind_the_name(auth_server: A
     assert "unverified" not in page.text
 
 
-async def test_a_program_on_this_device_is_warned_of_whoever_published_the_document_a46(
+async def test_the_page_warns_of_a_program_on_this_device_despite_its_document_a46(
     auth_server: AuthServer,
 ) -> None:
     """A46: any local program can use a published client id with a loopback redirect."""
@@ -173,7 +173,7 @@ async def test_a_failure_is_never_remembered_a78(auth_server: AuthServer) -> Non
     assert second.url.startswith(f"{auth_server.issuer}/sign-in")
 
 
-async def test_a_stale_document_counts_for_nothing_once_it_is_gone_a78(
+async def test_a_stale_document_is_not_used_after_its_removal_a78(
     auth_server: AuthServer, clock: Clock
 ) -> None:
     """A78: a withdrawn redirect URI must not live on here."""
@@ -190,7 +190,7 @@ async def test_a_stale_document_counts_for_nothing_once_it_is_gone_a78(
 async def test_a_stranger_can_not_make_this_server_hammer_another_a77(
     auth_server: AuthServer,
 ) -> None:
-    """A77: thirty fetches a minute for one origin, whatever comes."""
+    """A77: at most thirty fetches a minute for one origin."""
     for number in range(60):
         url = f"https://victim.example/{number}"
         client = OAuthClient(auth_server.http, auth_server.issuer, auth_server.resource, url)
@@ -199,7 +199,7 @@ async def test_a_stranger_can_not_make_this_server_hammer_another_a77(
     assert len(auth_server.fetched) == 30
 
 
-async def test_what_was_wrong_with_a_document_is_not_told_to_strangers_a84(
+async def test_strangers_do_not_learn_the_error_in_a_document_a84(
     auth_server: AuthServer,
 ) -> None:
     """A84: error texts that differ would map what is behind this server."""
@@ -233,7 +233,7 @@ async def test_a_document_rewritten_after_consent_is_shown_as_it_now_is_a82(
 async def test_an_endless_client_id_is_refused_before_anything_is_asked_a85(
     auth_server: AuthServer,
 ) -> None:
-    """A85: a length no database column is tried with."""
+    """A85: such a length never reaches the database."""
     client = OAuthClient(
         auth_server.http,
         auth_server.issuer,
@@ -249,7 +249,7 @@ async def test_an_endless_client_id_is_refused_before_anything_is_asked_a85(
 async def test_a_managed_client_keeps_an_id_that_looks_like_a_document_a69(
     auth_server: AuthServer,
 ) -> None:
-    """A69: what a stranger publishes can't replace what an operator set."""
+    """A69: a stranger's document can't replace an operator's client."""
     from datetime import UTC, datetime
 
     from auth_server.db.engine import open_database
@@ -327,8 +327,8 @@ async def test_deny_reaches_a_client_known_by_its_document(auth_server: AuthServ
         "https://-app.example/c",
     ],
 )
-def test_a_url_that_two_readers_could_read_differently_is_no_client_id_a75(url: str) -> None:
-    """A75: every rule looks at the text itself."""
+def test_a_url_that_two_parsers_could_read_differently_is_not_a_client_id_a75(url: str) -> None:
+    """A75: every rule checks the text itself."""
     with pytest.raises(UnusableClientUrl):
         require_client_url(url, allow_loopback=False)
 
@@ -376,7 +376,7 @@ def test_an_unusable_document_is_refused_a79_a80_a83(answer: Fetched, reason: st
 
 @given(body=st.binary(max_size=300) | st.text().map(str.encode))
 def test_no_bytes_break_the_reading_of_a_document(body: bytes) -> None:
-    """Whatever is served, the answer is a refusal, never a fault."""
+    """Any document is refused, without a fault."""
     with pytest.raises(UnusableDocument):
         parse_document(body, "application/json", client_id=URL, private_use_schemes=())
 
@@ -396,6 +396,6 @@ def test_no_bytes_break_the_reading_of_a_document(body: bytes) -> None:
 def test_freshness_stays_between_five_minutes_and_a_day_a78(
     cache_control: str, expected: Any
 ) -> None:
-    """A78: neither hammered nor believed for a year."""
+    """A78: neither fetched too often nor cached for a year."""
     found = freshness(cache_control)
     assert found == expected or (expected is None and found.total_seconds() == 3600)

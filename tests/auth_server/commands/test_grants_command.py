@@ -49,7 +49,7 @@ def connected(database_url: str) -> list[tuple[str, str]]:
 
 
 def living(database_url: str, connected: list[tuple[str, str]]) -> list[bool]:
-    """Tell of each connection whether its refresh token still serves."""
+    """Tell for each connection whether its refresh token is still valid."""
 
     async def refresh(server: AuthServer) -> list[bool]:
         return [
@@ -148,7 +148,7 @@ def test_ending_everything_by_mistake_is_refused(
     assert living(database_url, connected) == [True] * 3
 
 
-def test_access_tokens_can_end_alone_so_that_apps_fetch_new_ones(
+def test_access_tokens_can_end_without_grants_so_that_apps_fetch_new_ones(
     operate: Operate, database_url: str, connected: list[tuple[str, str]]
 ) -> None:
     assert operate("grants", "refresh", "tenant", "org_globex").exit_code == 0

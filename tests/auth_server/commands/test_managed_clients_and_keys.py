@@ -1,4 +1,4 @@
-"""`gatepost auth-server clients` and `api-keys`: what an operator types, and what it is worth."""
+"""`gatepost auth-server clients` and `api-keys`: an operator's commands and their effects."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def asked(database_url: str, use: Callable[[AuthServer], Awaitable[Any]]) -> Any
 
 
 def token_error(database_url: str, secret: str, client_id: str = "acme-reports") -> str | None:
-    """Ask for a token of the client's own; answers the error, None where there is none."""
+    """Ask for a token of the client's own; return the error, None where there is none."""
 
     async def use(server: AuthServer) -> Any:
         form = {
@@ -51,7 +51,7 @@ def token_error(database_url: str, secret: str, client_id: str = "acme-reports")
 
 
 def exchange_error(database_url: str, key: str) -> str | None:
-    """Exchange a key as the gateway; answers the error, None where there is none."""
+    """Exchange a key as the gateway; return the error, None where there is none."""
 
     async def use(server: AuthServer) -> Any:
         keys = json.dumps(jwks(GATEWAY)).encode()
@@ -72,7 +72,7 @@ def exchange_error(database_url: str, key: str) -> str | None:
 
 
 def add_reports(operate: Operate) -> str:
-    """Add a client with tokens of its own; answers its secret."""
+    """Add a client with its own tokens; return its secret."""
     method = ("--auth-method", "client_secret_post")
     return shown(
         operate("clients", "add", "acme-reports", "--name", "Acme reports", *method, *ITSELF)
@@ -133,7 +133,7 @@ def test_a_client_may_bring_its_keys_in_a_file(
 
 
 def test_an_operator_lets_a_client_introspect(operate: Operate, database_url: str) -> None:
-    """RFC 7662 §2.1: what the flag allows, and nothing beside."""
+    """RFC 7662 §2.1: the flag allows introspection, and nothing else."""
     method = ("--auth-method", "client_secret_post")
 
     secret = shown(operate("clients", "add", "desk", "--name", "Desk", *method, "--introspects"))
@@ -169,7 +169,7 @@ def test_an_operator_lets_a_client_introspect(operate: Operate, database_url: st
     ],
     ids=str,
 )
-def test_a_client_that_cannot_be_is_named_with_what_is_wrong(
+def test_an_impossible_client_is_refused_with_the_reason(
     operate: Operate, arguments: tuple[str, ...], named: str
 ) -> None:
     result = operate("clients", "add", "odd", "--name", "Odd", *arguments)
@@ -200,7 +200,9 @@ def test_a_client_with_the_id_of_a_person_is_refused(operate: Operate) -> None:
     ],
     ids=str,
 )
-def test_what_is_not_there_is_said(operate: Operate, arguments: tuple[str, ...]) -> None:
+def test_an_operator_reads_that_a_client_or_key_does_not_exist(
+    operate: Operate, arguments: tuple[str, ...]
+) -> None:
     result = operate("clients", *arguments)
 
     assert result.exit_code == 1
@@ -251,7 +253,7 @@ def test_a_test_key_says_so(operate: Operate) -> None:
     ],
     ids=str,
 )
-def test_a_key_that_cannot_be_is_named_with_what_is_wrong(
+def test_an_impossible_key_is_refused_with_the_reason(
     operate: Operate, arguments: tuple[str, ...], named: str
 ) -> None:
     result = operate("api-keys", "create", *arguments)

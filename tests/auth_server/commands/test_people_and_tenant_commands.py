@@ -1,4 +1,4 @@
-"""`gatepost auth-server tenants`, `people` and `memberships`: what an operator types, and its effect."""
+"""`gatepost auth-server tenants`, `people` and `memberships`, and their effects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Operate = Callable[..., Result]
 
 
 def said(result: Result) -> str:
-    """What a command that worked wrote."""
+    """Return the output of a successful command."""
     assert result.exit_code == 0, result.output
     return result.output.strip()
 
@@ -31,7 +31,7 @@ def asked(database_url: str, use: Callable[[AuthServer], Awaitable[Any]]) -> Any
 
 
 def offered(database_url: str, email: str, password: str = ADA[1]) -> str:
-    """Sign somebody in; answers what the page that comes says."""
+    """Sign a person in; return the next page's text."""
 
     async def use(server: AuthServer) -> str:
         client, person = await server.client(), server.person(email)
@@ -117,7 +117,7 @@ def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
         (("memberships", "remove", "usr_bo", "org_acme"), "is not a member"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(
+def test_an_impossible_command_is_refused_in_one_line(
     operate: Operate, words: tuple[str, ...], refusal: str
 ) -> None:
     result = operate(*words, input="short\n")

@@ -1,4 +1,4 @@
-"""`gatepost auth-server migrate` and `seed`: what an operator types, and what comes back."""
+"""`gatepost auth-server migrate` and `seed`: an operator's commands and their output."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ clients:
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    """A database that nobody has made yet."""
+    """The URL of a database that does not exist yet."""
     return f"sqlite+aiosqlite:///{tmp_path / 'gatepost.db'}"
 
 
@@ -60,7 +60,7 @@ async def connect_ada(database: str) -> dict[str, Any]:
 
 
 def test_a_seeded_person_can_connect(tmp_path: Path, database: str) -> None:
-    """The whole way: an empty disk, one command, a connection."""
+    """From an empty disk with one command to a connection."""
     import asyncio
 
     result = seed(tmp_path, database, PEOPLE)
@@ -73,7 +73,7 @@ def test_a_seeded_person_can_connect(tmp_path: Path, database: str) -> None:
 
 
 def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: str) -> None:
-    """Adding or replacing: the second time is an update."""
+    """A second run updates the records."""
     for _ in range(2):
         result = seed(tmp_path, database, json.dumps(SEED), "seed.json")
         assert (result.exit_code, result.output.strip()) == (
@@ -100,7 +100,7 @@ def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: st
 def test_a_file_that_cannot_be_used_is_named_with_the_place(
     tmp_path: Path, database: str, text: str, named: str
 ) -> None:
-    """A message for the operator, no traceback, nothing stored."""
+    """The operator reads a message without a traceback, and nothing is stored."""
     result = seed(tmp_path, database, text)
 
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""What a provider's claims mean here."""
+"""The meaning of a provider's claims."""
 
 from typing import Any
 
@@ -60,13 +60,13 @@ def test_everybody_of_a_provider_can_belong_to_one_tenant() -> None:
     assert seats({"groups": ["x", "admins"]}, **mapping) == {"org_acme": ("admin", "")}
 
 
-def test_who_is_not_said_to_be_anything_is_a_member() -> None:
+def test_a_person_without_a_role_claim_is_a_member() -> None:
     """A role of theirs called admin is not ours, unless the mapping says so."""
     entry = {"orgs": [{"id": "a", "role": "admin"}]}
     assert seats(entry, tenants="orgs", role="role") == {"a": ("member", "")}
 
 
-def test_a_restriction_whose_claim_is_missing_is_no_place_at_all() -> None:
+def test_a_restriction_without_its_claim_gives_no_membership() -> None:
     """Else a claim that a provider forgets would show everything."""
     mapping = {"tenants": "orgs", "data_scope": ("team:{teams}", "region:eu")}
     entries = [
@@ -100,7 +100,7 @@ def test_no_value_of_a_claim_says_more_than_one_entry(value: str) -> None:
         max_leaves=12,
     )
 )
-def test_whatever_a_provider_says_is_read_or_refused(said: Any) -> None:
+def test_any_claims_of_a_provider_are_read_or_refused(said: Any) -> None:
     mapping = ClaimMapping(
         person_id="orgs.id", tenants="orgs", role="role", data_scope=("t:{teams}",)
     )
@@ -128,6 +128,6 @@ def test_without_a_mapping_of_tenants_memberships_are_managed_here() -> None:
         {"person_id": ""},
     ],
 )
-def test_a_mapping_that_can_not_be_meant_is_refused(mapping: dict[str, Any]) -> None:
+def test_an_impossible_mapping_is_refused(mapping: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ClaimMapping(**mapping)

@@ -1,4 +1,4 @@
-"""Providers that lie, fail and change their minds; and what becomes of people when claims change."""
+"""Providers that send false, failing or changing responses, and the effects on people."""
 
 import asyncio
 import base64
@@ -43,7 +43,7 @@ from support.in_process.providers import (
 
 @dataclass
 class Place:
-    """A server, the two who sign people in there, and a person's browser."""
+    """A server with two providers, and a person's browser."""
 
     server: AuthServer
     provider: Provider
@@ -52,29 +52,29 @@ class Place:
 
     @property
     def person(self) -> Person:
-        """Somebody at the browser."""
+        """The person at the browser."""
         return Person(self.http)
 
     async def handle_callback(self, way: str = "acme-id") -> httpx2.Response:
-        """Sign in at the provider or the product; answers what the browser is told."""
+        """Sign in at the provider or the product; return what the browser is told."""
         url = await self.leave(way)
         if way == "acme-id":
             return await self.http.get(self.provider.handle_callback(url))
         return await self.http.get(await self.product.handle_callback(url, self.server))
 
     async def leave(self, way: str = "acme-id") -> str:
-        """Leave for the provider; answers the URL there."""
+        """Leave for the provider; return the URL there."""
         answer = await self.http.get(f"/sign-in/with/{way}?return_to=/account/apps")
         return answer.headers["location"]
 
     async def refused(self, way: str = "acme-id") -> str:
-        """Sign in, be refused, and answer the reason that the log has."""
+        """Sign in, be refused, and return the reason from the log."""
         with capture_logs() as events:
             answer = await self.handle_callback(way)
         assert answer.status_code in {403, 503}
         assert await self.rows(Session) == []
         (reason,) = [e["reason"] for e in events if e["event"] == "sign_in_refused"]
-        # The person is told what to do; what exactly was wrong is for the log.
+        # The page tells the person what to do; only the log has the exact error.
         assert reason not in answer.text
         return str(reason)
 
@@ -115,13 +115,13 @@ async def place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
 
 @pytest.fixture
 async def lied_to(tmp_path: Path, seeded_sqlite: Path, clock: Clock) -> AsyncIterator[Place]:
-    """The same for tables of lies, which no database has a part in."""
+    """The same on one database, for tables of invalid responses."""
     shutil.copy(seeded_sqlite, tmp_path / "gatepost.db")
     async with running_place(f"sqlite+aiosqlite:///{tmp_path}/gatepost.db", clock) as running:
         yield running
 
 
-async def test_every_way_is_on_the_page_as_a_button(place: Place) -> None:
+async def test_every_sign_in_method_is_a_button_on_the_page(place: Place) -> None:
     page = await place.person.open("/sign-in?return_to=/account/apps")
 
     assert "Continue with Acme ID" in page.text
@@ -129,8 +129,8 @@ async def test_every_way_is_on_the_page_as_a_button(place: Place) -> None:
     assert "/sign-in" in page.forms
 
 
-async def test_what_is_asked_of_the_provider_is_bound_to_this_sign_in(place: Place) -> None:
-    """OpenID Connect Core §3.1.2.1, RFC 7636: each sign-in with secrets of its own."""
+async def test_the_request_to_the_provider_is_bound_to_this_sign_in(place: Place) -> None:
+    """OpenID Connect Core §3.1.2.1, RFC 7636: each sign-in has its own secrets."""
     first, second = [parse_qs(urlsplit(await place.leave()).query) for _ in range(2)]
 
     assert first["response_type"] == ["code"]
@@ -176,7 +176,7 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 async def test_an_id_token_that_is_not_for_this_sign_in_signs_nobody_in_a139(
     lied_to: Place, lie: str
 ) -> None:
-    """OpenID Connect Core §3.1.3.7; missing is as bad as wrong."""
+    """OpenID Connect Core §3.1.3.7; a missing claim is refused like a wrong one."""
     lied_to.provider.says, reason = LIES[lie]
     assert reason in await lied_to.refused()
 
@@ -187,7 +187,7 @@ ASSERTION_LIES = {
     if name not in {"another access token", "a hash that is none"} and "sub" not in lie[0]
 } | {
     "another server's": ({"aud": "https://other.example"}, "aud"),
-    "good for an hour": ({"exp": 4_000_000_000}, "exp is too long"),
+    "valid for an hour": ({"exp": 4_000_000_000}, "exp is too long"),
     "nobody": ({"sub": None}, "claim sub"),
 }
 
@@ -208,7 +208,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 def signed_with_the_public_key(claims: dict[str, Any], key: SigningKey) -> str:
-    """HMAC with what everybody can read, as if it were a secret."""
+    """HMAC with a public value as the secret."""
     parts = [
         base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
         for text in (
@@ -242,7 +242,7 @@ async def test_a_statement_that_the_configured_key_did_not_sign_signs_nobody_in_
         "jwk in header": lambda: other.sign(claims, typ=typ, jwk=other.public),
         "garbage": lambda: "a.b.c",
         "huge": lambda: "x" * 60_000,
-        # Signed by the right key, for something else, such as an access token.
+        # Signed by the right key for another purpose, such as an access token.
         "type": lambda: key.sign(claims, typ="at+jwt"),
     }
     lied_to.provider.id_token = lied_to.product.assertion = made[forgery]()
@@ -275,13 +275,13 @@ async def test_an_older_provider_that_does_not_name_itself_still_works(place: Pl
     assert (await place.handle_callback()).status_code == 303
 
 
-async def test_userinfo_about_somebody_else_signs_nobody_in_a139(place: Place) -> None:
+async def test_userinfo_about_another_person_signs_nobody_in_a139(place: Place) -> None:
     """OpenID Connect Core §5.3.2: token substitution."""
     place.provider.userinfo = {"sub": "idp-1"}
     assert "another sub than" in await place.refused()
 
 
-async def test_what_only_userinfo_says_counts_and_the_id_token_wins(place: Place) -> None:
+async def test_userinfo_adds_claims_but_the_id_token_wins(place: Place) -> None:
     place.provider.userinfo = {"id": "usr_admin", "nickname": "x"}
     place.provider.claims = {k: v for k, v in CLAIMS.items() if k != "organisations"}
     place.provider.userinfo["organisations"] = CLAIMS["organisations"][:1]
@@ -292,8 +292,8 @@ async def test_what_only_userinfo_says_counts_and_the_id_token_wins(place: Place
 
 
 @pytest.mark.parametrize("way", ["acme-id", "orbit"])
-async def test_what_a_browser_brings_back_counts_once_a141(place: Place, way: str) -> None:
-    """State that was used; also of several requests at once."""
+async def test_a_providers_response_counts_once_a141(place: Place, way: str) -> None:
+    """A used state, also in simultaneous requests."""
     url = await place.leave(way)
     back = (
         place.provider.handle_callback(url)
@@ -309,9 +309,7 @@ async def test_what_a_browser_brings_back_counts_once_a141(place: Place, way: st
 
 
 @pytest.mark.parametrize("way", ["acme-id", "orbit"])
-async def test_what_a_browser_brings_back_counts_for_ten_minutes_a141(
-    place: Place, way: str
-) -> None:
+async def test_a_providers_response_counts_for_ten_minutes_a141(place: Place, way: str) -> None:
     url = await place.leave(way)
     place.server.clock.advance(minutes=9, seconds=58)
     intime = await place.leave(way)
@@ -336,20 +334,20 @@ async def test_coming_back_without_a_state_of_ours_leads_nowhere_a141(
     assert answer.status_code == 400
 
 
-async def test_a_state_of_one_connector_does_not_serve_another_a141(place: Place) -> None:
+async def test_a_state_of_one_connector_is_not_valid_for_another_a141(place: Place) -> None:
     back = place.provider.handle_callback(await place.leave("acme-id"))
     answer = await place.http.get(back.replace("return/acme-id", "return/orbit"))
     assert answer.status_code == 400
 
 
-async def test_a_state_changed_on_the_way_is_none_of_ours_a141(place: Place) -> None:
+async def test_a_changed_state_is_refused_a141(place: Place) -> None:
     back = place.provider.handle_callback(await place.leave())
     state = parse_qs(urlsplit(back).query)["state"][0]
     swapped = state[:-5] + ("AAAAA" if state[-5:] != "AAAAA" else "BBBBB")
     assert (await place.http.get(back.replace(state, swapped))).status_code == 400
 
 
-async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place) -> None:
+async def test_the_page_reports_a_provider_that_is_down_until_it_returns(place: Place) -> None:
     place.provider.down = True
     away = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
     place.provider.down = False
@@ -361,12 +359,12 @@ async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place
     lost = await place.http.get(place.provider.handle_callback(later.headers["location"]))
 
     assert (away.status_code, "is not responding" in away.text) == (503, True)
-    # Not asked again at every click.
+    # The server does not fetch it again at every click.
     assert at_once.status_code == 503
     assert place.provider.requests[:2].count("GET /.well-known/openid-configuration") == 2
     assert "Continue with Acme ID" in away.text
     assert back.status_code == 303
-    # What it says of itself is known by now; the code can't be redeemed.
+    # The provider's metadata is cached by now; the code can't be redeemed.
     assert (later.status_code, lost.status_code) == (303, 503)
 
 
@@ -386,7 +384,7 @@ async def test_a_provider_that_is_down_is_said_to_be_and_comes_back(place: Place
         Response(status_code=500),
     ],
 )
-async def test_whatever_a_token_endpoint_answers_is_a_refusal_and_no_fault(
+async def test_any_bad_answer_of_a_token_endpoint_is_a_refusal_and_not_a_fault(
     lied_to: Place, answer: Response
 ) -> None:
     lied_to.provider.token_answer = answer
@@ -407,7 +405,7 @@ async def test_whatever_a_token_endpoint_answers_is_a_refusal_and_no_fault(
         {"userinfo_endpoint": "ftp://id.example"},
     ],
 )
-async def test_a_provider_that_describes_itself_wrongly_is_not_gone_to_a139(
+async def test_nobody_is_sent_to_a_provider_with_wrong_metadata_a139(
     lied_to: Place, document: dict[str, Any]
 ) -> None:
     lied_to.provider.document = document
@@ -416,7 +414,7 @@ async def test_a_provider_that_describes_itself_wrongly_is_not_gone_to_a139(
 
 
 async def test_a_provider_rotates_its_keys_and_people_still_sign_in(place: Place) -> None:
-    """Read again for a key that is not known, and not for each that somebody makes up."""
+    """An unknown key causes one fetch; invented ones don't cause one each."""
     assert (await place.handle_callback()).status_code == 303
     place.provider.key = SigningKey("key-2")
     at_once = await place.handle_callback()
@@ -427,10 +425,10 @@ async def test_a_provider_rotates_its_keys_and_people_still_sign_in(place: Place
     assert place.provider.requests.count("GET /jwks") == 2
 
 
-async def test_a_person_is_who_the_issuer_calls_so_and_never_who_has_the_address_a139(
+async def test_the_subject_identifies_a_person_and_the_address_never_does_a139(
     place: Place,
 ) -> None:
-    """Ada's address, verified or not, at the provider makes nobody Ada."""
+    """Ada's address at the provider, verified or not, does not identify her."""
     for verified in (True, False):
         place.provider.claims["email"] = "ada@acme.example"
         place.provider.claims["email_verified"] = verified
@@ -451,8 +449,8 @@ async def test_an_address_that_is_not_verified_is_not_used_a139(
     assert (people["usr_dee"].email, people["usr_dee"].known_as) == (None, "Dee Ortiz")
 
 
-async def test_an_id_that_is_somebodys_already_makes_nobody_them_a140(place: Place) -> None:
-    """One provider's word is no word about people it never signed in."""
+async def test_an_id_in_use_does_not_make_another_subject_that_person_a140(place: Place) -> None:
+    """A provider can't make statements about people it never signed in."""
     place.provider.claims["id"] = "usr_ada"
     assert "adopts_people" in await place.refused()
     assert await place.rows(Identity) == []
@@ -468,7 +466,7 @@ async def test_a_second_provider_can_not_take_over_whom_the_first_signs_in_a140(
     assert [row.issuer for row in await place.rows(Identity)] == [ISSUER]
 
 
-async def test_a_subject_stays_the_same_person_whatever_id_it_is_given_later_a140(
+async def test_a_subject_stays_the_same_person_if_its_id_changes_a140(
     place: Place,
 ) -> None:
     await place.handle_callback()
@@ -485,7 +483,7 @@ async def test_a_client_is_not_signed_in_as_a_person_a140(place: Place) -> None:
 async def test_people_known_before_are_adopted_where_the_operator_says_so(
     database_url: str, clock: Clock
 ) -> None:
-    """Once: whom a provider has signed in belongs to that subject."""
+    """A person whom a provider has signed in belongs to that subject."""
     provider = Provider(clock)
     entry = provider.settings(adopts_people=True)
     async with running_auth_server(
@@ -505,7 +503,7 @@ async def test_people_known_before_are_adopted_where_the_operator_says_so(
 async def test_a_provider_speaks_of_its_own_tenants_only_a140(
     database_url: str, clock: Clock
 ) -> None:
-    """Tenant A's provider asserts a place in tenant B."""
+    """Tenant A's provider asserts a membership in tenant B."""
     provider = Provider(clock)
     claims = MAPPING.model_copy(update={"allowed_tenants": ("org_new",)})
     async with running_auth_server(
@@ -531,7 +529,7 @@ async def test_memberships_are_brought_up_to_date_at_each_sign_in(place: Place) 
     assert {row.tenant_id: row.name for row in await place.rows(Tenant)}["org_new"] == "New Ltd"
 
 
-async def test_what_a_person_lost_at_the_provider_their_connections_lose_at_once_a53(
+async def test_connections_immediately_lose_access_that_the_provider_withdrew_a53(
     place: Place,
 ) -> None:
     client = await place.server.client()
@@ -552,7 +550,7 @@ async def test_what_a_person_lost_at_the_provider_their_connections_lose_at_once
     assert (gone.status_code, gone.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_a_tenants_tier_and_policy_survive_what_a_provider_says(place: Place) -> None:
+async def test_a_provider_does_not_change_a_tenants_tier_and_policy(place: Place) -> None:
     await place.handle_callback()
     tenants = {row.tenant_id: row for row in await place.rows(Tenant)}
     assert tenants["org_acme"].rate_limit_tier == "pro"
@@ -570,7 +568,7 @@ async def test_two_factors_at_the_provider_are_two_factors_here(place: Place) ->
 
 
 async def test_a_stale_sign_in_at_the_provider_is_not_a_fresh_one_here_a51(place: Place) -> None:
-    """`prompt=login` with a provider that answers by itself."""
+    """`prompt=login` with a provider that answers without asking."""
     client = await place.server.client()
     page: Page = await place.person.open(client.authorize_url(prompt="login"))
     for stale in (None, 1, int(place.server.clock().timestamp()) - 31):
@@ -589,10 +587,10 @@ async def test_a_stale_sign_in_at_the_provider_is_not_a_fresh_one_here_a51(place
     assert await place.rows(Session) == []
 
 
-async def test_with_one_provider_alone_people_are_sent_on_directly_and_back_by_a_button(
+async def test_with_a_single_provider_people_are_redirected_and_return_by_a_button(
     database_url: str, clock: Clock
 ) -> None:
-    """And somebody who signs out is not signed in again by the provider at once."""
+    """After signing out, the provider does not immediately sign the person in again."""
     provider = Provider(clock)
     async with running_auth_server(
         database_url, clock, outside=provider.app, sign_in=(provider.settings(),)
@@ -617,7 +615,9 @@ async def test_with_one_provider_alone_people_are_sent_on_directly_and_back_by_a
 
 
 @pytest.mark.parametrize("name", ["nobody", "local", "%2e%2e%2f", "acme-id%00", "é"])
-async def test_a_way_that_is_not_configured_is_no_page(lied_to: Place, name: str) -> None:
+async def test_an_unconfigured_sign_in_method_does_not_have_a_page(
+    lied_to: Place, name: str
+) -> None:
     for path in (f"/sign-in/with/{name}", f"/sign-in/return/{name}"):
         assert (await lied_to.http.get(path)).status_code == 404
 
@@ -656,7 +656,7 @@ async def test_nothing_is_asked_of_addresses_inside_the_network_a142(
 
 
 async def test_a_provider_in_the_operators_own_network_is_reached_where_they_say_so() -> None:
-    """Whatever else is wrong then, the guard is not: nothing listens there."""
+    """The guard lets the request through; nothing listens there."""
     transport = GuardedTransport(resolve=resolving("127.0.0.1"), allow_private=True)
     async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
         with pytest.raises(httpx2.ConnectError) as refused:
@@ -692,7 +692,7 @@ async def test_a_provider_on_this_machine_is_reached_in_development_only_a142() 
     assert len(served) == 2
 
 
-async def test_a_callback_is_where_the_settings_say_whatever_host_is_asked_a146(
+async def test_the_callbacks_url_depends_on_the_settings_and_not_the_host_a146(
     place: Place,
 ) -> None:
     """Host-header poisoning: a link in a message or at a provider never names another host."""

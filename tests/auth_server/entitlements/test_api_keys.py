@@ -1,4 +1,4 @@
-"""API keys: the gateway of a resource turns a key it was shown into a token, and nobody else."""
+"""API keys: only the gateway of a resource exchanges a key for a token."""
 
 import hashlib
 import json
@@ -92,7 +92,7 @@ async def stored(server: AuthServer, key: ApiKey) -> StoredApiKey:
     return row
 
 
-async def test_a_gateway_gets_a_token_that_says_what_the_key_may(
+async def test_a_gateway_gets_a_token_with_the_keys_permissions(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """RFC 8693 §2.2.1; the gateway is known by the keys at its own origin."""
@@ -153,7 +153,7 @@ async def test_a_key_narrows_the_data_and_the_gateway_may_narrow_the_scope(
 
 
 def mutants(key: str) -> list[str]:
-    """What a key looks like after an accident, or in a guess."""
+    """Damaged and guessed keys."""
     letter = next(place for place in range(9, len(key)) if key[place].isalpha())
     return [
         key[:-1],
@@ -174,7 +174,7 @@ def mutants(key: str) -> list[str]:
     ]
 
 
-async def test_a_key_that_is_not_quite_right_is_worth_nothing(table_server: AuthServer) -> None:
+async def test_a_slightly_wrong_key_is_refused(table_server: AuthServer) -> None:
     """A127 (a truncated token was accepted elsewhere, CVE-2026-27840), A93: one answer for all."""
     key = await make_key(table_server, seed=15)
     answers = [await exchange(table_server, text) for text in mutants(key.text)]
@@ -211,7 +211,7 @@ async def test_a_revoked_an_expired_and_an_unknown_key_sound_the_same(
 async def test_a_token_ends_with_its_key_at_the_latest(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """`expires_in` is the smaller of ten minutes and what is left of the key."""
+    """`expires_in` is the smaller of ten minutes and the key's remaining lifetime."""
     expires = auth_server.clock() + timedelta(minutes=13)
     key = await make_key(auth_server, expires_at=expires.isoformat())
 
@@ -238,7 +238,7 @@ async def test_a_token_ends_with_its_key_at_the_latest(
     ],
     ids=["person disabled", "tenant disabled", "no longer a member", "no data in common"],
 )
-async def test_a_key_is_worth_what_its_person_is_now(
+async def test_a_key_follows_the_current_state_of_its_person(
     auth_server: AuthServer, change_row: Any, table: type, row: object, changes: dict[str, Any]
 ) -> None:
     """A102, A128: read again at each exchange."""
@@ -268,7 +268,7 @@ async def test_a_shrunk_membership_shrinks_the_next_token(
     assert claims["data_scope"] == "region:eu team:design"
 
 
-async def test_a_key_is_good_at_its_own_resource_alone_a109(table_server: AuthServer) -> None:
+async def test_a_key_is_valid_only_at_its_own_resource_a109(table_server: AuthServer) -> None:
     """A109, A128: to another gateway it does not exist."""
     key = await make_key(table_server, seed=9)
 
@@ -284,7 +284,7 @@ async def test_a_key_is_good_at_its_own_resource_alone_a109(table_server: AuthSe
 async def test_wrong_keys_shown_to_a_gateway_keep_it_from_no_right_one_a128(
     database_url: str, clock: Clock
 ) -> None:
-    """What strangers show it is not its own guess."""
+    """Wrong keys that strangers send to a gateway do not count as its own guesses."""
     async with running_auth_server(database_url, clock, wrong_guesses_per_minute=3) as server:
         key = await make_key(server)
         wrong = make_api_key("live", bytes(32)).text
@@ -296,7 +296,7 @@ async def test_wrong_keys_shown_to_a_gateway_keep_it_from_no_right_one_a128(
 
 
 async def test_only_a_gateway_exchanges_keys(table_server: AuthServer) -> None:
-    """A128: neither a public client, nor a managed one, nor one that registered itself."""
+    """A128: not a public, a managed or a self-registered client."""
     key = await make_key(table_server, seed=10)
     own = KeyPair(kid="own")
     ceiling = {
@@ -325,7 +325,7 @@ async def test_only_a_gateway_exchanges_keys(table_server: AuthServer) -> None:
 
 
 async def test_a_gateway_is_nothing_but_a_gateway(table_server: AuthServer) -> None:
-    """Its client id asks no person and has no tokens of its own."""
+    """Its client id can't request authorization and has no tokens."""
     answers = [
         await exchange(table_server, "x", grant_type="client_credentials"),
         await exchange(table_server, "x", grant_type="authorization_code", code="x"),
@@ -355,7 +355,7 @@ async def test_a_gateway_is_nothing_but_a_gateway(table_server: AuthServer) -> N
     ],
     ids=str,
 )
-async def test_what_an_exchange_cannot_be_is_said(
+async def test_an_exchange_with_wrong_parameters_gets_its_error(
     table_server: AuthServer, changes: dict[str, Any], error: str | None
 ) -> None:
     """RFC 8693 §2.1, RFC 8707 §2."""
@@ -367,7 +367,7 @@ async def test_what_an_exchange_cannot_be_is_said(
 
 
 async def test_the_last_use_is_noted_once_a_minute(auth_server: AuthServer) -> None:
-    """Enough to see a key that nobody needs; no write for every exchange."""
+    """This shows unused keys without a write for every exchange."""
     key = await make_key(auth_server)
     assert (await stored(auth_server, key)).last_used_at is None
 
@@ -383,10 +383,10 @@ async def test_the_last_use_is_noted_once_a_minute(auth_server: AuthServer) -> N
     assert seen[3] == auth_server.clock()
 
 
-async def test_a_key_lies_hashed_and_its_refusals_are_in_the_audit_log(
+async def test_a_key_is_stored_as_a_hash_and_its_refusals_are_in_the_audit_log(
     auth_server: AuthServer,
 ) -> None:
-    """A128: leaked tables let nobody in; who tries a dead key is seen."""
+    """A128: leaked tables are useless to attackers, and uses of dead keys are logged."""
     key = await make_key(auth_server)
     with capture_logs() as events:
         await exchange(auth_server, key.text)
@@ -441,7 +441,7 @@ def test_a_gateways_keys_that_could_verify_nothing_stop_the_start(keys: dict[str
         ResourceSettings(resource=RESOURCE, gateway_jwks=keys)
 
 
-async def test_a_gateway_whose_keys_cannot_be_read_is_not_believed(
+async def test_a_gateway_whose_keys_cannot_be_read_is_refused(
     auth_server: AuthServer,
 ) -> None:
     """The same refusal as a wrong signature, and no fault."""
@@ -454,13 +454,13 @@ async def test_a_gateway_whose_keys_cannot_be_read_is_not_believed(
     assert refusal(answer) == (401, "invalid_client")
 
 
-# --- what a tenant decides ------------------------------------------------------------------------
+# --- the tenant's policy --------------------------------------------------------------------------
 
 
 async def test_where_agents_may_only_read_a_key_only_reads(
     auth_server: AuthServer, read_token: Any, change_row: Any
 ) -> None:
-    """Toolsets too: of `@write` nothing is left, and a key for changes alone is worth nothing."""
+    """The same for toolsets: `@write` leaves no tools, so a write-only key is refused."""
     await maintain(auth_server.opened)
     key = await make_key(auth_server, tools=["list_tasks", "@write"])
     changing = await make_key(auth_server, seed=2, tools=["@write", "create_task"])
@@ -473,10 +473,10 @@ async def test_where_agents_may_only_read_a_key_only_reads(
     assert refusal(await exchange(auth_server, changing.text)) == DEAD
 
 
-async def test_where_nobody_knows_which_tools_only_read_a_key_is_worth_nothing(
+async def test_a_key_for_a_read_only_tenant_is_refused_without_a_catalogue(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """Before the gateway was ever heard of: closed, not open."""
+    """Before the gateway's first catalogue, access is refused."""
     key = await make_key(auth_server)
     await change_row(auth_server, Tenant, "org_acme", read_only=True)
 
@@ -498,7 +498,7 @@ async def test_no_key_outlives_the_longest_grant_of_its_tenant(
 
 
 async def test_a_removed_members_keys_end_with_the_membership_a53(auth_server: AuthServer) -> None:
-    """Coming back, the person makes new ones."""
+    """A person who returns creates new keys."""
     key = await make_key(auth_server)
     membership: dict[str, Any] = {
         "lifetime": timedelta(minutes=10),

@@ -42,7 +42,7 @@ data_scopes = st.sets(
 
 
 @given(data_scopes, data_scopes)
-def test_data_stays_within_what_was_allowed_and_what_the_member_sees(
+def test_data_stays_within_the_consent_and_the_membership(
     allowed: DataScope, member: DataScope
 ) -> None:
     bounds = replace(BOUNDS, data_scope=member)
@@ -58,13 +58,13 @@ def test_the_earlier_end_counts() -> None:
     assert narrow(ALLOWED, BOUNDS, now=NOW).ends_at == ALLOWED.ends_at
     left = narrow(ALLOWED, replace(BOUNDS, policy=policy), now=NOW)
     assert left.ends_at == NOW + timedelta(days=1)
-    # An operator's permission is nobody's answer, from which `longest_grant` could count.
+    # An operator's permission is not a consent, from which `longest_grant` could count.
     bounds = replace(BOUNDS, policy=policy, allowed_at=None)
     assert narrow(ALLOWED._replace(ends_at=None), bounds, now=NOW).ends_at is None
 
 
 def test_nothing_is_left_in_the_last_second() -> None:
-    """A token would say that it is over when it is issued."""
+    """A token would have expired when it is issued."""
     with pytest.raises(NothingLeft, match="expired"):
         narrow(ALLOWED, BOUNDS, now=NOW + timedelta(days=30, milliseconds=-1))
 
@@ -80,6 +80,6 @@ def test_offline_access_is_never_in_an_access_token() -> None:
     assert narrow(ALLOWED, BOUNDS, now=NOW).scopes == {"mcp:read", "mcp:write"}
 
 
-def test_reading_only_leaves_nothing_where_no_catalogue_says_what_reads() -> None:
+def test_read_only_leaves_nothing_without_a_catalogue() -> None:
     with pytest.raises(NothingReadable):
         narrow(ALLOWED, replace(BOUNDS, policy=TenantPolicy(read_only=True)), now=NOW)

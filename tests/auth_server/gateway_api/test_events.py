@@ -23,7 +23,7 @@ OTHER = "http://127.0.0.1:8411/mcp"
 
 @pytest.fixture
 async def server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
-    """An authorization server with two gateways, of which it knows the keys of one."""
+    """An authorization server with two gateways, but the keys of only one."""
     resources = (GATEWAY, ResourceSettings(resource=OTHER))
     async with running_auth_server(database_url, clock, resources=resources) as running:
         yield running
@@ -77,7 +77,7 @@ async def test_of_many_deliveries_at_once_each_call_is_written_by_one(server: Au
     assert len(await logged_calls(server.database_url)) == 20
 
 
-async def test_an_event_that_cannot_be_read_holds_up_nobody(server: AuthServer) -> None:
+async def test_an_unreadable_event_does_not_stop_the_others(server: AuthServer) -> None:
     good = call_event(server.clock())
     events = [{"call_id": "x"}, "nonsense", None, as_json(good)]
 
@@ -87,7 +87,7 @@ async def test_an_event_that_cannot_be_read_holds_up_nobody(server: AuthServer) 
     assert list(await logged_calls(server.database_url)) == [good.call_id]
 
 
-async def test_a_gateway_tells_of_its_own_calls_alone(server: AuthServer) -> None:
+async def test_a_gateway_delivers_only_its_own_calls(server: AuthServer) -> None:
     answer = await deliver(server, call_event(server.clock(), resource=OTHER))
 
     assert answer.json() == {"written": 0, "known": 0, "passed_over": 1}
@@ -115,7 +115,7 @@ async def test_only_a_gateway_that_proves_itself_delivers(server: AuthServer) ->
 @pytest.mark.parametrize(
     "events", [None, {}, "[]", [{}] * (MOST_EVENTS + 1)], ids=["none", "object", "text", "many"]
 )
-async def test_what_is_no_list_of_events_is_refused_with_what_is_wrong(
+async def test_a_malformed_list_of_events_is_refused_with_the_reason(
     server: AuthServer, events: object
 ) -> None:
     answer = await deliver(server, events=events)
@@ -129,7 +129,7 @@ async def test_what_is_no_list_of_events_is_refused_with_what_is_wrong(
     ("content", "kind"),
     [(b"{", "application/json"), (b"[]", "application/json"), (b"a=b", "text/plain")],
 )
-async def test_a_body_that_is_no_json_object_is_refused(
+async def test_a_body_that_is_not_a_json_object_is_refused(
     server: AuthServer, content: bytes, kind: str
 ) -> None:
     answer = await server.http.post(EVENTS_PATH, content=content, headers={"content-type": kind})
@@ -153,7 +153,7 @@ async def test_a_grant_is_told_how_often_and_when_it_was_used_last(server: AuthS
     }
 
 
-async def test_the_call_log_forgets_what_is_older_than_it_is_to_be_kept(
+async def test_the_call_log_deletes_entries_after_its_retention_period(
     server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("auth_server.records.call_log.store.AT_ONCE", 2)

@@ -1,4 +1,4 @@
-"""The authorization endpoint: what is asked for is checked before anyone is troubled with it."""
+"""The authorization endpoint: requests are checked before a person sees a page."""
 
 import html
 import re
@@ -18,7 +18,7 @@ EVIL = "https://evil.example/cb"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 OTHER_RESOURCE = "http://127.0.0.1:8411/mcp"
 
-# Everything that can be wrong with a request besides its client and redirect URI.
+# Every possible error of a request, except in its client and redirect URI.
 WRONG: dict[str, tuple[dict[str, str | None], str]] = {
     "no response_type": ({"response_type": None}, "invalid_request"),
     "implicit response_type": ({"response_type": "token"}, "unsupported_response_type"),
@@ -51,20 +51,20 @@ def query_of(url: str) -> dict[str, list[str]]:
 
 
 def way_back(answer: httpx2.Response) -> str:
-    """Tell where a refusal sends the person: by itself, or where a click leads."""
+    """Return the target of a refusal's redirect or link."""
     link = re.search(r'href="([^"/][^"]*)" rel="noreferrer"', answer.text)
     return html.unescape(link[1]) if link else answer.headers["location"]
 
 
 def assert_page(answer: httpx2.Response) -> None:
-    """The person stays here, on a page that says what is wrong."""
+    """The person stays on a page with the error."""
     assert (answer.status_code, "location" in answer.headers) == (400, False)
     assert answer.headers["content-type"].startswith("text/html")
     assert "evil.example" not in answer.text
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_an_address_that_was_not_registered_is_never_redirected_to_whatever_else_is_wrong_a01_a02(
+async def test_an_unregistered_redirect_uri_is_never_used_despite_other_errors_a01_a02(
     table_server: AuthServer, client: OAuthClient, wrong: str
 ) -> None:
     """A01, A02; CVE-2025-4143, CVE-2026-44681. RFC 6749 §4.1.2.1."""
@@ -116,10 +116,10 @@ async def test_an_unknown_client_or_address_gets_a_page_and_never_a_redirect_a03
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("redirect_uri", ["https://evil.example/cb", "com.evil.app:/cb"])
-async def test_nobody_is_led_away_by_an_app_that_nobody_checked_without_a_click_a19(
+async def test_nobody_is_redirected_to_an_unverified_app_without_a_click_a19(
     table_server: AuthServer, wrong: str, redirect_uri: str
 ) -> None:
-    """OAuth 2.1 §7.12.2: else this server's name would lend itself to any registered address."""
+    """OAuth 2.1 §7.12.2: otherwise this server would be an open redirector."""
     client = await table_server.client(redirect_uris=[redirect_uri])
     client.redirect_uri = redirect_uri
     changes, code = WRONG[wrong]
@@ -278,7 +278,7 @@ async def test_a_resource_is_known_in_every_form_that_mcp_lets_a_client_write_a1
         "x" * 3000,
     ],
 )
-async def test_no_other_spelling_of_a_resource_is_taken_for_it_a129(
+async def test_no_other_spelling_of_a_resource_is_accepted_a129(
     table_server: AuthServer, client: OAuthClient, resource: str
 ) -> None:
     """RFC 8707 §2. A129."""
@@ -347,7 +347,7 @@ async def test_a_scope_is_read_by_the_grammar_and_unknown_scopes_are_left_out_a1
         assert query_of(location)["error"] == [error]
 
 
-async def test_a_scope_that_is_no_clients_to_have_never_reaches_a_token_a63(
+async def test_a_reserved_scope_never_reaches_a_token_a63(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A132, A47: unknown, internal and repeated scopes fall away."""
@@ -393,7 +393,7 @@ async def test_max_age_asks_again_once_the_sign_in_is_too_old_a51(auth_server: A
 
 
 @pytest.mark.parametrize("max_age", ["-1", "1.5", "1e3", "٣", "9999999999", "1 ", "0x1"])
-async def test_a_max_age_that_is_no_number_of_seconds_is_refused(
+async def test_a_max_age_that_is_not_a_number_of_seconds_is_refused(
     table_server: AuthServer, client: OAuthClient, max_age: str
 ) -> None:
     """OpenID Connect Core §3.1.2.1."""
@@ -417,7 +417,7 @@ async def test_a_max_age_that_is_no_number_of_seconds_is_refused(
 async def test_state_comes_back_as_it_was_sent(
     table_server: AuthServer, client: OAuthClient, state: str
 ) -> None:
-    """RFC 6749 §4.1.2: exactly the value received; also where it must not break out."""
+    """RFC 6749 §4.1.2: exactly the value received; also with characters that must be escaped."""
     person = table_server.person()
 
     denied = await person.deny(client.authorize_url(state=state))
@@ -431,7 +431,7 @@ async def test_state_comes_back_as_it_was_sent(
 async def test_no_state_comes_back_where_none_was_sent(
     table_server: AuthServer, client: OAuthClient, state: str | None
 ) -> None:
-    """RFC 6749 §4.1.2; MCP clients may rely on PKCE alone."""
+    """RFC 6749 §4.1.2; MCP clients may rely on PKCE without state."""
     denied = await table_server.person().deny(client.authorize_url(state=state))
 
     assert "state" not in query_of(denied)
@@ -487,7 +487,7 @@ async def test_an_answer_goes_to_the_port_that_was_asked_for(table_server: AuthS
 
 
 async def test_a_managed_client_connects_without_registering(auth_server: AuthServer) -> None:
-    """A client that the operator seeded."""
+    """A client from the operator's seed file."""
     client = OAuthClient(
         auth_server.http,
         auth_server.issuer,
@@ -501,7 +501,7 @@ async def test_a_managed_client_connects_without_registering(auth_server: AuthSe
     assert tokens["scope"] == "mcp:read mcp:write"
 
 
-async def test_a_disabled_client_may_not_ask_any_more(
+async def test_a_disabled_client_can_no_longer_request_authorization(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     """A33."""
@@ -529,7 +529,7 @@ async def test_opening_the_same_link_twice_does_no_harm(auth_server: AuthServer)
 async def test_looking_at_a_link_without_cookies_gives_nothing_away_a36(
     auth_server: AuthServer,
 ) -> None:
-    """A19, A36: a visitor that keeps no cookies gets as far as a page that says so."""
+    """A19, A36: a visitor without cookies gets a page that says so."""
     client = await auth_server.client()
     answer = await auth_server.http.get(client.authorize_url())
     stranger = auth_server.browser()
@@ -555,7 +555,7 @@ async def test_only_get_begins_an_authorization(
 async def test_fifty_connections_at_once_leave_three_small_cookies_a58(
     table_server: AuthServer, client: OAuthClient
 ) -> None:
-    """A58: a cookie per flow would end in 431."""
+    """A58: a cookie for each flow would end in a 431."""
     person = table_server.person()
     for _ in range(50):
         await person.http.get(client.authorize_url())
@@ -563,7 +563,7 @@ async def test_fifty_connections_at_once_leave_three_small_cookies_a58(
 
     cookies = list(person.http.cookies.jar)
 
-    assert len(cookies) == 3  # the browser, its session, and that it is known
+    assert len(cookies) == 3  # the browser, its session, and the mark of a known browser
     assert sum(len(cookie.name) + len(cookie.value or "") for cookie in cookies) < 256
 
 
@@ -616,7 +616,7 @@ PAGES = ("/authorize/continue", "/sign-in", "/consent")
 
 
 async def send_query(server: AuthServer, path: str, query: bytes) -> tuple[int, str]:
-    """Ask for a page as a hostile client does, past every library; answers status and page."""
+    """Ask for a page as a hostile client does, past every library; return status and page."""
     transport: Any = server.http._transport
     sent: list[Any] = []
 
@@ -646,19 +646,19 @@ async def send_query(server: AuthServer, path: str, query: bytes) -> tuple[int, 
 
 
 @pytest.mark.parametrize("path", ["/authorize", *PAGES])
-async def test_bytes_that_are_no_query_get_a_page_that_says_what_is_wrong_with_them(
+async def test_malformed_query_bytes_get_a_page_with_the_reason(
     auth_server: AuthServer, path: str
 ) -> None:
-    """A156: whichever page is asked for, and before anything is looked up."""
+    """A156: on every page, and before any lookup."""
     for query, reason in UNREADABLE:
         status, page = await send_query(auth_server, path, query)
         assert (status, reason.lower() in page) == (400, True), query
 
 
-async def test_odd_bytes_that_are_a_query_get_the_page_of_what_they_name(
+async def test_odd_bytes_in_a_valid_query_get_the_page_for_its_client(
     auth_server: AuthServer,
 ) -> None:
-    """A156: a lone percent sign is itself, and fields without a name say nothing."""
+    """A156: a lone percent sign is literal, and fields without a name are ignored."""
     for query, path, status, says in (
         (LONE_PERCENT, "/authorize", 400, "parameter client_id is missing"),
         (NAMELESS, "/authorize", 400, "parameter '' was sent more than once"),

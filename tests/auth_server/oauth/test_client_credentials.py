@@ -1,4 +1,4 @@
-"""Client credentials: a tenant's program gets what an operator allowed it, and never a person's."""
+"""Client credentials: a tenant's program gets the operator's permissions, never a person's."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ async def test_a_program_gets_its_ceiling_in_its_tenant_and_is_itself(
 async def test_the_grant_id_is_the_same_each_time_and_another_in_another_tenant(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """What can be revoked has one name; a changed ceiling is its next version."""
+    """A revocable permission has one name; a changed ceiling is its next version."""
 
     async def grant() -> tuple[str, int]:
         claims = await read_token(auth_server, (await ask(auth_server)).json()["access_token"])
@@ -117,7 +117,7 @@ async def test_a_program_may_ask_for_less_and_not_for_more(
 
 
 async def test_without_a_ceiling_there_is_nothing_a63(auth_server: AuthServer) -> None:
-    """A63: none means none, never all."""
+    """A63: an empty ceiling allows nothing."""
     people = {"ceilings": [], "redirect_uris": ["https://app.example/cb"]}
     await manage(auth_server, **people)
     assert refusal(await ask(auth_server)) == (400, "unauthorized_client")
@@ -129,8 +129,8 @@ async def test_without_a_ceiling_there_is_nothing_a63(auth_server: AuthServer) -
     assert refusal(await ask(auth_server)) == (400, "unauthorized_client")
 
 
-async def test_a_ceiling_that_was_taken_away_is_gone(auth_server: AuthServer) -> None:
-    """Replacing a client replaces what it may have."""
+async def test_a_removed_ceiling_no_longer_applies(auth_server: AuthServer) -> None:
+    """Replacing a client replaces its permissions."""
     await manage(auth_server)
     assert (await ask(auth_server)).status_code == 200
 
@@ -143,7 +143,7 @@ async def test_a_ceiling_that_was_taken_away_is_gone(auth_server: AuthServer) ->
 async def test_a_client_that_registered_itself_gets_no_token_of_its_own_a62(
     auth_server: AuthServer, change_row: Any, method: str
 ) -> None:
-    """A62: asked for at registration, and even where it stood in the table."""
+    """A62: also when requested at registration, or present in the table."""
     document = {
         "redirect_uris": ["https://app.example/cb"],
         "grant_types": ["authorization_code", "client_credentials"],
@@ -172,7 +172,7 @@ async def test_a_managed_public_client_gets_no_token_of_its_own(auth_server: Aut
 
 
 async def test_the_resource_is_one_of_the_ceilings(table_server: AuthServer) -> None:
-    """RFC 8707 §2: the only one needs no naming, of several one is named."""
+    """RFC 8707 §2: a client names one of several resources; a single one is the default."""
     await manage(table_server)
     assert (await ask(table_server)).status_code == 200
     assert (await ask(table_server, resource=RESOURCE)).status_code == 200
@@ -219,7 +219,7 @@ async def test_a_program_never_gets_a_persons_name_a150(auth_server: AuthServer)
     assert refusal(await ask(auth_server)) == (400, "unauthorized_client")
 
 
-async def test_a_program_for_itself_alone_cannot_ask_people(auth_server: AuthServer) -> None:
+async def test_a_service_client_cannot_ask_people(auth_server: AuthServer) -> None:
     """It has no redirect URI, and no grant type for it."""
     await manage(auth_server)
 
@@ -242,7 +242,7 @@ async def test_a_program_for_itself_alone_cannot_ask_people(auth_server: AuthSer
 async def test_a_tenants_rules_hold_for_its_programs_too(
     auth_server: AuthServer, read_token: Any, change_row: Any
 ) -> None:
-    """What an operator allowed is narrowed by the tenant to reading, or refused altogether."""
+    """The tenant narrows an operator's permission to reading, or refuses it."""
     await maintain(auth_server.opened)
     await manage(auth_server)
 

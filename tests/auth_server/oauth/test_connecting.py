@@ -1,4 +1,4 @@
-"""The whole way at the authorization server: register, authorize, sign in, consent, redeem."""
+"""A complete connection: register, authorize, sign in, consent, redeem."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ async def read_token(auth_server: AuthServer, token: str) -> dict[str, Any]:
     return claims
 
 
-async def test_ada_connects_a_client_and_its_token_says_exactly_what_she_allowed(
+async def test_ada_connects_a_client_and_its_token_has_exactly_her_selection(
     auth_server: AuthServer,
 ) -> None:
     """RFC 9068 §2.2 and the token contract."""
@@ -64,7 +64,7 @@ async def test_ada_chooses_her_other_organisation_and_the_token_is_for_that_one(
 
 
 async def test_a_person_with_one_organisation_is_not_asked_which(auth_server: AuthServer) -> None:
-    """Bo belongs to Globex alone."""
+    """Bo belongs only to Globex."""
     client = await auth_server.client()
     bo = auth_server.person("bo@globex.example")
 

@@ -1,4 +1,4 @@
-"""What a client reads before it does anything: the metadata documents and the keys."""
+"""The documents that a client reads first: metadata and keys."""
 
 import asyncio
 import gzip
@@ -110,7 +110,7 @@ async def test_an_issuer_with_a_path_is_found_wherever_clients_look_a134(
 async def test_an_independent_library_accepts_the_metadata(table_server: AuthServer) -> None:
     """RFC 8414 §2, as Authlib checks it."""
     document = (await table_server.http.get(OAUTH)).json()
-    # It insists on https, which the tests' loopback issuer is not.
+    # Authlib requires https, but the tests' issuer is a loopback address.
     secure = {
         name: value.replace("http://127.0.0.1:8400", "https://id.example")
         if isinstance(value, str)
@@ -124,7 +124,7 @@ async def test_an_independent_library_accepts_the_metadata(table_server: AuthSer
 async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers_a94(
     table_server: AuthServer,
 ) -> None:
-    """A94: nothing is advertised that is not there."""
+    """A94: every advertised feature exists."""
     document = (await table_server.http.get(OAUTH)).json()
 
     urls = {
@@ -215,7 +215,7 @@ async def test_a_client_that_has_the_document_is_told_that_it_did_not_change(
 
 
 @pytest.mark.parametrize("path", [*MACHINE_PATHS, "/token", "/register"])
-async def test_a_browser_based_client_may_call_what_machines_call_a71(
+async def test_a_browser_based_client_may_call_the_endpoints_for_programs_a71(
     table_server: AuthServer, path: str
 ) -> None:
     """A71: the MCP Inspector registers and redeems from a page of another origin."""
@@ -281,7 +281,7 @@ async def test_a_restarted_server_signs_with_the_same_key(database_url: str, clo
 async def test_two_servers_that_start_together_agree_on_one_key(
     tmp_path: Path, clock: Clock
 ) -> None:
-    """Several processes on one empty database."""
+    """Several processes start on one empty database."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
     await asyncio.to_thread(migrate, url)
 
@@ -292,10 +292,8 @@ async def test_two_servers_that_start_together_agree_on_one_key(
     assert len(set(await asyncio.gather(keys(), keys(), keys()))) == 1
 
 
-async def test_the_private_key_lies_encrypted_in_the_database_a115(
-    tmp_path: Path, clock: Clock
-) -> None:
-    """A115: a copy of the database signs nothing."""
+async def test_the_private_key_is_stored_encrypted_a115(tmp_path: Path, clock: Clock) -> None:
+    """A115: a copy of the database can't sign."""
     path = tmp_path / "gatepost.db"
     await asyncio.to_thread(migrate, f"sqlite+aiosqlite:///{path}")
     async with running_auth_server(f"sqlite+aiosqlite:///{path}", clock):

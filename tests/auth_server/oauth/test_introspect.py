@@ -1,4 +1,4 @@
-"""Who may ask whether a token is good, and what they are told."""
+"""Introspection: the clients that may ask about a token, and the answers."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
 
 @pytest.fixture
 async def tokens(server: AuthServer) -> dict[str, Any]:
-    """What Ada's client holds."""
+    """The tokens of Ada's client."""
     return await (await server.client()).connect(server.person())
 
 
@@ -105,7 +105,7 @@ async def test_a_client_that_an_operator_allowed_it_is_told_about_every_token(
     }
 
 
-async def test_what_a_person_left_out_is_not_told_of_a_refresh_token_a48(
+async def test_introspection_of_a_refresh_token_omits_unselected_tools_a48(
     server: AuthServer, change_row: Any
 ) -> None:
     client = await server.client()
@@ -120,16 +120,16 @@ async def test_what_a_person_left_out_is_not_told_of_a_refresh_token_a48(
 @pytest.mark.parametrize(
     "changes", [{}, {"source": "managed"}, {"introspects": True}], ids=["plain", "managed", "flag"]
 )
-async def test_any_other_client_is_told_that_nothing_is_active(
+async def test_any_other_client_reads_that_tokens_are_inactive(
     server: AuthServer, tokens: dict[str, Any], change_row: Any, changes: dict[str, object]
 ) -> None:
-    """A135: scanning finds nothing. A flag alone, on a client that registered itself, is none."""
+    """A135: scanning finds nothing. The flag has no effect on a self-registered client."""
     headers = await confidential(server, change_row, **changes)
     for token in (tokens["access_token"], tokens["refresh_token"], "nothing"):
         assert await ask(server, headers, token) == INACTIVE
 
 
-async def test_a_public_client_and_nobody_at_all_may_not_ask(
+async def test_public_and_anonymous_clients_may_not_ask(
     server: AuthServer, tokens: dict[str, Any]
 ) -> None:
     """RFC 7662 §2.1."""
@@ -143,7 +143,7 @@ async def test_a_public_client_and_nobody_at_all_may_not_ask(
 async def test_a_token_that_ended_is_inactive_at_once(
     server: AuthServer, tokens: dict[str, Any], change_row: Any
 ) -> None:
-    """A137: introspection says what a gateway would do."""
+    """A137: introspection agrees with gateways."""
     headers = await confidential(server, change_row, introspects=True, source="managed")
     client_id = read_unverified(tokens["access_token"])[0].client_id
     client = OAuthClient(server.http, server.issuer, server.resource, client_id)

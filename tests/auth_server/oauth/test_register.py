@@ -1,4 +1,4 @@
-"""Dynamic registration: anyone may introduce a client; nobody may give it rights that way."""
+"""Dynamic registration: anyone may register a client, without privileges."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ async def post(server: AuthServer, **changes: Any) -> httpx2.Response:
 
 
 async def stored(server: AuthServer, client_id: str) -> Client:
-    """Look a client up where the server keeps it."""
+    """Look a client up in the database."""
     database = open_database(server.database_url)
     async with database.reading() as db:
         client = await find_client(db, client_id)
@@ -39,7 +39,7 @@ async def stored(server: AuthServer, client_id: str) -> Client:
     return client
 
 
-async def test_a_client_hears_exactly_how_it_was_registered(auth_server: AuthServer) -> None:
+async def test_a_client_receives_its_exact_registration(auth_server: AuthServer) -> None:
     """RFC 7591 §3.2.1."""
     answer = await post(
         auth_server,
@@ -102,10 +102,10 @@ async def test_a_public_client_gets_no_secret_a68(table_server: AuthServer) -> N
         ({"application_type": None, "token_endpoint_auth_method": None}, None, "web"),
     ],
 )
-async def test_a_client_that_does_not_say_how_it_authenticates_gets_what_fits_where_it_runs(
+async def test_a_client_without_an_authentication_method_gets_a_fitting_default(
     table_server: AuthServer, changes: dict[str, Any], method: str | None, kind: str
 ) -> None:
-    """RFC 7591 §2; RFC 8252 §8.4: a secret on a person's own device is none."""
+    """RFC 7591 §2; RFC 8252 §8.4: a secret on a person's own device is not secret."""
     answer = await post(table_server, **{"token_endpoint_auth_method": ..., **changes})
 
     body = answer.json()
@@ -179,7 +179,7 @@ async def test_a_client_keeps_of_its_grant_types_those_that_a_stranger_may_have_
 async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(
     auth_server: AuthServer,
 ) -> None:
-    """A62; the consent page says that the app comes back to go on."""
+    """A62; the consent page says that the app returns for renewal."""
     client = await auth_server.client(grant_types=["authorization_code"])
     person = auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -285,7 +285,7 @@ async def test_a_client_without_a_name_is_called_by_where_it_sends_people(
 async def test_a_home_page_that_cannot_be_shown_is_left_out(
     table_server: AuthServer, client_uri: object
 ) -> None:
-    """A64: never fetched, and not worth a failed connection."""
+    """A64: they are never fetched, and don't cause a failed connection."""
     answer = await post(table_server, client_uri=client_uri)
 
     assert answer.status_code == 201
@@ -315,7 +315,7 @@ async def test_addresses_that_a_server_would_fetch_are_neither_fetched_nor_kept_
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_a_body_that_is_no_json_object_is_refused_in_json_a65(
+async def test_a_body_that_is_not_a_json_object_is_refused_in_json_a65(
     table_server: AuthServer, body: bytes
 ) -> None:
     """RFC 7591 §3.2.2. A65."""
@@ -328,7 +328,7 @@ async def test_a_body_that_is_no_json_object_is_refused_in_json_a65(
 
 
 async def test_a_huge_body_is_refused_before_it_is_read_a65_a157(table_server: AuthServer) -> None:
-    """A65, A157: it would end nowhere."""
+    """A65, A157: such nesting is refused."""
     sent = 0
 
     async def endless() -> Any:
@@ -378,7 +378,7 @@ async def test_another_sites_page_cannot_register_clients_through_its_visitors(
 async def test_odd_headers_do_not_stop_a_registration(
     table_server: AuthServer, headers: dict[str, str]
 ) -> None:
-    """A65: nobody authenticates here; a broken credential is not read."""
+    """A65: this endpoint does not read credentials, even broken ones."""
     answer = await table_server.http.post(
         "/register",
         content=json.dumps(MINIMAL),

@@ -1,4 +1,4 @@
-"""Strangers can't fill the server with clients, nor drive out those that people use."""
+"""Strangers can't fill the server with clients, or displace clients in use."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,13 +41,13 @@ async def how_many_clients(server: AuthServer) -> int:
 
 
 def assert_wait(answer: httpx2.Response, seconds: int) -> None:
-    """The client hears when to come back."""
+    """The client learns when to retry."""
     assert (answer.status_code, answer.json()["error"]) == (429, "temporarily_unavailable")
     assert answer.headers["retry-after"] == str(seconds)
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-async def test_an_address_registers_five_clients_a_minute_and_hears_when_to_come_back_a59(
+async def test_an_address_registers_five_clients_a_minute_and_learns_when_to_retry_a59(
     database_url: str, clock: Clock
 ) -> None:
     """A59: and a hundred attempts leave no more rows than that."""
@@ -80,10 +80,10 @@ async def test_the_log_names_the_limit_that_an_office_behind_one_address_reached
     assert [entry["detail"] for entry in logs] == [f"the limit is the setting {setting}"]
 
 
-async def test_what_is_refused_for_another_reason_does_not_count(
+async def test_requests_refused_for_another_reason_do_not_count(
     database_url: str, clock: Clock
 ) -> None:
-    """A developer who gets a member wrong is not locked out for it."""
+    """An error in a registration does not lock the developer out."""
     async with running_auth_server(database_url, clock, registrations_per_minute=1) as server:
         wrong = [await server.http.post("/register", json={}) for _ in range(3)]
         right = await register(server)
@@ -94,7 +94,7 @@ async def test_what_is_refused_for_another_reason_does_not_count(
 async def test_an_invented_forwarding_header_makes_no_other_address_a59(
     database_url: str, clock: Clock
 ) -> None:
-    """A59: without a trusted proxy nobody is asked who they are."""
+    """A59: without a trusted proxy, forwarding headers are ignored."""
     async with running_auth_server(database_url, clock, registrations_per_minute=2) as server:
         answers = [await register(server, f"198.51.100.{n}") for n in range(4)]
 
@@ -104,7 +104,7 @@ async def test_an_invented_forwarding_header_makes_no_other_address_a59(
 async def test_behind_a_trusted_proxy_each_caller_has_a_quota_and_all_have_one(
     database_url: str, clock: Clock
 ) -> None:
-    """A59: what stands before the proxy's own entry is invented."""
+    """A59: entries before the proxy's own may be forged."""
     changes = {
         "trusted_proxies": 1,
         "registrations_per_minute": 1,
@@ -121,10 +121,10 @@ async def test_behind_a_trusted_proxy_each_caller_has_a_quota_and_all_have_one(
     assert [answer.status_code for answer in others] == [201, 201, 429]
 
 
-async def test_with_registration_off_nobody_is_invited_and_nobody_comes_in(
+async def test_with_registration_off_it_is_neither_advertised_nor_possible(
     database_url: str, clock: Clock
 ) -> None:
-    """A59; clients registered before go on, and manage themselves."""
+    """A59; clients registered before keep working and manage themselves."""
     async with running_auth_server(database_url, clock) as server:
         before = (await register(server)).json()
     async with running_auth_server(database_url, clock, registration="off") as server:
@@ -141,17 +141,17 @@ async def test_with_registration_off_nobody_is_invited_and_nobody_comes_in(
 
 
 async def known(server: AuthServer, client: OAuthClient) -> bool:
-    """Whether the server still knows a client."""
+    """Tell whether the server still knows a client."""
     answer = await client.token(grant_type="refresh_token", refresh_token="x")
     error: str = answer.json()["error"]
     assert error in {"invalid_client", "invalid_grant"}
     return error == "invalid_grant"
 
 
-async def test_a_client_that_nobody_answered_is_forgotten_after_an_hour_a59(
+async def test_an_unused_client_is_deleted_after_an_hour_a59(
     auth_server: AuthServer, clock: Clock
 ) -> None:
-    """A59; the operator's own client is no such one."""
+    """A59; this does not apply to the operator's own clients."""
     client = await auth_server.client()
     clock.advance(minutes=59)
     await maintain(auth_server.opened)
@@ -176,10 +176,8 @@ async def test_a_person_who_is_about_to_answer_still_can_a60(
     assert (await person.press(page, "Approve")).moves_on_to
 
 
-async def test_a_client_that_somebody_uses_is_never_forgotten_a60(
-    auth_server: AuthServer, clock: Clock
-) -> None:
-    """A60: neither for its age, nor for any number of others."""
+async def test_a_client_in_use_is_never_deleted_a60(auth_server: AuthServer, clock: Clock) -> None:
+    """A60: neither its age nor the number of other clients matters."""
     client = await auth_server.client()
     tokens = await client.connect(auth_server.person())
     for _ in range(5):
@@ -190,7 +188,7 @@ async def test_a_client_that_somebody_uses_is_never_forgotten_a60(
         assert "refresh_token" in tokens
 
 
-async def test_a_client_whose_last_connection_ended_is_forgotten_ninety_days_later(
+async def test_a_client_is_deleted_ninety_days_after_its_last_connection(
     auth_server: AuthServer, clock: Clock, change_row: Any
 ) -> None:
     """A59, A60: clients keep their id, and can be connected again for a long while."""
@@ -228,7 +226,7 @@ async def test_a_client_that_ended_itself_leaves_no_row_for_long(
 async def test_a_forgotten_client_can_register_again_at_once(
     auth_server: AuthServer, clock: Clock
 ) -> None:
-    """`invalid_client` is what tells client libraries to."""
+    """`invalid_client` tells client libraries to."""
     client = await auth_server.client()
     clock.advance(hours=2)
     await maintain(auth_server.opened)

@@ -1,4 +1,4 @@
-"""A client reads, changes and ends its own registration, and nobody else's (RFC 7592)."""
+"""A client reads, changes and deletes only its own registration (RFC 7592)."""
 
 import json
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Registration:
 
 
 async def register(server: AuthServer, **changes: Any) -> Registration:
-    """Register a client and keep everything it was told."""
+    """Register a client and keep the response."""
     answer = await server.http.post("/register", json={**MINIMAL, **changes})
     assert answer.status_code == 201, answer.text
     return Registration(server, answer.json())
@@ -181,7 +181,7 @@ async def test_without_its_token_a_registration_is_out_of_reach(
 async def test_an_unknown_or_a_managed_client_answers_like_another_clients_a66(
     table_server: AuthServer, method: str, client_id: str
 ) -> None:
-    """A66: nothing is learned about who exists, and no operator's client is changed."""
+    """A66: the answer does not reveal clients, and an operator's client is unchanged."""
     registration = await register(table_server)
     registration.body["registration_client_uri"] = f"{table_server.issuer}/register/{client_id}"
 
@@ -228,7 +228,7 @@ async def test_a_change_that_is_refused_changes_nothing(
 
 
 async def test_a_change_replaces_everything_and_keeps_the_id(auth_server: AuthServer) -> None:
-    """RFC 7592 §2.2: what is left out is gone."""
+    """RFC 7592 §2.2: omitted members are deleted."""
     registration = await register(auth_server, client_uri="https://app.example")
 
     answer = await registration.put(
@@ -291,7 +291,7 @@ async def test_a_client_that_becomes_confidential_is_given_a_secret_and_loses_it
 async def test_an_app_that_becomes_another_has_to_ask_people_again_a70(
     auth_server: AuthServer, changes: dict[str, Any]
 ) -> None:
-    """A70: a stolen registration token must not inherit a yes that was given to this app."""
+    """A70: a stolen registration token must not inherit this app's consent."""
     registration = await register(auth_server)
     client, person = registration.client, auth_server.person()
     tokens = await client.connect(person)
@@ -311,8 +311,8 @@ async def test_an_app_that_becomes_another_has_to_ask_people_again_a70(
     assert "grant.revoked" in await events(auth_server, registration.client_id)
 
 
-async def test_a_change_that_concerns_nobody_ends_nothing(auth_server: AuthServer) -> None:
-    """The same addresses in another order, and a home page, are no other app."""
+async def test_an_irrelevant_change_ends_nothing(auth_server: AuthServer) -> None:
+    """The same addresses in another order, and a home page, don't make another app."""
     uris = [REDIRECT_URI, "http://127.0.0.1:3999/other"]
     registration = await register(auth_server, redirect_uris=uris)
     tokens = await registration.client.connect(auth_server.person())
@@ -323,7 +323,7 @@ async def test_a_change_that_concerns_nobody_ends_nothing(auth_server: AuthServe
     assert (await registration.client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_a_client_that_ends_itself_ends_what_it_was_given(auth_server: AuthServer) -> None:
+async def test_a_client_that_deletes_itself_ends_its_grants(auth_server: AuthServer) -> None:
     """RFC 7592 §2.3."""
     registration = await register(auth_server)
     client, person = registration.client, auth_server.person()
@@ -345,7 +345,7 @@ async def test_a_client_that_ends_itself_ends_what_it_was_given(auth_server: Aut
 async def test_a_disabled_client_cannot_bring_itself_back(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """A66: the operator has the last word."""
+    """A66: an operator's decision takes precedence."""
     registration = await register(auth_server)
     await change_row(auth_server, Client, registration.client_id, disabled_at=auth_server.clock())
 

@@ -1,4 +1,4 @@
-"""Ending tokens: by their client, by replay and reuse, by an operator; and who hears of it."""
+"""Revoking tokens: by their client, by replay and reuse, by an operator; and announcing it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
 
 
 async def revoke(client: OAuthClient, token: str, **form: str) -> int:
-    """Ask to end a token; answers the status."""
+    """Ask to end a token; return the status."""
     data = {"client_id": client.client_id, "token": token, **form}
     answer = await client.http.post("/revoke", data=data)
     return answer.status_code
@@ -66,7 +66,7 @@ async def rows(server: AuthServer, table: Any) -> list[Any]:
 async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_it_a137(
     server: AuthServer,
 ) -> None:
-    """RFC 7009 §2.1. A137: the answer is no lie, the JWTs end too."""
+    """RFC 7009 §2.1. A137: the answer is true, because the JWTs end too."""
     client = await server.client()
     first = await client.connect(server.person())
     second = (await client.refresh(first["refresh_token"])).json()
@@ -102,7 +102,7 @@ async def test_another_connection_of_the_same_grant_is_not_touched(server: AuthS
     assert (await client.refresh(there["refresh_token"])).status_code == 200
 
 
-async def test_ending_an_access_token_ends_it_alone(server: AuthServer) -> None:
+async def test_revoking_an_access_token_ends_only_that_token(server: AuthServer) -> None:
     """RFC 7009 §2.1."""
     client = await server.client()
     first = await client.connect(server.person())
@@ -160,7 +160,7 @@ async def test_a_client_can_not_end_the_tokens_of_another_nor_learn_that_they_ex
         "a" * 20000,
     ],
 )
-async def test_what_is_no_token_at_all_is_answered_like_an_unknown_one(
+async def test_a_malformed_token_is_answered_like_an_unknown_one(
     server: AuthServer, token: str
 ) -> None:
     client = await server.client()
@@ -176,7 +176,7 @@ async def test_what_is_no_token_at_all_is_answered_like_an_unknown_one(
         ({"client_id": "orbit-cli", "client_secret": "s", "token": "x"}, 401, "invalid_client"),
     ],
 )
-async def test_a_request_that_is_not_one_is_refused_in_the_words_of_the_token_endpoint(
+async def test_a_malformed_request_gets_an_error_of_the_token_endpoint(
     server: AuthServer, form: dict[str, str], status: int, error: str
 ) -> None:
     """RFC 7009 §2.2.1."""
@@ -187,7 +187,7 @@ async def test_a_request_that_is_not_one_is_refused_in_the_words_of_the_token_en
 async def test_a_browser_client_may_revoke_but_not_introspect_nor_follow(
     server: AuthServer,
 ) -> None:
-    """CORS for what browser clients call, and for nothing else."""
+    """CORS only for the endpoints that browser clients call."""
     asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
     headers = {
         path: (await server.http.options(path, headers=asked)).headers
@@ -277,10 +277,10 @@ async def test_a_grant_that_is_revoked_takes_everything_issued_from_it(server: A
     assert not await has_ended(server, anew["access_token"])
 
 
-async def test_ending_everything_of_a_tenant_leaves_other_tenants_alone(
+async def test_ending_everything_of_a_tenant_does_not_affect_other_tenants(
     server: AuthServer,
 ) -> None:
-    """A162: what a restored backup brought back to life is ended for a whole tenant at once."""
+    """A162: an operator ends a tenant's tokens that a restored backup revived."""
     client, ada = await server.client(), server.person()
     acme = await client.connect(ada)
     globex = await client.connect(server.person("bo@globex.example"))
@@ -299,7 +299,7 @@ async def test_ending_everything_of_a_tenant_leaves_other_tenants_alone(
 @pytest.mark.parametrize(
     ("kind", "key"), [("tenant", "org_acme"), ("person", "usr_ada"), ("client", None)]
 )
-async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_brings_good_ones(
+async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_gives_valid_ones(
     server: AuthServer, kind: Any, key: str | None
 ) -> None:
     client = await server.client()
@@ -316,7 +316,7 @@ async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_brings_g
     assert not await has_ended(server, after["access_token"])
 
 
-async def test_what_a_withdrawn_key_signed_is_announced_as_ended(server: AuthServer) -> None:
+async def test_tokens_of_a_withdrawn_key_are_announced_as_revoked(server: AuthServer) -> None:
     """A113."""
     client = await server.client()
     signed = await client.connect(server.person())
@@ -333,7 +333,7 @@ async def test_what_a_withdrawn_key_signed_is_announced_as_ended(server: AuthSer
 async def test_ending_while_rotating_leaves_nothing_alive_a103(
     server: AuthServer, how: str
 ) -> None:
-    """A103: whichever came first, the end state is ended."""
+    """A103: in either order, the family ends."""
     client = await server.client()
     lifetime, now = server.settings.access_token_lifetime, server.clock()
     for _ in range(3):
@@ -418,7 +418,7 @@ async def test_a_request_that_waits_is_answered_as_soon_as_something_is_revoked(
         await gateway.until_ended(tokens["access_token"])
 
 
-async def test_who_waits_is_let_go_when_the_server_stops(server: AuthServer) -> None:
+async def test_waiting_gateways_are_answered_when_the_server_stops(server: AuthServer) -> None:
     """A stop must not last as long as the longest wait."""
     data = {**assertions(server.clock).form(), "wait": "25"}
     waiting = asyncio.create_task(server.http.post(REVOCATIONS_PATH, data=data))
@@ -427,7 +427,7 @@ async def test_who_waits_is_let_go_when_the_server_stops(server: AuthServer) -> 
     assert (await waiting).status_code == 200
 
 
-async def test_a_place_nobody_knows_any_more_gets_everything_that_counts_a162(
+async def test_an_unknown_position_gets_every_revocation_that_applies_a162(
     server: AuthServer,
 ) -> None:
     """A162: a restored backup does not know what it had announced."""
@@ -448,7 +448,7 @@ async def test_a_place_nobody_knows_any_more_gets_everything_that_counts_a162(
         ({"client_assertion": "a.b.c"}, 401, "invalid_client"),
     ],
 )
-async def test_a_poll_that_is_not_one_is_refused(
+async def test_a_malformed_poll_is_refused(
     server: AuthServer, changes: dict[str, str], status: int, error: str
 ) -> None:
     data = {**assertions(server.clock).form(), "wait": "0", **changes}
@@ -457,7 +457,7 @@ async def test_a_poll_that_is_not_one_is_refused(
 
 
 async def test_nobody_but_a_gateway_follows_revocations(server: AuthServer) -> None:
-    """Ids of people and tenants are nobody else's business."""
+    """Other gateways do not learn ids of people and tenants."""
     client = await server.client()
     as_client = await server.http.post(REVOCATIONS_PATH, data={"client_id": client.client_id})
     forged = assertions(server.clock, key=ECKey.generate_key("P-256")).form()
@@ -467,7 +467,7 @@ async def test_nobody_but_a_gateway_follows_revocations(server: AuthServer) -> N
     assert (as_forger.status_code, as_nobody.status_code) == (401, 401)
 
 
-async def test_what_was_announced_is_not_kept_for_ever(server: AuthServer) -> None:
+async def test_announced_revocations_are_deleted_after_a_while(server: AuthServer) -> None:
     for name in ("one", "two"):
         await commit_revocation(server.database_url, "family", name, clock=server.clock)
         await poll(server)

@@ -1,4 +1,4 @@
-"""Redeeming a code: once, by the client it was issued to, for what it was issued for."""
+"""Redeeming a code: once, by its own client, for its own request."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from support.in_process.oauth_client import OAuthClient, answer_of
 
 @dataclass
 class Issued:
-    """A client with a code in its hands."""
+    """A client with an authorization code."""
 
     client: OAuthClient
     code: str
@@ -64,7 +64,7 @@ async def test_fifty_redemptions_at_once_are_one_redemption_a25(auth_server: Aut
     assert {a.json()["error"] for a in answers if a.status_code == 400} == {"invalid_grant"}
 
 
-async def test_a_replayed_code_ends_what_the_first_redemption_gave_a26(
+async def test_a_replayed_code_ends_the_tokens_of_the_first_redemption_a26(
     auth_server: AuthServer,
 ) -> None:
     """RFC 6749 §4.1.2, OAuth 2.1 §4.1.3. A26."""
@@ -79,10 +79,10 @@ async def test_a_replayed_code_ends_what_the_first_redemption_gave_a26(
         assert error_of(await issued.client.refresh(token)) == (400, "invalid_grant")
 
 
-async def test_a_replay_after_the_code_has_expired_still_ends_what_it_gave(
+async def test_a_replay_after_the_code_has_expired_still_ends_its_tokens(
     auth_server: AuthServer,
 ) -> None:
-    """A26: a code found in a log an hour later tells as much."""
+    """A26: also for a code found in a log an hour later."""
     issued = await issue(auth_server)
     tokens = (await issued.redeem()).json()
     auth_server.clock.advance(hours=1)
@@ -92,7 +92,7 @@ async def test_a_replay_after_the_code_has_expired_still_ends_what_it_gave(
 
 
 async def test_another_clients_replay_ends_nothing_a27(auth_server: AuthServer) -> None:
-    """A27: knowing a code must not let a stranger end somebody's connection."""
+    """A27: a stranger who knows a code can't end a person's connection."""
     issued = await issue(auth_server)
     tokens = (await issued.redeem()).json()
     stranger = await auth_server.client()
@@ -115,7 +115,7 @@ async def test_another_client_cannot_use_a_code_nor_use_it_up_a28(auth_server: A
 
 
 async def test_a_refusal_does_not_say_whether_a_code_exists_a93(auth_server: AuthServer) -> None:
-    """A93: somebody else's code and no code at all sound the same."""
+    """A93: another client's code and an unknown one get the same answer."""
     issued = await issue(auth_server)
     stranger = await auth_server.client()
 
@@ -160,8 +160,8 @@ async def test_a_verifier_is_43_to_128_unreserved_characters_a23(
     assert error_of(await issued.redeem(code_verifier=verifier)) == (400, error)
 
 
-async def test_a_challenge_itself_is_no_verifier(auth_server: AuthServer) -> None:
-    """A21: `plain` by the back door."""
+async def test_a_challenge_itself_is_not_a_verifier(auth_server: AuthServer) -> None:
+    """A21: `plain` as the default of an omitted method."""
     import base64
     import hashlib
 
@@ -197,7 +197,7 @@ async def test_a_mistake_that_a_client_can_correct_does_not_use_the_code_up_a29_
     assert (await issued.redeem()).status_code == 200
 
 
-async def test_a_code_is_good_for_its_whole_minute_and_not_a_second_more_a30(
+async def test_a_code_is_valid_for_its_whole_minute_and_not_a_second_more_a30(
     auth_server: AuthServer,
 ) -> None:
     """A30."""
@@ -210,7 +210,7 @@ async def test_a_code_is_good_for_its_whole_minute_and_not_a_second_more_a30(
 
 
 @pytest.mark.parametrize("code", ["", "x", "x" * 10_000, "é", "a\nb", "%00", "0" * 64])
-async def test_a_code_that_never_was_is_refused(table_server: AuthServer, code: str) -> None:
+async def test_an_invented_code_is_refused(table_server: AuthServer, code: str) -> None:
     """A31, A156; the last looks like a stored hash."""
     client = await table_server.client()
     client.verifier = "x" * 43
@@ -243,7 +243,7 @@ GONE: dict[str, tuple[type, Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("gone", GONE)
-async def test_what_ended_between_approval_and_redemption_gives_no_token_a33(
+async def test_no_token_is_issued_if_access_ended_between_approval_and_redemption_a33(
     auth_server: AuthServer, change_row: Any, gone: str
 ) -> None:
     """A33: everything is read again when the code is redeemed."""
@@ -255,7 +255,7 @@ async def test_what_ended_between_approval_and_redemption_gives_no_token_a33(
     assert error_of(await issued.redeem()) == (400, "invalid_grant")
 
 
-async def test_a_client_disabled_between_approval_and_redemption_is_not_a_client_any_more_a33(
+async def test_a_client_disabled_between_approval_and_redemption_is_refused_a33(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     """A33."""
@@ -268,7 +268,7 @@ async def test_a_client_disabled_between_approval_and_redemption_is_not_a_client
 async def test_a_later_narrower_consent_narrows_a_code_from_before_a48(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """A48: the person's latest answer is the one that counts."""
+    """A48: the person's latest answer counts."""
     client = await auth_server.client()
     wide = await issue(auth_server, client)
     verifier = client.verifier

@@ -1,4 +1,4 @@
-"""Refresh tokens: rotated at each use, forgiving to clients in a hurry, merciless to thieves."""
+"""Refresh tokens: rotated at each use, with a grace window, and reuse ends the family."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ def error_of(answer: httpx2.Response) -> tuple[int, str]:
 DEAD = (400, "invalid_grant")
 
 
-async def test_a_refresh_gives_new_tokens_of_the_same_worth(
+async def test_a_refresh_gives_new_tokens_with_the_same_access(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """OAuth 2.1 §4.3."""
@@ -99,7 +99,7 @@ async def test_fifty_refreshes_at_once_converge_on_one_successor_a96(
 async def test_without_a_grace_window_exactly_one_of_fifty_gets_a_successor_a96(
     database_url: str, clock: Clock
 ) -> None:
-    """A96: with the window set to nothing; at the first use's own instant it is still open."""
+    """A96: with an empty window, which still includes the instant of the first use."""
     async with running_auth_server(database_url, clock, refresh_grace=0) as server:
         connection = await connect(server)
         answers = await asyncio.gather(*(connection.refresh(0) for _ in range(50)))
@@ -114,7 +114,7 @@ async def test_without_a_grace_window_exactly_one_of_fifty_gets_a_successor_a96(
 async def test_a_token_that_comes_back_after_the_window_ends_the_whole_family_a95(
     auth_server: AuthServer,
 ) -> None:
-    """RFC 9700 §4.14.2. A95: thief or owner, one of the two holds a copy."""
+    """RFC 9700 §4.14.2. A95: either the thief or the owner has a copy."""
     connection = await connect(auth_server)
     await connection.refresh(0)
     await connection.refresh(1)
@@ -163,7 +163,7 @@ async def test_the_owner_coming_back_after_a_month_still_uncovers_the_thief(
     assert error_of(await connection.refresh()) == DEAD
 
 
-async def test_a_family_left_alone_for_a_month_is_over_a101(auth_server: AuthServer) -> None:
+async def test_a_family_that_is_unused_for_a_month_ends_a101(auth_server: AuthServer) -> None:
     """A101: idle lifetime, counted from the latest rotation."""
     kept, left = await connect(auth_server), await connect(auth_server)
     auth_server.clock.advance(days=29, hours=23)
@@ -262,9 +262,7 @@ async def test_another_client_can_neither_use_nor_end_a_family_a98(auth_server: 
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "é", "a\nb", "0" * 64])
-async def test_a_refresh_token_that_never_was_is_refused(
-    table_server: AuthServer, token: str
-) -> None:
+async def test_an_invented_refresh_token_is_refused(table_server: AuthServer, token: str) -> None:
     """A156."""
     client = await table_server.client()
 
@@ -273,7 +271,9 @@ async def test_a_refresh_token_that_never_was_is_refused(
     assert (status, error) == (400, "invalid_grant" if token else "invalid_request")
 
 
-async def test_an_access_token_or_a_code_is_no_refresh_token_a107(auth_server: AuthServer) -> None:
+async def test_an_access_token_or_a_code_is_not_a_refresh_token_a107(
+    auth_server: AuthServer,
+) -> None:
     """A107: one artefact never stands in for another."""
     client = await auth_server.client()
     tokens = await client.connect(auth_server.person())
@@ -301,7 +301,7 @@ SHRUNK: dict[str, tuple[type, Any, dict[str, Any], dict[str, Any]]] = {
         {"data_scope": "team:design team:engineering team:sales"},
         {"data_scope": "team:design team:engineering"},
     ),
-    "no restriction any more": (
+    "restriction removed": (
         Membership,
         ("usr_ada", "org_acme"),
         {"data_scope": ""},
@@ -312,7 +312,7 @@ SHRUNK: dict[str, tuple[type, Any, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("shrunk", SHRUNK)
-async def test_a_refresh_says_what_the_person_may_see_now_and_never_more_than_they_allowed_a102_a153(
+async def test_a_refresh_follows_the_persons_current_data_within_their_consent_a102_a153(
     auth_server: AuthServer, change_row: Any, read_token: Any, shrunk: str
 ) -> None:
     """A102, A153: every policy is read again at each refresh."""
@@ -340,7 +340,7 @@ ENDED: dict[str, tuple[type, Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("ended", ENDED)
-async def test_a_connection_ends_with_what_it_stood_on_a102(
+async def test_a_connection_ends_with_the_records_it_depends_on_a102(
     auth_server: AuthServer, change_row: Any, ended: str
 ) -> None:
     """A53, A102."""
@@ -352,9 +352,7 @@ async def test_a_connection_ends_with_what_it_stood_on_a102(
     assert error_of(await connection.refresh()) == DEAD
 
 
-async def test_a_disabled_client_is_not_a_client_any_more(
-    auth_server: AuthServer, change_row: Any
-) -> None:
+async def test_a_disabled_client_is_refused(auth_server: AuthServer, change_row: Any) -> None:
     """A102."""
     connection = await connect(auth_server)
     await change_row(
@@ -367,7 +365,7 @@ async def test_a_disabled_client_is_not_a_client_any_more(
 async def test_a_refusal_for_a_while_does_not_use_the_token_up(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """A person suspended by mistake and let in again finds the connection as it was."""
+    """A person who was suspended by mistake finds the connection unchanged."""
     connection = await connect(auth_server)
     await change_row(auth_server, PersonRow, "usr_ada", disabled_at=auth_server.clock())
     assert error_of(await connection.refresh()) == DEAD
@@ -407,7 +405,7 @@ async def test_two_connections_of_one_client_have_families_of_their_own(
 
 @dataclass
 class Model:
-    """What the rules say about one family: when each generation was first used."""
+    """The expected state of one family: when each generation was first used."""
 
     now: float = 0.0
     first_used: list[float | None] = field(default_factory=lambda: [None])
@@ -448,7 +446,7 @@ STEPS = st.lists(
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-async def test_any_sequence_of_uses_and_pauses_goes_as_the_rules_say(
+async def test_any_sequence_of_uses_and_pauses_follows_the_rules(
     table_server: AuthServer, steps: list[tuple[str, int]]
 ) -> None:
     """A95 to A97, A101: against a model of ten lines."""

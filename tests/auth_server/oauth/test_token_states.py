@@ -31,7 +31,7 @@ from support.in_process.oauth_client import OAuthClient, answer_of
 CODE, GRACE, IDLE, ABSOLUTE = 60, 120, 30 * 86400, 180 * 86400
 INVALID_GRANT, INVALID_CLIENT = (400, "invalid_grant"), (401, "invalid_client")
 READ, WRITE = frozenset({"list_projects", "list_tasks"}), frozenset({"create_task", "delete_task"})
-# Every record there is to see: a team that some data scope names, or another; a region likewise.
+# All visible records, with a team that some data scope names or another, and likewise a region.
 RECORDS = tuple(
     frozenset(record)
     for record in product(
@@ -44,7 +44,7 @@ Refusal = tuple[int, str]
 
 
 def visible(data_scope: str) -> frozenset[frozenset[str]]:
-    """List the records that a data scope lets through: one of its entries of each kind it names."""
+    """List the records that a data scope allows: they match an entry of each kind it names."""
     entries = set(data_scope.split())
     kinds = [
         {other for other in entries if other.startswith(entry.partition(":")[0] + ":")}
@@ -54,7 +54,7 @@ def visible(data_scope: str) -> frozenset[frozenset[str]]:
 
 
 class Seat(NamedTuple):
-    """A person's place in a tenant."""
+    """A person's membership in a tenant."""
 
     person: str
     email: str
@@ -70,7 +70,7 @@ SEATS = (ADA_ACME, ADA_GLOBEX, BO_GLOBEX)
 
 @dataclass(frozen=True)
 class Consent:
-    """What a person allowed a client last."""
+    """The tools that a person last allowed a client."""
 
     version: int
     tools: frozenset[str]
@@ -78,7 +78,7 @@ class Consent:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The scopes that the tools stand for."""
+        """The scopes of the tools."""
         kinds = {"mcp:read": READ, "mcp:write": WRITE}
         return frozenset(scope for scope, tools in kinds.items() if tools & self.tools)
 
@@ -108,7 +108,7 @@ class Success:
 
 @dataclass
 class Model:
-    """What the specification says about the world as it stands: no word of it is the server's."""
+    """A model of the specification, independent of the server's code."""
 
     now: float = 0.0
     disabled: set[str] = field(default_factory=set)
@@ -157,7 +157,7 @@ class Model:
         return claims, data
 
     def is_over(self, family: Family) -> bool:
-        """Tell whether nothing will come of this code or connection any more."""
+        """Tell whether this code or connection has ended."""
         if not family.issued:
             return family.presented or self.now >= family.approved + CODE
         lapses = min(family.issued[0] + ABSOLUTE, family.issued[-1] + IDLE)
@@ -221,7 +221,7 @@ class Model:
 
 @dataclass
 class Connection:
-    """A family, with what its client and a thief of it hold."""
+    """A family, with the tokens of its client and of a thief."""
 
     family: Family
     code: str
@@ -232,16 +232,16 @@ class Connection:
 
 PICK = st.integers(0, 5)
 WHO = st.sampled_from(["owner", "owner", "owner", "owner", "other"])
-# Counted from the newest, which is what apps use most.
+# Counted from the newest, which apps use most.
 AGE = st.sampled_from([0, 0, 0, 1, 1, 2, 5])
 ENABLED = st.sampled_from([True, True, False])
 
 
 class TokenStates(RuleBasedStateMachine):
-    """Does one thing after another to a server, each time as the rules say or it fails."""
+    """Performs actions on a server, and fails if a result differs from the model."""
 
     def __init__(self, portal: BlockingPortal, database: Path, read_token: Any) -> None:
-        """Start a server on a database of its own, with two clients."""
+        """Start a server on a separate database, with two clients."""
         super().__init__()
         self.portal, self.read_token, self.clock = portal, read_token, Clock()
         self.running = portal.wrap_async_context_manager(
@@ -252,11 +252,11 @@ class TokenStates(RuleBasedStateMachine):
         self.model, self.connections, self.seen = Model(), list[Connection](), set[str]()
 
     def call(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **named: Any) -> Any:
-        """Run something of the server's or a client's in their event loop."""
+        """Run a coroutine of the server or a client in their event loop."""
         return self.portal.call(lambda: work(*args, **named))
 
     def teardown(self) -> None:
-        """Give back whatever was taken away: what is alive works then, what is dead stays dead."""
+        """Restore everything: live connections work again, and ended ones stay ended."""
         try:
             for whom in ("usr_ada", "usr_bo", "org_acme", "org_globex", 0, 1):
                 self.somebody_is_disabled_or_enabled(whom, enabled=True)
@@ -268,11 +268,11 @@ class TokenStates(RuleBasedStateMachine):
         finally:
             self.running.__exit__(None, None, None)
 
-    # What apps and thieves do
+    # Actions of apps and thieves
 
     @initialize(seat=st.sampled_from(SEATS))
     def somebody_connects(self, seat: Seat) -> None:
-        """There is a connection to begin with."""
+        """Start with one connection."""
         self.approve(0, seat, READ | WRITE)
         self.exchange(self.connections[0], who="owner", right=True)
 
@@ -286,7 +286,7 @@ class TokenStates(RuleBasedStateMachine):
     def a_person_approves(
         self, client: int, seat: Seat, tools: frozenset[str], redeemed: bool
     ) -> None:
-        """A code is issued, unless the person could not even get to the page."""
+        """Issue a code, unless the person can't reach the page."""
         if self.model.may_approve(self.clients[client].client_id, seat):
             self.approve(client, seat, frozenset(tools))
             if redeemed:
@@ -299,7 +299,7 @@ class TokenStates(RuleBasedStateMachine):
         again=st.booleans(),
     )
     def a_code_is_presented(self, pick: int, who: str, right: bool, again: bool) -> None:
-        """The first time or, less often, again; rightly or not."""
+        """Redeem a code for the first time or, less often, again, with correct parameters or not."""
         connection = self.pick(pick)
         if again or not connection.family.presented:
             self.exchange(connection, who=who, right=right)
@@ -308,7 +308,7 @@ class TokenStates(RuleBasedStateMachine):
     def a_refresh_token_is_presented(
         self, pick: int, age: int, who: str, scope: str | None
     ) -> None:
-        """Any generation that was ever seen."""
+        """Any known generation."""
         connection = self.pick(pick)
         if connection.refresh_tokens:
             self.present(connection, age=age, who=who, scope=scope)
@@ -343,7 +343,7 @@ class TokenStates(RuleBasedStateMachine):
     def a_used_refresh_token_comes_back(
         self, pick: int, wait: int, who: str, suspended: bool
     ) -> None:
-        """From a client in a hurry, or from a thief; its person may be suspended meanwhile."""
+        """Refresh as an impatient client or a thief; the person may be suspended meanwhile."""
         connection = self.pick(pick)
         if not connection.refresh_tokens:
             return
@@ -359,7 +359,7 @@ class TokenStates(RuleBasedStateMachine):
     @precondition(lambda self: len(self.living()) < 3)
     @rule(seat=st.sampled_from(SEATS), suspended=st.booleans())
     def a_code_is_guessed_at(self, seat: Seat, suspended: bool) -> None:
-        """With a wrong verifier, then the right one; its person may be suspended meanwhile."""
+        """Redeem with a wrong verifier, then the right one; the person may be suspended meanwhile."""
         client = self.clients[0].client_id
         if not self.model.may_approve(client, seat):
             return
@@ -375,30 +375,30 @@ class TokenStates(RuleBasedStateMachine):
 
     @rule(wait=st.sampled_from([1, CODE - 1, CODE, GRACE - 1, GRACE, GRACE + 1]))
     def time_passes(self, wait: int) -> None:
-        """Within a window, to its very end, past it."""
+        """Wait within a window, to its end, or past it."""
         self.clock.advance(seconds=wait)
         self.model.now += wait
 
     @rule(wait=st.sampled_from([86400, IDLE - 1, IDLE]))
     def much_time_passes(self, wait: int) -> None:
-        """A day, as long as a connection may lie idle, just less."""
+        """Wait a day, the idle lifetime, or just less."""
         self.time_passes(wait)
 
     @rule(pick=PICK, months=st.integers(2, 7))
     def a_connection_is_used_every_month(self, pick: int, months: int) -> None:
-        """Until its absolute lifetime is over, where there are enough of them."""
+        """Wait for the end of a family's absolute lifetime, if there are enough of them."""
         for _ in range(months):
             self.time_passes(29 * 86400)
             self.a_refresh_token_is_presented(pick, age=0, who="owner", scope=None)
 
-    # What administrators do
+    # Actions of administrators
 
     @rule(
         whom=st.sampled_from(["usr_ada", "usr_bo", "org_acme", "org_globex", 0, 1]),
         enabled=ENABLED,
     )
     def somebody_is_disabled_or_enabled(self, whom: str | int, enabled: bool) -> None:
-        """A person, a tenant or a client; suspended, or let in again."""
+        """Suspend or restore a person, a tenant or a client."""
         if isinstance(whom, int):
             self.enable(Client, self.clients[whom].client_id, enabled=enabled)
         else:
@@ -412,7 +412,7 @@ class TokenStates(RuleBasedStateMachine):
         ),
     )
     def a_membership_changes(self, seat: Seat, data_scope: str | None) -> None:
-        """Ended, begun again, with less or more to see."""
+        """End or restore a membership, or change its data."""
         self.seat_person(seat, data_scope)
 
     @rule(
@@ -420,18 +420,18 @@ class TokenStates(RuleBasedStateMachine):
         plan=st.sampled_from(["free", "pro", "scale"]),
     )
     def a_plan_changes(self, tenant: str, plan: str) -> None:
-        """Paid for, or not any more."""
+        """Change the tenant's tier."""
         self.call(self.change, Tenant, tenant, rate_limit_tier=plan)
         self.model.plans[tenant] = plan
 
     # How
 
     def living(self) -> list[Connection]:
-        """List the connections that are not over."""
+        """List the connections that have not ended."""
         return [one for one in self.connections if not self.model.is_over(one.family)]
 
     def pick(self, pick: int) -> Connection:
-        """Choose one of the connections, rather one that is alive."""
+        """Choose one of the connections, preferably a live one."""
         among = (pick < 5 and self.living()) or self.connections
         return among[pick % len(among)]
 
@@ -478,7 +478,7 @@ class TokenStates(RuleBasedStateMachine):
     def compare(
         self, connection: Connection, answer: httpx2.Response, expected: Success | Refusal
     ) -> None:
-        """Hold an answer of the token endpoint against what the rules say."""
+        """Compare an answer of the token endpoint with the model."""
         if not isinstance(expected, Success):
             assert refusal_of(answer) == expected, answer.text
             return
@@ -498,12 +498,12 @@ class TokenStates(RuleBasedStateMachine):
         self.seen |= {body["refresh_token"], claims["jti"]}
 
     def enable(self, table: type[SQLModel], key: str, *, enabled: bool) -> None:
-        """Disable somebody or something, or enable it again."""
+        """Disable a person, client or tenant, or enable it again."""
         self.call(self.change, table, key, disabled_at=None if enabled else self.clock())
         (self.model.disabled.discard if enabled else self.model.disabled.add)(key)
 
     def seat_person(self, seat: Seat, data_scope: str | None) -> None:
-        """Give a person a place in a tenant, with something to see there; None takes it away."""
+        """Give a person a membership with a data scope; None removes it."""
         key = (seat.person, seat.tenant)
         if self.model.seats[seat] is None and data_scope is not None:
             place = Membership(person_id=seat.person, tenant_id=seat.tenant, data_scope=data_scope)
@@ -536,12 +536,12 @@ def refusal_of(answer: httpx2.Response) -> Refusal:
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[BlockingPortal]:
-    """An event loop of this file's own, for a machine that is not a coroutine."""
+    """A separate event loop for a state machine that is not a coroutine."""
     with start_blocking_portal("asyncio") as portal:
         yield portal
 
 
-def test_whatever_apps_thieves_and_administrators_do_goes_as_the_rules_say(
+def test_any_actions_of_apps_thieves_and_administrators_follow_the_rules(
     portal: BlockingPortal, seeded_sqlite: Path, tmp_path: Path, read_token: Any
 ) -> None:
     """A24 to A28, A95 to A102: answers, successors, ends and claims, in any order."""

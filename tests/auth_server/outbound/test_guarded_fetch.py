@@ -67,7 +67,7 @@ class Site:
     """A TLS server on loopback that believes it is `app.example`."""
 
     def __init__(self, port: int, tls: ssl.SSLContext) -> None:
-        """Take the port and whom a client has to trust."""
+        """Take the port and the certificate authority that a client has to trust."""
         self.port = port
         self.tls = tls
         self.resolved: list[str] = []
@@ -137,7 +137,7 @@ async def test_one_private_answer_among_public_ones_ends_it_a72(certificate: Pat
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 async def test_a_redirect_is_not_followed_a74(certificate: Path, status: str) -> None:
-    """A74: a redirect leads wherever its server likes."""
+    """A74: a server can redirect to any address."""
     answer = http(status, headers="Location: https://127.0.0.1/\r\n")
     async with site(certificate, answer) as app:
         with pytest.raises(FetchRefused, match="status 30"):
@@ -146,7 +146,7 @@ async def test_a_redirect_is_not_followed_a74(certificate: Path, status: str) ->
 
 @pytest.mark.parametrize("status", ["204 No Content", "404 Not Found", "500 Oops"])
 async def test_only_status_200_is_a_document(certificate: Path, status: str) -> None:
-    """Anything else is none."""
+    """Every other status is a failure."""
     async with site(certificate, http(status)) as app:
         with pytest.raises(FetchRefused):
             await app.fetch(["127.0.0.1"])(app.url)
@@ -245,5 +245,5 @@ def test_an_address_that_is_not_public_is_known_as_such_a72(address: str) -> Non
     "address", ["1.1.1.1", "8.8.8.8", "172.32.0.1", "2606:4700:4700::1111", "2a00:1450:4001::1"]
 )
 def test_a_public_address_is_known_as_such(address: str) -> None:
-    """The rest of the world stays reachable."""
+    """Public addresses stay reachable."""
     assert is_public_address(address)

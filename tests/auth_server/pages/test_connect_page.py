@@ -1,4 +1,4 @@
-"""The connect page: every link and command tells its client exactly this gateway, and no more."""
+"""The connect page: every link and command contains exactly this gateway's URL."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def one(query: str) -> dict[str, str]:
     return {name: value for name, (value,) in parse_qs(query, strict_parsing=True).items()}
 
 
-def test_the_link_to_cursor_holds_the_url_alone() -> None:
+def test_the_link_to_cursor_contains_only_the_url() -> None:
     link = urlsplit(INSTALL.cursor_link)
     given = one(link.query)
     assert (link.scheme, link.netloc, link.path) == (
@@ -76,7 +76,7 @@ def test_the_link_to_claude_fills_in_name_and_url() -> None:
         (INSTALL.gatepost_command, "gatepost connect URL"),
     ],
 )
-def test_a_command_says_to_a_shell_what_it_says_to_the_eye(command: str, words: str) -> None:
+def test_a_shell_reads_a_command_as_a_person_does(command: str, words: str) -> None:
     assert shlex.split(command) == words.replace("URL", OTHER).split()
 
 
@@ -112,7 +112,7 @@ def test_no_url_runs_anything_at_a_client_a167(url: str) -> None:
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=6))
-def test_whatever_services_are_called_their_names_are_plain_and_differ(titles: list[str]) -> None:
+def test_any_services_get_plain_and_different_names(titles: list[str]) -> None:
     names = [install.name for install in describe_installs([(t, OTHER) for t in titles])]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)

@@ -1,4 +1,4 @@
-"""What attackers do to pages, tried on every route that the app has, by its own list."""
+"""Attacks on pages, tried on every route in the app's own list."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -26,25 +26,25 @@ POSTED_BY_PROGRAMS = (
     REVOCATIONS_PATH,
     EVENTS_PATH,
 )
-# Routes for programs: what they answer is no page.
+# Routes for programs, which don't answer with pages.
 MACHINES = ("/token", "/register", "/revoke", "/introspect", "/jwks.json", "/.well-known", "/livez")
 SUBRESOURCES = {"img": "src", "script": "src", "link": "href", "iframe": "src", "form": "action"}
 
 
 @dataclass
 class Walk:
-    """Every answer to the routes, each asked for in several ways."""
+    """The answers of all routes to several kinds of requests."""
 
     answers: list[httpx2.Response] = field(default_factory=list)
 
     @property
     def pages(self) -> list[httpx2.Response]:
-        """Those that a browser shows as a page."""
+        """The answers that a browser shows as a page."""
         return [a for a in self.answers if "text/html" in a.headers.get("content-type", "")]
 
     @property
     def shown(self) -> set[str]:
-        """The paths of pages that were found and may be seen."""
+        """The paths of pages with a successful answer."""
         return {page.url.path for page in self.pages if page.status_code == 200}
 
 
@@ -72,7 +72,7 @@ async def walk(table_server: AuthServer) -> AsyncIterator[Walk]:
             consent = await person.reach_consent(client.authorize_url())
             transaction = parse_qs(urlsplit(consent.url).query)["transaction"][0]
         query = {"transaction": transaction, "tenant": "org_acme", "person": "usr_ada"}
-        # Without the names that make sign-in two errands at once.
+        # Without the parameters that would give sign-in two purposes at once.
         for route in iter_route_contexts(table_server.app.routes):
             path = (route.path or "").replace("{name}", "nothing.css")
             if "{" in path:
@@ -134,7 +134,7 @@ async def test_nothing_of_a_page_is_kept_by_a_browser_or_a_proxy_a55(walk: Walk)
         assert answer.headers["cache-control"] == "no-store", answer.url
 
 
-async def test_no_page_keeps_a_hold_on_the_window_that_opened_it_a56(walk: Walk) -> None:
+async def test_no_page_can_reach_the_window_that_opened_it_a56(walk: Walk) -> None:
     for page in walk.pages:
         assert page.headers["cross-origin-opener-policy"] == "same-origin"
         for tag, attributes in Elements(page.text).found:

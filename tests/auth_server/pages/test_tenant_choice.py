@@ -1,4 +1,4 @@
-"""Which organisation a connection is for: one of the person's own, and no other."""
+"""The organisation of a connection, which is one of the person's own."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +30,9 @@ async def test_a_person_chooses_among_their_own_organisations_and_may_change_it(
     assert page.ticks("data") == {"team:design": True, "team:engineering": True}
 
 
-async def test_a_tenant_the_person_is_no_member_of_is_refused_a53(auth_server: AuthServer) -> None:
+async def test_a_tenant_without_the_persons_membership_is_refused_a53(
+    auth_server: AuthServer,
+) -> None:
     """A53: the form says any id; membership decides."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.sign_in(await person.open(client.authorize_url()))
@@ -42,7 +44,7 @@ async def test_a_tenant_the_person_is_no_member_of_is_refused_a53(auth_server: A
     assert path_of(await person.open(client.authorize_url())) == "/tenant"
 
 
-async def test_somebody_elses_tenant_is_refused_to_a_person_of_one(auth_server: AuthServer) -> None:
+async def test_a_person_with_one_tenant_cannot_choose_another(auth_server: AuthServer) -> None:
     """A53: Bo names Ada's organisation."""
     client, bo = await auth_server.client(), auth_server.person("bo@globex.example")
     page = await bo.sign_in(await bo.open(client.authorize_url()))

@@ -1,4 +1,4 @@
-"""An attempt is counted, whatever ends the count at the same moment."""
+"""An attempt is counted even if the count is deleted at the same moment."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -21,13 +21,13 @@ def forget_all(engine: Engine) -> None:
 def done_or_waiting(deleting: Future[None], engine: Engine) -> bool:
     """Tell whether the deletion has ended or waits for the lock of another transaction."""
     if engine.dialect.name == "sqlite":
-        return True  # where writers wait before they begin
+        return True  # SQLite's writers wait before they begin
     with engine.connect() as connection:
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return deleting.done() or connection.execute(waiting).scalar_one() > 0
 
 
-async def test_an_attempt_is_counted_though_a_success_deletes_the_count_meanwhile(
+async def test_an_attempt_is_counted_while_a_success_deletes_the_count(
     database_url: str, clock: Clock
 ) -> None:
     database, operator = open_database(database_url), open_sync_engine(database_url)

@@ -1,4 +1,4 @@
-"""Redirect URIs: which may be registered, and which one a request means."""
+"""Redirect URIs: registering them, and matching a request's."""
 
 import ipaddress
 from urllib.parse import parse_qsl, urlsplit
@@ -156,7 +156,7 @@ def test_a_client_may_register_an_address_that_is_its_own(uri: str, kind: str) -
 @pytest.mark.parametrize(
     "uri", [uri for uris in UNUSABLE.values() for uri in uris], ids=lambda uri: repr(uri)[:60]
 )
-def test_nobody_registers_an_address_that_could_be_somebody_elses_a05_a06_a07_a09_a18(
+def test_nobody_registers_an_ambiguous_address_a05_a06_a07_a09_a18(
     uri: str,
 ) -> None:
     """A05 to A09, A18; the table says which."""
@@ -165,7 +165,7 @@ def test_nobody_registers_an_address_that_could_be_somebody_elses_a05_a06_a07_a0
 
 
 def test_an_operator_cannot_list_a_scheme_that_runs_code_a07() -> None:
-    """A07: the list adds to what is safe, it does not lift what is not."""
+    """A07: the list adds schemes, but can't allow unsafe ones."""
     for scheme in ("javascript", "data", "file", "http"):
         with pytest.raises(UnusableRedirectUri):
             require_redirect_uri(f"{scheme}://x/y", private_use_schemes=[scheme])
@@ -211,7 +211,7 @@ REGISTERED = "https://ok.example/cb"
         "",
     ],
 )
-def test_an_address_that_is_nearly_the_registered_one_is_refused_a04(asked: str) -> None:
+def test_an_address_that_nearly_equals_the_registered_one_is_refused_a04(asked: str) -> None:
     """A04: simple string comparison, nothing normalised (RFC 9700 §4.1.3)."""
     assert match_redirect_uri([REGISTERED], REGISTERED)
     assert not match_redirect_uri([REGISTERED], asked)
@@ -293,7 +293,7 @@ ADDRESSES = st.one_of(
 
 
 @given(uri=ADDRESSES)
-def test_whatever_may_be_registered_is_safe_as_another_reader_sees_it_a05_a06_a09(uri: str) -> None:
+def test_any_registrable_address_is_safe_for_other_parsers_a05_a06_a09(uri: str) -> None:
     """A05 to A09: `urllib` reads what the rules let through, and agrees."""
     try:
         require_redirect_uri(uri, private_use_schemes=SCHEMES)
@@ -353,12 +353,12 @@ def _differ_in_loopback_port(left: str, right: str) -> bool:
 
 @given(uri=st.sampled_from([uri for uri, _ in USABLE]))
 def test_every_registered_address_matches_itself(uri: str) -> None:
-    """What was registered is compared as it is."""
+    """Registered addresses are compared unchanged."""
     assert match_redirect_uri([uri], uri)
 
 
 @given(address=st.ip_addresses(v=6))
-def test_every_ipv6_address_can_be_a_web_address_and_one_alone_is_this_device(
+def test_every_ipv6_address_can_be_a_web_address_and_only_one_is_this_device(
     address: ipaddress.IPv6Address,
 ) -> None:
     """RFC 3986 §3.2.2, RFC 8252 §7.3."""

@@ -1,4 +1,4 @@
-"""The pages are the operator's: name, logo, colours and links; and stay readable."""
+"""The operator's name, logo, colours and links on the pages, which stay readable."""
 
 from pathlib import Path
 from typing import Any

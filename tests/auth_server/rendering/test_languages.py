@@ -1,4 +1,4 @@
-"""The pages speak the language of their reader, and every text of theirs has a German one."""
+"""The pages are in the reader's language, and every text has a German translation."""
 
 import ast
 import json
@@ -29,7 +29,7 @@ def texts_of_templates() -> set[tuple[str, str]]:
         source = path.read_text(encoding="utf-8")
         for _, _, message in environment.extract_translations(source):
             texts = message if isinstance(message, tuple) else (message,)
-            # A call whose argument is no literal is extracted as None.
+            # A call whose argument is not a literal is extracted as None.
             assert texts[0] is not None, (
                 f"{path.name}: _() takes a literal; a value is | translated"
             )
@@ -138,7 +138,7 @@ async def test_an_operator_adds_a_language_and_changes_words(
 
     assert "Pass phrase" in seen["en"].text
     assert "Wachtwoord" in seen["nl"].text
-    assert "E-mail address" in seen["nl"].text  # what is not translated stays English
+    assert "E-mail address" in seen["nl"].text  # untranslated texts stay English
     assert "Passwort" in seen["de"].text
 
 

@@ -1,4 +1,4 @@
-"""Migrations: they make the tables the code knows, on both databases, and can be undone."""
+"""Migrations create the tables in the code, on both databases, and can be undone."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def tables_of(url: str) -> set[str]:
         engine.dispose()
 
 
-def test_a_migrated_database_is_what_the_tables_say(empty_database_url: str) -> None:
+def test_a_migrated_database_equals_the_tables(empty_database_url: str) -> None:
     """No column, type, index or constraint differs."""
     migrate(empty_database_url)
 
@@ -47,7 +47,7 @@ def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
 
 
 def test_undoing_every_migration_leaves_no_table(empty_database_url: str) -> None:
-    """A way back for the operator who upgraded too early."""
+    """An operator can undo an upgrade."""
     migrate(empty_database_url)
     engine = create_engine(empty_database_url.replace("sqlite+aiosqlite:", "sqlite:"))
     with engine.begin() as connection:

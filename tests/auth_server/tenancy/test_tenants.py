@@ -1,4 +1,4 @@
-"""Tenants: what their admins decide holds at once, for tokens that are out there too."""
+"""Tenants: their admins' decisions apply at once, even to issued tokens."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,7 +46,7 @@ async def seat(
     data_scope: str = "",
     by: str | None = ADA,
 ) -> None:
-    """Give a person a place in a tenant."""
+    """Give a person a membership."""
     async with server.opened.transaction() as db:
         await set_membership(
             db,
@@ -64,14 +64,14 @@ async def seat(
 async def remove(
     server: AuthServer, person_id: str, tenant_id: str = "org_acme", *, by: str | None = ADA
 ) -> None:
-    """Take it from them."""
+    """Remove the membership."""
     lifetime, now = server.settings.access_token_lifetime, server.clock()
     async with server.opened.transaction() as db:
         await remove_membership(db, person_id, tenant_id, by=by, lifetime=lifetime, now=now)
 
 
 async def refreshed(client: OAuthClient, tokens: dict[str, Any]) -> dict[str, Any]:
-    """Refresh; answers the body."""
+    """Refresh; return the body."""
     body: dict[str, Any] = (await client.refresh(tokens["refresh_token"])).json()
     return body
 
@@ -79,7 +79,7 @@ async def refreshed(client: OAuthClient, tokens: dict[str, Any]) -> dict[str, An
 # --- read only ------------------------------------------------------------------------------------
 
 
-async def test_a_connection_shrinks_to_reading_and_grows_back_to_what_the_person_allowed(
+async def test_a_connection_narrows_to_reading_and_returns_to_the_persons_consent(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A153: the policy is read again at every refresh."""
@@ -100,7 +100,7 @@ async def test_a_connection_shrinks_to_reading_and_grows_back_to_what_the_person
     assert after["allowed_tools"] == before["allowed_tools"]
 
 
-async def test_a_code_is_worth_no_more_than_the_policy_when_it_is_redeemed(
+async def test_a_code_gives_at_most_the_access_of_the_policy_at_redemption(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A48, A153: between consent and redemption an admin may have decided."""
@@ -114,10 +114,10 @@ async def test_a_code_is_worth_no_more_than_the_policy_when_it_is_redeemed(
     assert (claims["scope"], len(claims["allowed_tools"])) == ("mcp:read", 2)
 
 
-async def test_a_connection_that_only_changes_things_is_worth_nothing_where_reading_is_all(
+async def test_a_write_only_connection_loses_all_access_in_a_read_only_tenant(
     auth_server: AuthServer,
 ) -> None:
-    """Absent or empty means none, and no token says nothing."""
+    """An absent or empty list allows no tools, and no token has one."""
     client = await auth_server.client()
     untick = ["list_projects", "list_tasks"]
     tokens = await client.connect(auth_server.person(), untick=untick)
@@ -146,7 +146,7 @@ async def test_connections_of_a_client_that_is_no_longer_allowed_end_and_others_
     refused = await dropped.refresh(bad["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     assert (await dropped.refresh(elsewhere["refresh_token"])).status_code == 200
-    # It ended: allowing the client again brings nothing back.
+    # It ended, and allowing the client again does not restore it.
     await decide(auth_server, allowed_clients=None)
     assert (await dropped.refresh(bad["refresh_token"])).status_code == 400
 
@@ -154,7 +154,7 @@ async def test_connections_of_a_client_that_is_no_longer_allowed_end_and_others_
 async def test_a_forbidden_clients_refresh_ends_its_grant_however_the_policy_came_about_a87(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """A row that was changed by hand is felt as well."""
+    """Direct changes of a row count, too."""
     client = await auth_server.client()
     tokens = await client.connect(auth_server.person())
     await change_row(auth_server, Tenant, "org_acme", allowed_clients=["claude.ai"])
@@ -184,7 +184,7 @@ async def test_a_forbidden_clients_refresh_ends_its_grant_however_the_policy_cam
         (("claude.ai",), "http://claude.ai/x", False),
     ],
 )
-def test_a_host_on_the_list_stands_for_the_clients_with_a_document_there_alone_a45(
+def test_a_listed_host_vouches_only_for_clients_with_a_document_there_a45(
     allowed: tuple[str, ...] | None, client_id: str, admitted: bool
 ) -> None:
     policy = require_policy(
@@ -216,7 +216,7 @@ def test_a_policy_that_can_not_be_is_refused_by_the_fields_name(
         require_policy(**{**whole, **changes})
 
 
-# --- how long -------------------------------------------------------------------------------------
+# --- the longest grant ----------------------------------------------------------------------------
 
 
 async def test_no_connection_outlives_the_longest_grant_of_its_tenant(
@@ -276,7 +276,7 @@ async def test_less_data_for_a_member_is_less_data_for_their_agents(
 async def test_a_removed_member_is_out_with_every_app_and_stays_in_elsewhere_a53(
     auth_server: AuthServer,
 ) -> None:
-    """Coming back later, they have to allow their apps anew."""
+    """Members who return later have to allow their apps again."""
     client, person = await auth_server.client(), auth_server.person()
     acme = await client.connect(person)
     globex = await client.connect(person, tenant="Globex")
@@ -310,7 +310,7 @@ async def test_nobody_but_an_admin_of_the_tenant_decides_anything_in_it_a151(
 async def test_an_admin_gives_nobody_more_data_than_they_have_a151(
     auth_server: AuthServer,
 ) -> None:
-    """Ada sees design and engineering. What somebody has already may stay theirs."""
+    """Ada sees design and engineering. A member may keep data that they already have."""
     for given in ("", "team:sales", "team:design team:sales", "region:eu"):
         with pytest.raises(ChangeRefused, match="data that you can't see"):
             await seat(auth_server, BO, data_scope=given)
@@ -359,14 +359,14 @@ async def test_a_membership_that_can_not_be_is_refused_in_words(
         await seat(auth_server, person, tenant, by=None, **changes)
 
 
-# --- what gateways and auditors see ---------------------------------------------------------------
+# --- gateways and the audit log -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("change", ["policy", "membership", "removal", "client"])
-async def test_a_gateway_hears_of_every_change_that_tokens_have_to_feel(
+async def test_a_gateway_learns_of_every_change_that_affects_tokens(
     database_url: str, clock: Clock, change: str
 ) -> None:
-    """Design §1; that it takes less than two seconds is for the journeys to show."""
+    """Design §1; a journey checks the two seconds."""
     async with running_auth_server(database_url, clock, resources=(GATEWAY,)) as server:
         client = await server.client()
         token = (await client.connect(server.person()))["access_token"]
@@ -385,7 +385,7 @@ async def test_a_gateway_hears_of_every_change_that_tokens_have_to_feel(
             server.app.state.stop_waiting()
 
 
-async def test_who_decided_what_is_in_the_audit_log(auth_server: AuthServer) -> None:
+async def test_the_audit_log_names_the_actor_of_each_decision(auth_server: AuthServer) -> None:
     await decide(auth_server, read_only=True, longest_grant=timedelta(days=30))
     await decide(auth_server, read_only=True, longest_grant=timedelta(days=30))
     await seat(auth_server, BO, data_scope="team:design")
@@ -407,7 +407,7 @@ async def test_who_decided_what_is_in_the_audit_log(auth_server: AuthServer) -> 
     assert ['"by":"usr_ada"' in entry.detail for entry in entries[1:]] == [True, False, True]
 
 
-async def test_seeding_again_leaves_the_admins_policy_and_a_disabled_tenant_alone(
+async def test_seeding_again_keeps_the_admins_policy_and_a_disabled_tenant(
     auth_server: AuthServer, change_row: Any
 ) -> None:
     await decide(auth_server, read_only=True, allowed_clients=("claude.ai",))

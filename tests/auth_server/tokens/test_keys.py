@@ -1,4 +1,4 @@
-"""Signing keys: published before they sign and after, replaced by age and by command."""
+"""Signing keys: published before and after they sign, and replaced by age and by command."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -69,7 +69,7 @@ async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_on
 
 
 async def test_a_retired_keys_private_half_is_gone(auth_server: AuthServer, clock: Clock) -> None:
-    """What is not there can't leak from a dump."""
+    """A dump can't leak a key that is not stored."""
     clock.advance(days=60)
     for step in (timedelta(0), BEFORE_USE, AFTER_USE):
         clock.advance(seconds=step.total_seconds())
@@ -96,7 +96,7 @@ async def test_two_processes_that_start_together_agree_on_one_key(
 async def test_keys_stay_readable_when_the_secret_key_is_replaced(
     database_url: str, clock: Clock
 ) -> None:
-    """The newest secret seals, former ones open, until everything is sealed anew."""
+    """The newest secret seals; former ones open until everything is sealed again."""
     async with running_auth_server(database_url, clock, secret_key=SECRET) as server:
         before = await signing(server)
     fresh = SECRET[::-1]
@@ -109,7 +109,7 @@ async def test_keys_stay_readable_when_the_secret_key_is_replaced(
 
 
 async def test_a_lost_secret_key_is_named_at_start(database_url: str, clock: Clock) -> None:
-    """Better no start than keys that silently change."""
+    """The server refuses to start rather than silently replace keys."""
     async with running_auth_server(database_url, clock, secret_key=SECRET):
         pass
 

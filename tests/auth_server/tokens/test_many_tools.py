@@ -1,4 +1,4 @@
-"""What a person allowed by the hundred: a token stays small, and says exactly that."""
+"""Consent to hundreds of tools: a token stays small and names exactly those."""
 
 import asyncio
 from typing import Any
@@ -66,7 +66,7 @@ async def test_any_choice_among_a_thousand_tools_fits_and_is_exact_a117(
 async def test_tools_added_later_are_in_no_refreshed_token_a165(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """And those that were chosen are there again once this server has read the new list."""
+    """The selected tools return once this server has read the new list."""
     auth_server.catalogue = shown = large_catalogue(1000)
     client, person = await auth_server.client(), auth_server.person()
     tokens = await client.connect(person)
@@ -85,7 +85,7 @@ async def test_tools_added_later_are_in_no_refreshed_token_a165(
 
 
 async def test_a_restart_forgets_no_toolset(database_url: str, clock: Clock) -> None:
-    """What was seen last is read from the database before the first token is written."""
+    """The last known catalogue is read from the database before the first token is issued."""
     async with running_auth_server(database_url, clock) as server:
         server.catalogue = large_catalogue(200)
         client = await server.client()

@@ -1,6 +1,6 @@
 """The REST API of the gateway's bench: a fixed answer for the least CPU, and a key set.
 
-`python api.py PORT JWKS`. It is no authorization server: whoever follows revocations gets a 404.
+`python api.py PORT JWKS`. It is not an authorization server: a follower of revocations gets a 404.
 """
 
 import asyncio

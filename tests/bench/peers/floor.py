@@ -1,4 +1,4 @@
-"""The floor of the gateway's bench: a raw ASGI app that forwards with aiohttp and does nothing else.
+"""The floor of the gateway's bench: a raw ASGI app that only forwards with aiohttp.
 
 `python floor.py PORT TARGET`.
 """

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 
 class Verifier:
-    """Verifies every token anew, with a key that is kept."""
+    """Verifies every token again, with a cached key."""
 
     def __init__(self, keys: KeySet, issuer: str, resource: str) -> None:
         """Take the keys, and what `iss` and `aud` must be."""

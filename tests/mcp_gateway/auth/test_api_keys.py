@@ -67,7 +67,7 @@ async def ask(world: World, key: str = KEY, **headers: str) -> httpx2.Response:
     ],
     ids=["X-API-Key", "ApiKey", "apikey", "Bearer"],
 )
-async def test_a_key_serves_in_each_of_the_places_that_programs_put_it(
+async def test_a_key_is_accepted_in_each_header_that_programs_use(
     world: World, header: dict[str, str]
 ) -> None:
     answer = await ask(world, **header)
@@ -122,7 +122,7 @@ async def test_many_requests_with_a_new_key_are_one_exchange(world: World) -> No
     world.exchanges.held = asyncio.Event()
     waiting = [asyncio.create_task(ask(world)) for _ in range(20)]
     await world.exchanges.begun.wait()
-    # The one who came first leaves, and the others are served all the same.
+    # The first caller leaves, and the others still get an answer.
     waiting[0].cancel()
     await asyncio.sleep(0)
     world.exchanges.held.set()
@@ -164,7 +164,7 @@ async def test_a_key_that_was_cut_extended_or_changed_is_refused_without_asking_
     assert key not in answer.text
 
 
-async def test_a_key_that_is_worth_nothing_sounds_like_any_other_and_is_not_asked_about_again_a128(
+async def test_every_invalid_key_gets_one_answer_and_is_asked_about_once_a128(
     world: World,
 ) -> None:
     wrong = make_key(7)
@@ -174,7 +174,7 @@ async def test_a_key_that_is_worth_nothing_sounds_like_any_other_and_is_not_aske
         (401, WORTHLESS)
     }
     assert world.exchanges.asked == [wrong]
-    # Made in between, it serves soon.
+    # A key that is created meanwhile works soon.
     world.exchanges.worth[wrong] = {}
     world.clock.advance(seconds=10)
     assert (await ask(world, wrong)).status_code == 200
@@ -219,7 +219,7 @@ async def test_a_key_that_was_revoked_is_dead_at_once_a118(world: World) -> None
     assert (answer.status_code, answer.json()["error_description"]) == (401, WORTHLESS)
 
 
-async def test_a_key_whose_tenant_changed_its_policy_is_exchanged_anew(world: World) -> None:
+async def test_a_key_is_exchanged_again_after_its_tenants_policy_changed(world: World) -> None:
     assert (await ask(world)).status_code == 200
     moment = int(world.clock().timestamp())
     world.clock.advance(seconds=2)
@@ -314,7 +314,7 @@ async def test_a_browser_may_send_a_key(world: World) -> None:
         (502, b"", ExchangeFailed),
     ],
 )
-async def test_only_invalid_grant_says_that_a_key_is_worth_nothing(
+async def test_only_invalid_grant_means_that_a_key_is_invalid(
     status: int, body: bytes, raised: type[Exception]
 ) -> None:
     api = Api(answer=lambda _: HttpResponse(status, "", body))

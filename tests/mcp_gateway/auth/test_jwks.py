@@ -65,7 +65,7 @@ async def test_known_keys_keep_serving_while_the_authorization_server_is_down_a1
     assert world.keys.fetched > 2  # it kept trying
 
 
-async def test_nobody_is_called_a_forger_before_the_keys_were_ever_there(tmp_path: Path) -> None:
+async def test_no_token_counts_as_forged_before_the_keys_were_fetched(tmp_path: Path) -> None:
     async with a_world(tmp_path, keys=Keys(down=True)) as world:
         answer = await world.old("ping")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -1,4 +1,4 @@
-"""Tokens that are forged, expired, malformed or for somebody else are refused."""
+"""Tokens that are forged, expired, malformed or for another audience are refused."""
 
 import hashlib
 import hmac
@@ -172,7 +172,7 @@ async def test_a_token_verified_once_dies_with_its_withdrawn_key_a113(world: Wor
     assert (await world.old("ping", token=token)).status_code == 401
 
 
-async def test_what_is_known_of_tokens_is_bounded_and_what_ended_is_forgotten_a118() -> None:
+async def test_the_cache_of_tokens_is_bounded_and_drops_revoked_ones_a118() -> None:
     """A token's signature is checked once, and the cache is bounded."""
     clock, ended = Clock(), set[str]()
     jwks = Jwks(Keys().fetch, clock)

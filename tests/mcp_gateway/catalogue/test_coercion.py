@@ -71,7 +71,7 @@ SCHEMA: dict[str, Any] = {
         ("unknown", "5", "5"),
     ],
 )  # fmt: skip
-def test_only_what_can_mean_one_thing_is_put_right(name: str, given: Any, coerced: Any) -> None:
+def test_only_unambiguous_values_are_coerced(name: str, given: Any, coerced: Any) -> None:
     arguments = {name: given}
     assert coerce_arguments(SCHEMA, arguments) == {name: coerced}
     assert arguments == {name: given}
@@ -87,7 +87,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "unknown"]), values))
-def test_what_is_valid_is_left_as_it_is_and_coercing_twice_changes_nothing(
+def test_valid_values_stay_and_coercing_twice_changes_nothing(
     arguments: dict[str, Any],
 ) -> None:
     coerced = coerce_arguments(SCHEMA, arguments)

@@ -32,7 +32,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[World]:
         for tool, more in (
             (f"list_{noun}s", f"bind: {{org_id: tenant_id}}, description: List every {noun}."),
             (f"get_{noun}", f"description: Get one {noun} by its id."),
-            (f"delete_{noun}", f"description: Delete one {noun} for good."),
+            (f"delete_{noun}", f"description: Permanently delete one {noun}."),
         ):
             tools.append(f"  {tool}: {{operation: {tool}, toolsets: [{noun}], {more}}}")
     document = {"openapi": "3.1.0", "paths": paths}
@@ -56,7 +56,7 @@ async def test_r17_three_tools_are_listed_in_place_of_a_large_catalogue(
 
 
 @BOTH
-async def test_somebody_who_may_use_few_tools_sees_them_directly(shop: World, era: str) -> None:
+async def test_a_person_who_may_use_few_tools_sees_them_directly(shop: World, era: str) -> None:
     token = shop.token(allowed_tools=["@invoice"])
     assert await listed(shop, era, token) == ["delete_invoice", "get_invoice", "list_invoices"]
     answer = await shop.ask(
@@ -81,7 +81,7 @@ async def test_a_token_that_names_many_tools_by_a_digest_allows_exactly_those_a1
 
 
 @BOTH
-async def test_a_digest_of_other_tools_allows_none_of_these_a165(
+async def test_a_digest_of_other_tools_does_not_allow_these_a165(
     shop: World, era: str, tmp_path: Path
 ) -> None:
     manifest = (tmp_path / "tools.yaml").read_text()
@@ -130,7 +130,7 @@ async def test_a_search_answers_the_best_first_and_the_same_each_time(
 
 
 @BOTH
-async def test_a_described_tool_is_what_the_list_would_have_shown(shop: World, era: str) -> None:
+async def test_a_described_tool_equals_its_entry_in_a_list(shop: World, era: str) -> None:
     described = await shop.call(era, "describe_tool", {"name": "get_plan"})
     direct = await shop.ask(era, "tools/list", token=shop.token(allowed_tools=["get_plan"]))
     assert [described["structuredContent"]] == direct.json()["result"]["tools"]
@@ -186,7 +186,7 @@ async def test_an_executed_tool_needs_the_scope_a_direct_call_needs(shop: World)
         ("describe_tool", {"tool": "get_plan"}, "tool: "),
     ],
 )
-async def test_what_is_malformed_is_explained_and_recorded(
+async def test_a_malformed_call_is_explained_and_recorded(
     shop: World, era: str, name: str, arguments: Any, message: str
 ) -> None:
     result = await shop.call(era, name, arguments)

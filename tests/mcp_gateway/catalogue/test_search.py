@@ -42,7 +42,7 @@ def test_the_tool_that_fits_best_comes_first(index: SearchIndex, words: str, fir
     assert index.search(words, lambda tool: True, 5)[0].name == first
 
 
-def test_what_the_caller_may_not_see_is_never_found(index: SearchIndex) -> None:
+def test_tools_that_the_caller_may_not_see_are_never_found(index: SearchIndex) -> None:
     found = index.search("invoice", lambda tool: tool.name != "send_invoice", 5)
     assert {tool.name for tool in found} == {"create_invoice", "list_invoices"}
 

@@ -47,7 +47,7 @@ validate = compile_validator(SCHEMA)
         ({"title": "x", "due": "soon"}, "due", "fits none of the allowed forms: must match the pattern ^\\d+$ | must be null"),
     ],
 )  # fmt: skip
-def test_a_problem_names_the_argument_and_what_would_be_right(
+def test_a_problem_names_the_argument_and_the_valid_values(
     arguments: dict[str, Any], argument: str, message: str
 ) -> None:
     (problem,) = validate(arguments)

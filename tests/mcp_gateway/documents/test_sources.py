@@ -64,7 +64,7 @@ def test_files_below_the_documents_folder_read_as_one_document(tmp_path: Path) -
     assert schema["properties"]["parent"]["$ref"] == "#/$defs/task"
 
 
-def test_what_is_kept_of_several_files_is_one_document_that_reads_the_same(tmp_path: Path) -> None:
+def test_several_files_are_stored_as_one_equal_document(tmp_path: Path) -> None:
     document = split(tmp_path)
     again = read_openapi(parse_document(document.content))
     assert [op.key for op in again.operations] == [op.key for op in document.operations]
@@ -73,7 +73,7 @@ def test_what_is_kept_of_several_files_is_one_document_that_reads_the_same(tmp_p
     )
 
 
-def test_what_is_kept_of_one_file_is_the_file(tmp_path: Path) -> None:
+def test_a_single_file_is_stored_unchanged(tmp_path: Path) -> None:
     main = write(tmp_path, main_yaml="openapi: 3.1.0\npaths: {}\n")
     assert load_openapi(main).content == main.read_bytes()
 
@@ -92,7 +92,7 @@ def test_what_is_kept_of_one_file_is_the_file(tmp_path: Path) -> None:
         ("file:///etc/passwd", "can't be read|outside"),
     ],
 )
-def test_a_reference_to_elsewhere_costs_its_operation_alone(
+def test_a_reference_to_elsewhere_loses_only_its_operation(
     tmp_path: Path, ref: str, reason: str
 ) -> None:
     (tmp_path / "secret.yaml").write_text("get: {}")

@@ -103,7 +103,7 @@ def test_consumes_decides_the_type_of_a_body_and_produces_that_of_the_answer() -
     assert dict(request.headers)["Accept"].startswith("application/vnd.api+json")
 
 
-def test_what_all_operations_of_a_path_share_is_read() -> None:
+def test_parameters_shared_by_all_operations_of_a_path_are_read() -> None:
     shared = {"parameters": [{"name": "id", "in": "path", "type": "string"}, field("a")]}
     document = swagger(
         {"/x/{id}": {**shared, "post": {}, "put": {"parameters": [field("a", "integer")]}}}

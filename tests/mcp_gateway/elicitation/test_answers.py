@@ -30,7 +30,7 @@ class Heard:
         self.messages.append(message)
 
 
-async def test_the_first_answer_of_the_one_who_was_asked_counts() -> None:
+async def test_the_first_answer_of_the_asked_client_counts() -> None:
     ids = count()
     answers = LocalAnswers(lambda: str(next(ids)))
     with answers.expect("ada") as (ask_id, waiting):
@@ -43,7 +43,7 @@ async def test_the_first_answer_of_the_one_who_was_asked_counts() -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-async def test_nobody_is_waited_for_longer_than_people_have_or_once_they_left(gone: bool) -> None:
+async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: bool) -> None:
     heard = Heard()
     heard.gone = gone
     conversation = HandshakeConversation(

@@ -44,7 +44,7 @@ async def ask(world: World, name: str, arguments: Any = None, **more: Any) -> tu
 async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: World) -> None:
     asked, state = await ask(world, "delete_task", {"id": "7"})
     assert asked["confirm"]["method"] == "elicitation/create"
-    assert asked["confirm"]["params"]["message"].startswith("Delete task 7 for good?")
+    assert asked["confirm"]["params"]["message"].startswith("Permanently delete task 7?")
     assert world.api.requests == []
     answer = await send(
         world, "delete_task", {"id": "7"}, inputResponses={"confirm": ACCEPT}, requestState=state
@@ -53,7 +53,7 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
     assert [request.method for request in world.api.requests] == ["DELETE"]
 
 
-async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(world: World) -> None:
+async def test_nothing_is_done_without_the_persons_confirmation_a166(world: World) -> None:
     _, state = await ask(world, "delete_task", {"id": "7"})
     answer = await send(
         world,
@@ -66,7 +66,7 @@ async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(world: Worl
     assert world.api.requests == []
 
 
-async def test_a_yes_that_nobody_was_asked_for_counts_for_nothing(world: World) -> None:
+async def test_an_unrequested_confirmation_does_not_count(world: World) -> None:
     asked, _ = await ask(world, "delete_task", {"id": "7"}, inputResponses={"confirm": ACCEPT})
     assert "confirm" in asked
     assert world.api.requests == []
@@ -127,7 +127,7 @@ async def test_malformed_answers_are_refused(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32602)
 
 
-async def test_any_replica_takes_up_what_another_has_asked(tmp_path: Path) -> None:
+async def test_any_replica_continues_anothers_questions(tmp_path: Path) -> None:
     manifest = API / "talking.yaml"
     async with (
         a_world(tmp_path, manifest=manifest) as one,
@@ -142,7 +142,7 @@ async def test_any_replica_takes_up_what_another_has_asked(tmp_path: Path) -> No
         assert (len(one.api.requests), len(other.api.requests)) == (0, 1)
 
 
-async def test_each_round_carries_what_was_answered_before(world: World) -> None:
+async def test_each_round_contains_the_earlier_answers(world: World) -> None:
     asked, first = await ask(world, "create_task")
     assert list(asked) == ["title"]
     title = {"title": {"action": "accept", "content": {"title": "Tidy"}}}
@@ -159,7 +159,7 @@ async def test_a_missing_answer_is_asked_for_again_and_a_strange_one_ignored(wor
     assert list(asked) == ["title"]
 
 
-async def test_the_clients_own_model_drafts_what_is_missing(world: World) -> None:
+async def test_the_clients_own_model_drafts_missing_arguments(world: World) -> None:
     asked, state = await ask(world, "draft_task", can={"sampling": {}})
     assert asked["words"]["method"] == "sampling/createMessage"
     drafted = {"role": "assistant", "content": {"type": "text", "text": "Tidy"}, "model": "m"}
@@ -178,7 +178,7 @@ async def test_the_clients_own_model_drafts_what_is_missing(world: World) -> Non
         ("draft_task", {}, {"elicitation": {}}, "sampling"),
     ],
 )
-async def test_a_client_that_can_not_be_asked_is_told_what_it_would_have_to_declare(
+async def test_a_client_without_forms_learns_the_capability_to_declare(
     world: World, name: str, arguments: Any, can: dict[str, Any], required: str
 ) -> None:
     """2026-07-28 basic: -32021 with the capabilities, under 400."""

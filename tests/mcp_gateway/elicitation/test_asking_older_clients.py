@@ -33,7 +33,7 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
     async with talking(world, "old", "tools/call", DELETE, headers=session) as talk:
         question = await talk.message()
         assert question["method"] == "elicitation/create"
-        assert question["params"]["message"] == "Delete task 7 for good?\nid: 7"
+        assert question["params"]["message"] == "Permanently delete task 7?\nid: 7"
         assert question["params"]["requestedSchema"] == {"type": "object", "properties": {}}
         assert world.api.requests == []
         await answer(world, session, question, {"action": "accept", "content": {}})
@@ -42,7 +42,7 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
 
 
 @pytest.mark.parametrize(("action", "said"), [("decline", "said no"), ("cancel", "closed")])
-async def test_nothing_is_done_where_the_person_did_not_say_yes_a166(
+async def test_nothing_is_done_without_the_persons_confirmation_a166(
     world: World, action: str, said: str
 ) -> None:
     session = await initialize(world, CAN_BE_ASKED)
@@ -88,7 +88,7 @@ async def test_nobody_else_can_answer_for_the_person_a125(world: World) -> None:
     assert world.api.requests == []
 
 
-async def test_what_the_model_left_out_is_asked_for_round_by_round(world: World) -> None:
+async def test_a_person_is_asked_for_missing_arguments_round_by_round(world: World) -> None:
     session = await initialize(world, CAN_BE_ASKED)
     call = {"name": "create_task", "arguments": {}}
     async with talking(world, "old", "tools/call", call, headers=session) as talk:
@@ -102,7 +102,7 @@ async def test_what_the_model_left_out_is_asked_for_round_by_round(world: World)
     assert orjson.loads(world.api.requests[-1].body) == {"title": "Tidy", "priority": 2}
 
 
-async def test_what_the_model_gave_is_not_asked_for(world: World) -> None:
+async def test_a_person_is_not_asked_for_given_arguments(world: World) -> None:
     result = await world.call("old", "create_task", {"title": "Tidy", "priority": 1})
     assert result["isError"] is False
     assert len(world.api.requests) == 1
@@ -119,7 +119,7 @@ async def test_an_answer_that_breaks_the_schema_is_not_sent(world: World) -> Non
     assert world.api.requests == []
 
 
-async def test_the_clients_own_model_drafts_what_is_missing(world: World) -> None:
+async def test_the_clients_own_model_drafts_missing_arguments(world: World) -> None:
     session = await initialize(world, CAN_BE_ASKED)
     call = {"name": "draft_task", "arguments": {}}
     async with talking(world, "old", "tools/call", call, headers=session) as talk:

@@ -90,7 +90,9 @@ async def test_never_asks_nobody_and_one_tenants_policy_is_not_anothers(
 
 @BOTH
 @pytest.mark.parametrize("tool", ["list_tasks", "create_task"])
-async def test_what_destroys_nothing_is_not_confirmed(tmp_path: Path, era: str, tool: str) -> None:
+async def test_a_tool_that_is_not_destructive_needs_no_confirmation(
+    tmp_path: Path, era: str, tool: str
+) -> None:
     arguments = {"title": "x"} if tool == "create_task" else {}
     async with gateway(tmp_path, "always") as world:
         assert (await world.call(era, tool, arguments))["isError"] is False

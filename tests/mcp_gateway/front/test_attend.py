@@ -31,7 +31,7 @@ class HangingApi:
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
-        # Written over several lines, which an event must not be.
+        # This is written over several lines, but an event must be one.
         return HttpResponse(200, "application/json", b'{\r\n  "tasks": []\n}')
 
 

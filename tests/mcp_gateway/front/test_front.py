@@ -45,7 +45,7 @@ async def test_a_token_in_the_query_is_not_looked_at_a119(world: World) -> None:
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, CHALLENGE)
 
 
-async def test_two_authorization_headers_are_refused_even_if_both_are_good_a119(
+async def test_two_authorization_headers_are_refused_even_if_both_are_valid_a119(
     world: World,
 ) -> None:
     good = ("authorization", f"Bearer {world.token()}")
@@ -136,7 +136,7 @@ async def test_a_browser_client_of_a_configured_origin_may_read_the_answers(
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
-async def test_there_is_no_stream_to_open_and_no_session_to_end(
+async def test_get_and_delete_are_refused_without_streams_and_sessions(
     world: World, method: str, path: str
 ) -> None:
     answer = await world.http.request(
@@ -167,6 +167,6 @@ async def test_a_body_beyond_one_mebibyte_is_refused_a157(world: World, announce
     assert answer.status_code == 413
 
 
-async def test_every_answer_bears_a_request_id_of_its_own(world: World) -> None:
+async def test_every_answer_has_its_own_request_id(world: World) -> None:
     ids = {(await world.post(LIST, token=token)).headers["x-request-id"] for token in ("", None)}
     assert len(ids) == 2

@@ -36,7 +36,7 @@ async def test_json_may_be_called_so_in_any_case_and_with_parameters(
         ("", 406),
     ],
 )
-async def test_a_client_that_takes_no_json_is_told_what_to_accept(
+async def test_a_client_that_does_not_accept_json_is_told_the_fix(
     world: World, accept: str, status: int
 ) -> None:
     assert (await world.post(LIST, headers={"accept": accept})).status_code == status

@@ -53,7 +53,7 @@ class Line(asyncio.Transport):
 
 
 async def read(pieces: list[bytes], *, bodiless: bool) -> tuple[Answer | Exception, bool]:
-    """Read an answer that comes in pieces; answers also whether the connection was kept at once."""
+    """Read an answer in pieces; also return whether the connection was kept at once."""
     released: list[Connection] = []
     connection = Connection(MOST, release=released.append, lost=lambda _: None)
     line = Line()

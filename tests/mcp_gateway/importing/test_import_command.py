@@ -58,9 +58,7 @@ def tools_in(folder: Path) -> dict[str, Any]:
     return tools
 
 
-def test_only_what_reads_is_exposed_until_a_person_says_otherwise(
-    api: Path, tmp_path: Path
-) -> None:
+def test_only_reading_tools_are_exposed_until_a_person_decides(api: Path, tmp_path: Path) -> None:
     result = run(api, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     tools = tools_in(tmp_path / "out")
@@ -83,9 +81,7 @@ def test_all_exposes_everything_that_can_be_served(api: Path, tmp_path: Path) ->
     assert catalogue.tools["create_org_task"].description == "Create a task.\n\nSecond paragraph."
 
 
-def test_the_report_says_what_was_refused_and_what_is_to_be_decided(
-    api: Path, tmp_path: Path
-) -> None:
+def test_the_report_lists_refusals_and_decisions(api: Path, tmp_path: Path) -> None:
     output = run(api, "--out", tmp_path / "out").output
     assert "POST /soap: its request body is application/soap+xml" in output
     assert "--bind org_id=tenant_id" in output
@@ -221,7 +217,9 @@ def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path
         assert ("get_a0: the path's {id} is not declared" in output) != warns
 
 
-def test_what_is_no_openapi_document_is_named_without_a_traceback(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_openapi_document_is_refused_without_a_traceback(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.json").write_text('{"swagger": "1.2"}')
     for source, message in (("a.json", "Swagger 1.2"), ("gone.json", "No such file")):
         result = run(tmp_path / source, "--out", tmp_path / "out")

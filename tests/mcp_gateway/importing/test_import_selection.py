@@ -60,7 +60,7 @@ def tools(folder: Path) -> dict[str, bool]:
         (["--match", "getTask", "--match", "^GET /people$"], {"get_task", "list_people"}),
     ],
 )
-def test_only_what_is_selected_is_named(
+def test_only_selected_operations_are_named(
     run: Any, tmp_path: Path, options: list[str], names: set[str]
 ) -> None:
     result = run(*options)
@@ -80,7 +80,7 @@ def test_a_person_chooses_by_number_tag_and_word_and_is_asked_again_when_mistake
     assert exposed == {"create_task", "get_task", "list_people"}
 
 
-def test_r22_what_the_document_keeps_from_models_stays_unexposed_even_when_chosen(
+def test_r22_operations_hidden_by_the_document_stay_unexposed_even_when_chosen(
     run: Any, tmp_path: Path
 ) -> None:
     assert run("--choose", typed="all\n").exit_code == 0
@@ -90,7 +90,7 @@ def test_r22_what_the_document_keeps_from_models_stays_unexposed_even_when_chose
     assert tools(tmp_path)["get_secret"] is False
 
 
-def test_what_the_document_says_to_models_describes_the_tool(run: Any, tmp_path: Path) -> None:
+def test_the_documents_text_for_models_describes_the_tool(run: Any, tmp_path: Path) -> None:
     run()
     entries = read_document(tmp_path / "out" / "tools.yaml")["tools"]
     assert entries["get_said"]["description"] == "For models."

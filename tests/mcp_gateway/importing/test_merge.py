@@ -79,7 +79,7 @@ def test_an_import_that_brings_nothing_new_changes_nothing(folder: Folder) -> No
     assert folder.manifest.read_text() == before
 
 
-def test_hand_edits_and_comments_survive_whatever_the_document_says_now(folder: Folder) -> None:
+def test_hand_edits_and_comments_survive_any_new_document(folder: Folder) -> None:
     before = folder.manifest.read_text()
     folder.api["paths"]["/tasks"]["get"]["description"] = "List tasks, newly described."
     folder.api["paths"]["/tasks"]["post"]["description"] = "Create one task."
@@ -104,7 +104,7 @@ def test_a_new_operation_is_exposed_where_that_is_asked_for(folder: Folder) -> N
     assert "get_new" in load_catalogue(folder.manifest).tools
 
 
-def test_a_person_exposes_by_choice_what_was_kept_back(folder: Folder) -> None:
+def test_a_person_can_expose_tools_that_were_not_exposed(folder: Folder) -> None:
     folder.edit("    scope: mcp:write\n", "    scope: mcp:write\n    expose: false  # not yet\n")
     kept = [name for name, tool in folder.tools.items() if tool.get("expose") is False]
     assert kept == ["create_task"]
@@ -116,7 +116,7 @@ def test_a_person_exposes_by_choice_what_was_kept_back(folder: Folder) -> None:
     assert "    expose: true  # not yet\n" in folder.manifest.read_text()
 
 
-def test_what_a_person_took_out_does_not_come_back_by_itself(folder: Folder) -> None:
+def test_a_removed_tool_is_only_added_again_when_selected(folder: Folder) -> None:
     folder.run("--all")
     assert "get_left_out" not in folder.tools
     folder.run("--match", "^GET /left-out$", "--all")
@@ -179,7 +179,7 @@ def test_a_check_fails_on_drift_and_writes_nothing(folder: Folder) -> None:
     assert {path: path.read_bytes() for path in folder.manifest.parent.iterdir()} == before
 
 
-def test_a_document_edited_where_it_lies_adds_what_the_manifest_does_not_name(
+def test_a_document_edited_in_place_adds_tools_missing_from_the_manifest(
     tmp_path: Path,
 ) -> None:
     document = tmp_path / "openapi.json"
@@ -194,7 +194,7 @@ def test_a_document_edited_where_it_lies_adds_what_the_manifest_does_not_name(
     assert "get_new" in read_document(tmp_path / "tools.yaml")["tools"]
 
 
-def test_a_manifest_that_cannot_be_edited_in_place_is_left_alone(folder: Folder) -> None:
+def test_a_manifest_that_cannot_be_edited_in_place_is_not_changed(folder: Folder) -> None:
     folder.edit("description: Create a task.", "description: &words Create a task.")
     folder.edit("description: Delete every task.", "description: *words")
     before = folder.manifest.read_text()

@@ -61,7 +61,7 @@ def test_a_manifest_without_tools_gets_its_first() -> None:
     assert list(parse_document(edit.write().encode())["tools"]) == ["a", "b"]
 
 
-def test_a_change_that_would_mean_something_else_is_refused() -> None:
+def test_an_ambiguous_change_is_refused() -> None:
     edit = YamlText("a: &x 1\nb: *x\n")
     edit.set(("a",), 2)
     with pytest.raises(UneditableText):
@@ -88,7 +88,7 @@ KEYS = st.text("abcdefg", min_size=1, max_size=3)
 )
 @example(content={"a": {}}, key="a", value="0[")
 @example(content={"a": {}}, key="a", value="1e3")
-def test_any_change_reads_back_as_what_was_asked_for(
+def test_any_change_reads_back_as_requested(
     content: dict[str, dict[str, Any]], key: str, value: Any
 ) -> None:
     first = next(iter(content))

@@ -74,7 +74,7 @@ async def test_an_operation_without_variables_is_posted_too(shop: World) -> None
     assert shop.api.header("content-type") == "application/json"
 
 
-async def test_what_graphql_calls_errors_is_a_tool_error_without_its_extensions(
+async def test_graphql_errors_become_a_tool_error_without_their_extensions(
     shop: World,
 ) -> None:
     answer = {"data": None, "errors": [{"message": "No order 7", "extensions": {"stack": "at x"}}]}

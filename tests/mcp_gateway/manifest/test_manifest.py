@@ -55,7 +55,7 @@ def load(tmp_path: Path) -> Load:
     return load_text
 
 
-def test_only_what_is_named_and_exposed_is_served_sorted_by_name(load: Load) -> None:
+def test_only_named_and_exposed_tools_are_served_sorted_by_name(load: Load) -> None:
     catalogue = load(
         """
         zebra: {operation: listTasks}
@@ -179,7 +179,7 @@ def test_a_missing_manifest_is_an_error_of_one_line(tmp_path: Path) -> None:
         load_catalogue(tmp_path / "tools.yaml")
 
 
-def test_the_hash_is_stable_and_changes_with_whatever_is_seen_or_sent(load: Load) -> None:
+def test_the_hash_is_stable_and_changes_with_everything_seen_or_sent(load: Load) -> None:
     entry = "  t: {{operation: listTasks, title: {}, bind: {{{}}}}}"
     one = load(entry.format("A", ""))
     assert one.hash == load(f"  # a comment\n{entry.format('A', '')}").hash

@@ -23,7 +23,7 @@ def manifest(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def test_what_is_asked_for_may_be_left_out_by_the_model_and_not_by_the_call(
+def test_a_model_may_omit_an_argument_that_a_person_is_asked_for(
     tmp_path: Path,
 ) -> None:
     tool = load_catalogue(manifest(tmp_path)).tools["create_task"]
@@ -89,7 +89,7 @@ def asks(**question: Any) -> dict[str, Any]:
     ],
     ids=range(19),
 )
-def test_what_can_not_be_served_is_named_with_the_fix(
+def test_an_impossible_entry_is_named_with_the_fix(
     tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     changes = {"prompts": {}, "resources": {}, **changes}

@@ -56,7 +56,7 @@ def load(tmp_path: Path) -> Load:
     return load_text
 
 
-def test_r21_what_is_decided_about_the_answer_is_known_to_the_tool(load: Load) -> None:
+def test_r21_a_tool_contains_the_settings_for_its_answer(load: Load) -> None:
     tool = load(
         """
         list_tasks:
@@ -97,7 +97,7 @@ def test_limits_cost_and_confirmation_are_known_to_the_tool(load: Load) -> None:
     assert tools["asks"].billing == ("calls", 1, "success")
 
 
-def test_a_model_is_told_that_a_tool_is_on_its_way_out_and_what_to_use(load: Load) -> None:
+def test_a_model_is_told_that_a_tool_is_deprecated_and_its_replacement(load: Load) -> None:
     tools = load(
         """
         list_tasks:
@@ -191,7 +191,7 @@ resources:
         ("  t: {operation: listTasks}\nresources: {'a b': {text: x}}", "1 to 64 letters"),
     ],
 )
-def test_a_wrong_key_is_named_with_what_to_write(load: Load, text: str, message: str) -> None:
+def test_a_wrong_key_is_named_with_the_fix(load: Load, text: str, message: str) -> None:
     with pytest.raises(ManifestError, match=message):
         load(text)
 

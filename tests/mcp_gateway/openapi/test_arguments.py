@@ -130,7 +130,7 @@ def test_the_operation_s_own_parameters_win_over_its_path_s(
     assert list(tool.input_schema["properties"]) == ["page", "X-Mode"]
 
 
-def test_a_body_that_is_no_plain_object_is_one_argument(tool_of: MakeTool) -> None:
+def test_a_body_that_is_not_a_plain_object_is_one_argument(tool_of: MakeTool) -> None:
     for schema in (
         {"type": "array", "items": TEXT},
         {"oneOf": [obj(a=TEXT), obj(b=TEXT)]},
@@ -238,7 +238,7 @@ def test_the_encoding_of_form_properties_is_read(tool_of: MakeTool) -> None:
         ("GET /x", {"parameters": [parameter("q", required=True, style="label")]}, "style 'label'"),
     ],
 )
-def test_what_cannot_be_sent_exactly_is_refused_with_the_reason(
+def test_an_operation_that_cannot_be_sent_exactly_is_refused_with_the_reason(
     tool_of: MakeTool, key: str, operation: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(ManifestError, match=reason):

@@ -24,7 +24,7 @@ def test_the_demo_document_imports_fully_with_its_tenant_bound(tmp_path: Path) -
     bound = [tool for tool in tools.values() if tool.bindings]
     assert len(bound) >= 20
 
-    # One tool of each kind, on the wire.
+    # The request of one tool of each kind.
     patch = tools["update_task"]
     values = {"org_id": "org_acme", "task_id": "t 1", "assignee": None}
     request = serialise(patch.operation, "http://u", values)

@@ -1,4 +1,4 @@
-"""A sample of real documents, and one that shows every style."""
+"""A sample of real documents, and a document with every style."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the importer and the serialiser owe to any document, requirement by requirement.
+"""The requirements on the importer and the serialiser for any document.
 
 Each is shown once, from a document to the request; the details are tested beside the modules.
 """
@@ -45,7 +45,7 @@ def test_r1_a_header_of_the_service_is_never_an_argument(tool_of: MakeTool) -> N
     assert list(tool.input_schema["properties"]) == ["X-Colour"]
 
 
-def test_r2_a_near_miss_is_coerced_and_what_stays_wrong_is_refused(tool_of: MakeTool) -> None:
+def test_r2_a_near_miss_is_coerced_and_other_errors_are_refused(tool_of: MakeTool) -> None:
     tool = tool_of({"parameters": [param("n", schema={"type": "integer"}, required=True)]})
     assert coerce_arguments(tool.input_schema, {"n": "5"}) == {"n": 5}
     assert not tool.validate({"n": 5})
@@ -132,9 +132,9 @@ def test_r9_properties_that_a_body_leaves_open_can_be_given(tool_of: MakeTool) -
 
 
 @pytest.mark.parametrize("key", ["name", "NAME", "name[]"])
-def test_r9_what_is_left_open_cannot_stand_for_an_argument(tool_of: MakeTool, key: str) -> None:
+def test_r9_additional_properties_cannot_replace_an_argument(tool_of: MakeTool, key: str) -> None:
     tool = tool_of(json_body({**obj(name=TEXT), "additionalProperties": True}))
-    with pytest.raises(UnserialisableArgument, match="argument of its own"):
+    with pytest.raises(UnserialisableArgument, match="a separate argument"):
         serialise(tool.operation, BASE, {"additional_properties": {key: "x"}})
 
 
@@ -191,7 +191,7 @@ def test_r11_a_server_that_is_not_listed_is_refused(read: ReadDocument, url: str
         {"/x": {"servers": [{"url": url}], "get": {}}, "/y": {"get": {}}},
         servers=[{"url": "https://a.test"}],
     )
-    with pytest.raises(Unimportable, match="a server of its own"):
+    with pytest.raises(Unimportable, match="its own server"):
         import_operation(document, document.operations[0], ["b.test:444"])
 
 
@@ -233,7 +233,7 @@ def test_r13_the_query_method_of_3_2_is_served_and_other_methods_are_reported(
     )
 
 
-def test_r13_yaml_of_older_tools_is_read_and_what_is_odd_is_noted(tmp_path: Path) -> None:
+def test_r13_yaml_of_older_tools_is_read_and_oddities_are_noted(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(
         "openapi: 3.0.0\nx-p: &p {get: {operationId: a}, summary: old}\n"
@@ -248,7 +248,7 @@ def test_r13_yaml_of_older_tools_is_read_and_what_is_odd_is_noted(tmp_path: Path
         parse_document(file.read_bytes())
 
 
-def test_r13_what_would_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r13_endless_documents_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     merged = ", ".join(["*a"] * 50)
     monkeypatch.setattr(reading, "_MOST_NODES", 1000)
     keys = ", ".join(f"k{n}: 1" for n in range(100))
@@ -380,7 +380,7 @@ def test_r15_a_subtype_itself_stays_what_it_is(tool_of: MakeTool) -> None:
     assert not {"pack", "weeks"} & tool.input_schema["properties"].keys()
 
 
-def test_r15_forms_that_overlap_never_refuse_what_fits_both(tool_of: MakeTool) -> None:
+def test_r15_overlapping_schemas_accept_values_that_fit_both(tool_of: MakeTool) -> None:
     union = {"oneOf": [{"type": "number"}, {"type": "integer"}]}
     rule = {**obj(a=TEXT, b=TEXT), "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
     tool = tool_of(json_body(obj(n=union, r=rule)))

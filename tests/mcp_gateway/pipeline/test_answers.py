@@ -119,7 +119,7 @@ async def test_an_answer_that_failed_is_told_in_words_to_act_on(
     "raw",
     [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: a\r\n\r\n", b"HTTP/1.1"],
 )
-async def test_what_is_no_http_is_said_to_be_unreadable(
+async def test_an_answer_that_is_not_http_is_reported_as_unreadable(
     api: RawApi, world: World, raw: bytes
 ) -> None:
     api.answer(raw, then_close=True)
@@ -129,7 +129,7 @@ async def test_what_is_no_http_is_said_to_be_unreadable(
     assert "127.0.0.1" not in result["content"][0]["text"]
 
 
-async def test_an_api_that_hangs_is_given_up_and_what_it_did_is_left_open(
+async def test_a_call_to_a_hanging_api_ends_with_an_unknown_outcome(
     api: RawApi, tmp_path: Path
 ) -> None:
     api.script = Call.never
@@ -158,7 +158,7 @@ async def test_an_api_that_breaks_off_is_asked_again_where_nothing_can_have_chan
     assert len(api.calls) == 4
 
 
-async def test_an_api_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+async def test_an_unreachable_api_is_reported(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with (
         Http1Client() as upstream,
@@ -186,7 +186,7 @@ async def test_a_hundred_calls_under_way_each_get_their_own_answer(
     assert [result["structuredContent"]["tenant"] for result in results] == tenants
 
 
-async def test_what_calls_itself_json_and_is_none_is_never_structured(
+async def test_an_answer_falsely_declared_as_json_is_never_structured(
     api: RawApi, world: World
 ) -> None:
     api.answer(answer("200 OK", "application/json", b'{"cut'))

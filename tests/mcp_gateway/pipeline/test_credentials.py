@@ -36,7 +36,7 @@ HEADER = {"name": "X-Forged", "in": "header", "schema": {"type": "string"}}
 
 
 def operations(security: Any) -> dict[str, Any]:
-    """Write a document whose operations require some schemes, and one that requires none."""
+    """Write a document with operations that require some schemes, and an operation without one."""
     return {
         "openapi": "3.1.0",
         "security": security,
@@ -127,7 +127,7 @@ async def test_of_several_alternatives_the_one_that_is_configured_is_met(tmp_pat
     assert world.api.header("authorization") == "Basic dTpw"
 
 
-async def test_a_credential_with_a_place_of_its_own_goes_with_every_request(tmp_path: Path) -> None:
+async def test_a_credential_with_its_own_header_is_in_every_request(tmp_path: Path) -> None:
     credentials = {"service": static(place="header X-Service")}
     async with a_gateway(tmp_path, [], upstream_credentials=credentials) as world:
         for tool in ("list", "open"):
@@ -135,7 +135,7 @@ async def test_a_credential_with_a_place_of_its_own_goes_with_every_request(tmp_
             assert world.api.header("x-service") == SECRET
 
 
-async def test_a_name_that_is_no_scheme_stops_the_start(tmp_path: Path) -> None:
+async def test_a_name_that_is_not_a_scheme_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"upstream_credentials.inHeadr: .*did you mean inHeader"
     ):
@@ -143,7 +143,7 @@ async def test_a_name_that_is_no_scheme_stops_the_start(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_secret_that_can_not_stand_in_its_place_stops_the_start(tmp_path: Path) -> None:
+async def test_a_secret_that_is_invalid_in_its_place_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not valid in a header") as refused:
         bad = static(value="s3cret\r\nX-Admin: 1")
         async with a_gateway(tmp_path, [], upstream_credentials={"inHeader": bad}):
@@ -325,7 +325,7 @@ async def test_an_api_that_repeats_its_credential_does_not_tell_the_model(
 
 
 @pytest.mark.parametrize(("own", "sent"), [("https://api.example", False), ("http://api", True)])
-async def test_no_credential_goes_in_the_clear_where_the_upstreams_own_do_not_a121(
+async def test_no_credential_is_sent_in_the_clear_to_an_https_upstream_a121(
     tmp_path: Path, own: str, sent: bool
 ) -> None:
     manifest = files(tmp_path, [{"bearer": []}])

@@ -97,13 +97,13 @@ async def test_a_try_that_is_refused_before_it_is_sent_lets_the_next_call_try(
     assert (await world.call("new", "delete_task", {"id": "1"}, token=token))["isError"] is False
 
 
-async def test_a_tool_that_fails_alone_is_left_alone_alone(world: World) -> None:
+async def test_a_single_failing_tool_is_stopped_without_the_others(world: World) -> None:
     world.api.answer = lambda request: DOWN if request.method == "POST" else FINE
     await fail(world, times=9)
     assert (await world.call("new", "list_tasks"))["isError"] is False
 
 
-async def test_an_api_all_of_whose_tools_fail_is_spared_by_every_tool(world: World) -> None:
+async def test_the_breaker_of_an_origin_stops_every_tool(world: World) -> None:
     world.api.answer = lambda _: DOWN
     await fail(world)
     await fail(world, "get_task")
@@ -112,7 +112,7 @@ async def test_an_api_all_of_whose_tools_fail_is_spared_by_every_tool(world: Wor
     assert len(world.api.requests) == sent
 
 
-async def test_a_tenant_whose_calls_alone_fail_can_not_close_a_tool_to_the_others(
+async def test_a_tenant_with_failing_calls_cannot_close_a_tool_to_others(
     world: World,
 ) -> None:
     world.api.answer = lambda request: DOWN if "org_greedy" in request.url else FINE
@@ -126,7 +126,7 @@ async def test_a_tenant_whose_calls_alone_fail_can_not_close_a_tool_to_the_other
     assert (await world.call("new", "list_tasks"))["isError"] is False
 
 
-async def test_an_operator_sees_what_is_left_alone(world: World) -> None:
+async def test_an_operator_sees_open_breakers(world: World) -> None:
     async def seen() -> Any:
         return (await world.http.get("/readyz")).json()["details"]["upstream"]
 
@@ -197,11 +197,11 @@ async def test_a_tenant_with_a_hundred_calls_under_way_starves_nobody(tmp_path: 
     assert set(refused) == {
         "Too many calls are waiting for the API. Nothing was sent. Try again in 5 seconds."
     }
-    # Four places and, of the eight places in the queue, the half that one tenant gets.
+    # Capacity for four calls and, of the queue's eight places, one tenant's half.
     assert len(results) - len(refused) == 8
 
 
-async def test_what_a_call_waited_for_its_place_is_gone_from_its_deadline(tmp_path: Path) -> None:
+async def test_the_wait_for_capacity_counts_towards_the_deadline(tmp_path: Path) -> None:
     api = Crowded()
     async with a_world(tmp_path, upstream=api, upstream_concurrency=2) as world:
         first = asyncio.create_task(world.call("new", "list_tasks"))

@@ -1,4 +1,4 @@
-"""A near miss of the model reaches the API as what it can only mean."""
+"""A model's unambiguous near miss reaches the API corrected."""
 
 import json
 
@@ -15,7 +15,7 @@ async def test_a_number_given_as_text_arrives_as_a_number(world: World, era: str
 
 
 @pytest.mark.parametrize("wrong", ["9", "two", ["2"], 2.5])
-async def test_what_stays_wrong_is_refused(world: World, wrong: object) -> None:
+async def test_an_argument_that_cannot_be_healed_is_refused(world: World, wrong: object) -> None:
     answer = await world.call("new", "create_task", {"title": "x", "priority": wrong})
     assert answer["isError"]
     assert world.api.requests == []

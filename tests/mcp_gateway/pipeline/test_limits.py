@@ -25,7 +25,7 @@ async def call(world: World, era: str, tool: str = "list_tasks", **more: Any) ->
     return await world.ask(era, "tools/call", {"name": tool, "arguments": {}}, **more)
 
 
-async def test_a_newer_client_hears_429_with_the_wait(slow: World) -> None:
+async def test_a_newer_client_gets_429_with_the_wait(slow: World) -> None:
     for _ in range(2):
         assert (await call(slow, "new")).status_code == 200
 
@@ -52,9 +52,7 @@ async def test_an_older_client_gets_a_tool_error_that_names_the_wait(slow: World
 
 
 @BOTH
-async def test_a_call_that_is_one_too_many_reaches_nobody_and_is_recorded(
-    slow: World, era: str
-) -> None:
+async def test_a_call_over_the_limit_is_refused_and_recorded(slow: World, era: str) -> None:
     for _ in range(3):
         await call(slow, era)
 
@@ -64,7 +62,7 @@ async def test_a_call_that_is_one_too_many_reaches_nobody_and_is_recorded(
 
 
 @BOTH
-async def test_who_waited_as_told_is_let_through(slow: World, era: str) -> None:
+async def test_a_client_that_waited_as_told_is_admitted(slow: World, era: str) -> None:
     for _ in range(3):
         await call(slow, era)
     slow.clock.advance(seconds=6)
@@ -72,7 +70,7 @@ async def test_who_waited_as_told_is_let_through(slow: World, era: str) -> None:
     assert (await slow.call(era, "list_tasks"))["isError"] is False
 
 
-async def test_a_tenant_is_limited_as_a_whole_and_alone(slow: World) -> None:
+async def test_a_tenant_is_limited_as_a_whole_and_separately(slow: World) -> None:
     """All persons and clients of a tenant share the limit; other tenants have their own."""
     await call(slow, "new")
     await call(slow, "new", token=slow.token(sub="usr_eve", client_id="client_other"))
@@ -125,5 +123,5 @@ async def test_a_tool_that_the_manifest_limits_is_limited_beside_the_tier(tmp_pa
         assert (await call(world, "new", "list_team_tasks")).status_code == 200
 
 
-async def test_readiness_says_who_counts(slow: World) -> None:
+async def test_readiness_says_where_calls_are_counted(slow: World) -> None:
     assert (await slow.http.get("/readyz")).json()["details"]["limits"] == "counted by this process"

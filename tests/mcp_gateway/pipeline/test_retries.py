@@ -62,7 +62,7 @@ async def test_it_is_made_three_times_at_most(world: World) -> None:
 @pytest.mark.parametrize(
     "trouble", [LATE, RequestFailed("too_large", "x"), status(500), status(404), status(429)]
 )
-async def test_what_another_try_would_not_change_is_not_made_again(
+async def test_a_call_is_not_retried_if_a_retry_would_not_help(
     world: World, trouble: HttpResponse | RequestFailed
 ) -> None:
     world.api.answer = in_turn(trouble)
@@ -157,7 +157,7 @@ def test_retries_are_a_tenth_of_the_calls_once_the_savings_are_spent() -> None:
 async def test_a_call_whose_retry_is_not_in_the_budget_is_answered_as_it_is(world: World) -> None:
     world.api.answer = lambda _: status(504)
     for number in range(10):
-        # Tenants by turns, and time for the breakers to forget: what ends here is the budget.
+        # Tenants take turns, and breakers have time to reset, so only the budget runs out.
         world.clock.advance(seconds=31)
         world.api.answer = in_turn(status(504), status(504), FINE)
         await world.call("new", "get_task", {"id": str(number)})

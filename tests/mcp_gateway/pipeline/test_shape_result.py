@@ -65,9 +65,7 @@ def answer(world: World, body: Any, status: int = 200) -> None:
 
 
 @BOTH
-async def test_a_model_pages_with_cursor_and_limit_whatever_the_api_calls_them(
-    world: World, era: str
-) -> None:
+async def test_a_model_pages_with_cursor_and_limit_for_any_api(world: World, era: str) -> None:
     listed = (await world.ask(era, "tools/list")).json()["result"]["tools"]
     shown = {tool["name"]: tool["inputSchema"]["properties"] for tool in listed}
     assert {name: set(properties) for name, properties in shown.items()} == {
@@ -88,7 +86,7 @@ async def test_a_model_pages_with_cursor_and_limit_whatever_the_api_calls_them(
 
 
 @BOTH
-async def test_r21_a_model_reads_the_chosen_fields_alone_and_no_redacted_value(
+async def test_r21_a_model_reads_only_the_chosen_fields_and_no_redacted_value(
     world: World, era: str
 ) -> None:
     answer(world, {"data": [{"name": "a", "owner": "s3cret", "note": "x"}], "next_page_token": ""})

@@ -168,7 +168,7 @@ async def test_an_older_client_without_the_scope_is_told_how_to_allow_it(world: 
 
 
 @BOTH
-async def test_a_tool_whose_scope_alone_is_missing_stays_listed(world: World, era: str) -> None:
+async def test_a_tool_stays_listed_if_only_its_scope_is_missing(world: World, era: str) -> None:
     listed = (await world.ask(era, "tools/list")).json()["result"]["tools"]
     assert "delete_task" in [tool["name"] for tool in listed]
 

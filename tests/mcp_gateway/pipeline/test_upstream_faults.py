@@ -118,7 +118,7 @@ async def test_the_model_is_told_what_the_api_did(deployment: Deployment, fault:
     assert await deployment.call() == (True, message)
     [record] = deployment.world.records
     assert (record["decision"], record["error"]) == ("failed", message)
-    # The gateway itself is as well as before.
+    # The gateway itself still works.
     deployment.answer([OK + b'Content-Length: 12\r\n\r\n{"tasks":[]}'], "close")
     assert await deployment.call() == (False, '{"tasks":[]}')
 

@@ -354,7 +354,7 @@ def test_equal_calls_are_equal_requests() -> None:
     assert post(body, a="x") != post(body, a="y")
 
 
-def test_accept_asks_for_what_the_document_declares() -> None:
+def test_accept_lists_the_documents_media_types() -> None:
     operation = Operation(
         "GET", "/", responses={"200": ("text/csv", "application/json"), "404": ("text/html",)}
     )

@@ -158,7 +158,7 @@ def test_every_scalar_in_a_path_that_is_accepted_stays_in_its_segment(value: Any
 def test_every_header_that_is_accepted_arrives(explode: bool, value: Any) -> None:
     parameter = Parameter("h", "X-H", "header", explode=explode)
     written = dict(accepted(Operation("GET", "/", (parameter,)), {"h": value}).headers)["X-H"]
-    # As an HTTP server reads a field line: no line break inside, outer spaces gone.
+    # As an HTTP server reads a field line: without line breaks and outer spaces.
     assert written.splitlines() in ([written], [])
     read = written.strip(" \t")
     assert (read.split(",") if isinstance(value, list) else read) == texts(value)

@@ -20,7 +20,7 @@ from mcp_gateway.openapi.document import read_openapi
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import serialise
 
-# Wide enough to hurt where a place has no escapes of its own, narrow enough to have a form there.
+# Wide enough for places without escapes, narrow enough to have a form there.
 TEXTS = {
     "path": st.text("abc ?#%&=+é日", min_size=1, max_size=6),
     "query": st.text(st.characters(codec="utf-8"), max_size=6),
@@ -56,7 +56,7 @@ def calls(draw: st.DrawFn) -> tuple[dict[str, Any], str, list[tuple[str, str, An
         else:
             value = draw(scalar[kind])
         if place == "path":
-            name = f"p{len(sent)}"  # As Starlette's router wants names to be.
+            name = f"p{len(sent)}"  # Starlette's router requires such names.
             path += f"/{{{name}}}"
         if place == "body":
             properties[name] = schema

@@ -57,7 +57,7 @@ def test_any_json_reaches_the_model_unchanged(value: object) -> None:
     assert orjson.loads(content[0]["text"]) == value
 
 
-def test_r19_what_calls_itself_json_and_is_not_is_passed_on_as_text() -> None:
+def test_r19_an_answer_falsely_declared_as_json_is_passed_on_as_text() -> None:
     assert shape("application/json", b"<html>") == ([{"type": "text", "text": "<html>"}], None)
 
 
@@ -143,12 +143,12 @@ def test_r20_a_long_list_is_cut_between_items_and_says_how_to_see_the_rest() -> 
 @pytest.mark.parametrize(
     ("pages", "given", "told"),
     [
-        # What a page left out would be skipped by its cursor: fewer at a time misses nothing.
+        # The cursor would skip items that a page omitted, so the page asks for fewer at a time.
         (CURSOR, {}, "To see all, make the same call with limit={shown}."),
         (OFFSET, {"cursor": 2000}, "nextCursor: {resumed}\n"),
     ],
 )
-def test_r20_no_item_is_skipped_where_a_cut_list_goes_on(
+def test_r20_no_item_is_skipped_after_a_cut_list(
     pages: Pagination, given: dict[str, int], told: str
 ) -> None:
     shaped = shape_answer(
@@ -200,7 +200,7 @@ def test_long_text_is_cut_at_a_line_and_says_so() -> None:
     assert shaped.meta["gatepost/truncated"]["originalBytes"] == len(text.encode())
 
 
-def test_the_next_page_is_called_next_cursor_whatever_the_api_calls_it() -> None:
+def test_the_next_page_is_called_next_cursor_for_any_api() -> None:
     following = shape_answer(page([1], next="a b"), CompiledShape(pages=CURSOR), name="n")
     assert following.content[1]["text"] == (
         'nextCursor: "a b"\nThere is more: repeat the call with cursor set to this value.'
@@ -244,7 +244,7 @@ def test_r21_only_the_chosen_fields_are_shown_and_the_next_page_all_the_same() -
         ("application/json", b'{"a":' + b"[" * 600 + b"]" * 600 + b"}"),
     ],
 )
-def test_r21_what_can_not_be_redacted_is_not_shown(content_type: str, body: bytes) -> None:
+def test_r21_an_answer_that_cannot_be_redacted_is_not_shown(content_type: str, body: bytes) -> None:
     shape = CompiledShape(edit=compile_edit((), (("mail",),)))
     with pytest.raises(Unshapeable):
         shape_answer(HttpResponse(200, content_type, body), shape, name="n")

@@ -55,7 +55,7 @@ def test_the_items_of_a_bare_list_are_places_too() -> None:
         ({"a": [[1]]}, "a[][]", {"a": [["[redacted]"]]}),
         ({"c": 1}, "a.b", {"c": 1}),
         ({"a": None}, "a.b", {"a": None}),
-        # Of another form than expected: what is there may be what must not be seen.
+        # An unexpected form may contain the redacted value.
         ({"a": "b=1"}, "a.b", {"a": "[redacted]"}),
         ({"a": [{"b": 1}]}, "a.b", {"a": "[redacted]"}),
         ({"a": {"x": {"b": 1}}}, "a[].b", {"a": "[redacted]"}),

@@ -27,7 +27,7 @@ def is_part_of(part: Any, whole: Any) -> bool:
 
 
 @given(JSON, st.integers(1024, 4096))
-def test_what_is_left_fits_and_is_part_of_the_whole(value: object, most: int) -> None:
+def test_a_cut_answer_fits_and_is_part_of_the_whole(value: object, most: int) -> None:
     written, left = fit(value, most)
     cut = orjson.loads(written)
     assert len(written) <= most
@@ -54,7 +54,7 @@ def test_short_members_stay_whole_beside_a_long_one() -> None:
     assert [(one.place, one.kind, one.whole) for one in left] == [("notes", "characters", 25000)]
 
 
-def test_one_item_that_is_too_long_by_itself_is_cut_within() -> None:
+def test_a_single_item_that_is_too_long_is_cut() -> None:
     written, left = fit([{"id": 1, "text": "x" * 9000}, {"id": 2}], 1024)
     cut = orjson.loads(written)
     assert (len(cut), cut[0]["id"]) == (1, 1)

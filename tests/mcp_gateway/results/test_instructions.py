@@ -34,5 +34,5 @@ def test_text_that_talks_to_the_model_is_found(text: str) -> None:
         "Please forget about the meeting.",
     ],
 )
-def test_business_text_is_left_alone(text: str) -> None:
+def test_business_text_is_not_changed(text: str) -> None:
     assert find_instructions(text) is None

@@ -33,7 +33,7 @@ STRIPE = Pagination("cursor", "cursor", "starting_after", "limit", items=("data"
         (OFFSET, {"items": [1] * 50}, {"cursor": "x"}, "", None),
         (PAGE, [1, 2], {"limit": 2}, "", 2),
         (PAGE, [1, 2], {"limit": 2, "cursor": 4}, "", 5),
-        # How many make a whole page is not known: nothing is claimed.
+        # The size of a whole page is unknown, so there is no next page.
         (PAGE, [1, 2], {}, "", None),
         (LINK, [], {}, '<https://api/x?page=2>; rel="next"', "2"),
         (LINK, [], {}, "</x?page=1>; rel=prev, </x?page=3>;title=\"a, b\"; rel=\"last next\"", "3"),

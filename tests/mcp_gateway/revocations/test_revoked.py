@@ -1,4 +1,4 @@
-"""Revoked connections are refused at a gateway that knows the revocation."""
+"""A gateway that knows a revocation refuses the revoked connection."""
 
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ async def test_a_token_of_a_withdrawn_key_is_refused_while_the_key_is_still_publ
     assert (await world.old("ping")).status_code == 401
 
 
-async def test_what_is_known_stays_known_while_the_feed_is_broken_and_it_is_read_again(
+async def test_known_revocations_stay_while_the_feed_is_broken_and_reading_resumes(
     world: World,
 ) -> None:
     token = world.token(jti="family_2.x")
@@ -84,7 +84,7 @@ async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: P
     )
 
 
-async def test_a_gateway_that_has_heard_nothing_yet_waits_a_little_and_then_serves_anyway_a161(
+async def test_a_gateway_without_the_feed_waits_a_little_and_then_serves_a161(
     tmp_path: Path,
 ) -> None:
     """A161: a feed that is down does not prevent a gateway from starting."""
@@ -146,7 +146,7 @@ def test_more_news_never_bring_a_token_back_to_life(
 
 
 @given(st.lists(REVOCATIONS), CLAIMS, st.sampled_from("ab"))
-def test_a_token_ends_exactly_by_the_names_it_is_said_to_have(
+def test_a_token_is_revoked_exactly_by_its_names(
     news: list[Revocation], claims: Any, kid: str
 ) -> None:
     """Introspection looks up `names_of`, which must find every revocation that a gateway would."""
@@ -158,7 +158,7 @@ def test_a_token_ends_exactly_by_the_names_it_is_said_to_have(
 
 
 @given(st.lists(REVOCATIONS), st.integers(0, 5))
-def test_only_what_is_over_is_forgotten(news: list[Revocation], now: int) -> None:
+def test_only_expired_revocations_are_deleted(news: list[Revocation], now: int) -> None:
     known = RevocationList(news)
     known.forget_expired(now)
     assert len(known) == len({(one.kind, one.key) for one in news if one.expires_at >= now})

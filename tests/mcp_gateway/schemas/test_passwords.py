@@ -44,7 +44,7 @@ def test_an_argument_for_a_password_is_found_wherever_it_hides(schema: dict[str,
         {**an_object(kind=TEXT), "$defs": {"Password": an_object(length={"type": "integer"})}},
     ],
 )
-def test_what_only_speaks_about_passwords_is_no_password(schema: dict[str, Any]) -> None:
+def test_a_text_about_passwords_is_not_a_password(schema: dict[str, Any]) -> None:
     assert find_password(schema) is None
 
 

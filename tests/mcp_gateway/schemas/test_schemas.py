@@ -62,7 +62,7 @@ def test_the_keywords_of_3_0_become_those_of_2020_12(
     assert published(old, openapi_30=True) == new
 
 
-def test_what_stands_beside_a_reference_counts_in_3_1_and_only_describes_in_3_0() -> None:
+def test_members_beside_a_reference_count_in_3_1_and_only_describe_in_3_0() -> None:
     beside = ref("Name", description="Better words", maxLength=5)
     name = {"type": "string", "description": "Words"}
     assert published(beside, openapi_30=True, Name=name) == {
@@ -124,7 +124,7 @@ def test_all_of_that_cannot_be_folded_exactly_is_kept() -> None:
     }
 
 
-def test_what_is_read_only_is_neither_offered_nor_required_wherever_it_is_said() -> None:
+def test_read_only_members_are_neither_offered_nor_required() -> None:
     schema = published(
         {
             "allOf": [
@@ -166,7 +166,7 @@ def test_a_title_that_repeats_the_name_is_dropped_and_hidden_characters_are_too(
         ({"type": "anything"}, "malformed at properties/p/type"),
     ],
 )
-def test_what_is_no_schema_is_refused(schema: Any, message: str) -> None:
+def test_a_value_that_is_not_a_schema_is_refused(schema: Any, message: str) -> None:
     with pytest.raises(UnusableSchema, match=message):
         published(schema)
 

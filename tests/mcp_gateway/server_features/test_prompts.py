@@ -52,7 +52,7 @@ async def test_a_prompt_whose_tools_are_not_allowed_does_not_exist(world: World,
 
 
 @ERAS
-async def test_a_prompt_comes_filled_in_after_what_is_attached(world: World, era: str) -> None:
+async def test_a_filled_in_prompt_follows_its_attachments(world: World, era: str) -> None:
     arguments = {"team": "design {{focus}}", "focus": "Hiring"}
     params = {"name": "plan_week", "arguments": arguments}
     result = (await world.ask(era, "prompts/get", params)).json()["result"]
@@ -114,7 +114,7 @@ async def test_a_malformed_completion_is_refused(
 
 
 @ERAS
-async def test_only_what_is_there_is_declared(world: World, era: str, tmp_path: Path) -> None:
+async def test_only_existing_features_are_declared(world: World, era: str, tmp_path: Path) -> None:
     async with a_world(tmp_path) as plain:
         for one, declared in ((world, True), (plain, False)):
             person = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}

@@ -61,7 +61,7 @@ async def test_a_text_and_a_picture_are_read(world: World, era: str) -> None:
 
 
 @ERAS
-async def test_what_a_tool_reads_is_a_call_of_that_tool(world: World, era: str) -> None:
+async def test_reading_a_resource_is_a_call_of_its_tool(world: World, era: str) -> None:
     result = (await read(world, era, "tracker://tasks/a%20b")).json()["result"]
     [contents] = result["contents"]
     assert contents["uri"] == "tracker://tasks/a%20b"
@@ -71,9 +71,7 @@ async def test_what_a_tool_reads_is_a_call_of_that_tool(world: World, era: str) 
 
 
 @ERAS
-async def test_what_a_forbidden_tool_reads_is_neither_listed_nor_there(
-    world: World, era: str
-) -> None:
+async def test_resources_of_a_forbidden_tool_are_hidden(world: World, era: str) -> None:
     listed = await world.ask(era, "resources/templates/list")
     assert [one["uriTemplate"] for one in listed.json()["result"]["resourceTemplates"]] == [
         "tracker://tasks/{id}"
@@ -99,14 +97,14 @@ async def test_a_record_the_api_does_not_have_is_not_found(world: World, era: st
 
 
 @ERAS
-async def test_an_api_that_fails_is_said_to_have_failed(world: World, era: str) -> None:
+async def test_a_failure_of_the_api_is_reported(world: World, era: str) -> None:
     world.api.answer = lambda _: HttpResponse(500, "", b"")
     error = (await read(world, era, "tracker://tasks/8")).json()["error"]
     assert "500" in error["message"]
 
 
 @pytest.mark.parametrize("uri", [1, None, {}, ["tracker://guide"]])
-async def test_what_is_no_uri_is_refused(world: World, uri: object) -> None:
+async def test_a_value_that_is_not_a_uri_is_refused(world: World, uri: object) -> None:
     assert (await read(world, "old", uri)).json()["error"]["code"] == -32602
 
 

@@ -23,7 +23,7 @@ async def stated(world: World) -> tuple[dict[str, object], dict[str, object]]:
 @pytest.mark.parametrize(
     ("tool", "arguments"), [("list_tasks", {"q": "x y"}), ("create_task", {"title": "é"})]
 )
-async def test_the_api_learns_who_calls_and_for_exactly_which_request(
+async def test_the_api_learns_the_caller_and_the_exact_request(
     world: World, tool: str, arguments: dict[str, str]
 ) -> None:
     await world.call("new", tool, arguments)

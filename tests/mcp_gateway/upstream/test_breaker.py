@@ -23,9 +23,7 @@ def fail(breaker: Breaker, times: int = 3, tenants: str = "ab") -> list[bool]:
     return [breaker.failed(tenants[number % len(tenants)]) for number in range(times)]
 
 
-def test_what_fails_again_and_again_is_left_alone_for_a_while(
-    clock: Clock, breaker: Breaker
-) -> None:
+def test_repeated_failures_open_the_breaker_for_a_while(clock: Clock, breaker: Breaker) -> None:
     assert fail(breaker) == [False, False, True]
     assert breaker.wait("a") == breaker.wait("c") == PAUSE
     clock.advance(seconds=PAUSE - 1)
@@ -55,9 +53,7 @@ def test_failing_now_and_then_is_not(clock: Clock, breaker: Breaker) -> None:
     assert not breaker.is_open
 
 
-def test_one_call_tries_and_the_others_wait_for_what_becomes_of_it(
-    clock: Clock, breaker: Breaker
-) -> None:
+def test_one_call_tries_and_the_others_wait_for_its_result(clock: Clock, breaker: Breaker) -> None:
     fail(breaker)
     clock.advance(seconds=PAUSE)
     assert breaker.wait("a") == 0
@@ -109,7 +105,7 @@ def test_the_pause_that_the_upstream_asks_for_is_kept(breaker: Breaker) -> None:
     assert breaker.wait("a") == 42
 
 
-def test_a_tenant_whose_calls_alone_fail_closes_nothing_to_the_others(breaker: Breaker) -> None:
+def test_a_tenant_with_failing_calls_closes_nothing_to_others(breaker: Breaker) -> None:
     fail(breaker, 9, "a")
     assert breaker.wait("a") > 0
     assert breaker.wait("b") == 0
@@ -128,7 +124,7 @@ def test_a_tenant_whose_calls_alone_fail_closes_nothing_to_the_others(breaker: B
         max_size=60,
     )
 )
-def test_nobody_is_refused_for_good_nor_for_the_failures_of_one_other_tenant(
+def test_nobody_is_refused_permanently_or_for_another_tenants_failures(
     calls: list[tuple[str, str, int]],
 ) -> None:
     clock = Clock()

@@ -1,4 +1,4 @@
-"""Who gets a place at the upstream, and in which order those who wait do."""
+"""The distribution of the upstream's capacity, and the order of waiting calls."""
 
 import asyncio
 from collections import Counter
@@ -24,13 +24,13 @@ def fill(bulkhead: Bulkhead, tenant: str) -> int:
     return taken
 
 
-def test_one_tenant_gets_half_and_each_that_comes_still_finds_a_place() -> None:
+def test_one_tenant_gets_half_and_each_other_still_finds_capacity() -> None:
     bulkhead = Bulkhead(12)
     assert [fill(bulkhead, tenant) for tenant in "abcd"] == [6, 3, 2, 1]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans())), st.integers(2, 9))
-def test_places_are_never_more_than_there_are_and_never_lost(
+def test_capacity_is_never_exceeded_and_never_lost(
     moves: list[tuple[str, bool]], limit: int
 ) -> None:
     bulkhead = Bulkhead(limit)
@@ -81,7 +81,7 @@ async def test_one_tenant_can_not_fill_the_queue_for_the_others() -> None:
     await asyncio.gather(*waiting, other, return_exceptions=True)
 
 
-async def test_who_waits_too_long_is_told_and_leaves_the_queue() -> None:
+async def test_a_call_that_waits_too_long_is_told_and_leaves_the_queue() -> None:
     bulkhead = Bulkhead(2)
     assert bulkhead.take("a")
     assert not await bulkhead.wait("a", 0)
@@ -116,7 +116,7 @@ MOVES = st.lists(
 
 
 @given(st.lists(MOVES, max_size=12), st.integers(2, 7))
-def test_whatever_happens_at_once_nobody_waits_beside_a_place_for_them(
+def test_no_call_ever_waits_while_capacity_is_free(
     rounds: list[list[tuple[str, int]]], limit: int
 ) -> None:
     async def run() -> None:

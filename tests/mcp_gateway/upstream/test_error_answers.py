@@ -17,7 +17,7 @@ def fail(status: int, content_type: str = "", body: object = b"", advice: str = 
     return describe_refusal(HttpResponse(status, content_type, written), advice=advice)
 
 
-def test_r6_a_refusal_is_told_in_the_members_meant_for_the_caller_alone() -> None:
+def test_r6_a_refusal_contains_only_members_meant_for_the_caller() -> None:
     """RFC 9457 §3.1."""
     problem = {
         "title": "Taken",
@@ -125,7 +125,7 @@ def test_an_error_never_tells_a_model_how_the_server_is_made_or_what_it_knows(
         "Path /tasks/17/comments is read only",
     ],
 )
-def test_what_helps_a_model_is_left_as_it_is(harmless: str) -> None:
+def test_text_that_helps_a_model_is_not_changed(harmless: str) -> None:
     assert f"detail: {harmless}" in fail(400, PROBLEM, {"detail": harmless})
 
 
@@ -142,7 +142,7 @@ def test_a_long_refusal_is_cut() -> None:
     assert len(fail(400, "text/plain", long.encode())) < 600
 
 
-def test_a_redirect_and_a_status_nobody_knows_are_named() -> None:
+def test_a_redirect_and_an_unknown_status_are_named() -> None:
     assert fail(302) == "The API answered 302 Found: a redirect, which is not followed."
     assert fail(799) == "The API answered 799."
 

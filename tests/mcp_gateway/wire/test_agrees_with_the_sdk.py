@@ -1,7 +1,7 @@
 """The gateway's own protocol code answers as the official SDK's server does, right or wrong.
 
 Where they differ on purpose (batches, which the SDK refuses even at 2025-03-26; malformed
-envelopes, to which it answers -32602 where JSON-RPC says -32600; a `Content-Type` that is no JSON,
+envelopes, to which it answers -32602 where JSON-RPC says -32600; a `Content-Type` that is not JSON,
 which it takes in the modern era) the cases are not listed here.
 """
 
@@ -186,7 +186,7 @@ async def set_level(_: Any, __: Any) -> mcp_types.EmptyResult:
 @pytest.fixture
 async def sdk() -> AsyncIterator[httpx2.AsyncClient]:
     """Run the SDK's server with as much, stateless and answering JSON."""
-    # It warns of what clients may still use.
+    # The SDK warns of features that clients may still use.
     with pytest.warns(MCPDeprecationWarning):
         server = Server(
             "peer",
@@ -230,7 +230,7 @@ def summary(answer: httpx2.Response) -> tuple[object, ...]:
     result = body.get("result", {})
     told = tuple(result.get(member) for member in ("protocolVersion", "resultType"))
     cached = "ttlMs" in result and "cacheScope" in result
-    # Only here do clients read what the data says.
+    # Clients read the data only here.
     versions = error.get("data") if error.get("code") == -32022 else None
     return int(answer.status_code), body["id"], error.get("code"), versions, told, cached
 
@@ -263,7 +263,7 @@ async def test_the_modern_era_is_answered_as_the_sdk_does(
 
 @pytest.mark.parametrize("version", ["2025-11-25", MODERN])
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/*", "text/html", ""])
-async def test_what_a_client_accepts_is_read_as_the_sdk_does(
+async def test_the_accept_header_is_read_as_the_sdk_does(
     world: World, sdk: httpx2.AsyncClient, version: str, accept: str
 ) -> None:
     headers = {"mcp-protocol-version": version, "mcp-method": "tools/list", "accept": accept}

@@ -183,7 +183,7 @@ def nested(levels: int, inner: Any = 1) -> Any:
 
 @pytest.mark.parametrize("era", ["2025-11-25", MODERN])
 @pytest.mark.parametrize("tool", ["list_tasks", "create_task", "delete_task", "draft_task", "none"])
-async def test_a_value_nested_as_deep_as_may_be_is_answered_wherever_it_stands_a156(
+async def test_a_value_with_the_deepest_allowed_nesting_is_answered_a156(
     era: str, tool: str
 ) -> None:
     deep = nested(190)

@@ -124,7 +124,7 @@ async def test_an_empty_or_endless_batch_is_refused(world: World, batch: list[ob
 
 
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25"])
-async def test_a_batch_is_refused_where_there_are_none(world: World, version: str) -> None:
+async def test_a_batch_is_refused_in_revisions_without_batches(world: World, version: str) -> None:
     answer = await world.post([request("ping")], headers={"mcp-protocol-version": version})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
 
@@ -138,13 +138,13 @@ async def test_a_batch_is_refused_where_there_are_none(world: World, version: st
         {"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "no"}},
     ],
 )
-async def test_what_wants_no_answer_is_acknowledged(world: World, message: object) -> None:
+async def test_a_message_without_an_answer_is_acknowledged(world: World, message: object) -> None:
     answer = await world.post(message, headers={"mcp-protocol-version": "2025-11-25"})
     assert (answer.status_code, answer.content) == (202, b"")
 
 
 @pytest.mark.parametrize("version", ["2023-01-01", "latest", ""])
-async def test_a_version_nobody_knows_is_a_bad_request(world: World, version: str) -> None:
+async def test_an_unknown_version_is_a_bad_request(world: World, version: str) -> None:
     answer = await world.post(request("ping"), headers={"mcp-protocol-version": version})
     assert answer.status_code == 400
 
@@ -181,7 +181,7 @@ async def test_params_of_the_wrong_type_are_named(
         {"method": None},
     ],
 )
-async def test_a_message_that_is_no_request_is_refused(
+async def test_a_message_that_is_not_a_request_is_refused(
     world: World, changes: dict[str, Any]
 ) -> None:
     answer = await world.post({**request("ping"), **changes})
@@ -189,7 +189,7 @@ async def test_a_message_that_is_no_request_is_refused(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":NaN}', b"[" * 5000, b'"\\ud800"'])
-async def test_a_body_that_is_no_json_is_a_parse_error(world: World, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_a_parse_error(world: World, body: bytes) -> None:
     answer = await world.post(body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32700)
     assert answer.json()["id"] is None
@@ -211,7 +211,7 @@ async def test_headers_of_a_newer_revision_can_not_change_what_is_authorized(
     assert world.api.requests == []
 
 
-async def test_a_cursor_nobody_gave_out_is_refused(world: World) -> None:
+async def test_an_invented_cursor_is_refused(world: World) -> None:
     answer = await world.old("tools/list", {"cursor": "abc"})
     assert answer.json()["error"]["code"] == -32602
 

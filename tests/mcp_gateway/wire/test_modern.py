@@ -164,7 +164,7 @@ async def test_a_notification_is_acknowledged(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [[], [{}], 1, "x", None, {}, {"id": 1}, {"id": 1, "result": {}}])
-async def test_a_body_that_is_no_request_is_refused(world: World, body: object) -> None:
+async def test_a_body_that_is_not_a_request_is_refused(world: World, body: object) -> None:
     answer = await world.post(body, headers={"mcp-protocol-version": MODERN})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
 

@@ -42,7 +42,7 @@ async def test_progress_grows_under_the_clients_token_and_ends_before_the_answer
 
 
 @pytest.mark.parametrize("token", [None, [1], {"a": 1}, True, 1.5])
-async def test_what_is_no_progress_token_is_not_echoed(world: World, token: object) -> None:
+async def test_an_invalid_progress_token_is_not_echoed(world: World, token: object) -> None:
     [answer] = await hear(world, "new", {"progressToken": token})
     assert answer["result"]["isError"] is False
 
@@ -66,7 +66,7 @@ async def test_an_older_client_is_told_of_a_slow_call_and_of_no_other(world: Wor
     assert answer["result"]["isError"] is False
 
 
-async def test_what_is_told_holds_no_argument_and_no_token(world: World) -> None:
+async def test_log_messages_contain_no_argument_and_no_token(world: World) -> None:
     params = {"name": "list_tasks", "arguments": {"q": "confidential"}}
     async with talking(world, "old", "tools/call", params) as talk:
         *told, _ = await talk.messages()
@@ -80,7 +80,7 @@ async def test_an_older_client_may_set_a_level(world: World, level: str) -> None
 
 
 @pytest.mark.parametrize("level", ["loud", 1, None, {"a": 1}])
-async def test_a_level_there_is_none_of_is_refused(world: World, level: object) -> None:
+async def test_an_unknown_level_is_refused(world: World, level: object) -> None:
     answer = await world.old("logging/setLevel", {"level": level})
     assert answer.json()["error"]["code"] == -32602
     assert "notice" in answer.json()["error"]["message"]
@@ -99,7 +99,7 @@ async def test_a_slow_call_in_a_batch_says_nothing_before_the_answers(world: Wor
     assert [item["id"] for item in answer.json()] == [1, 2]
 
 
-async def test_an_error_is_answered_under_its_own_status_since_nothing_was_said_before(
+async def test_an_error_keeps_its_status_if_no_message_was_sent_before(
     world: World,
 ) -> None:
     """Once a stream is open, its status is decided."""

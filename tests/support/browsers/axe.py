@@ -9,7 +9,7 @@ AXE = Path(__file__).parents[2] / "node/node_modules/axe-core/axe.min.js"
 
 
 def violations(page: Page) -> list[str]:
-    """Run axe with all its rules; answers what it found, a line each."""
+    """Run axe with all its rules; return what it found, a line each."""
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run()")

@@ -1,4 +1,4 @@
-"""A tour of every page that people see, in a real browser, for whoever wants to look at each."""
+"""A tour of every page that people see, in a real browser, for tests and pictures."""
 
 import asyncio
 import re
@@ -52,7 +52,7 @@ class Sights:
     deployment: Deployment
     """With every way to sign in."""
     directly: str
-    """The issuer of another authorization server, where people sign in at one provider alone."""
+    """The issuer of another authorization server, where people sign in only at one provider."""
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def running_chromium() -> Iterator[Browser]:
 
 
 def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run async helpers in a thread of their own: Playwright's loop occupies this one."""
+    """Run async helpers in a separate thread, because Playwright's loop occupies this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
@@ -169,7 +169,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     """Walk through the pages as Ada; yields a page's name while the browser shows it."""
     deployment = sights.deployment
     issuer = deployment.issuer
-    # Where the app is, and the provider: they answer with nothing, and the page that leads there
+    # The app and the provider answer with an empty response, so the page that leads there
     # stays.
     for elsewhere in (f"{CLAUDE}?*", f"{sights.directly}/sign-in/with/*"):
         page.route(elsewhere, lambda route: route.fulfill(status=204))
@@ -186,7 +186,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.get_by_role("button", name="Not you?").click()
     sign_in(page)
     expect(page.get_by_text(ADA[0])).to_be_visible()
-    # Who connected something before is not asked: they change it there.
+    # People with an earlier connection are not asked: they change it there.
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     yield "organisation"
     page.get_by_role("button", name="Globex").click()

@@ -87,7 +87,7 @@ CATALOGUE = CatalogueDocument(
         ToolSummary(
             name="delete_task",
             title="Delete task",
-            description="Delete a task for good.",
+            description="Permanently delete a task.",
             scope="mcp:write",
             toolsets=("write",),
             read_only=False,
@@ -141,14 +141,14 @@ class AuthServer:
     issuer: str = ISSUER
     resource: str = RESOURCE
     web: dict[str, Fetched] = field(default_factory=dict)
-    """What can be fetched, by URL: client documents, key sets."""
+    """The documents that can be fetched, by URL: client documents, key sets."""
     fetched: list[str] = field(default_factory=list)
     """Which were."""
     _opened: list[Runtime] = field(default_factory=list)
 
     @property
     def opened(self) -> Runtime:
-        """What the running server opened."""
+        """The running server's resources."""
         return self._opened[-1]
 
     def browser(self) -> httpx2.AsyncClient:
@@ -156,7 +156,7 @@ class AuthServer:
         return httpx2.AsyncClient(transport=self.http._transport, base_url=self.issuer)
 
     def person(self, email: str = "ada@acme.example") -> Person:
-        """A person at a browser of their own."""
+        """A person with their own browser."""
         return Person(self.browser(), email)
 
     async def client(self, **metadata: Any) -> OAuthClient:

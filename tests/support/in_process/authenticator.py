@@ -16,7 +16,7 @@ PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
 @dataclass
 class Authenticator:
-    """Holds one passkey. What a test changes, it does wrongly."""
+    """Holds one passkey. A test can make it misbehave."""
 
     origin: str = "http://localhost:8400"
     domain: str = "localhost"

@@ -1,4 +1,4 @@
-"""What makes it cheap to start an authorization server in the test, hundreds of times."""
+"""Make it cheap to start an authorization server in a test, hundreds of times."""
 
 import functools
 import ssl
@@ -25,7 +25,7 @@ def cheap_starts() -> Iterator[None]:
     """Make once per test process what is alike in every server and takes longest to make.
 
     Those are the compiled page templates and the machine's certificates. Passwords are hashed with
-    little effort: hundreds of people sign in, and a hash's cost has a test of its own.
+    little effort: hundreds of people sign in, and another test checks a hash's cost.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:

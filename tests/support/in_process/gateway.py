@@ -147,7 +147,7 @@ class Looks:
 
 @dataclass
 class World:
-    """Everything around one gateway, and a hand to knock at its door."""
+    """One gateway with its surroundings and a client."""
 
     http: httpx2.AsyncClient
     api: Api

@@ -1,4 +1,4 @@
-"""An OAuth client of few words: registers, builds authorization URLs, redeems."""
+"""A minimal OAuth client: registers, builds authorization URLs, redeems."""
 
 import base64
 import hashlib
@@ -72,7 +72,7 @@ class OAuthClient:
         )
 
     async def connect(self, person: Person, **choices: Any) -> dict[str, Any]:
-        """Go the whole way with a person who approves; answers the token response."""
+        """Connect with a person who approves; return the token response."""
         answer = answer_of(await person.approve(self.authorize_url(), **choices))
         assert answer["state"] == self.state
         tokens = await self.redeem(answer["code"])

@@ -1,4 +1,4 @@
-"""An operator's hand: what seed files add to a running server."""
+"""Add records to a running server with seed files, as an operator."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ class Form:
     checkboxes: dict[tuple[str, str], bool] = field(default_factory=dict)
     buttons: list[tuple[str, str, str]] = field(default_factory=list)
     options: str = ""
-    """What the form hands to the browser's passkeys."""
+    """The form's data for the browser's passkeys."""
 
 
 class _Reader(HTMLParser):
@@ -76,7 +76,7 @@ class _Reader(HTMLParser):
 
 @dataclass(frozen=True)
 class Page:
-    """What the person sees."""
+    """The text of the page."""
 
     url: str
     status: int
@@ -88,7 +88,7 @@ class Page:
     headers: httpx2.Headers
 
     def ticks(self, box: str = "tool") -> dict[str, bool]:
-        """Tell what is on offer on the consent page, and what of it is ticked."""
+        """List the offered tools of the consent page, and whether each is selected."""
         boxes = self.forms["/consent"].checkboxes.items()
         return {value: ticked for (name, value), ticked in boxes if name == box}
 
@@ -99,7 +99,7 @@ class Person:
     def __init__(
         self, http: httpx2.AsyncClient, email: str = ADA[0], password: str = ADA[1]
     ) -> None:
-        """Sit down at a browser of one's own: `http` keeps the cookies."""
+        """Start with a separate browser: `http` keeps the cookies."""
         self.http = http
         self.email = email
         self.password = password
@@ -166,12 +166,12 @@ class Person:
         untick: Collection[str] = (),
         tick: Collection[str] = (),
     ) -> str:
-        """Go through sign-in, tenant and consent; answers the URL the client is called back at."""
+        """Go through sign-in, tenant and consent; return the URL the client is called back at."""
         page = await self.reach_consent(url, tenant=tenant)
         return _called_back(await self.press(page, "Approve", untick=untick, tick=tick))
 
     async def deny(self, url: str, *, tenant: str = "Acme") -> str:
-        """Go as far as consent and say no; answers the URL the client is called back at."""
+        """Go as far as consent and say no; return the URL the client is called back at."""
         page = await self.reach_consent(url, tenant=tenant)
         return _called_back(await self.press(page, "Deny"))
 

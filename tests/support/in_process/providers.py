@@ -1,5 +1,5 @@
-"""Those who sign people in elsewhere, as tests have them: an OpenID provider, and a product that
-hands people over. Each says what the test wants it to, lies included.
+"""Sign-in services for tests: an OpenID provider, and a product that
+hands people over. Each sends any response that a test chooses, even an invalid one.
 """
 
 import base64
@@ -49,7 +49,7 @@ MAPPING = ClaimMapping(
 
 @dataclass
 class SigningKey:
-    """A key that somebody signs with."""
+    """A signing key."""
 
     kid: str
     key: ec.EllipticCurvePrivateKey = field(
@@ -105,7 +105,7 @@ class Provider:
 
     @property
     def app(self) -> Starlette:
-        """What answers the server's own requests."""
+        """Answers the server's own requests."""
         return Starlette(
             routes=[
                 Route("/.well-known/openid-configuration", self._discovery),
@@ -130,7 +130,7 @@ class Provider:
         return OidcSignIn(**given)
 
     def handle_callback(self, url: str) -> str:
-        """Take a browser in at the authorization endpoint; answers where it is sent."""
+        """Take a browser in at the authorization endpoint; return where it is sent."""
         self.asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         code = secrets.token_urlsafe(16)
         self._codes[code] = self.asked
@@ -267,7 +267,7 @@ class Way(Protocol):
         ...
 
     def spoil(self) -> None:
-        """Have whoever vouches for the person do so wrongly from now on."""
+        """Make the person's credentials invalid from now on."""
         ...
 
 
@@ -331,7 +331,7 @@ class HandOffWay:
 
 
 async def leave(person: Person, page: Page) -> str:
-    """Follow the sign-in page to the provider; answers the URL there."""
+    """Follow the sign-in page to the provider; return the URL there."""
     link = page.moves_on_to or next(link for link in page.links if "/sign-in/with/" in link)
     answer = await person.http.get(link)
     assert answer.status_code == 303, answer.text

@@ -27,13 +27,13 @@ from support.in_process.clock import Clock
 
 GATEWAY_KEY = ECKey.generate_key("P-256")
 GATEWAY = ResourceSettings(resource=RESOURCE, gateway_jwks=dict(publish_key(GATEWAY_KEY)))
-"""The gateway as the authorization server's settings know it."""
+"""The gateway in the authorization server's settings."""
 
 
 def assertions(
     clock: Clock, *, key: ECKey = GATEWAY_KEY, resource: str = RESOURCE
 ) -> ClientAssertions:
-    """Make what authenticates a gateway."""
+    """Make a gateway's authentication."""
     return ClientAssertions(
         key, resource=resource, issuer=ISSUER, now=clock, new_id=lambda: uuid.uuid4().hex
     )
@@ -50,20 +50,20 @@ class Heard:
         """Pass everything on."""
         async for news in self.feed.read():
             yield news
-            # The follower asks for more: it has taken note.
+            # The follower asks for more, so it has processed the last ones.
             self.again.set()
             self.again = asyncio.Event()
 
 
 @dataclass
 class Gateway:
-    """What one gateway knows."""
+    """The revocations that one gateway knows."""
 
     revocations: Revocations
     heard: Heard
 
     def knows(self, token: str) -> bool:
-        """Tell whether it takes this access token for ended."""
+        """Tell whether it considers this access token revoked."""
         claims, kid = read_unverified(token)
         return self.revocations.is_revoked(claims, kid)
 
@@ -73,7 +73,7 @@ class Gateway:
             await self.heard.again.wait()
 
     async def until_ended(self, token: str) -> None:
-        """Wait until it takes this access token for ended."""
+        """Wait until it considers this access token revoked."""
         await self.until(lambda: self.knows(token))
 
 

@@ -96,7 +96,7 @@ async def talking(
 
 
 async def initialize(world: World, capabilities: dict[str, Any], **more: Any) -> dict[str, str]:
-    """Begin as a client of the handshake era; answers the headers to send from then on."""
+    """Begin as a client of the handshake era; return the headers to send from then on."""
     params = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {}}
     answer = await world.old("initialize", params, **more)
     assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""An authorization server's hand: keys, and access tokens signed with them, good or forged."""
+"""An authorization server's keys, and valid or forged access tokens."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def sign(
     body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
     usual = {"alg": "ES256", "typ": "at+jwt", "kid": KID}
     protected = {name: value for name, value in {**usual, **(header or {})}.items() if value}
-    # Put together by hand: a library would refuse to sign what an attacker would send.
+    # Built by hand, because a library would refuse to sign an attacker's header.
     signed = f"{encode(orjson.dumps(protected))}.{encode(body)}"
     signature = jws.JWSRegistry(algorithms=["ES256"]).get_alg("ES256").sign(signed.encode(), key)
     return f"{signed}.{encode(signature)}"

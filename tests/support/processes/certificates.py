@@ -1,4 +1,4 @@
-"""A certificate authority for one test, and what it vouches for."""
+"""A certificate authority for one test, and its certificates."""
 
 import ssl
 import tempfile

@@ -1,4 +1,4 @@
-"""Run the official MCP conformance suite, with the Node of its own that `tests/node` pins."""
+"""Run the official MCP conformance suite, with the Node version that `tests/node` pins."""
 
 import json
 import re

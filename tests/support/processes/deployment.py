@@ -34,7 +34,7 @@ Mode = Literal["auto", "legacy"]
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the parts answer, and the API's own database, to be read behind its back."""
+    """The services' URLs, and the API's own database for tests to read."""
 
     issuer: str
     resource: str
@@ -50,7 +50,7 @@ class Deployment:
             return [dict(row) for row in db.execute(sql, parameters)]
 
     def api_requests(self) -> list[str]:
-        """List the requests that reached the API so far, as its own log has them."""
+        """List the requests in the API's log."""
         log = (self.folder / "demo-saas.log").read_text()
         return [line.split('"')[1] for line in log.splitlines() if " /v1/" in line]
 
@@ -64,7 +64,7 @@ class Connection:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What carries the access token."""
+        """The headers with the access token."""
         return {"authorization": f"Bearer {self.tokens['access_token']}"}
 
     @asynccontextmanager
@@ -91,7 +91,7 @@ class Connection:
 
 @asynccontextmanager
 async def a_person(email: str) -> AsyncIterator[Person]:
-    """Sit someone down at a browser without cookies."""
+    """Return a person with a new browser."""
     async with httpx2.AsyncClient(trust_env=False) as browser:
         yield Person(browser, email)
 
@@ -99,7 +99,7 @@ async def a_person(email: str) -> AsyncIterator[Person]:
 async def connect(
     deployment: Deployment, person: Person, *, resource: str | None = None, **choices: Any
 ) -> Connection:
-    """Let a person approve a client of few words, with `Person.approve`'s choices."""
+    """Let a person approve a minimal client, with `Person.approve`'s choices."""
     async with httpx2.AsyncClient(trust_env=False) as http:
         client = await register(http, deployment.issuer, resource or deployment.resource)
         return Connection(deployment, await client.connect(person, **choices))
@@ -183,7 +183,7 @@ def origin(url: str) -> str:
 
 
 def run(*command: str | Path) -> str:
-    """Run a program that must succeed; answers what it wrote."""
+    """Run a program that must succeed; return what it wrote."""
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False
     )

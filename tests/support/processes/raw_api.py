@@ -1,4 +1,4 @@
-"""An API on a loopback socket that answers with whatever bytes a test has it answer with."""
+"""An API on a loopback socket that answers with a test's bytes."""
 
 import asyncio
 import ssl
@@ -22,7 +22,7 @@ class Call:
     writer: asyncio.StreamWriter
 
     async def say(self, *pieces: bytes) -> None:
-        """Send bytes, each piece by itself."""
+        """Send bytes, one piece at a time."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
@@ -50,7 +50,7 @@ async def _usual(call: Call) -> None:
 
 @dataclass
 class RawApi:
-    """What was asked, and how to answer it."""
+    """A request, and a way to answer it."""
 
     port: int = 0
     script: Script = _usual
@@ -76,7 +76,7 @@ class RawApi:
         self.script = script
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until either side has had enough."""
+        """Serve one connection until either side closes it."""
         self.connections += 1
         connection, number = self.connections, 0
         try:

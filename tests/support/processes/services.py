@@ -1,4 +1,4 @@
-"""Start a program as a process of its own, wait until it answers, stop it."""
+"""Start a program as a separate process, wait until it answers, stop it."""
 
 import os
 import socket
@@ -66,7 +66,7 @@ def free_port() -> int:
 
 
 def end_with_us(process: subprocess.Popen[bytes]) -> Callable[[], None]:
-    """Have a process interrupted when this one is gone, killed even; answers what calls that off.
+    """Have a process interrupted when this one is gone, killed even; return what calls that off.
 
     A shell waits for the end of a pipe of which only this process holds the other end.
     """
@@ -137,7 +137,7 @@ def running_service(
 
 def _wait_until_ready(service: Service, ready_path: str, tries: int) -> None:
     answer = "nothing"
-    # Loopback is never reached through a proxy that the environment names.
+    # Never use the environment's proxy for loopback.
     with httpx2.Client(trust_env=False, timeout=2) as client:
         for _ in range(tries):
             try:

@@ -14,14 +14,14 @@ from support.processes.raw_api import Call, RawApi, running_raw_api
 
 @dataclass
 class TokenEndpoint:
-    """Issues `token-1`, `token-2` … for 100 seconds each, and remembers who asked for what."""
+    """Issues `token-1`, `token-2` … for 100 seconds each, and records the requests."""
 
     api: RawApi
     forms: list[dict[str, str]] = field(default_factory=list)
     authorizations: list[str] = field(default_factory=list)
     status: int = 200
     body: dict[str, Any] | bytes | None = None
-    """What is answered in place of a token."""
+    """The answer instead of a token."""
     asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     """Released by each request that comes."""
     open: asyncio.Event = field(default_factory=asyncio.Event)

@@ -41,7 +41,7 @@ _SHORTEST_BEGINNING = 6
 
 @dataclass(frozen=True, slots=True)
 class Lookalike:
-    """A name of somebody else; `home` is its owner's host, or empty for a name of ours."""
+    """A well-known name; `home` is its owner's host, or empty for a name of ours."""
 
     name: str
     home: str

@@ -61,7 +61,7 @@ class ConsentPages:
         )
 
     def leave(self, pending: PendingAuthorization, url: str, *, approved: bool) -> Response:
-        """Send the browser back to the app, by a page that moves on by itself.
+        """Send the browser back to the app with a page that redirects.
 
         A redirect would fail: browsers apply `form-action` to every redirect after a form, and it
         does not allow an app's custom scheme.

@@ -111,8 +111,8 @@ def make_offer(
     """Group the tools that the requested scopes cover and the tenant allows.
 
     The person has decided about a tool if an earlier page showed it with the same effect and scope.
-    Of the other tools, the first page selects all without lasting effects. Later pages select only
-    those that a newly requested scope covers, including lasting effects if it covers nothing else,
+    Of the other tools, the first page selects all except irreversible ones. Later pages select only
+    those that a newly requested scope covers, with irreversible ones if it covers no others,
     because the request must then be about them. A tool that joined the catalogue under a scope that
     was allowed before is not selected (A165).
 

@@ -55,7 +55,7 @@ class SignInPages:
             email: the e-mail address to fill in.
             refusal: why the last attempt failed.
             minutes: how long to wait after too many attempts.
-            other: whether somebody else is to sign in, so that providers must ask again.
+            other: whether another person will sign in, so that providers must ask again.
             status: the HTTP status.
         """
         ways = self.settings.sign_in

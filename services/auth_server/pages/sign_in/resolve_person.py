@@ -41,7 +41,7 @@ async def resolve_person(
         now: the time.
 
     Raises:
-        SignInRefused: the id belongs to somebody else, or the person is disabled.
+        SignInRefused: the id belongs to another person, or the person is disabled.
     """
     identity = await find_identity(db, asserted.issuer, asserted.subject)
     if identity is None:

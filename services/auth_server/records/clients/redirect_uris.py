@@ -57,7 +57,7 @@ class UnusableRedirectUri(ValueError):
 
 
 def require_redirect_uri(uri: str, *, private_use_schemes: Collection[str] = ()) -> Kind:
-    """Return the kind of a redirect URI, refusing one that no rule allows.
+    """Return the kind of a redirect URI, and refuse URIs that no rule allows.
 
     The rules allow `https://` on any host, `http://` on a loopback host, and a private-use scheme
     that is a reversed domain name (it has a dot, RFC 8252 §7.1) or that the operator lists.

@@ -29,7 +29,7 @@ class Passwords:
     """Verifies passwords in the same time whether or not the person exists."""
 
     def __init__(self) -> None:
-        """Open the pool, and make the hash that stands for an unknown person."""
+        """Open the pool, and make the hash for unknown people."""
         self._hasher = _hasher()
         self._nobody = self._hasher.hash(os.urandom(16).hex())
         # One thread for each core, so that a flood of sign-ins fills a bounded queue here instead

@@ -1,4 +1,4 @@
-"""Fill arguments that identify the caller from the token, and from nothing else."""
+"""Fill arguments that identify the caller, only from the token."""
 
 from collections.abc import Awaitable
 from typing import Any

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 def check_response(worker: Worker) -> Step:
-    """Withhold an answer that contains, or may contain, somebody else's record, and log an error.
+    """Withhold an answer that contains, or may contain, another tenant's record, and log an error.
 
     An answer that is not JSON can't be checked and is withheld too. In an error, the checked field
     may stand anywhere or nowhere; an error that is not JSON loses its text. The answer goes on as it

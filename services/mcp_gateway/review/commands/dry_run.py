@@ -61,7 +61,7 @@ class _Nowhere:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Path of gatepost.yaml, for the API's address and credentials.",
+    help="Path of gatepost.yaml, for the API's URL and credentials.  [default: $GATEPOST_CONFIG]",
 )
 @click.option("--upstream-url", help="The API's address, instead of the configured one.")
 @click.option(

@@ -7,7 +7,7 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 
 
 def stale_entries(reviewed: ReviewedManifest) -> Iterator[Finding]:
-    """Report unexposed entries whose operation the document doesn't have any more."""
+    """Report unexposed entries whose operation is no longer in the document."""
     for entry in reviewed.manifest.tools:
         # An entry with a replacement stays, to record the history of its name.
         if entry.expose or entry.graphql is not None or entry.lifecycle.replaced_by is not None:

@@ -80,7 +80,7 @@ class Attachments:
 
         Args:
             catalogue: the tools, and the security schemes that their document describes.
-            upstream_url: the URL for tools without a server of their own.
+            upstream_url: the URL for tools without their own server.
             headers: sent with every request to the upstream's own origin.
             configured: credentials by the name of their security scheme.
             sources: the open sources of the credentials, by the same names.

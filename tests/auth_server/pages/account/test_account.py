@@ -1,4 +1,4 @@
-"""The account pages: who may see them, and what their forms are bound to."""
+"""The account pages: access to them, and the proofs of their forms."""
 
 import pytest
 
@@ -37,7 +37,7 @@ async def test_a_sign_out_that_the_page_did_not_make_is_refused_a40(
     assert "/consent" in again.url or "/tenant" in again.url
 
 
-async def test_static_files_are_kept_for_good_under_a_name_that_changes_with_them(
+async def test_static_files_are_cached_permanently_under_a_name_with_their_hash(
     table_server: AuthServer,
 ) -> None:
     files = table_server.opened.pages.static
@@ -47,7 +47,7 @@ async def test_static_files_are_kept_for_good_under_a_name_that_changes_with_the
         assert answer.content == files.files[plain].content
         assert "immutable" in answer.headers["cache-control"]
         assert answer.headers["x-content-type-options"] == "nosniff"
-        # A page of another version of this service, while it is being updated.
+        # A page of another version of this service, during an update.
         other = await table_server.http.get(
             f"/static/{name.replace(files.files[plain].hash, '0' * 12)}"
         )
@@ -92,7 +92,7 @@ async def test_ending_all_others_leaves_the_browser_that_did_it(auth_server: Aut
         assert "/sign-in" in (await other.open("/account/sessions")).url
 
 
-async def test_nobody_ends_a_session_of_somebody_else_a151(auth_server: AuthServer) -> None:
+async def test_nobody_ends_another_persons_session_a151(auth_server: AuthServer) -> None:
     ada, _ = await signed_in(auth_server, "/account/sessions")
     bo = auth_server.person("bo@globex.example")
     page = await bo.sign_in(await bo.open("/account/sessions"))
@@ -104,7 +104,7 @@ async def test_nobody_ends_a_session_of_somebody_else_a151(auth_server: AuthServ
             answer = await bo.send(
                 page, "/account/sessions/end", [("proof", given), ("session", session)]
             )
-            assert answer.status == 403  # the proof of another form is no proof of this one
+            assert answer.status == 403  # another form's proof is not valid here
 
     assert (await ada.open("/account/sessions")).status == 200
     assert "/sign-in" not in (await ada.open("/account/sessions")).url

@@ -1,4 +1,4 @@
-"""A person makes a key for a program, sees it once, and ends it; all of it within what they have."""
+"""A person creates a key within their own access, sees it once, and revokes it."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ def new_in(tenant: str, resource: str = RESOURCE) -> str:
 
 
 async def at(server: AuthServer, path: str, email: str = "ada@acme.example") -> tuple[Person, Page]:
-    """Sign somebody in, to see a page of theirs."""
+    """Sign a person in and open their page."""
     person = server.person(email)
     await person.sign_in(await person.open(KEYS))
     return person, await person.open(path)
@@ -80,7 +80,7 @@ async def test_two_forms_make_two_keys(auth_server: AuthServer) -> None:
     assert len(await keys_of(auth_server)) == 2
 
 
-async def test_a_key_gets_the_tools_and_data_that_were_ticked_and_no_more(
+async def test_a_key_gets_only_the_selected_tools_and_data(
     auth_server: AuthServer,
 ) -> None:
     ada, page = await at(auth_server, new_in("org_acme"))
@@ -150,7 +150,7 @@ async def test_a_revoked_key_is_dead_and_listed_as_such(auth_server: AuthServer)
     assert f"{KEYS}/revoke" not in after.forms
 
 
-async def test_nobody_sees_or_ends_the_key_of_somebody_else_a151(auth_server: AuthServer) -> None:
+async def test_nobody_sees_or_revokes_another_persons_key_a151(auth_server: AuthServer) -> None:
     ada, page = await at(auth_server, new_in("org_acme"))
     await ada.send(page, NEW, fields_of(page, label="Adas key"))
     (row,) = await keys_of(auth_server)
@@ -170,7 +170,7 @@ async def test_nobody_sees_or_ends_the_key_of_somebody_else_a151(auth_server: Au
     ("tenant", "resource"),
     [("org_acme", RESOURCE), ("org_nowhere", RESOURCE), ("org_globex", "https://x.example/mcp")],
 )
-async def test_nobody_makes_a_key_where_they_are_no_member_a151(
+async def test_nobody_creates_a_key_without_a_membership_a151(
     table_server: AuthServer, tenant: str, resource: str
 ) -> None:
     bo, form = await at(table_server, new_in("org_globex"), BO)

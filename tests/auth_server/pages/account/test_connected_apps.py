@@ -1,4 +1,4 @@
-"""Connected apps: a person sees what they allowed, changes it in place, and ends it; nobody else does."""
+"""Connected apps: only the person who allowed them sees, changes and disconnects them."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ APPS, APP = "/account/apps", "/account/app"
 
 
 def ticks(page: Page, box: str = "tool") -> dict[str, bool]:
-    """What can be picked, and what is ticked."""
+    """The offered tools and the selected ones."""
     boxes = page.forms[APP].checkboxes.items()
     return {value: ticked for (name, value), ticked in boxes if name == box}
 
@@ -72,7 +72,7 @@ async def test_a_person_without_connections_is_told_where_they_begin(
     assert "No connected apps yet" in page.text
 
 
-async def test_taking_a_tool_and_data_away_is_felt_at_the_next_refresh(
+async def test_removing_a_tool_and_data_applies_at_the_next_refresh(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A48."""
@@ -92,10 +92,10 @@ async def test_taking_a_tool_and_data_away_is_felt_at_the_next_refresh(
     assert (claims["data_scope"], claims["grant_version"]) == ("team:design", 2)
 
 
-async def test_what_was_left_out_can_be_given_later_without_asking_the_app(
+async def test_a_person_can_add_tools_later_without_the_app(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """Within what the app asked for: it need not come back."""
+    """Within the app's request, without another request."""
     client, person = await auth_server.client(), auth_server.person()
     tokens = await client.connect(person, untick=["create_task", "team:design"])
     page = await open_app(auth_server, person)
@@ -126,7 +126,7 @@ async def test_a_preset_works_here_too_without_javascript(auth_server: AuthServe
 async def test_more_than_the_app_asked_for_or_the_person_has_can_not_be_given_a49(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """Neither a tool beyond the asked scopes, nor data beyond the membership, nor past the policy."""
+    """Neither tools beyond the requested scopes, nor data beyond the membership or the policy."""
     client, person = await auth_server.client(), auth_server.person()
     await person.approve(client.authorize_url(scope="mcp:read"))
     page = await open_app(auth_server, person)
@@ -167,7 +167,7 @@ async def test_a_tool_that_came_later_is_offered_here_and_off_a165(auth_server: 
 
 
 @pytest.mark.parametrize("what", ["tool", "team"])
-async def test_nothing_ticked_is_not_saved(auth_server: AuthServer, what: str) -> None:
+async def test_an_empty_selection_is_not_saved(auth_server: AuthServer, what: str) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
     page = await open_app(auth_server, person)
@@ -180,7 +180,7 @@ async def test_nothing_ticked_is_not_saved(auth_server: AuthServer, what: str) -
     assert (await only_grant(auth_server)).version == 1
 
 
-async def test_saving_what_is_there_already_changes_nothing(auth_server: AuthServer) -> None:
+async def test_saving_without_changes_changes_nothing(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
 
@@ -203,7 +203,7 @@ async def test_of_two_open_pages_the_second_is_asked_to_look_again(
     assert (await only_grant(auth_server)).version == 2
 
 
-async def test_ending_a_connection_ends_it_for_good(auth_server: AuthServer) -> None:
+async def test_disconnecting_an_app_is_permanent(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     tokens = await client.connect(person)
     page = await person.open(APPS)
@@ -217,7 +217,7 @@ async def test_ending_a_connection_ends_it_for_good(auth_server: AuthServer) -> 
 
 
 @pytest.mark.parametrize("button", ["Disconnect Test client", "Save"])
-async def test_a_gateway_hears_of_what_was_done_on_the_page(
+async def test_a_gateway_learns_of_changes_on_the_page(
     database_url: str, clock: Clock, button: str
 ) -> None:
     async with running_auth_server(database_url, clock, resources=(GATEWAY,)) as server:
@@ -229,10 +229,10 @@ async def test_a_gateway_hears_of_what_was_done_on_the_page(
             server.app.state.stop_waiting()
 
 
-async def test_somebody_elses_connection_looks_like_one_that_never_was_a151(
+async def test_another_persons_connection_looks_like_an_unknown_one_a151(
     auth_server: AuthServer,
 ) -> None:
-    """Bo knows the id of Ada's grant, and has a page and a proof of his own."""
+    """Bo knows the id of Ada's grant, and has his own page and proof."""
     client, ada = await auth_server.client(), auth_server.person()
     await client.connect(ada)
     theirs = await only_grant(auth_server)
@@ -328,7 +328,7 @@ async def test_every_change_is_in_the_audit_log(auth_server: AuthServer) -> None
 async def test_markup_in_names_stays_text_on_every_page_of_a_connection_a44(
     auth_server: AuthServer, change_row: Any, nasty: str
 ) -> None:
-    """The app's, the organisation's, the service's, a tool's: each somebody else's words."""
+    """The names of the app, the organisation, the service and a tool are untrusted text."""
     tools = [tool.model_copy(update={"title": nasty}) for tool in CATALOGUE.tools]
     auth_server.catalogue = CATALOGUE.model_copy(
         update={"name": nasty, "tools": tuple(tools), "hash": "8" * 64}

@@ -1,4 +1,4 @@
-"""A tenant's admin decides in their own tenant, through pages; nobody else does, and in no other."""
+"""A tenant's admin manages only their own tenant on its pages, and nobody else does."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ ACTIONS = (f"{ORGANISATION}/rules", f"{ORGANISATION}/member", f"{ORGANISATION}/e
 async def signed_in(
     server: AuthServer, page: str, email: str = "ada@acme.example"
 ) -> tuple[Person, Page]:
-    """Sign somebody in, to see a page of theirs."""
+    """Sign a person in and open their page."""
     person = server.person(email)
     await person.sign_in(await person.open("/account/organisations"))
     return person, await person.open(page)
@@ -58,7 +58,7 @@ async def test_a_person_sees_where_they_are_a_member_and_what_they_manage(
     assert f"{ORGANISATION}?tenant=org_globex" not in page.html
 
 
-async def test_an_admin_narrows_a_member_whose_apps_feel_it_at_once(
+async def test_an_admin_narrows_a_members_data_and_their_apps_at_once(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     await with_bo_in_acme(auth_server)
@@ -101,7 +101,7 @@ async def test_an_admin_removes_a_member_and_their_connections_with_them(
     assert gone.status == 404
 
 
-async def test_an_admin_ends_what_a_member_connected_and_sees_that_it_ended(
+async def test_an_admin_ends_a_members_connection_and_sees_that_it_ended(
     auth_server: AuthServer,
 ) -> None:
     await with_bo_in_acme(auth_server)
@@ -156,7 +156,7 @@ async def test_the_rules_that_an_admin_sets_are_stored_whole_and_shown(
         ({"clients": "listed", "allowed_clients": "clïent"}, "(allowed_clients) can only contain"),
     ],
 )
-async def test_rules_that_make_no_sense_are_named_and_nothing_is_stored(
+async def test_invalid_rules_are_named_and_not_stored(
     table_server: AuthServer, changes: dict[str, str], says: str
 ) -> None:
     ada, page = await signed_in(table_server, ACME)
@@ -183,7 +183,7 @@ async def test_nobody_locks_themselves_out_by_asking_all_for_a_second_factor(
     assert (barred.status, "Two-step verification required" in barred.text) == (403, True)
 
 
-async def test_who_signed_in_with_two_factors_may_ask_it_of_all(auth_server: AuthServer) -> None:
+async def test_an_admin_with_two_factors_may_require_them_of_all(auth_server: AuthServer) -> None:
     ada, page = await signed_in(auth_server, ACME)
     async with auth_server.opened.transaction() as db:
         for session in (await db.execute(select(Session))).scalars():
@@ -204,7 +204,7 @@ async def test_an_admin_can_neither_change_themselves_nor_give_what_they_lack_a1
     assert f"{ORGANISATION}/member" not in own.forms
     bo = await ada.open(f"{ORGANISATION}/member?tenant=org_acme&person=usr_bo")
 
-    # The proof of Bo's form is none for Ada's membership.
+    # The proof of Bo's form is not valid for Ada's membership.
     themselves = await send(
         ada, bo, f"{ORGANISATION}/member", person="usr_ada", role="owner", decision="change"
     )
@@ -239,7 +239,7 @@ async def test_an_admin_reads_in_german_why_a_change_was_refused(auth_server: Au
 
 @pytest.mark.parametrize("email", ["ada@acme.example", BO, "cy@nowhere.example", None])
 @pytest.mark.parametrize("tenant", ["org_globex", "org_nowhere", "", "org_acme' OR 1=1"])
-async def test_nobody_touches_a_tenant_that_they_are_no_admin_of_a151(
+async def test_only_an_admin_changes_a_tenant_a151(
     table_server: AuthServer, email: str | None, tenant: str
 ) -> None:
     """Ada is an admin of Acme and a member of Globex; Bo a member of Globex; Cy of nothing."""
@@ -251,7 +251,7 @@ async def test_nobody_touches_a_tenant_that_they_are_no_admin_of_a151(
         acme = await person.open(ACME)
         form = acme.forms.get(f"{ORGANISATION}/rules") or home.forms["/account/sign-out"]
         proof = form.fields["proof"]
-    expected = 200 if email is None else 403  # a stranger is led to the sign-in page
+    expected = 200 if email is None else 403  # a stranger is redirected to the sign-in page
     for path in (ORGANISATION, f"{ORGANISATION}/member"):
         looked = await person.http.get(path, params={"tenant": tenant, "person": "usr_bo"})
         assert looked.status_code == (303 if email is None else 403)
@@ -290,7 +290,7 @@ async def test_an_admin_ends_no_connection_of_another_tenant_a151(auth_server: A
     assert (await client.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_an_admin_who_lists_no_app_lets_none_in(auth_server: AuthServer) -> None:
+async def test_an_empty_list_of_apps_allows_none(auth_server: AuthServer) -> None:
     ada, page = await signed_in(auth_server, ACME)
     await send(ada, page, f"{ORGANISATION}/rules", clients="listed", allowed_clients="")
     client = await auth_server.client()

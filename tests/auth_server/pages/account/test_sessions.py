@@ -1,4 +1,4 @@
-"""Sessions of people: where they begin, how sure they are, what each says of itself, how they end."""
+"""Sessions of people: their start, level, description and end."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ def session_of(person: Person) -> str:
 
 @asynccontextmanager
 async def writing(server: AuthServer) -> AsyncIterator[DbSession]:
-    """Write to the server's database behind its back."""
+    """Write directly to the server's database."""
     database = open_database(server.database_url)
     try:
         async with database.writing() as db, db.begin():
@@ -50,7 +50,7 @@ async def sessions(server: AuthServer, person_id: str = "usr_ada") -> Sequence[S
 
 
 async def require_level(server: AuthServer, tenant_id: str, level: int) -> None:
-    """Have a tenant ask for a surer sign-in."""
+    """Make a tenant require two factors."""
     async with writing(server) as db:
         tenant = await db.get(Tenant, tenant_id)
         assert tenant is not None
@@ -145,7 +145,7 @@ def test_sign_in_leads_to_pages_of_the_account(path: str) -> None:
 async def test_sign_in_leads_nowhere_but_to_the_account_a14(
     table_server: AuthServer, path: str
 ) -> None:
-    """An open redirect after sign-in is how people are led to a page that looks like ours."""
+    """An open redirect after sign-in could lead people to a page that looks like ours."""
     assert not is_account_page(path)
     shown = await table_server.http.get("/sign-in", params={"return_to": path})
     assert shown.status_code == (400 if path else 200)
@@ -153,7 +153,7 @@ async def test_sign_in_leads_nowhere_but_to_the_account_a14(
 
 
 @given(st.text(max_size=60))
-def test_whatever_is_taken_for_an_account_page_stays_on_this_origin_a14(text: str) -> None:
+def test_any_accepted_return_path_stays_on_this_origin_a14(text: str) -> None:
     for path in (text, f"/account{text}", f"/account/{text}"):
         if is_account_page(path):
             parts = urlsplit(path)
@@ -162,7 +162,7 @@ def test_whatever_is_taken_for_an_account_page_stays_on_this_origin_a14(text: st
             assert not {".", "..", ""} & set(parts.path.split("/")[1:])
 
 
-async def test_the_account_sign_in_of_one_browser_does_not_serve_another_a40(
+async def test_the_account_sign_in_of_one_browser_is_not_valid_in_another_a40(
     auth_server: AuthServer,
 ) -> None:
     """Login CSRF: a form the attacker fetched, with the attacker's password, in a victim's browser."""
@@ -229,10 +229,10 @@ async def test_sessions_that_are_over_are_not_listed(auth_server: AuthServer) ->
     assert (len(listed), len(await sessions(auth_server))) == (1, 0)
 
 
-async def test_a_password_alone_does_not_answer_for_a_tenant_that_asks_for_more_a52(
+async def test_a_password_is_not_enough_for_a_tenant_that_requires_more_a52(
     auth_server: AuthServer,
 ) -> None:
-    """Nor by the consent page of a moment before, nor by its address."""
+    """Neither by an earlier consent page, nor by its address."""
     client, person = await auth_server.client(), auth_server.person()
     consent = await person.reach_consent(client.authorize_url())
     await require_level(auth_server, "org_acme", 2)
@@ -248,7 +248,9 @@ async def test_a_password_alone_does_not_answer_for_a_tenant_that_asks_for_more_
     assert path_of(elsewhere) == "/consent"
 
 
-async def test_who_signed_in_surely_enough_is_not_asked_for_more(auth_server: AuthServer) -> None:
+async def test_a_person_who_meets_the_required_level_is_not_asked_for_more(
+    auth_server: AuthServer,
+) -> None:
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     await require_level(auth_server, "org_acme", 2)

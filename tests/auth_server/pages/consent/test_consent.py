@@ -1,4 +1,4 @@
-"""Consent: what a person sees is what they answer, once, and nothing more than that is given."""
+"""Consent: an answer counts once, and only for the content that the person saw."""
 
 import asyncio
 from typing import Any
@@ -42,7 +42,7 @@ async def redeem(client: OAuthClient, page: Page) -> dict[str, Any]:
 
 
 async def answer(person: Person, page: Page, **changes: str | list[str] | None) -> Page:
-    """Post the consent form as a tampering hand would: fields replaced, added, left out."""
+    """Post a manipulated consent form, with fields replaced, added or omitted."""
     form = page.forms["/consent"]
     fields: dict[str, str | list[str] | None] = {
         **form.fields,
@@ -60,10 +60,10 @@ async def answer(person: Person, page: Page, **changes: str | list[str] | None) 
     return await person.send(page, "/consent", data)
 
 
-# --- what is shown --------------------------------------------------------------------------------
+# --- the shown content ----------------------------------------------------------------------------
 
 
-async def test_a_person_sees_who_asks_for_what_and_where_it_goes_a45_a47(
+async def test_a_person_sees_the_app_its_request_and_its_address_a45_a47(
     auth_server: AuthServer,
 ) -> None:
     """A45, A46, A47: name, badge, host, account, organisation, data, service, tools by effect."""
@@ -137,7 +137,7 @@ async def test_a_managed_client_is_not_called_unverified_but_this_device_is_stil
         ("mcp:admin", {t.name for t in CATALOGUE.tools}, None),
     ],
 )
-async def test_only_what_the_asked_scopes_reach_is_on_offer_and_the_rest_is_counted_a47(
+async def test_only_tools_within_the_requested_scopes_are_offered_and_the_rest_counted_a47(
     auth_server: AuthServer, scope: str, offered: set[str], closed: str | None
 ) -> None:
     """A47; the hierarchy mcp:admin ⊃ mcp:write ⊃ mcp:read."""
@@ -159,7 +159,7 @@ async def test_one_tool_out_of_reach_is_counted_in_the_singular(auth_server: Aut
 
 
 async def test_markup_in_what_a_tool_says_is_shown_as_text_a44(auth_server: AuthServer) -> None:
-    """A44: an OpenAPI document is somebody else's text too."""
+    """A44: an OpenAPI document is untrusted text too."""
     nasty = "<img src=x onerror=alert(1)>\"'</label><script>alert(2)</script>"
     auth_server.catalogue = catalogue(
         tool("look", title=nasty, description=nasty + ".")
@@ -192,7 +192,7 @@ async def test_a_parameter_never_breaks_out_of_the_page_that_leads_back_a44(
 
 
 async def test_asking_again_shows_what_was_allowed_before_a49(auth_server: AuthServer) -> None:
-    """A49: a wider request ticks nothing the person has not ticked."""
+    """A49: a wider request preselects only tools that the person selected."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person, untick=["list_projects", "create_task"])
 
@@ -201,10 +201,10 @@ async def test_asking_again_shows_what_was_allowed_before_a49(auth_server: AuthS
     assert {name for name, ticked in page.ticks().items() if ticked} == {"list_tasks"}
 
 
-# --- what is answered -----------------------------------------------------------------------------
+# --- the answer -----------------------------------------------------------------------------------
 
 
-async def test_a_tool_that_was_not_on_offer_cannot_be_ticked_in(
+async def test_a_tool_that_was_not_offered_cannot_be_added(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     """A11: names added to the form, out of reach or unknown, give nothing."""
@@ -232,7 +232,7 @@ SMUGGLED: list[dict[str, str]] = [
 async def test_a_form_that_says_more_than_its_answer_changes_nothing_a11_a12(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """A11, A12: the request stays what was checked and stored."""
+    """A11, A12: the stored request does not change."""
     client, person = await auth_server.client(), auth_server.person()
     for changes in SMUGGLED:
         page = await person.reach_consent(client.authorize_url())
@@ -262,7 +262,7 @@ async def test_a_hidden_field_that_was_tampered_with_ends_without_a_code_a11(
 
 
 async def test_a_proof_made_for_something_else_is_refused_a38(auth_server: AuthServer) -> None:
-    """A38: of another transaction, tenant, tool list, page or browser."""
+    """A38: of another authorization request, tenant, tool list, page or browser."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     other_transaction = await person.reach_consent(client.authorize_url())
@@ -285,7 +285,7 @@ async def test_a_proof_made_for_something_else_is_refused_a38(auth_server: AuthS
 async def test_switching_the_organisation_in_another_tab_voids_the_page(
     auth_server: AuthServer,
 ) -> None:
-    """A53: the page said Acme; the answer is not for Globex."""
+    """A53: an answer to a page about Acme does not count for Globex."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     choice = await person.open(page.url.replace("/consent", "/tenant"))
@@ -296,7 +296,7 @@ async def test_switching_the_organisation_in_another_tab_voids_the_page(
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
-async def test_a_page_loaded_twice_stays_good_in_both_tabs_a39(auth_server: AuthServer) -> None:
+async def test_a_page_loaded_twice_stays_valid_in_both_tabs_a39(auth_server: AuthServer) -> None:
     """A39: the second render must not void the first."""
     client, person = await auth_server.client(), auth_server.person()
     first = await person.reach_consent(client.authorize_url())
@@ -338,7 +338,7 @@ async def test_ten_clicks_at_once_are_one_answer_a50(auth_server: AuthServer) ->
 async def test_two_windows_approved_at_the_same_moment_are_one_connection_in_two_versions(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """One live grant for a person, client, tenant and resource, whoever is faster."""
+    """Parallel answers leave one live grant for a person, client, tenant and resource."""
     client, person = await auth_server.client(), auth_server.person()
     clients = [
         OAuthClient(client.http, client.issuer, client.resource, client.client_id) for _ in range(4)
@@ -353,7 +353,9 @@ async def test_two_windows_approved_at_the_same_moment_are_one_connection_in_two
     assert {each["grant_version"] for each in claims} == {4}
 
 
-async def test_nothing_ticked_is_asked_again_and_gives_nothing(auth_server: AuthServer) -> None:
+async def test_an_approval_without_tools_is_asked_again_and_gives_nothing(
+    auth_server: AuthServer,
+) -> None:
     """An approval of no tool is a mistake, not a connection to everything."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -377,7 +379,7 @@ async def test_a_form_without_an_answer_is_none(auth_server: AuthServer) -> None
         assert (refused.status, refused.moves_on_to) == (400, None)
 
 
-async def test_a_form_that_says_yes_and_no_is_refused_a10(auth_server: AuthServer) -> None:
+async def test_a_form_that_approves_and_denies_is_refused_a10(auth_server: AuthServer) -> None:
     """A10: one value for each name."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -387,13 +389,13 @@ async def test_a_form_that_says_yes_and_no_is_refused_a10(auth_server: AuthServe
     assert (refused.status, refused.moves_on_to) == (400, None)
 
 
-# --- when the world changes meanwhile -------------------------------------------------------------
+# --- changes between page and answer --------------------------------------------------------------
 
 
 async def test_a_tool_added_while_the_page_was_open_is_not_given(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """A165: the answer is about the list that was shown."""
+    """A165: the answer counts only for the shown list."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     auth_server.clock.advance(seconds=1)
@@ -424,10 +426,10 @@ async def test_the_tools_seen_last_are_shown_while_the_gateway_does_not_answer(
     assert (await person.press(page, "Approve")).moves_on_to
 
 
-async def test_a_gateway_never_seen_and_not_answering_is_said_on_a_page(
+async def test_a_page_reports_an_unknown_gateway_that_does_not_answer(
     auth_server: AuthServer,
 ) -> None:
-    """Never a list of tools made up, and never a 500."""
+    """The server neither invents a list of tools nor answers 500."""
     auth_server.catalogue = CatalogueUnavailable("down")
     client, person = await auth_server.client(), auth_server.person()
 
@@ -469,8 +471,8 @@ async def test_data_that_changed_between_page_and_answer_is_asked_about_again(
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
-async def test_another_clients_consent_is_no_consent_a34_a37(auth_server: AuthServer) -> None:
-    """A34, A37: the confused deputy; every client asks for itself, every time."""
+async def test_another_clients_consent_does_not_count_a34_a37(auth_server: AuthServer) -> None:
+    """A34, A37: the confused deputy; every client needs its own consent, every time."""
     first, second = await auth_server.client(), await auth_server.client()
     person = auth_server.person()
     await first.connect(person)

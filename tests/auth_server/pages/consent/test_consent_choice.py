@@ -1,4 +1,4 @@
-"""What a person picks on the consent page: tools, data, time; and what their tenant leaves them."""
+"""A person's selection on the consent page (tools, data, time) within the tenant's policy."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ READING = {"list_projects", "list_tasks"}
 
 
 def ticked(page: Any) -> set[str]:
-    """What is ticked of the tools."""
+    """The selected tools."""
     return {name for name, on in page.ticks().items() if on}
 
 
@@ -36,7 +36,7 @@ async def granted(server: AuthServer) -> Grant:
 async def test_one_button_picks_reading_all_but_deleting_or_everything_without_javascript(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """What was chosen beside the tools stays as it was."""
+    """The other choices stay unchanged."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
 
@@ -55,7 +55,7 @@ async def test_one_button_picks_reading_all_but_deleting_or_everything_without_j
     assert claims["data_scope"] == "team:engineering"
 
 
-async def test_a_request_for_reading_alone_has_nothing_to_preset(auth_server: AuthServer) -> None:
+async def test_a_request_for_reading_only_does_not_show_presets(auth_server: AuthServer) -> None:
     client = await auth_server.client()
     page = await auth_server.person().reach_consent(client.authorize_url(scope="mcp:read"))
 
@@ -63,7 +63,7 @@ async def test_a_request_for_reading_alone_has_nothing_to_preset(auth_server: Au
     assert labels == ["Approve", "Deny"]
 
 
-async def test_a_preset_that_is_none_picks_what_is_ticked(auth_server: AuthServer) -> None:
+async def test_an_unknown_preset_keeps_the_selected_tools(auth_server: AuthServer) -> None:
     """A11."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url(scope="mcp:read"))
@@ -74,10 +74,10 @@ async def test_a_preset_that_is_none_picks_what_is_ticked(auth_server: AuthServe
         assert (again.status, again.moves_on_to, ticked(again)) == (200, None, {"list_tasks"})
 
 
-async def test_what_the_grant_keeps_is_the_list_that_was_shown_and_what_was_chosen_of_it(
+async def test_the_grant_stores_the_shown_list_and_the_selection(
     auth_server: AuthServer,
 ) -> None:
-    """Issue: exactly what was shown (its hash) and chosen; A48."""
+    """The grant has the shown list's hash and the selection; A48."""
     client = await auth_server.client()
     await client.connect(auth_server.person(), untick=["create_task", "team:design"])
 
@@ -93,7 +93,9 @@ async def test_what_the_grant_keeps_is_the_list_that_was_shown_and_what_was_chos
 # --- data -----------------------------------------------------------------------------------------
 
 
-async def test_no_data_ticked_is_asked_again_and_gives_nothing(auth_server: AuthServer) -> None:
+async def test_an_approval_without_data_is_asked_again_and_gives_nothing(
+    auth_server: AuthServer,
+) -> None:
     """An empty data scope would restrict nothing."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
@@ -106,7 +108,7 @@ async def test_no_data_ticked_is_asked_again_and_gives_nothing(auth_server: Auth
 
 
 @pytest.mark.parametrize("entry", ["team:sales", "team:", "team:*", "region:eu", "team", "*"])
-async def test_data_that_the_person_does_not_hold_can_not_be_ticked_in_a53(
+async def test_data_beyond_the_persons_own_cannot_be_added_a53(
     auth_server: AuthServer, entry: str
 ) -> None:
     client, person = await auth_server.client(), auth_server.person()
@@ -122,7 +124,7 @@ async def test_data_that_the_person_does_not_hold_can_not_be_ticked_in_a53(
     assert (await granted(auth_server)).data_scope == "team:design"
 
 
-async def test_a_person_without_restrictions_reads_that_the_app_sees_what_they_see(
+async def test_a_person_without_restrictions_reads_that_the_app_sees_all_their_data(
     auth_server: AuthServer,
 ) -> None:
     client, bo = await auth_server.client(), auth_server.person("bo@globex.example")
@@ -136,7 +138,7 @@ async def test_a_person_without_restrictions_reads_that_the_app_sees_what_they_s
 async def test_data_that_was_left_out_stays_left_out_when_the_membership_is_widened(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """A49: neither another team nor a lifted restriction comes in by itself."""
+    """A49: neither another team nor a lifted restriction adds data without consent."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person, untick=["team:design"])
     key = ("usr_ada", "org_acme")
@@ -181,7 +183,7 @@ def test_no_choice_is_ever_wider_than_the_membership(
 # --- time -----------------------------------------------------------------------------------------
 
 
-async def test_a_connection_ends_when_the_person_said(auth_server: AuthServer) -> None:
+async def test_a_connection_ends_at_the_persons_chosen_time(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     left = await person.press(page, "Approve", fill={"lasts": "604800"})
@@ -216,7 +218,7 @@ def test_the_longest_time_that_is_allowed_is_the_last_on_offer() -> None:
     assert offer_durations(timedelta(hours=2)) == (timedelta(hours=2),)
 
 
-# --- what the tenant leaves -----------------------------------------------------------------------
+# --- the tenant's policy --------------------------------------------------------------------------
 
 
 async def test_where_apps_may_only_read_nothing_else_is_on_offer(

@@ -1,4 +1,4 @@
-"""Names that people trust: whoever bears one without coming from its home is marked."""
+"""Well-known names: the page marks a client that uses one without its owner's host."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ LOOPBACK = "http://127.0.0.1:3999/callback"
 
 
 def client(name: str, source: Any = "dynamic", client_id: str = "client_x") -> Client:
-    """A client of that name."""
+    """A client with this name."""
     return Client(
         client_id=client_id,
         source=source,
@@ -74,7 +74,7 @@ def test_a_borrowed_name_is_seen_through_its_disguise_a45(name: str, pretends: s
         ("managed", "claude", LOOPBACK, False),
     ],
 )
-def test_a_name_is_borne_rightly_by_who_comes_from_its_home_alone_a45(
+def test_only_a_client_from_its_owners_host_may_use_a_known_name_a45(
     source: str, client_id: str, redirect_uri: str, marked: bool
 ) -> None:
     found = find_lookalike(client("Claude", source, client_id), redirect_uri, own_names=("Orbit",))

@@ -1,4 +1,4 @@
-"""Asked again: only what grew is asked about, nothing grows or shrinks by itself, and who may be quiet."""
+"""Later requests: the page asks only about additions, and nothing changes without an answer."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ def with_tools(*tools: ToolSummary, version: str = "2") -> CatalogueDocument:
 
 
 def ticked(page: Page) -> set[str]:
-    """What is ticked of the tools."""
+    """The selected tools."""
     return {name for name, on in page.ticks().items() if on}
 
 
@@ -54,7 +54,7 @@ async def redeem(client: OAuthClient, page: Page) -> dict[str, Any]:
     return body
 
 
-# --- growing --------------------------------------------------------------------------------------
+# --- wider requests -------------------------------------------------------------------------------
 
 
 async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a49(
@@ -70,7 +70,7 @@ async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a4
     new, _, before = page.text.partition("Your earlier choices")
     assert "Create task" in new and "Delete task" in new and "List tasks" not in new
     assert "1 of 2 tools" in before and "List tasks" in before
-    # The wider request is for changing: that is ticked, and deleting is not.
+    # The wider request is for changing: those tools are selected, and deleting is not.
     assert ticked(page) == {"list_tasks", "create_task"}
     tokens = await redeem(client, await person.press(page, "Approve"))
     claims = await read_token(auth_server, tokens["access_token"])
@@ -81,10 +81,10 @@ async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a4
     )
 
 
-async def test_what_a_person_refused_stays_refused_however_it_is_asked_for_again_a49(
+async def test_a_refused_tool_stays_refused_in_every_later_request_a49(
     auth_server: AuthServer,
 ) -> None:
-    """Asking for less in between makes no difference."""
+    """A narrower request in between does not change this."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person, untick=["create_task"])
     for scope in (READ, WRITE, ADMIN, WRITE):
@@ -96,7 +96,7 @@ async def test_what_a_person_refused_stays_refused_however_it_is_asked_for_again
     assert set((await granted(auth_server)).tools) == READING
 
 
-async def test_a_tool_that_came_later_starts_unticked_under_a_scope_allowed_before_a165(
+async def test_a_later_tool_starts_unselected_under_a_scope_allowed_before_a165(
     auth_server: AuthServer,
 ) -> None:
     client, person = await auth_server.client(), auth_server.person()
@@ -113,10 +113,10 @@ async def test_a_tool_that_came_later_starts_unticked_under_a_scope_allowed_befo
     assert ticked(page) == {*READING, "create_task"}
 
 
-async def test_a_tool_that_became_dangerous_is_asked_about_anew_a165(
+async def test_a_tool_that_became_destructive_needs_consent_again_a165(
     auth_server: AuthServer,
 ) -> None:
-    """What was allowed was a tool that reads."""
+    """The person had allowed the tool when it only read."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
     turned = [
@@ -134,10 +134,10 @@ async def test_a_tool_that_became_dangerous_is_asked_about_anew_a165(
 
 
 @pytest.mark.parametrize("first", [None, READ, WRITE])
-async def test_deleting_starts_ticked_only_where_a_later_request_is_for_just_that_a166(
+async def test_deleting_starts_selected_only_if_a_later_request_is_just_for_it_a166(
     auth_server: AuthServer, first: str | None
 ) -> None:
-    """A client that asks for everything at once gets no delete by asking; a step-up names it."""
+    """A request for everything does not preselect deleting; a step-up for it does."""
     auth_server.catalogue = with_tools(*CATALOGUE.tools, purge())
     client, person = await auth_server.client(), auth_server.person()
     if first is not None:
@@ -150,13 +150,13 @@ async def test_deleting_starts_ticked_only_where_a_later_request_is_for_just_tha
     assert page.ticks()["delete_task"] is False
 
 
-# --- shrinking ------------------------------------------------------------------------------------
+# --- narrower requests ----------------------------------------------------------------------------
 
 
 async def test_a_narrower_request_leaves_the_rest_of_the_grant_as_it_was(
     auth_server: AuthServer, read_token: Any
 ) -> None:
-    """Two windows of one app: the one that asked for reading gets it, the other keeps writing."""
+    """Two windows of one app: one asks for reading and gets it, the other keeps writing."""
     client, person = await auth_server.client(), auth_server.person()
     wide = await client.connect(person)
 
@@ -172,10 +172,10 @@ async def test_a_narrower_request_leaves_the_rest_of_the_grant_as_it_was(
     assert (await granted(auth_server)).asked_scope == WRITE
 
 
-async def test_what_a_page_would_keep_unseen_is_asked_about_anew_when_it_changed(
+async def test_a_changed_tool_needs_consent_again_although_the_page_would_hide_it(
     auth_server: AuthServer,
 ) -> None:
-    """The summary is a part of what is answered."""
+    """The answer includes the summary."""
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
     narrow = await person.reach_consent(client.authorize_url(scope=READ))
@@ -203,7 +203,7 @@ async def test_a_tool_that_is_gone_from_the_catalogue_is_not_kept_for_its_succes
     assert page.ticks()["create_task"] is False
 
 
-# --- silence --------------------------------------------------------------------------------------
+# --- requests without a page ----------------------------------------------------------------------
 
 
 async def vouched_client(server: AuthServer, *redirect_uris: str, **members: Any) -> OAuthClient:
@@ -223,7 +223,7 @@ async def vouched_client(server: AuthServer, *redirect_uris: str, **members: Any
 
 
 async def led(person: Person, url: str, site: str | None = "none") -> Page:
-    """Open a link as a browser does that says where it comes from."""
+    """Open a link with a browser's `Sec-Fetch-Site`."""
     if site is not None:
         person.http.headers["sec-fetch-site"] = site
     try:
@@ -242,7 +242,7 @@ def was_asked(page: Page) -> bool:
 async def test_a_vouched_client_whose_grant_covers_the_request_is_not_asked_about_again(
     auth_server: AuthServer,
 ) -> None:
-    """Design §4: asked again when any of it grows; here nothing does."""
+    """Design §4: the page asks again after additions, and here are none."""
     client, person = await vouched_client(auth_server), auth_server.person()
     page = await person.reach_consent(client.authorize_url(scope=WRITE))
     await person.press(page, "Approve", untick=["create_task", "team:design"])
@@ -254,7 +254,7 @@ async def test_a_vouched_client_whose_grant_covers_the_request_is_not_asked_abou
             answer_of(page.moves_on_to or "")["code"], client_secret=SECRET
         )
         assert (answer.status_code, answer.json()["scope"]) == (200, READ)
-        # Once, like every answer.
+        # It counts once, like every answer.
         assert (await person.open(page.url)).status == 400
 
     grant = await granted(auth_server)
@@ -272,7 +272,9 @@ async def test_another_sites_link_never_gets_an_answer_without_a_page_a37(
     assert was_asked(await led(person, client.authorize_url(), site))
 
 
-async def test_who_can_be_impersonated_is_always_asked_about_a46(auth_server: AuthServer) -> None:
+async def test_the_page_always_asks_about_clients_that_can_be_impersonated_a46(
+    auth_server: AuthServer,
+) -> None:
     """Public clients, programs on this device, schemes that any app can claim, and strangers."""
     person = auth_server.person()
     stranger = await auth_server.client(redirect_uris=[WEB])
@@ -296,7 +298,7 @@ async def test_who_can_be_impersonated_is_always_asked_about_a46(auth_server: Au
     "growth",
     ["scope", "offline_access", "host", "prompt", "tenant", "person", "expired", "revoked", "name"],
 )
-async def test_whatever_grew_or_changed_is_asked_about_a49(
+async def test_the_page_asks_about_every_added_or_changed_tool_a49(
     auth_server: AuthServer, change_row: Any, growth: str
 ) -> None:
     other_host = "https://other.example/cb"
@@ -340,7 +342,7 @@ async def test_whatever_grew_or_changed_is_asked_about_a49(
 async def test_a_tool_that_changed_its_effect_is_asked_about_even_of_a_vouched_client_a165(
     auth_server: AuthServer,
 ) -> None:
-    """One that was merely added changes nothing: it is not given."""
+    """A merely added tool changes nothing, because it is not granted."""
     client, person = await vouched_client(auth_server), auth_server.person()
     await person.press(await person.reach_consent(client.authorize_url()), "Approve")
     harmless = CATALOGUE.tools[3].model_copy(update={"name": "list_more"})

@@ -1,4 +1,4 @@
-"""What the consent page offers, as laws: whatever was asked, allowed and changed before."""
+"""Laws of the consent page's offer, for any request, earlier consent and change."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -20,7 +20,7 @@ ASKED = st.sets(st.sampled_from(SCOPES), min_size=1)
 
 @st.composite
 def tools(draw: st.DrawFn) -> tuple[ToolSummary, ...]:
-    """A tool list: the same names now and then, with other effects and scopes."""
+    """A tool list with the same names in both versions, but other effects and scopes."""
     return tuple(
         ToolSummary(
             name=name,
@@ -40,7 +40,7 @@ def catalogue(listed: tuple[ToolSummary, ...]) -> CatalogueDocument:
 
 
 def grant(allowed: set[str], asked: set[str]) -> Grant:
-    """What was allowed before."""
+    """The earlier consent."""
     return Grant(
         grant_id="grant_1",
         person_id="p",
@@ -61,7 +61,7 @@ def grant(allowed: set[str], asked: set[str]) -> Grant:
 
 
 def names_in(offer: Offer) -> list[str]:
-    """Every name that the page holds, as often as it does."""
+    """Every name on the page, with repetitions."""
     return [tool.name for tool in (*offer.tools, *offer.kept)]
 
 
@@ -82,7 +82,7 @@ def test_the_page_of_a_later_request_holds_each_tool_once_and_ticks_nothing_by_s
 
     assert len(shown) == len(set(shown)) <= len(now) - offer.closed
     assert offer.suggested <= offer.names
-    # What stays unseen was allowed before, as what it still is.
+    # Hidden tools were allowed before and have not changed.
     assert {tool.name for tool in offer.kept} <= set(before.tools)
     for tool in now:
         was_seen = (tool.name, kind_of(tool), tool.scope) in judged

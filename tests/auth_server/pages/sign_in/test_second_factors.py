@@ -36,7 +36,7 @@ SECURITY = f"{ISSUER}/account/security"
 
 @dataclass
 class Place:
-    """A server on a domain, and what its tables hold."""
+    """A server on a domain, and access to its tables."""
 
     server: AuthServer
 
@@ -49,7 +49,7 @@ class Place:
         return rows
 
     async def change(self, table: type[SQLModel], key: object, **changes: object) -> None:
-        """Change a row behind the server's back."""
+        """Change a row directly."""
         database = open_database(self.server.database_url)
         async with database.writing() as db, db.begin():
             row = await db.get(table, key)
@@ -67,12 +67,12 @@ class Place:
         return [entry.event for entry in await self.rows(AuditEntry)]
 
     async def ada(self, page: str = SECURITY) -> tuple[Person, Page]:
-        """Sign Ada in by her password at a browser of her own, to see a page."""
+        """Sign Ada in with her password in a new browser, and open a page."""
         person = self.server.person()
         return person, await person.sign_in(await person.open(page))
 
     async def with_app(self) -> tuple[Person, str, list[str]]:
-        """Let Ada set up an app; answers her browser, the app's secret and the recovery codes."""
+        """Let Ada set up an app; return her browser, the app's secret and the recovery codes."""
         person, _ = await self.ada()
         page = await person.open(f"{SECURITY}/app")
         secret = secret_on(page)
@@ -103,7 +103,7 @@ class Place:
         return await person.send(page, form.action, list(fields.items()))
 
     def code(self, secret: str, *, steps: int = 0) -> str:
-        """Tell what the app shows now, or some steps from now."""
+        """Return the app's code now, or some steps from now."""
         at = int(self.server.clock().timestamp()) + 30 * steps
         return pyotp.TOTP(secret).at(at)
 
@@ -156,8 +156,10 @@ async def test_a_person_sets_up_an_app_and_is_asked_for_its_code_from_then_on(
     assert "second_factor.added" in await place.events()
 
 
-async def test_who_knows_the_password_alone_is_not_half_signed_in_a52(place: Place) -> None:
-    """better-auth#9198: between the factors there is no session, and no code of any app."""
+async def test_a_correct_password_without_the_second_factor_gives_no_session_a52(
+    place: Place,
+) -> None:
+    """better-auth#9198: between the factors there is neither a session nor an app's code."""
     await place.with_app()
     before = len(await place.rows(Session))
     client = await place.server.client()
@@ -172,7 +174,7 @@ async def test_who_knows_the_password_alone_is_not_half_signed_in_a52(place: Pla
         assert path_of(await person.open(path)) == "/sign-in"
 
 
-async def test_a_code_is_of_use_once_a145(place: Place) -> None:
+async def test_a_code_can_be_used_once_a145(place: Place) -> None:
     """RFC 6238 §5.2, also for two browsers at the same moment, and for codes from before it."""
     _, secret, _ = await place.with_app()
     code, before = place.code(secret), place.code(secret, steps=-1)
@@ -201,7 +203,7 @@ async def test_the_code_that_turned_the_app_on_signs_nobody_in_a145(place: Place
 
 
 async def test_ten_guesses_at_a_code_and_no_more_a143(place: Place) -> None:
-    """However often the password is given in between, and in a browser that is known too."""
+    """Correct passwords in between don't matter, even in a known browser."""
     person, secret, _ = await place.with_app()
     await person.open(SECURITY)
     statuses = []
@@ -235,7 +237,7 @@ async def test_the_step_between_the_factors_belongs_to_one_browser_and_ten_minut
     assert (stolen.status, late.status) == (403, 400)
 
 
-async def test_a_ticket_of_another_kind_is_no_right_password_a52(place: Place) -> None:
+async def test_another_kind_of_flow_state_does_not_replace_the_password_a52(place: Place) -> None:
     """The sign-in page's own ticket, and one for setting up, are sealed for the same browser."""
     _, secret, _ = await place.with_app()
     person, page = await place.ada()
@@ -251,7 +253,7 @@ async def test_a_ticket_of_another_kind_is_no_right_password_a52(place: Place) -
 
 
 async def test_each_recovery_code_signs_in_once(place: Place) -> None:
-    """However it is typed; and the person sees how many are left."""
+    """In any spelling; the person sees how many codes are left."""
     _, _, codes = await place.with_app()
     person, page = await place.ada()
     done = await person.press(page, "Sign in", fill={"code": codes[3].upper().replace("-", " ")})
@@ -311,7 +313,7 @@ async def test_a_browser_left_open_does_not_let_anybody_change_how_one_signs_in(
 ) -> None:
     person, _, _ = await place.with_app()
     page = await person.open(SECURITY)
-    # One minute passed when the app was set up.
+    # Setting up the app took one minute.
     place.server.clock.advance(minutes=minutes - 1)
     after = await person.press(page, "Remove authenticator")
 
@@ -401,7 +403,7 @@ async def test_a_passkey_that_is_not_used_here_by_its_owner_signs_nobody_in_a139
 @pytest.mark.parametrize(
     "credential", ["", "{", "[]", "null", '{"id": 7}', '{"id": "x", "rawId": "x"}', "x" * 9000]
 )
-async def test_whatever_is_sent_for_a_passkey_is_a_refusal_and_no_fault(
+async def test_any_malformed_passkey_is_a_refusal_and_not_a_fault(
     place: Place, credential: str
 ) -> None:
     person = place.server.person()
@@ -415,7 +417,7 @@ async def test_whatever_is_sent_for_a_passkey_is_a_refusal_and_no_fault(
     assert (used.status, added.status) == (403, 400)
 
 
-async def test_what_a_passkey_signed_is_of_use_once_and_in_one_browser_a141(
+async def test_a_passkeys_signature_is_valid_once_and_in_one_browser_a141(
     place: Place,
 ) -> None:
     _, device = await place.with_passkey()
@@ -447,7 +449,7 @@ async def test_a_copied_passkey_is_noticed_by_its_counter(place: Place) -> None:
     assert statuses == [False, True, False]
 
 
-async def test_somebody_elses_passkey_is_not_added_again_and_not_removed(place: Place) -> None:
+async def test_another_persons_passkey_is_neither_added_nor_removed(place: Place) -> None:
     _, device = await place.with_passkey()
     bo = place.server.person("bo@globex.example")
     page = await bo.sign_in(await bo.open(SECURITY))
@@ -492,7 +494,7 @@ async def test_an_address_without_a_domain_offers_no_passkeys(table_server: Auth
     assert "Set up an authenticator app" in mine.text
 
 
-async def test_who_signs_in_elsewhere_looks_after_second_factors_there(place: Place) -> None:
+async def test_people_of_another_provider_manage_second_factors_there(place: Place) -> None:
     person, _ = await place.ada()
     await place.change(PersonRow, "usr_ada", password_hash=None)
     page = await person.open(SECURITY)
@@ -522,7 +524,7 @@ async def test_a_form_about_signing_in_that_the_page_did_not_make_is_refused_a38
 
 
 async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clock: Clock) -> None:
-    """Sealed anew while the former one is listed; after that it is not needed any more."""
+    """Sealed again while the former key is listed, which is not needed afterwards."""
     old, new = "a" * 16 + "1" * 32, "b" * 16 + "2" * 32
     async with running_auth_server(database_url, clock, issuer=ISSUER, secret_key=old) as server:
         _, secret, _ = await Place(server).with_app()
@@ -537,7 +539,7 @@ async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clo
     assert path_of(done) == "/account/security"
 
 
-async def test_an_operator_lets_somebody_in_again_who_lost_everything(
+async def test_an_operator_restores_access_for_a_person_who_lost_every_factor(
     place: Place, operate: Callable[..., Result]
 ) -> None:
     ada, _, _ = await place.with_app()
@@ -566,7 +568,7 @@ def test_the_present_code_and_its_neighbours_count_and_only_after_the_last_used(
 
 
 @given(st.text(max_size=20))
-def test_whatever_is_typed_for_a_code_is_right_or_not(code: str) -> None:
+def test_any_text_is_either_a_correct_code_or_not(code: str) -> None:
     clock = Clock()
     shown = {pyotp.TOTP(SECRET).at(clock(), counter_offset=step) for step in (-1, 0, 1)}
     matched = match_step(SECRET, code, now=clock(), after=0)

@@ -1,4 +1,4 @@
-"""Signing in: one browser, one transaction, one person, and a session nobody else can plant."""
+"""Signing in: one browser, one authorization request, one person, and an own session."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +24,7 @@ def path_of(page: Page) -> str:
 
 
 def transaction_of(page: Page) -> str:
-    """Read the transaction a page belongs to."""
+    """Read the id of the authorization request from a page."""
     return parse_qs(urlsplit(page.url).query)["transaction"][0]
 
 
@@ -79,7 +79,7 @@ async def test_a_wrong_password_and_an_unknown_person_get_the_same_answer_a143(
 async def test_a_refusal_is_recorded_whether_or_not_there_is_such_a_person_a143(
     auth_server: AuthServer,
 ) -> None:
-    """What is written for one and not for the other takes time, and time tells."""
+    """A write for only one of them would show in the response time."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.open(client.authorize_url())
     for email in ("ada@acme.example", "nobody@acme.example"):
@@ -103,7 +103,7 @@ async def test_a_person_writes_their_address_as_they_like(auth_server: AuthServe
 async def test_a_disabled_person_may_not_sign_in_nor_go_on(
     auth_server: AuthServer, change_row: Any
 ) -> None:
-    """A102: also with a session from before."""
+    """A102: also with an earlier session."""
     client, person = await auth_server.client(), auth_server.person()
     page = await person.reach_consent(client.authorize_url())
     await change_row(auth_server, PersonRow, "usr_ada", disabled_at=auth_server.clock())
@@ -167,7 +167,7 @@ async def test_a_session_id_that_an_attacker_planted_is_not_the_one_signed_in_a4
 async def test_a_form_that_another_site_posts_is_refused_a38_a40(
     table_server: AuthServer, path: str, headers: dict[str, str]
 ) -> None:
-    """A38, A40: cross-site request forgery, and signing someone in as somebody else."""
+    """A38, A40: cross-site request forgery, and signing a person in as another."""
     client, person = await table_server.client(), table_server.person()
     page = await person.open(client.authorize_url())
     fields = page.forms["/sign-in"].fields | {"email": person.email, "password": person.password}
@@ -281,7 +281,7 @@ async def test_a_request_left_lying_for_too_long_is_over(auth_server: AuthServer
 async def test_a_person_stays_signed_in_until_the_session_has_been_idle_too_long(
     auth_server: AuthServer,
 ) -> None:
-    """Twelve hours idle; using it counts."""
+    """Sessions end after twelve hours without use."""
     client, person = await auth_server.client(), auth_server.person()
     await person.reach_consent(client.authorize_url())
 
@@ -299,7 +299,7 @@ async def test_a_person_stays_signed_in_until_the_session_has_been_idle_too_long
 async def test_no_session_lasts_longer_than_its_end_however_much_it_is_used(
     auth_server: AuthServer,
 ) -> None:
-    """Fourteen days, absolute; and an ended one is not woken by use."""
+    """Sessions end after fourteen days, and use does not revive an ended one."""
     client, person = await auth_server.client(), auth_server.person()
     await person.reach_consent(client.authorize_url())
     pages = []
@@ -311,7 +311,7 @@ async def test_no_session_lasts_longer_than_its_end_however_much_it_is_used(
     assert pages[-1] == "/sign-in"
 
 
-async def test_not_you_lets_somebody_else_answer_the_same_request_a40(
+async def test_not_you_lets_another_person_answer_the_same_request_a40(
     auth_server: AuthServer,
 ) -> None:
     """A40: the account is shown, and can be changed."""
@@ -348,10 +348,10 @@ async def test_the_approval_page_of_the_person_before_is_refused_a42(
     assert (stale.status, stale.moves_on_to) == (403, None)
 
 
-async def test_the_app_says_who_is_asked_for_and_the_form_is_filled_in(
+async def test_a_login_hint_fills_in_the_form(
     auth_server: AuthServer,
 ) -> None:
-    """OpenID Connect Core §3.1.2.1, login_hint; A44: it is only ever text."""
+    """OpenID Connect Core §3.1.2.1, login_hint; A44: it is always text."""
     client, person = await auth_server.client(), auth_server.person()
 
     page = await person.open(client.authorize_url(login_hint='"><script>alert(1)</script>@x'))

@@ -1,4 +1,4 @@
-"""Guessing passwords: how often, from where, and that nobody is kept out by somebody else's guesses."""
+"""Limits on guessing passwords, which another person's guesses don't use up."""
 
 import asyncio
 import itertools
@@ -27,7 +27,7 @@ async def behind_a_proxy(database_url: str, clock: Clock) -> AsyncIterator[AuthS
 async def at_sign_in(
     server: AuthServer, address: str = "", email: str = "ada@acme.example"
 ) -> tuple[Person, Page]:
-    """Sit somebody down at the sign-in page, at an address."""
+    """Open the sign-in page in a new browser at an address."""
     person = server.person(email)
     if address:
         person.http.headers["x-forwarded-for"] = address
@@ -52,7 +52,7 @@ async def statuses(person: Person, page: Page, number: int, **what: str) -> list
 async def test_ten_guesses_at_an_account_in_fifteen_minutes_and_no_more_a143(
     auth_server: AuthServer, email: str
 ) -> None:
-    """Whether there is such an account or not, and by however it is written."""
+    """For existing and unknown accounts, in any spelling."""
     person, page = await at_sign_in(auth_server)
 
     allowed = await statuses(person, page, 9, email=email)
@@ -127,7 +127,7 @@ async def test_signing_in_oneself_wins_no_more_guesses_at_others_a143(
 async def test_strangers_guesses_do_not_keep_a_person_out_of_their_own_browser_a143(
     behind_a_proxy: AuthServer,
 ) -> None:
-    """Lock-out is no weapon: neither by the account's count nor by that of a shared address."""
+    """Nobody can lock others out, neither by the account's count nor by a shared address's."""
     ada, page = await at_sign_in(behind_a_proxy, "203.0.113.7")
     await ada.sign_in(page)
     mallory, hers = await at_sign_in(behind_a_proxy, "203.0.113.7")
@@ -145,7 +145,7 @@ async def test_strangers_guesses_do_not_keep_a_person_out_of_their_own_browser_a
 async def test_a_known_browser_does_not_guess_without_end_either_a143(
     auth_server: AuthServer,
 ) -> None:
-    """Ten of its own; and it is known for its own people only."""
+    """A browser has its own ten attempts, and is known only for its own people."""
     ada, page = await at_sign_in(auth_server)
     await ada.sign_in(page)
     page = await ada.open("/sign-in")
@@ -185,7 +185,7 @@ async def test_five_people_at_one_browser_are_known_and_the_cookie_stays_small_a
     assert known.count(".") == 2
 
 
-async def test_a_right_password_begins_the_count_anew(auth_server: AuthServer) -> None:
+async def test_a_correct_password_resets_the_count(auth_server: AuthServer) -> None:
     first, page = await at_sign_in(auth_server)
     await statuses(first, page, 9)
     assert (await attempt(first, page, password=first.password)).status_code == 303
@@ -209,7 +209,7 @@ class _Held:
 
 
 def notice(monkeypatch: pytest.MonkeyPatch, number: int) -> asyncio.Event:
-    """Make an event of so many passwords being waited for."""
+    """Set an event once this many passwords wait."""
     verify, noticed, begun = passwords.Passwords.verify, asyncio.Event(), itertools.count(1)
 
     async def noticing(self: passwords.Passwords, known: str | None, password: str) -> bool:
@@ -224,7 +224,7 @@ def notice(monkeypatch: pytest.MonkeyPatch, number: int) -> asyncio.Event:
 async def test_many_sign_ins_at_once_hold_up_no_token_a144(
     database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred passwords wait for a core; whoever refreshes a token does not wait for them."""
+    """While a hundred passwords wait for a core, refreshes don't wait for them."""
     held = _Held()
     held.let_go.set()
     monkeypatch.setattr(passwords, "_hasher", lambda: held)

@@ -36,8 +36,8 @@ API: dict[str, Any] = {
                                 "type": "object",
                                 "required": ["title"],
                                 "properties": {
-                                    "title": {**TEXT, "description": "What is to be done."},
-                                    "owner": {**TEXT, "description": "Whose it is."},
+                                    "title": {**TEXT, "description": "The work to do."},
+                                    "owner": {**TEXT, "description": "The owner."},
                                 },
                             }
                         }
@@ -50,7 +50,7 @@ API: dict[str, Any] = {
             "delete": {
                 "operationId": "deleteTask",
                 "summary": "Delete task",
-                "description": "Delete one of your tasks for good.",
+                "description": "Permanently delete one of your tasks.",
             },
         },
     },

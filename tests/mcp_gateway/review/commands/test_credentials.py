@@ -71,7 +71,7 @@ def test_a_secret_is_kept_so_that_nobody_reads_it_without_the_key(operator: Oper
     assert stat.S_IMODE(operator.file.stat().st_mode) == 0o600
 
 
-def test_secrets_are_changed_listed_and_removed_each_by_itself(operator: Operator) -> None:
+def test_secrets_are_changed_listed_and_removed_one_by_one(operator: Operator) -> None:
     for tenant, secret in (("org_b", "one"), ("org_a", "two"), ("org_b", "three")):
         operator.run("set", tenant, secret=secret)
     assert operator.run("list").output == "org_a\norg_b\n"
@@ -81,14 +81,14 @@ def test_secrets_are_changed_listed_and_removed_each_by_itself(operator: Operato
     assert operator.run("remove", "org_b").exit_code == 1
 
 
-def test_who_could_read_the_file_before_still_can(operator: Operator) -> None:
+def test_the_files_permissions_stay_the_same(operator: Operator) -> None:
     operator.run("set", "org_acme", secret="one")
     operator.file.chmod(0o640)
     operator.run("set", "org_globex", secret="two")
     assert stat.S_IMODE(operator.file.stat().st_mode) == 0o640
 
 
-def test_a_gateway_that_runs_sees_what_is_changed(operator: Operator) -> None:
+def test_a_running_gateway_sees_changed_secrets(operator: Operator) -> None:
     running = SealedFile(operator.file, KEY, name="orbit")
     assert running.unseal("org_acme") is None
     operator.run("set", "org_acme", secret="one")
@@ -99,7 +99,7 @@ def test_a_gateway_that_runs_sees_what_is_changed(operator: Operator) -> None:
     assert running.unseal("org_acme") is None
 
 
-def test_what_was_sealed_for_one_tenant_opens_for_no_other_a123(operator: Operator) -> None:
+def test_a_secret_sealed_for_one_tenant_opens_for_no_other_a123(operator: Operator) -> None:
     for tenant in ("org_acme", "org_globex"):
         operator.run("set", tenant, secret=f"of {tenant}")
     document = json.loads(operator.file.read_text())
@@ -146,6 +146,6 @@ def test_where_no_file_is_configured_there_is_nothing_to_set(operator: Operator)
 
 
 @pytest.mark.parametrize("secret", ["\n", "a\tb\n", "pässword\n", b"\xff\xfe\n"])
-def test_what_no_request_could_bear_is_not_kept(operator: Operator, secret: Any) -> None:
+def test_a_secret_that_no_request_can_contain_is_refused(operator: Operator, secret: Any) -> None:
     assert operator.run("set", "org_acme", secret=secret).exit_code == 2
     assert not operator.file.exists()

@@ -20,7 +20,7 @@ def body(review: Any) -> Any:
     return content["application/json"]["schema"]
 
 
-def test_nothing_changed_is_said_and_passes(published: Any) -> None:
+def test_a_report_without_changes_passes(published: Any) -> None:
     result = published.run("diff")
     assert (result.exit_code, result.output) == (0, "No changes.\n")
 
@@ -31,7 +31,7 @@ def test_without_a_lock_file_it_says_how_to_make_one(review: Any) -> None:
     assert "diff --write" in result.output
 
 
-def test_r23_a_change_that_breaks_calls_fails_and_says_what_breaks(published: Any) -> None:
+def test_r23_a_change_that_breaks_calls_fails_with_the_reason(published: Any) -> None:
     body(published)["required"] = ["title", "owner"]
     result = published.run("diff")
     assert result.exit_code == 1
@@ -39,7 +39,7 @@ def test_r23_a_change_that_breaks_calls_fails_and_says_what_breaks(published: An
     assert "1 breaking, 0 security, 0 additive, 0 wording" in result.output
 
 
-def test_a_tool_that_is_not_served_any_more_is_breaking_unless_it_has_a_successor(
+def test_a_removed_tool_is_breaking_unless_it_has_a_successor(
     published: Any,
 ) -> None:
     published.tools = published.tools.replace(
@@ -47,7 +47,7 @@ def test_a_tool_that_is_not_served_any_more_is_breaking_unless_it_has_a_successo
     )
     result = published.run("diff")
     assert result.exit_code == 1
-    assert "breaking: list_tasks: is not served any more" in result.output
+    assert "breaking: list_tasks: is no longer served" in result.output
     published.tools += (
         "  list_tasks: {operation: listTasks, expose: false, replaced_by: find_tasks}\n"
     )
@@ -57,7 +57,7 @@ def test_a_tool_that_is_not_served_any_more_is_breaking_unless_it_has_a_successo
     assert "additive: find_tasks: is new" in result.output
 
 
-def test_what_more_is_accepted_and_what_reads_differently_passes(published: Any) -> None:
+def test_additional_arguments_and_changed_texts_pass(published: Any) -> None:
     body(published)["properties"]["due"] = {"type": "string"}
     published.operation("/tasks", "get")["description"] = "List tasks, said better."
     result = published.run("diff")
@@ -66,7 +66,7 @@ def test_what_more_is_accepted_and_what_reads_differently_passes(published: Any)
     assert "wording: list_tasks: the description changed" in result.output
 
 
-def test_a_change_nobody_who_calls_would_see_is_still_shown(published: Any) -> None:
+def test_a_change_that_callers_cannot_see_is_still_shown(published: Any) -> None:
     published.tools = published.tools.replace("createTask}", "createTask, deadline: 5}")
     result = published.run("diff")
     assert result.exit_code == 0
@@ -89,9 +89,7 @@ def test_a_change_nobody_who_calls_would_see_is_still_shown(published: Any) -> N
         ),
     ],
 )
-def test_a_change_to_who_may_do_what_is_a_matter_of_security(
-    published: Any, more: str, said: str
-) -> None:
+def test_a_change_of_permissions_is_a_security_change(published: Any, more: str, said: str) -> None:
     published.tools = published.tools.replace("createTask}", f"createTask, {more}}}")
     result = published.run("diff")
     assert f"security: create_task: {said}" in result.output
@@ -100,7 +98,7 @@ def test_a_change_to_who_may_do_what_is_a_matter_of_security(
         assert result.exit_code == 3
 
 
-def test_accepting_writes_what_is_published_now(published: Any) -> None:
+def test_accepting_writes_the_current_tools(published: Any) -> None:
     body(published)["required"] = ["title", "owner"]
     before = (published.path / "tools.lock.json").read_bytes()
     assert published.run("diff", "--write").exit_code == 0
@@ -116,7 +114,7 @@ def test_accepting_writes_what_is_published_now(published: Any) -> None:
 @pytest.mark.parametrize(
     "lock", [b"{}", b"nonsense: [", b'{"version": 1, "tools": {"list_tasks": {"hash": 1}}}']
 )
-def test_a_damaged_lock_file_is_named_and_can_be_written_anew(review: Any, lock: bytes) -> None:
+def test_a_damaged_lock_file_is_named_and_can_be_rewritten(review: Any, lock: bytes) -> None:
     (review.path / "tools.lock.json").write_bytes(lock)
     result = review.run("diff")
     assert result.exit_code == 1

@@ -106,7 +106,7 @@ def test_arguments_that_are_hard_or_dangerous_are_found(
     assert result.exit_code == (1 if line.startswith("error") else 0)
 
 
-def test_r17_a_tool_that_fills_a_models_memory_by_itself_is_an_error(review: Any) -> None:
+def test_r17_a_single_tool_that_fills_a_models_context_is_an_error(review: Any) -> None:
     values = [f"value-{number:05}" for number in range(2_100)]
     add_argument(review, "kind", {"enum": values, "description": "Which kind."})
     review.tools = (

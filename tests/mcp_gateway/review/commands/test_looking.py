@@ -38,7 +38,7 @@ def test_a_tool_is_shown_as_models_get_it_and_with_what_they_never_see(review: A
         assert line in rest.splitlines()
 
 
-def test_a_tool_that_is_not_there_is_answered_with_the_nearest(review: Any) -> None:
+def test_a_call_of_an_unknown_tool_names_the_nearest_one(review: Any) -> None:
     result = review.run("show", "create_tasks")
     assert result.exit_code == 1
     assert "did you mean create_task" in result.output
@@ -52,7 +52,7 @@ def test_r17_tokens_are_told_per_tool_and_in_all_the_dearest_first(review: Any) 
     assert lines[0].split()[1] == "list_tasks"
 
 
-def test_r17_a_searched_catalogue_costs_what_its_three_tools_do(review: Any) -> None:
+def test_r17_a_searched_catalogue_costs_as_much_as_its_three_tools(review: Any) -> None:
     lines = review.run("tokens", head="search_above: 2\n").output.splitlines()
     assert "listed instead of them" in lines[-1]
     assert 0 < int(lines[-1].split()[0]) < 500

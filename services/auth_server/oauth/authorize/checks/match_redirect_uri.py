@@ -15,5 +15,5 @@ async def match_redirect_uri(request: CheckedRequest, context: CheckContext) -> 
     """
     asked = request.parameters.require("redirect_uri")
     if not redirect_uris.match_redirect_uri(request.known_client().redirect_uris, asked):
-        raise InvalidRequest("redirect_uri is not one that this client registered")
+        raise InvalidRequest("redirect_uri is not registered for this client")
     return replace(request, redirect_uri=asked)

@@ -43,7 +43,7 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     if narrow_scopes(asked, granted) != asked:
         raise InvalidScope("scope goes beyond the granted scope; request authorization again")
     # A used token, even past its idle time, still goes to the rotation: its reuse revokes the
-    # family, which somebody else may be using.
+    # family, which an attacker may be using.
     idle_expired = now >= row.idle_expires_at and row.first_used_at is None
     if row.revoked_at is not None or idle_expired or now >= row.absolute_expires_at:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
