@@ -1,7 +1,7 @@
 """Parse and validate a client's document."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,8 @@ from auth_server.records.clients.metadata import ClientMetadata, parse_client_me
 
 _METHODS = ("none", "private_key_jwt")
 _DEEPEST = 8
+# A document may list the addresses of many versions of an app; a registration is made for each.
+_MOST_REDIRECT_URIS = 100
 # A document is public, so it must not contain a shared secret.
 _SECRETS = ("client_secret", "client_secret_expires_at")
 
@@ -37,7 +39,7 @@ def parse_document(
         document = json.loads(body.decode(), object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
         raise UnusableDocument("it is not JSON, or repeats a member") from None
-    if not isinstance(document, dict) or _depth(document) > _DEEPEST:
+    if not isinstance(document, dict) or _is_deeper(document, _DEEPEST):
         raise UnusableDocument("it is not a JSON object of reasonable depth")
     if document.get("client_id") != client_id:
         raise UnusableDocument("its client_id is not the URL it was read from")
@@ -50,6 +52,7 @@ def parse_document(
         metadata = parse_client_metadata(
             {**document, "token_endpoint_auth_method": method},
             private_use_schemes=private_use_schemes,
+            most_redirect_uris=_MOST_REDIRECT_URIS,
         )
     except OAuthError as error:
         raise UnusableDocument(error.description) from None
@@ -67,12 +70,11 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(entry) for entry in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(entry) for entry in value), default=0)
-    return 0
+def _is_deeper(value: object, most: int) -> bool:
+    entries = value.values() if isinstance(value, dict) else value
+    if not isinstance(entries, Iterable) or isinstance(entries, str):
+        return False
+    return most == 0 or any(_is_deeper(entry, most - 1) for entry in entries)
 
 
 def _holds_private_key(jwks: object) -> bool:

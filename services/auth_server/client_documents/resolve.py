@@ -38,6 +38,9 @@ async def resolve_client(
         documents: reads the document.
         stranger: the key under which fetches for clients that are not in use are limited.
         now: the time.
+
+    Raises:
+        DocumentUnavailable: the id is a URL whose document can't be used.
     """
     if not looks_like_url(client_id):
         return await find_client(db, client_id)
@@ -52,5 +55,7 @@ async def resolve_client(
         log.info("client_document_refused", client_id=client_id[:300], reason=str(error))
         stored = await find_client(db, client_id) if error.outage else None
         read_at = stored.document_read_at if stored is not None else None
-        return stored if read_at is not None and now < read_at + LONGEST else None
+        if read_at is None or now >= read_at + LONGEST:
+            raise
+        return stored
     return await put_document_client(db, client_id, copy.value, read_at=copy.read_at)

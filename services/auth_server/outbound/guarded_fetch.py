@@ -11,7 +11,7 @@ import httpcore2
 from auth_server.outbound.resolver import Resolver
 from gatepost.network.public_address import is_public_address
 
-LIMIT = 5 * 1024
+LIMIT = 16 * 1024
 DEADLINE = 5.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -110,7 +110,7 @@ class GuardedFetch:
 
         Raises:
             FetchRefused: there is no response in five seconds, its status is not 200, or it is
-                larger than 5 KB.
+                larger than 16 KiB.
         """
         try:
             async with asyncio.timeout(DEADLINE):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auth_server.client_documents.document import UnusableDocument, parse_document
 from auth_server.client_documents.url import UnusableClientUrl, require_client_url
 from auth_server.outbound.cache import LONGEST, SHORTEST, freshness
-from auth_server.outbound.guarded_fetch import Fetched
+from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
 from support.in_process.auth_server import AuthServer
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, answer_of
@@ -199,19 +199,72 @@ async def test_a_stranger_can_not_make_this_server_hammer_another_a77(
     assert len(auth_server.fetched) == 30
 
 
-async def test_strangers_do_not_learn_the_error_in_a_document_a84(
+async def test_why_a_document_was_not_read_is_not_told_to_strangers_a84(
     auth_server: AuthServer,
 ) -> None:
     """A84: error texts that differ would map what is behind this server."""
+    reasons = (
+        "status 404",
+        "the host does not resolve",
+        "the host has an address that is not public",
+    )
     pages = set()
-    for body in (b"no json", b"[]", b'{"client_id": "other"}', b"{"):
-        auth_server.web[URL] = fetched(body)
+    for reason in reasons:
+        auth_server.web[URL] = FetchRefused(reason)
         client = OAuthClient(auth_server.http, auth_server.issuer, auth_server.resource, URL)
         pages.add((await auth_server.http.get(client.authorize_url())).text)
-    unknown = OAuthClient(auth_server.http, auth_server.issuer, auth_server.resource, "client_no")
-    pages.add((await auth_server.http.get(unknown.authorize_url())).text)
+        auth_server.clock.advance(minutes=10)
 
     assert len(pages) == 1
+    assert "it was not read" in pages.pop()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"no json", "it is not JSON"),
+        (b"[]", "it is not a JSON object"),
+        (b'{"client_id": "other"}', "its client_id is not the URL it was read from"),
+        (document(client_name=None), "it does not have a client_name"),
+        (document(redirect_uris=["http://app.example/c"]), "redirect_uris[0] http is allowed on"),
+        (document(redirect_uris=["https://a.example/c"] * 101), "a list of 1 to 100 URIs"),
+        (document(client_secret="s"), "it contains a secret"),
+    ],
+)
+async def test_the_developer_of_an_app_is_told_the_fault_of_its_document(
+    sqlite_server: AuthServer, body: Any, reason: str
+) -> None:
+    sqlite_server.web[URL] = fetched(body)
+    client = OAuthClient(sqlite_server.http, sqlite_server.issuer, sqlite_server.resource, URL)
+
+    page = await sqlite_server.http.get(client.authorize_url())
+
+    assert page.status_code == 400
+    assert reason in page.text
+
+
+async def test_the_developer_of_an_app_is_told_why_its_url_is_not_an_id(
+    sqlite_server: AuthServer,
+) -> None:
+    url = "http://app.example/client.json"
+    client = OAuthClient(sqlite_server.http, sqlite_server.issuer, sqlite_server.resource, url)
+
+    page = await sqlite_server.http.get(client.authorize_url())
+
+    assert (page.status_code, "client_id must begin with https://" in page.text) == (400, True)
+
+
+async def test_a_document_may_list_the_addresses_of_many_versions(
+    auth_server: AuthServer,
+) -> None:
+    uris = [
+        f"https://app.example/versions/{number}/oauth/callback/of/some/length"
+        for number in range(50)
+    ]
+    client = client_of(auth_server, redirect_uris=uris)
+    client.redirect_uri = uris[-1]
+
+    assert await client.connect(auth_server.person())
 
 
 async def test_a_document_rewritten_after_consent_is_shown_as_it_now_is_a82(
@@ -372,6 +425,14 @@ def test_an_unusable_document_is_refused_a79_a80_a83(answer: Fetched, reason: st
     """A79, A80, A83."""
     with pytest.raises(UnusableDocument, match=reason):
         parse_document(answer.body, answer.content_type, client_id=URL, private_use_schemes=())
+
+
+@pytest.mark.parametrize("levels", [9, 400, 900, 3000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_a_deep_document_is_refused(levels: int, opening: str, closing: str) -> None:
+    body = (opening * levels + "1" + closing * levels).encode()
+    with pytest.raises(UnusableDocument):
+        parse_document(body, "application/json", client_id=URL, private_use_schemes=())
 
 
 @given(body=st.binary(max_size=300) | st.text().map(str.encode))

@@ -140,7 +140,7 @@ class AuthServer:
     database_url: str
     issuer: str = ISSUER
     resource: str = RESOURCE
-    web: dict[str, Fetched] = field(default_factory=dict)
+    web: dict[str, Fetched | FetchRefused] = field(default_factory=dict)
     """The documents that can be fetched, by URL: client documents, key sets."""
     fetched: list[str] = field(default_factory=list)
     """Which were."""
@@ -202,9 +202,10 @@ async def running_auth_server(
 
     async def fetch(url: str) -> Fetched:
         server.fetched.append(url)
-        if url not in server.web:
-            raise FetchRefused("status 404")
-        return server.web[url]
+        answer = server.web.get(url, FetchRefused("status 404"))
+        if isinstance(answer, FetchRefused):
+            raise answer
+        return answer
 
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:

@@ -56,7 +56,7 @@ class ClientMetadata:
 
 
 def parse_client_metadata(
-    document: object, *, private_use_schemes: Collection[str]
+    document: object, *, private_use_schemes: Collection[str], most_redirect_uris: int = 10
 ) -> ClientMetadata:
     """Read client metadata (RFC 7591 §2).
 
@@ -73,7 +73,9 @@ def parse_client_metadata(
     for member in members:
         if member.lower() in _PRIVILEGED:
             raise InvalidClientMetadata(f"{member} can't be set by a registration")
-    uris, kinds = _read_redirect_uris(members.get("redirect_uris"), private_use_schemes)
+    uris, kinds = _read_redirect_uris(
+        members.get("redirect_uris"), private_use_schemes, most=most_redirect_uris
+    )
     if "code" not in _strings(members, "response_types", default=["code"]):
         raise InvalidClientMetadata("response_types must hold code")
     grant_types = _strings(members, "grant_types", default=["authorization_code"])
@@ -114,10 +116,10 @@ def read_keys(members: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str | 
 
 
 def _read_redirect_uris(
-    value: object, private_use_schemes: Collection[str]
+    value: object, private_use_schemes: Collection[str], *, most: int
 ) -> tuple[tuple[str, ...], set[Kind]]:
-    if not isinstance(value, list) or not 1 <= len(value) <= 10:
-        raise InvalidRedirectUri("redirect_uris must be a list of 1 to 10 URIs")
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise InvalidRedirectUri(f"redirect_uris must be a list of 1 to {most} URIs")
     uris: list[str] = []
     kinds: set[Kind] = set()
     for place, uri in enumerate(value):
