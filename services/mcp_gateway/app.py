@@ -32,6 +32,7 @@ from mcp_gateway.live_catalogue import LiveCatalogue, Pause
 from mcp_gateway.operational import (
     Documents,
     Health,
+    fault,
     method_not_allowed,
     not_found,
     operational_routes,
@@ -117,7 +118,11 @@ def create_app(
     operational = Starlette(
         routes=operational_routes(_describe_gateway(settings, live, key)),
         middleware=[Middleware(RequestId)],
-        exception_handlers={404: not_found(settings.resource), 405: method_not_allowed},
+        exception_handlers={
+            404: not_found(settings.resource),
+            405: method_not_allowed,
+            Exception: fault,
+        },
         lifespan=lifespan,
     )
     operational.router.redirect_slashes = False

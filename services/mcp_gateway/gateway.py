@@ -2,12 +2,15 @@
 
 from typing import TypedDict
 
+import structlog
 from starlette.applications import Starlette
 
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.front.asgi import Receive, Scope, Send
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.operational import Health
+
+log = structlog.get_logger()
 
 
 class State(TypedDict):
@@ -31,5 +34,10 @@ class Gateway:
         """Serve one connection."""
         if scope["type"] == "http" and scope["path"] in self._paths:
             await scope["state"]["endpoint"](scope, receive, send)
-        else:
+            return
+        try:
             await self._operational(scope, receive, send)
+        except Exception:  # answered by `fault` already; Starlette raises it again
+            if scope["type"] != "http":
+                raise
+            log.exception("request_fault")

@@ -120,6 +120,11 @@ async def method_not_allowed(_: Request, error: Exception) -> Response:
     return answer_json({"error": "method_not_allowed"}, status=405, headers=headers)
 
 
+async def fault(_: Request, __: Exception) -> Response:
+    """Answer 503 in JSON when a route fails by a fault of the gateway, which is logged."""
+    return answer_json({"error": "temporarily_unavailable"}, status=503)
+
+
 def answer_json(
     body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:

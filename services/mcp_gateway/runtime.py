@@ -25,6 +25,7 @@ from mcp_gateway.pipeline.steps.record_call import Record
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.work.loop_watch import watching_loop
 from mcp_gateway.work.worker import Worker
 
 NewId = Callable[[], str]
@@ -70,6 +71,7 @@ async def open_runtime(
     )
     limits = LocalRateLimiter(now, replicas=settings.replicas)
     async with AsyncExitStack() as stack:
+        stack.enter_context(watching_loop())
         http = await stack.enter_async_context(Http1Client())
         server = AuthorizationServer(
             http,

@@ -40,5 +40,5 @@ def build_front(
         require_post,  # some clients look for the challenge with GET or HEAD
         require_media_types,
         parse,
-        route(current, watch, origins),  # answers with the protocol
+        route(current, watch),  # answers with the protocol
     )

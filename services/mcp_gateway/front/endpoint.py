@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 
 import structlog
+from mcp_types.jsonrpc import INTERNAL_ERROR
 
+from mcp_gateway.front.accept import accepts_json, accepts_stream
 from mcp_gateway.front.answer_headers import answer_headers
 from mcp_gateway.front.asgi import Disconnected, Receive, Scope, Send
+from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.front.exchange import Check, Exchange, Refused
 from mcp_gateway.wire.headers import fold_headers
-from mcp_gateway.wire.jsonrpc import Reply
+from mcp_gateway.wire.jsonrpc import Reply, RpcError, read_id, reply_error, write_error
 
 log = structlog.get_logger()
 
@@ -25,10 +28,13 @@ class McpEndpoint:
         self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
-        exchange = Exchange(
-            self._new_id(), scope["method"], fold_headers(scope["headers"]), receive, send
-        )
+        """Serve one HTTP request; a fault of ours is logged and answered as JSON-RPC prescribes."""
+        headers = fold_headers(scope["headers"])
+        stream = None
+        if accepts_stream(headers):
+            # Its headers are made at the first message, from the request as it is known by then.
+            stream = EventStream(send, lambda: answer_headers(exchange, self._origins))
+        exchange = Exchange(self._new_id(), scope["method"], headers, receive, send, stream)
         try:
             for check in self._front:
                 exchange = await check(exchange)
@@ -45,14 +51,28 @@ class McpEndpoint:
             )
         except Disconnected:
             return
-        if exchange.stream is not None:
-            await exchange.stream.finish(reply.body, reply.headers)
+        except Exception:
+            log.exception("request_fault", request_id=exchange.id)
+            reply = _report_fault(exchange)
+        if stream is not None and (
+            stream.opened or (reply.status == 200 and not accepts_json(headers))
+        ):
+            await stream.finish(reply.body, reply.headers)
             return
-        headers = [*reply.headers, *answer_headers(exchange, self._origins)]
+        lines = [*reply.headers, *answer_headers(exchange, self._origins)]
         if reply.body:
-            headers.append((b"content-type", b"application/json"))
+            lines.append((b"content-type", b"application/json"))
         # A 204 does not have a Content-Length (RFC 9110 §8.6).
         if reply.status != 204:
-            headers.append((b"content-length", str(len(reply.body)).encode()))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            lines.append((b"content-length", str(len(reply.body)).encode()))
+        await send({"type": "http.response.start", "status": reply.status, "headers": lines})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+def _report_fault(exchange: Exchange) -> Reply:
+    """Answer a request that failed by a fault of the gateway, with an id to quote to the operator."""
+    said = f"The gateway could not answer this request. Request id: {exchange.id}"
+    error = RpcError(INTERNAL_ERROR, said)
+    if not isinstance(exchange.message, dict):
+        return Reply(503, write_error(b"null", error))
+    return reply_error(read_id(exchange.message), error, modern=True)

@@ -22,7 +22,7 @@ class Exchange(NamedTuple):
     receive: Receive
     send: Send
     stream: EventStream | None = None
-    """Set by `route` if the answer is an event stream."""
+    """Carries messages before the final answer, if the client accepts a stream."""
     body: bytes = b""
     caller: AccessClaims | None = None
     token_ends_in: int | None = None
@@ -46,13 +46,9 @@ class Exchange(NamedTuple):
         """Return a copy with the answer, which ends the checks."""
         return replace_field(self, _REPLY, reply)
 
-    def with_stream(self, stream: EventStream) -> "Exchange":
-        """Return a copy with the event stream that carries the answer."""
-        return replace_field(self, _STREAM, stream)
 
-
-_BODY, _CALLER, _MESSAGE, _REPLY, _STREAM = map(
-    Exchange._fields.index, ("body", "caller", "message", "reply", "stream")
+_BODY, _CALLER, _MESSAGE, _REPLY = map(
+    Exchange._fields.index, ("body", "caller", "message", "reply")
 )
 
 

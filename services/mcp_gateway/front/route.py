@@ -1,13 +1,8 @@
 """Pass the message to the protocol era that its header names."""
 
-from functools import partial
-
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from mcp_gateway.front.accept import accepts_json, accepts_stream
-from mcp_gateway.front.answer_headers import answer_headers
 from mcp_gateway.front.client_watch import ClientWatch
-from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.front.exchange import Check, Exchange
 from mcp_gateway.wire import handshake, modern
 from mcp_gateway.wire.server import CurrentServer
@@ -15,7 +10,7 @@ from mcp_gateway.wire.server import CurrentServer
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
-def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes]) -> Check:
+def route(current: CurrentServer, watch: ClientWatch) -> Check:
     """Answer by the `MCP-Protocol-Version` header; without it, as 2025-03-26 prescribes.
 
     The modern era refuses an unknown version, with the error that newer clients negotiate by.
@@ -27,11 +22,6 @@ def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes])
         headers = exchange.headers
         version = headers.get(modern.VERSION_HEADER)
         known = version is None or version in _HANDSHAKE
-        stream = (
-            EventStream(exchange.send, partial(answer_headers, exchange, origins))
-            if accepts_stream(headers)
-            else None
-        )
         is_modern = not known or modern.VERSION_HEADER in headers.repeated
         if is_modern:
             work = modern.answer(
@@ -40,7 +30,7 @@ def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes])
                 headers=headers,
                 caller=caller,
                 request_id=exchange.id,
-                sink=stream,
+                sink=exchange.stream,
             )
         else:
             work = handshake.answer(
@@ -50,14 +40,10 @@ def route(current: CurrentServer, watch: ClientWatch, origins: frozenset[bytes])
                 session=headers.get(handshake.SESSION_HEADER),
                 caller=caller,
                 request_id=exchange.id,
-                sink=stream,
+                sink=exchange.stream,
             )
         # A disconnect cancels the call in the modern era (2026-07-28 Cancellation), but not before.
-        reply = await watch.run(work, exchange.receive, stream, leaving_cancels=is_modern)
-        if stream is not None and (
-            stream.opened or (reply.status == 200 and not accepts_json(headers))
-        ):
-            exchange = exchange.with_stream(stream)
-        return exchange.with_reply(reply)
+        run = watch.run(work, exchange.receive, exchange.stream, leaving_cancels=is_modern)
+        return exchange.with_reply(await run)
 
     return check

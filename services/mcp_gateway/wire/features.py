@@ -154,7 +154,7 @@ async def _read_by_tool(
         result = await call_tool(server, incoming, template.tool, arguments)
     except UnknownTool:
         raise ResourceMissing(uri) from None
-    except (CannotAsk, NobodyAnswered, InputRequired) as refusal:
+    except (AnswerRefused, CannotAsk, NobodyAnswered, InputRequired) as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal), {"uri": uri}) from None
     if result.status == 404:
         raise ResourceMissing(uri)

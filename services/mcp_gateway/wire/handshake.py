@@ -19,7 +19,7 @@ from gatepost.claims import AccessClaims
 from mcp_gateway.elicitation.answers import AnswerNotTaken
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
-from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
+from mcp_gateway.pipeline.conversation import CallRefused, CannotAsk, NobodyAnswered
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import (
     LEVELS,
@@ -148,7 +148,11 @@ async def _run(
         answers=server.answers,
         caller=client.caller,
     )
-    return await handler(server, Incoming(method, params, client.caller, call_id, conversation))
+    incoming = Incoming(method, params, client.caller, call_id, conversation)
+    try:
+        return await handler(server, incoming)
+    except CallRefused as refusal:
+        raise RpcError(INVALID_PARAMS, str(refusal)) from None
 
 
 def _seal_session(

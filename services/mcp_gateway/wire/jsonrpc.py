@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 from mcp_types.jsonrpc import (
     HEADER_MISMATCH,
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -41,6 +42,7 @@ STATUS: Mapping[int, tuple[int, int]] = MappingProxyType(
         SESSION_UNKNOWN: (404, 404),
         RATE_LIMITED: (200, 429),
         UPSTREAM_FAILED: (200, 200),
+        INTERNAL_ERROR: (200, 200),
     }
 )
 """The HTTP status of each error, in each era."""

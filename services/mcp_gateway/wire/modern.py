@@ -26,7 +26,12 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
-from mcp_gateway.pipeline.conversation import CannotAsk, InputRequired, NobodyAnswered
+from mcp_gateway.pipeline.conversation import (
+    CallRefused,
+    CannotAsk,
+    InputRequired,
+    NobodyAnswered,
+)
 from mcp_gateway.wire import features
 from mcp_gateway.wire.conversation import MessageSink, ModernConversation, read_level, read_token
 from mcp_gateway.wire.headers import Headers, decode_mirrored, read_plain
@@ -109,6 +114,8 @@ async def answer(
         return _step_up(server, given_id, refusal)
     except RateLimited as refusal:
         return _slow_down(given_id, refusal)
+    except CallRefused as refusal:
+        return _refuse(given_id, RpcError(INVALID_PARAMS, str(refusal)))
     return Reply(200, write_result(given_id, result))
 
 
