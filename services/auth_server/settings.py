@@ -20,7 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_server.branding import Branding
 from auth_server.jwks import parse_jwk_set
-from auth_server.sign_in_settings import LocalSignIn, SignIn
+from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
 from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
@@ -260,6 +260,29 @@ class AuthServerSettings(ServiceSettings):
         names = [getattr(entry, "name", entry.kind) for entry in self.sign_in]
         if len(names) != len(set(names)):
             raise ValueError("sign_in contains two entries with the same name")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_providers_without_tenants(self) -> Self:
+        """Refuse a provider that could assert memberships in another provider's tenants."""
+        providers = [entry for entry in self.sign_in if isinstance(entry, ExternalSignIn)]
+        unlimited = [
+            entry
+            for entry in providers
+            if entry.claims.is_unlimited and (entry.claims.tenants or entry.adopts_people)
+        ]
+        trusted = [entry.name for entry in unlimited if entry.claims.allowed_tenants]
+        open_ = [entry.name for entry in unlimited if not entry.claims.allowed_tenants]
+        if len(providers) > 1 and open_:
+            raise ValueError(
+                "sign_in names several providers, so set claims.allowed_tenants of "
+                f"{' and '.join(open_)} to the tenants that each may assert"
+            )
+        if len(trusted) > 1:
+            raise ValueError(
+                f"sign_in trusts {' and '.join(trusted)} with every tenant; keep "
+                'claims.allowed_tenants: ["*"] at one of them and list the tenants of the others'
+            )
         return self
 
     @model_validator(mode="after")

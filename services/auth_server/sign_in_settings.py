@@ -17,6 +17,7 @@ from auth_server.jwks import parse_jwk_set
 from gatepost.data_scope import parse_data_scope
 from gatepost.settings import require_secure_url
 
+ANY_TENANT = "*"
 TEMPLATE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -73,7 +74,10 @@ class ClaimMapping(_Entry):
     tenant_id: Path = Field(default="id", description="A tenant's id, in its object.")
     tenant_name: Path = Field(default="name", description="A tenant's name, in its object.")
     allowed_tenants: tuple[str, ...] = Field(
-        default=(), description="The tenants that this provider may assert; any tenant if empty."
+        default=(),
+        description="The tenants that this provider may assert. If it is the only provider, empty "
+        'means any tenant. Beside other providers, list them, or write `["*"]` for the one provider '
+        "that you trust with every tenant.",
     )
     role: Path | None = Field(default=None, description="The person's role or roles.")
     roles: dict[str, str] = Field(
@@ -94,6 +98,18 @@ class ClaimMapping(_Entry):
             raise ValueError("set either tenant or tenants, not both")
         return self
 
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether the provider may assert any tenant."""
+        listed = self.allowed_tenants
+        return self.tenant is None and (not listed or ANY_TENANT in listed)
+
+    def covers(self, tenant_id: str) -> bool:
+        """Return whether the provider may say who is a member of a tenant."""
+        if self.tenant is not None:
+            return tenant_id == self.tenant
+        return self.is_unlimited or tenant_id in self.allowed_tenants
+
 
 class LocalSignIn(_Entry):
     """Accounts of this server, with a password or a passkey."""
@@ -108,7 +124,8 @@ class _External(_Entry):
     adopts_people: bool = Field(
         default=False,
         description="Whether this provider may sign in an existing person who has the same id. "
-        "Otherwise the server refuses the sign-in.",
+        "Otherwise the server refuses the sign-in. A person who is also a member of a tenant that the "
+        "provider may not assert is never signed in this way.",
     )
 
 

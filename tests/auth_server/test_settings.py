@@ -8,6 +8,7 @@ import pytest
 
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import SettingsError
+from support.in_process.providers import SigningKey
 from support.processes.configuration import write_config
 
 GOOD: dict[str, Any] = {
@@ -89,6 +90,75 @@ def test_a_setting_that_cannot_be_used_is_named_a163(
     assert "section auth_server" in str(refused.value)
     for secret in ("k7Jx2mP9", "change-me"):
         assert secret not in str(refused.value)
+
+
+def provider(name: str, **claims: Any) -> dict[str, Any]:
+    """An OpenID provider's entry."""
+    return {
+        "kind": "oidc",
+        "name": name,
+        "title": name,
+        "issuer": f"https://{name}.example",
+        "client_id": "gatepost",
+        "claims": claims,
+    }
+
+
+def hand_off(name: str, **claims: Any) -> dict[str, Any]:
+    """A login page's entry."""
+    del (entry := provider(name, **claims))["client_id"]
+    keys = {"keys": [SigningKey("key-1").public]}
+    return {**entry, "kind": "hand_off", "login_url": f"https://{name}.example", "jwks": keys}
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "named"),
+    [
+        ([provider("a", tenants="orgs"), provider("b", tenants="orgs")], "a and b"),
+        (
+            [
+                provider("a", tenants="orgs", allowed_tenants=["org_a"]),
+                provider("b", tenants="orgs"),
+            ],
+            "b",
+        ),
+        ([hand_off("a", tenants="orgs", allowed_tenants=["*"]), provider("b", tenants="o")], "b"),
+        ([provider("a", tenant="x"), {**provider("b"), "adopts_people": True}], "b"),
+        (
+            [
+                provider("a", tenants="orgs", allowed_tenants=["*"]),
+                provider("b", tenants="orgs", allowed_tenants=["org_b", "*"]),
+            ],
+            "a and b",
+        ),
+    ],
+)
+def test_several_providers_are_refused_until_each_names_its_tenants_a140(
+    tmp_path: Path, sign_in: list[dict[str, Any]], named: str
+) -> None:
+    """Otherwise one customer's provider could name another customer's tenant."""
+    with pytest.raises(SettingsError, match=r"claims\.allowed_tenants") as refused:
+        load(tmp_path, sign_in=sign_in)
+
+    assert f" {named} " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "sign_in",
+    [
+        [provider("a", tenants="orgs")],
+        [{"kind": "local"}, provider("a", tenants="orgs")],
+        [provider("a", tenant="org_a"), provider("b")],
+        [
+            hand_off("a", tenants="orgs", allowed_tenants=["*"]),
+            provider("b", tenants="orgs", allowed_tenants=["org_b"]),
+        ],
+    ],
+)
+def test_providers_that_can_not_speak_for_each_other_are_served(
+    tmp_path: Path, sign_in: list[dict[str, Any]]
+) -> None:
+    assert len(load(tmp_path, sign_in=sign_in).sign_in) == len(sign_in)
 
 
 @pytest.mark.parametrize(

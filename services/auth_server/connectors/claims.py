@@ -1,6 +1,6 @@
 """Read a provider's claims as an identity. The functions are pure and refuse malformed claims."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from auth_server.connectors.port import AssertedIdentity, AssertedMembership, SignInRefused
@@ -10,8 +10,12 @@ from gatepost.data_scope import DataScope, MalformedDataScope, parse_data_scope
 MEMBER, ADMIN = "member", "admin"
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_EMAIL, _LONGEST_ROLE = 255, 200, 320, 32
 _MOST_TENANTS = 200
-_SURE = frozenset({"mfa", "hwk", "swk"})
-"""Authentication methods that are stronger than a password (RFC 8176 §2)."""
+_KINDS_OF_PROOF = (
+    frozenset({"pwd", "pin", "kba"}),
+    frozenset({"hwk", "swk", "otp", "sms", "tel", "sc"}),
+    frozenset({"face", "fpt", "iris", "retina", "vbm"}),
+)
+"""What a person knows, has and is, as authentication methods name it (RFC 8176 §2)."""
 
 
 def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIdentity:
@@ -27,8 +31,13 @@ def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIde
         name=_name(find_claim(claims, mapping.name)) or _text(claims, mapping.person_id),
         email=_email(claims, mapping),
         memberships=_memberships(claims, mapping),
-        two_factors=bool(_SURE & set(_texts(claims.get("amr")))),
+        two_factors=_proves_two_factors(set(_texts(claims.get("amr")))),
     )
+
+
+def _proves_two_factors(methods: Collection[str]) -> bool:
+    # Two methods of one kind, such as a code by text message and a key, can be stolen together.
+    return "mfa" in methods or sum(not kind.isdisjoint(methods) for kind in _KINDS_OF_PROOF) > 1
 
 
 def find_claim(claims: Any, path: str) -> Any:
@@ -60,7 +69,7 @@ def _memberships(
             tenant_id = str(tenant_id)
         if not isinstance(tenant_id, str) or not _is_usable(tenant_id, _LONGEST_ID):
             continue
-        if mapping.allowed_tenants and tenant_id not in mapping.allowed_tenants:
+        if not mapping.covers(tenant_id):
             continue
         data_scope = _data_scope(entry, claims, mapping)
         if data_scope is not None and len(found) < _MOST_TENANTS:

@@ -58,7 +58,7 @@ class HandOffConnector:
             "nonce": provider_request.nonce,
             "return_to": f"{provider_request.callback}?{urlencode({'state': provider_request.state})}",
             "login_hint": provider_request.login_hint,
-            "fresh": provider_request.fresh,
+            "fresh": provider_request.fresh or provider_request.other,
         }
         signed = self._signer().sign(request, token_type=REQUEST_TYPE)
         separator = "&" if "?" in self.settings.login_url else "?"

@@ -39,6 +39,7 @@ REREAD = timedelta(hours=1)
 """How long a provider's documents are cached; an unknown key causes an earlier read."""
 REREAD_KEYS = timedelta(seconds=30)
 RETRY = timedelta(seconds=5)
+_GOOGLE = "https://accounts.google.com"
 log = structlog.get_logger()
 
 
@@ -50,6 +51,8 @@ class Provider:
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None
+    other_account_prompt: str
+    """The `prompt` that lets another person sign in (OpenID Connect Core §3.1.2.1)."""
     names_itself: bool
     """Whether its authorization responses contain `iss` (RFC 9207)."""
     keys: Sequence[PublicKey]
@@ -92,6 +95,8 @@ class OidcConnector:
                 asked["login_hint"] = provider_request.login_hint
             if provider_request.fresh:
                 asked |= {"prompt": "login", "max_age": "0"}
+            elif provider_request.other:
+                asked["prompt"] = provider.other_account_prompt
             url, _ = client.create_authorization_url(
                 provider.authorization_endpoint,
                 state=provider_request.state,
@@ -222,6 +227,7 @@ class OidcConnector:
             token_endpoint=self._endpoint(document, "token_endpoint"),
             jwks_uri=keys_at,
             userinfo_endpoint=self._endpoint(document, more) if more in document else None,
+            other_account_prompt=_other_account_prompt(document),
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
             keys=keys,
             read_at=self._now(),
@@ -241,6 +247,13 @@ class OidcConnector:
         if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
             raise SignInRefused(f"{name} is not an https URL", told="unavailable")
         return str(url)
+
+
+def _other_account_prompt(document: Mapping[str, Any]) -> str:
+    # Every provider must support `login`, but Google refuses it and doesn't list what it supports.
+    listed = document.get("prompt_values_supported")
+    chooses = isinstance(listed, list) and "select_account" in listed
+    return "select_account" if chooses or document["issuer"] == _GOOGLE else "login"
 
 
 def _require_issuer(parameters: Mapping[str, str], provider: Provider, issuer: str) -> None:

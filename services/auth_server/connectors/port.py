@@ -37,7 +37,8 @@ class ProviderRequest:
         verifier: the PKCE verifier (RFC 7636 §4.1).
         callback: the URL to which the provider sends the browser.
         left_at: when the browser was sent to the provider.
-        fresh: whether the person must authenticate again even if they are signed in there.
+        fresh: whether the provider must prove that the person authenticated after this request.
+        other: whether another person may want to sign in than the one signed in there.
         login_hint: the expected person, as named by the app.
     """
 
@@ -47,6 +48,7 @@ class ProviderRequest:
     callback: str
     left_at: datetime
     fresh: bool
+    other: bool = False
     login_hint: str = ""
 
 

@@ -34,7 +34,7 @@ class FlowState:
         nonce: the value that the response must repeat.
         secret: a value for the second request: the PKCE verifier, or a person's id.
         left_at: when the sign-in began, in seconds since 1970.
-        fresh: whether the person must authenticate again.
+        fresh: whether the provider must prove that the person authenticated again.
     """
 
     way: str

@@ -26,7 +26,7 @@ from auth_server.records.people.table import Identity
 from auth_server.records.people.table import Person as PersonRow
 from auth_server.records.sessions.table import Session
 from auth_server.records.tenants.table import Membership, Tenant
-from auth_server.sign_in_settings import LocalSignIn
+from auth_server.sign_in_settings import ClaimMapping, LocalSignIn
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.person import Page, Person
@@ -99,7 +99,13 @@ class Place:
 async def running_place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
     """Run a server with both."""
     provider, product = Provider(clock), Product(clock)
-    ways = (LocalSignIn(kind="local"), provider.settings(), product.settings())
+    acme = MAPPING.model_copy(update={"allowed_tenants": ("org_acme", "org_new")})
+    trusted = MAPPING.model_copy(update={"allowed_tenants": ("*",)})
+    ways = (
+        LocalSignIn(kind="local"),
+        provider.settings(claims=acme),
+        product.settings(claims=trusted),
+    )
     async with running_auth_server(
         database_url, clock, outside=provider.app, sign_in=ways
     ) as server:
@@ -514,6 +520,50 @@ async def test_a_provider_speaks_of_its_own_tenants_only_a140(
         assert set(await place.seats()) == {"org_new"}
 
 
+async def test_a_customers_provider_makes_nobody_an_admin_of_another_customer_a140(
+    sqlite_url: str, clock: Clock
+) -> None:
+    """Neither by its claims, nor as a person whom this server knows from elsewhere."""
+    acme, other = Provider(clock), Provider(clock, issuer="https://id.other.example")
+    new_only = MAPPING.model_copy(update={"allowed_tenants": ("org_new",)})
+    acme_only = MAPPING.model_copy(update={"allowed_tenants": ("org_acme",)})
+    ways = (
+        acme.settings(claims=acme_only),
+        other.settings(name="other-id", claims=new_only, adopts_people=True),
+    )
+    async with running_auth_server(sqlite_url, clock, outside=other.app, sign_in=ways) as server:
+        place = Place(server, other, Product(clock), server.browser())
+        claiming = await place.http.get(other.handle_callback(await place.leave("other-id")))
+        seats = await place.seats()
+        place.http = server.browser()
+        other.claims |= {"sub": "idp-1", "id": "usr_ada"}
+        posing = await place.http.get(other.handle_callback(await place.leave("other-id")))
+
+    assert (claiming.status_code, set(seats)) == (303, {"org_new"})
+    assert posing.status_code == 403
+
+
+async def test_a_provider_of_one_tenant_leaves_memberships_of_others_alone(
+    sqlite_url: str, clock: Clock
+) -> None:
+    """The operator made Ada a member of other tenants, of which her provider knows nothing."""
+    provider = Provider(clock)
+    entry = provider.settings(claims=ClaimMapping(tenant="org_new"))
+    provider.claims |= {"sub": "usr_dee"}
+    async with running_auth_server(
+        sqlite_url, clock, outside=provider.app, sign_in=(entry,)
+    ) as server:
+        place = Place(server, provider, Product(clock), server.browser())
+        await place.handle_callback()
+        database = open_database(server.database_url)
+        async with database.writing() as db, db.begin():
+            given = {"person_id": "usr_dee", "tenant_id": "org_acme"}
+            db.add(Membership(**given, role="admin", data_scope=""))
+        await database.close()
+        await place.handle_callback()
+        assert set(await place.seats()) == {"org_acme", "org_new"}
+
+
 async def test_memberships_are_brought_up_to_date_at_each_sign_in(place: Place) -> None:
     await place.handle_callback()
     first = await place.seats()
@@ -558,7 +608,22 @@ async def test_a_provider_does_not_change_a_tenants_tier_and_policy(place: Place
 
 async def test_two_factors_at_the_provider_are_two_factors_here(place: Place) -> None:
     """RFC 8176 §2: `amr` names methods."""
-    for amr, level in ((["pwd"], 1), (["pwd", "mfa"], 2), ("mfa", 2), ([7, None], 1)):
+    levels: list[tuple[Any, int]] = [
+        (["pwd"], 1),
+        (["pwd", "mfa"], 2),
+        ("mfa", 2),
+        ([7, None], 1),
+        # One proof is one factor, however strong it is.
+        (["hwk"], 1),
+        ("swk", 1),
+        (["hwk", "swk", "otp", "sms"], 1),
+        (["hwk", "user"], 1),
+        (["pwd", "pin"], 1),
+        (["pwd", "otp"], 2),
+        (["hwk", "pin"], 2),
+        (["swk", "fpt"], 2),
+    ]
+    for amr, level in levels:
         place.provider.says = {"amr": amr}
         place.http = place.server.browser()
         await place.handle_callback()
@@ -601,7 +666,8 @@ async def test_with_a_single_provider_people_are_redirected_and_return_by_a_butt
         led = await person.http.get(provider.handle_callback(url))
         consent = await person.reach_consent(led.headers["location"])
         other = await person.press(consent, "Not you?")
-        await leave(person, other)
+        provider.says = {"auth_time": None}
+        back = await person.http.get(provider.handle_callback(await leave(person, other)))
         with_password = await person.http.post(
             "/sign-in", data={**consent.forms["sign-out"].fields, "email": "x", "password": "x"}
         )
@@ -609,9 +675,38 @@ async def test_with_a_single_provider_people_are_redirected_and_return_by_a_butt
     assert (page.moves_on_to or "").startswith("/sign-in/with/acme-id?transaction=")
     assert url.startswith(f"{ISSUER}/authorize?")
     assert (other.moves_on_to, "Continue with Acme ID" in other.text) == (None, True)
-    assert provider.asked.get("prompt") is None
+    # Google and Entra never say when somebody signed in, so nobody but the app may ask for it.
+    assert provider.asked.get("prompt") == "login"
+    assert "max_age" not in provider.asked
     assert "other=yes" in next(link for link in other.links if "/sign-in/with/" in link)
+    assert back.status_code == 303
     assert with_password.status_code in {403, 404}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "document", "prompt"),
+    [
+        (
+            ISSUER,
+            {"prompt_values_supported": ["none", "login", "select_account"]},
+            "select_account",
+        ),
+        (ISSUER, {"prompt_values_supported": ["none", "login"]}, "login"),
+        (ISSUER, {"prompt_values_supported": "select_account"}, "login"),
+        ("https://accounts.google.com", {}, "select_account"),
+    ],
+)
+async def test_who_signs_out_can_choose_another_account_at_every_provider(
+    sqlite_url: str, clock: Clock, issuer: str, document: dict[str, Any], prompt: str
+) -> None:
+    """Google refuses `prompt=login`; no provider has to know `select_account`."""
+    provider = Provider(clock, issuer=issuer, document=document)
+    async with running_auth_server(
+        sqlite_url, clock, outside=provider.app, sign_in=(provider.settings(),)
+    ) as server:
+        url = await leave(person := server.person(), await person.open("/sign-in?other=yes"))
+
+    assert parse_qs(urlsplit(url).query)["prompt"] == [prompt]
 
 
 @pytest.mark.parametrize("name", ["nobody", "local", "%2e%2e%2f", "acme-id%00", "é"])

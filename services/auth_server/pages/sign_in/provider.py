@@ -1,6 +1,7 @@
 """GET /sign-in/with/NAME and GET /sign-in/return/NAME: sign in with a provider."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import structlog
@@ -57,18 +58,18 @@ async def redirect_to_provider(
     purpose = await purposes.resolve(given, db)
     await db.close()
     pending = purpose.pending
-    fresh = given.get("other") is not None or (
-        pending is not None and pending.authorization_request.signed_in_after is not None
-    )
+    fresh = pending is not None and pending.authorization_request.signed_in_after is not None
     flow_state = pages.begin_flow(
         purpose, name, nonce=pages.new_secret(), secret=pages.new_secret(), fresh=fresh
     )
     state = pages.sealer.seal(flow_state, purpose.browser)
-    hint = pending.authorization_request.login_hint if pending else ""
+    other = given.get("other") is not None
+    hint = pending.authorization_request.login_hint if pending and not other else ""
+    request_there = replace(
+        _departure(flow_state, state, pages.settings.issuer), other=other, login_hint=hint
+    )
     try:
-        url = await connector.authorization_url(
-            _departure(flow_state, state, pages.settings.issuer, login_hint=hint)
-        )
+        url = await connector.authorization_url(request_there)
     except SignInRefused as refusal:
         return _refuse(refusal, name, purpose, pages)
     response = RedirectResponse("/", status_code=303)
@@ -125,9 +126,7 @@ async def handle_callback(
         return _refuse(refusal, name, purpose, pages)
 
 
-def _departure(
-    flow_state: FlowState, state: str, issuer: str, *, login_hint: str = ""
-) -> ProviderRequest:
+def _departure(flow_state: FlowState, state: str, issuer: str) -> ProviderRequest:
     return ProviderRequest(
         state=state,
         nonce=flow_state.nonce,
@@ -135,7 +134,6 @@ def _departure(
         callback=f"{issuer}/sign-in/return/{flow_state.way}",
         left_at=flow_state.left,
         fresh=flow_state.fresh,
-        login_hint=login_hint,
     )
 
 

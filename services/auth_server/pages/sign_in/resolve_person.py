@@ -69,6 +69,9 @@ async def _admit(
         # A known id is adopted only if the operator allows it, since it may be another person's.
         if not settings.adopts_people or await is_signed_in_elsewhere(db, person_id):
             raise SignInRefused("the person's id is already in use; see adopts_people")
+        memberships = await list_memberships(db, person_id=person_id)
+        if not all(settings.claims.covers(held.tenant_id) for held in memberships):
+            raise SignInRefused("the person is a member of a tenant outside allowed_tenants")
     elif await find_client(db, person_id) is not None:
         raise SignInRefused("the person's id is the id of a client")
     else:
@@ -90,9 +93,8 @@ async def _bring_up_to_date(
     now: datetime,
 ) -> None:
     asserted = {membership.tenant_id for membership in memberships}
-    ours = settings.claims.allowed_tenants
     for held in await list_memberships(db, person_id=person.person_id):
-        if held.tenant_id not in asserted and (not ours or held.tenant_id in ours):
+        if held.tenant_id not in asserted and settings.claims.covers(held.tenant_id):
             await remove_membership(
                 db, person.person_id, held.tenant_id, by=None, lifetime=lifetime, now=now
             )
