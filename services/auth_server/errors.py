@@ -142,12 +142,18 @@ class InvalidToken(OAuthError):
 
 
 class SignInRequired(Exception):
-    """The browser has no session; `return_to` is the account page that it requested."""
+    """The person must sign in, or sign in again, to see an account page.
 
-    def __init__(self, return_to: str) -> None:
+    Attributes:
+        return_to: the account page that the browser requested.
+        second_factor: whether only the person's second factor is missing.
+    """
+
+    def __init__(self, return_to: str, *, second_factor: bool = False) -> None:
         """Take the page to return to after a sign-in."""
         super().__init__(return_to)
         self.return_to = return_to
+        self.second_factor = second_factor
 
 
 class PageError(Exception):

@@ -303,6 +303,11 @@ class AuthServerSettings(ServiceSettings):
         """Whether the public URL is https, so that cookies can be Secure and `__Host-`."""
         return self.issuer.startswith("https://")
 
+    @property
+    def has_accounts(self) -> bool:
+        """Whether people can sign in with accounts of this server."""
+        return any(isinstance(entry, LocalSignIn) for entry in self.sign_in)
+
     def find_resource(self, resource: str) -> ResourceSettings | None:
         """Look a resource up by its exact string."""
         return next((entry for entry in self.resources if entry.resource == resource), None)

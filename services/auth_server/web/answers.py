@@ -98,7 +98,10 @@ async def _answer_page(request: Request, error: Exception) -> Response:
 
 
 async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
-    query = urlencode({"return_to": cast("SignInRequired", error).return_to})
+    required = cast("SignInRequired", error)
+    query = urlencode({"return_to": required.return_to})
+    if required.second_factor:
+        query += "&second_factor=yes"
     url = f"{runtime_of(request).settings.path}/sign-in?{query}"
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 

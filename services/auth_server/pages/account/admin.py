@@ -46,10 +46,10 @@ async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: Db
     """Find the signed-in admin, whose sign-in must be as strong as the tenant requires.
 
     Raises:
-        SignInRequired: the browser has no session.
+        SignInRequired: the browser has no session, or the admin's second factor is missing.
         PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
-    account = await accounts.require(db, LIST)
+    account = await accounts.require_full_sign_in(db, LIST)
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None or not membership.is_admin:
         raise PageError(

@@ -15,8 +15,8 @@ from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 PAGE = "/account/api-keys"
-Page = Annotated[Account, Depends(shown_account(PAGE))]
-Posted = Annotated[Account, Depends(posted_account(PAGE, "api-keys"))]
+Page = Annotated[Account, Depends(shown_account(PAGE, full=True))]
+Posted = Annotated[Account, Depends(posted_account(PAGE, "api-keys", full=True))]
 
 
 @router.get(PAGE)

@@ -12,7 +12,9 @@ from auth_server.db.engine import DbSession, OpenTransaction
 from auth_server.errors import SignInRequired
 from auth_server.flow.signed_in import SignedIn, resolve_signed_in
 from auth_server.keys import Keys
+from auth_server.records.second_factors.store import has_second_factor
 from auth_server.records.sessions.store import touch_session
+from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.rendering.render import Pages
 from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import (
@@ -115,6 +117,27 @@ class AccountResolver:
                 await touch_session(writing, signed_in.session.session_hash, now=now)
         return self.of(signed_in)
 
+    async def require_full_sign_in(self, db: DbSession, page: str) -> Account:
+        """Find the account of a person who signed in with their second factor, if they have one.
+
+        Sessions from before the person added it are asked for it too.
+
+        Args:
+            db: an open database session, reading or writing.
+            page: the path to return to after a sign-in.
+
+        Raises:
+            SignInRequired: the browser has no session, or not one with the second factor.
+        """
+        account = await self.require(db, page)
+        if (
+            account.signed_in.session.level < TWO_FACTORS
+            and self.settings.has_accounts
+            and await has_second_factor(db, account.person_id)
+        ):
+            raise SignInRequired(page, second_factor=True)
+        return account
+
     def of(self, signed_in: SignedIn) -> Account:
         """Make the account pages of a signed-in person."""
         forms = FormProof(
@@ -140,17 +163,21 @@ async def _accounts(
 Accounts = Annotated[AccountResolver, Depends(_accounts)]
 
 
-def shown_account(page: str) -> Callable[..., Awaitable[Account]]:
-    """Make the dependency of a page's GET; after a sign-in, the browser returns to `page`."""
+def shown_account(page: str, *, full: bool = False) -> Callable[..., Awaitable[Account]]:
+    """Make the dependency of a page's GET; after a sign-in, the browser returns to `page`.
+
+    `full` also requires the second factor of a person who has one.
+    """
 
     async def resolve(db: ReadingDb, accounts: Accounts) -> Account:
-        return await accounts.require(db, page)
+        require = accounts.require_full_sign_in if full else accounts.require
+        return await require(db, page)
 
     return resolve
 
 
 def posted_account(
-    page: str, proof: str | None, posted: PostedForm | None = None
+    page: str, proof: str | None, posted: PostedForm | None = None, *, full: bool = False
 ) -> Callable[..., Awaitable[Account]]:
     """Make the dependency of a page's POST.
 
@@ -159,12 +186,14 @@ def posted_account(
         proof: the form whose proof is verified; None if the endpoint verifies it, because the
             proof covers values that the endpoint looks up.
         posted: reads the form.
+        full: whether the second factor of a person who has one is also required.
     """
 
     async def resolve(
         form: Annotated[Parameters, Depends(posted or PostedForm())], db: Db, accounts: Accounts
     ) -> Account:
-        account = await accounts.require(db, page)
+        require = accounts.require_full_sign_in if full else accounts.require
+        account = await require(db, page)
         if proof is not None:
             account.forms.require(form.get("proof"), proof)
         return account

@@ -38,8 +38,8 @@ router = PageRouter()
 LONGEST = timedelta(days=365)
 _FORM = picker_form("decision")
 NewKeyForm = Annotated[Parameters, Depends(_FORM)]
-Page = Annotated[Account, Depends(shown_account(PAGE))]
-Posted = Annotated[Account, Depends(posted_account(PAGE, None, _FORM))]
+Page = Annotated[Account, Depends(shown_account(PAGE, full=True))]
+Posted = Annotated[Account, Depends(posted_account(PAGE, None, _FORM, full=True))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
-Page = Annotated[Account, Depends(shown_account(LIST))]
+Page = Annotated[Account, Depends(shown_account(LIST, full=True))]
 SINCE = timedelta(days=30)
 """The time for which ended connections are listed and calls are counted."""
 _OFFERED_DAYS = (1, 7, 30, 90, 180)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import SignInRequired
+from auth_server.flow.code_guesses import count_wrong_codes
 from auth_server.flow.flow_state import FlowState, Sealer
 from auth_server.flow.passkeys import are_possible, offer_passkey
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts, shown_account
@@ -17,10 +18,9 @@ from auth_server.records.second_factors.store import (
     drop_authenticator_app,
     drop_passkey,
     find_authenticator_app,
-    has_second_factor,
     list_passkeys,
 )
-from auth_server.records.sessions.table import TWO_FACTORS, provider_of
+from auth_server.records.sessions.table import provider_of
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.posted_form import Form
@@ -40,11 +40,8 @@ async def require_recent_sign_in(accounts: AccountResolver, db: DbSession) -> Ac
         SignInRequired: the person must sign in again, because an unattended browser or a stolen
             password must not be enough to replace a second factor.
     """
-    account = await accounts.require(db, PAGE)
-    session = account.signed_in.session
-    stale = accounts.now() >= session.signed_in_at + FRESH
-    weak = session.level < TWO_FACTORS
-    if stale or (weak and await has_second_factor(db, account.person_id)):
+    account = await accounts.require_full_sign_in(db, PAGE)
+    if accounts.now() >= account.signed_in.session.signed_in_at + FRESH:
         raise SignInRequired(PAGE)
     return account
 
@@ -89,6 +86,7 @@ async def show_security(
         "account/security.html",
         section="security",
         local=local,
+        guessed=await count_wrong_codes(db, person.person_id),
         provider=provider_of(signed_in.session.method),
         passkeys=passkeys,
         possible=are_possible(settings),

@@ -26,7 +26,6 @@ from auth_server.records.second_factors.store import find_authenticator_app, has
 from auth_server.records.sessions.store import end_session
 from auth_server.records.sessions.table import ONE_FACTOR
 from auth_server.secrets import hash_secret
-from auth_server.sign_in_settings import LocalSignIn
 from auth_server.web.browser import clear_session, read_session
 from auth_server.web.dependencies import (
     Clock,
@@ -49,7 +48,12 @@ async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -
     """Show the ways to sign in."""
     given = read_query(request)
     hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
-    return pages.show(purpose, email=hint, other=given.get("other") is not None)
+    return pages.show(
+        purpose,
+        email=hint,
+        other=given.get("other") is not None,
+        second_factor=given.get("second_factor") is not None,
+    )
 
 
 @router.post("/sign-in")
@@ -65,7 +69,7 @@ async def sign_in(
 ) -> Response:
     """Check an e-mail address and password, and start a session under a new id."""
     purpose.forms.require(form.get("proof"), "sign-in")
-    if not any(isinstance(way, LocalSignIn) for way in pages.settings.sign_in):
+    if not pages.settings.has_accounts:
         raise PageError(
             "This action isn't available",
             "Password sign-in is turned off. Go back and sign in another way.",
@@ -106,7 +110,7 @@ async def sign_in(
         await throttle.passed(db)
         if await find_authenticator_app(db, person.person_id) is not None:
             # The session begins only after the correct code.
-            return ask_for_code(purpose, person, pages)
+            return await ask_for_code(db, purpose, person, pages)
         response = await new_session.start(db, person, purpose, level=ONE_FACTOR, method="password")
     known.remember(response, person.person_id)
     return response

@@ -13,7 +13,7 @@ from auth_server.flow.sign_in_purpose import SignInPurpose
 from auth_server.rendering.render import Pages
 from auth_server.secrets import NewSecret
 from auth_server.settings import AuthServerSettings
-from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn
+from auth_server.sign_in_settings import ExternalSignIn
 from auth_server.web.browser import set_browser
 from auth_server.web.dependencies import LocalizedPages, SecretMaker, Settings
 
@@ -46,6 +46,7 @@ class SignInPages:
         refusal: Literal["wrong", "too often"] | Refusal | None = None,
         minutes: int = 0,
         other: bool = False,
+        second_factor: bool = False,
         status: int = 200,
     ) -> Response:
         """Show the page.
@@ -56,11 +57,12 @@ class SignInPages:
             refusal: why the last attempt failed.
             minutes: how long to wait after too many attempts.
             other: whether another person will sign in, so that providers must ask again.
+            second_factor: whether to say that the page needs the person's second factor.
             status: the HTTP status.
         """
         ways = self.settings.sign_in
         elsewhere = [way for way in ways if isinstance(way, ExternalSignIn)]
-        local = any(isinstance(way, LocalSignIn) for way in ways)
+        local = self.settings.has_accounts
         # A single provider needs no choice, except after a refusal, which the page must show.
         directly = len(elsewhere) == 1 and not local and refusal is None and not other
         response = self.pages.answer(
@@ -69,6 +71,7 @@ class SignInPages:
             client_name=purpose.pending.client.name if purpose.pending else None,
             email=email,
             refusal=refusal,
+            second_factor=second_factor,
             minutes=minutes,
             local=local,
             passkey=self.offer_passkey(purpose) if local else None,

@@ -3,13 +3,15 @@
 import structlog
 from starlette.responses import Response
 
+from auth_server.db.engine import DbSession
+from auth_server.flow.code_guesses import count_wrong_codes, record_pause
 from auth_server.flow.flow_state import over
 from auth_server.flow.one_time_codes import match_code
 from auth_server.flow.sign_in_purpose import PostedPurpose, SignInPurpose
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.sign_in.known_browser import Known
 from auth_server.pages.sign_in.page import SignIn, SignInPages
-from auth_server.pages.sign_in.throttle import throttle_of, wait
+from auth_server.pages.sign_in.throttle import throttle_of_code, wait
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.people.store import find_person
@@ -25,12 +27,19 @@ log = structlog.get_logger()
 WAY = "code"
 
 
-def ask_for_code(purpose: SignInPurpose, person: Person, sign_in: SignInPages) -> Response:
-    """Ask for the code, with a flow state that names the person whose password was right."""
+async def ask_for_code(
+    db: DbSession, purpose: SignInPurpose, person: Person, sign_in: SignInPages
+) -> Response:
+    """Ask for the code, with a flow state that names the person whose password was right.
+
+    The page says how many wrong codes strangers entered, because they know the password too.
+    """
     flow_state = sign_in.begin_flow(
         purpose, WAY, nonce=sign_in.new_secret(), secret=person.person_id
     )
-    return _page(purpose, sign_in.sealer.seal(flow_state, purpose.browser), sign_in)
+    guessed = await count_wrong_codes(db, person.person_id)
+    text = sign_in.sealer.seal(flow_state, purpose.browser)
+    return _page(purpose, text, sign_in, guessed=guessed)
 
 
 @router.post("/sign-in/code")
@@ -56,7 +65,7 @@ async def take_code(
     await reading.close()
     if flow_state is None or person is None:
         raise over()
-    throttle = throttle_of(known, f"code of {person.person_id}", person.person_id)
+    throttle = throttle_of_code(known, person.person_id)
     async with transaction() as db:
         until = await throttle.admit(db, now=sign_in.sealer.now())
     if until is not None:
@@ -78,7 +87,9 @@ async def take_code(
                 client_id=purpose.client_id,
                 detail={"factor": "code"},
             )
-            await record(db, refused, now=sign_in.sealer.now())
+            now = sign_in.sealer.now()
+            await record(db, refused, now=now)
+            await record_pause(db, throttle.account, person.person_id, now=now)
             return _page(purpose, text, sign_in, wrong=True, status=401)
         if not await use_flow_state(db, hash_secret(text), expires_at=flow_state.until):
             raise over()
@@ -104,6 +115,7 @@ def _page(
     *,
     wrong: bool = False,
     minutes: int = 0,
+    guessed: int = 0,
     status: int = 200,
 ) -> Response:
     return sign_in.pages.answer(
@@ -114,6 +126,7 @@ def _page(
         flow_state=flow_state,
         wrong=wrong,
         minutes=minutes,
+        guessed=guessed,
         passkey=sign_in.offer_passkey(purpose),
         proof=purpose.forms.make(WAY, flow_state),
     )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
+from auth_server.flow.code_guesses import admit_guess, counted_as
 from auth_server.pages.sign_in.known_browser import KnownBrowser, is_known
 from auth_server.records.attempts.store import count_attempt, forget_attempts, give_back_attempt
 from auth_server.secrets import hash_secret
@@ -45,20 +46,48 @@ class Throttle:
             await give_back_attempt(db, self.address)
 
 
+@dataclass(frozen=True, slots=True)
+class CodeThrottle(Throttle):
+    """The counts to which one code adds: the account's makes pauses that grow."""
+
+    async def admit(self, db: DbSession, *, now: datetime) -> datetime | None:
+        """Count one code before it is checked; return None, or when to try again."""
+        wait = await admit_guess(db, self.account, now=now)
+        if wait is not None or self.address is None:
+            return wait
+        return await count_attempt(db, self.address, most=MOST_OF_ADDRESS, window=WINDOW, now=now)
+
+
 def throttle_of(browser: KnownBrowser, account: str, person_id: str | None) -> Throttle:
-    """Make the throttle of an attempt.
+    """Make the throttle of a password.
 
     Args:
         browser: the browser of the attempt.
-        account: the typed address, whether or not it is known; or a key for a person's second
-            factor, which is counted separately.
+        account: the typed address, whether or not it is known.
         person_id: the person with that account, if any.
     """
+    known = _known_to(browser, person_id)
+    if known is not None:
+        return Throttle(hash_secret(f"browser {known} {account}"), None)
+    return Throttle(hash_secret(f"account {account}"), _address(browser))
+
+
+def throttle_of_code(browser: KnownBrowser, person_id: str) -> CodeThrottle:
+    """Make the throttle of a code that a person's browser sends after the password."""
+    known = _known_to(browser, person_id)
+    address = None if known is not None else _address(browser)
+    return CodeThrottle(counted_as(person_id, known), address)
+
+
+def _known_to(browser: KnownBrowser, person_id: str | None) -> str | None:
     known = read_known(browser.request, browser.settings)
-    if person_id is not None and known and is_known(known, person_id, browser.keys):
-        return Throttle(hash_secret(f"browser {known.partition('.')[0]} {account}"), None)
-    address = address_of(browser.request, browser.settings)
-    return Throttle(hash_secret(f"account {account}"), hash_secret(f"address {address}"))
+    if person_id is None or not known or not is_known(known, person_id, browser.keys):
+        return None
+    return known.partition(".")[0]
+
+
+def _address(browser: KnownBrowser) -> str:
+    return hash_secret(f"address {address_of(browser.request, browser.settings)}")
 
 
 def wait(until: datetime, now: datetime, page: Callable[[int], Response]) -> Response:

@@ -1,6 +1,6 @@
 """The only SQL on attempts."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,45 @@ async def count_attempt(
     Returns:
         None if the attempt was counted and is allowed; otherwise when the next one is allowed.
     """
+    row = await _lock(db, counted_as, now=now)
+    if now >= row.since + window:
+        row.number, row.since = 0, now
+    if row.number >= most:
+        return row.since + window
+    row.number += 1
+    await db.flush()
+    return None
+
+
+async def count_guess(
+    db: DbSession, counted_as: str, *, pause: Callable[[int], timedelta], now: datetime
+) -> datetime | None:
+    """Count one guess after the pause that those before it cause, in any number of parallel ones.
+
+    Args:
+        db: the open transaction.
+        counted_as: the key under which guesses are counted until `forget_attempts`.
+        pause: how long to wait after a number of guesses.
+        now: the time.
+
+    Returns:
+        None if the guess was counted and is allowed; otherwise when the next one is allowed.
+    """
+    row = await _lock(db, counted_as, now=now)
+    if now < (until := row.since + pause(row.number)):
+        return until
+    row.number, row.since = row.number + 1, now
+    await db.flush()
+    return None
+
+
+async def read_number(db: DbSession, counted_as: str) -> int:
+    """Return how many attempts are counted."""
+    row = await db.get(Attempts, counted_as, populate_existing=True)
+    return 0 if row is None else row.number
+
+
+async def _lock(db: DbSession, counted_as: str, *, now: datetime) -> Attempts:
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     # One statement inserts or locks the row: between two, a parallel success could delete it.
     counted = (
@@ -37,13 +76,7 @@ async def count_attempt(
     )
     query = select(Attempts).from_statement(counted).execution_options(populate_existing=True)
     row: Attempts = (await db.execute(query)).scalar_one()
-    if now >= row.since + window:
-        row.number, row.since = 0, now
-    if row.number >= most:
-        return row.since + window
-    row.number += 1
-    await db.flush()
-    return None
+    return row
 
 
 async def give_back_attempt(db: DbSession, counted_as: str) -> None:

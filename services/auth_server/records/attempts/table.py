@@ -8,7 +8,7 @@ from auth_server.db.types import UtcDateTime
 
 
 class Attempts(SQLModel, table=True):
-    """Attempts since a time; `counted_as` is a hash, so that the table holds no addresses."""
+    """Attempts since a time, or guesses until one; `counted_as` is a hash, so that the table holds no addresses."""
 
     __tablename__ = "attempts"
 

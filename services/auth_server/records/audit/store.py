@@ -23,6 +23,7 @@ Event = Literal[
     "client.secret_added",
     "client.secret_dropped",
     "code.replayed",
+    "codes.paused",
     "consent.denied",
     "consent.remembered",
     "denied",

@@ -6,8 +6,9 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pyotp
 import pytest
@@ -218,6 +219,90 @@ async def test_ten_guesses_at_a_code_and_no_more_a143(place: Place) -> None:
     assert statuses == [401] * 10 + [429]
     assert (right.status, right.headers["retry-after"]) == (429, "900")
     assert path_of(after) == "/account/apps" or after.status in {200, 404}
+
+
+async def test_pauses_grow_until_nobody_can_guess_a_code_a143(place: Place) -> None:
+    """Who knows the password tries codes for two days; the count survives every pause."""
+    _, secret, _ = await place.with_app()
+    start, tried, waits = place.server.clock(), 0, []
+    while place.server.clock() - start < timedelta(days=2):
+        mallory, page = await place.ada()
+        answer = await mallory.press(page, "Sign in", fill={"code": "000000"})
+        tried += answer.status == 401
+        if answer.status == 429:
+            waits.append(int(answer.headers["retry-after"]) // 60)
+            place.server.clock.advance(seconds=int(answer.headers["retry-after"]))
+    entries = sorted(await place.rows(AuditEntry), key=lambda entry: entry.number)
+    pauses = [entry for entry in entries if entry.event == "codes.paused"]
+    place.server.clock.advance(days=1)
+    owner, asked = await place.ada()
+    done = await owner.press(asked, "Sign in", fill={"code": place.code(secret)})
+
+    assert waits == [15, 30, 60, 120, 240, 480, 960, 1440]
+    assert tried == 45
+    assert [json.loads(entry.detail)["minutes"] for entry in pauses] == waits
+    assert {entry.person_id for entry in pauses} == {"usr_ada"}
+    # The right code starts the count anew.
+    assert done.status == 200
+    assert "wrong code" not in (await place.ada())[1].text
+
+
+async def test_a_person_sees_that_somebody_who_knows_their_password_guessed_codes_a143(
+    place: Place,
+) -> None:
+    """In the browser that they use every day, before the code and on the account page."""
+    ada, secret, _ = await place.with_app()
+    mallory, asked = await place.ada()
+    for _ in range(2):
+        asked = await mallory.press(asked, "Sign in", fill={"code": "000000"})
+    page = await ada.sign_in(await ada.open(f"{ISSUER}/sign-in"))
+    security = await ada.press(page, "Sign in", fill={"code": place.code(secret)})
+    security = await ada.open(SECURITY)
+
+    told = "2 wrong codes were entered after your password"
+    assert told in page.text
+    assert told in security.text
+
+
+@pytest.mark.parametrize("factor", ["app", "passkey"])
+async def test_a_browser_signed_in_before_is_asked_for_the_new_factor_a52(
+    sqlite_url: str, clock: Clock, factor: str
+) -> None:
+    """A stolen session from before the factor must not make keys or rules; apps stay visible."""
+    async with running_place(sqlite_url, clock) as place:
+        new_key = urlencode({"tenant": "org_acme", "resource": place.server.resource})
+        old, _ = await place.ada()
+        keys = await old.open(f"{ISSUER}/account/api-keys/new?{new_key}")
+        organisation = await old.open(f"{ISSUER}/account/organisation?tenant=org_acme")
+        assert (keys.status, organisation.status) == (200, 200)
+        if factor == "app":
+            new, secret, _ = await place.with_app()
+        else:
+            new, device = await place.with_passkey()
+
+        for path in ("api-keys", f"api-keys/new?{new_key}", "organisations"):
+            asked = await old.open(f"{ISSUER}/account/{path}")
+            assert path_of(asked) == "/sign-in"
+            assert "This page needs your second factor" in asked.text
+            assert (await new.open(f"{ISSUER}/account/{path}")).status == 200
+        for path in ("organisation?tenant=org_acme", "organisation/member?tenant=org_acme"):
+            assert path_of(await old.open(f"{ISSUER}/account/{path}")) == "/sign-in"
+        posted = [
+            await old.send(page, form.action, list(form.fields.items()))
+            for page in (keys, organisation)
+            for form in page.forms.values()
+            if "/account/" in form.action and "sign-out" not in form.action
+        ]
+        assert {path_of(page) for page in posted} == {"/sign-in"}
+        assert path_of(await old.open(f"{ISSUER}/account/apps")) == "/account/apps"
+
+        asked = await old.open(f"{ISSUER}/account/organisations")
+        if factor == "app":
+            code = await old.sign_in(asked)
+            back = await old.press(code, "Sign in", fill={"code": place.code(secret)})
+        else:
+            back = await place.use(old, asked, device)
+        assert (back.status, path_of(back)) == (200, "/account/organisations")
 
 
 async def test_the_step_between_the_factors_belongs_to_one_browser_and_ten_minutes_a40(
