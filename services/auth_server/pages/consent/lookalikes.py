@@ -1,10 +1,14 @@
 """Detect apps with the names of well-known companies to which they do not belong."""
 
+import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from disarm import skeleton_key
+
+from auth_server.records.clients.invisible import strip_invisible
 from auth_server.records.clients.redirect_uris import is_loopback
 from auth_server.records.clients.table import Client
 
@@ -27,16 +31,15 @@ _OWNERS: dict[str, tuple[str, ...]] = {
     "Windsurf": ("windsurf.com", "codeium.com"),
     "Zed": ("zed.dev",),
 }
-# Letters of other alphabets, digits and signs that look like Latin letters: Cyrillic, Greek,
-# phonetic, then ASCII.
-_LOOKALIKES = str.maketrans(
-    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb\u04cf"
-    "\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03b1\u03b5\u03b9\u03c7"
-    "\u0131\u0251\u0261"
-    "013457@$|",
-    "aeopcyxijsdqwhlkvoptuaeixiagoleastasl",
-)
+# Digits and signs that look like letters. `skeleton_key` knows those of other alphabets.
+_SIGNS = str.maketrans("0123456789@$!|", "olzeasbtbgasll")
+# Letters that look like another letter, after the fold of I, l and 1 into one.
+_FOLDS = (("i", "l"), ("j", "l"), ("rn", "m"), ("vv", "w"), ("q", "g"))
 _SHORTEST_BEGINNING = 6
+# After a name, these make an ordinary word: "windsurfing", "cursory", "Claudette".
+_ENDINGS = frozenset(
+    ["al", "d", "ds", "ed", "er", "ers", "ial", "ing", "ish", "l", "ly", "s", "tte", "y"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +66,74 @@ def find_lookalike(
     if client.source == "managed":
         return None
     hosts = {_host(client.client_id), "" if is_loopback(redirect_uri) else _host(redirect_uri)}
+    readings = list(_readings(client.name))
     for name in own_names:
-        if _is_called(client.name, name):
+        if _is_among(readings, _fold(name)):
             return Lookalike(name, "")
     for name, homes in _OWNERS.items():
         known = any(_is_at(host, home) for host in hosts for home in homes)
-        if _is_called(client.name, name) and not known:
+        if not known and _is_among(readings, _FOLDED_NAMES[name]):
             return Lookalike(name, homes[0] if homes else "")
     return None
 
 
-def _is_called(client_name: str, name: str) -> bool:
-    folded, words = _fold(name), _fold(client_name).split()
-    if len(folded) < 3:
-        return False
-    joined = folded.replace(" ", "")
-    if f" {folded} " in f" {' '.join(words)} " or joined in words:
-        return True
-    return len(joined) >= _SHORTEST_BEGINNING and any(word.startswith(joined) for word in words)
+def _is_among(readings: Iterable[Sequence[str]], wanted: str) -> bool:
+    return len(wanted) >= 3 and any(_contains(words, wanted) for words in readings)
+
+
+def _contains(words: Sequence[str], wanted: str) -> bool:
+    """Return whether words that follow each other make up the name, as in "Chat GPT"."""
+    for at, word in enumerate(words):
+        rest = word.removeprefix(wanted)
+        if word != rest and len(wanted) >= _SHORTEST_BEGINNING and rest not in _FOLDED_ENDINGS:
+            return True
+        joined = ""
+        for following in words[at:]:
+            joined += following
+            if joined == wanted:
+                return True
+            if len(joined) > len(wanted):
+                break
+    return False
+
+
+def _readings(name: str) -> Iterator[Sequence[str]]:
+    """Read a name as words, with its digits and signs as letters or as gaps between words.
+
+    "cl" may be a "d". Words also begin where the letters' case says so, as in "ChatGPT".
+    """
+    text = _simplify(name)
+    for signs in (text.translate(_SIGNS), text):
+        letters = "".join(c if c.isalpha() else " " for c in signs)
+        whole = [_fold_look(word) for word in letters.split()]
+        yield whole
+        yield [word.replace("cl", "d") for word in whole]
+        yield [_fold_look(part) for part in _WORD.sub(r" \g<0>", letters).split()]
 
 
 def _fold(name: str) -> str:
-    """Reduce a name to its look: one alphabet, no marks, single spaces between words."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    letters = letters.translate(_LOOKALIKES)
-    return " ".join("".join(c if c.isalnum() else " " for c in letters).split())
+    letters = (c for c in _simplify(name) if c.isalnum())
+    return _fold_look("".join(letters))
+
+
+def _simplify(name: str) -> str:
+    """Remove what is invisible, accents, and forms such as full width."""
+    plain = unicodedata.normalize("NFKD", strip_invisible(name))
+    return "".join(c for c in plain if not unicodedata.category(c).startswith("M"))
+
+
+def _fold_look(word: str) -> str:
+    """Reduce a word to its look (UTS #39 §4, and the folds of this module)."""
+    look: str = skeleton_key(word, digit_policy="tr39")
+    for seen, meant in _FOLDS:
+        look = look.replace(seen, meant)
+    return look
+
+
+# A capital followed by a small letter, or the first of several capitals.
+_WORD = re.compile(r"(?<=[^\W\d_])(?:(?<![A-Z])[A-Z]+|[A-Z](?=[a-z]))")
+_FOLDED_ENDINGS = frozenset(_fold_look(ending) for ending in _ENDINGS)
+_FOLDED_NAMES = {name: _fold(name) for name in _OWNERS}
 
 
 def _host(url: str) -> str:

@@ -48,7 +48,7 @@ class ConsentPages:
             minutes=int(self.settings.access_token_lifetime.total_seconds() // 60),
             nothing_chosen=nothing_chosen,
             proof=pending.forms.make("consent", *question.shown(step)),
-            **_frame(pending, step, service=catalogue.name),
+            **self._frame(pending, step, service=catalogue.name),
         )
 
     def show_forbidden(self, pending: PendingAuthorization, step: AskConsent) -> Response:
@@ -57,7 +57,7 @@ class ConsentPages:
             "forbidden.html",
             status=403,
             proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
-            **_frame(pending, step, service=""),
+            **self._frame(pending, step, service=""),
         )
 
     def leave(self, pending: PendingAuthorization, url: str, *, approved: bool) -> Response:
@@ -74,6 +74,30 @@ class ConsentPages:
             url=url,
             approved=approved,
         )
+
+    def _frame(
+        self, pending: PendingAuthorization, step: AskConsent, *, service: str
+    ) -> dict[str, Any]:
+        redirect_uri = pending.authorization_request.redirect_uri
+        own_names = (service, self.settings.branding.name or "")
+        return {
+            "client": pending.client,
+            "vouched_for": vouched_for(pending.client),
+            "lookalike": find_lookalike(pending.client, redirect_uri, own_names=own_names),
+            "redirect_host": redirect_uris.redirect_host(redirect_uri),
+            "redirect_scheme": redirect_uri.partition(":")[0],
+            "loopback": redirect_uris.is_loopback(redirect_uri),
+            "person": step.person,
+            "membership": step.membership,
+            "other_seats": [
+                membership
+                for membership in step.memberships
+                if membership.tenant_id != step.membership.tenant_id
+            ],
+            "transaction": pending.authorization_request.transaction_id,
+            "tenant_proof": pending.forms.make("tenant", step.person.person_id),
+            "sign_out_proof": pending.forms.make("sign-in"),
+        }
 
 
 async def _consent_pages(settings: Settings, pages: LocalizedPages) -> ConsentPages:
@@ -92,25 +116,3 @@ def vouched_for(client: Client) -> str:
             return redirect_uris.redirect_host(client.client_id)
         case _:
             return ""
-
-
-def _frame(pending: PendingAuthorization, step: AskConsent, *, service: str) -> dict[str, Any]:
-    redirect_uri = pending.authorization_request.redirect_uri
-    return {
-        "client": pending.client,
-        "vouched_for": vouched_for(pending.client),
-        "lookalike": find_lookalike(pending.client, redirect_uri, own_names=(service,)),
-        "redirect_host": redirect_uris.redirect_host(redirect_uri),
-        "redirect_scheme": redirect_uri.partition(":")[0],
-        "loopback": redirect_uris.is_loopback(redirect_uri),
-        "person": step.person,
-        "membership": step.membership,
-        "other_seats": [
-            membership
-            for membership in step.memberships
-            if membership.tenant_id != step.membership.tenant_id
-        ],
-        "transaction": pending.authorization_request.transaction_id,
-        "tenant_proof": pending.forms.make("tenant", step.person.person_id),
-        "sign_out_proof": pending.forms.make("sign-in"),
-    }

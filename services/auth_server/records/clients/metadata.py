@@ -1,6 +1,5 @@
 """Client metadata, as a registration or a client's own document states it."""
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 from auth_server.errors import InvalidClientMetadata, InvalidRedirectUri
 from auth_server.jwks import UnusableKeySet, format_jwk_set, parse_jwk_set
+from auth_server.records.clients.invisible import strip_invisible
 from auth_server.records.clients.redirect_uris import (
     Kind,
     UnusableRedirectUri,
@@ -15,8 +15,6 @@ from auth_server.records.clients.redirect_uris import (
 )
 from auth_server.records.clients.table import AuthMethod
 
-# Letters and symbols that are invisible: Hangul fillers and the blank Braille pattern.
-_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 GRANT_TYPES = ("authorization_code", "refresh_token")
 _METHODS: tuple[AuthMethod, ...] = get_args(AuthMethod)
 # Members for settings that only an operator may change, in the spellings servers have used.
@@ -166,13 +164,7 @@ def _read_name(value: object, uris: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise InvalidClientMetadata("client_name must be a string")
     # Direction overrides and zero-width characters make one name look like another.
-    visible = "".join(
-        character
-        for character in value
-        if character == " "
-        or (unicodedata.category(character)[0] not in {"C", "Z"} and character not in _BLANK)
-    )
-    name = " ".join(visible.split())
+    name = " ".join(strip_invisible(value).split())
     if not 1 <= len(name) <= 100:
         raise InvalidClientMetadata("client_name must be 1 to 100 visible characters")
     return name
