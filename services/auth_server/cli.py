@@ -10,6 +10,7 @@ import click
 import uvicorn
 
 from auth_server.commands.api_keys import api_keys
+from auth_server.commands.audit_verify import audit_verify
 from auth_server.commands.clients import clients
 from auth_server.commands.common import config_option as _config
 from auth_server.commands.common import in_transaction as _in_transaction
@@ -19,8 +20,7 @@ from auth_server.commands.grants import grants
 from auth_server.commands.memberships import memberships
 from auth_server.commands.people import people
 from auth_server.commands.tenants import tenants
-from auth_server.db.engine import DbSession, open_database
-from auth_server.records.audit.store import find_break
+from auth_server.db.engine import DbSession
 from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.runtime import keys_of
 from auth_server.schema.migrate import make_revision, migrate
@@ -45,6 +45,7 @@ auth_server.add_command(clients)
 auth_server.add_command(grants)
 auth_server.add_command(api_keys)
 auth_server.add_command(events_worker)
+auth_server.add_command(audit_verify)
 
 
 @auth_server.command()
@@ -123,32 +124,11 @@ def seed(config: Path | None, file: Path) -> None:
     )
 
 
-@auth_server.command(name="audit-verify")
-@_config
-def audit_verify(config: Path | None) -> None:
-    """Check the audit log's hash chain; fail if an entry was changed or removed."""
-    broken = asyncio.run(_find_break(_load(config)))
-    if broken is not None:
-        raise click.ClickException(f"the audit log is broken at entry {broken}")
-    click.echo("The audit log is intact.")
-
-
-async def _find_break(settings: AuthServerSettings) -> int | None:
-    database = open_database(settings.database_url)
-    try:
-        async with database.reading() as db:
-            return await find_break(db)
-    finally:
-        await database.engine.dispose()
-
-
 async def _store(settings: AuthServerSettings, contents: Any) -> None:
-    database = open_database(settings.database_url)
-    try:
-        async with database.writing() as db, db.begin():
-            await store_seed(db, contents, now=utc_now())
-    finally:
-        await database.engine.dispose()
+    async def work(db: DbSession) -> None:
+        await store_seed(db, contents, now=utc_now())
+
+    await _in_transaction(settings, work)
 
 
 @click.group()

@@ -24,6 +24,7 @@ class DerivedKeys:
     refresh: bytes
     at_rest: bytes
     tickets: bytes
+    audit: bytes
 
 
 def derive_keys(secret_key: str) -> DerivedKeys:
@@ -33,7 +34,9 @@ def derive_keys(secret_key: str) -> DerivedKeys:
         info = b"gatepost/auth_server/" + purpose.encode()
         return HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(secret_key.encode())
 
-    return DerivedKeys(derive("forms"), derive("refresh"), derive("at_rest"), derive("tickets"))
+    return DerivedKeys(
+        derive("forms"), derive("refresh"), derive("at_rest"), derive("tickets"), derive("audit")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,15 @@ class Keys:
             return False
         message = _join(parts)
         expected = (_encode(hmac.digest(keys.forms, message, "sha256")) for keys in self._all)
+        return any(hmac.compare_digest(mac.encode(), given.encode()) for mac in expected)
+
+    def mac_log(self, *parts: str) -> str:
+        """Compute the MAC of the audit log's seal over the parts; hexadecimal."""
+        return hmac.digest(self.newest.audit, _join(parts), "sha256").hex()
+
+    def is_log_mac(self, given: str, *parts: str) -> bool:
+        """Return whether any of the keys made this MAC of the audit log's seal."""
+        expected = (hmac.digest(keys.audit, _join(parts), "sha256").hex() for keys in self._all)
         return any(hmac.compare_digest(mac.encode(), given.encode()) for mac in expected)
 
     def digest(self, message: str) -> bytes:

@@ -12,6 +12,7 @@ from auth_server.db.engine import DbSession
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.audit.verify import purge_entries, renew_seal_key
 from auth_server.records.authorization_codes.store import purge_codes
 from auth_server.records.authorization_requests.store import (
     purge_authorization_requests,
@@ -38,12 +39,13 @@ _NEVER_USED = timedelta(hours=1)
 _UNUSED = timedelta(days=90)
 _MOST_ROUNDS = 100
 
+Purge = Callable[..., Awaitable[bool]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
 async def maintain(opened: Runtime) -> None:
     """Run all maintenance once."""
-    now, lifetime = opened.now(), opened.settings.access_token_lifetime
+    now, lifetime = opened.now(), opened.settings.longest_token_lifetime
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
     await _tell_denials(opened)
@@ -53,13 +55,18 @@ async def maintain(opened: Runtime) -> None:
         for grant_id in await list_grants_over(db, now=now):
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await reseal_secrets(db, opened.keys)
+        await renew_seal_key(db)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
         await purge_flow_states(db, before=now)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
-    await _forget_calls(opened, before=now - opened.settings.call_log_retention)
+    await _in_steps(opened, purge_calls, before=now - opened.settings.call_log_retention)
+    if (retention := opened.settings.audit_retention) is not None:
+        await _in_steps(opened, purge_entries, before=now - retention)
+    async with opened.database.reading() as db:
+        await opened.heads.write(db, now=now)
 
 
 async def _read_catalogues(opened: Runtime) -> None:
@@ -78,11 +85,11 @@ async def _tell_denials(opened: Runtime) -> None:
             await record(db, Audit("denied", detail=denial), now=opened.now())
 
 
-async def _forget_calls(opened: Runtime, *, before: datetime) -> None:
-    # In small transactions, because deliveries of call events would wait for a long one.
+async def _in_steps(opened: Runtime, purge: Purge, *, before: datetime) -> None:
+    # In small transactions, because others would wait for a long one.
     for _ in range(_MOST_ROUNDS):
         async with opened.database.writing() as db, db.begin():
-            if not await purge_calls(db, before=before):
+            if not await purge(db, before=before):
                 return
 
 

@@ -23,6 +23,8 @@ from auth_server.outbound.resolver import Resolver
 from auth_server.rate_limits.buckets import Buckets
 from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
+from auth_server.records.audit.heads import HeadWriter
+from auth_server.records.audit.seal import sealing_with
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations.announce import announcing
@@ -53,6 +55,7 @@ class Runtime:
     begun: Buckets
     """Counts new authorization requests by address."""
     denials: Denials
+    heads: HeadWriter
     now: Now
     new_secret: NewSecret
 
@@ -114,8 +117,8 @@ async def open_runtime(
     settings: AuthServerSettings, *, now: Now = utc_now
 ) -> AsyncIterator[Runtime]:
     """Open the runtime of the service."""
-    database = open_database(settings.database_url)
     keys = keys_of(settings)
+    database = open_database(settings.database_url, info=sealing_with(keys))
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)
         http = await opened.enter_async_context(
@@ -126,14 +129,19 @@ async def open_runtime(
                 limits=httpx2.Limits(max_connections=20),
             )
         )
-        keyring = Keyring(database, keys, rotate_after=settings.signing_key_lifetime)
+        keyring = Keyring(
+            database,
+            keys,
+            rotate_after=settings.signing_key_lifetime,
+            longest_token=settings.longest_token_lifetime,
+        )
         await keyring.maintain(now())
         passwords = await asyncio.to_thread(Passwords)
 
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
             return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
 
-        catalogues = CatalogueCache(read, database, now)
+        catalogues = CatalogueCache(read, database, now, lifetime=settings.longest_token_lifetime)
         await catalogues.load(entry.resource for entry in settings.resources)
 
         async def fetch_configured(url: str) -> Fetched:
@@ -159,6 +167,7 @@ async def open_runtime(
             wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
             begun=Buckets(settings.authorizations_per_minute),
             denials=Denials(),
+            heads=HeadWriter(settings.audit_head_file),
             now=now,
             new_secret=new_secret,
         )

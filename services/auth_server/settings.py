@@ -40,6 +40,9 @@ Duration = Annotated[
 ]
 
 
+LONGEST_TOKEN = timedelta(hours=24)
+
+
 class ResourceSettings(BaseModel):
     """One resource (a gateway) that this server issues tokens for."""
 
@@ -127,9 +130,15 @@ class AuthServerSettings(ServiceSettings):
     access_token_lifetime: Duration = Field(
         default=timedelta(minutes=10),
         gt=timedelta(0),
-        # Signing keys stay published for an hour after their last signature.
-        le=timedelta(minutes=30),
+        le=LONGEST_TOKEN,
         description="How long an access token is valid.",
+    )
+    client_token_lifetimes: dict[
+        str, Annotated[Duration, Field(gt=timedelta(0), le=LONGEST_TOKEN)]
+    ] = Field(
+        default_factory=dict,
+        description="Lifetimes of the access tokens of single clients, by client id or, for clients "
+        "known by a document, by its host, such as `claude.ai: PT8H`.",
     )
     code_lifetime: Duration = Field(
         default=timedelta(seconds=60),
@@ -176,6 +185,16 @@ class AuthServerSettings(ServiceSettings):
         default=timedelta(days=90),
         ge=timedelta(days=1),
         description="How long the call log keeps a call.",
+    )
+    audit_retention: Duration | None = Field(
+        default=None,
+        ge=timedelta(days=1),
+        description="How long the audit log keeps an entry; without it, forever.",
+    )
+    audit_head_file: Path | None = Field(
+        default=None,
+        description="A file to which the server appends the audit log's newest number and hash each "
+        "minute; keep it where nobody who can write to the database can write.",
     )
     private_use_schemes: tuple[str, ...] = Field(
         default=("claude", "cursor", "vscode", "vscode-insiders", "windsurf"),
@@ -307,6 +326,17 @@ class AuthServerSettings(ServiceSettings):
     def has_accounts(self) -> bool:
         """Whether people can sign in with accounts of this server."""
         return any(isinstance(entry, LocalSignIn) for entry in self.sign_in)
+
+    @property
+    def longest_token_lifetime(self) -> timedelta:
+        """How long any access token may live, and so revocations and signing keys must be kept."""
+        return max((self.access_token_lifetime, *self.client_token_lifetimes.values()))
+
+    def token_lifetime_of(self, client_id: str) -> timedelta:
+        """Return how long the access tokens of a client live, before its tenant's limit."""
+        host = urlsplit(client_id).netloc if client_id.startswith("https://") else ""
+        lifetimes = self.client_token_lifetimes
+        return lifetimes.get(client_id) or lifetimes.get(host) or self.access_token_lifetime
 
     def find_resource(self, resource: str) -> ResourceSettings | None:
         """Look a resource up by its exact string."""

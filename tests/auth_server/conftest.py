@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 from auth_server.cli import auth_server as command
 from auth_server.db.engine import open_database
 from auth_server.settings import ResourceSettings
-from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
+from support.in_process.auth_server import RESOURCE, SECRET_KEY, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.processes.configuration import issuing, write_config
 
@@ -89,7 +89,7 @@ def change_row() -> ChangeRow:
 def operate(database_url: str, tmp_path: Path) -> Operate:
     """Runs a command on a seeded database."""
     section = issuing("http://127.0.0.1:8400", RESOURCE, database_url=database_url)
-    config = write_config(tmp_path, auth_server=section)
+    config = write_config(tmp_path, secret=SECRET_KEY, auth_server=section)
 
     def run(group: str, verb: str, *arguments: str | Path, input: str = "") -> Result:
         words = [group, verb, "--config", str(config), *map(str, arguments)]

@@ -19,8 +19,8 @@ from auth_server.rate_limits.buckets import Buckets
 from auth_server.rate_limits.recent import MOST_KEYS, Recent
 from auth_server.rate_limits.sliding_windows import SlidingWindows
 from auth_server.records.audit.denials import Denials
-from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry
+from auth_server.records.audit.verify import find_break
 from auth_server.records.clients.table import Client
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock

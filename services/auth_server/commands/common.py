@@ -7,6 +7,8 @@ from typing import TypeVar
 import click
 
 from auth_server.db.engine import DbSession, open_database
+from auth_server.records.audit.seal import sealing_with
+from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.settings import SettingsError
 
@@ -31,7 +33,7 @@ async def in_transaction(
     settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]
 ) -> T:
     """Run all of a command's work in one transaction."""
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
     try:
         async with database.writing() as db, db.begin():
             return await work(db)

@@ -3,7 +3,7 @@
 `raw_sql` runs the few statements that every token request needs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +51,12 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, info: Mapping[str, object] | None = None) -> Database:
     """Open the database at a URL; it connects on first use.
 
     Args:
         url: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://…`.
+        info: the `info` of every session, such as the keys that seal the audit log.
     """
     # Hidden, because the logs would show the parameters of a failed statement.
     raw_sql: RawSql
@@ -75,12 +76,13 @@ def open_database(url: str) -> Database:
             connect_args={"connect_timeout": 5},
         )
         raw_sql = PostgresRawSql(url)
+    given = dict(info or {})
     return Database(
         engine,
         reading=async_sessionmaker(
-            engine.execution_options(**{_READING: True}), expire_on_commit=False
+            engine.execution_options(**{_READING: True}), expire_on_commit=False, info=given
         ),
-        writing=async_sessionmaker(engine, expire_on_commit=False),
+        writing=async_sessionmaker(engine, expire_on_commit=False, info=given),
         raw_sql=raw_sql,
     )
 

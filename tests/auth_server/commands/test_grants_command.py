@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 from sqlmodel import col, select
 
-from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry
+from auth_server.records.audit.verify import find_break
 from auth_server.records.revocations.table import RevocationRow
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from auth_server.db.engine import open_database
-from auth_server.records.audit.store import find_break
 from auth_server.records.audit.table import AuditEntry
+from auth_server.records.audit.verify import find_break
 from auth_server.records.clients.table import Client
 from support.in_process.auth_server import AuthServer
 from support.in_process.oauth_client import REDIRECT_URI, OAuthClient, answer_of

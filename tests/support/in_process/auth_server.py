@@ -12,7 +12,9 @@ from auth_server.app import create_app
 from auth_server.catalogues.cache import CatalogueCache
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
+from auth_server.keys import make_keys
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
+from auth_server.records.audit.seal import sealing_with
 from auth_server.runtime import Runtime, open_documents, open_key_sets, open_runtime
 from auth_server.schema.migrate import migrate
 from auth_server.seed import read_seed, store_seed
@@ -25,6 +27,7 @@ from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import Person
 
 ISSUER = "http://127.0.0.1:8400"
+SECRET_KEY = "for-tests-only-0123456789abcdef0123456789"
 RESOURCE = "http://127.0.0.1:8401/mcp"
 
 SEED: dict[str, Any] = {
@@ -119,7 +122,7 @@ def prepare_database(url: str, seed: dict[str, Any] = SEED) -> None:
     """Bring an empty database to the newest schema and seed it."""
 
     async def store() -> None:
-        database = open_database(url)
+        database = open_database(url, info=sealing_with(make_keys(SECRET_KEY)))
         async with database.writing() as db, db.begin():
             await store_seed(db, read_seed(seed), now=utc_now())
         await database.engine.dispose()
@@ -172,7 +175,7 @@ async def running_auth_server(
     settings = AuthServerSettings(
         **{
             "issuer": ISSUER,
-            "secret_key": "for-tests-only-0123456789abcdef0123456789",
+            "secret_key": SECRET_KEY,
             "database_url": database_url,
             "resources": (ResourceSettings(resource=RESOURCE),),
             # Every client of a test comes from one address, at one moment.

@@ -7,16 +7,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+import structlog
 from sqlalchemy import text
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.records.audit.seal import (
+    BEFORE_THE_FIRST,
+    find_seal,
+    first_seal,
+    is_genuine,
+    keys_of_session,
+    renew_seal,
+)
 from auth_server.records.audit.table import AuditEntry
+
+log = structlog.get_logger()
 
 Event = Literal[
     "api_key.created",
     "api_key.exchange_refused",
     "api_key.revoked",
+    "audit.accepted",
     "client.changed",
     "client.deleted",
     "client.registered",
@@ -54,7 +66,6 @@ Event = Literal[
 ]
 """Every kind of event, named in the past tense."""
 
-_BEFORE_THE_FIRST = "0" * 64
 _LOCK = 7_405_112_600_012  # an arbitrary number; appends on PostgreSQL wait for this lock
 
 
@@ -71,13 +82,21 @@ class Audit:
 
 
 async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
-    """Append one entry, in the same transaction as the change that it records."""
-    if db.get_bind().dialect.name == "postgresql":
-        await db.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
+    """Append one entry, in the same transaction as the change that it records, and seal the log.
+
+    If the newest entries are missing, the next one still refers to them, so that the gap stays
+    visible. A seal that this server did not make is left as it is, for the same reason.
+    """
+    await lock_log(db)
     newest = select(AuditEntry).order_by(col(AuditEntry.number).desc()).limit(1)
     last = (await db.execute(newest)).scalar_one_or_none()
+    seal, keys = await find_seal(db), keys_of_session(db)
+    genuine = seal is not None and keys is not None and is_genuine(seal, keys)
+    number, previous = (last.number, last.hash) if last else (0, BEFORE_THE_FIRST)
+    if seal is not None and genuine:
+        number, previous = max(number, seal.number), seal.hash
     entry = AuditEntry(
-        number=last.number + 1 if last else 1,
+        number=number + 1,
         at=now,
         event=audit.event,
         person_id=audit.person_id,
@@ -85,12 +104,26 @@ async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
         tenant_id=audit.tenant_id,
         grant_id=audit.grant_id,
         detail=json.dumps(dict(audit.detail), sort_keys=True, separators=(",", ":")),
-        previous_hash=last.hash if last else _BEFORE_THE_FIRST,
+        previous_hash=previous,
         hash="",
     )
     entry.hash = chain_hash(entry)
     db.add(entry)
+    if keys is not None and (seal is None or genuine):
+        if seal is None:
+            if last is not None:
+                log.warning("audit_log_sealed", number=entry.number)
+            seal = first_seal(entry)
+            db.add(seal)
+        seal.number, seal.hash = entry.number, entry.hash
+        renew_seal(seal, keys)
     await db.flush()
+
+
+async def lock_log(db: DbSession) -> None:
+    """Wait for other appends; SQLite's write lock does so by itself."""
+    if db.get_bind().dialect.name == "postgresql":
+        await db.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
 
 
 def chain_hash(entry: AuditEntry) -> str:
@@ -107,14 +140,3 @@ def chain_hash(entry: AuditEntry) -> str:
         entry.detail,
     )
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()
-
-
-async def find_break(db: DbSession) -> int | None:
-    """Check the whole chain; return the number of the first entry that does not fit, or None."""
-    previous, expected = _BEFORE_THE_FIRST, 1
-    async for entry in await db.stream_scalars(select(AuditEntry).order_by(col(AuditEntry.number))):
-        fits = entry.number == expected and entry.previous_hash == previous
-        if not fits or entry.hash != chain_hash(entry):
-            return expected
-        previous, expected = entry.hash, expected + 1
-    return None

@@ -1,4 +1,4 @@
-"""The audit log table."""
+"""The audit log's tables."""
 
 from datetime import datetime
 
@@ -24,3 +24,23 @@ class AuditEntry(SQLModel, table=True):
     detail: str = Field(default="{}")
     previous_hash: str = Field(max_length=64)
     hash: str = Field(max_length=64)
+
+
+class AuditSeal(SQLModel, table=True):
+    """The only row: where the log begins and ends, under a MAC that needs `secret_key`.
+
+    Whoever can write to the database can compute hashes, but not `mac`. `start_number` and
+    `start_hash` are the first entry and the hash before it, and change when old entries are deleted.
+    `sealed_from` is the first entry that was appended under a seal; it covers earlier ones as they
+    were then.
+    """
+
+    __tablename__ = "audit_seal"
+
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    start_number: int
+    start_hash: str = Field(max_length=64)
+    sealed_from: int
+    number: int
+    hash: str = Field(max_length=64)
+    mac: str = Field(default="", max_length=64)
