@@ -485,6 +485,22 @@ async def test_a_passkey_that_is_not_used_here_by_its_owner_signs_nobody_in_a139
     assert len(await place.live()) == 1
 
 
+@pytest.mark.parametrize("misuse", sorted(MISUSES.keys() - {"another key", "unknown"}))
+async def test_a_passkey_that_its_owner_did_not_make_here_is_not_kept_a139(
+    sqlite_url: str, clock: Clock, misuse: str
+) -> None:
+    """Whoever only holds the device must not add a way in that counts as two factors."""
+    async with running_place(sqlite_url, clock) as place:
+        ada, page = await place.ada()
+        asked = json.loads(page.forms["/account/security/passkeys"].options)
+        MISUSES[misuse](device := Authenticator())
+        added = await place.add(ada, page, device)
+
+        assert asked["authenticatorSelection"]["userVerification"] == "required"
+        assert added.status == 400
+        assert await place.rows(Passkey) == []
+
+
 @pytest.mark.parametrize(
     "credential", ["", "{", "[]", "null", '{"id": 7}', '{"id": "x", "rawId": "x"}', "x" * 9000]
 )
