@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
@@ -144,7 +145,9 @@ class _Auth:
 def _make_auth(
     settings: McpGatewaySettings, runtime: Runtime, catalogue: Catalogue, now: Now
 ) -> _Auth:
-    keys, revocations = Jwks(runtime.fetch_keys, now), Revocations(runtime.feed, now)
+    stale_after = timedelta(seconds=settings.stale_revocations_after)
+    keys = Jwks(runtime.fetch_keys, now)
+    revocations = Revocations(runtime.feed, now, stale_after=stale_after)
     verifier = TokenVerifier(
         jwks=keys,
         issuer=settings.issuer,

@@ -86,6 +86,9 @@ class McpGatewaySettings(ServiceSettings):
     replicas: int = Field(default=1, ge=1)
     """How many processes of this gateway run. Without Redis, or while it is unreachable, each process
     allows its share of every limit."""
+    stale_revocations_after: float = Field(default=600, ge=60)
+    """How many seconds the gateway accepts every valid token without news of revocations. After that,
+    it accepts only access tokens that are younger than this."""
     signing_key: Path
     """PEM file of the EC P-256 key that signs identity assertions; the gateway creates a missing
     one."""

@@ -74,6 +74,8 @@ def test_three_values_are_enough(tmp_path: Path) -> None:
         ({"resources": [{"resource": "https://a.example"}] * 2}, "resources"),
         ({"refresh_grace": 3600}, "refresh_grace"),
         ({"access_token_lifetime": "ten minutes"}, "access_token_lifetime"),
+        ({"access_token_lifetime": "PT25H"}, "access_token_lifetime"),
+        ({"client_token_lifetimes": {"claude.ai": "PT25H"}}, "client_token_lifetimes"),
         ({"isuer": "https://id.example"}, "isuer"),
         ({"skip_consent": True}, "skip_consent"),
         ({"client_documents_on_loopback": True}, "client_documents_on_loopback"),
@@ -90,6 +92,25 @@ def test_a_setting_that_cannot_be_used_is_named_a163(
     assert "section auth_server" in str(refused.value)
     for secret in ("k7Jx2mP9", "change-me"):
         assert secret not in str(refused.value)
+
+
+def test_a_clients_tokens_live_as_long_as_its_id_or_its_documents_host_says(tmp_path: Path) -> None:
+    """A dynamic client can't be known by a host, since anybody may register any redirect URI."""
+    lifetimes = {"claude.ai": "PT8H", "orbit-cli": 3600}
+    settings = load(tmp_path, client_token_lifetimes=lifetimes)
+    minutes = [
+        settings.token_lifetime_of(client_id).total_seconds() / 60
+        for client_id in (
+            "https://claude.ai/oauth/metadata",
+            "https://claude.ai.evil.example/oauth/metadata",
+            "claude.ai",
+            "orbit-cli",
+            "client_x",
+        )
+    ]
+
+    assert minutes == [480, 10, 480, 60, 10]
+    assert settings.longest_token_lifetime.total_seconds() == 8 * 3600
 
 
 def provider(name: str, **claims: Any) -> dict[str, Any]:

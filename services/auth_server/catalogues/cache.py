@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
-from auth_server.db.engine import Database
+from auth_server.db.engine import Database, DbSession
 from auth_server.records.catalogues.store import find_catalogue, keep_catalogue
+from auth_server.records.tenants.store import list_tenants
+from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import ResourceSettings
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument
@@ -27,8 +29,16 @@ class _Cached:
 class CatalogueCache:
     """Reads catalogues, stores each version, and shortens `allowed_tools` by the latest."""
 
-    def __init__(self, read: ReadCatalogue, database: Database, now: Now) -> None:
-        """Take the reader, the database for the versions, and the clock."""
+    def __init__(
+        self,
+        read: ReadCatalogue,
+        database: Database,
+        now: Now,
+        *,
+        lifetime: timedelta = timedelta(minutes=10),
+    ) -> None:
+        """Take the reader, the database for the versions, the clock, and how long tokens live."""
+        self._lifetime = lifetime
         self._read = read
         self._database = database
         self._now = now
@@ -55,11 +65,22 @@ class CatalogueCache:
             # while a gateway is slow to answer.
             try:
                 async with self._database.writing() as db, db.begin():
+                    before = await find_catalogue(db, document.resource)
                     await keep_catalogue(db, document, now=self._now())
+                    if before is not None and _reads_less(before, document):
+                        await self._outdate_readers(db)
             except IntegrityError:
                 pass  # another process stored it at the same moment
             self._learn(document)
         return document
+
+    async def _outdate_readers(self, db: DbSession) -> None:
+        # Tokens of tenants that allow reading only may name a tool that changes things now.
+        for tenant in await list_tenants(db):
+            if tenant.read_only:
+                await outdate_tokens(
+                    db, "tenant", tenant.tenant_id, lifetime=self._lifetime, now=self._now()
+                )
 
     def shorten(self, resource: str, tools: frozenset[str]) -> frozenset[str]:
         """Write tools as the shortest `allowed_tools` that allows exactly them."""
@@ -77,3 +98,8 @@ class CatalogueCache:
     def _learn(self, document: CatalogueDocument) -> None:
         toolsets = Toolsets.of({tool.name: tool.toolsets for tool in document.tools})
         self._cached[document.resource] = _Cached(document.hash, toolsets)
+
+
+def _reads_less(before: CatalogueDocument, after: CatalogueDocument) -> bool:
+    reading = {tool.name for tool in before.tools if tool.read_only}
+    return any(tool.name in reading and not tool.read_only for tool in after.tools)

@@ -124,7 +124,7 @@ def revoke(config: Path | None, key_id: str) -> None:
     settings = load_settings(config)
 
     async def work(db: DbSession) -> bool:
-        lifetime = settings.access_token_lifetime
+        lifetime = settings.longest_token_lifetime
         return await end_api_key(db, key_id, lifetime=lifetime, now=utc_now())
 
     if not asyncio.run(in_transaction(settings, work)):

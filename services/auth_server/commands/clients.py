@@ -215,7 +215,7 @@ def disable(config: Path | None, client_id: str) -> None:
         now = utc_now()
         if not await disable_client(db, client_id, now=now):
             raise click.ClickException(f"{client_id} is not an active client")
-        lifetime = settings.access_token_lifetime
+        lifetime = settings.longest_token_lifetime
         await outdate_tokens(db, "client", client_id, lifetime=lifetime, now=now)
         changed = Audit("client.changed", client_id=client_id, detail={"disabled": True})
         await record(db, changed, now=now)

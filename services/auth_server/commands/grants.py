@@ -65,7 +65,7 @@ def end(
     if (grant_id is None) == (not options):
         raise click.ClickException("name one GRANT_ID, or give --person, --tenant or --client")
     settings = load_settings(config)
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.longest_token_lifetime
 
     async def work(db: DbSession) -> int:
         now = utc_now()
@@ -97,7 +97,7 @@ def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], ke
     Apps refresh automatically and get tokens with the current permissions.
     """
     settings = load_settings(config)
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.longest_token_lifetime
 
     async def work(db: DbSession) -> None:
         await outdate_for_operator(db, kind, key, lifetime=lifetime, now=utc_now())

@@ -55,7 +55,7 @@ def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_sc
             role=role,
             data_scope=parse_data_scope(data_scope),
             by=None,
-            lifetime=settings.access_token_lifetime,
+            lifetime=settings.longest_token_lifetime,
             now=utc_now(),
         )
 
@@ -75,7 +75,7 @@ def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:
-        lifetime = settings.access_token_lifetime
+        lifetime = settings.longest_token_lifetime
         await remove_membership(db, person_id, tenant_id, by=None, lifetime=lifetime, now=utc_now())
 
     try:

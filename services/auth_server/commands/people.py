@@ -129,7 +129,7 @@ def set_(
         if password_hash is not None or disabled or drop_second_factors:
             await end_sessions(db, person_id, now=now)
         if disabled:
-            lifetime = settings.access_token_lifetime
+            lifetime = settings.longest_token_lifetime
             await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
         given = {
             "email": email,

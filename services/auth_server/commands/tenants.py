@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,6 +71,8 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
 @click.option("--allow-client", "clients", multiple=True, help="A client id or host; repeatable.")
 @click.option("--allow-any-client", is_flag=True, help="Remove the list of clients.")
 @click.option("--read-only/--not-read-only", default=None, help="Restrict agents to reading.")
+@click.option("--api-keys/--no-api-keys", default=None, help="Whether members may have API keys.")
+@click.option("--longest-token-minutes", type=click.IntRange(0, 1440), help="0 means no limit.")
 @click.option("--longest-grant-days", type=click.IntRange(0, 3650), help="0 means no limit.")
 @click.option(
     "--required-level", type=click.IntRange(1, 2), help="2 requires two factors or a passkey."
@@ -80,10 +83,10 @@ def set_(
     tenant_id: str,
     clients: tuple[str, ...],
     allow_any_client: bool,
-    read_only: bool | None,
     longest_grant_days: int | None,
-    required_level: int | None,
+    longest_token_minutes: int | None,
     disabled: bool | None,
+    **given: Any,
 ) -> None:
     """Change the given rules of a tenant; the others stay."""
     if clients and allow_any_client:
@@ -91,21 +94,23 @@ def set_(
     settings = load_settings(config)
 
     def decide(before: TenantPolicy) -> TenantPolicy:
-        after = before
+        changed = {name: value for name, value in given.items() if value is not None}
+        after = replace(before, **changed)
         if clients or allow_any_client:
             after = replace(after, allowed_clients=clients or None)
-        if read_only is not None:
-            after = replace(after, read_only=read_only)
         if longest_grant_days is not None:
             longest = timedelta(days=longest_grant_days) if longest_grant_days else None
             after = replace(after, longest_grant=longest)
-        if required_level is not None:
-            after = replace(after, required_level=required_level)
+        if longest_token_minutes is not None:
+            token = timedelta(minutes=longest_token_minutes) if longest_token_minutes else None
+            after = replace(after, longest_token=token)
         return require_policy(
             required_level=after.required_level,
             allowed_clients=after.allowed_clients,
             read_only=after.read_only,
             longest_grant=after.longest_grant,
+            api_keys=after.api_keys,
+            longest_token=after.longest_token,
         )
 
     try:
@@ -121,7 +126,7 @@ def _change(
     decide: Callable[[TenantPolicy], TenantPolicy],
     disabled: bool | None,
 ) -> Callable[[DbSession], Awaitable[None]]:
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.longest_token_lifetime
 
     async def work(db: DbSession) -> None:
         now = utc_now()
@@ -150,7 +155,11 @@ def _describe(tenant: Tenant) -> str:
         rules.append(f"clients {', '.join(policy.allowed_clients) or 'none'}")
     if policy.read_only:
         rules.append("read only")
+    if not policy.admits_api_keys:
+        rules.append("no API keys")
     if policy.longest_grant is not None:
         rules.append(f"at most {policy.longest_grant}")
+    if policy.longest_token is not None:
+        rules.append(f"tokens at most {policy.longest_token}")
     said = "; ".join(rules) or "no rules"
     return f"{tenant.tenant_id}  {state}  {tenant.rate_limit_tier}  {tenant.name}  ({said})"

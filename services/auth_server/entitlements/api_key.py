@@ -46,7 +46,7 @@ async def issue_api_key(
     """Store a new key for a member of a tenant, with no more data than the member sees.
 
     Raises:
-        UnusableApiKey: the person is not a member, or the key allows nothing or too much data.
+        UnusableApiKey: the person is not a member, the tenant does not allow keys, or the key allows nothing or too much data.
     """
     if not 1 <= len(new.label) <= 100 or not new.label.isprintable():
         raise UnusableApiKey("label must be 1 to 100 printable characters")
@@ -59,6 +59,8 @@ async def issue_api_key(
         membership = await find_tenant_membership(db, new.person_id, new.tenant_id)
     if membership is None:
         raise UnusableApiKey(f"{new.person_id} is not an active member of {new.tenant_id}")
+    if not membership.policy.admits_api_keys:
+        raise UnusableApiKey(f"{new.tenant_id} does not allow API keys; see its policy")
     if str(new.data_scope) and not contains(membership.data_scope, new.data_scope):
         raise UnusableApiKey(f"data scope must be within the member's: {membership.data_scope}")
     row = StoredApiKey(
@@ -153,6 +155,8 @@ async def resolve_api_key(
         ends_at=row.expires_at,
     )
     policy = membership.policy
+    if not policy.admits_api_keys:
+        raise _over("API keys forbidden by the tenant")
     bounds = Bounds(
         policy=policy,
         data_scope=membership.data_scope,

@@ -62,6 +62,9 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
     ends_at = min((end for end in (allowed.ends_at, latest) if end is not None), default=None)
     if ends_at is not None and ends_at - now < _SHORTEST_LIFE:
         raise NothingLeft("expired")
+    if policy.longest_token is not None:
+        token_ends_at = now + policy.longest_token
+        ends_at = token_ends_at if ends_at is None else min(ends_at, token_ends_at)
     data_scope = narrow_data_scope(bounds.data_scope, allowed.data_scope)
     if data_scope is None:
         raise NothingLeft("no common data is left")

@@ -38,7 +38,7 @@ async def revoke_token(
     token = form.require("token")
     # 3. Find the token, and revoke it if it belongs to the client.
     if not await _end_refresh_token(
-        token, client, db, lifetime=settings.access_token_lifetime, now=now()
+        token, client, db, lifetime=settings.longest_token_lifetime, now=now()
     ):
         await _end_access_token(token, client, db, issuer=settings.issuer, now=now())
     return Response(status_code=200, headers={"Cache-Control": "no-store"})

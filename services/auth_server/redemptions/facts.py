@@ -20,8 +20,8 @@ class MembershipFacts:
 class GrantFacts:
     """A grant that is not revoked, with the state of everything on which it depends.
 
-    `membership` is None if the person is no longer a member. `catalogue` is the version that the
-    person saw, read only if the tenant's policy needs it.
+    `membership` is None if the person is no longer a member. `catalogue` is the newest
+    version, read only if the tenant's policy needs it: tools may have changed since the consent.
     """
 
     grant_id: str

@@ -42,7 +42,9 @@ _GRANT_COLUMNS = {
         "grant_id version person_id client_id tenant_id resource scope tools data_scope "
         "approved_at expires_at",
     ),
-    **_columns("n", "rate_limit_tier required_level allowed_clients read_only longest_grant"),
+    **_columns(
+        "n", "rate_limit_tier required_level allowed_clients read_only longest_grant longest_token"
+    ),
     "client_enabled": "c.client_id IS NOT NULL",
     "person_enabled": "p.person_id IS NOT NULL",
     "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
@@ -72,7 +74,8 @@ LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
 LEFT JOIN people p ON p.person_id = g.person_id AND p.disabled_at IS NULL
 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.tenant_id = g.tenant_id
 LEFT JOIN tenants n ON n.tenant_id = m.tenant_id AND n.disabled_at IS NULL
-LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = g.catalogue_hash
+LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = (
+    SELECT hash FROM catalogues WHERE resource = g.resource ORDER BY seen_at DESC LIMIT 1)
 """
 _READ_REFRESH_TOKEN = f"""
 SELECT {", ".join((*_REFRESH_TOKEN_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
@@ -185,11 +188,13 @@ def _read_membership(row: Any) -> MembershipFacts | None:
     if row.member_data_scope is None:
         return None
     clients, longest = read_json(row.allowed_clients), row.longest_grant
+    token = row.longest_token
     policy = TenantPolicy(
         required_level=row.required_level,
         allowed_clients=None if clients is None else tuple(clients),
         read_only=bool(row.read_only),
         longest_grant=None if longest is None else timedelta(seconds=longest),
+        longest_token=None if token is None else timedelta(seconds=token),
     )
     return MembershipFacts(row.member_data_scope, row.rate_limit_tier, policy)
 

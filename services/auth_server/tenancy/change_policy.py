@@ -51,6 +51,9 @@ async def change_policy(
     tenant.allowed_clients = None if clients is None else list(clients)
     tenant.read_only = policy.read_only
     tenant.longest_grant = None if longest is None else int(longest.total_seconds())
+    tenant.api_keys = policy.api_keys
+    token = policy.longest_token
+    tenant.longest_token = None if token is None else int(token.total_seconds())
     await db.flush()
     changed = Audit(
         "policy.changed",
@@ -61,6 +64,8 @@ async def change_policy(
             "allowed_clients": "any" if clients is None else list(clients),
             "read_only": policy.read_only,
             "longest_grant": tenant.longest_grant or "unlimited",
+            "api_keys": policy.admits_api_keys,
+            "longest_token": tenant.longest_token or "unlimited",
         },
     )
     await record(db, changed, now=now)

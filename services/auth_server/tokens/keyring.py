@@ -25,7 +25,9 @@ JWKS_MAX_AGE = timedelta(minutes=5)
 BEFORE_USE = 3 * JWKS_MAX_AGE
 """How long a key is published before it may sign."""
 AFTER_USE = timedelta(hours=1)
-"""How long a key stays published after it stops signing; longer than any access token lives."""
+"""How long a key stays published at least after it stops signing."""
+MARGIN = timedelta(minutes=30)
+"""How much longer than any access token lives a key stays published."""
 
 
 class KeysUnreadable(Exception):
@@ -35,14 +37,23 @@ class KeysUnreadable(Exception):
 class Keyring:
     """The keys of this process; `signer` is the active one since the last `maintain`."""
 
-    def __init__(self, database: Database, keys: Keys, *, rotate_after: timedelta) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: Keys,
+        *,
+        rotate_after: timedelta,
+        longest_token: timedelta = timedelta(minutes=10),
+    ) -> None:
         """Take the database; `maintain` must run before the first signature.
 
         Args:
             database: where the keys are.
             keys: seal the private halves.
             rotate_after: how old a key may become.
+            longest_token: how long an access token may live.
         """
+        self._after_use = max(AFTER_USE, longest_token + MARGIN)
         self._database = database
         self._keys = keys
         self._rotate_after = rotate_after
@@ -77,7 +88,7 @@ class Keyring:
         states = {key.state: key for key in keys}
         active, coming = states.get("active"), states.get("next")
         for key in keys:
-            if key.state == "retiring" and now >= key.changed_at + AFTER_USE:
+            if key.state == "retiring" and now >= key.changed_at + self._after_use:
                 _retire(key, now)
         if active is None:
             active = await self._make(db, "active", now)

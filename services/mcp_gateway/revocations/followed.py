@@ -35,10 +35,19 @@ class Revocations:
         feed: RevocationFeed,
         now: Now,
         *,
+        stale_after: timedelta = timedelta(minutes=10),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the feed; nothing is read before `following`."""
+        """Take the feed; nothing is read before `following`.
+
+        Args:
+            feed: the feed to follow.
+            now: the clock.
+            stale_after: how old a token may be, once the feed has been silent for as long.
+            sleep: waits before the feed is read again.
+        """
         self._feed = feed
+        self._stale_after = stale_after
         self._now = now
         self._sleep = sleep
         self._known = RevocationList()
@@ -46,8 +55,16 @@ class Revocations:
         self._heard: datetime | None = None
 
     def is_revoked(self, claims: AccessClaims, kid: str) -> bool:
-        """Tell whether a verified token, signed by `kid`, has been revoked."""
-        return self._known.is_revoked(claims, kid)
+        """Tell whether a verified token, signed by `kid`, has been revoked, or may have been.
+
+        Without news for longer than `stale_after`, every token that is as old counts as revoked.
+        """
+        if self._known.is_revoked(claims, kid):
+            return True
+        now = self._now()
+        if self._heard is not None and now - self._heard <= self._stale_after:
+            return False
+        return now.timestamp() - claims.iat >= self._stale_after.total_seconds()
 
     def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""

@@ -66,13 +66,18 @@ def test_a_tenants_rules_are_set_one_by_one_and_listed(operate: Operate) -> None
     clients = ("--allow-client", "vscode.dev", "--allow-client", "claude.ai")
     said(operate("tenants", "set", "org_acme", *clients))
     said(operate("tenants", "set", "org_acme", "--read-only", "--longest-grant-days", "30"))
-    said(operate("tenants", "set", "org_acme", "--required-level", "2"))
+    said(operate("tenants", "set", "org_acme", "--required-level", "2", "--no-api-keys"))
+    said(operate("tenants", "set", "org_acme", "--longest-token-minutes", "60"))
     (line,) = [line for line in said(operate("tenants", "list")).splitlines() if "org_acme" in line]
-    rules = "two factors; clients claude.ai, vscode.dev; read only; at most 30 days, 0:00:00"
+    rules = (
+        "two factors; clients claude.ai, vscode.dev; read only; no API keys; "
+        "at most 30 days, 0:00:00; tokens at most 1:00:00"
+    )
     assert line == f"org_acme  active  pro  Acme  ({rules})"
 
     lifted = ("--allow-any-client", "--not-read-only", "--longest-grant-days", "0")
-    said(operate("tenants", "set", "org_acme", *lifted, "--required-level", "1", "--disable"))
+    more = ("--longest-token-minutes", "0", "--required-level", "1", "--api-keys", "--disable")
+    said(operate("tenants", "set", "org_acme", *lifted, *more))
 
     assert "org_acme  disabled  pro  Acme  (no rules)" in said(operate("tenants", "list"))
 

@@ -17,6 +17,7 @@ from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.people.table import Person
 from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.seed import SeedError
 from auth_server.settings import ResourceSettings
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from gatepost.api_keys import ApiKey, make_api_key
@@ -471,6 +472,32 @@ async def test_where_agents_may_only_read_a_key_only_reads(
     claims = await read_token(auth_server, token)
     assert (claims["allowed_tools"], claims["scope"]) == (["list_tasks"], "mcp:read")
     assert refusal(await exchange(auth_server, changing.text)) == DEAD
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        ({"allowed_clients": []}, False),
+        ({"allowed_clients": ["claude.ai"]}, True),
+        ({"api_keys": False}, False),
+        ({"allowed_clients": [], "api_keys": True}, True),
+    ],
+)
+async def test_where_a_tenant_turns_keys_off_none_works_and_none_is_made(
+    sqlite_server: AuthServer, change_row: Any, rules: dict[str, Any], allowed: bool
+) -> None:
+    """A153: a key is no app, so the list of apps alone says nothing about it, unless it is empty."""
+    key = await make_key(sqlite_server)
+    await change_row(sqlite_server, Tenant, "org_acme", **rules)
+
+    used = (await exchange(sqlite_server, key.text)).status_code
+    made = True
+    try:
+        await make_key(sqlite_server, seed=2)
+    except SeedError as refusal:
+        made = "does not allow API keys" not in str(refusal)
+
+    assert (used == 200, made) == (allowed, allowed)
 
 
 async def test_a_key_for_a_read_only_tenant_is_refused_without_a_catalogue(

@@ -10,12 +10,13 @@ from sqlmodel import col, select
 from auth_server.maintenance import maintain
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.grants.table import Grant
+from auth_server.records.revocations.table import RevocationRow
 from auth_server.records.tenants.policy import UnusablePolicy, require_policy
 from auth_server.records.tenants.table import Membership, Tenant
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused, change_policy
 from gatepost.data_scope import parse_data_scope
-from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.operator import add
@@ -98,6 +99,36 @@ async def test_a_connection_narrows_to_reading_and_returns_to_the_persons_consen
     assert shrunk["scope"] == "mcp:read"
     assert less["allowed_tools"] == ["list_projects", "list_tasks"]
     assert after["allowed_tools"] == before["allowed_tools"]
+
+
+async def test_a_tool_that_changes_things_since_the_consent_is_lost_where_reading_is_all(
+    auth_server: AuthServer, read_token: Any
+) -> None:
+    """A153: at the next refresh, and tokens that still name it end at once."""
+    client = await auth_server.client()
+    tokens = await client.connect(auth_server.person())
+    await decide(auth_server, read_only=True)
+    before = await refreshed(client, tokens)
+    changed = tuple(
+        tool.model_copy(update={"read_only": False, "destructive": True})
+        if tool.name == "list_tasks"
+        else tool
+        for tool in CATALOGUE.tools
+    )
+    auth_server.catalogue = CATALOGUE.model_copy(update={"hash": "1" * 64, "tools": changed})
+    auth_server.clock.advance(minutes=1)
+    await maintain(auth_server.opened)
+    async with auth_server.opened.database.reading() as db:
+        rows = (await db.execute(select(RevocationRow))).scalars()
+        outdated = [row.key for row in rows if row.created_at == auth_server.clock()]
+    after = await refreshed(client, before)
+
+    had, has = [
+        (await read_token(auth_server, each["access_token"]))["allowed_tools"]
+        for each in (before, after)
+    ]
+    assert (had, has) == (["list_projects", "list_tasks"], ["list_projects"])
+    assert outdated == ["org_acme"]
 
 
 async def test_a_code_gives_at_most_the_access_of_the_policy_at_redemption(
@@ -200,6 +231,7 @@ def test_a_listed_host_vouches_only_for_clients_with_a_document_there_a45(
         ({"allowed_clients": ["x" * 1025]}, "allowed_clients"),
         ({"allowed_clients": [str(n) for n in range(201)]}, "allowed_clients"),
         ({"longest_grant": timedelta(minutes=59)}, "longest_grant"),
+        ({"longest_token": timedelta(seconds=59)}, "longest_token"),
         ({"required_level": 3}, "required_level"),
     ],
 )
@@ -237,6 +269,23 @@ async def test_no_connection_outlives_the_longest_grant_of_its_tenant(
     assert claims["exp"] == int((began + timedelta(days=7)).timestamp())
     assert last["expires_in"] == claims["exp"] - claims["iat"] < 600
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_tokens_live_as_long_as_the_settings_say_and_no_longer_than_the_tenant_says(
+    database_url: str, clock: Clock
+) -> None:
+    """What is revoked stays revoked for as long as the longest token lives."""
+    day = timedelta(hours=24)
+    async with running_auth_server(database_url, clock, access_token_lifetime=day) as server:
+        client = await server.client()
+        tokens = await client.connect(server.person())
+        await decide(server, longest_token=timedelta(hours=1))
+        shorter = await refreshed(client, tokens)
+        async with server.opened.database.reading() as db:
+            (outdated,) = (await db.execute(select(RevocationRow))).scalars()
+
+    assert (tokens["expires_in"], shorter["expires_in"]) == (86400, 3600)
+    assert outdated.expires_at - outdated.created_at >= day
 
 
 async def test_a_connection_whose_time_is_over_is_ended_by_the_server_itself(

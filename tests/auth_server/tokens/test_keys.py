@@ -65,7 +65,24 @@ async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_on
     await maintain(auth_server.opened)
     assert await published(auth_server) == [coming]
     assert BEFORE_USE > JWKS_MAX_AGE
-    assert auth_server.settings.access_token_lifetime < AFTER_USE
+    assert auth_server.settings.longest_token_lifetime < AFTER_USE
+
+
+async def test_a_key_stays_published_longer_than_the_longest_token_lives(
+    sqlite_url: str, clock: Clock
+) -> None:
+    lifetimes = {"claude.ai": timedelta(hours=24)}
+    async with running_auth_server(sqlite_url, clock, client_token_lifetimes=lifetimes) as server:
+        first = await signing(server)
+        for step in (timedelta(days=60) - BEFORE_USE, BEFORE_USE, timedelta(hours=24)):
+            clock.advance(seconds=step.total_seconds())
+            await maintain(server.opened)
+        verifiable = await published(server)
+        clock.advance(hours=1)
+        await maintain(server.opened)
+
+        assert await signing(server) != first
+        assert (first in verifiable, first in await published(server)) == (True, False)
 
 
 async def test_a_retired_keys_private_half_is_gone(auth_server: AuthServer, clock: Clock) -> None:

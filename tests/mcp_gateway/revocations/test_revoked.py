@@ -72,6 +72,23 @@ async def test_known_revocations_stay_while_the_feed_is_broken_and_reading_resum
     assert (await world.old("ping", token=token)).status_code == 401
 
 
+async def test_a_gateway_without_news_for_long_accepts_young_tokens_alone_a161(
+    world: World,
+) -> None:
+    """A token that lives for a day may have been revoked hours ago, without the gateway's knowing."""
+    now = int(world.clock().timestamp())
+    token = world.token(iat=now, exp=now + 86400)
+    world.clock.advance(minutes=10)
+    still = await world.old("ping", token=token)
+    world.clock.advance(seconds=1)
+    old = await world.old("ping", token=token)
+    young = await world.old("ping", token=world.token())
+    await world.feed.announce(ended("family", "family_1"))
+    again = await world.old("ping", token=token)
+
+    assert [each.status_code for each in (still, old, young, again)] == [200, 401, 200, 200]
+
+
 async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         ready = await world.http.get("/readyz")

@@ -78,7 +78,7 @@ async def change_registration(
             client,
             "the app changed its registration",
             db,
-            lifetime=settings.access_token_lifetime,
+            lifetime=settings.longest_token_lifetime,
             now=now(),
         )
     changed = Audit(
@@ -101,7 +101,7 @@ async def delete_registration(
         client,
         "the app ended its registration",
         db,
-        lifetime=settings.access_token_lifetime,
+        lifetime=settings.longest_token_lifetime,
         now=now,
     )
     await drop_secrets(db, client_id)

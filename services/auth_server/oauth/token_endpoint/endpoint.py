@@ -86,7 +86,7 @@ def _answer(
     now: datetime,
 ) -> Response:
     entitlement = proven.entitlement
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.token_lifetime_of(entitlement.client_id)
     if entitlement.ends_at is not None:
         lifetime = min(lifetime, entitlement.ends_at - now)
     unique = uuid.uuid4().hex

@@ -11,7 +11,7 @@ async def end_forbidden(
 ) -> Refused:
     """Revoke a grant that the tenant's policy forbids, with everything issued from it."""
     if grant is not None:
-        lifetime = request.settings.access_token_lifetime
+        lifetime = request.settings.longest_token_lifetime
         async with request.transaction() as db:
             await revoke_grant(
                 db,

@@ -37,7 +37,7 @@ class TokenRequest:
             idle_lifetime=settings.refresh_idle_lifetime,
             absolute_lifetime=settings.refresh_absolute_lifetime,
             grace=settings.refresh_grace,
-            access_token_lifetime=settings.access_token_lifetime,
+            access_token_lifetime=settings.longest_token_lifetime,
         )
 
 

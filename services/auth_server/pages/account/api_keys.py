@@ -28,6 +28,7 @@ async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: C
         "account/api_keys.html",
         section="api-keys",
         keys=list(reversed(await list_api_keys(db, person_id=person_id))),
+        places=[each for each in memberships if each.policy.admits_api_keys],
         tenants={membership.tenant_id: membership.tenant_name for membership in memberships},
         resources=[entry.resource for entry in settings.resources],
         now=now(),
@@ -38,7 +39,7 @@ async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: C
 @router.post(f"{PAGE}/revoke")
 async def revoke(form: Form, account: Posted, db: Db, settings: Settings, now: Clock) -> Response:
     """Revoke one of the person's keys, with the access tokens issued for it."""
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.longest_token_lifetime
     own = await list_api_keys(db, person_id=account.person_id)
     for key in own:
         if key.key_id == form.get("key"):

@@ -122,7 +122,7 @@ async def change_app(
     held = what_it_holds(grant)
     _set(grant, question, choice, data_scope)
     if what_it_holds(grant) != held:
-        await _outdate(grant, db, lifetime=settings.access_token_lifetime, now=now)
+        await _outdate(grant, db, lifetime=settings.longest_token_lifetime, now=now)
     return account.lead_back(f"{APP}?grant={grant_id}&saved=yes")
 
 
@@ -133,7 +133,7 @@ async def end_app(
     """End a connection, with everything issued from it."""
     grant = await _require_own(form.get("grant") or "", account, db)
     account.forms.require(form.get("proof"), "end-app", grant.grant_id)
-    lifetime = settings.access_token_lifetime
+    lifetime = settings.longest_token_lifetime
     reason = "ended by the person"
     await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=now())
     return account.lead_back(PAGE)

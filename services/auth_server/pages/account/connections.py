@@ -23,7 +23,7 @@ async def end_connection(
     """Revoke a grant of the tenant with everything issued from it, but never another tenant's."""
     grant = await find_grant(db, form.get("grant") or "")
     if grant is not None and grant.tenant_id == admin.membership.tenant_id:
-        lifetime = settings.access_token_lifetime
+        lifetime = settings.longest_token_lifetime
         reason = "ended by an admin of the tenant"
         await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=now())
     return admin.account.lead_back(f"{admin.page}#connections")

@@ -63,7 +63,7 @@ async def change_member(
 ) -> Response:
     """Change a member's role and data, or remove them."""
     admin, member = about
-    lifetime, now = settings.access_token_lifetime, clock()
+    lifetime, now = settings.longest_token_lifetime, clock()
     role, data = form.get("role") or "", form.get("data_scope") or ""
     try:
         if form.get("decision") == "remove":

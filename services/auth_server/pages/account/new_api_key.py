@@ -174,6 +174,13 @@ async def _require_place(
             detail="no such tenant of the person, or no such resource",
         )
     require_level(account.signed_in, membership)
+    if not membership.policy.admits_api_keys:
+        raise PageError(
+            "API keys are turned off",
+            "This organisation does not allow API keys. Ask one of its admins.",
+            status=403,
+            detail="the tenant does not allow API keys",
+        )
     return membership, resource
 
 

@@ -24,6 +24,7 @@ Page = Annotated[Account, Depends(shown_account(LIST, full=True))]
 SINCE = timedelta(days=30)
 """The time for which ended connections are listed and calls are counted."""
 _OFFERED_DAYS = (1, 7, 30, 90, 180)
+_OFFERED_MINUTES = (5, 10, 60, 480, 1440)
 
 
 @router.get(LIST)
@@ -80,6 +81,7 @@ async def answer_organisation(
         usage=usage,
         policy=membership.policy,
         days=_days_to_offer(membership.policy),
+        minutes=_minutes_to_offer(membership.policy),
         refused=refused,
         saved=saved,
         proof=admin.proof(),
@@ -89,3 +91,8 @@ async def answer_organisation(
 def _days_to_offer(policy: TenantPolicy) -> Collection[Any]:
     own = {policy.longest_grant / timedelta(days=1)} if policy.longest_grant else set()
     return sorted({*_OFFERED_DAYS, *(int(d) if d == int(d) else d for d in own)})
+
+
+def _minutes_to_offer(policy: TenantPolicy) -> Collection[int]:
+    own = {int(policy.longest_token.total_seconds()) // 60} if policy.longest_token else set()
+    return sorted({*_OFFERED_MINUTES, *own})

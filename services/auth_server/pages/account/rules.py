@@ -28,7 +28,7 @@ async def set_rules(
 ) -> Response:
     """Store the whole policy, with immediate effect on every token of the tenant."""
     try:
-        policy = _read(form)
+        policy = _read(form, admin.membership.policy)
         if policy.required_level > admin.account.signed_in.session.level:
             raise UnusablePolicy(
                 "Sign in with two-step verification before you require it from members."
@@ -38,7 +38,7 @@ async def set_rules(
             admin.membership.tenant_id,
             policy,
             by=admin.person_id,
-            lifetime=settings.access_token_lifetime,
+            lifetime=settings.longest_token_lifetime,
             now=now(),
         )
     except (UnusablePolicy, ChangeRefused) as error:
@@ -46,17 +46,25 @@ async def set_rules(
     return admin.account.lead_back(f"{admin.page}&saved=rules#rules")
 
 
-def _read(form: Parameters) -> TenantPolicy:
+def _read(form: Parameters, before: TenantPolicy) -> TenantPolicy:
     try:
         level = int(form.get("required_level") or "1")
         days = float(form.get("longest_days") or "0")
         longest = timedelta(days=days) if days > 0 else None
+        token_minutes = form.get("longest_token_minutes")
+        minutes = float(token_minutes or "0")
+        longest_token = timedelta(minutes=minutes) if minutes > 0 else None
     except (ValueError, OverflowError):
-        raise UnusablePolicy("The required_level and longest_days must be numbers.") from None
+        raise UnusablePolicy(
+            "The required_level, longest_days and longest_token_minutes must be numbers."
+        ) from None
     listed = form.get("allowed_clients") or ""
+    api_keys = form.get("api_keys")
     return require_policy(
         required_level=level,
         allowed_clients=listed.split() if form.get("clients") == "listed" else None,
         read_only=form.get("read_only") == "yes",
         longest_grant=longest,
+        longest_token=before.longest_token if token_minutes is None else longest_token,
+        api_keys=before.api_keys if api_keys is None else api_keys == "yes",
     )

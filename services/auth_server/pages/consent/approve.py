@@ -81,7 +81,7 @@ class Approval:
             ),
         )
         if not held <= what_it_holds(grant):
-            lifetime = self.settings.access_token_lifetime
+            lifetime = self.settings.longest_token_lifetime
             await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
         await record(db, audit_of(grant), now=now)
         return await self.issue_code(pending, grant, db)

@@ -45,7 +45,9 @@ class ConsentPages:
             choice=choice,
             stays_connected="refresh_token" in pending.client.grant_types,
             idle_days=self.settings.refresh_idle_lifetime.days,
-            minutes=int(self.settings.access_token_lifetime.total_seconds() // 60),
+            minutes=int(
+                self.settings.token_lifetime_of(pending.client.client_id).total_seconds() // 60
+            ),
             nothing_chosen=nothing_chosen,
             proof=pending.forms.make("consent", *question.shown(step)),
             **self._frame(pending, step, service=catalogue.name),

@@ -112,7 +112,7 @@ async def handle_callback(
                 writing,
                 asserted,
                 connector.settings,
-                lifetime=pages.settings.access_token_lifetime,
+                lifetime=pages.settings.longest_token_lifetime,
                 now=pages.sealer.now(),
             )
             return await new_session.start(

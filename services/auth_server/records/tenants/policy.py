@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 SHORTEST_GRANT = timedelta(hours=1)
+SHORTEST_TOKEN = timedelta(minutes=1)
 MOST_CLIENTS = 200
 
 
@@ -20,7 +21,8 @@ class TenantPolicy:
     `required_level`: the factors that people must sign in with to connect an app (1 or 2).
     `allowed_clients`: client ids, and hosts of clients' documents (`claude.ai`); None allows every
     client, an empty list none. `read_only`: agents get only the tools that read.
-    `longest_grant`: the longest time after a person's approval that a connection lasts; with None,
+    `api_keys`: whether members may create and use API keys; None means yes, unless the list of clients
+    is empty. `longest_token`: the longest time that an access token lives. `longest_grant`: the longest time after a person's approval that a connection lasts; with None,
     only the server's own limit applies.
     """
 
@@ -28,6 +30,13 @@ class TenantPolicy:
     allowed_clients: tuple[str, ...] | None = None
     read_only: bool = False
     longest_grant: timedelta | None = None
+    api_keys: bool | None = None
+    longest_token: timedelta | None = None
+
+    @property
+    def admits_api_keys(self) -> bool:
+        """Whether members may create and use API keys."""
+        return self.allowed_clients != () if self.api_keys is None else self.api_keys
 
     def admits(self, client_id: str) -> bool:
         """Return whether people may connect this client in the tenant."""
@@ -48,6 +57,8 @@ def require_policy(
     allowed_clients: Collection[str] | None,
     read_only: bool,
     longest_grant: timedelta | None,
+    api_keys: bool | None = None,
+    longest_token: timedelta | None = None,
 ) -> TenantPolicy:
     """Validate a policy, and sort and deduplicate its list of clients.
 
@@ -67,5 +78,7 @@ def require_policy(
                 )
     if longest_grant is not None and longest_grant < SHORTEST_GRANT:
         raise UnusablePolicy("The longest_grant must be at least one hour.")
+    if longest_token is not None and longest_token < SHORTEST_TOKEN:
+        raise UnusablePolicy("The longest_token must be at least one minute.")
     clients = None if allowed_clients is None else tuple(allowed_clients)
-    return TenantPolicy(required_level, clients, read_only, longest_grant)
+    return TenantPolicy(required_level, clients, read_only, longest_grant, api_keys, longest_token)

@@ -14,8 +14,8 @@ ADMIN = "admin"
 class Tenant(SQLModel, table=True):
     """A customer organisation; `tenant_id` is its id in the SaaS product.
 
-    `required_level`, `allowed_clients`, `read_only` and `longest_grant` (in seconds) make up its
-    `policy`.
+    `required_level`, `allowed_clients`, `read_only`, `longest_grant` and `longest_token` (in
+    seconds) and `api_keys` make up its `policy`.
     """
 
     __tablename__ = "tenants"
@@ -27,18 +27,22 @@ class Tenant(SQLModel, table=True):
     allowed_clients: list[str] | None = Field(default=None, sa_type=Json)
     read_only: bool = Field(default=False)
     longest_grant: int | None = Field(default=None)
+    api_keys: bool | None = Field(default=None)
+    longest_token: int | None = Field(default=None)
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
     @property
     def policy(self) -> TenantPolicy:
         """The tenant's rules for agents."""
-        clients, longest = self.allowed_clients, self.longest_grant
+        clients, longest, token = self.allowed_clients, self.longest_grant, self.longest_token
         return TenantPolicy(
             required_level=self.required_level,
             allowed_clients=None if clients is None else tuple(clients),
             read_only=self.read_only,
             longest_grant=None if longest is None else timedelta(seconds=longest),
+            api_keys=self.api_keys,
+            longest_token=None if token is None else timedelta(seconds=token),
         )
 
 

@@ -197,6 +197,22 @@ async def test_a_form_whose_tenant_tools_or_random_part_was_changed_is_refused_a
     assert await keys_of(auth_server) == []
 
 
+async def test_where_a_tenant_turns_keys_off_the_page_says_so(
+    sqlite_server: AuthServer, change_row: Any
+) -> None:
+    ada, shown = await at(sqlite_server, new_in("org_acme"))
+    await change_row(sqlite_server, Tenant, "org_acme", api_keys=False)
+    listed = await ada.open(KEYS)
+    posted = await ada.send(shown, NEW, fields_of(shown, label="x"))
+    await change_row(sqlite_server, Tenant, "org_globex", allowed_clients=[])
+    nowhere = await ada.open(KEYS)
+
+    assert (posted.status, "API keys are turned off" in posted.text) == (403, True)
+    assert await keys_of(sqlite_server) == []
+    assert "org_globex" in listed.html and "org_acme" not in listed.html
+    assert "Your organisations do not allow API keys" in nowhere.text
+
+
 async def test_where_a_tenant_lets_apps_only_look_keys_only_look_and_never_outlast_its_limit(
     auth_server: AuthServer, change_row: Any
 ) -> None:

@@ -146,6 +146,27 @@ async def test_the_rules_that_an_admin_sets_are_stored_whole_and_shown(
     assert (tenant.allowed_clients, tenant.read_only, tenant.longest_grant) == (None, False, None)
 
 
+async def test_an_admin_decides_about_api_keys_apart_from_apps(
+    sqlite_server: AuthServer, change_row: Any
+) -> None:
+    """Where an operator allowed no app, keys are off until an admin allows them."""
+    ada, page = await signed_in(sqlite_server, ACME)
+    rules, chosen = f"{ORGANISATION}/rules", 'value="{}" selected'
+    await change_row(sqlite_server, Tenant, "org_acme", allowed_clients=[])
+
+    without = await ada.open(page.url)
+    allowed = await send(ada, without, rules, clients="listed", allowed_clients="", api_keys="yes")
+    off = await send(ada, allowed, rules, clients="any", api_keys="no", longest_token_minutes="60")
+
+    assert chosen.format("yes") in page.html
+    assert chosen.format("no") in without.html
+    assert chosen.format("yes") in allowed.html
+    assert chosen.format("no") in off.html
+    tenant = await row_of(sqlite_server, Tenant, "org_acme")
+    assert (tenant.api_keys, tenant.longest_token) == (False, 3600)
+    assert chosen.format("60") in off.html
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -88,7 +88,7 @@ async def _use_up(
 
 
 async def _end_what_it_gave(request: TokenRequest, code: CodeFacts) -> None:
-    lifetime, now = request.settings.access_token_lifetime, request.now
+    lifetime, now = request.settings.longest_token_lifetime, request.now
     replayed = Audit("code.replayed", client_id=code.client_id, grant_id=code.grant_id)
     async with request.transaction() as db:
         await end_family(db, code.family_id, lifetime=lifetime, now=now)

@@ -73,7 +73,7 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
 
 
 async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
-    lifetime, now = request.settings.access_token_lifetime, request.now
+    lifetime, now = request.settings.longest_token_lifetime, request.now
     grant = row.grant
     reused = Audit(
         "refresh_token.reused",
