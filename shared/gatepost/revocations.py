@@ -7,6 +7,7 @@ signed it). The others can get new tokens, so `below` says which tokens end: `gr
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,6 +71,8 @@ class RevocationList:
     def __init__(self, revocations: Iterable[Revocation] = ()) -> None:
         """Start with the given revocations."""
         self._expiry: dict[tuple[Kind, str], int] = {}
+        self._by_expiry: list[tuple[int, Kind, str]] = []
+        """A heap, which may also hold earlier expiries of a revocation."""
         # One table for each kind, because every request of a gateway checks them.
         self._tokens: dict[str, int] = {}
         self._families: dict[str, int] = {}
@@ -99,12 +102,20 @@ class RevocationList:
         kind, key = revocation.kind, revocation.key
         table = self._tables[kind]
         table[key] = max(revocation.below, table.get(key, 0))
-        self._expiry[kind, key] = max(revocation.expires_at, self._expiry.get((kind, key), 0))
+        if revocation.expires_at > self._expiry.get((kind, key), -1):
+            self._expiry[kind, key] = revocation.expires_at
+            heappush(self._by_expiry, (revocation.expires_at, kind, key))
 
-    def forget_expired(self, now: float) -> None:
-        """Delete revocations whose tokens have all expired; `now` is in Unix seconds."""
-        for (kind, key), expires_at in list(self._expiry.items()):
-            if expires_at < now:
+    def forget_expired(self, now: float, *, most: int = 1000) -> None:
+        """Delete revocations whose tokens have all expired; `now` is in Unix seconds.
+
+        At most `most` are deleted, those first that expired first, so that nobody waits for many.
+        """
+        for _ in range(most):
+            if not self._by_expiry or self._by_expiry[0][0] >= now:
+                return
+            expires_at, kind, key = heappop(self._by_expiry)
+            if self._expiry[kind, key] == expires_at:
                 del self._expiry[kind, key]
                 del self._tables[kind][key]
 

@@ -14,12 +14,12 @@ from joserfc.jwk import ECKey
 from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
 from gatepost.clock import Now
 from mcp_gateway.auth.jwks import KID, Jwks
+from mcp_gateway.auth.verified_tokens import VerifiedTokens
 
 LEEWAY = 30
 """Seconds that clocks may differ, in both directions."""
 MAX_LENGTH = 8 * 1024
 """Bytes; a token with a thousand tools is less than half as long."""
-_MAX_CACHED = 10_000
 _TYPES = frozenset({TOKEN_TYPE, f"application/{TOKEN_TYPE}"})
 # Other members (`jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`, …) would let a token choose how it is
 # verified.
@@ -46,7 +46,7 @@ class TokenVerifier:
         self._resource = resource
         self._is_revoked = is_revoked
         self._now = now
-        self._verified: dict[bytes, tuple[AccessClaims, str, ECKey]] = {}
+        self._verified = VerifiedTokens()
 
     async def verify(self, token: bytes) -> AccessClaims:
         """Verify one compact JWS.
@@ -67,16 +67,13 @@ class TokenVerifier:
                     self._require_current(claims.exp)
                     self._require_unrevoked(claims, kid)
                 except InvalidToken:
-                    del self._verified[digest]
+                    self._verified.drop(digest)
                     raise
                 return claims
-            del self._verified[digest]
+            self._verified.drop(digest)
         claims, kid, key = await self._verify(token)
         self._require_unrevoked(claims, kid)
-        if len(self._verified) >= _MAX_CACHED:
-            del self._verified[next(iter(self._verified))]
-        self._verified[digest] = claims, kid, key
-        return claims
+        return self._verified.keep(digest, claims, kid, key)
 
     async def _verify(self, token: bytes) -> tuple[AccessClaims, str, ECKey]:
         kid = _require_header(token)

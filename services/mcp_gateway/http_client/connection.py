@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._bodiless = bodiless
         self._received = self._size = 0
         self._complete = self._dirty = False
-        self._content: list[bytes] = []
+        self._content: bytes | bytearray = b""
         self._begin()
         # uvloop's `call_at` costs three times as much.
         self._timer = loop.call_later(until - loop.time(), self._expire)
@@ -202,7 +202,12 @@ class Connection(asyncio.Protocol):
         self._size += len(data)
         if self._complete or self._size > self._most:
             raise too_large_failure(self._most)
-        self._content.append(data)
+        if not self._content:
+            self._content = data
+            return
+        if not isinstance(self._content, bytearray):  # most bodies come in one piece
+            self._content = bytearray(self._content)
+        self._content += data
 
     def on_message_complete(self) -> None:
         """Note the end of the answer, unless it is an informational one (RFC 9110 §15.2)."""
@@ -223,9 +228,7 @@ class Connection(asyncio.Protocol):
         """Set the answer, and release the connection for reuse if that is safe."""
         answer = self._settle()
         if not answer.done():
-            content = self._content
-            body = content[0] if len(content) == 1 else b"".join(content)
-            answer.set_result(Answer(self._status, self._headers, body))
+            answer.set_result(Answer(self._status, self._headers, bytes(self._content)))
         transport = self._transport
         if (
             self._keep

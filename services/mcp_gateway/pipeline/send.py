@@ -150,4 +150,4 @@ def _without_echo(response: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
             body = body.replace(secret.encode(), _HIDDEN)
     if body == response.body:
         return response
-    return HttpResponse(response.status, response.content_type, body, response.retry_after)
+    return response._replace(body=body)

@@ -9,10 +9,12 @@ import base64
 import binascii
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import orjson
 
@@ -28,6 +30,7 @@ from mcp_gateway.requests.styles import (
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 _PLAIN = Encoding()
+_MOST_DECODED = 3
 LONGEST_FORM = 1 << 16
 """Characters of the values in one URL-encoded form, each of which may become 12 bytes."""
 
@@ -86,9 +89,9 @@ def _beside(body: Body, value: Any) -> list[tuple[str, Any]]:
     extra = body.extra or ""
     if not isinstance(value, Mapping):
         raise UnwritableProperty(extra, "must be an object")
-    named = {name.partition("[")[0].casefold() for name in body.properties.values()}
+    named = {_fold_declared(name) for name in body.properties.values()}
     for name in value:
-        if name.partition("[")[0].casefold() in named:
+        if not named.isdisjoint(_read_as(name)):
             raise UnwritableProperty(
                 extra, f"can't hold {name[:80]!r}, which is a separate argument"
             )
@@ -190,13 +193,39 @@ def refuse_shadowing(name: str, written: list[tuple[str, str]], declared: set[st
     Raises:
         Unwritable: a key is another parameter; the message names it.
     """
-    bases = {other.partition("[")[0].casefold() for other in declared if other != name}
-    for key, _ in written:
-        if key == name:
-            continue
-        base = key.partition("[")[0]
-        if key in declared or (base != name and base.casefold() in bases):
-            raise Unwritable(f"can't hold the key {base[:80]!r}, which is a separate argument")
+    free = [key for key, _ in written if key != name]
+    if not free:
+        return
+    own = _fold_declared(name)
+    others = {_fold_declared(other) for other in declared if other != name} - {own}
+    for key in free:
+        if key in declared or not others.isdisjoint(_read_as(key)):
+            raise Unwritable(f"can't hold the key {key[:80]!r}, which is a separate argument")
+
+
+def _read_as(key: str) -> set[str]:
+    """Return the names, as `_fold` writes them, that some server reads a key as."""
+    return {_fold(key), _fold(key.partition("\0")[0])} if "\0" in key else {_fold(key)}
+
+
+def _fold(name: str) -> str:
+    """Reduce a name to what tells it apart for every server: letters and digits, in one case.
+
+    Servers cut a name at a bracket, drop or replace spaces, dots and other marks, ignore case, or
+    decode a name twice; PHP does all but the last two.
+    """
+    for _ in range(_MOST_DECODED):
+        name, before = unquote(name), name
+        if name == before:
+            break
+    name = name.lstrip()
+    base = name[:1] + name[1:].partition("[")[0]
+    folded = "".join(c for c in unicodedata.normalize("NFKD", base).casefold() if c.isalnum())
+    return folded or base
+
+
+_fold_declared = lru_cache(4096)(_fold)
+"""The same for names of documents, which recur."""
 
 
 def _write_multipart(body: Body, given: Mapping[str, Any]) -> tuple[str, bytes]:

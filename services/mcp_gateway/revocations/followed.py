@@ -99,7 +99,8 @@ class Revocations:
         for revocation in news:
             self._known.add(revocation)
         self._heard = self._now()
-        self._known.forget_expired(self._heard.timestamp())
+        # More than were learned, so that the list shrinks.
+        self._known.forget_expired(self._heard.timestamp(), most=1000 + 2 * len(news))
 
     async def ping(self) -> None:
         """Raise `FeedSilent` while the gateway has just started and the feed has not answered.

@@ -15,6 +15,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 _BASE = 0.2
 _SHARE = 0.1
 _MOST_SAVED = 10.0
+_LONGEST_DATE = 100
 
 
 class RetryBudget:
@@ -55,13 +56,13 @@ def backoff(attempt: int, random: Random) -> float:
 
 def read_retry_after(value: str, now: Now) -> float | None:
     """Read `Retry-After` (RFC 9110 §10.2.3) as seconds from now, or None if it is absent."""
-    value = value.strip()
+    value = value[:_LONGEST_DATE].strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now()).total_seconds())
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        return max(0.0, (at - now()).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None  # not a date, or one that the calendar does not have

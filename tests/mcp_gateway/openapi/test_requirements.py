@@ -131,7 +131,24 @@ def test_r9_properties_that_a_body_leaves_open_can_be_given(tool_of: MakeTool) -
     assert serialise(tool.operation, BASE, values).body == b'{"name":"a","b":1}'
 
 
-@pytest.mark.parametrize("key", ["name", "NAME", "name[]"])
+NAMESAKES = [
+    *("name", "NAME", "name[]", " name", "na.me", "na me", "name.", "na_me", "[name]", "name[x"),
+    *("na%6de", "na%256de", "\uff4eame", "nàme", "na-me", "name\0x", "na\0me", "na\u200bme"),
+]
+"""Keys that some server reads as `name`."""
+
+
+@pytest.mark.parametrize("key", NAMESAKES)
+def test_r9_a_free_query_cannot_replace_a_parameter(tool_of: MakeTool, key: str) -> None:
+    free = param("free", schema={"type": "object", "additionalProperties": TEXT})
+    tool = tool_of({"parameters": [free, param("name")]}, "GET /x")
+    with pytest.raises(UnserialisableArgument, match="a separate argument"):
+        serialise(tool.operation, BASE, {"free": {key: "x"}, "name": "y"})
+    url = serialise(tool.operation, BASE, {"free": {"nam": "x", "surname": "z"}, "name": "y"}).url
+    assert url == f"{BASE}/x?nam=x&surname=z&name=y"
+
+
+@pytest.mark.parametrize("key", NAMESAKES)
 def test_r9_additional_properties_cannot_replace_an_argument(tool_of: MakeTool, key: str) -> None:
     tool = tool_of(json_body({**obj(name=TEXT), "additionalProperties": True}))
     with pytest.raises(UnserialisableArgument, match="a separate argument"):

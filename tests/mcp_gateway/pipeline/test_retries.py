@@ -52,6 +52,29 @@ async def test_a_read_that_meets_a_passing_trouble_is_made_again(
     assert world.waits == [0.1, 0.2]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Sat, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -99999999999999",
+        "Mon, 99999999999999999999 Jan 2026 00:00:00 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "1e9",
+        "-5",
+        " " * 60_000 + "Fri",
+    ],
+)
+async def test_a_wait_that_is_not_a_date_is_ignored_and_the_breaker_still_told(
+    world: World, value: str
+) -> None:
+    world.api.answer = in_turn(status(503, value))
+    for _ in range(2):
+        result = await world.call("new", "list_tasks")
+        assert result["content"][0]["text"].startswith("The API answered 503 Service Unavailable.")
+    await world.call("new", "list_tasks")
+    assert world.records[-1]["reason"] == "breaker_open"
+
+
 async def test_it_is_made_three_times_at_most(world: World) -> None:
     world.api.answer = in_turn(status(503))
     result = await world.call("new", "list_tasks")

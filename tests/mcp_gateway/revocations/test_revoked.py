@@ -179,3 +179,17 @@ def test_only_expired_revocations_are_deleted(news: list[Revocation], now: int) 
     known = RevocationList(news)
     known.forget_expired(now)
     assert len(known) == len({(one.kind, one.key) for one in news if one.expires_at >= now})
+
+
+def test_of_very_many_some_are_forgotten_at_a_time_and_none_too_early() -> None:
+    known = RevocationList()
+    for number in range(3000):
+        known.add(Revocation(kind="token", key=f"t{number}", expires_at=10))
+    known.add(Revocation(kind="token", key="t0", expires_at=20))
+    lengths = []
+    for _ in range(4):
+        known.forget_expired(15)
+        lengths.append(len(known))
+    assert lengths == [2001, 1001, 1, 1]  # an earlier expiry of `t0` takes one step
+    known.forget_expired(21)
+    assert len(known) == 0
