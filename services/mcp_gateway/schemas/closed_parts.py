@@ -13,33 +13,37 @@ _DEEPEST = 8
 Inline = Callable[[Schema], Schema | None]
 
 
-def open_parts(schema: Schema, inline: Inline) -> tuple[Schema, bool]:
+def open_parts(
+    schema: Schema, inline: Inline, may_be_closed: Callable[[Schema], bool]
+) -> tuple[Schema, bool]:
     """Remove the closings of parts that would forbid each other's properties.
 
     Args:
         schema: a converted schema.
         inline: returns a part with its reference resolved, or None if the reference is recursive.
+        may_be_closed: tells whether a part may be closed, without converting what it refers to.
 
     Returns:
         The schema, and whether closings were removed, so that the whole has to be closed instead.
     """
-    whole = [inline(part) or part for part in schema.get("allOf", ())]
-    forms = {
-        keyword: [inline(form) or form for form in schema[keyword]]
-        for keyword in ("anyOf", "oneOf")
-        if keyword in schema
-    }
-    own = {key: value for key, value in schema.items() if key not in {"allOf", *forms}}
-    if not whole and not forms:
+    groups = {key: schema[key] for key in ("anyOf", "oneOf") if key in schema}
+    own = {key: value for key, value in schema.items() if key not in {"allOf", *groups}}
+    parts = schema.get("allOf", [])
+    branches = [form for group in groups.values() for form in group]
+    if not any(may_be_closed(part) for part in (own, *parts, *branches)):
         return schema, False
-    branches = [form for group in forms.values() for form in group]
+    whole = [inline(part) or part for part in parts]
     together = [own, *whole]
-    if not any(_is_closed(part) for part in (*together, *branches)):
-        return schema, False
     shared = set().union(*(_names(part, inline) for part in together))
-    known = [*((part, shared | _all(branches, inline)) for part in together)]
-    known += [(form, shared | _names(form, inline)) for form in branches]
-    if not any(_is_closed(part) and names - _names(part, inline) for part, names in known):
+    if not shared and not any(is_closed(part) for part in together):
+        return schema, False  # Forms exclude each other, so each may be closed.
+    forms = {key: [inline(form) or form for form in group] for key, group in groups.items()}
+    branches = [form for group in forms.values() for form in group]
+    known = [
+        (part, shared.union(*(_names(form, inline) for form in branches))) for part in together
+    ]
+    known += [(form, shared) for form in branches]
+    if not any(is_closed(part) and names - _names(part, inline) for part, names in known):
         return schema, False
     opened = _open(own)
     if whole:
@@ -50,16 +54,13 @@ def open_parts(schema: Schema, inline: Inline) -> tuple[Schema, bool]:
     }, True
 
 
-def _is_closed(schema: Schema) -> bool:
+def is_closed(schema: Schema) -> bool:
+    """Tell whether a schema forbids the properties that it doesn't name."""
     return any(schema.get(keyword) is False for keyword in _CLOSING)
 
 
 def _open(schema: Schema) -> Schema:
     return {k: v for k, v in schema.items() if not (k in _CLOSING and v is False)}
-
-
-def _all(schemas: list[Schema], inline: Inline) -> set[str]:
-    return set().union(*(_names(schema, inline) for schema in schemas))
 
 
 def _names(schema: Schema, inline: Inline, depth: int = 0) -> set[str]:

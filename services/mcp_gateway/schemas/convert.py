@@ -16,7 +16,7 @@ import jsonschema_rs
 from mcp_gateway.documents.references import References
 from mcp_gateway.schemas.all_of import ANNOTATIONS, LEFT_OUT, merge
 from mcp_gateway.schemas.budget import DEFS, MANY, ONE, Schema, TooLarge, list_references, walk
-from mcp_gateway.schemas.closed_parts import open_parts
+from mcp_gateway.schemas.closed_parts import is_closed, open_parts
 from mcp_gateway.schemas.keywords import (
     UnusableSchema,
     convert_bounds,
@@ -31,6 +31,7 @@ from mcp_gateway.schemas.titles import without_echo
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_DEEPEST_PARTS = 5
 _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
@@ -305,7 +306,7 @@ class Schemas:
 
         Parts that forbid each other's properties are joined as their author means them.
         """
-        schema, opened = open_parts(schema, self._inlined)
+        schema, opened = open_parts(schema, self._inlined, self._may_be_closed)
         merged = self._merge_parts(schema)
         if not opened:
             return merged
@@ -324,6 +325,22 @@ class Schemas:
             whole = self._inlined(part)
             merged = None if whole is None or merged is None else merge(merged, whole)
         return schema if merged is None else merged
+
+    def _may_be_closed(self, part: Schema) -> bool:
+        """Tell from the document whether a part may forbid properties that it doesn't name."""
+        source: Any = part
+        if "$ref" in part:
+            source = self._references.follow(self._sources[part["$ref"].removeprefix(DEFS)])
+        return self._source_may_be_closed(source)
+
+    def _source_may_be_closed(self, source: object, depth: int = 0) -> bool:
+        if not isinstance(source, dict) or depth > _DEEPEST_PARTS:
+            return False
+        parts = source.get("allOf")
+        return is_closed(source) or any(
+            self._source_may_be_closed(self._references.follow(part), depth + 1)
+            for part in (parts if isinstance(parts, list) else ())
+        )
 
     def _inlined(self, part: Schema) -> Schema | None:
         """Return a part with its reference resolved, or None if the reference is recursive."""

@@ -249,3 +249,13 @@ def test_a_required_value_that_cannot_be_valid_is_found(
     schema: dict[str, Any], place: str | None
 ) -> None:
     assert find_impossible(schema) == place
+
+
+def test_forms_that_lead_from_schema_to_schema_are_converted_one_by_one() -> None:
+    chain: dict[str, Any] = {
+        f"S{n}": {**obj(a={}, next={"oneOf": [ref(f"S{n + 1}"), {"type": "null"}]})}
+        for n in range(400)
+    }
+    for n in range(0, 400, 2):
+        chain[f"S{n}"] |= {"anyOf": [ref(f"S{n + 1}"), {"required": ["a"]}]}
+    assert published(ref("S0"), **chain, S400=obj(end={}))["type"] == "object"
