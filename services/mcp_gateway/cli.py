@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from gatepost.lazy_group import LazyGroup
 
 if TYPE_CHECKING:
     from mcp_gateway.upstream.credentials.sealed_file import SealedFile
@@ -22,15 +24,21 @@ def mcp_gateway() -> None:
     type=click.Path(path_type=Path),
     help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8401, show_default=True, type=click.IntRange(0, 65535))
-def serve(config: Path | None, host: str, port: int) -> None:
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on.  [default: the resource's if it is on this machine, else 8401]",
+)
+def serve(config: Path | None, host: str | None, port: int | None) -> None:
     """Serve the MCP endpoint until stopped; running calls finish first."""
     import gc
+    import sys
 
     import uvicorn
 
     from gatepost.logs import configure_logs
+    from gatepost.network.listen import CannotListen, bind
     from gatepost.settings import SettingsError
     from mcp_gateway.app import create_app
     from mcp_gateway.call_events.spool import Spool, SpoolBroken
@@ -43,7 +51,8 @@ def serve(config: Path | None, host: str, port: int) -> None:
         configure_logs(level=settings.level)
         app = create_app(settings)
         Spool(settings.spool).close()
-    except (SettingsError, ManifestError) as error:
+        bound = bind(settings.resource, host, port, usual_port=8401)
+    except (SettingsError, ManifestError, CannotListen) as error:
         raise click.ClickException(str(error)) from None
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
@@ -52,19 +61,22 @@ def serve(config: Path | None, host: str, port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 50)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        http=OneWrite,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=30,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=OneWrite,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=30,
+        )
     )
+    server.run([bound])
+    if not server.started:
+        sys.exit(3)  # As `uvicorn.run` does: the log has the reason.
 
 
 @mcp_gateway.group()
@@ -154,14 +166,41 @@ def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]
         raise click.ClickException(str(error)) from None
 
 
-def __getattr__(name: str) -> Any:
-    """Import `import_` and `tools` on first access."""
-    if name == "import_":
-        from mcp_gateway.importing.command import import_
-
-        return import_
-    if name == "tools":
-        from mcp_gateway.review.commands import tools
-
-        return tools
-    raise AttributeError(name)
+import_ = LazyGroup(
+    "import",
+    help="Turn a description of your API into tools to review.",
+    places={
+        "openapi": (
+            "mcp_gateway.importing.command:import_openapi",
+            "Propose tools for an OpenAPI document (3.x, or Swagger 2.0; JSON or YAML).",
+        )
+    },
+)
+_REVIEW = "mcp_gateway.review.commands"
+tools = LazyGroup(
+    "tools",
+    help="Review the tools of a manifest before a gateway serves them.",
+    places={
+        "diff": (
+            f"{_REVIEW}.diff:diff",
+            "Compare the tools with tools.lock.json, the record of the published tools.",
+        ),
+        "dry-run": (
+            f"{_REVIEW}.dry_run:dry_run",
+            "Print the exact request that calling NAME with ARGUMENTS (JSON) would send.",
+        ),
+        "lint": (f"{_REVIEW}.lint:lint_command", "Check the tools."),
+        "list": (
+            f"{_REVIEW}.list:list_command",
+            "List the tools with scope, effect on data, tokens and operation.",
+        ),
+        "show": (
+            f"{_REVIEW}.show:show",
+            "Show a tool as `tools/list` returns it, and the settings that models don't see.",
+        ),
+        "tokens": (
+            f"{_REVIEW}.tokens:tokens",
+            "Estimate the tokens of each tool and of the whole list, the most expensive first.",
+        ),
+    },
+)

@@ -4,10 +4,27 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from gatepost.lazy_group import LazyGroup
+
 _GROUP = "gatepost.commands"
 
 
-class Commands(click.Group):
+_HELP = {
+    "auth-server": "Run and operate the authorization server.",
+    "config": "Check gatepost.yaml, or print its JSON Schema for editors.",
+    "connect": "Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.",
+    "demo": "Run both services and a demo SaaS, with accounts to sign in; Ctrl-C stops everything.",
+    "doctor": "Test what each known client does at ISSUER, up to the sign-in page.",
+    "import": "Turn a description of your API into tools to review.",
+    "init": "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
+    "keys": "List and rotate the keys that sign access tokens.",
+    "mcp-gateway": "The MCP gateway: the resource server in front of your REST API.",
+    "tools": "Review the tools of a manifest before a gateway serves them.",
+}
+"""The short help of each command, so that the list does not import them all."""
+
+
+class Commands(LazyGroup):
     """The subcommands of the installed parts; each is imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -24,6 +41,10 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:
             return _not_installed(point, error.name or "a package")
         return command
+
+    def describe(self, ctx: click.Context, name: str) -> str:
+        """Return the short help of one command."""
+        return _HELP.get(name) or super().describe(ctx, name)
 
 
 def _not_installed(point: EntryPoint, missing: str) -> click.Command:
@@ -42,7 +63,7 @@ def _not_installed(point: EntryPoint, missing: str) -> click.Command:
     return refuse
 
 
-@click.command(cls=Commands)
+@click.command(cls=Commands, places={})
 @click.version_option(package_name="gatepost")
 def main() -> None:
     """Give AI agents safe access to your SaaS product's REST API through MCP."""

@@ -1,0 +1,115 @@
+"""`gatepost auth-server serve`, and the commands that prepare its database."""
+
+import asyncio
+import logging
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import click
+import uvicorn
+
+from auth_server.app import create_app
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.configuration import check
+from auth_server.db.engine import DbSession
+from auth_server.schema.migrate import make_revision, migrate
+from auth_server.seed import SeedError, read_seed, store_seed
+from auth_server.settings import AuthServerSettings
+from gatepost.clock import utc_now
+from gatepost.document import DocumentError, read_document
+from gatepost.logs import configure_logs
+from gatepost.network.http11 import Http11
+from gatepost.network.listen import CannotListen, bind
+
+
+@click.command()
+@config_option
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on.  [default: the issuer's if it is on this machine, else 8400]",
+)
+def serve(config: Path | None, host: str | None, port: int | None) -> None:
+    """Migrate the database to the newest schema, and serve."""
+    settings = load_settings(config)
+    if problems := check(settings):
+        raise click.ClickException("\n".join(problems))
+    configure_logs()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        bound = bind(settings.issuer, host, port, usual_port=8400)
+    except CannotListen as error:
+        raise click.ClickException(str(error)) from None
+    migrate(settings.database_url)
+    app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket] | None = None) -> None:
+            # Gateways wait for revocations in open requests, which would delay the shutdown.
+            app.state.stop_waiting()
+            await super().shutdown(sockets)
+
+    Server(
+        uvicorn.Config(
+            app,
+            http=Http11,
+            ws="none",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            # `trusted_proxies` decides which proxies may name client addresses.
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+        )
+    ).run([bound])
+
+
+@click.command(name="migrate")
+@config_option
+def migrate_command(config: Path | None) -> None:
+    """Migrate the database to the newest schema."""
+    migrate(load_settings(config).database_url)
+
+
+@click.command()
+@config_option
+@click.option("-m", "message", required=True, help="What the migration changes.")
+def revision(config: Path | None, message: str) -> None:
+    """Generate a migration for changed tables (for developers)."""
+    make_revision(load_settings(config).database_url, message)
+
+
+@click.command()
+@config_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def seed(config: Path | None, file: Path) -> None:
+    """Add or replace the tenants, people, managed clients and API keys in FILE (YAML or JSON)."""
+    settings = load_settings(config)
+    try:
+        contents = read_seed(read_document(file))
+    except (DocumentError, SeedError) as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    migrate(settings.database_url)
+    try:
+        asyncio.run(_store(settings, contents))
+    except SeedError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    counts = (
+        _count(len(contents.tenants), "tenant", "tenants"),
+        _count(len(contents.people), "person", "people"),
+        _count(len(contents.clients), "managed client", "managed clients"),
+    )
+    click.echo(", ".join(counts))
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+async def _store(settings: AuthServerSettings, contents: Any) -> None:
+    async def work(db: DbSession) -> None:
+        await store_seed(db, contents, now=utc_now())
+
+    await in_transaction(settings, work)

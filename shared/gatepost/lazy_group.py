@@ -1,0 +1,47 @@
+"""A group of commands that imports a command when it is used."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Shows its help without importing a command: each is a place and a short help."""
+
+    def __init__(self, *args: Any, places: Mapping[str, tuple[str, str]], **options: Any) -> None:
+        """Take the commands.
+
+        Args:
+            args: as for `click.Group`.
+            places: command name to its place, such as `package.module:attribute`, and short help.
+            options: as for `click.Group`.
+        """
+        super().__init__(*args, **options)
+        self.places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command."""
+        return sorted({*self.places, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None if there is no command of that name."""
+        if cmd_name not in self.places:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.places[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        rows = [(name, self.describe(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def describe(self, ctx: click.Context, name: str) -> str:
+        """Return the short help of one command."""
+        if name in self.places:
+            return self.places[name][1]
+        command = self.get_command(ctx, name)
+        return "" if command is None else command.get_short_help_str(100)
