@@ -178,8 +178,6 @@ async def test_a_challenge_itself_is_not_a_verifier(auth_server: AuthServer) -> 
         ({"redirect_uri": "http://127.0.0.1:3999/other"}, "invalid_grant"),
         ({"redirect_uri": "http://127.0.0.1:4000/callback"}, "invalid_grant"),
         ({"redirect_uri": "https://evil.example/cb"}, "invalid_grant"),
-        ({"redirect_uri": None}, "invalid_request"),
-        ({"redirect_uri": ""}, "invalid_request"),
         ({"resource": "https://evil.example/mcp"}, "invalid_target"),
         ({"resource": "http://127.0.0.1:8411/mcp"}, "invalid_target"),
         ({"resource": "http://127.0.0.1:8401/other"}, "invalid_target"),
@@ -195,6 +193,22 @@ async def test_a_mistake_that_a_client_can_correct_does_not_use_the_code_up_a29_
 
     assert error_of(await issued.redeem(**changes)) == (400, error)
     assert (await issued.redeem()).status_code == 200
+
+
+@pytest.mark.parametrize("redirect_uri", [None, ""])
+async def test_a_client_of_oauth_2_1_need_not_repeat_its_address_but_must_prove_itself(
+    table_server: AuthServer, redirect_uri: str | None
+) -> None:
+    issued, stolen = await issue(table_server), await issue(table_server)
+    thief = await table_server.client()
+
+    by_thief = await thief.redeem(
+        stolen.code, redirect_uri=redirect_uri, code_verifier=stolen.client.verifier
+    )
+    guessed = await stolen.redeem(redirect_uri=redirect_uri, code_verifier="v" * 43)
+
+    assert (await issued.redeem(redirect_uri=redirect_uri)).status_code == 200
+    assert error_of(by_thief) == error_of(guessed) == (400, "invalid_grant")
 
 
 async def test_a_code_is_valid_for_its_whole_minute_and_not_a_second_more_a30(

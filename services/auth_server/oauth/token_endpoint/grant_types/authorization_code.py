@@ -21,7 +21,8 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
 async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     """Redeem a code once, with the client, redirect URI, resource and verifier it was issued for.
 
-    A wrong redirect_uri or resource, which the client can correct, does not use up the code. A
+    OAuth 2.1 clients do not send `redirect_uri` here, because the verifier proves who began the
+    flow; one that is sent is compared, as RFC 6749 §4.1.3 requires. A wrong redirect_uri or resource, which the client can correct, does not use up the code. A
     wrong verifier does, so that it can't be guessed. A second redemption revokes the tokens of the
     first (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
@@ -37,7 +38,7 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     if code.redeemed_at is not None:
         await _end_what_it_gave(request, code)
         return Refused(InvalidGrant("the code was already used", detail="replay; family ended"))
-    if form.require("redirect_uri") != code.redirect_uri:
+    if form.get("redirect_uri") not in {None, code.redirect_uri}:
         raise InvalidGrant("redirect_uri differs from the one in the authorization request")
     resources = form.all("resource")
     if resources and resolve_resource(resources, request.settings).resource != code.resource:
