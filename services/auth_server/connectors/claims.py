@@ -1,6 +1,7 @@
 """Read a provider's claims as an identity. The functions are pure and refuse malformed claims."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from auth_server.connectors.port import AssertedIdentity, AssertedMembership, SignInRefused
@@ -9,7 +10,9 @@ from gatepost.data_scope import DataScope, MalformedDataScope, parse_data_scope
 
 MEMBER, ADMIN = "member", "admin"
 _LONGEST_ID, _LONGEST_NAME, _LONGEST_EMAIL, _LONGEST_ROLE = 255, 200, 320, 32
-_MOST_TENANTS = 200
+_MOST_TENANTS, _LONGEST_DATA_SCOPE = 200, 4096
+_MOST_VALUES = 10_000
+"""How many tenants, roles and values of claims are looked at, a shared one for each tenant."""
 _KINDS_OF_PROOF = (
     frozenset({"pwd", "pin", "kba"}),
     frozenset({"hwk", "swk", "otp", "sms", "tel", "sc"}),
@@ -22,7 +25,8 @@ def read_claims(claims: Mapping[str, Any], mapping: ClaimMapping) -> AssertedIde
     """Read an identity from claims whose signature, issuer and audience are verified.
 
     Raises:
-        SignInRefused: the subject or the person's id is missing or invalid.
+        SignInRefused: the subject or the person's id is missing or invalid, or there are too many
+            tenants or values.
     """
     return AssertedIdentity(
         issuer=_text(claims, "iss", longest=512),
@@ -57,13 +61,27 @@ def find_claim(claims: Any, path: str) -> Any:
     return None
 
 
+@dataclass(slots=True)
+class _Budget:
+    left: int
+
+    def spend(self, values: int) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise SignInRefused("the claims name too many tenants, roles or values")
+
+
 def _memberships(
     claims: Mapping[str, Any], mapping: ClaimMapping
 ) -> tuple[AssertedMembership, ...] | None:
     if mapping.tenant is None and mapping.tenants is None:
         return None
     found: dict[str, AssertedMembership] = {}
+    budget = _Budget(_MOST_VALUES)
     for entry in _entries(claims, mapping):
+        if len(found) == _MOST_TENANTS:
+            break
+        budget.spend(1)
         tenant_id = find_claim(entry, mapping.tenant_id)
         if isinstance(tenant_id, int) and not isinstance(tenant_id, bool):
             tenant_id = str(tenant_id)
@@ -71,10 +89,10 @@ def _memberships(
             continue
         if not mapping.covers(tenant_id):
             continue
-        data_scope = _data_scope(entry, claims, mapping)
-        if data_scope is not None and len(found) < _MOST_TENANTS:
+        data_scope = _data_scope(entry, claims, mapping, budget)
+        if data_scope is not None:
             name = _name(find_claim(entry, mapping.tenant_name))
-            role = _role(entry, claims, mapping)
+            role = _role(entry, claims, mapping, budget)
             found[tenant_id] = AssertedMembership(tenant_id, name or tenant_id, role, data_scope)
     return tuple(found.values())
 
@@ -94,19 +112,22 @@ def _entries(claims: Mapping[str, Any], mapping: ClaimMapping) -> Iterator[Any]:
         yield entry if isinstance(entry, dict) else {mapping.tenant_id: entry}
 
 
-def _role(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> str:
-    ours = [
-        mapping.roles[role]
-        for role in _texts(_near(entry, claims, mapping.role))
-        if role in mapping.roles
-    ]
+def _role(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping, budget: _Budget) -> str:
+    given = _texts(_near(entry, claims, mapping.role))
+    budget.spend(len(given))
+    ours = [mapping.roles[role] for role in given if role in mapping.roles]
     if ADMIN in ours:
         return ADMIN
     return ours[0][:_LONGEST_ROLE] if ours else MEMBER
 
 
-def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) -> DataScope | None:
-    """Fill the templates; None if a value is missing, since dropping a restriction widens access."""
+def _data_scope(
+    entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping, budget: _Budget
+) -> DataScope | None:
+    """Fill the templates; None if a value is missing, since dropping a restriction widens access.
+
+    Also None if the data scope would be too long to store.
+    """
     parts = []
     for template in mapping.data_scope:
         place = TEMPLATE.search(template)
@@ -116,6 +137,7 @@ def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) ->
         values = _texts(_near(entry, claims, place[1]))
         if not values:
             return None
+        budget.spend(len(values))
         kind = template.partition(":")[0]
         for value in values:
             part = template.replace(place[0], value)
@@ -127,7 +149,8 @@ def _data_scope(entry: Any, claims: Mapping[str, Any], mapping: ClaimMapping) ->
             if set(read.kinds) != {kind} or len(read[kind]) != 1 or str(read) != part:
                 return None
             parts.append(part)
-    return parse_data_scope(" ".join(parts))
+    data_scope = parse_data_scope(" ".join(parts))
+    return data_scope if len(str(data_scope)) <= _LONGEST_DATA_SCOPE else None
 
 
 def _near(entry: Any, claims: Mapping[str, Any], path: str | None) -> Any:

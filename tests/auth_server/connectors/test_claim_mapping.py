@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from auth_server.connectors.claims import find_claim, read_claims
 from auth_server.connectors.port import SignInRefused
 from auth_server.sign_in_settings import ClaimMapping
+from gatepost.data_scope import parse_data_scope
 
 WHO = {"iss": "https://id.example", "sub": "s1"}
 
@@ -131,3 +132,30 @@ def test_without_a_mapping_of_tenants_memberships_are_managed_here() -> None:
 def test_an_impossible_mapping_is_refused(mapping: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ClaimMapping(**mapping)
+
+
+def test_the_length_of_claims_decides_no_amount_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared values count for each tenant."""
+    read = 0
+
+    def counting(text: str) -> Any:
+        nonlocal read
+        read += 1
+        return parse_data_scope(text)
+
+    monkeypatch.setattr("auth_server.connectors.claims.parse_data_scope", counting)
+    many = {"orgs": [f"org_{n}" for n in range(20_000)], "teams": [f"t{n}" for n in range(300)]}
+    mapping: dict[str, Any] = {"tenants": "orgs", "data_scope": ("team:{teams}",)}
+
+    with pytest.raises(SignInRefused, match="too many"):
+        seats(many, **mapping)
+    assert read < 20_000
+    assert len(seats({**many, "teams": "one"}, **mapping)) == 200
+    usual = {"orgs": many["orgs"][:150], "teams": many["teams"][:40]}
+    assert len(seats(usual, **mapping)) == 150
+
+
+def test_a_restriction_that_is_too_long_to_store_is_no_place_at_all() -> None:
+    teams = [f"team-{n}" for n in range(1000)]
+
+    assert seats({"org": "o", "teams": teams}, tenants="org", data_scope=("team:{teams}",)) == {}
