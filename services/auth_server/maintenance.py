@@ -49,19 +49,23 @@ async def maintain(opened: Runtime) -> None:
     await opened.keyring.maintain(now)
     await _read_catalogues(opened)
     await _tell_denials(opened)
+    async with opened.database.reading() as db:
+        over = await list_grants_over(db, now=now)
+    for grant_id in over:
+        async with opened.transaction() as db:
+            await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
     async with opened.database.writing() as db, db.begin():
         await purge_authorization_requests(db, before=now)
         await _forget_clients(db, now)
-        for grant_id in await list_grants_over(db, now=now):
-            await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
         await reseal_secrets(db, opened.keys)
-        await renew_seal_key(db)
         await purge_assertions(db, before=now)
         await purge_attempts(db, before=now - _KEEP)
         await purge_flow_states(db, before=now)
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
+    async with opened.database.writing() as db, db.begin():
+        await renew_seal_key(db)
     await _in_steps(opened, purge_calls, before=now - opened.settings.call_log_retention)
     if (retention := opened.settings.audit_retention) is not None:
         await _in_steps(opened, purge_entries, before=now - retention)

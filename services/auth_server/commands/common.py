@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from auth_server.db.conflict import repeat
 from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.seal import sealing_with
 from auth_server.runtime import keys_of
@@ -32,10 +33,14 @@ def load_settings(config: Path | None) -> AuthServerSettings:
 async def in_transaction(
     settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]
 ) -> T:
-    """Run all of a command's work in one transaction."""
+    """Run all of a command's work in one transaction, and again if it loses against others."""
     database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
-    try:
+
+    async def attempt() -> T:
         async with database.writing() as db, db.begin():
             return await work(db)
+
+    try:
+        return await repeat(attempt)
     finally:
         await database.engine.dispose()

@@ -51,8 +51,12 @@ async def resolve_pending_authorization(
     settings: AuthServerSettings,
     keys: Keys,
     now: datetime,
+    *,
+    lock: bool = False,
 ) -> PendingAuthorization:
     """Find an authorization request that this browser began, and its next step.
+
+    Pass `lock` to answer it: the request is locked before any grant.
 
     Raises:
         PageError: the request does not exist, is over or another browser's, or its client is gone.
@@ -61,7 +65,7 @@ async def resolve_pending_authorization(
     authorization_request = None
     if transaction_id and browser:
         authorization_request = await find_authorization_request(
-            db, transaction_id, browser_hash=hash_secret(browser), now=now
+            db, transaction_id, browser_hash=hash_secret(browser), now=now, lock=lock
         )
     if authorization_request is None or browser is None:
         raise PageError(
@@ -124,7 +128,7 @@ def posted_authorization(posted: PostedForm) -> Callable[..., Awaitable[PendingA
     ) -> PendingAuthorization:
         transaction_id = form.get("transaction")
         return await resolve_pending_authorization(
-            request, transaction_id, db, settings, keys, now()
+            request, transaction_id, db, settings, keys, now(), lock=True
         )
 
     return resolve

@@ -86,7 +86,7 @@ async def revoke_grants(
     The people concerned have to connect again. Use it for grants that a restored backup revived.
     """
     grants = await list_live_grants(
-        db, tenant_id=tenant_id, person_id=person_id, client_id=client_id
+        db, tenant_id=tenant_id, person_id=person_id, client_id=client_id, lock=True
     )
     ended = 0
     for grant_id in [grant.grant_id for grant in grants]:

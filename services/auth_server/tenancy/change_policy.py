@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.grants.store import list_granted_clients, shorten_grants
+from auth_server.records.grants.store import list_live_grants, shorten_grants
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.store import find_tenant_membership, lock_tenant
 from auth_server.records.tenants.table import Tenant
@@ -69,7 +69,8 @@ async def change_policy(
         },
     )
     await record(db, changed, now=now)
-    for client_id in await list_granted_clients(db, tenant_id):
+    grants = await list_live_grants(db, tenant_id=tenant_id, lock=True)
+    for client_id in sorted({grant.client_id for grant in grants}):
         if not policy.admits(client_id):
             await revoke_grants(
                 db,

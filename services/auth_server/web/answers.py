@@ -9,7 +9,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from auth_server.db.conflict import MOST_ATTEMPTS, Conflict
 from auth_server.db.raw_sql import DatabaseUnavailable
 from auth_server.errors import (
     InvalidClient,
@@ -25,6 +27,7 @@ from auth_server.web.dependencies import localized_pages, runtime_of
 from auth_server.web.routing import Paths
 
 log = structlog.get_logger()
+_ATTEMPT = "gatepost.attempt"
 
 
 def count_denial(request: Request, error: str) -> None:
@@ -77,7 +80,7 @@ def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
     app.add_exception_handler(HTTPException, _answer_http_error)
     for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
         app.add_exception_handler(outage, _answer_outage)
-    app.add_exception_handler(Exception, _answer_fault)
+    app.add_exception_handler(Conflict, _answer_conflict)
 
 
 def _is_for_machines(request: Request) -> bool:
@@ -136,8 +139,24 @@ async def _answer_outage(request: Request, error: Exception) -> Response:
     return answer_page_error(page, request)
 
 
-async def _answer_fault(request: Request, error: Exception) -> Response:
-    log.error("fault", path=request.scope["path"], exc_info=error)
+class _Repeated(Response):
+    """Answers a request by handling it again from the start."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        again = {**scope, _ATTEMPT: scope.get(_ATTEMPT, 1) + 1}
+        await scope["app"].router(again, receive, send)
+
+
+async def _answer_conflict(request: Request, error: Exception) -> Response:
+    # Programs repeat by themselves, and their assertions are valid once.
+    if _is_for_machines(request) or request.scope.get(_ATTEMPT, 1) >= MOST_ATTEMPTS:
+        return await _answer_outage(request, error)
+    log.info("conflict_repeated", path=request.scope["path"])
+    return _Repeated()
+
+
+async def answer_fault(request: Request, _: Exception) -> Response:
+    """Make the response to a fault of this server, which only the log describes."""
     if _is_for_machines(request):
         body = {"error": "server_error", "error_description": "something failed on this server"}
         return JSONResponse(body, status_code=500, headers={"Cache-Control": "no-store"})

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
+from sqlalchemy.exc import DBAPIError
 
+from auth_server.db.conflict import Conflict, is_conflict
 from auth_server.db.engine import Database, DbSession, OpenTransaction
 from auth_server.keys import Keys
 from auth_server.records.people.passwords import Passwords
@@ -64,9 +66,17 @@ async def unit_of_work(transaction: Transaction) -> AsyncIterator[DbSession]:
 
     It commits before the response is sent. So a refusal that must leave a record (a reused refresh
     token) is returned as a response, not raised.
+
+    Raises:
+        Conflict: the transaction is rolled back and can be repeated.
     """
-    async with transaction() as session:
-        yield session
+    try:
+        async with transaction() as session:
+            yield session
+    except DBAPIError as error:
+        if is_conflict(error):
+            raise Conflict from error
+        raise
 
 
 async def reading_session(database: OpenDatabase) -> AsyncIterator[DbSession]:

@@ -12,6 +12,7 @@ from auth_server.errors import InvalidRequest, UnsupportedMediaType
 BODY_LIMIT = 64 * 1024
 MOST_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
+_BODY = "gatepost.body"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # all except tabs and line ends
 
 
@@ -97,11 +98,15 @@ async def read_body(request: Request, *, limit: int = BODY_LIMIT) -> bytes:
     """
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body without Content-Encoding")
+    if (kept := request.scope.get(_BODY)) is not None:
+        return bytes(kept)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
             raise InvalidRequest(f"the request body is larger than {limit} bytes")
+    # Kept, because a request is handled again after a conflict.
+    request.scope[_BODY] = bytes(body)
     return bytes(body)
 
 

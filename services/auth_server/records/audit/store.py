@@ -5,10 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
@@ -66,6 +69,7 @@ Event = Literal[
 ]
 """Every kind of event, named in the past tense."""
 
+_TO_APPEND = "gatepost_audit"
 _LOCK = 7_405_112_600_012  # an arbitrary number; appends on PostgreSQL wait for this lock
 
 
@@ -82,7 +86,28 @@ class Audit:
 
 
 async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
-    """Append one entry, in the same transaction as the change that it records, and seal the log.
+    """Append one entry at the end of the transaction, just before its commit.
+
+    Appends wait for one another until they are committed. If other locks were taken after an
+    append, two transactions could wait for each other.
+    """
+    db.info.setdefault(_TO_APPEND, []).append(partial(append, db, audit, now=now))
+
+
+@event.listens_for(Session, "before_commit")
+def _append_all(session: Session) -> None:
+    if not session.in_nested_transaction():
+        for append in session.info.pop(_TO_APPEND, ()):
+            await_only(append())
+
+
+@event.listens_for(Session, "after_rollback")
+def _append_nothing(session: Session) -> None:
+    session.info.pop(_TO_APPEND, None)
+
+
+async def append(db: DbSession, audit: Audit, *, now: datetime) -> None:
+    """Append one entry at once, and seal the log; the transaction may take no further locks.
 
     If the newest entries are missing, the next one still refers to them, so that the gap stays
     visible. A seal that this server did not make is left as it is, for the same reason.

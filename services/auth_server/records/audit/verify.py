@@ -15,7 +15,7 @@ from auth_server.records.audit.seal import (
     keys_of_session,
     renew_seal,
 )
-from auth_server.records.audit.store import Audit, chain_hash, lock_log, record
+from auth_server.records.audit.store import Audit, append, chain_hash, lock_log
 from auth_server.records.audit.table import AuditEntry
 
 _STEP = 1000
@@ -130,9 +130,9 @@ async def accept_break(db: DbSession, found: Break, *, now: datetime) -> int:
         await db.delete(seal)
         await db.flush()
     accepted = Audit("audit.accepted", detail={"broken_at": found.number, "reason": found.reason})
-    await record(db, accepted, now=now)
+    await append(db, accepted, now=now)
     made = await find_seal(db)
-    assert made is not None  # noqa: S101 - `record` made it
+    assert made is not None  # noqa: S101 - `append` made it
     newest = await db.get(AuditEntry, made.number)
     assert newest is not None  # noqa: S101 - the same
     made.start_number, made.start_hash = newest.number, newest.previous_hash

@@ -19,10 +19,12 @@ async def add_authorization_request(
 
 
 async def find_authorization_request(
-    db: DbSession, transaction_id: str, *, browser_hash: str, now: datetime
+    db: DbSession, transaction_id: str, *, browser_hash: str, now: datetime, lock: bool = False
 ) -> AuthorizationRequest | None:
-    """Look up a pending authorization request that this browser began."""
-    authorization_request = await db.get(AuthorizationRequest, transaction_id)
+    """Look up a pending authorization request that this browser began; pass `lock` to answer it."""
+    authorization_request = await db.get(
+        AuthorizationRequest, transaction_id, with_for_update=True if lock else None
+    )
     if authorization_request is None or authorization_request.browser_hash != browser_hash:
         return None
     if authorization_request.finished_at is not None or now >= authorization_request.expires_at:

@@ -39,7 +39,7 @@ async def find_dynamic_client(db: DbSession, client_id: str) -> Client | None:
         col(Client.disabled_at).is_(None),
     )
     # Locked, so that two changes at once don't mix.
-    return (await db.execute(query.with_for_update())).scalar_one_or_none()
+    return (await db.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
 
 
 async def add_client(db: DbSession, client: Client) -> None:
@@ -126,7 +126,9 @@ async def add_secret(db: DbSession, secret: ClientSecret) -> None:
     client_id = secret.client_id
     # Locked, so that two calls at once can't add a third secret.
     await db.execute(
-        select(Client.client_id).where(col(Client.client_id) == client_id).with_for_update()
+        select(Client.client_id)
+        .where(col(Client.client_id) == client_id)
+        .with_for_update(key_share=True)
     )
     if len(await list_live_secrets(db, client_id, now=secret.created_at)) >= MOST_SECRETS:
         raise TooManySecrets

@@ -1,6 +1,7 @@
 """The only SQL on grants."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
@@ -14,7 +15,8 @@ from auth_server.records.grants.table import Grant
 
 async def find_grant(db: DbSession, grant_id: str, *, lock: bool = False) -> Grant | None:
     """Look up a live grant; pass `lock` to change it."""
-    grant = await db.get(Grant, grant_id, with_for_update=True if lock else None)
+    # New rows may refer to it meanwhile, as a rotated refresh token does.
+    grant = await db.get(Grant, grant_id, with_for_update={"key_share": True} if lock else None)
     return grant if grant is not None and grant.revoked_at is None else None
 
 
@@ -30,7 +32,7 @@ async def find_live_grant(
     """Look up the live grant of a person, client, tenant and resource; pass `lock` to change it."""
     query = _live_grant(person_id, client_id, tenant_id, resource)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await db.execute(query)).scalar_one_or_none()
 
 
@@ -61,16 +63,12 @@ async def put_grant(db: DbSession, grant: Grant) -> Grant:
         grant: the choice, with a new id that is used only if this person, client, tenant and
             resource have no live grant.
     """
-    live = await _lock_live_grant(db, grant)
-    if live is None:
-        try:
+    while (live := await _lock_live_grant(db, grant)) is None:
+        # In vain if another window stored the person's choice first, which may be revoked by now.
+        with suppress(IntegrityError):
             async with db.begin_nested():
                 db.add(grant)
             return grant
-        except IntegrityError:  # another window stored the person's choice first
-            live = await _lock_live_grant(db, grant)
-    if live is None:
-        raise RuntimeError("the live grant was revoked while a new one was being stored")
     live.scope = grant.scope
     live.asked_scope = grant.asked_scope
     live.tools = grant.tools
@@ -110,8 +108,13 @@ async def list_live_grants(
     tenant_id: str | None = None,
     person_id: str | None = None,
     client_id: str | None = None,
+    lock: bool = False,
 ) -> Sequence[Grant]:
-    """List the live grants that match all given ids."""
+    """List the live grants that match all given ids, by id; pass `lock` to change them.
+
+    Everything that changes several grants locks them here, in the same order, and before it changes
+    anything else.
+    """
     query = select(Grant).where(col(Grant.revoked_at).is_(None))
     if tenant_id is not None:
         query = query.where(col(Grant.tenant_id) == tenant_id)
@@ -119,6 +122,8 @@ async def list_live_grants(
         query = query.where(col(Grant.person_id) == person_id)
     if client_id is not None:
         query = query.where(col(Grant.client_id) == client_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
 
 
@@ -139,13 +144,6 @@ async def list_grants_of_tenant(
     return (await db.execute(query)).scalars().all()
 
 
-async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
-    """List the clients that have a live grant in a tenant."""
-    query = select(Grant.client_id).distinct()
-    query = query.where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
-    return (await db.execute(query)).scalars().all()
-
-
 async def list_grants_over(db: DbSession, *, now: datetime) -> Sequence[str]:
     """List the ids of grants that have expired but are not revoked yet."""
     over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
@@ -154,8 +152,7 @@ async def list_grants_over(db: DbSession, *, now: datetime) -> Sequence[str]:
 
 async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> None:
     """Limit a tenant's live grants to this time after the person approved them."""
-    query = select(Grant).where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
-    for grant in (await db.execute(query.with_for_update())).scalars():
+    for grant in await list_live_grants(db, tenant_id=tenant_id, lock=True):
         grant.expires_at = min(grant.expires_at, grant.approved_at + longest)
     await db.flush()
 

@@ -36,7 +36,7 @@ async def find_account(
         query = query.where(col(Person.person_id) == person_id)
     if email is not None:
         query = query.where(col(Person.email) == email.lower())
-    return (await db.execute(query.with_for_update())).scalar_one_or_none()
+    return (await db.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
 
 
 async def find_people(db: DbSession, person_ids: Collection[str]) -> dict[str, Person]:

@@ -85,8 +85,10 @@ async def put_tenant(db: DbSession, tenant: Tenant) -> None:
 
 async def lock_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
     """Look up and lock a tenant, including a disabled one, to change it or its members."""
-    # Locked, so that two changes at once don't mix.
-    return await db.get(Tenant, tenant_id, with_for_update=True, populate_existing=True)
+    # Locked, so that two changes at once don't mix; new grants may refer to the tenant meanwhile.
+    return await db.get(
+        Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True
+    )
 
 
 async def find_membership(db: DbSession, person_id: str, tenant_id: str) -> Membership | None:
