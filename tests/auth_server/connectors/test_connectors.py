@@ -96,7 +96,7 @@ class Place:
 
 
 @asynccontextmanager
-async def running_place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
+async def running_place(database_url: str, clock: Clock, **changes: Any) -> AsyncIterator[Place]:
     """Run a server with both."""
     provider, product = Provider(clock), Product(clock)
     acme = MAPPING.model_copy(update={"allowed_tenants": ("org_acme", "org_new")})
@@ -107,7 +107,7 @@ async def running_place(database_url: str, clock: Clock) -> AsyncIterator[Place]
         product.settings(claims=trusted),
     )
     async with running_auth_server(
-        database_url, clock, outside=provider.app, sign_in=ways
+        database_url, clock, outside=provider.app, sign_in=ways, **changes
     ) as server:
         yield Place(server, provider, product, server.browser())
 
@@ -351,6 +351,51 @@ async def test_a_changed_state_is_refused_a141(place: Place) -> None:
     state = parse_qs(urlsplit(back).query)["state"][0]
     swapped = state[:-5] + ("AAAAA" if state[-5:] != "AAAAA" else "BBBBB")
     assert (await place.http.get(back.replace(state, swapped))).status_code == 400
+
+
+async def test_junk_that_a_stranger_brings_back_stops_at_fifty_requests_to_the_provider(
+    lied_to: Place,
+) -> None:
+    """Each junk callback has a state that really is this browser's."""
+    answers = []
+    for number in range(60):
+        url = await lied_to.leave()
+        state = parse_qs(urlsplit(url).query)["state"][0]
+        junk = f"/sign-in/return/acme-id?code=junk{number}&state={state}&iss={ISSUER}"
+        answers.append(await lied_to.http.get(junk))
+    honest = await lied_to.handle_callback()
+    lied_to.server.clock.advance(minutes=16)
+
+    assert [answer.status_code for answer in answers] == [403] * 50 + [429] * 10
+    assert lied_to.provider.requests.count("POST /token") == 50
+    assert (honest.status_code, honest.headers["retry-after"]) == (429, "900")
+    assert (await lied_to.handle_callback()).status_code == 303
+
+
+async def test_junk_that_a_stranger_brings_back_keeps_nobody_at_another_address_from_signing_in(
+    sqlite_url: str, clock: Clock
+) -> None:
+    async with running_place(sqlite_url, clock, trusted_proxies=1) as place:
+        place.http.headers["x-forwarded-for"] = "192.0.2.66"
+        for _ in range(55):
+            state = parse_qs(urlsplit(await place.leave()).query)["state"][0]
+            await place.http.get(f"/sign-in/return/acme-id?code=junk&state={state}&iss={ISSUER}")
+        place.http.headers["x-forwarded-for"] = "192.0.2.7"
+
+        assert (await place.handle_callback()).status_code == 303
+
+
+async def test_an_office_that_signs_in_often_and_a_provider_that_is_down_use_up_nothing(
+    lied_to: Place,
+) -> None:
+    for _ in range(55):
+        assert (await lied_to.handle_callback()).status_code == 303
+    lied_to.provider.token_answer = Response(status_code=502)
+    for _ in range(55):
+        assert (await lied_to.handle_callback()).status_code == 503
+    lied_to.provider.token_answer = None
+
+    assert (await lied_to.handle_callback()).status_code == 303
 
 
 async def test_the_page_reports_a_provider_that_is_down_until_it_returns(place: Place) -> None:

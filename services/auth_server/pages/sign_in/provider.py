@@ -9,12 +9,14 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.connectors.port import Connector, ProviderRequest, SignInRefused
+from auth_server.db.conflict import repeat
 from auth_server.errors import PageError
 from auth_server.flow.flow_state import FlowState, over
 from auth_server.flow.sign_in_purpose import Purposes, SignInPurpose
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.sign_in.page import SignIn, SignInPages
 from auth_server.pages.sign_in.resolve_person import resolve_person
+from auth_server.pages.sign_in.throttle import throttle_of_callback, wait
 from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS, from_provider
 from auth_server.web.browser import read_browser, set_browser
 from auth_server.web.dependencies import ReadingDb, Transaction, part
@@ -95,6 +97,7 @@ async def handle_callback(
     """
     name, given = connector.settings.name, read_query(request)
     reject_repeats(given)
+    # 1. Open the state, and use it up.
     state, browser = given.get("state"), read_browser(request, pages.settings)
     flow_state = await pages.sealer.redeem(state, browser, transaction, way=name)
     if flow_state is None or state is None:
@@ -102,27 +105,48 @@ async def handle_callback(
     named = Parameters({flow_state.field: (flow_state.value,)})
     purpose = await purposes.resolve(named, db)
     await db.close()
+    # 2. Limit the refusals of one address, since each costs the provider a request.
+    throttle = throttle_of_callback(request, pages.settings)
+    async with transaction() as counting:
+        until = await throttle.admit(counting, now=pages.sealer.now())
+    if until is not None:
+        log.info("sign_in_throttled", client_id=purpose.client_id)
+        return wait(
+            until,
+            pages.sealer.now(),
+            lambda minutes: pages.show(purpose, refusal="too often", minutes=minutes, status=429),
+        )
+    # 3. Ask the provider who signed in.
     parameters = {key: values[0] for key, values in given.values.items()}
     try:
         asserted = await connector.read_callback(
             parameters, _departure(flow_state, state, pages.settings.issuer)
         )
-        async with transaction() as writing:
-            person = await resolve_person(
-                writing,
-                asserted,
-                connector.settings,
-                lifetime=pages.settings.longest_token_lifetime,
-                now=pages.sealer.now(),
-            )
-            return await new_session.start(
-                writing,
-                person,
-                purpose,
-                level=TWO_FACTORS if asserted.two_factors else ONE_FACTOR,
-                method=from_provider(name),
-            )
+
+        async def start() -> Response:
+            async with transaction() as writing:
+                await throttle.give_back(writing)
+                person = await resolve_person(
+                    writing,
+                    asserted,
+                    connector.settings,
+                    lifetime=pages.settings.longest_token_lifetime,
+                    now=pages.sealer.now(),
+                )
+                return await new_session.start(
+                    writing,
+                    person,
+                    purpose,
+                    level=TWO_FACTORS if asserted.two_factors else ONE_FACTOR,
+                    method=from_provider(name),
+                )
+
+        # Two people of a new tenant may sign in at the same moment.
+        return await repeat(start)
     except SignInRefused as refusal:
+        if refusal.told != "refused":
+            async with transaction() as counting:
+                await throttle.give_back(counting)
         return _refuse(refusal, name, purpose, pages)
 
 

@@ -17,6 +17,7 @@ from auth_server.records.tenants.store import list_memberships, lock_tenant, put
 from auth_server.records.tenants.table import Tenant
 from auth_server.sign_in_settings import ExternalSignIn
 from auth_server.tenancy.change_membership import remove_membership, set_membership
+from auth_server.tenancy.change_policy import ChangeRefused
 
 
 async def resolve_person(
@@ -41,7 +42,8 @@ async def resolve_person(
         now: the time.
 
     Raises:
-        SignInRefused: the id belongs to another person, or the person is disabled.
+        SignInRefused: the id belongs to another person, the person is disabled, or a membership can't
+            be changed.
     """
     identity = await find_identity(db, asserted.issuer, asserted.subject)
     if identity is None:
@@ -54,9 +56,12 @@ async def resolve_person(
         taken = await find_account(db, email=asserted.email)
         person.email = None if taken else asserted.email
     if asserted.memberships is not None:
-        await _bring_up_to_date(
-            db, person, asserted.memberships, settings, lifetime=lifetime, now=now
-        )
+        try:
+            await _bring_up_to_date(
+                db, person, asserted.memberships, settings, lifetime=lifetime, now=now
+            )
+        except ChangeRefused as error:
+            raise SignInRefused(f"a membership changed: {error}", told="unavailable") from None
     return person
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
@@ -16,6 +17,7 @@ from auth_server.flow.code_guesses import admit_guess, counted_as
 from auth_server.pages.sign_in.known_browser import KnownBrowser, is_known
 from auth_server.records.attempts.store import count_attempt, forget_attempts, give_back_attempt
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
 from auth_server.web.browser import read_known
 
@@ -88,6 +90,28 @@ def _known_to(browser: KnownBrowser, person_id: str | None) -> str | None:
 
 def _address(browser: KnownBrowser) -> str:
     return hash_secret(f"address {address_of(browser.request, browser.settings)}")
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackThrottle:
+    """The count of the callbacks from one address that a provider refused."""
+
+    counted_as: str
+
+    async def admit(self, db: DbSession, *, now: datetime) -> datetime | None:
+        """Count one callback before the provider is asked; return None, or when to try again."""
+        return await count_attempt(
+            db, self.counted_as, most=MOST_OF_ADDRESS, window=WINDOW, now=now
+        )
+
+    async def give_back(self, db: DbSession) -> None:
+        """Take a callback off the count, because the provider did not refuse it."""
+        await give_back_attempt(db, self.counted_as)
+
+
+def throttle_of_callback(request: Request, settings: AuthServerSettings) -> CallbackThrottle:
+    """Make the throttle of a provider's callback."""
+    return CallbackThrottle(hash_secret(f"callback from {address_of(request, settings)}"))
 
 
 def wait(until: datetime, now: datetime, page: Callable[[int], Response]) -> Response:
