@@ -39,8 +39,9 @@ from auth_server.pages.sign_in.second_factor import router as code_router
 from auth_server.pages.tenant_choice import router as tenant_router
 from auth_server.runtime import OpenRuntime, Runtime, open_runtime
 from auth_server.settings import AuthServerSettings
-from auth_server.web.answers import add_error_handlers
+from auth_server.web.answers import add_error_handlers, answer_fault
 from auth_server.web.cors import PublicCors
+from auth_server.web.edge import Edge
 from auth_server.web.prefix import BelowPath
 from auth_server.web.routing import machine_paths
 from gatepost.logs import RequestId
@@ -105,6 +106,7 @@ def create_app(
             *([Middleware(BelowPath, path=settings.path)] if settings.path else []),
             Middleware(RequestId),
             Middleware(PublicCors, paths=machine_paths(routers, any_origin=True)),
+            Middleware(Edge, answer_fault=answer_fault),
         ],
     )
     # The busiest route is matched first, without the routers' work for each request, which would

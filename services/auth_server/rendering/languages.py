@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable
 SOURCE = "en"
 """The language of the templates."""
 
+_LONGEST_TAG = 64  # RFC 5646 §4.4.1 recommends 35; each part costs a look-up
+
 
 def parse_accept_language(header: str) -> list[str]:
     """List the tags of an `Accept-Language` header, preferred first (RFC 9110 §12.5.4).
@@ -32,6 +34,8 @@ def match_language(asked: Iterable[str], known: Collection[str]) -> str | None:
     For example, `de-AT` matches `de` (RFC 4647 §3.4).
     """
     for tag in asked:
+        if len(tag) > _LONGEST_TAG:
+            continue
         parts = tag.lower().split("-")
         for length in range(len(parts), 0, -1):
             candidate = "-".join(parts[:length])
