@@ -139,7 +139,8 @@ async def open_runtime(
         passwords = await asyncio.to_thread(Passwords)
 
         async def read(resource: ResourceSettings, at: datetime) -> CatalogueDocument:
-            return await read_catalogue(http, keyring.signer, settings.issuer, resource, now=at)
+            signer = await keyring.find_signer()
+            return await read_catalogue(http, signer, settings.issuer, resource, now=at)
 
         catalogues = CatalogueCache(read, database, now, lifetime=settings.longest_token_lifetime)
         await catalogues.load(entry.resource for entry in settings.resources)
@@ -159,7 +160,7 @@ async def open_runtime(
             keys=keys,
             pages=open_pages(settings),
             passwords=passwords,
-            connectors=open_connectors(settings, lambda: keyring.signer, now),
+            connectors=open_connectors(settings, keyring.find_signer, now),
             catalogues=catalogues,
             documents=documents,
             key_sets=open_key_sets(settings, documents, now, fetch_configured),

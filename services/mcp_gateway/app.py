@@ -75,7 +75,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with open_runtime(settings, key, now, new_id) as runtime, runtime.worker:
-            auth = _make_auth(settings, runtime, live.catalogue, now)
+            auth = _make_auth(settings, runtime, live.catalogue, now, wait)
             guards = Guards(
                 now=now,
                 upstream_url=settings.upstream_url,
@@ -143,11 +143,13 @@ class _Auth:
 
 
 def _make_auth(
-    settings: McpGatewaySettings, runtime: Runtime, catalogue: Catalogue, now: Now
+    settings: McpGatewaySettings, runtime: Runtime, catalogue: Catalogue, now: Now, wait: Wait
 ) -> _Auth:
     stale_after = timedelta(seconds=settings.stale_revocations_after)
     keys = Jwks(runtime.fetch_keys, now)
-    revocations = Revocations(runtime.feed, now, stale_after=stale_after)
+    revocations = Revocations(
+        runtime.feed, now, stale_after=stale_after, key_withdrawn=keys.outdate
+    )
     verifier = TokenVerifier(
         jwks=keys,
         issuer=settings.issuer,
@@ -156,7 +158,8 @@ def _make_auth(
         now=now,
     )
     outdated = OutdatedTokens(catalogue.toolsets, now)
-    authenticator = Authenticator(verifier, ApiKeys(runtime.exchange_key, verifier, now), outdated)
+    api_keys = ApiKeys(runtime.exchange_key, verifier, now, sleep=wait)
+    authenticator = Authenticator(verifier, api_keys, outdated)
     metadata_url = f"{settings.origin}{WELL_KNOWN}{settings.path}"
     challenge = Challenge(metadata_url, settings.challenge_scope)
     return _Auth(keys, revocations, verifier, outdated, authenticator, challenge)

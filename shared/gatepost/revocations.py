@@ -97,14 +97,16 @@ class RevocationList:
         """Return the number of revocations."""
         return len(self._expiry)
 
-    def add(self, revocation: Revocation) -> None:
-        """Add a revocation."""
+    def add(self, revocation: Revocation) -> bool:
+        """Add a revocation; return whether its identifier was not in the list before."""
         kind, key = revocation.kind, revocation.key
         table = self._tables[kind]
+        new = key not in table
         table[key] = max(revocation.below, table.get(key, 0))
         if revocation.expires_at > self._expiry.get((kind, key), -1):
             self._expiry[kind, key] = revocation.expires_at
             heappush(self._by_expiry, (revocation.expires_at, kind, key))
+        return new
 
     def forget_expired(self, now: float, *, most: int = 1000) -> None:
         """Delete revocations whose tokens have all expired; `now` is in Unix seconds.

@@ -291,6 +291,32 @@ async def test_nobody_gets_a_token_of_another_person_data_scope_or_client_a123(k
     assert [await kept.ask(**changes) for changes in others] == got
 
 
+async def test_a_token_that_can_not_be_replaced_is_used_until_it_expires() -> None:
+    """The endpoint is down shortly before; it is asked again every five seconds, not every call."""
+    clock, asked, down = Clock(), 0, False
+
+    async def fetch(_: tuple[str, ...]) -> Issued:
+        nonlocal asked
+        asked += 1
+        if down:
+            raise NoCredential("later")
+        return Issued("good", timedelta(minutes=10))
+
+    cache = TokenCache(fetch, now=clock)
+    await cache.get(("a",), within=5)
+    down = True
+    clock.advance(seconds=575)
+    for _ in range(10):
+        assert await cache.get(("a",), within=5) == "good"
+    assert asked == 2
+    clock.advance(seconds=25)
+    with pytest.raises(NoCredential):
+        await cache.get(("a",), within=5)
+    down = False
+    clock.advance(seconds=5)
+    assert await cache.get(("a",), within=5) == "good"
+
+
 async def test_the_memory_of_tokens_is_bounded() -> None:
     asked: list[tuple[str, ...]] = []
 

@@ -195,3 +195,37 @@ async def test_a_member_who_is_removed_is_out_at_the_gateway_within_two_seconds_
 
     record_property("seconds", (by_policy, by_removal))
     assert max(by_policy, by_removal) < PROMISED_SECONDS
+
+
+async def test_a_withdrawn_signing_key_costs_a_program_no_call_and_an_app_one_refresh_a113(
+    place: Place,
+) -> None:
+    """`gatepost keys rotate --now` under load: everything that the old key signed ends."""
+    place.start("auth-server", place.issuer)
+    place.start("mcp-gateway", origin(place.resource))
+    config = ("--config", place.folder / "gatepost.yaml")
+    owner = ("--label", "Nightly", "--person", "usr_ada", "--tenant", "org_acme")
+    rights = ("--scope", "mcp:read", "--tool", "list_tasks")
+    made = run(*GATEPOST, "auth-server", "api-keys", "create", *config, *owner, *rights)
+    headers = {"x-api-key": next(word for word in made.split() if word.startswith("mcp_live_"))}
+    statuses: set[int] = set()
+
+    async def work(http: httpx2.AsyncClient) -> None:
+        answer = await http.post(place.resource, json=LIST, headers=headers)
+        statuses.add(answer.status_code)
+
+    async with httpx2.AsyncClient(trust_env=False) as http, a_person(ADA[0]) as ada:
+        client = await register(http, place.issuer, place.resource)
+        tokens = await client.connect(ada)
+        await work(http)
+        rotating = asyncio.to_thread(run, *GATEPOST, "keys", "rotate", "--now", *config)
+        rotation = asyncio.create_task(rotating)
+        while (await knock(http, place, tokens["access_token"])).status_code == 200:
+            await work(http)
+        await rotation
+        tokens = (await client.refresh(tokens["refresh_token"])).json()
+        for _ in range(50):
+            await work(http)
+            assert (await knock(http, place, tokens["access_token"])).status_code == 200
+
+    assert statuses == {200}

@@ -4,7 +4,7 @@ The request is a JWT signed with a key from our `/jwks.json`. The product answer
 with its own key, which is valid for two minutes and only for the browser that was sent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from auth_server.connectors.port import (
 from auth_server.connectors.signed import LEEWAY, read_signed, read_time, require_claims
 from auth_server.jwks import parse_jwk_set
 from auth_server.sign_in_settings import HandOffSignIn
-from auth_server.tokens.signer import Signer
+from auth_server.tokens.signer import FindSigner
 from gatepost.clock import Now
 
 REQUEST_TYPE = "hand-off-request+jwt"
@@ -31,19 +31,19 @@ class HandOffConnector:
     """Signs people in at one product's login page."""
 
     def __init__(
-        self, settings: HandOffSignIn, issuer: str, signer: Callable[[], Signer], now: Now
+        self, settings: HandOffSignIn, issuer: str, find_signer: FindSigner, now: Now
     ) -> None:
         """Create the connector.
 
         Args:
             settings: the provider's settings.
             issuer: our issuer.
-            signer: returns the active signing key.
+            find_signer: returns the active signing key.
             now: the clock.
         """
         self.settings = settings
         self._issuer = issuer
-        self._signer = signer
+        self._find_signer = find_signer
         self._now = now
         self._keys = parse_jwk_set(settings.jwks)
 
@@ -60,7 +60,7 @@ class HandOffConnector:
             "login_hint": provider_request.login_hint,
             "fresh": provider_request.fresh or provider_request.other,
         }
-        signed = self._signer().sign(request, token_type=REQUEST_TYPE)
+        signed = (await self._find_signer()).sign(request, token_type=REQUEST_TYPE)
         separator = "&" if "?" in self.settings.login_url else "?"
         return f"{self.settings.login_url}{separator}{urlencode({'request': signed})}"
 

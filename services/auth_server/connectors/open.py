@@ -1,7 +1,7 @@
 """Create the configured connectors."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from auth_server.connectors.hand_off import HandOffConnector
@@ -11,13 +11,13 @@ from auth_server.connectors.transport import GuardedTransport, MakeTransport
 from auth_server.outbound.resolver import Resolver
 from auth_server.settings import AuthServerSettings
 from auth_server.sign_in_settings import HandOffSignIn, OidcSignIn
-from auth_server.tokens.signer import Signer
+from auth_server.tokens.signer import FindSigner
 from gatepost.clock import Now
 
 
 def open_connectors(
     settings: AuthServerSettings,
-    signer: Callable[[], Signer],
+    find_signer: FindSigner,
     now: Now,
     *,
     transport: MakeTransport | None = None,
@@ -26,7 +26,7 @@ def open_connectors(
 
     Args:
         settings: the server's settings.
-        signer: returns the active signing key.
+        find_signer: returns the active signing key.
         now: the clock.
         transport: replaces the guarded transport in tests.
     """
@@ -47,5 +47,5 @@ def open_connectors(
             carry = transport or guarded
             made[entry.name] = OidcConnector(entry, now, carry, allow_loopback=loopback)
         elif isinstance(entry, HandOffSignIn):
-            made[entry.name] = HandOffConnector(entry, settings.issuer, signer, now)
+            made[entry.name] = HandOffConnector(entry, settings.issuer, find_signer, now)
     return made

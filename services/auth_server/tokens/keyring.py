@@ -1,7 +1,8 @@
 """Rotate the signing keys by age or command: `next → active → retiring → retired`.
 
 A key is published before it signs and after it has stopped signing, each time for longer than
-verifiers keep an old key set. So a rotation never makes a valid token unverifiable.
+verifiers keep an old key set. So a rotation never makes a valid token unverifiable. The next key is
+published as soon as its predecessor signs, so that verifiers know it even if it is needed at once.
 """
 
 import json
@@ -14,7 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from auth_server.db.engine import Database, DbSession
 from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.signing_keys.store import add_key, list_published_keys
+from auth_server.records.signing_keys.store import (
+    add_key,
+    find_active_key_id,
+    list_published_keys,
+)
 from auth_server.records.signing_keys.table import SigningKey
 from auth_server.revocations.revoke import withdraw_key
 from auth_server.tokens.signer import Signer
@@ -35,7 +40,7 @@ class KeysUnreadable(Exception):
 
 
 class Keyring:
-    """The keys of this process; `signer` is the active one since the last `maintain`."""
+    """The keys of this process; `signer` is the active one when it was last looked for."""
 
     def __init__(
         self,
@@ -66,6 +71,16 @@ class Keyring:
             raise LookupError("maintain must run before the first signature")
         return self._signer
 
+    async def find_signer(self) -> Signer:
+        """Return the key that is active now; another process may have replaced the last one.
+
+        Raises:
+            KeysUnreadable: no configured secret unseals it.
+        """
+        if await find_active_key_id(self._database.raw_sql) != self.signer.kid:
+            await self._load()
+        return self.signer
+
     async def maintain(self, now: datetime) -> None:
         """Make missing keys, promote and retire keys that are due, and load the active key.
 
@@ -78,6 +93,9 @@ class Keyring:
         with suppress(IntegrityError):  # another process did it first; its keys are loaded below
             async with self._database.writing() as db, db.begin():
                 await self._advance(db, now)
+        await self._load()
+
+    async def _load(self) -> None:
         async with self._database.reading() as db:
             for row in await list_published_keys(db):
                 if row.state == "active" and (self._signer is None or self._signer.kid != row.kid):
@@ -93,11 +111,11 @@ class Keyring:
         if active is None:
             active = await self._make(db, "active", now)
         due = now >= active.changed_at + self._rotate_after
-        soon = now >= active.changed_at + self._rotate_after - BEFORE_USE
-        if soon and coming is None:
+        if coming is None:
             coming = await self._make(db, "next", now)
-        if due and coming is not None and now >= coming.changed_at + BEFORE_USE:
+        if due and now >= coming.changed_at + BEFORE_USE:
             await promote(db, active, coming, now=now)
+            await self._make(db, "next", now)
         for key in keys:
             self._reseal(key)
 
@@ -173,6 +191,7 @@ async def rotate(db: DbSession, keys: Keys, *, now: datetime) -> str:
             f"{ready_at.isoformat(timespec='minutes')}, when every gateway knows it."
         )
     await promote(db, active, coming, now=now)
+    await make_key(db, "next", keys, now=now)
     return f"{coming.kid} signs now; {active.kid} stays published for an hour."
 
 
@@ -194,6 +213,7 @@ async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:
     else:
         coming.state, coming.changed_at = "active", now
         await db.flush()
+    await make_key(db, "next", keys, now=now)
     return (
         f"{coming.kid} signs now. Gateways that follow revocations refuse the withdrawn keys' "
         "tokens within two seconds, other verifiers once they read the keys again. Apps refresh "

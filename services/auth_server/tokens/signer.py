@@ -1,6 +1,6 @@
 """Sign JWTs with the active key."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,3 +24,7 @@ class Signer:
         # A single key, because joserfc would choose a random key from a set.
         header = {"alg": ALGORITHM, "kid": self.kid, "typ": token_type}
         return jwt.encode(header, dict(payload), self.key, registry=_REGISTRY)
+
+
+FindSigner = Callable[[], Awaitable[Signer]]
+"""Returns the key that is active now."""

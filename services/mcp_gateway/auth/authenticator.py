@@ -1,7 +1,9 @@
 """Turn one credential into the caller's claims, checked against the tools that are served now."""
 
+from contextlib import suppress
+
 from gatepost.claims import AccessClaims
-from mcp_gateway.auth.api_keys import ApiKeys
+from mcp_gateway.auth.api_keys import ApiKeys, ExchangeFailed
 from mcp_gateway.auth.outdated_tokens import OutdatedTokens
 from mcp_gateway.auth.verify_token import InvalidToken, TokenVerifier
 
@@ -30,8 +32,12 @@ class Authenticator:
         return caller
 
     async def resolve_key(self, key: bytes) -> AccessClaims:
-        """Return an API key's claims, as `ApiKeys.resolve` does."""
+        """Return an API key's claims, as `ApiKeys.resolve` does.
+
+        While a key whose token is outdated can't be exchanged, its token is still accepted.
+        """
         caller = await self._api_keys.resolve(key)
         if self._outdated.include(caller):
-            return await self._api_keys.resolve(key, renew=True)
+            with suppress(ExchangeFailed):
+                return await self._api_keys.resolve(key, renew=True)
         return caller

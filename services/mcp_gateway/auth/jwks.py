@@ -2,7 +2,8 @@
 
 The gateway fetches them at first use, refreshes them in the background once they are five minutes
 old, and fetches them for an unknown `kid` at most every thirty seconds, so that forged key ids can't
-flood the authorization server. Cached keys remain in use while the authorization server is down.
+flood the authorization server. They are also fetched again once the revocation feed says that a key
+was withdrawn. Cached keys remain in use while the authorization server is down.
 """
 
 import asyncio
@@ -63,12 +64,19 @@ class Jwks:
             raise KeysUnavailable("the authorization server's keys can't be fetched")
         return key
 
+    def outdate(self) -> None:
+        """Make the next request fetch the keys, however recently that was done."""
+        self._attempted = None
+
     async def refresh(self) -> None:
         """Fetch the keys unless that was tried recently; concurrent callers share one fetch."""
         # Without any key the gateway can't serve anybody, so it retries after a second.
         pause = PAUSE if self._keys else timedelta(seconds=1)
         if self._running is None and self._attempted and self._now() - self._attempted < pause:
             return
+        while self._attempted is None and self._running is not None:
+            # The keys were outdated during this fetch, which may have missed the change.
+            await asyncio.shield(self._running)
         # A caller that is cancelled must not cancel the fetch that others wait for.
         await asyncio.shield(self._start())
 

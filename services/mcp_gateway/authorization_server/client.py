@@ -19,6 +19,8 @@ from mcp_gateway.revocations.port import FeedBroken
 Prove = Callable[[], Mapping[str, str]]
 """Makes the parameters that authenticate one request."""
 
+_EXCHANGE_SECONDS = 20.0
+"""Longer than a request waits, so that a slow answer still serves the requests after it."""
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _JSON = (("Content-Type", "application/json"),)
 
@@ -69,7 +71,7 @@ class AuthorizationServer:
             "subject_token_type": API_KEY_TYPE,
             "requested_token_type": ACCESS_TOKEN_TYPE,
         }
-        response = await self._post_form("/token", form, 5, ExchangeFailed)
+        response = await self._post_form("/token", form, _EXCHANGE_SECONDS, ExchangeFailed)
         answer = _parse(response.body)
         token = answer.get("access_token")
         if response.status == 200 and isinstance(token, str) and token.isascii():

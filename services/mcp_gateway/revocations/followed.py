@@ -36,6 +36,7 @@ class Revocations:
         now: Now,
         *,
         stale_after: timedelta = timedelta(minutes=10),
+        key_withdrawn: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Take the feed; nothing is read before `following`.
@@ -44,10 +45,12 @@ class Revocations:
             feed: the feed to follow.
             now: the clock.
             stale_after: how old a token may be, once the feed has been silent for as long.
+            key_withdrawn: called once for each signing key that is withdrawn.
             sleep: waits before the feed is read again.
         """
         self._feed = feed
         self._stale_after = stale_after
+        self._key_withdrawn = key_withdrawn
         self._now = now
         self._sleep = sleep
         self._known = RevocationList()
@@ -97,7 +100,8 @@ class Revocations:
 
     def _learn(self, news: Sequence[Revocation]) -> None:
         for revocation in news:
-            self._known.add(revocation)
+            if self._known.add(revocation) and revocation.kind == "key":
+                self._key_withdrawn()
         self._heard = self._now()
         # More than were learned, so that the list shrinks.
         self._known.forget_expired(self._heard.timestamp(), most=1000 + 2 * len(news))

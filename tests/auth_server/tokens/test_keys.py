@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 from sqlmodel import select
 
 from auth_server.cli import keys
@@ -22,7 +23,7 @@ SECRET = "for-tests-only-0123456789abcdef0123456789"
 
 
 async def published(server: AuthServer) -> list[str]:
-    """Read the ids of the published keys, oldest first."""
+    """Read the ids of the published keys: the active one, the next one, the retiring ones."""
     document = (await server.http.get("/jwks.json")).json()
     return [key["kid"] for key in document["keys"]]
 
@@ -49,21 +50,23 @@ async def test_an_old_key_hands_over_without_a_moment_in_which_verifiers_lack_on
 ) -> None:
     """A112: the next key is published longer than any key set is cached before it signs."""
     first = await signing(auth_server)
-    assert await published(auth_server) == [first]
+    active, coming = await published(auth_server)
+    assert active == first
 
-    clock.advance(seconds=(timedelta(days=60) - BEFORE_USE).total_seconds())
+    clock.advance(days=59)
     await maintain(auth_server.opened)
-    coming = (await published(auth_server))[1]
     assert await signing(auth_server) == first
+    assert await published(auth_server) == [first, coming]
 
-    clock.advance(seconds=BEFORE_USE.total_seconds())
+    clock.advance(days=1)
     await maintain(auth_server.opened)
     assert await signing(auth_server) == coming
-    assert await published(auth_server) == [first, coming]
+    third = (await published(auth_server))[1]
+    assert await published(auth_server) == [coming, third, first]
 
     clock.advance(seconds=AFTER_USE.total_seconds())
     await maintain(auth_server.opened)
-    assert await published(auth_server) == [coming]
+    assert await published(auth_server) == [coming, third]
     assert BEFORE_USE > JWKS_MAX_AGE
     assert auth_server.settings.longest_token_lifetime < AFTER_USE
 
@@ -181,6 +184,24 @@ async def test_an_operator_rotates_by_command_and_no_sooner_than_is_safe(
     assert "next" in listed.output
 
 
+async def test_the_next_key_takes_over_by_command_and_leaves_another_one_ready(
+    auth_server: AuthServer, tmp_path: Path, clock: Clock
+) -> None:
+    """It was published long enough before, so the first command suffices."""
+    first, coming = await published(auth_server)
+    past = clock() - timedelta(hours=1)
+    database = open_database(auth_server.database_url)
+    async with database.writing() as db, db.begin():
+        await db.execute(update(SigningKey).values(created_at=past, changed_at=past))
+    await database.engine.dispose()
+
+    result = await run("rotate", "--config", config_of(auth_server, tmp_path))
+
+    assert f"{coming} signs now" in result.output
+    assert await signing(auth_server) == coming
+    assert (await published(auth_server))[2] == first
+
+
 async def test_a_compromised_key_is_withdrawn_at_once_a113(
     auth_server: AuthServer, tmp_path: Path
 ) -> None:
@@ -190,6 +211,24 @@ async def test_a_compromised_key_is_withdrawn_at_once_a113(
     result = await run("rotate", "--now", "--config", config_of(auth_server, tmp_path))
 
     assert result.exit_code == 0, result.output
-    await maintain(auth_server.opened)
     assert compromised not in await published(auth_server)
     assert await signing(auth_server) != compromised
+
+
+async def test_every_process_signs_with_a_key_that_verifiers_know_when_one_is_withdrawn_a113(
+    database_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    """A process that went on with the old key would issue tokens that every gateway refuses."""
+    async with (
+        running_auth_server(database_url, clock) as one,
+        running_auth_server(database_url, clock) as other,
+    ):
+        compromised, *known = await published(one)
+        assert {await signing(one), await signing(other)} == {compromised}
+
+        for _ in range(2):
+            await run("rotate", "--now", "--config", config_of(one, tmp_path))
+            used = {await signing(one), await signing(other)}
+            assert used <= set(known)
+            assert len(used) == 1
+            _, *known = await published(one)

@@ -247,8 +247,92 @@ async def test_while_the_authorization_server_is_down_known_keys_serve_and_new_o
     world.clock.advance(seconds=60)
     assert (await ask(world)).status_code == 503
     world.exchanges.down = False
+    world.clock.advance(seconds=30)
     assert (await ask(world)).status_code == 200
     assert (await ask(world, new)).status_code == 200
+
+
+async def test_a_failing_authorization_server_is_asked_about_a_key_ever_more_rarely(
+    world: World,
+) -> None:
+    world.exchanges.down = True
+    for _ in range(600):
+        assert (await ask(world)).status_code == 503
+        world.clock.advance(seconds=0.1)
+    assert len(world.exchanges.asked) == 6  # after 0, 1, 3, 7, 15 and 31 seconds
+
+    world.exchanges.down = False
+    world.clock.advance(seconds=30)
+    assert (await ask(world)).status_code == 200
+
+
+async def test_a_slow_exchange_goes_on_and_serves_the_requests_after_it(clock: Clock) -> None:
+    exchanges = Exchanges(clock, {KEY: {}}, held=asyncio.Event())
+    keys = ApiKeys(exchanges.exchange, make_verifier(clock), clock, patience=0)
+    for _ in range(3):
+        with pytest.raises(ExchangeFailed):
+            await keys.resolve(KEY.encode())
+    assert exchanges.held is not None
+    exchanges.held.set()
+    await asyncio.gather(*keys._running.values())
+
+    assert (await keys.resolve(KEY.encode())).sub == "usr_ada"
+    assert exchanges.asked == [KEY]
+
+
+async def test_keys_that_were_valid_never_wait_behind_keys_that_a_stranger_made_up(
+    clock: Clock,
+) -> None:
+    exchanges = Exchanges(clock, {KEY: {}})
+    keys = ApiKeys(exchanges.exchange, make_verifier(clock), clock)
+    await keys.resolve(KEY.encode())
+    exchanges.held = asyncio.Event()
+    made_up = [make_key(number).encode() for number in range(1, 100)]
+    waiting = [asyncio.create_task(keys.resolve(key)) for key in made_up]
+    clock.advance(minutes=11)  # the token has expired
+    asked = asyncio.create_task(keys.resolve(KEY.encode()))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert exchanges.asked.count(KEY) == 2
+    exchanges.held.set()
+
+    assert (await asked).sub == "usr_ada"
+    assert len(exchanges.asked) < 100
+    refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(answer) for answer in refused} == {InvalidToken}
+
+
+async def test_a_token_that_the_gateway_can_not_accept_is_exchanged_again_before_the_answer(
+    world: World,
+) -> None:
+    """The key's tenant changed its policy in the second in which its token was issued."""
+    moment = int(world.clock().timestamp())
+    news = Revocation(kind="tenant", key="org_acme", below=moment + 1, expires_at=moment + 900)
+    await world.feed.announce(news)
+
+    assert (await ask(world)).status_code == 200
+    assert 2 <= len(world.exchanges.asked) <= 4
+
+
+async def test_a_key_whose_tokens_are_never_acceptable_is_not_called_worthless(
+    world: World,
+) -> None:
+    """And it is asked about with pauses: the fault is the authorization server's."""
+    world.exchanges.worth[KEY]["iss"] = "https://other.example"
+    for _ in range(20):
+        assert (await ask(world)).status_code == 503
+
+    assert len(world.exchanges.asked) == 4
+
+
+async def test_an_outdated_token_serves_while_its_key_can_not_be_exchanged(world: World) -> None:
+    world.exchanges.worth[KEY] |= {"allowed_tools": ["@read", "@gone~AAAAAAAAAAAA"]}
+    assert (await ask(world)).status_code == 200
+    world.clock.advance(seconds=160)
+    world.exchanges.down = True
+
+    assert (await ask(world)).status_code == 200
+    assert len(world.exchanges.asked) == 2
 
 
 async def test_two_credentials_in_one_request_are_refused_a119(world: World) -> None:
@@ -280,6 +364,7 @@ async def test_a_client_is_told_when_its_token_is_soon_over(
 ) -> None:
     token = world.token()
     world.clock.advance(seconds=age)
+    await world.feed.announce()
 
     answer = await world.post(LIST, token=token, headers={"origin": "http://127.0.0.1:8401"})
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
+from gatepost.revocations import Revocation
 from mcp_gateway.auth.jwks import Jwks, parse_jwks
 from support.in_process import tokens
 from support.in_process.clock import Clock
@@ -52,6 +53,28 @@ async def test_a_new_key_is_found_as_soon_as_a_token_names_it(world: World) -> N
     world.clock.advance(seconds=31)
     token = tokens.sign(tokens.claims(world.clock()), key=new, header={"kid": "new"})
     assert (await world.old("ping", token=token)).status_code == 200
+
+
+async def test_the_key_after_a_withdrawn_one_is_fetched_at_once_whatever_strangers_sent_a113(
+    world: World,
+) -> None:
+    payload = tokens.claims(world.clock())
+    forged = tokens.sign(payload, header={"kid": "forged"})
+    world.clock.advance(seconds=31)
+    assert (await world.old("ping", token=forged)).status_code == 401  # and a fetch is used up
+    fetched, new = world.keys.fetched, ECKey.generate_key("P-256")
+    world.keys.document = tokens.jwks(("new", new))
+    ends = int(world.clock().timestamp()) + 900
+    withdrawn = Revocation(kind="key", key=tokens.KID, expires_at=ends)
+    await world.feed.announce(withdrawn)
+
+    token = tokens.sign(tokens.claims(world.clock()), key=new, header={"kid": "new"})
+    assert (await world.old("ping", token=token)).status_code == 200
+    assert world.keys.fetched == fetched + 1
+    # The same news again, as after a broken connection, costs nothing.
+    await world.feed.announce(withdrawn)
+    assert (await world.old("ping", token=token)).status_code == 200
+    assert world.keys.fetched == fetched + 1
 
 
 async def test_known_keys_keep_serving_while_the_authorization_server_is_down_a112(

@@ -219,7 +219,7 @@ async def running_auth_server(
             key_sets = open_key_sets(settings, documents, clock, fetch, fetch=fetch)
             connectors = open_connectors(
                 settings,
-                lambda: resources.keyring.signer,
+                resources.keyring.find_signer,
                 clock,
                 transport=lambda: httpx2.ASGITransport(app=outside),
             )

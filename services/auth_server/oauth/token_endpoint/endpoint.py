@@ -47,7 +47,8 @@ async def issue_tokens(request: Request) -> Response:
         raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANT_TYPES))}")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for that grant type")
-    # 4. Redeem the grant.
+    # 4. Redeem the grant. The key is read before, since a failure must not use up the grant.
+    signer = await opened.keyring.find_signer()
     now = opened.now()
     try:
         outcome = await prove(
@@ -69,7 +70,7 @@ async def issue_tokens(request: Request) -> Response:
         _count_wrong(client, request, authenticator)
         return answer_json_error(outcome.error, request)
     # 5. Issue the tokens.
-    return _answer(outcome, opened.settings, opened.keyring.signer, opened.catalogues, now)
+    return _answer(outcome, opened.settings, signer, opened.catalogues, now)
 
 
 def _count_wrong(client: ClientFacts, request: Request, authenticator: ClientAuthenticator) -> None:

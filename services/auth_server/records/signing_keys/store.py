@@ -5,17 +5,25 @@ from collections.abc import Sequence
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.raw_sql import RawSql
 from auth_server.records.signing_keys.table import SigningKey
 
 
 async def list_published_keys(db: DbSession) -> Sequence[SigningKey]:
-    """List the keys that verifiers need, which are all except retired ones, oldest first."""
+    """List the keys that verifiers need: the active, the next and the retiring ones."""
     query = (
         select(SigningKey)
         .where(col(SigningKey.state) != "retired")
-        .order_by(col(SigningKey.created_at), col(SigningKey.kid))
+        # The active one first, for verifiers that try the keys in turn.
+        .order_by(col(SigningKey.state), col(SigningKey.created_at))
     )
     return (await db.execute(query)).scalars().all()
+
+
+async def find_active_key_id(raw_sql: RawSql) -> str | None:
+    """Return the id of the key that signs, or None before the first key is made."""
+    row = await raw_sql.fetch("SELECT kid FROM signing_keys WHERE state = 'active'", {})
+    return None if row is None else str(row[0])
 
 
 async def add_key(db: DbSession, key: SigningKey) -> None:

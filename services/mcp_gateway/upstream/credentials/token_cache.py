@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
@@ -11,7 +11,7 @@ from mcp_gateway.upstream.credentials.port import NoCredential
 
 Key = tuple[str, ...]
 EARLY = timedelta(seconds=30)
-"""How long before its expiry a token is no longer used; at most half its lifetime."""
+"""How long before its expiry a token is replaced; at most half its lifetime."""
 PAUSE = timedelta(seconds=5)
 """The minimum time between two fetches."""
 
@@ -29,6 +29,8 @@ class _Kept:
     token: str = field(repr=False)
     fetched: datetime
     until: datetime
+    """When it is replaced; if that fails, it is used until `expires`."""
+    expires: datetime
     failure: NoCredential | None = None
 
 
@@ -47,6 +49,8 @@ class TokenCache:
 
     async def get(self, key: Key, *, within: float) -> str:
         """Return a key's token, fetching it within `within` seconds if it is not cached.
+
+        A token that can't be replaced is used until it expires.
 
         Raises:
             NoCredential: the fetch failed; it is not repeated for a few seconds.
@@ -83,6 +87,9 @@ class TokenCache:
                 # Other calls may wait for this fetch, so a timeout here must not cancel it.
                 return await asyncio.shield(flight)
         except TimeoutError:
+            kept = self._kept.get(key)
+            if kept is not None and self._now() < kept.expires:
+                return kept
             raise NoCredential(
                 "The gateway did not get its credential for the API in time. Nothing was sent."
             ) from None
@@ -91,12 +98,15 @@ class TokenCache:
         try:
             issued = await self._fetch(key)
         except NoCredential as failure:
-            now = self._now()
-            kept = _Kept("", now, now + PAUSE, failure)
+            now, last = self._now(), self._kept.get(key)
+            if last is not None and now < last.expires:
+                kept = replace(last, until=min(now + PAUSE, last.expires))
+            else:
+                kept = _Kept("", now, now + PAUSE, now, failure)
         else:
             now = self._now()
             usable = issued.lifetime - min(EARLY, issued.lifetime / 2)
-            kept = _Kept(issued.token, now, now + usable)
+            kept = _Kept(issued.token, now, now + usable, now + issued.lifetime)
         finally:
             del self._flights[key]
         self._kept[key] = kept
