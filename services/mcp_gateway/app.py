@@ -98,6 +98,7 @@ def create_app(
                     run=make_pipeline(live.catalogue),
                     challenge=auth.challenge,
                     answers=runtime.answers,
+                    confirmations=runtime.confirmations,
                     sealer=Sealer.of(key),
                     now=now,
                 )

@@ -17,6 +17,7 @@ from mcp_gateway.call_events.port import Delivery
 from mcp_gateway.call_events.recorder import Recorder
 from mcp_gateway.call_events.spool import Spool
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.elicitation.confirmations import Confirmations, LocalConfirmations
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.limits.local import LocalRateLimiter
@@ -43,6 +44,7 @@ class Runtime:
     feed: RevocationFeed
     limits: RateLimiter
     answers: Answers
+    confirmations: Confirmations
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
     worker: Worker = field(default_factory=Worker)
@@ -85,10 +87,11 @@ async def open_runtime(
                 LongPollFeed(server.follow_revocations),
                 limits,
                 LocalAnswers(new_id),
+                LocalConfirmations(now),
             )
         else:
             url = settings.redis_url.get_secret_value()
-            backends = await _open_redis(settings, url, stack, limits, new_id)
+            backends = await _open_redis(settings, url, stack, limits, now, new_id)
         recorder = Recorder(
             backends.delivery,
             Spool(settings.spool),
@@ -104,6 +107,7 @@ async def open_runtime(
             feed=backends.feed,
             limits=backends.limits,
             answers=backends.answers,
+            confirmations=backends.confirmations,
             details={"events": recorder.describe},
         )
 
@@ -116,6 +120,7 @@ class _Backends:
     feed: RevocationFeed
     limits: RateLimiter
     answers: Answers
+    confirmations: Confirmations
 
 
 async def _open_redis(
@@ -123,12 +128,14 @@ async def _open_redis(
     url: str,
     stack: AsyncExitStack,
     alone: LocalRateLimiter,
+    now: Now,
     new_id: NewId,
 ) -> _Backends:
     """Connect to Redis until the stack closes."""
     # These imports take a second and 40 MB, so only a gateway with Redis makes them.
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
+    from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
     from mcp_gateway.limits.shared import SharedRateLimiter
     from mcp_gateway.redis_connection import RedisConnection
     from mcp_gateway.revocations.redis_feed import RedisFeed
@@ -142,4 +149,5 @@ async def _open_redis(
         RedisFeed(url, issuer=settings.issuer),
         SharedRateLimiter(redis, resource=settings.resource, alone=alone),
         answers,
+        RedisConfirmations(redis, resource=settings.resource, now=now),
     )

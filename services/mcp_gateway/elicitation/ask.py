@@ -9,17 +9,25 @@ import orjson
 
 from mcp_gateway.catalogue.inputs import Draft, Question
 from mcp_gateway.catalogue.prompts import PromptArgument
+from mcp_gateway.results.visible import strip_text
 
+ELICITATION = "elicitation"
 _ELICIT = "elicitation/create"
 _SAMPLE = "sampling/createMessage"
-_CAPABILITIES = {_ELICIT: "elicitation", _SAMPLE: "sampling"}
+_CAPABILITIES = {_ELICIT: ELICITATION, _SAMPLE: "sampling"}
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.\[\]-]+)\}")
-_MOST_SHOWN = 20
+LONGEST_CONFIRMATION = 10_000
+"""Characters of a confirmation; a person can't check a longer one."""
 _LONGEST_SHOWN = 200
+_BREAK = re.compile("[\t\n\r\u2028\u2029]")
 
 
 class Declined(Exception):
     """The person declined or closed the question; the message is for the model."""
+
+
+class TooLongToConfirm(Exception):
+    """The call can't be shown whole to a person; the message is for the model."""
 
 
 class BadAnswer(Exception):
@@ -54,10 +62,22 @@ def ask_question(question: Question, arguments: Mapping[str, Any]) -> Ask:
 
 
 def ask_confirmation(question: str, arguments: Mapping[str, Any]) -> Ask:
-    """Write a question that asks for confirmation and shows the call's arguments."""
-    shown = [f"{name}: {_show(value)}" for name, value in arguments.items()]
-    if len(shown) > _MOST_SHOWN:
-        shown[_MOST_SHOWN:] = [f"and {len(shown) - _MOST_SHOWN} more"]
+    """Write a question that asks for confirmation and shows the call's arguments whole.
+
+    Characters that a person would not see are removed and counted.
+
+    Raises:
+        TooLongToConfirm: the question would be longer than a person can check.
+    """
+    written = {name: _write(value) for name, value in arguments.items()}
+    length = len(question) + sum(len(name) + len(value) for name, value in written.items())
+    if length > LONGEST_CONFIRMATION:
+        raise TooLongToConfirm(
+            f"A person must confirm this call, but it has {length} characters, and at most "
+            f"{LONGEST_CONFIRMATION} can be shown. Nothing was done. Call the tool with less at a "
+            "time."
+        )
+    shown = [f"{_show(name)}: {_show_whole(value)}" for name, value in written.items()]
     text = "\n".join([fill_in(question, arguments), *shown])
     return Ask("confirm", _ELICIT, _form(text, {}), needs_state=True)
 
@@ -135,8 +155,26 @@ def _form(text: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"message": text, "requestedSchema": schema}
 
 
+def _write(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def _show(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    # Written on one line, so that a value can't imitate another part of the question.
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    text = _write(value)
+    ending = "…" if len(text) > _LONGEST_SHOWN else ""
+    return _on_one_line(strip_text(text[:_LONGEST_SHOWN])) + ending
+
+
+def _show_whole(text: str) -> str:
+    visible = strip_text(text)
+    hidden, line = len(text) - len(visible), _on_one_line(visible)
+    return f"{line} (and {hidden} invisible characters)" if hidden else line
+
+
+def _on_one_line(text: str) -> str:
+    # A value with line breaks could imitate another part of the question.
+    return _BREAK.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

@@ -22,6 +22,10 @@ class Conversation(Protocol):
         """Send a log message, if the client wants them; never with a secret or an argument."""
         ...
 
+    def require_capability(self, capability: str) -> None:
+        """Raise `CannotAsk` unless this client supports questions of that kind."""
+        ...
+
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
         """Ask questions, all together, and return the answer of each by its key.
 
@@ -43,6 +47,10 @@ class Silent:
 
     async def log(self, level: Level, text: str) -> None:
         """Do nothing."""
+
+    def require_capability(self, capability: str) -> None:
+        """Raise `CannotAsk`."""
+        raise CannotAsk(capability)
 
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
         """Raise `CannotAsk`."""

@@ -91,6 +91,11 @@ class HandshakeConversation(_Telling):
         self._caller = caller
         self._patience = patience
 
+    def require_capability(self, capability: str) -> None:
+        """Raise `CannotAsk` unless the client declared the capability and accepts a stream."""
+        if self._sink is None or capability not in self._capabilities:
+            raise CannotAsk(capability)
+
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
         """Send every question, then wait for every answer.
 
@@ -98,10 +103,9 @@ class HandshakeConversation(_Telling):
             CannotAsk: the client did not declare the capability, or does not accept a stream.
             NobodyAnswered: the client disconnected, refused the question, or did not answer in time.
         """
-        sink = self._sink
         for one in asked:
-            if sink is None or one.capability not in self._capabilities:
-                raise CannotAsk(one.capability)
+            self.require_capability(one.capability)
+        sink = self._sink
         assert sink is not None  # noqa: S101 - there is at least one question
         if sink.gone:
             raise NobodyAnswered("The client has disconnected.")
@@ -141,6 +145,11 @@ class ModernConversation(_Telling):
         self._capabilities = capabilities
         self._round_trips = round_trips
 
+    def require_capability(self, capability: str) -> None:
+        """Raise `CannotAsk` unless the client declared the capability."""
+        if not can_ask(self._capabilities, capability):
+            raise CannotAsk(capability)
+
     async def ask(self, asked: Sequence[Ask]) -> Mapping[str, Any]:
         """Return the answers that the request brings.
 
@@ -150,9 +159,8 @@ class ModernConversation(_Telling):
             AnswerRefused: an answer or the state is invalid.
         """
         for one in asked:
-            if not can_ask(self._capabilities, one.capability):
-                raise CannotAsk(one.capability)
-        return self._round_trips.take(asked)
+            self.require_capability(one.capability)
+        return await self._round_trips.take(asked)
 
 
 def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:

@@ -100,7 +100,15 @@ async def answer(
             read_token(params),
             level=read_level(params),
             capabilities=params["_meta"][CLIENT_CAPABILITIES_META_KEY],
-            round_trips=RoundTrips(method, params, caller, sealer=server.sealer, now=server.now),
+            round_trips=RoundTrips(
+                method,
+                params,
+                caller,
+                request_id,
+                sealer=server.sealer,
+                confirmations=server.confirmations,
+                now=server.now,
+            ),
         )
         incoming = Incoming(method, params, caller, request_id, conversation)
         result = await handler(server, incoming)

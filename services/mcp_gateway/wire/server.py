@@ -11,6 +11,7 @@ from gatepost.clock import Now
 from mcp_gateway.auth.challenge import Challenge
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.answers import Answers
+from mcp_gateway.elicitation.confirmations import Confirmations
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
@@ -28,6 +29,7 @@ class Server:
     """Runs a call through the pipeline."""
     challenge: Challenge
     answers: Answers
+    confirmations: Confirmations
     sealer: Sealer
     now: Now
     listing: Listing = field(init=False)

@@ -58,3 +58,12 @@ async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: b
         await conversation.ask([ask_confirmation("Really?", {})])
     assert [orjson.loads(message)["id"] for message in heard.messages] == ([] if gone else ["1"])
     assert heard.waiting is False
+
+
+def test_a_confirmation_shows_every_argument() -> None:
+    """The last of 31 is the one that matters."""
+    arguments = {f"id_{number}": f"database-{number}" for number in range(30)}
+    asked = ask_confirmation("Really?", arguments | {"last": ["CUSTOMER-PRODUCTION-DATABASE"]})
+    lines = asked.params["message"].split("\n")
+    assert lines[1:31] == [f"{name}: {value}" for name, value in arguments.items()]
+    assert lines[31:] == ['last: ["CUSTOMER-PRODUCTION-DATABASE"]']

@@ -1,5 +1,6 @@
 """2026-07-28: a request ends with questions, and is repeated with answers and the state."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx2
 import orjson
 import pytest
 
+from mcp_gateway.elicitation.confirmations import ConfirmationsUnavailable, LocalConfirmations
 from support.in_process.gateway import API, META, MODERN, World, a_world
 
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
@@ -51,6 +53,90 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
     )
     assert answer.json()["result"]["resultType"] == "complete"
     assert [request.method for request in world.api.requests] == ["DELETE"]
+
+
+async def test_a_confirmation_counts_for_one_call(world: World) -> None:
+    """Sent again, the same answer does nothing until the person is asked again."""
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    answers: dict[str, Any] = {"inputResponses": {"confirm": ACCEPT}, "requestState": state}
+    first, *again = [await send(world, "delete_task", {"id": "7"}, **answers) for _ in range(3)]
+
+    assert first.json()["result"]["isError"] is False
+    assert {answer.json()["error"]["code"] for answer in again} == {-32602}
+    assert "was used before" in again[0].json()["error"]["message"]
+    assert len(world.api.requests) == 1
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    await send(world, "delete_task", {"id": "7"}, **{**answers, "requestState": state})
+    assert len(world.api.requests) == 2
+
+
+async def test_a_confirmation_of_another_question_does_not_count(
+    world: World, tmp_path: Path
+) -> None:
+    """The manifest changed between question and answer."""
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in API.iterdir():
+        text = path.read_bytes().replace(b"Permanently delete task {id}?", b"Delete everything?")
+        (other / path.name).write_bytes(text)
+    async with a_world(tmp_path, manifest=other / "talking.yaml") as changed:
+        answers: dict[str, Any] = {"inputResponses": {"confirm": ACCEPT}, "requestState": state}
+        asked, _ = await ask(changed, "delete_task", {"id": "7"}, **answers)
+    assert asked["confirm"]["params"]["message"].startswith("Delete everything?")
+    assert changed.api.requests == []
+
+
+async def test_a_confirmation_does_not_count_while_its_use_can_not_be_checked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> bool:
+        raise ConfirmationsUnavailable
+
+    monkeypatch.setattr(LocalConfirmations, "redeem", unavailable)
+    _, state = await ask(world, "delete_task", {"id": "7"})
+    answers: dict[str, Any] = {"inputResponses": {"confirm": ACCEPT}, "requestState": state}
+    answer = await send(world, "delete_task", {"id": "7"}, **answers)
+
+    result = answer.json()["result"]
+    assert result["isError"] is True
+    assert "Nothing was done" in result["content"][0]["text"]
+    assert world.api.requests == []
+
+
+async def test_a_person_sees_the_whole_of_a_long_argument(world: World) -> None:
+    last = "CUSTOMER-PRODUCTION-DATABASE"
+    asked, _ = await ask(world, "delete_task", {"id": "x" * 3000 + last})
+    assert f"\nid: {'x' * 3000}{last}" in asked["confirm"]["params"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("7\u202e8\u200b", "78 (and 2 invisible characters)"),
+        ("7\nid: 8", "7\\nid: 8"),
+        ("7\u2028id: 8", "7\\u2028id: 8"),
+        ("7  8 ", "7  8 "),
+        ("私\u3000の", "私\u3000の"),
+    ],
+)
+async def test_a_person_sees_an_argument_as_it_is_sent(
+    world: World, given: str, shown: str
+) -> None:
+    """Invisible and bidirectional characters are removed and counted; line breaks are visible."""
+    asked, _ = await ask(world, "delete_task", {"id": given})
+    lines = asked["confirm"]["params"]["message"].split("\n")
+    assert lines[1:] == [f"id: {shown}"]
+    assert "\u202e" not in lines[0]
+
+
+async def test_a_call_that_is_too_long_to_be_shown_is_refused(world: World) -> None:
+    answer = await send(world, "delete_task", {"id": "x" * 10_001})
+    result = answer.json()["result"]
+    assert result["isError"] is True
+    assert "at most 10000 can be shown. Nothing was done." in result["content"][0]["text"]
+    assert world.records[-1]["reason"] == "too_long_to_confirm"
+    assert world.api.requests == []
 
 
 async def test_nothing_is_done_without_the_persons_confirmation_a166(world: World) -> None:
@@ -116,8 +202,13 @@ async def test_a_state_expires_by_the_clock_on_the_wall(
     assert len(world.api.requests) == (1 if status == 200 else 0)
 
 
-@pytest.mark.parametrize("responses", [None, [], 1, {"confirm": 1}, {"confirm": None}])
-@pytest.mark.parametrize("state", [None, 1, "x", {"a": 1}])
+@pytest.mark.parametrize(
+    ("responses", "state"),
+    [
+        *product([[], 1, {"confirm": 1}, {"confirm": None}], [None, 1, "x", {"a": 1}]),
+        *product([None], [1, "x", {"a": 1}]),
+    ],
+)
 async def test_malformed_answers_are_refused(
     world: World, responses: object, state: object
 ) -> None:

@@ -17,6 +17,7 @@ from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.elicitation.confirmations import LocalConfirmations
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
 from mcp_gateway.limits.local import LocalRateLimiter
 from mcp_gateway.requests.request import HttpRequest
@@ -258,6 +259,7 @@ async def a_world(
             feed=feed,
             limits=LocalRateLimiter(now, replicas=settings.replicas),
             answers=answers or LocalAnswers(new_id),
+            confirmations=LocalConfirmations(now),
         )
 
     looks = Looks()

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable
 
 from mcp_gateway.elicitation.ask import (
+    ELICITATION,
     BadAnswer,
     Declined,
+    TooLongToConfirm,
     ask_confirmation,
     ask_question,
     read_form,
@@ -51,12 +53,15 @@ async def _ask(call: ToolCall, go_on: Next, policy: ConfirmationPolicy) -> ToolR
             await _confirm_by_policy(call, policy.of(call.caller.tenant_id))
     except Declined as no:
         return tool_error(str(no), reason="declined")
+    except TooLongToConfirm as problem:
+        return tool_error(str(problem), reason="too_long_to_confirm")
     except BadAnswer as problem:
         raise NobodyAnswered(f"The client's answer {problem}.") from None
     return await go_on(call)
 
 
 async def _confirm(call: ToolCall, question: str) -> None:
+    call.conversation.require_capability(ELICITATION)
     asked = ask_confirmation(question, call.arguments)
     answers = await call.conversation.ask([asked])
     read_form(answers[asked.key])
