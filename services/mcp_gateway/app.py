@@ -75,7 +75,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with open_runtime(settings, key, now, new_id) as runtime, runtime.worker:
-            auth = _make_auth(settings, runtime, live.catalogue, now, wait)
+            auth = _make_auth(settings, runtime, live, now, wait)
             guards = Guards(
                 now=now,
                 upstream_url=settings.upstream_url,
@@ -144,7 +144,7 @@ class _Auth:
 
 
 def _make_auth(
-    settings: McpGatewaySettings, runtime: Runtime, catalogue: Catalogue, now: Now, wait: Wait
+    settings: McpGatewaySettings, runtime: Runtime, live: LiveCatalogue, now: Now, wait: Wait
 ) -> _Auth:
     stale_after = timedelta(seconds=settings.stale_revocations_after)
     keys = Jwks(runtime.fetch_keys, now)
@@ -158,11 +158,11 @@ def _make_auth(
         is_revoked=revocations.is_revoked,
         now=now,
     )
-    outdated = OutdatedTokens(catalogue.toolsets, now)
+    outdated = OutdatedTokens(live.catalogue.toolsets, now)
     api_keys = ApiKeys(runtime.exchange_key, verifier, now, sleep=wait)
     authenticator = Authenticator(verifier, api_keys, outdated)
     metadata_url = f"{settings.origin}{WELL_KNOWN}{settings.path}"
-    challenge = Challenge(metadata_url, settings.challenge_scope)
+    challenge = Challenge(metadata_url, lambda: settings.challenge_scope or live.catalogue.scope)
     return _Auth(keys, revocations, verifier, outdated, authenticator, challenge)
 
 
@@ -199,10 +199,10 @@ def _describe_health(live: LiveCatalogue, auth: _Auth, guards: Guards, runtime: 
 def _describe_gateway(settings: McpGatewaySettings, live: LiveCatalogue, key: ECKey) -> Documents:
     return Documents(
         path=settings.path,
-        resource=describe_resource(
+        resource=lambda: describe_resource(
             resource=settings.resource,
             issuer=settings.issuer,
-            scope=settings.challenge_scope,
+            scope=live.catalogue.scope,
             name=live.catalogue.name,
         ),
         jwks=publish_key(key),

@@ -30,7 +30,7 @@ class Documents:
 
     path: str
     """The path of the MCP endpoint."""
-    resource: Mapping[str, Any]
+    resource: Callable[[], Mapping[str, Any]]
     jwks: Mapping[str, Any]
     catalogue: Callable[[], bytes]
 
@@ -51,7 +51,7 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     async def metadata(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_ANY_ORIGIN)
-        return answer_json(documents.resource, headers=_ANY_ORIGIN)
+        return answer_json(documents.resource(), headers=_ANY_ORIGIN)
 
     async def jwks(_: Request) -> Response:
         return answer_json(documents.jwks, headers={"cache-control": "public, max-age=300"})

@@ -107,8 +107,9 @@ class McpGatewaySettings(ServiceSettings):
     manifest."""
     confirm_destructive_for: dict[str, Confirmation] = Field(default_factory=dict)
     """The same policy for individual tenants, by tenant id."""
-    challenge_scope: str = "mcp:read mcp:write"
-    """The scopes that the gateway tells a client without a token to request."""
+    challenge_scope: str = ""
+    """The scopes that the gateway tells a client without a token to request; by default every scope
+    that the manifest uses."""
     keep_alive: float = Field(default=15, gt=0)
     """Seconds after which the answer to a running call becomes a stream, so that no proxy closes an
     idle connection."""

@@ -1,5 +1,6 @@
 """The official Python client connects and calls tools, in both of its modes."""
 
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,11 +17,11 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, TextContent
 from pydantic import AnyUrl
 
 from support.in_process.oauth_client import REDIRECT_URI, answer_of
-from support.in_process.person import Person
+from support.in_process.person import Page, Person
 from support.processes.deployment import Deployment, Mode, connect, require_refused_elsewhere
 
 
@@ -50,6 +51,8 @@ class PythonClient:
     mcp: Client
     provider: OAuthClientProvider
     memory: Memory
+    asked: list[Page]
+    """The consent pages that the person saw."""
     sent: list[tuple[str, str, int]] = field(default_factory=list)
 
     @property
@@ -60,12 +63,22 @@ class PythonClient:
 
 
 @asynccontextmanager
-async def connecting(url: str, person: Person, mode: Mode) -> AsyncIterator[PythonClient]:
-    """Connect with nothing but the URL; the person approves what the client asks for."""
+async def connecting(
+    url: str, person: Person, mode: Mode, *, first_scope: str | None = None
+) -> AsyncIterator[PythonClient]:
+    """Connect with nothing but the URL; the person approves what the client asks for.
+
+    With `first_scope`, the client's first request asks for less than the challenge names.
+    """
     answers: list[dict[str, str]] = []
+    asked: list[Page] = []
 
     async def open_browser(authorize_url: str) -> None:
-        answers.append(answer_of(await person.approve(authorize_url)))
+        if first_scope is not None and not asked:
+            authorize_url = re.sub(r"([?&]scope=)[^&]*", rf"\g<1>{first_scope}", authorize_url)
+        asked.append(await person.reach_consent(authorize_url))
+        done = await person.press(asked[-1], "Approve")
+        answers.append(answer_of(done.moves_on_to or ""))
 
     async def wait_for_callback() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**answers.pop())
@@ -90,7 +103,7 @@ async def connecting(url: str, person: Person, mode: Mode) -> AsyncIterator[Pyth
         ) as http,
         Client(streamable_http_client(url, http_client=http), mode=mode) as client,
     ):
-        yield PythonClient(client, provider, memory, sent)
+        yield PythonClient(client, provider, memory, asked, sent)
 
 
 async def create_task(client: PythonClient, title: str) -> CallToolResult:
@@ -148,6 +161,46 @@ async def test_a_python_agent_given_only_a_url_ends_up_changing_a_row_and_refres
         ) == [{"title": "Written after a refresh"}]
 
         await require_refused_elsewhere(deployment, client.access_token)
+
+
+async def test_an_agent_that_began_with_reading_gets_to_write_after_one_more_page(
+    on_sqlite: Deployment, ada: Person
+) -> None:
+    """Its first call of a tool that changes something asks for the scope, and is then made."""
+    async with connecting(on_sqlite.resource, ada, "auto", first_scope="mcp:read") as client:
+        first = client.asked[0]
+        assert "list_tasks" in first.ticks() and "create_task" not in first.ticks()
+        assert "create_task" in {tool.name for tool in (await client.mcp.list_tools()).tools}
+
+        made = await create_task(client, "Written after a step-up")
+
+        assert made.structured_content is not None
+        assert [status for _, path, status in client.sent if path == "/mcp"][-2:] == [403, 200]
+        _, second = client.asked
+        new, _, before = second.text.partition("Your earlier choices")
+        assert "Create a task" in new and "List tasks" not in new
+        assert "List tasks" in before
+
+
+async def test_an_older_agent_is_given_a_link_on_which_a_person_allows_one_more_tool(
+    on_sqlite: Deployment, ada: Person
+) -> None:
+    async with connecting(on_sqlite.resource, ada, "legacy", first_scope="mcp:read") as client:
+        refused = await create_task(client, "Not yet")
+        [said] = [block.text for block in refused.content if isinstance(block, TextContent)]
+        assert refused.is_error and "needs the permission mcp:write" in said
+        page = await ada.open(next(word for word in said.split() if word.startswith("http")))
+        _, _, offered = page.text.partition("Not requested when the app connected")
+        assert "Create a task" in offered and "Update a task" not in page.text
+        await ada.press(page, "Save", tick=["create_task"])
+        client.provider.context.token_expiry_time = time.time() - 1
+
+        made = await create_task(client, "Written with a person's help")
+
+        assert made.structured_content is not None
+        assert len(client.asked) == 1
+        listed = {tool.name for tool in (await client.mcp.list_tools()).tools}
+        assert "create_task" in listed
 
 
 async def test_each_gateway_takes_the_tokens_made_for_it_and_no_others(

@@ -24,7 +24,7 @@ async def test_the_resource_is_described_byte_for_byte_as_configured(
         assert answer.json() == {
             "resource": resource,
             "authorization_servers": [issuer],
-            "scopes_supported": ["mcp:read", "mcp:write"],
+            "scopes_supported": ["mcp:admin", "mcp:read", "mcp:write"],
             "bearer_methods_supported": ["header"],
             "resource_name": "Tracker",
         }
@@ -127,3 +127,12 @@ async def test_unknown_paths_and_methods_are_answered_in_json(world: World) -> N
     answer = await world.http.post("/livez")
     assert (answer.status_code, answer.json()) == (405, {"error": "method_not_allowed"})
     assert (await world.http.get("/livez")).json() == {"status": "ok"}
+
+
+async def test_an_operator_may_let_clients_begin_with_less_than_every_scope(tmp_path: Path) -> None:
+    """MCP authorization, Scope Selection Strategy: the challenge first, then `scopes_supported`."""
+    async with a_world(tmp_path, challenge_scope="mcp:read") as world:
+        refused = await world.post({}, token=None)
+        described = (await world.http.get(PLACES[0])).json()
+    assert 'scope="mcp:read"' in refused.headers["www-authenticate"]
+    assert described["scopes_supported"] == ["mcp:admin", "mcp:read", "mcp:write"]

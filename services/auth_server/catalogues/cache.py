@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 
 from auth_server.db.engine import Database, DbSession
+from auth_server.entitlements.step_up import StepUp, list_within_reach
 from auth_server.records.catalogues.store import find_catalogue, keep_catalogue
 from auth_server.records.tenants.store import list_tenants
 from auth_server.revocations.revoke import outdate_tokens
@@ -21,13 +22,15 @@ _MAX_CACHED = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    hash: str
+    document: CatalogueDocument
     toolsets: Toolsets
-    short: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+    written: dict[tuple[frozenset[str], StepUp | None], frozenset[str]] = field(
+        default_factory=dict
+    )
 
 
 class CatalogueCache:
-    """Reads catalogues, stores each version, and shortens `allowed_tools` by the latest."""
+    """Reads catalogues, stores each version, and writes `allowed_tools` by the latest."""
 
     def __init__(
         self,
@@ -60,7 +63,7 @@ class CatalogueCache:
         """
         document = await self._read(resource, self._now())
         cached = self._cached.get(document.resource)
-        if cached is None or cached.hash != document.hash:
+        if cached is None or cached.document.hash != document.hash:
             # A separate transaction, because a page that only reads must not hold the write lock
             # while a gateway is slow to answer.
             try:
@@ -82,22 +85,31 @@ class CatalogueCache:
                     db, "tenant", tenant.tenant_id, lifetime=self._lifetime, now=self._now()
                 )
 
-    def shorten(self, resource: str, tools: frozenset[str]) -> frozenset[str]:
-        """Write tools as the shortest `allowed_tools` that allows exactly them."""
-        cached = self._cached.get(resource)
+    def write_tools(
+        self, resource: ResourceSettings, tools: frozenset[str], step_up: StepUp | None
+    ) -> frozenset[str]:
+        """Write tools as the shortest `allowed_tools` that allows exactly them.
+
+        The tools for which the app may still ask its person are among them, so that the gateway
+        lists them. Their scope is missing in the token, so that a call asks for it.
+        """
+        cached = self._cached.get(resource.resource)
         if cached is None:
             return tools
-        short = cached.short.get(tools)
-        if short is None:
-            short = cached.toolsets.shorten(tools)
-            if len(cached.short) >= _MAX_CACHED:
-                del cached.short[next(iter(cached.short))]
-            cached.short[tools] = short
-        return short
+        written = cached.written.get((tools, step_up))
+        if written is None:
+            more: frozenset[str] = frozenset()
+            if step_up is not None:
+                more = list_within_reach(cached.document, step_up, frozenset(resource.scopes))
+            written = cached.toolsets.shorten(tools | more)
+            if len(cached.written) >= _MAX_CACHED:
+                del cached.written[next(iter(cached.written))]
+            cached.written[tools, step_up] = written
+        return written
 
     def _learn(self, document: CatalogueDocument) -> None:
         toolsets = Toolsets.of({tool.name: tool.toolsets for tool in document.tools})
-        self._cached[document.resource] = _Cached(document.hash, toolsets)
+        self._cached[document.resource] = _Cached(document, toolsets)
 
 
 def _reads_less(before: CatalogueDocument, after: CatalogueDocument) -> bool:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from auth_server.entitlements.step_up import StepUp
 from gatepost.api_keys import Env
 from gatepost.data_scope import DataScope
 
@@ -10,7 +11,7 @@ from gatepost.data_scope import DataScope
 class Entitlement(NamedTuple):
     """The claims of an access token, except for its id and times.
 
-    No token may outlive `ends_at`, if it is set.
+    No token may outlive `ends_at`, if it is set. `step_up` is set if a person can be asked for more.
     """
 
     grant_id: str
@@ -25,3 +26,4 @@ class Entitlement(NamedTuple):
     rate_limit_tier: str
     env: Env = "live"
     ends_at: datetime | None = None
+    step_up: StepUp | None = None

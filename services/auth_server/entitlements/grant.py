@@ -4,10 +4,11 @@ from datetime import datetime
 
 from auth_server.entitlements.entitlement import Entitlement
 from auth_server.entitlements.narrow import Bounds, ClientNotAdmitted, NothingLeft, narrow
+from auth_server.entitlements.step_up import StepUp
 from auth_server.errors import InvalidGrant
 from auth_server.redemptions.facts import GrantFacts
 from gatepost.data_scope import parse_data_scope
-from gatepost.scopes import narrow_scopes, parse_scope
+from gatepost.scopes import expand_scopes, narrow_scopes, parse_scope
 
 
 class ClientForbidden(InvalidGrant):
@@ -55,6 +56,10 @@ def resolve_entitlement(
         data_scope=parse_data_scope(grant.data_scope),
         rate_limit_tier=grant.membership.rate_limit_tier,
         ends_at=grant.expires_at,
+        step_up=StepUp(
+            expand_scopes(parse_scope(grant.asked_scope) | parse_scope(grant.scope)),
+            grant.membership.policy.read_only,
+        ),
     )
     bounds = Bounds(
         policy=grant.membership.policy,

@@ -31,6 +31,7 @@ class GrantFacts:
     tenant_id: str
     resource: str
     scope: str
+    asked_scope: str
     tools: tuple[str, ...]
     data_scope: str
     approved_at: datetime

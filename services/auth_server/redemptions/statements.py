@@ -39,7 +39,7 @@ _CODE_COLUMNS = _columns(
 _GRANT_COLUMNS = {
     **_columns(
         "g",
-        "grant_id version person_id client_id tenant_id resource scope tools data_scope "
+        "grant_id version person_id client_id tenant_id resource scope asked_scope tools data_scope "
         "approved_at expires_at",
     ),
     **_columns(
@@ -173,6 +173,7 @@ def _read_grant(row: Any) -> GrantFacts | None:
         tenant_id=row.tenant_id,
         resource=row.resource,
         scope=row.scope,
+        asked_scope=row.asked_scope,
         tools=tuple(read_json(row.tools)),
         data_scope=row.data_scope,
         approved_at=read_time(row.approved_at),

@@ -1,6 +1,7 @@
 """The `WWW-Authenticate` challenge (RFC 6750 §3, RFC 9728 §5.1; MCP authorization, 2026-07-28)."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 # Existing clients search the whole header for `name="…"`, even inside a description.
@@ -12,13 +13,17 @@ class Challenge:
     """Tells a client where to get a token, and which scopes to request."""
 
     resource_metadata: str
-    scope: str
+    start_scope: Callable[[], str]
+    """Returns the scopes for a first request."""
 
     def header(
         self, *, error: str | None = None, description: str | None = None, scope: str | None = None
     ) -> bytes:
         """Return the header's value; it has no `error` if no token was sent (RFC 6750 §3.1)."""
-        parts = [f'resource_metadata="{self.resource_metadata}"', f'scope="{scope or self.scope}"']
+        parts = [
+            f'resource_metadata="{self.resource_metadata}"',
+            f'scope="{scope or self.start_scope()}"',
+        ]
         if error is not None:
             parts.insert(0, f'error="{error}"')
         if description is not None:

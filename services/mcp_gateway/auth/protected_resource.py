@@ -7,7 +7,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 def describe_resource(*, resource: str, issuer: str, scope: str, name: str) -> Mapping[str, Any]:
-    """Return the metadata document, with the scopes that a first request needs.
+    """Return the metadata document, with every scope that the tools need.
 
     `resource` and `issuer` are exactly as configured: clients compare them byte by byte.
     """

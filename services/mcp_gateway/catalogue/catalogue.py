@@ -12,6 +12,7 @@ import orjson
 
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.scopes import READ, format_scope
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
@@ -98,6 +99,11 @@ class Catalogue:
     def is_searched(self, allowed: frozenset[str]) -> bool:
         """Tell whether a caller with these allowed tools searches for tools instead of listing them."""
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
+
+    @property
+    def scope(self) -> str:
+        """Every scope that a tool needs, as one scope value; `mcp:read` without any tool."""
+        return format_scope({tool.scope for tool in self.tools.values()} or {READ})
 
     def document(self, resource: str) -> CatalogueDocument:
         """Return the tool list that the authorization server shows on its consent pages."""

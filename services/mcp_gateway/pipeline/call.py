@@ -107,13 +107,19 @@ class ScopeMissing(CallRefused):
 
     reason = "insufficient_scope"
 
-    def __init__(self, tool: str, scope: str) -> None:
-        """Take the scope, so that the client can request it."""
-        super().__init__(
-            f"{tool} needs the permission {scope}, which this connection does not have. "
-            "Nothing was done. Reconnect this server and allow it, then try again."
-        )
+    def __init__(self, tool: str, scope: str, way: str) -> None:
+        """Take the scope, so that the client can request it.
+
+        Args:
+            tool: the tool's name.
+            scope: the scope that it needs.
+            way: a sentence that says how a person allows it.
+        """
         self.scope = scope
+        self.description = (
+            f"{tool} needs the permission {scope}, which this connection does not have."
+        )
+        super().__init__(f"{self.description} Nothing was done. {way}")
 
 
 class RateLimited(CallRefused):

@@ -208,7 +208,7 @@ def _refuse(given_id: bytes, error: RpcError) -> Reply:
 def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
     """Request the scope that this call needs (MCP authorization, Runtime Insufficient Scope Errors)."""
     challenge = server.challenge.header(
-        error="insufficient_scope", scope=refusal.scope, description=str(refusal)
+        error="insufficient_scope", scope=refusal.scope, description=refusal.description
     )
     body = write_error(given_id, RpcError(SCOPE_MISSING, str(refusal)))
     return Reply(403, body, ((b"www-authenticate", challenge),))

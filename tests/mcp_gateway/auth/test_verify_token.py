@@ -134,7 +134,7 @@ async def test_a_forged_token_opens_nothing_and_the_challenge_says_invalid_a106_
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]
     assert challenge.startswith('Bearer error="invalid_token", resource_metadata="http://127.0')
-    assert 'scope="mcp:read mcp:write"' in challenge
+    assert 'scope="mcp:admin mcp:read mcp:write"' in challenge
     assert world.api.requests == []
 
 

@@ -156,6 +156,7 @@ async def test_a_modern_client_without_the_scope_is_challenged_to_step_up_a120(
     challenge = answer.headers["www-authenticate"]
     assert challenge.startswith('Bearer error="insufficient_scope", resource_metadata="http')
     assert 'scope="mcp:admin"' in challenge
+    assert "account/app" not in challenge
     assert answer.json()["id"] == 1
     assert world.api.requests == []
 
@@ -164,7 +165,10 @@ async def test_an_older_client_without_the_scope_is_told_how_to_allow_it(world: 
     result = await world.call("old", "delete_task", {"id": "1"})
     assert result["isError"] is True
     assert "mcp:admin" in text(result)
+    assert "http://127.0.0.1:8400/account/app?grant=grant_1&tool=delete_task " in text(result)
     assert world.api.requests == []
+    key = world.token(grant_id="key_1")
+    assert "http" not in text(await world.call("old", "delete_task", {"id": "1"}, token=key))
 
 
 @BOTH

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from auth_server.catalogues.cache import CatalogueCache
 from auth_server.client_authentication.authenticate import ClientAuthenticator
 from auth_server.client_authentication.credentials import MatchContext
+from auth_server.entitlements.entitlement import Entitlement
 from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
 from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
@@ -79,6 +80,15 @@ def _count_wrong(client: ClientFacts, request: Request, authenticator: ClientAut
         authenticator.count_wrong_guess(client, request)
 
 
+def _write_tools(
+    entitlement: Entitlement, settings: AuthServerSettings, catalogues: CatalogueCache
+) -> frozenset[str]:
+    resource = settings.find_resource(entitlement.resource)
+    if resource is None:
+        return entitlement.tools
+    return catalogues.write_tools(resource, entitlement.tools, entitlement.step_up)
+
+
 def _answer(
     proven: Proven,
     settings: AuthServerSettings,
@@ -95,7 +105,7 @@ def _answer(
     access_token = issue_access_token(
         signer,
         entitlement,
-        allowed_tools=catalogues.shorten(entitlement.resource, entitlement.tools),
+        allowed_tools=_write_tools(entitlement, settings, catalogues),
         issuer=settings.issuer,
         token_id=token_id,
         now=now,

@@ -17,7 +17,7 @@ from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
 from auth_server.pages.consent.page import vouched_for
 from auth_server.pages.picker.data_choice import NothingChosen, offer_data
 from auth_server.pages.picker.form import PickerForm, picker_form
-from auth_server.pages.picker.offer import kind_of, make_offer, scopes_for
+from auth_server.pages.picker.offer import kind_of, make_offer
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.audit.store import record
 from auth_server.records.call_log.store import Usage, usage_of_grants
@@ -25,16 +25,18 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.clients.store import find_client
 from auth_server.records.grants.store import find_grant, list_live_grants
 from auth_server.records.grants.table import Grant
+from auth_server.records.refresh_tokens.store import widen_families
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.store import TenantMembership, list_tenant_memberships
 from auth_server.revocations.revoke import outdate_grant, revoke_grant
+from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import DataScope, parse_data_scope
-from gatepost.scopes import OFFLINE_ACCESS, format_scope, parse_scope
+from gatepost.scopes import OFFLINE_ACCESS, covers, format_scope, parse_scope
 
 router = PageRouter()
 PAGE, APP = "/account/apps", "/account/app"
@@ -91,7 +93,7 @@ async def show_app(
     grant = await _require_own(grant_id, account, db)
     membership = await _require_membership(grant, account, db)
     catalogue = await read_catalogue(settings.find_resource(grant.resource), db, catalogues)
-    question = _ask(grant, membership, catalogue)
+    question = _ask(grant, membership, catalogue, settings, query.get("tool") or "")
     page = _Page(account, grant, question, db, accounts.now())
     return await page.show(question.suggested, saved=query.get("saved") is not None)
 
@@ -108,7 +110,7 @@ async def change_app(
     if catalogue is None:
         text = "Nothing was changed. Go back, reload the page and try again."
         raise PageError("This form has expired", text, status=403)
-    question = _ask(grant, membership, catalogue)
+    question = _ask(grant, membership, catalogue, settings, form.get("also") or "")
     account.forms.require(form.get("proof"), "app", *_shown(grant, question))
     choice, page = question.read_choice(form), _Page(account, grant, question, db, now)
     if form.get("preset") is not None:
@@ -120,7 +122,8 @@ async def change_app(
     except NothingChosen as kind:
         return await page.show(choice, nothing_chosen=str(kind))
     held = what_it_holds(grant)
-    _set(grant, question, choice, data_scope)
+    if added := _set(grant, question, choice, data_scope):
+        await widen_families(db, grant.grant_id, added)
     if what_it_holds(grant) != held:
         await _outdate(grant, db, lifetime=settings.longest_token_lifetime, now=now)
     return account.lead_back(f"{APP}?grant={grant_id}&saved=yes")
@@ -162,9 +165,26 @@ async def _require_membership(grant: Grant, account: Account, db: DbSession) -> 
     raise PageError("Connection unavailable", text, status=404)
 
 
-def _ask(grant: Grant, membership: TenantMembership, catalogue: CatalogueDocument) -> Question:
-    """Offer what the app has ever requested, within the tenant's policy and the person's data."""
-    offer = make_offer(catalogue, parse_scope(grant.asked_scope), membership.policy)
+def _ask(
+    grant: Grant,
+    membership: TenantMembership,
+    catalogue: CatalogueDocument,
+    settings: AuthServerSettings,
+    wanted: str,
+) -> Question:
+    """Offer what the app has ever requested or holds, and the one tool that a link names.
+
+    The gateway gives people such a link if their app can't request a scope itself.
+    """
+    entry = settings.find_resource(grant.resource)
+    requestable = entry.scopes if entry is not None else ()
+    linked = {t.name for t in catalogue.tools if t.name == wanted and covers(requestable, t.scope)}
+    offer = make_offer(
+        catalogue,
+        parse_scope(grant.asked_scope),
+        membership.policy,
+        also=linked.union(grant.tools),
+    )
     data = offer_data(membership.data_scope, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
     current = Choice(offer.names & frozenset(grant.tools), data.suggested, lasts)
@@ -177,13 +197,16 @@ def _shown(grant: Grant, question: Question) -> tuple[str, ...]:
     return grant.grant_id, str(grant.version), question.catalogue.hash, question.shown_data, names
 
 
-def _set(grant: Grant, question: Question, choice: Choice, data_scope: DataScope) -> None:
-    asked = parse_scope(grant.asked_scope)
-    scopes = scopes_for(question.catalogue, choice.tools, asked)
-    grant.scope = format_scope(scopes | (parse_scope(grant.scope) & {OFFLINE_ACCESS}))
+def _set(grant: Grant, question: Question, choice: Choice, data_scope: DataScope) -> frozenset[str]:
+    """Change the grant; return the scopes that the person added and the app has never requested."""
+    needed = {tool.scope for tool in question.catalogue.tools if tool.name in choice.tools}
+    asked, held = parse_scope(grant.asked_scope), parse_scope(grant.scope)
+    added = frozenset(scope for scope in needed - held if not covers(asked, scope))
+    grant.scope = format_scope(needed | (held & {OFFLINE_ACCESS}))
     grant.tools = sorted(choice.tools)
     grant.data_scope = str(data_scope)
     grant.catalogue_hash = question.catalogue.hash
+    return added
 
 
 async def _outdate(grant: Grant, db: DbSession, *, lifetime: timedelta, now: datetime) -> None:

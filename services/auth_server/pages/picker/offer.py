@@ -40,8 +40,10 @@ class Offer:
 
     `asked` contains the tools that the person has not decided about yet, and `decided` those that
     they allowed or left out before. `kept` contains the tools that they allowed before and this
-    request does not concern. `out_of_reach` counts the tools that the requested scopes don't cover,
-    `closed` those that the tenant's policy forbids. `suggested` is selected at first.
+    request does not concern. `beyond` contains other tools that a page names, although the client
+    has not requested their scopes.
+    `out_of_reach` counts the other tools that the requested scopes don't cover, `closed` those that
+    the tenant's policy forbids. `suggested` is selected at first.
     """
 
     asked: tuple[ToolGroup, ...]
@@ -50,16 +52,18 @@ class Offer:
     out_of_reach: int
     closed: int
     suggested: frozenset[str]
+    beyond: tuple[ToolGroup, ...] = ()
 
     @property
     def tools(self) -> tuple[ToolSummary, ...]:
-        """Every tool that can be chosen."""
+        """Every requested tool that can be chosen."""
         return tuple(tool for group in (*self.asked, *self.decided) for tool in group.tools)
 
     @property
     def names(self) -> frozenset[str]:
         """The names of the tools that can be chosen."""
-        return frozenset(tool.name for tool in self.tools)
+        beyond = (tool for group in self.beyond for tool in group.tools)
+        return frozenset(tool.name for tool in (*self.tools, *beyond))
 
     @property
     def presets(self) -> tuple[Preset, ...]:
@@ -105,6 +109,7 @@ def make_offer(
     scopes: Collection[str],
     policy: TenantPolicy,
     *,
+    also: Collection[str] = (),
     before: Grant | None = None,
     shown_before: CatalogueDocument | None = None,
 ) -> Offer:
@@ -120,16 +125,20 @@ def make_offer(
         catalogue: the catalogue that the page shows.
         scopes: the requested scopes; tools that they don't cover are not offered.
         policy: the tenant's policy.
+        also: names of tools that are offered although no requested scope covers them.
         before: the live grant of the same person, client, tenant and resource.
         shown_before: the catalogue that the person saw for that grant.
     """
     allowed = [tool for tool in catalogue.tools if tool.read_only or not policy.read_only]
     reached = [tool for tool in allowed if covers(scopes, tool.scope)]
+    beyond = [tool for tool in allowed if tool not in reached and tool.name in also]
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     seen = {_judged(tool) for tool in shown_before.tools} if shown_before is not None else set()
 
+    had = frozenset(before.tools) if before is not None else frozenset()
+
     def is_decided(tool: ToolSummary) -> bool:
-        return covers(asked_before, tool.scope) and _judged(tool) in seen
+        return (covers(asked_before, tool.scope) or tool.name in had) and _judged(tool) in seen
 
     newly_reached = [tool for tool in reached if not covers(asked_before, tool.scope)]
     about_lasting_effects = all(tool.destructive for tool in newly_reached)
@@ -141,7 +150,6 @@ def make_offer(
             return not tool.destructive
         return tool in newly_reached and (not tool.destructive or about_lasting_effects)
 
-    had = frozenset(before.tools) if before is not None else frozenset()
     return Offer(
         asked=_group(tool for tool in reached if not is_decided(tool)),
         decided=_group(tool for tool in reached if is_decided(tool)),
@@ -150,9 +158,10 @@ def make_offer(
             for tool in allowed
             if tool.name in had and tool not in reached and is_decided(tool)
         ),
-        out_of_reach=len(allowed) - len(reached),
+        out_of_reach=len(allowed) - len(reached) - len(beyond),
         closed=len(catalogue.tools) - len(allowed),
         suggested=frozenset(tool.name for tool in reached if suggest(tool)),
+        beyond=_group(beyond),
     )
 
 

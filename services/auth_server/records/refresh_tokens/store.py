@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.refresh_tokens.table import RefreshToken
+from gatepost.scopes import format_scope, parse_scope
 
 
 async def find_refresh_token(db: DbSession, token_hash: str) -> RefreshToken | None:
@@ -35,6 +36,21 @@ async def _revoke(db: DbSession, which: ColumnElement[bool], *, now: datetime) -
     # not see the successor that the rotation has added; the next statement does.
     while (await db.execute(ended)).scalars().all():
         pass
+
+
+async def widen_families(db: DbSession, grant_id: str, added: frozenset[str]) -> None:
+    """Add scopes to every unrevoked token of a grant; the grant narrows them at each refresh."""
+    live = (col(RefreshToken.grant_id) == grant_id, col(RefreshToken.revoked_at).is_(None))
+    # Again after each change, since a rotation at the same time may copy a scope without them.
+    while True:
+        found = (await db.execute(select(RefreshToken.scope).where(*live).distinct())).scalars()
+        narrower = [scope for scope in found if not added <= parse_scope(scope)]
+        if not narrower:
+            return
+        for scope in narrower:
+            wider = format_scope(parse_scope(scope) | added)
+            held = col(RefreshToken.scope) == scope
+            await db.execute(update(RefreshToken).where(*live, held).values(scope=wider))
 
 
 async def purge_refresh_tokens(db: DbSession, *, before: datetime) -> None:

@@ -9,10 +9,17 @@ from auth_server.records.audit.table import AuditEntry
 from auth_server.records.call_log.store import add_calls
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.settings import ResourceSettings
 from gatepost.catalogue import CatalogueDocument
-from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
+from support.in_process.auth_server import (
+    CATALOGUE,
+    RESOURCE,
+    AuthServer,
+    running_auth_server,
+)
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
+from support.in_process.oauth_client import OAuthClient, answer_of
 from support.in_process.person import Page, Person
 from support.in_process.revocations import GATEWAY, ask_in_process, following
 
@@ -111,6 +118,76 @@ async def test_a_person_can_add_tools_later_without_the_app(
     assert claims["data_scope"] == "team:design team:engineering"
 
 
+async def reading_app(client: OAuthClient, person: Person) -> dict[str, Any]:
+    """Connect an app that asks for reading only."""
+    page = await person.reach_consent(client.authorize_url(scope="mcp:read"))
+    approved = await person.press(page, "Approve")
+    tokens = (await client.redeem(answer_of(approved.moves_on_to or "")["code"])).json()
+    return dict(tokens)
+
+
+async def open_link(server: AuthServer, person: Person, tool: str) -> Page:
+    """Open the link that the gateway gives for a tool whose scope is missing."""
+    return await person.open(f"{APP}?grant={(await only_grant(server)).grant_id}&tool={tool}")
+
+
+async def test_a_link_offers_the_one_tool_that_an_app_could_not_ask_for(
+    auth_server: AuthServer, read_token: Any
+) -> None:
+    """The gateway gives it to people of older clients."""
+    client, person = await auth_server.client(), auth_server.person()
+    tokens = await reading_app(client, person)
+    page = await open_link(auth_server, person, "create_task")
+    requested, _, other = page.text.partition("Not requested when the app connected")
+    assert "Create task" not in requested and "Create task" in other
+    assert ticks(page) == {"list_projects": True, "list_tasks": True, "create_task": False}
+
+    saved = await person.press(page, "Save", tick=["create_task"])
+    after = (await client.refresh(tokens["refresh_token"])).json()
+
+    assert ticks(saved) == {"list_projects": True, "list_tasks": True, "create_task": True}
+    claims = await read_token(auth_server, after["access_token"])
+    assert claims["scope"] == after["scope"] == "mcp:read mcp:write"
+    # Deleting needs the same scope, and was not on the page.
+    assert claims["allowed_tools"] == ["create_task", "list_projects", "list_tasks"]
+    again = (await client.refresh(after["refresh_token"])).json()
+    assert again["scope"] == "mcp:read mcp:write"
+
+    # The app asks again for less, and later for more: the added tool stays, the other is new.
+    await reading_app(client, person)
+    page = await person.reach_consent(client.authorize_url())
+    assert page.ticks() == {**ticks(saved), "delete_task": False}
+    assert "Delete task" in page.text.partition("Your earlier choices")[0]
+
+
+@pytest.mark.parametrize("tool", ["nothing", "purge", "list_tasks"])
+async def test_a_link_offers_nothing_that_nobody_may_ask_for(
+    database_url: str, clock: Clock, tool: str
+) -> None:
+    only = ResourceSettings(resource=RESOURCE, scopes=("mcp:read", "mcp:write"))
+    async with running_auth_server(database_url, clock, resources=(only,)) as server:
+        purge = CATALOGUE.tools[0].model_copy(update={"name": "purge", "scope": "mcp:admin"})
+        tools = (*CATALOGUE.tools, purge)
+        server.catalogue = CATALOGUE.model_copy(update={"hash": "9" * 64, "tools": tools})
+        client, person = await server.client(), server.person()
+        await reading_app(client, person)
+        page = await open_link(server, person, tool)
+
+        assert set(ticks(page)) == {"list_projects", "list_tasks"}
+
+
+async def test_saving_other_changes_gives_a_window_no_scope_that_another_asked_for(
+    auth_server: AuthServer,
+) -> None:
+    client, person = await auth_server.client(), auth_server.person()
+    await client.connect(person)
+    narrow = await reading_app(client, person)
+
+    await person.press(await open_app(auth_server, person), "Save", untick=["team:design"])
+
+    assert (await client.refresh(narrow["refresh_token"])).json()["scope"] == "mcp:read"
+
+
 async def test_a_preset_works_here_too_without_javascript(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
@@ -134,6 +211,8 @@ async def test_more_than_the_app_asked_for_or_the_person_has_can_not_be_given_a4
     fields = [*page.forms[APP].fields.items(), ("tool", "list_tasks"), ("data", "team:design")]
 
     smuggled = [("tool", "create_task"), ("tool", "@write"), ("data", "team:sales")]
+    named = await person.send(page, APP, [*fields, *smuggled, ("also", "create_task")])
+    assert named.status == 403
     await person.send(page, APP, [*fields, *smuggled])
     grant = await only_grant(auth_server)
     assert (grant.tools, grant.scope, grant.data_scope) == (

@@ -5,8 +5,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlmodel import select
 
 from auth_server.catalogues.reader import CatalogueUnavailable
+from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.table import Membership
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.in_process.auth_server import CATALOGUE, AuthServer
@@ -215,7 +217,11 @@ async def test_a_tool_that_was_not_offered_cannot_be_added(
     tokens = await redeem(client, await answer(person, page, tool=smuggled))
 
     claims = await read_token(auth_server, tokens["access_token"])
-    assert (claims["allowed_tools"], claims["scope"]) == (["list_tasks"], "mcp:read")
+    assert claims["scope"] == "mcp:read"
+    # Those that need another scope can still be asked for; the token does not allow them.
+    assert claims["allowed_tools"] == ["create_task", "delete_task", "list_tasks"]
+    async with auth_server.opened.database.reading() as db:
+        assert (await db.execute(select(Grant))).scalar_one().tools == ["list_tasks"]
 
 
 SMUGGLED: list[dict[str, str]] = [

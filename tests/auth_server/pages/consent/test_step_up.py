@@ -7,9 +7,11 @@ import pytest
 from sqlmodel import select
 
 from auth_server.records.grants.table import Grant
-from auth_server.records.tenants.table import Membership
+from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.settings import ResourceSettings
 from gatepost.catalogue import CatalogueDocument, ToolSummary
-from support.in_process.auth_server import CATALOGUE, AuthServer
+from support.in_process.auth_server import CATALOGUE, RESOURCE, AuthServer, running_auth_server
+from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, answer_of
 from support.in_process.operator import add
 from support.in_process.person import Page, Person
@@ -148,6 +150,48 @@ async def test_deleting_starts_selected_only_if_a_later_request_is_just_for_it_a
 
     assert page.ticks()["purge"] is (first == WRITE)
     assert page.ticks()["delete_task"] is False
+
+
+# --- what may still be asked for ------------------------------------------------------------------
+
+
+async def test_a_token_names_the_tools_that_only_a_scope_is_missing_for(
+    auth_server: AuthServer, read_token: Any
+) -> None:
+    """So the gateway lists them, and a call of one asks for the scope."""
+    auth_server.catalogue = with_tools(*CATALOGUE.tools, purge())
+    client, person = await auth_server.client(), auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope=READ))
+    tokens = await redeem(client, await person.press(page, "Approve", untick=["list_projects"]))
+
+    claims = await read_token(auth_server, tokens["access_token"])
+    assert set(claims["allowed_tools"]) == {"list_tasks", "create_task", "delete_task", "purge"}
+    assert claims["scope"] == tokens["scope"] == READ
+    assert (await granted(auth_server)).tools == ["list_tasks"]
+
+    page = await person.reach_consent(client.authorize_url(scope=WRITE))
+    tokens = await redeem(client, await person.press(page, "Approve", untick=["create_task"]))
+    claims = await read_token(auth_server, tokens["access_token"])
+    # Deleting was left unticked, too: the person has decided about both.
+    assert set(claims["allowed_tools"]) == {"list_tasks", "purge"}
+
+
+async def test_a_token_names_no_tool_that_the_tenant_closes_or_that_nobody_may_ask_for(
+    database_url: str, clock: Clock, change_row: Any, read_token: Any
+) -> None:
+    only = ResourceSettings(resource=RESOURCE, scopes=("mcp:read", "mcp:write"))
+    async with running_auth_server(database_url, clock, resources=(only,)) as server:
+        server.catalogue = with_tools(*CATALOGUE.tools, purge())
+        client, person = await server.client(), server.person()
+        page = await person.reach_consent(client.authorize_url(scope=READ))
+        tokens = await redeem(client, await person.press(page, "Approve"))
+        claims = await read_token(server, tokens["access_token"])
+        assert set(claims["allowed_tools"]) == {*READING, "create_task", "delete_task"}
+
+        await change_row(server, Tenant, "org_acme", read_only=True)
+        after = (await client.refresh(tokens["refresh_token"])).json()
+        claims = await read_token(server, after["access_token"])
+        assert set(claims["allowed_tools"]) == READING
 
 
 # --- narrower requests ----------------------------------------------------------------------------
