@@ -71,6 +71,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=settings.idle_connection_seconds,
             timeout_graceful_shutdown=30,
         )
     )

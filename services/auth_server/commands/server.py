@@ -61,6 +61,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
             server_header=False,
             # `trusted_proxies` decides which proxies may name client addresses.
             proxy_headers=False,
+            timeout_keep_alive=settings.idle_connection_seconds,
             timeout_graceful_shutdown=10,
         )
     ).run([bound])

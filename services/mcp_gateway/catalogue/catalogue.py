@@ -135,8 +135,9 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-# Lock files hold fingerprints made under these names.
+# Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
+_ADDED = {"open_world": False}
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +147,7 @@ def _plain(value: Any) -> Any:
         return {
             _FORMER_NAMES.get(name, name): _plain(item)
             for name, item in fields.items()
-            if not callable(item)
+            if not callable(item) and not (name in _ADDED and item == _ADDED[name])
         }
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -52,6 +52,7 @@ def _meta_tool(
             "readOnlyHint": reads,
             "destructiveHint": not reads,
             "idempotentHint": reads,
+            "openWorldHint": False,
         },
     }
     return name, MetaTool(published, compile_validator(schema))

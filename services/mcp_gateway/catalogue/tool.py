@@ -135,6 +135,8 @@ class Tool:
     mirror: Mapping[str, str] = field(default_factory=dict)
     """Argument to the name under which clients repeat it, in the header `Mcp-Param-{name}`."""
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    open_world: bool = False
+    """Whether a call may reach beyond the API's own data, such as strangers or public pages."""
     graphql: GraphqlQuery | None = None
     """The query whose variables are the operation's body, for a GraphQL tool."""
 
@@ -151,5 +153,6 @@ def publish_tool(tool: Tool) -> dict[str, Any]:
             "readOnlyHint": tool.read_only,
             "destructiveHint": tool.destructive,
             "idempotentHint": tool.idempotent,
+            "openWorldHint": tool.open_world,
         },
     }

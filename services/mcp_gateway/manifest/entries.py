@@ -42,6 +42,7 @@ class ToolEntry:
     read_only: bool | None = None
     destructive: bool | None = None
     idempotent: bool | None = None
+    open_world: bool = False
     expose: bool = True
     checks: tuple[ResponseCheck, ...] = ()
     shape: Shape = field(default_factory=Shape)
@@ -74,6 +75,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         read_only=value.get("read_only"),
         destructive=value.get("destructive"),
         idempotent=value.get("idempotent"),
+        open_world=value.get("open_world", False),
         expose=value.get("expose", True),
         checks=tuple(
             ResponseCheck(parse_field(place), claim)

@@ -89,6 +89,7 @@ def make_tool(
         read_only=read_only,
         destructive=_or(entry.destructive, not read_only and destroys(found)),
         idempotent=_or(entry.idempotent, read_only or found.method in {"PUT", "DELETE"}),
+        open_world=entry.open_world,
         input_schema=schema,
         bindings=bound,
         operation=imported.operation,

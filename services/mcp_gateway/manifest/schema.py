@@ -261,6 +261,10 @@ _TOOL = _closed(
     read_only=_flag("Whether the tool changes nothing; by default, as its HTTP method says."),
     destructive=_flag("Whether its changes can't be undone."),
     idempotent=_flag("Whether repeating a call changes nothing more."),
+    open_world={
+        **_flag("Whether a call may reach beyond the API's own data, such as sending an e-mail."),
+        "default": False,
+    },
     version=_text(40, "The tool's version, for people."),
     deprecated=_flag("Whether to tell the model to stop using the tool."),
     sunset={

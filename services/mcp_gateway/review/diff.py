@@ -29,6 +29,7 @@ _WORDING = {
     "title": "the title",
     "description": "the description",
     "idempotent": "whether repeating it is harmless",
+    "openWorld": "whether it reaches beyond the API's own data",
     "billing": "what a call costs",
     "version": "the version",
     "replacedBy": "its replacement",

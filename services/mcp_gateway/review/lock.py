@@ -51,6 +51,7 @@ def lock_tool(tool: Tool) -> Published:
         "readOnly": tool.read_only,
         "destructive": tool.destructive,
         "idempotent": tool.idempotent,
+        "openWorld": tool.open_world or None,
         "operation": f"{tool.operation.method} {tool.operation.path}",
         "query": tool.graphql.text if tool.graphql else None,
         "bind": dict(tool.bindings),

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.document import parse_document
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
+from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.tool import (
     DeclaredPagination,
     Lifecycle,
     ResponseCheck,
     Shape,
     ToolLimits,
+    publish_tool,
 )
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
@@ -215,6 +217,21 @@ def test_r24_a_catalogue_is_loaded_whole_or_not_at_all_and_each_tool_has_its_has
     )
     assert (same, changed) == (True, False)
     assert one.hash != other.hash
+
+
+def test_a_tool_says_all_four_hints_and_reaches_beyond_the_api_only_if_the_manifest_says_so(
+    load: Load,
+) -> None:
+    """A client takes a missing `openWorldHint` for true; directories refuse tools without it."""
+    tools = load(
+        "  a: {operation: listTasks}\n  b: {operation: createTask, open_world: true}"
+    ).tools
+    hints = [publish_tool(tools[name])["annotations"] for name in ("a", "b")]
+    hints += [meta.published["annotations"] for meta in META_TOOLS.values()]
+    names = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+    for hint in hints:
+        assert {name for name, value in hint.items() if isinstance(value, bool)} == names
+    assert [hint["openWorldHint"] for hint in hints] == [False, True, False, False, False]
 
 
 def test_the_schema_for_editors_is_valid_and_describes_every_key() -> None:
