@@ -68,7 +68,12 @@ def pipeline_factory(
             sources=sources,
         )
         sender = Sender(
-            runtime.http, attachments=attachments, guards=guards, sign=signer.sign, now=now
+            runtime.http,
+            attachments=attachments,
+            guards=guards,
+            sign=signer.sign,
+            now=now,
+            connections=settings.upstream_connections,
         )
         steps = build_steps(
             catalogue,

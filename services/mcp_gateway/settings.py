@@ -27,6 +27,7 @@ _FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 Confirmation = Literal["always", "where_possible", "never"]
+UpstreamConnections = Literal["shared", "per_tenant", "single_use"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
 
 
@@ -70,6 +71,9 @@ class McpGatewaySettings(ServiceSettings):
     upstream_credentials: dict[str, AnyCredential] = Field(default_factory=dict)
     """The credentials that the gateway presents to the upstream, by the names of security schemes of
     the OpenAPI document."""
+    upstream_connections: UpstreamConnections = "shared"
+    """Who shares connections to the API: `shared` all calls, `per_tenant` those of one tenant;
+    `single_use` closes a connection after each call."""
     upstream_concurrency: int = Field(default=512, ge=2)
     """How many concurrent calls this process makes to one upstream. A tenant never uses more of them
     than it leaves free: a single tenant gets half."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 from collections.abc import AsyncIterator
 
 import orjson
@@ -616,6 +617,42 @@ async def test_a_connection_that_is_not_used_is_closed(api: RawApi) -> None:
         await upstream.send(ask(api), deadline=5)
         assert await api.closed.get() == 1
         await upstream.send(ask(api), deadline=5)
+
+
+async def test_an_answer_that_nobody_asked_for_is_nobodys_answer(
+    api: RawApi, upstream: Http1Client
+) -> None:
+    """The API answers twice; the second answer arrives before the next request is sent."""
+    await upstream.send(ask(api), deadline=5)
+    other = OK.replace(b"{}", b"[]")
+    os.write(api.calls[0].writer.get_extra_info("socket").fileno(), other)
+
+    answer = await upstream.send(ask(api), deadline=5)
+
+    assert answer.body == b"{}"
+    assert [call.connection for call in api.calls] == [1, 2]
+
+
+async def test_partitions_share_no_connection_and_leave_nothing_behind(api: RawApi) -> None:
+    def of(partition: str | None) -> HttpRequest:
+        return ask(api)._replace(partition=partition)
+
+    async with Http1Client(idle=0.01) as upstream:
+        for partition in ("acme", "globex", "acme", "", "globex", ""):
+            await upstream.send(of(partition), deadline=5)
+        assert [call.connection for call in api.calls] == [1, 2, 1, 3, 2, 3]
+        for _ in range(3):
+            await api.closed.get()
+        assert {partition for _, partition in upstream._pools} == {""}
+
+
+async def test_a_request_with_a_connection_of_its_own_is_the_only_one_on_it(api: RawApi) -> None:
+    async with Http1Client() as upstream:
+        for _ in range(3):
+            await upstream.send(ask(api)._replace(partition=None), deadline=5)
+            await api.closed.get()
+        await upstream.send(ask(api), deadline=5)
+    assert [(call.connection, call.number) for call in api.calls] == [(n, 1) for n in (1, 2, 3, 4)]
 
 
 async def test_a_client_that_closes_leaves_no_connection(api: RawApi) -> None:

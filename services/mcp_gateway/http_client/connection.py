@@ -7,6 +7,7 @@ differently.
 
 import asyncio
 import re
+import select
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -48,11 +49,20 @@ class Connection(asyncio.Protocol):
         self,
         most: int,
         *,
+        reusable: bool,
         release: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
     ) -> None:
-        """Take the most bytes of a body, and the owner's callbacks."""
+        """Take the most bytes of a body, and the owner's callbacks.
+
+        Args:
+            most: the most bytes of a body.
+            reusable: whether it may carry another request after the first.
+            release: called when it is free again.
+            lost: called when it is closed.
+        """
         self._most = most
+        self._reusable = reusable
         self._release = release
         self._lost = lost
         self._made = False
@@ -60,15 +70,25 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._status = 0
         self._parser = HttpResponseParser(self)
+        self._unread: select.poll | None = None
         self.reused = False
         """Whether it was used before, so that the API may be about to close it."""
         self.kept: int | None = None
         """Seconds that the API keeps the connection open while idle, if it says so."""
 
     @property
-    def closing(self) -> bool:
-        """Whether the connection can't take another request."""
-        return self._transport.is_closing()
+    def usable(self) -> bool:
+        """Whether the connection can take another request.
+
+        It can't if the API has sent something that nobody asked for: the next request would take
+        that for its answer.
+        """
+        if self._transport.is_closing():
+            return False
+        if self._unread is None:
+            self._unread = select.poll()
+            self._unread.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not self._unread.poll(0)
 
     def ask(self, request: bytes, *, until: float, bodiless: bool) -> "asyncio.Future[Answer]":
         """Send a request.
@@ -232,6 +252,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if (
             self._keep
+            and self._reusable
             and not self._dirty
             and not transport.is_closing()
             and not transport.get_write_buffer_size()

@@ -47,7 +47,7 @@ class Http1Client:
         self._max_connections = max_connections
         self._idle = idle
         self._tls = tls
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, str | None], Pool] = {}
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -55,7 +55,7 @@ class Http1Client:
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
+        for pool in list(self._pools.values()):
             pool.close()
         await asyncio.sleep(0)  # lets the transports close
 
@@ -69,7 +69,8 @@ class Http1Client:
             origin, written = write_request(request)
         except ValueError as problem:
             raise RequestFailed("unwritable", f"The request can't be written: {problem}.") from None
-        pool = self._pools.get(origin) or self._open_pool(origin)
+        partition = request.partition
+        pool = self._pools.get((origin, partition)) or self._open_pool(origin, partition)
         until = asyncio.get_running_loop().time() + deadline
         try:
             answer = await self._send(pool, request.method, written, until)
@@ -103,7 +104,7 @@ class Http1Client:
                 raise
         return await _ask(await _connect(pool, until), method, written, until)
 
-    def _open_pool(self, origin: str) -> Pool:
+    def _open_pool(self, origin: str, partition: str | None) -> Pool:
         parts = urlsplit(origin)
         if self._tls is None and parts.scheme == "https":
             # Creating the context takes tens of milliseconds, so it is shared and made on demand.
@@ -115,8 +116,15 @@ class Http1Client:
             most_connections=self._max_connections,
             most_content=self._max_response,
             idle=self._idle,
+            reusable=partition is not None,
+            emptied=lambda: self._close_pool(origin, partition),
         )
-        return self._pools.setdefault(origin, pool)
+        return self._pools.setdefault((origin, partition), pool)
+
+    def _close_pool(self, origin: str, partition: str | None) -> None:
+        # Tenants come and go; the pools that all requests share stay.
+        if partition:
+            self._pools.pop((origin, partition), None)
 
 
 async def _connect(pool: Pool, until: float) -> Connection:

@@ -1,8 +1,9 @@
-"""The connections to one origin: reused, closed when idle, and limited in number."""
+"""The connections of one partition to one origin: reused, closed when idle, limited in number."""
 
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Callable
 
 from mcp_gateway.http_client.connection import Connection
 
@@ -19,14 +20,29 @@ class Pool:
         most_connections: int,
         most_content: int,
         idle: float,
+        reusable: bool,
+        emptied: Callable[[], None],
     ) -> None:
-        """Take the address, and the limits: connections, bytes of a body, idle seconds."""
+        """Take the address and the limits.
+
+        Args:
+            host: the host.
+            port: the port.
+            tls: for https, else None.
+            most_connections: how many connections may be open.
+            most_content: the most bytes of a body.
+            idle: seconds for which an idle connection is kept.
+            reusable: whether a connection may carry several requests.
+            emptied: called when the last connection was closed.
+        """
         self._host = host
         self._port = port
         self._tls = tls
         self._most_connections = most_connections
         self._most_content = most_content
         self._keep = idle
+        self._reusable = reusable
+        self._emptied = emptied
         self._open: set[Connection] = set()
         self._idle: list[tuple[float, Connection]] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
@@ -37,7 +53,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         while self._idle:
             until, connection = self._idle.pop()
-            if until > now and not connection.closing:
+            if until > now and connection.usable:
                 return connection
             connection.close()
         return None
@@ -51,8 +67,15 @@ class Pool:
         while len(self._open) >= self._most_connections:
             given = await self._wait()
             if given is not None:
-                return given
-        connection = Connection(self._most_content, release=self._release, lost=self._forget)
+                if given.usable:
+                    return given
+                given.close()
+        connection = Connection(
+            self._most_content,
+            reusable=self._reusable,
+            release=self._release,
+            lost=self._forget,
+        )
         self._open.add(connection)
         try:
             await asyncio.get_running_loop().create_connection(
@@ -97,6 +120,8 @@ class Pool:
         if connection in self._open:
             self._open.remove(connection)
             self._wake()
+            if not self._open and not self._waiting:
+                self._emptied()
 
     def _wake(self) -> None:
         """Let one waiter open a connection."""

@@ -14,6 +14,7 @@ from mcp_gateway.http_client.port import (
 )
 from mcp_gateway.pipeline.call import ToolCall
 from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.settings import UpstreamConnections
 from mcp_gateway.upstream.credentials.attach import Attached, Attachments
 from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.guards import Guards
@@ -40,6 +41,7 @@ class Sender:
         guards: Guards,
         sign: SignAssertion,
         now: Now,
+        connections: UpstreamConnections = "shared",
     ) -> None:
         """Take the client, and the sources of credentials and assertions.
 
@@ -49,7 +51,9 @@ class Sender:
             guards: record the outcome of each request.
             sign: makes the identity assertion of a request.
             now: the clock.
+            connections: who shares connections to the upstream.
         """
+        self._connections = connections
         self._http = http
         self._attachments = attachments
         self._guards = guards
@@ -111,7 +115,10 @@ class Sender:
         # Each attempt has its own assertion, because an upstream may refuse a `jti` it has seen.
         assertion = self._sign(request, call.caller, tool.name, jti)
         headers = (*request.headers, (ASSERTION_HEADER, assertion), *attached.headers)
-        signed = HttpRequest(request.method, request.url, headers, request.body)
+        partition: str | None = ""
+        if self._connections != "shared":
+            partition = call.caller.tenant_id if self._connections == "per_tenant" else None
+        signed = HttpRequest(request.method, request.url, headers, request.body, partition)
         at_least = 0.0
         call.metrics.sent = True
         try:

@@ -10,3 +10,6 @@ class HttpRequest(NamedTuple):
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    partition: str | None = ""
+    """Requests share connections only with those of the same partition; with None, this one gets a
+    connection of its own, which is closed afterwards."""

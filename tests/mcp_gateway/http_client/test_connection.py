@@ -55,7 +55,7 @@ class Line(asyncio.Transport):
 async def read(pieces: list[bytes], *, bodiless: bool) -> tuple[Answer | Exception, bool]:
     """Read an answer in pieces; also return whether the connection was kept at once."""
     released: list[Connection] = []
-    connection = Connection(MOST, release=released.append, lost=lambda _: None)
+    connection = Connection(MOST, reusable=True, release=released.append, lost=lambda _: None)
     line = Line()
     connection.connection_made(line)
     asked = asyncio.get_running_loop().time() + 60

@@ -152,3 +152,24 @@ async def test_an_api_that_promises_less_than_it_sends_answers_nobody_else(
     deployment.answer([answer + answer.replace(b"[]", b"[1]")], "hang")
     for _ in range(3):
         assert await deployment.call() == (False, '{"tasks":[]}')
+
+
+@pytest.mark.parametrize(
+    ("setting", "connections"),
+    [("shared", [1, 1, 1, 1]), ("per_tenant", [1, 2, 1, 2]), ("single_use", [1, 2, 3, 4])],
+)
+async def test_an_operator_decides_which_calls_share_a_connection(
+    tmp_path: Path, setting: str, connections: list[int]
+) -> None:
+    """An API that answers late answers the next call, which may be another tenant's."""
+    async with (
+        running_raw_api() as api,
+        Http1Client() as upstream,
+        a_world(
+            tmp_path, upstream=upstream, upstream_url=api.url, upstream_connections=setting
+        ) as world,
+    ):
+        for tenant in ("org_acme", "org_globex") * 2:
+            token = world.token(tenant_id=tenant)
+            await world.call("new", "get_task", {"id": "7"}, token=token)
+    assert [call.connection for call in api.calls] == connections

@@ -45,7 +45,8 @@ async def ask_for_token(
         headers.append(("Authorization", f"Basic {b64encode(pair.encode()).decode()}"))
     elif client_id:
         sent |= {"client_id": client_id} | ({"client_secret": secret} if secret else {})
-    request = HttpRequest("POST", url, tuple(headers), urlencode(sent).encode())
+    # A connection of its own, so that nobody gets a late answer that was meant for somebody else.
+    request = HttpRequest("POST", url, tuple(headers), urlencode(sent).encode(), partition=None)
     try:
         response = await http.send(request, deadline=DEADLINE)
     except RequestFailed as failure:
