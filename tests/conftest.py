@@ -80,6 +80,13 @@ def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory, cheap_auth_server: N
     return path
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a test that is marked `whole_machine` ten minutes."""
+    for item in items:
+        if item.get_closest_marker("whole_machine"):
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path, seeded_sqlite: Path) -> str:
     """A migrated, seeded SQLite database of the test's own."""

@@ -8,6 +8,8 @@ import pytest
 from conformance.deployment import Fixture, running_fixture
 from conformance.score import score
 
+pytestmark = pytest.mark.whole_machine
+
 LEAST = {"2025-11-25": 27, "2026-07-28": 33}
 
 

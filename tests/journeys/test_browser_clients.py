@@ -5,6 +5,8 @@ import pytest
 
 from support.processes.deployment import BROWSER_ORIGIN, Deployment, origin
 
+pytestmark = pytest.mark.whole_machine
+
 
 def preflight(url: str, method: str, headers: str, *, page: str) -> httpx2.Response:
     """Ask as a browser does before a page's request (Fetch standard, CORS-preflight fetch)."""

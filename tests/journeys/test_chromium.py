@@ -17,6 +17,8 @@ from support.browsers.tour import CURSOR, off_the_loop, register_app, running_ch
 from support.in_process.oauth_client import OAuthClient, answer_of
 from support.processes.deployment import Connection, Deployment, origin
 
+pytestmark = pytest.mark.whole_machine
+
 CURSOR_ORIGIN = "cursor://anysphere.cursor-mcp"
 
 

@@ -3,11 +3,14 @@
 import asyncio
 
 import httpx2
+import pytest
 
 from support.in_process.person import ADA
 from support.processes.conformance import run_authorization_suite
 from support.processes.deployment import MANAGED_CLIENT, Deployment, a_person
 from support.processes.services import free_port
+
+pytestmark = pytest.mark.whole_machine
 
 
 def approve(authorize_url: str) -> None:

@@ -9,6 +9,8 @@ from support.in_process.gateway import META, MODERN
 from support.in_process.person import Person
 from support.processes.deployment import Connection, Deployment, connect
 
+pytestmark = pytest.mark.whole_machine
+
 
 async def call_raw(connection: Connection, tool: str, *, modern: bool) -> httpx2.Response:
     """Call a tool without a client between the test and the bytes of the answer."""

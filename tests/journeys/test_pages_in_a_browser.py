@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, expect
 from support.browsers.tour import running_chromium, sign_in
 from support.processes.deployment import Deployment
 
+pytestmark = pytest.mark.whole_machine
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

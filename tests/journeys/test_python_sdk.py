@@ -24,6 +24,8 @@ from support.in_process.oauth_client import REDIRECT_URI, answer_of
 from support.in_process.person import Page, Person
 from support.processes.deployment import Deployment, Mode, connect, require_refused_elsewhere
 
+pytestmark = pytest.mark.whole_machine
+
 
 class Memory:
     """Keeps the client's registration and its tokens."""

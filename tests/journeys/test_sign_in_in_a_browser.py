@@ -24,6 +24,8 @@ from support.markdown import ROOT, read
 from support.processes.deployment import GATEPOST, Deployment, run, running_deployment
 from support.processes.services import free_port, running_service
 
+pytestmark = pytest.mark.whole_machine
+
 NODE = ROOT / "tests/node"
 CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
 SECRET = "of-gatepost-at-the-provider"

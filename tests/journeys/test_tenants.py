@@ -11,6 +11,8 @@ from mcp_types import CallToolResult, TextContent
 from support.in_process.person import Person
 from support.processes.deployment import Connection, Deployment, connect
 
+pytestmark = pytest.mark.whole_machine
+
 EVERY_TASK = "SELECT id, org_id FROM tasks"
 
 

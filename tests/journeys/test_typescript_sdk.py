@@ -13,6 +13,8 @@ from support.in_process.person import Person
 from support.processes.conformance import NODE, NODE_FOLDER
 from support.processes.deployment import Deployment, require_refused_elsewhere
 
+pytestmark = pytest.mark.whole_machine
+
 
 class TypeScriptClient:
     """A client in a Node process, which tells each step that it takes."""

@@ -18,6 +18,8 @@ from support.processes.openapi_corpus import (
     sample_names,
 )
 
+pytestmark = pytest.mark.whole_machine
+
 BASE = "https://upstream.test"
 NAMES = sample_names()
 VALUES: dict[str, Any] = {

@@ -43,7 +43,7 @@ def run_authorization_suite(
     port: int,
     resource: str,
     open_url: Callable[[str], None],
-    seconds: float = 90,
+    seconds: float = 300,
 ) -> ConformanceResult:
     """Let the suite act as a client of an authorization server.
 
@@ -99,7 +99,7 @@ def run_authorization_suite(
     )
 
 
-def run_server_suite(url: str, revision: str, folder: Path, seconds: float = 90) -> dict[str, str]:
+def run_server_suite(url: str, revision: str, folder: Path, seconds: float = 300) -> dict[str, str]:
     """Let the suite act as a client of an MCP server.
 
     Args:

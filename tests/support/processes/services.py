@@ -97,7 +97,7 @@ def running_service(
     ready_path: str = "/",
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    tries: int = 600,
+    tries: int = 2400,
 ) -> Iterator[Service]:
     """Run a program for as long as the block lasts; enter the block once it answers.
 
