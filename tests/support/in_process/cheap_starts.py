@@ -9,28 +9,41 @@ from typing import Any
 import httpcore2
 import pytest
 from argon2 import PasswordHasher
+from fastapi.dependencies import utils as fastapi_dependencies
+from sqlalchemy import Dialect, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from auth_server import runtime
 from auth_server.branding import Branding
+from auth_server.db import engine as database_engine
 from auth_server.records.people import passwords
 from auth_server.rendering.render import Pages, open_pages
+from auth_server.revocations import feed
 from auth_server.settings import AuthServerSettings
 
 _pages: dict[tuple[str, bool], Pages] = {}
 """By the issuer's path, and whether it is HTTPS."""
+_compiled: dict[str, tuple[Dialect, Any]] = {}
+"""By the kind of database, the dialect and the statements that were compiled for it."""
 
 
 @contextmanager
 def cheap_starts() -> Iterator[None]:
     """Make once per test process what is alike in every server and takes longest to make.
 
-    Those are the compiled page templates and the machine's certificates. Passwords are hashed with
-    little effort: hundreds of people sign in, and another test checks a hash's cost.
+    Those are the compiled page templates and SQL statements, the signatures of endpoints and the
+    machine's certificates. Passwords are hashed with little effort: hundreds of people sign in, and
+    another test checks a hash's cost. A server looks less often for revocations that another
+    process committed; it still announces its own at once.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", lambda: hasher)
         patch.setattr(runtime, "open_pages", _share_pages)
+        patch.setattr(database_engine, "create_async_engine", _share_compiled)
+        signature = functools.cache(fastapi_dependencies.get_typed_signature)
+        patch.setattr(fastapi_dependencies, "get_typed_signature", signature)
+        patch.setattr(feed, "EVERY", 1.0)
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
         default = functools.cache(httpcore2.default_ssl_context)
         patch.setattr(httpcore2, "default_ssl_context", default)
@@ -44,6 +57,16 @@ def _share_pages(settings: AuthServerSettings) -> Pages:
     if key not in _pages:
         _pages[key] = open_pages(settings)
     return _pages[key]
+
+
+def _share_compiled(url: str, **options: Any) -> AsyncEngine:
+    engine = create_async_engine(url, **options)
+    sync: Engine = engine.sync_engine
+    # A compiled statement is found by its dialect too.
+    sync.dialect, sync._compiled_cache = _compiled.setdefault(
+        sync.dialect.name, (sync.dialect, sync._compiled_cache)
+    )
+    return engine
 
 
 def _share_default(create: Any) -> Any:
