@@ -28,6 +28,8 @@ from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, answer_of
 
+pytestmark = pytest.mark.whole_machine
+
 CODE, GRACE, IDLE, ABSOLUTE = 60, 120, 30 * 86400, 180 * 86400
 INVALID_GRANT, INVALID_CLIENT = (400, "invalid_grant"), (401, "invalid_client")
 READ, WRITE = frozenset({"list_projects", "list_tasks"}), frozenset({"create_task", "delete_task"})
@@ -249,6 +251,7 @@ class TokenStates(RuleBasedStateMachine):
         )
         self.server: AuthServer = self.running.__enter__()
         self.clients: list[OAuthClient] = [self.call(self.server.client) for _ in range(2)]
+        self.people = {seat.email: self.server.person(seat.email) for seat in SEATS}
         self.model, self.connections, self.seen = Model(), list[Connection](), set[str]()
 
     def call(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **named: Any) -> Any:
@@ -441,11 +444,11 @@ class TokenStates(RuleBasedStateMachine):
         return next(c for c in self.clients if (c.client_id == own) == (who == "owner"))
 
     def approve(self, client: int, seat: Seat, tools: frozenset[str]) -> None:
-        """Have a person sign in and allow these tools."""
+        """Have a person allow these tools, signing in if they are not signed in any more."""
         app = self.clients[client]
         answer = answer_of(
             self.call(
-                self.server.person(seat.email).approve,
+                self.people[seat.email].approve,
                 app.authorize_url(prompt="consent"),
                 tenant=seat.tenant_name,
                 tick=tools,
