@@ -80,6 +80,13 @@ def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory, cheap_auth_server: N
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is marked `both_databases` once on SQLite and once on PostgreSQL."""
+    if metafunc.definition.get_closest_marker("both_databases"):
+        for fixture in {"database_url", "deployment"} & set(metafunc.fixturenames):
+            metafunc.parametrize(fixture, ["sqlite", "postgresql"], indirect=True)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a test that is marked `whole_machine` ten minutes."""
     for item in items:
@@ -95,10 +102,10 @@ def sqlite_url(tmp_path: Path, seeded_sqlite: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A migrated, seeded database of the test's own: each test runs on both kinds."""
-    if request.param == "sqlite":
+    """A migrated, seeded database of the test's own: SQLite, or both for `both_databases`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         yield request.getfixturevalue("sqlite_url")
         return
     from support.in_process.auth_server import prepare_database

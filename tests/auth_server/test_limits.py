@@ -265,6 +265,7 @@ async def told(server: AuthServer) -> list[dict[str, Any]]:
     return [json.loads(row.detail) for row in rows]
 
 
+@pytest.mark.both_databases
 async def test_a_flood_of_refusals_is_one_entry_of_the_audit_log_for_each_kind(
     auth_server: AuthServer,
 ) -> None:

@@ -17,6 +17,8 @@ from auth_server.app import create_app
 from auth_server.settings import AuthServerSettings
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer
 
+pytestmark = pytest.mark.both_databases
+
 SETTINGS: dict[str, Any] = {
     "issuer": ISSUER,
     "secret_key": "for-tests-only-0123456789abcdef0123456789",

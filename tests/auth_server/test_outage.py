@@ -17,6 +17,8 @@ from support.in_process.clock import Clock
 from support.in_process.oauth_client import answer_of
 from support.processes.postgres import PostgresServer
 
+pytestmark = pytest.mark.both_databases
+
 
 class Outage:
     """Disconnects a running server's database, and reconnects it."""

@@ -14,6 +14,8 @@ from auth_server.schema.tables import metadata
 from support.in_process.auth_server import AuthServer
 from support.in_process.oauth_client import OAuthClient, answer_of
 
+pytestmark = pytest.mark.both_databases
+
 
 async def everything_stored(database_url: str) -> str:
     """Read every column of every row of every table."""

@@ -27,6 +27,8 @@ from support.in_process.clock import Clock
 from support.in_process.revocations import GATEWAY, assertions
 from support.processes.redis import RedisServer
 
+pytestmark = pytest.mark.both_databases
+
 
 class Pauses:
     """The pause between two attempts, which lasts until the test ends it."""

@@ -16,6 +16,8 @@ from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
 from support.processes.postgres import PostgresServer
 
+pytestmark = pytest.mark.both_databases
+
 
 async def issue(server: AuthServer) -> tuple[RawSql, str, RefreshFacts]:
     """Let Ada connect a client; return the hash of its refresh token, and its record."""

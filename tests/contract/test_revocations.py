@@ -16,6 +16,8 @@ from support.in_process.clock import Clock
 from support.in_process.revocations import GATEWAY, ask_in_process, commit_revocation, following
 from support.processes.redis import RedisServer
 
+pytestmark = pytest.mark.both_databases
+
 Way = str
 
 

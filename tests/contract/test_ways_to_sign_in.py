@@ -70,6 +70,7 @@ async def place(
         yield Place(server, way)
 
 
+@pytest.mark.both_databases
 async def test_a_person_signs_in_and_answers_the_app(place: Place) -> None:
     client, person = await place.server.client(), place.server.person()
     url = client.authorize_url()

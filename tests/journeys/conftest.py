@@ -33,10 +33,11 @@ def on_postgresql(
         yield deployment
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def deployment(request: pytest.FixtureRequest) -> Deployment:
-    """Everything running, once on each database."""
-    running: Deployment = request.getfixturevalue(f"on_{request.param}")
+    """Everything running: on SQLite, or on both databases for `both_databases`."""
+    database = getattr(request, "param", "sqlite")
+    running: Deployment = request.getfixturevalue(f"on_{database}")
     return running
 
 

@@ -114,6 +114,7 @@ async def create_task(client: PythonClient, title: str) -> CallToolResult:
     return await client.mcp.call_tool("create_task", task)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_python_agent_given_only_a_url_ends_up_changing_a_row_and_refreshes_its_token(
     deployment: Deployment, ada: Person, mode: Mode

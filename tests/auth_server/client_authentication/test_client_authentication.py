@@ -71,6 +71,7 @@ async def test_a_client_authenticates_only_by_its_registered_method_a88(
     assert (answer.status_code, answer.json()["error"]) == expected
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 async def test_a_confidential_client_connects_with_its_secret(
     auth_server: AuthServer, method: str

@@ -49,6 +49,7 @@ async def give(
         await add_secret(db, row)
 
 
+@pytest.mark.both_databases
 async def test_a_client_changes_its_secret_without_a_pause(auth_server: AuthServer) -> None:
     """Both are valid until the old one is dropped, and a third is refused."""
     client_id, old = await register(auth_server)

@@ -101,6 +101,7 @@ async def test_the_client_may_name_itself_beside_its_assertion_and_need_not(
     assert await ask(auth_server, {**form(), "client_id": "another"}) == INVALID
 
 
+@pytest.mark.both_databases
 async def test_an_assertion_is_valid_once_a92(auth_server: AuthServer) -> None:
     """A92: a replayed jti (GHSA-3p3g-vpw6-4w66 elsewhere)."""
     await manage(auth_server, jwks=jwks(KEY))
@@ -119,6 +120,7 @@ async def test_an_assertion_is_used_up_by_a_request_that_fails(auth_server: Auth
     assert await ask(auth_server, form) == INVALID
 
 
+@pytest.mark.both_databases
 async def test_of_twenty_simultaneous_uses_of_one_assertion_one_succeeds_a92(
     auth_server: AuthServer,
 ) -> None:
@@ -131,6 +133,7 @@ async def test_of_twenty_simultaneous_uses_of_one_assertion_one_succeeds_a92(
     assert sorted(answers) == [(200, ""), *[INVALID] * 19]
 
 
+@pytest.mark.both_databases
 async def test_two_clients_may_use_the_same_jti(auth_server: AuthServer) -> None:
     """RFC 7519 §4.1.7: unique within one issuer."""
     for client_id in (REPORTS, "another"):
@@ -139,6 +142,7 @@ async def test_two_clients_may_use_the_same_jti(auth_server: AuthServer) -> None
         assert await ask(auth_server, signed_by(assertion)) == (200, "")
 
 
+@pytest.mark.both_databases
 async def test_used_assertions_are_forgotten_once_they_have_expired_and_not_before(
     auth_server: AuthServer,
 ) -> None:
@@ -448,6 +452,7 @@ async def test_keys_are_read_where_the_client_says_and_remembered(auth_server: A
     assert auth_server.fetched == [KEYS, KEYS]
 
 
+@pytest.mark.both_databases
 async def test_requests_at_the_same_time_share_one_fetch(auth_server: AuthServer) -> None:
     """A77: nobody can make this server flood another."""
     await manage(auth_server, jwks_uri=KEYS)

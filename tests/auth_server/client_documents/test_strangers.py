@@ -99,6 +99,7 @@ async def test_names_that_one_stranger_invents_keep_nobody_else_from_a_new_app(
     assert len(server.fetched) == 31
 
 
+@pytest.mark.both_databases
 async def test_an_app_in_use_connects_while_its_host_is_down_for_a_day(
     database_url: str, clock: Clock
 ) -> None:
@@ -144,6 +145,7 @@ async def test_an_address_that_keeps_failing_is_asked_ever_less_often(
     assert await start(sqlite_server, URL) == 303
 
 
+@pytest.mark.both_databases
 async def test_two_processes_keep_the_document_that_was_read_last(
     database_url: str, clock: Clock
 ) -> None:
@@ -159,6 +161,7 @@ async def test_two_processes_keep_the_document_that_was_read_last(
     assert "Old name" not in page.text
 
 
+@pytest.mark.both_databases
 async def test_people_who_use_a_new_app_at_the_same_moment_all_get_on(
     auth_server: AuthServer,
 ) -> None:
@@ -169,6 +172,7 @@ async def test_people_who_use_a_new_app_at_the_same_moment_all_get_on(
     assert set(answers) == {303}
 
 
+@pytest.mark.both_databases
 async def test_documents_that_nobody_approved_are_forgotten_and_a_blocked_one_stays_blocked(
     auth_server: AuthServer, clock: Clock, change_row: Any
 ) -> None:

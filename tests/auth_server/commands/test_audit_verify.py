@@ -95,6 +95,7 @@ async def sign_in(server: AuthServer, times: int = 3) -> None:
         await person.sign_in(await person.open("/sign-in"))
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "change", [cut, rewrite, rewrite_with_the_seal, append, remove_the_seal, change_one]
 )
@@ -171,6 +172,7 @@ async def test_a_database_put_back_to_yesterday_lacks_the_head_that_was_written_
         assert "NUMBER:HASH" in refused.output
 
 
+@pytest.mark.both_databases
 async def test_old_entries_go_in_steps_and_the_rest_is_still_verified(
     database_url: str, clock: Clock, tmp_path: Path
 ) -> None:
@@ -236,6 +238,7 @@ async def test_the_seal_follows_the_secret_key_to_its_successor(
     assert (await verify(tmp_path, sqlite_url, secret=new)).exit_code == 0
 
 
+@pytest.mark.both_databases
 async def test_parallel_sign_ins_leave_one_chain(auth_server: AuthServer, tmp_path: Path) -> None:
 
     await asyncio.gather(*(sign_in(auth_server, 2) for _ in range(4)))

@@ -87,6 +87,7 @@ def told(database_url: str, event: str) -> list[tuple[str, str, str]]:
     return rows
 
 
+@pytest.mark.both_databases
 def test_grants_are_listed_by_person_tenant_and_client(
     operate: Operate, connected: list[tuple[str, str]]
 ) -> None:
@@ -102,6 +103,7 @@ def test_grants_are_listed_by_person_tenant_and_client(
     assert operate("grants", "list", "--person", "nobody").output == "There are no such grants.\n"
 
 
+@pytest.mark.both_databases
 def test_one_grant_ends_and_the_others_go_on(
     operate: Operate, database_url: str, connected: list[tuple[str, str]]
 ) -> None:
@@ -116,6 +118,7 @@ def test_one_grant_ends_and_the_others_go_on(
     assert told(database_url, "grant.revoked") == [("usr_ada", "org_acme", connected[0][0])]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("options", "left"),
     [

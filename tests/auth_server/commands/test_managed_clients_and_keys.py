@@ -79,6 +79,7 @@ def add_reports(operate: Operate) -> str:
     )
 
 
+@pytest.mark.both_databases
 def test_an_operator_adds_a_client_and_rotates_its_secret(
     operate: Operate, database_url: str
 ) -> None:
@@ -148,6 +149,7 @@ def test_an_operator_lets_a_client_introspect(operate: Operate, database_url: st
     assert "Desk  (introspects)" in operate("clients", "list").output
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -213,6 +215,7 @@ MINE = ("--label", "Report", "--person", "usr_ada", "--tenant", "org_acme")
 MAY = ("--scope", "mcp:read", "--tool", "@read")
 
 
+@pytest.mark.both_databases
 def test_an_operator_makes_a_key_lists_it_and_ends_it(operate: Operate, database_url: str) -> None:
     """A128: shown once, then known by its fingerprint."""
     result = operate("api-keys", "create", *MINE, *MAY)

@@ -42,6 +42,7 @@ def offered(database_url: str, email: str, password: str = ADA[1]) -> str:
     return text
 
 
+@pytest.mark.both_databases
 def test_an_operator_sets_up_a_tenant_a_person_and_a_membership_who_can_then_connect(
     operate: Operate, database_url: str
 ) -> None:
@@ -62,6 +63,7 @@ def test_an_operator_sets_up_a_tenant_a_person_and_a_membership_who_can_then_con
     assert "not a member" in offered(database_url, "di@initech.example", "correct horse")
 
 
+@pytest.mark.both_databases
 def test_a_tenants_rules_are_set_one_by_one_and_listed(operate: Operate) -> None:
     clients = ("--allow-client", "vscode.dev", "--allow-client", "claude.ai")
     said(operate("tenants", "set", "org_acme", *clients))
@@ -82,6 +84,7 @@ def test_a_tenants_rules_are_set_one_by_one_and_listed(operate: Operate) -> None
     assert "org_acme  disabled  pro  Acme  (no rules)" in said(operate("tenants", "list"))
 
 
+@pytest.mark.both_databases
 def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
     operate: Operate, database_url: str
 ) -> None:

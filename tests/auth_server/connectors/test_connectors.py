@@ -476,6 +476,7 @@ async def test_a_provider_rotates_its_keys_and_people_still_sign_in(place: Place
     assert place.provider.requests.count("GET /jwks") == 2
 
 
+@pytest.mark.both_databases
 async def test_the_subject_identifies_a_person_and_the_address_never_does_a139(
     place: Place,
 ) -> None:
@@ -507,6 +508,7 @@ async def test_an_id_in_use_does_not_make_another_subject_that_person_a140(place
     assert await place.rows(Identity) == []
 
 
+@pytest.mark.both_databases
 async def test_a_second_provider_can_not_take_over_whom_the_first_signs_in_a140(
     place: Place,
 ) -> None:
@@ -526,11 +528,13 @@ async def test_a_subject_stays_the_same_person_if_its_id_changes_a140(
     assert {row.person_id for row in await place.rows(Session)} == {"usr_dee"}
 
 
+@pytest.mark.both_databases
 async def test_a_client_is_not_signed_in_as_a_person_a140(place: Place) -> None:
     place.provider.claims["id"] = "orbit-cli"
     assert "the id of a client" in await place.refused()
 
 
+@pytest.mark.both_databases
 async def test_people_known_before_are_adopted_where_the_operator_says_so(
     database_url: str, clock: Clock
 ) -> None:
@@ -624,6 +628,7 @@ async def test_memberships_are_brought_up_to_date_at_each_sign_in(place: Place) 
     assert {row.tenant_id: row.name for row in await place.rows(Tenant)}["org_new"] == "New Ltd"
 
 
+@pytest.mark.both_databases
 async def test_connections_immediately_lose_access_that_the_provider_withdrew_a53(
     place: Place,
 ) -> None:

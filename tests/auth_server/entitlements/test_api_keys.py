@@ -93,6 +93,7 @@ async def stored(server: AuthServer, key: ApiKey) -> StoredApiKey:
     return row
 
 
+@pytest.mark.both_databases
 async def test_a_gateway_gets_a_token_with_the_keys_permissions(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -367,6 +368,7 @@ async def test_an_exchange_with_wrong_parameters_gets_its_error(
     assert answer.json().get("error") == error
 
 
+@pytest.mark.both_databases
 async def test_the_last_use_is_noted_once_a_minute(auth_server: AuthServer) -> None:
     """This shows unused keys without a write for every exchange."""
     key = await make_key(auth_server)
@@ -384,6 +386,7 @@ async def test_the_last_use_is_noted_once_a_minute(auth_server: AuthServer) -> N
     assert seen[3] == auth_server.clock()
 
 
+@pytest.mark.both_databases
 async def test_a_key_is_stored_as_a_hash_and_its_refusals_are_in_the_audit_log(
     auth_server: AuthServer,
 ) -> None:
@@ -474,6 +477,7 @@ async def test_where_agents_may_only_read_a_key_only_reads(
     assert refusal(await exchange(auth_server, changing.text)) == DEAD
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("rules", "allowed"),
     [
@@ -524,6 +528,7 @@ async def test_no_key_outlives_the_longest_grant_of_its_tenant(
     assert refusal(await exchange(auth_server, key.text)) == DEAD
 
 
+@pytest.mark.both_databases
 async def test_a_removed_members_keys_end_with_the_membership_a53(auth_server: AuthServer) -> None:
     """A person who returns creates new keys."""
     key = await make_key(auth_server)

@@ -18,6 +18,8 @@ from support.in_process.call_events import as_json, call_event, logged_calls
 from support.in_process.clock import Clock
 from support.in_process.revocations import GATEWAY, assertions
 
+pytestmark = pytest.mark.both_databases
+
 OTHER = "http://127.0.0.1:8411/mcp"
 
 

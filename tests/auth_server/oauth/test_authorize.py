@@ -514,6 +514,7 @@ async def test_a_disabled_client_can_no_longer_request_authorization(
     assert (stopped.status, stopped.moves_on_to) == (400, None)
 
 
+@pytest.mark.both_databases
 async def test_opening_the_same_link_twice_does_no_harm(auth_server: AuthServer) -> None:
     """RFC 9110 §9.2.1: a GET is safe; browsers prefetch and people reload."""
     client, person = await auth_server.client(), auth_server.person()
@@ -582,6 +583,7 @@ NAMES = st.sampled_from(
 )
 
 
+@pytest.mark.both_databases
 @given(changes=st.dictionaries(NAMES, ODD, max_size=4))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_parameter_makes_the_server_fail(
@@ -645,6 +647,7 @@ async def send_query(server: AuthServer, path: str, query: bytes) -> tuple[int, 
     return sent[0]["status"], html.unescape(body.decode()).lower()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ["/authorize", *PAGES])
 async def test_malformed_query_bytes_get_a_page_with_the_reason(
     auth_server: AuthServer, path: str
@@ -655,6 +658,7 @@ async def test_malformed_query_bytes_get_a_page_with_the_reason(
         assert (status, reason.lower() in page) == (400, True), query
 
 
+@pytest.mark.both_databases
 async def test_odd_bytes_in_a_valid_query_get_the_page_for_its_client(
     auth_server: AuthServer,
 ) -> None:

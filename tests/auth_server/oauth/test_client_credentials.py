@@ -51,6 +51,7 @@ def refusal(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]
 
 
+@pytest.mark.both_databases
 async def test_a_program_gets_its_ceiling_in_its_tenant_and_is_itself(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -80,6 +81,7 @@ async def test_a_program_gets_its_ceiling_in_its_tenant_and_is_itself(
     }
 
 
+@pytest.mark.both_databases
 async def test_the_grant_id_is_the_same_each_time_and_another_in_another_tenant(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -116,6 +118,7 @@ async def test_a_program_may_ask_for_less_and_not_for_more(
         assert refusal(await ask(auth_server, scope=scope)) == (400, "invalid_scope")
 
 
+@pytest.mark.both_databases
 async def test_without_a_ceiling_there_is_nothing_a63(auth_server: AuthServer) -> None:
     """A63: an empty ceiling allows nothing."""
     people = {"ceilings": [], "redirect_uris": ["https://app.example/cb"]}
@@ -129,6 +132,7 @@ async def test_without_a_ceiling_there_is_nothing_a63(auth_server: AuthServer) -
     assert refusal(await ask(auth_server)) == (400, "unauthorized_client")
 
 
+@pytest.mark.both_databases
 async def test_a_removed_ceiling_no_longer_applies(auth_server: AuthServer) -> None:
     """Replacing a client replaces its permissions."""
     await manage(auth_server)

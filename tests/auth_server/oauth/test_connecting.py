@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import jwt
+import pytest
 
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -22,6 +23,7 @@ async def read_token(auth_server: AuthServer, token: str) -> dict[str, Any]:
     return claims
 
 
+@pytest.mark.both_databases
 async def test_ada_connects_a_client_and_its_token_has_exactly_her_selection(
     auth_server: AuthServer,
 ) -> None:
@@ -99,6 +101,7 @@ async def test_a_client_that_asks_for_no_scope_gets_the_resources_default_a130(
     assert (claims["scope"], claims["aud"]) == ("mcp:read mcp:write", auth_server.resource)
 
 
+@pytest.mark.both_databases
 async def test_a_step_up_may_ask_for_scopes_the_client_never_registered(
     auth_server: AuthServer,
 ) -> None:

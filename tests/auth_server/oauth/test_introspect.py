@@ -14,6 +14,8 @@ from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.revocations import GATEWAY, GATEWAY_KEY, assertions, read_unverified
 
+pytestmark = pytest.mark.both_databases
+
 OTHER = ResourceSettings(
     resource="http://127.0.0.1:8411/mcp", gateway_jwks=dict(publish_key(GATEWAY_KEY))
 )

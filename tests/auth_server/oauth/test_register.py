@@ -416,6 +416,7 @@ URIS = st.lists(
 )
 
 
+@pytest.mark.both_databases
 @given(document=st.dictionaries(MEMBERS, JSON, max_size=4), uris=st.none() | URIS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_registration_makes_the_server_fail(

@@ -148,6 +148,7 @@ async def known(server: AuthServer, client: OAuthClient) -> bool:
     return error == "invalid_grant"
 
 
+@pytest.mark.both_databases
 async def test_an_unused_client_is_deleted_after_an_hour_a59(
     auth_server: AuthServer, clock: Clock
 ) -> None:
@@ -176,6 +177,7 @@ async def test_a_person_who_is_about_to_answer_still_can_a60(
     assert (await person.press(page, "Approve")).moves_on_to
 
 
+@pytest.mark.both_databases
 async def test_a_client_in_use_is_never_deleted_a60(auth_server: AuthServer, clock: Clock) -> None:
     """A60: neither its age nor the number of other clients matters."""
     client = await auth_server.client()
@@ -188,6 +190,7 @@ async def test_a_client_in_use_is_never_deleted_a60(auth_server: AuthServer, clo
         assert "refresh_token" in tokens
 
 
+@pytest.mark.both_databases
 async def test_a_client_is_deleted_ninety_days_after_its_last_connection(
     auth_server: AuthServer, clock: Clock, change_row: Any
 ) -> None:
@@ -208,6 +211,7 @@ async def test_a_client_is_deleted_ninety_days_after_its_last_connection(
     assert (still, await known(auth_server, client)) == (True, False)
 
 
+@pytest.mark.both_databases
 async def test_a_client_that_ended_itself_leaves_no_row_for_long(
     auth_server: AuthServer, clock: Clock
 ) -> None:
@@ -223,6 +227,7 @@ async def test_a_client_that_ended_itself_leaves_no_row_for_long(
     assert await how_many_clients(auth_server) == 1
 
 
+@pytest.mark.both_databases
 async def test_a_forgotten_client_can_register_again_at_once(
     auth_server: AuthServer, clock: Clock
 ) -> None:

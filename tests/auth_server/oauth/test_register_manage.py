@@ -227,6 +227,7 @@ async def test_a_change_that_is_refused_changes_nothing(
     assert (await registration.send("GET")).json() == registration.body
 
 
+@pytest.mark.both_databases
 async def test_a_change_replaces_everything_and_keeps_the_id(auth_server: AuthServer) -> None:
     """RFC 7592 §2.2: omitted members are deleted."""
     registration = await register(auth_server, client_uri="https://app.example")
@@ -274,6 +275,7 @@ async def test_a_client_that_becomes_confidential_is_given_a_secret_and_loses_it
     assert forgotten.json()["error"] == "invalid_client"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "changes",
     [
@@ -311,6 +313,7 @@ async def test_an_app_that_becomes_another_has_to_ask_people_again_a70(
     assert "grant.revoked" in await events(auth_server, registration.client_id)
 
 
+@pytest.mark.both_databases
 async def test_an_irrelevant_change_ends_nothing(auth_server: AuthServer) -> None:
     """The same addresses in another order, and a home page, don't make another app."""
     uris = [REDIRECT_URI, "http://127.0.0.1:3999/other"]
@@ -323,6 +326,7 @@ async def test_an_irrelevant_change_ends_nothing(auth_server: AuthServer) -> Non
     assert (await registration.client.refresh(tokens["refresh_token"])).status_code == 200
 
 
+@pytest.mark.both_databases
 async def test_a_client_that_deletes_itself_ends_its_grants(auth_server: AuthServer) -> None:
     """RFC 7592 §2.3."""
     registration = await register(auth_server)

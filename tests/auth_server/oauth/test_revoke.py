@@ -63,6 +63,7 @@ async def rows(server: AuthServer, table: Any) -> list[Any]:
         return list((await db.execute(select(table))).scalars())
 
 
+@pytest.mark.both_databases
 async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_it_a137(
     server: AuthServer,
 ) -> None:
@@ -78,6 +79,7 @@ async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_
         assert (await client.refresh(tokens["refresh_token"])).status_code == 400
 
 
+@pytest.mark.both_databases
 async def test_a_used_refresh_token_ends_its_family_too(server: AuthServer) -> None:
     """A client that lost the newest answer can still sign out."""
     client = await server.client()
@@ -90,6 +92,7 @@ async def test_a_used_refresh_token_ends_its_family_too(server: AuthServer) -> N
     assert (await client.refresh(second["refresh_token"])).status_code == 400
 
 
+@pytest.mark.both_databases
 async def test_another_connection_of_the_same_grant_is_not_touched(server: AuthServer) -> None:
     """Signing out on one machine leaves the other signed in."""
     client, ada = await server.client(), server.person()
@@ -102,6 +105,7 @@ async def test_another_connection_of_the_same_grant_is_not_touched(server: AuthS
     assert (await client.refresh(there["refresh_token"])).status_code == 200
 
 
+@pytest.mark.both_databases
 async def test_revoking_an_access_token_ends_only_that_token(server: AuthServer) -> None:
     """RFC 7009 §2.1."""
     client = await server.client()
@@ -128,6 +132,7 @@ async def test_a_wrong_or_unknown_hint_changes_nothing_a138(
     assert await has_ended(server, tokens["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_a_client_can_not_end_the_tokens_of_another_nor_learn_that_they_exist_a136(
     server: AuthServer,
 ) -> None:
@@ -197,6 +202,7 @@ async def test_a_browser_client_may_revoke_but_not_introspect_nor_follow(
     assert allowed == ["/revoke"]
 
 
+@pytest.mark.both_databases
 async def test_repeating_a_revocation_writes_nothing_more(server: AuthServer) -> None:
     client = await server.client()
     tokens = await client.connect(server.person())
@@ -209,6 +215,7 @@ async def test_repeating_a_revocation_writes_nothing_more(server: AuthServer) ->
     assert sorted(kinds) == ["family", "token"]
 
 
+@pytest.mark.both_databases
 async def test_a_replayed_code_ends_the_access_token_it_gave_too_a26(server: AuthServer) -> None:
     """OAuth 2.1 §4.1.3. A26."""
     client = await server.client()
@@ -220,6 +227,7 @@ async def test_a_replayed_code_ends_the_access_token_it_gave_too_a26(server: Aut
     assert await has_ended(server, tokens["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_a_reused_refresh_token_ends_the_access_tokens_of_its_family_too_a95(
     server: AuthServer,
 ) -> None:
@@ -235,6 +243,7 @@ async def test_a_reused_refresh_token_ends_the_access_tokens_of_its_family_too_a
     assert await has_ended(server, second["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_fewer_tools_at_the_next_consent_end_the_tokens_that_held_more(
     server: AuthServer,
 ) -> None:
@@ -250,6 +259,7 @@ async def test_fewer_tools_at_the_next_consent_end_the_tokens_that_held_more(
     assert not await has_ended(server, narrow["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_a_grant_that_is_revoked_takes_everything_issued_from_it(server: AuthServer) -> None:
     client, ada = await server.client(), server.person()
     tokens, others = (
@@ -277,6 +287,7 @@ async def test_a_grant_that_is_revoked_takes_everything_issued_from_it(server: A
     assert not await has_ended(server, anew["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_ending_everything_of_a_tenant_does_not_affect_other_tenants(
     server: AuthServer,
 ) -> None:
@@ -296,6 +307,7 @@ async def test_ending_everything_of_a_tenant_does_not_affect_other_tenants(
     assert not await has_ended(server, globex["access_token"])
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("kind", "key"), [("tenant", "org_acme"), ("person", "usr_ada"), ("client", None)]
 )
@@ -316,6 +328,7 @@ async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_gives_va
     assert not await has_ended(server, after["access_token"])
 
 
+@pytest.mark.both_databases
 async def test_tokens_of_a_withdrawn_key_are_announced_as_revoked(server: AuthServer) -> None:
     """A113."""
     client = await server.client()
@@ -329,6 +342,7 @@ async def test_tokens_of_a_withdrawn_key_are_announced_as_revoked(server: AuthSe
     assert not await has_ended(server, anew["access_token"])
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("how", ["refresh_token", "grant"])
 async def test_ending_while_rotating_leaves_nothing_alive_a103(
     server: AuthServer, how: str
@@ -347,17 +361,24 @@ async def test_ending_while_rotating_leaves_nothing_alive_a103(
             async with server.opened.database.writing() as db, db.begin():
                 await ending.revoke_grant(db, grant_id, "race", lifetime=lifetime, now=now)
 
-        async def rotate(tokens: dict[str, Any] = tokens) -> list[str]:
+        ended = asyncio.Event()
+
+        async def rotate(
+            tokens: dict[str, Any] = tokens, ended: asyncio.Event = ended
+        ) -> list[str]:
             held, alive = tokens["refresh_token"], []
             while (answer := await client.refresh(held)).status_code == 200:
                 held = answer.json()["refresh_token"]
                 alive.append(answer.json()["access_token"])
+                if len(alive) == 5:
+                    await ended.wait()
             assert answer.json()["error"] == "invalid_grant"
             return alive
 
         racing = asyncio.create_task(rotate())
         also = [asyncio.create_task(client.refresh(tokens["refresh_token"])) for _ in range(4)]
         await end()
+        ended.set()
         for answer in await asyncio.gather(*also):
             if answer.status_code == 200:
                 late = await client.refresh(answer.json()["refresh_token"])
@@ -376,6 +397,7 @@ async def until_somebody_waits_for_a_row(server: AuthServer) -> None:
                 return
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("how", ["refresh_token", "grant"])
 async def test_a_successor_made_at_the_very_moment_of_the_end_is_ended_too(
     server: AuthServer, how: str
@@ -407,6 +429,7 @@ async def test_a_successor_made_at_the_very_moment_of_the_end_is_ended_too(
     assert [row.revoked_at for row in await rows(server, RefreshToken)] == [now, now]
 
 
+@pytest.mark.both_databases
 async def test_a_request_that_waits_is_answered_as_soon_as_something_is_revoked(
     server: AuthServer,
 ) -> None:
@@ -427,6 +450,7 @@ async def test_waiting_gateways_are_answered_when_the_server_stops(server: AuthS
     assert (await waiting).status_code == 200
 
 
+@pytest.mark.both_databases
 async def test_an_unknown_position_gets_every_revocation_that_applies_a162(
     server: AuthServer,
 ) -> None:
@@ -467,6 +491,7 @@ async def test_nobody_but_a_gateway_follows_revocations(server: AuthServer) -> N
     assert (as_forger.status_code, as_nobody.status_code) == (401, 401)
 
 
+@pytest.mark.both_databases
 async def test_announced_revocations_are_deleted_after_a_while(server: AuthServer) -> None:
     for name in ("one", "two"):
         await commit_revocation(server.database_url, "family", name, clock=server.clock)

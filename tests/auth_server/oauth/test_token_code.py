@@ -13,6 +13,8 @@ from auth_server.records.tenants.table import Membership, Tenant
 from support.in_process.auth_server import AuthServer
 from support.in_process.oauth_client import OAuthClient, answer_of
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass
 class Issued:

@@ -16,6 +16,8 @@ from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient
 
+pytestmark = pytest.mark.both_databases
+
 GRACE, IDLE, ABSOLUTE = 120, 30 * 86400, 180 * 86400
 
 

@@ -4,11 +4,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event, text
 
 from auth_server.db.engine import open_database, open_sync_engine
 from auth_server.records.attempts.store import count_attempt
 from support.in_process.clock import Clock
+
+pytestmark = pytest.mark.both_databases
 
 MINUTE = timedelta(minutes=1)
 

@@ -28,6 +28,8 @@ from auth_server.redemptions.statements import redeem, rotate
 from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
 
+pytestmark = pytest.mark.both_databases
+
 Use = Callable[[], Awaitable[bool]]
 
 

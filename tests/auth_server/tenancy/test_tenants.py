@@ -162,6 +162,7 @@ async def test_a_write_only_connection_loses_all_access_in_a_read_only_tenant(
 # --- clients --------------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 async def test_connections_of_a_client_that_is_no_longer_allowed_end_and_others_stay(
     auth_server: AuthServer,
 ) -> None:
@@ -251,6 +252,7 @@ def test_a_policy_that_can_not_be_is_refused_by_the_fields_name(
 # --- the longest grant ----------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 async def test_no_connection_outlives_the_longest_grant_of_its_tenant(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -271,6 +273,7 @@ async def test_no_connection_outlives_the_longest_grant_of_its_tenant(
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
 
+@pytest.mark.both_databases
 async def test_tokens_live_as_long_as_the_settings_say_and_no_longer_than_the_tenant_says(
     database_url: str, clock: Clock
 ) -> None:
@@ -288,6 +291,7 @@ async def test_tokens_live_as_long_as_the_settings_say_and_no_longer_than_the_te
     assert outdated.expires_at - outdated.created_at >= day
 
 
+@pytest.mark.both_databases
 async def test_a_connection_whose_time_is_over_is_ended_by_the_server_itself(
     auth_server: AuthServer,
 ) -> None:
@@ -322,6 +326,7 @@ async def test_less_data_for_a_member_is_less_data_for_their_agents(
     assert claims["data_scope"] == "team:design"
 
 
+@pytest.mark.both_databases
 async def test_a_removed_member_is_out_with_every_app_and_stays_in_elsewhere_a53(
     auth_server: AuthServer,
 ) -> None:
@@ -411,6 +416,7 @@ async def test_a_membership_that_can_not_be_is_refused_in_words(
 # --- gateways and the audit log -------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("change", ["policy", "membership", "removal", "client"])
 async def test_a_gateway_learns_of_every_change_that_affects_tokens(
     database_url: str, clock: Clock, change: str
@@ -434,6 +440,7 @@ async def test_a_gateway_learns_of_every_change_that_affects_tokens(
             server.app.state.stop_waiting()
 
 
+@pytest.mark.both_databases
 async def test_the_audit_log_names_the_actor_of_each_decision(auth_server: AuthServer) -> None:
     await decide(auth_server, read_only=True, longest_grant=timedelta(days=30))
     await decide(auth_server, read_only=True, longest_grant=timedelta(days=30))
@@ -456,6 +463,7 @@ async def test_the_audit_log_names_the_actor_of_each_decision(auth_server: AuthS
     assert ['"by":"usr_ada"' in entry.detail for entry in entries[1:]] == [True, False, True]
 
 
+@pytest.mark.both_databases
 async def test_seeding_again_keeps_the_admins_policy_and_a_disabled_tenant(
     auth_server: AuthServer, change_row: Any
 ) -> None:

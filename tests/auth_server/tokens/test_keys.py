@@ -19,6 +19,8 @@ from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running
 from support.in_process.clock import Clock
 from support.processes.configuration import issuing, write_config
 
+pytestmark = pytest.mark.both_databases
+
 SECRET = "for-tests-only-0123456789abcdef0123456789"
 
 

@@ -3,11 +3,15 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from auth_server.maintenance import maintain
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+
+pytestmark = pytest.mark.both_databases
 
 FOUR_KIB = 4096
 

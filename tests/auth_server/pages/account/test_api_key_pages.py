@@ -69,6 +69,7 @@ async def test_a_key_is_shown_once_and_made_once_however_often_the_form_is_sent(
     assert row.data_scope == "team:design team:engineering"
 
 
+@pytest.mark.both_databases
 async def test_two_forms_make_two_keys(auth_server: AuthServer) -> None:
     ada, page = await at(auth_server, new_in("org_acme"))
     other = await ada.open(new_in("org_acme"))
@@ -80,6 +81,7 @@ async def test_two_forms_make_two_keys(auth_server: AuthServer) -> None:
     assert len(await keys_of(auth_server)) == 2
 
 
+@pytest.mark.both_databases
 async def test_a_key_gets_only_the_selected_tools_and_data(
     auth_server: AuthServer,
 ) -> None:
@@ -182,6 +184,7 @@ async def test_nobody_creates_a_key_without_a_membership_a151(
     assert (looked.status, sent.status) == (400, 400)
 
 
+@pytest.mark.both_databases
 async def test_a_form_whose_tenant_tools_or_random_part_was_changed_is_refused_a38(
     auth_server: AuthServer,
 ) -> None:

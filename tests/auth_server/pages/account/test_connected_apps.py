@@ -43,6 +43,7 @@ async def open_app(server: AuthServer, person: Person) -> Page:
     return await person.open(f"{APP}?grant={(await only_grant(server)).grant_id}")
 
 
+@pytest.mark.both_databases
 async def test_a_person_sees_what_they_connected_and_how_it_was_used(
     auth_server: AuthServer,
 ) -> None:
@@ -79,6 +80,7 @@ async def test_a_person_without_connections_is_told_where_they_begin(
     assert "No connected apps yet" in page.text
 
 
+@pytest.mark.both_databases
 async def test_removing_a_tool_and_data_applies_at_the_next_refresh(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -200,6 +202,7 @@ async def test_a_preset_works_here_too_without_javascript(auth_server: AuthServe
     assert (await only_grant(auth_server)).tools == ["list_projects", "list_tasks"]
 
 
+@pytest.mark.both_databases
 async def test_more_than_the_app_asked_for_or_the_person_has_can_not_be_given_a49(
     auth_server: AuthServer, change_row: Any
 ) -> None:
@@ -228,6 +231,7 @@ async def test_more_than_the_app_asked_for_or_the_person_has_can_not_be_given_a4
     assert ticks(page, "data") == {}
 
 
+@pytest.mark.both_databases
 async def test_a_tool_that_came_later_is_offered_here_and_off_a165(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
@@ -259,6 +263,7 @@ async def test_an_empty_selection_is_not_saved(auth_server: AuthServer, what: st
     assert (await only_grant(auth_server)).version == 1
 
 
+@pytest.mark.both_databases
 async def test_saving_without_changes_changes_nothing(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)
@@ -268,6 +273,7 @@ async def test_saving_without_changes_changes_nothing(auth_server: AuthServer) -
     assert (await only_grant(auth_server)).version == 1
 
 
+@pytest.mark.both_databases
 async def test_of_two_open_pages_the_second_is_asked_to_look_again(
     auth_server: AuthServer,
 ) -> None:
@@ -282,6 +288,7 @@ async def test_of_two_open_pages_the_second_is_asked_to_look_again(
     assert (await only_grant(auth_server)).version == 2
 
 
+@pytest.mark.both_databases
 async def test_disconnecting_an_app_is_permanent(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     tokens = await client.connect(person)
@@ -356,6 +363,7 @@ async def test_the_forms_need_this_sessions_proof_and_origin_a38(auth_server: Au
     assert (grant.version, grant.revoked_at) == (1, None)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "query", ["", "?grant=", "?grant=%00", "?grant=" + "x" * 4000, "?grant=a&grant=b", "?saved=1"]
 )
@@ -366,6 +374,7 @@ async def test_no_query_makes_the_page_fail(auth_server: AuthServer, query: str)
     assert (await person.open(f"{APP}{query}")).status in {400, 404}
 
 
+@pytest.mark.both_databases
 async def test_a_connection_whose_time_is_over_or_whose_tenant_is_closed_is_not_shown_as_live(
     auth_server: AuthServer, change_row: Any
 ) -> None:
@@ -381,6 +390,7 @@ async def test_a_connection_whose_time_is_over_or_whose_tenant_is_closed_is_not_
     assert "No connected apps yet" in (await person.open(APPS)).text
 
 
+@pytest.mark.both_databases
 async def test_every_change_is_in_the_audit_log(auth_server: AuthServer) -> None:
     client, person = await auth_server.client(), auth_server.person()
     await client.connect(person)

@@ -58,6 +58,7 @@ async def test_a_person_sees_where_they_are_a_member_and_what_they_manage(
     assert f"{ORGANISATION}?tenant=org_globex" not in page.html
 
 
+@pytest.mark.both_databases
 async def test_an_admin_narrows_a_members_data_and_their_apps_at_once(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -120,6 +121,7 @@ async def test_an_admin_ends_a_members_connection_and_sees_that_it_ended(
     assert "Robot <1>" not in later.text
 
 
+@pytest.mark.both_databases
 async def test_the_rules_that_an_admin_sets_are_stored_whole_and_shown(
     auth_server: AuthServer,
 ) -> None:
@@ -146,6 +148,7 @@ async def test_the_rules_that_an_admin_sets_are_stored_whole_and_shown(
     assert (tenant.allowed_clients, tenant.read_only, tenant.longest_grant) == (None, False, None)
 
 
+@pytest.mark.both_databases
 async def test_an_admin_decides_about_api_keys_apart_from_apps(
     sqlite_server: AuthServer, change_row: Any
 ) -> None:
@@ -204,6 +207,7 @@ async def test_nobody_locks_themselves_out_by_asking_all_for_a_second_factor(
     assert (barred.status, "Two-step verification required" in barred.text) == (403, True)
 
 
+@pytest.mark.both_databases
 async def test_an_admin_with_two_factors_may_require_them_of_all(auth_server: AuthServer) -> None:
     ada, page = await signed_in(auth_server, ACME)
     async with auth_server.opened.transaction() as db:
@@ -296,6 +300,7 @@ async def test_only_an_admin_changes_a_tenant_a151(
     assert (await row_of(table_server, Membership, ("usr_bo", "org_globex"))).role == "member"
 
 
+@pytest.mark.both_databases
 async def test_an_admin_ends_no_connection_of_another_tenant_a151(auth_server: AuthServer) -> None:
     client = await auth_server.client()
     tokens = await client.connect(auth_server.person(BO), tenant="Globex")

@@ -193,6 +193,7 @@ async def test_a_session_says_where_and_how_it_began(auth_server: AuthServer) ->
     assert session_of(person) not in repr(session)
 
 
+@pytest.mark.both_databases
 async def test_a_person_ends_one_of_their_sessions_and_what_they_connected_stays(
     auth_server: AuthServer,
 ) -> None:
@@ -219,6 +220,7 @@ async def test_a_person_ends_one_of_their_sessions_and_what_they_connected_stays
     assert refreshed.status_code == 200
 
 
+@pytest.mark.both_databases
 async def test_sessions_that_are_over_are_not_listed(auth_server: AuthServer) -> None:
     person = auth_server.person()
     await person.sign_in(await person.open("/sign-in"))

@@ -302,6 +302,7 @@ async def test_switching_the_organisation_in_another_tab_voids_the_page(
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
+@pytest.mark.both_databases
 async def test_a_page_loaded_twice_stays_valid_in_both_tabs_a39(auth_server: AuthServer) -> None:
     """A39: the second render must not void the first."""
     client, person = await auth_server.client(), auth_server.person()
@@ -313,6 +314,7 @@ async def test_a_page_loaded_twice_stays_valid_in_both_tabs_a39(auth_server: Aut
     assert "code" in answer_of(left.moves_on_to or "")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("first", ["Approve", "Deny"])
 @pytest.mark.parametrize("second", ["Approve", "Deny"])
 async def test_only_the_first_answer_counts_a50(
@@ -330,6 +332,7 @@ async def test_only_the_first_answer_counts_a50(
     assert (reloaded.status, "already answered" in reloaded.text) == (400, True)
 
 
+@pytest.mark.both_databases
 async def test_ten_clicks_at_once_are_one_answer_a50(auth_server: AuthServer) -> None:
     """A50: exactly one code."""
     client, person = await auth_server.client(), auth_server.person()
@@ -341,6 +344,7 @@ async def test_ten_clicks_at_once_are_one_answer_a50(auth_server: AuthServer) ->
     assert {page.status for page in answers} == {200, 400}
 
 
+@pytest.mark.both_databases
 async def test_two_windows_approved_at_the_same_moment_are_one_connection_in_two_versions(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -415,6 +419,7 @@ async def test_a_tool_added_while_the_page_was_open_is_not_given(
     assert claims["allowed_tools"] == ["list_tasks"]
 
 
+@pytest.mark.both_databases
 async def test_the_tools_seen_last_are_shown_while_the_gateway_does_not_answer(
     auth_server: AuthServer,
 ) -> None:

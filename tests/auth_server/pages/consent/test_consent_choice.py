@@ -135,6 +135,7 @@ async def test_a_person_without_restrictions_reads_that_the_app_sees_all_their_d
     assert page.ticks("data") == {}
 
 
+@pytest.mark.both_databases
 async def test_data_that_was_left_out_stays_left_out_when_the_membership_is_widened(
     auth_server: AuthServer, change_row: Any
 ) -> None:

@@ -83,6 +83,7 @@ async def test_a_wider_request_shows_what_is_new_and_sums_up_what_was_allowed_a4
     )
 
 
+@pytest.mark.both_databases
 async def test_a_refused_tool_stays_refused_in_every_later_request_a49(
     auth_server: AuthServer,
 ) -> None:
@@ -231,6 +232,7 @@ async def test_a_changed_tool_needs_consent_again_although_the_page_would_hide_i
     assert (refused.status, refused.moves_on_to) == (403, None)
 
 
+@pytest.mark.both_databases
 async def test_a_tool_that_is_gone_from_the_catalogue_is_not_kept_for_its_successor_a165(
     auth_server: AuthServer,
 ) -> None:
@@ -316,6 +318,7 @@ async def test_another_sites_link_never_gets_an_answer_without_a_page_a37(
     assert was_asked(await led(person, client.authorize_url(), site))
 
 
+@pytest.mark.both_databases
 async def test_the_page_always_asks_about_clients_that_can_be_impersonated_a46(
     auth_server: AuthServer,
 ) -> None:

@@ -175,6 +175,7 @@ async def test_a_correct_password_without_the_second_factor_gives_no_session_a52
         assert path_of(await person.open(path)) == "/sign-in"
 
 
+@pytest.mark.both_databases
 async def test_a_code_can_be_used_once_a145(place: Place) -> None:
     """RFC 6238 §5.2, also for two browsers at the same moment, and for codes from before it."""
     _, secret, _ = await place.with_app()
@@ -221,6 +222,7 @@ async def test_ten_guesses_at_a_code_and_no_more_a143(place: Place) -> None:
     assert path_of(after) == "/account/apps" or after.status in {200, 404}
 
 
+@pytest.mark.both_databases
 async def test_pauses_grow_until_nobody_can_guess_a_code_a143(place: Place) -> None:
     """Who knows the password tries codes for two days; the count survives every pause."""
     _, secret, _ = await place.with_app()
@@ -337,6 +339,7 @@ async def test_another_kind_of_flow_state_does_not_replace_the_password_a52(plac
     assert len(await place.live()) == 1
 
 
+@pytest.mark.both_databases
 async def test_each_recovery_code_signs_in_once(place: Place) -> None:
     """In any spelling; the person sees how many codes are left."""
     _, _, codes = await place.with_app()
@@ -351,6 +354,7 @@ async def test_each_recovery_code_signs_in_once(place: Place) -> None:
     assert "recovery_code.used" in await place.events()
 
 
+@pytest.mark.both_databases
 async def test_nothing_that_signs_in_can_be_read_from_the_database(place: Place) -> None:
     """A104, A145: the app's secret is sealed, recovery codes are hashed."""
     _, secret, codes = await place.with_app()
@@ -518,6 +522,7 @@ async def test_any_malformed_passkey_is_a_refusal_and_not_a_fault(
     assert (used.status, added.status) == (403, 400)
 
 
+@pytest.mark.both_databases
 async def test_a_passkeys_signature_is_valid_once_and_in_one_browser_a141(
     place: Place,
 ) -> None:
@@ -550,6 +555,7 @@ async def test_a_copied_passkey_is_noticed_by_its_counter(place: Place) -> None:
     assert statuses == [False, True, False]
 
 
+@pytest.mark.both_databases
 async def test_another_persons_passkey_is_neither_added_nor_removed(place: Place) -> None:
     _, device = await place.with_passkey()
     bo = place.server.person("bo@globex.example")
@@ -565,6 +571,7 @@ async def test_another_persons_passkey_is_neither_added_nor_removed(place: Place
     assert [row.person_id for row in await place.rows(Passkey)] == ["usr_ada"]
 
 
+@pytest.mark.both_databases
 async def test_a_removed_passkey_signs_nobody_in(place: Place) -> None:
     ada, device = await place.with_passkey()
     page = await ada.press(await ada.open(SECURITY), "Remove")
@@ -595,6 +602,7 @@ async def test_an_address_without_a_domain_offers_no_passkeys(table_server: Auth
     assert "Set up an authenticator app" in mine.text
 
 
+@pytest.mark.both_databases
 async def test_people_of_another_provider_manage_second_factors_there(place: Place) -> None:
     person, _ = await place.ada()
     await place.change(PersonRow, "usr_ada", password_hash=None)
@@ -624,6 +632,7 @@ async def test_a_form_about_signing_in_that_the_page_did_not_make_is_refused_a38
     assert len(await place.rows(AuthenticatorApp)) == 1
 
 
+@pytest.mark.both_databases
 async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clock: Clock) -> None:
     """Sealed again while the former key is listed, which is not needed afterwards."""
     old, new = "a" * 16 + "1" * 32, "b" * 16 + "2" * 32
@@ -640,6 +649,7 @@ async def test_an_app_survives_a_change_of_the_secret_key(database_url: str, clo
     assert path_of(done) == "/account/security"
 
 
+@pytest.mark.both_databases
 async def test_an_operator_restores_access_for_a_person_who_lost_every_factor(
     place: Place, operate: Callable[..., Result]
 ) -> None:

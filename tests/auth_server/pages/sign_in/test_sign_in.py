@@ -134,6 +134,7 @@ async def test_a_session_gets_a_new_id_at_each_sign_in_and_the_old_one_is_dead_a
     assert path_of(page) == "/sign-in"
 
 
+@pytest.mark.both_databases
 async def test_a_session_id_that_an_attacker_planted_is_not_the_one_signed_in_a41(
     auth_server: AuthServer,
 ) -> None:

@@ -84,6 +84,7 @@ async def test_a_throttled_account_looks_the_same_whether_or_not_it_exists_a143(
     assert answers[0] == answers[1]
 
 
+@pytest.mark.both_databases
 async def test_guesses_in_parallel_get_no_further_a143(auth_server: AuthServer) -> None:
     """Counted before the password is compared."""
     person, page = await at_sign_in(auth_server)
@@ -221,6 +222,7 @@ def notice(monkeypatch: pytest.MonkeyPatch, number: int) -> asyncio.Event:
     return noticed
 
 
+@pytest.mark.both_databases
 async def test_many_sign_ins_at_once_hold_up_no_token_a144(
     database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
