@@ -15,9 +15,11 @@ import httpx2
 import pytest
 
 from support.processes.configuration import issuing, serving, write_config
-from support.processes.deployment import API_DOCUMENT, GATEPOST, import_api, origin, run, serve
+from support.processes.deployment import GATEPOST, origin, run, serve, write_manifest
 from support.processes.redis import RedisServer, running_redis
 from support.processes.services import POLL_SECONDS, Service, free_port, running_service
+
+pytestmark = pytest.mark.whole_machine
 
 CREATE = ("--label", "Report", "--person", "usr_ada", "--tenant", "org_acme", "--test")
 MAY = ("--scope", "mcp:read", "--tool", "list_projects")
@@ -104,7 +106,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -
             # The API is down: a failed call makes an event, too.
             mcp_gateway=serving(issuer, resource, f"http://127.0.0.1:{free_port()}", **setting),
         )
-        import_api(API_DOCUMENT, tmp_path)
+        write_manifest(tmp_path)
         yield Place(issuer, resource, tmp_path, redis, stack)
 
 

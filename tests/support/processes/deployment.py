@@ -3,9 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -197,6 +199,19 @@ def import_api(document: str | Path, folder: Path) -> None:
     run(*GATEPOST, "import", "openapi", document, *options)
 
 
+def write_manifest(folder: Path) -> None:
+    """Write the files that `import_api` writes; only the first one of a test process imports."""
+    for name, content in _imported_files().items():
+        (folder / name).write_bytes(content)
+
+
+@cache
+def _imported_files() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        import_api(API_DOCUMENT, Path(folder))
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
 def _configure(
     deployment: Deployment, database_url: str, shared: dict[str, Any], changes: dict[str, Any]
 ) -> None:
@@ -223,4 +238,4 @@ def _configure(
         ),
         mcp_gateway=one,
     )
-    import_api(API_DOCUMENT, folder)
+    write_manifest(folder)
