@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from auth_server.gateway_api.call_events import router as events_router
+from auth_server.gateway_api.plans import router as plans_router
 from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
 from auth_server.oauth.authorize.endpoint import router as authorize_router
@@ -72,6 +73,7 @@ ROUTERS = (
     introspect_router,
     feed_router,
     events_router,
+    plans_router,
 )
 
 

@@ -212,6 +212,7 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
                 required_level=tenant.required_level,
                 created_at=now,
             ),
+            now=now,
         )
     for person in contents.people:
         await put_person(

@@ -190,6 +190,7 @@ def _describe_health(live: LiveCatalogue, auth: _Auth, guards: Guards, runtime: 
             "catalogue": live.describe,
             "revocations": auth.revocations.describe,
             "limits": runtime.limits.describe,
+            "plans": runtime.plans.describe,
             "upstream": guards.describe,
             **runtime.details,
         },

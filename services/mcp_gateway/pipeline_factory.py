@@ -9,7 +9,6 @@ from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
-from mcp_gateway.limits.port import Tier, Tiers
 from mcp_gateway.pipeline import build_steps, compose
 from mcp_gateway.pipeline.call import Next
 from mcp_gateway.pipeline.retry import RetryingSender
@@ -52,9 +51,7 @@ def pipeline_factory(
         sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
         now=now,
     )
-    tiers = [Tier(name, tier.per_minute, tier.burst) for name, tier in settings.tiers.items()]
-    tiers_by_name = Tiers(tiers, default=settings.default_tier)
-    limits = CallLimits(runtime.limits, tiers_by_name, runtime.worker)
+    limits = CallLimits(runtime.limits, runtime.plans, runtime.worker)
     requests = RequestWriters(settings.upstream_url)
 
     def make_pipeline(catalogue: Catalogue) -> Next:

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from joserfc.jwk import ECKey
 
+from gatepost.call_event import CallEvent
 from gatepost.clock import Now
+from gatepost.plans import Plan
 from mcp_gateway.auth.api_keys import ExchangeKey
 from mcp_gateway.auth.jwks import Fetch
 from mcp_gateway.authorization_server.client import AuthorizationServer
@@ -20,14 +23,19 @@ from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.elicitation.confirmations import Confirmations, LocalConfirmations
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpClient
-from mcp_gateway.limits.local import LocalRateLimiter
-from mcp_gateway.limits.port import RateLimiter
+from mcp_gateway.limits.known_plans import KnownPlans, ReadPlans
+from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
+from mcp_gateway.limits.port import Limits, ReadUsage
+from mcp_gateway.limits.reaping import reaping
 from mcp_gateway.pipeline.steps.record_call import Record
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.work.loop_watch import watching_loop
 from mcp_gateway.work.worker import Worker
+
+if TYPE_CHECKING:
+    from mcp_gateway.limits.redis_limits import RedisLimits
 
 NewId = Callable[[], str]
 """Makes hexadecimal ids that nobody can guess."""
@@ -42,7 +50,8 @@ class Runtime:
     exchange_key: ExchangeKey
     record: Record
     feed: RevocationFeed
-    limits: RateLimiter
+    limits: Limits
+    plans: KnownPlans
     answers: Answers
     confirmations: Confirmations
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
@@ -71,7 +80,6 @@ async def open_runtime(
     assertions = ClientAssertions(
         key, resource=settings.resource, issuer=settings.issuer, now=now, new_id=new_id
     )
-    limits = LocalRateLimiter(now, replicas=settings.replicas)
     async with AsyncExitStack() as stack:
         stack.enter_context(watching_loop())
         http = await stack.enter_async_context(Http1Client())
@@ -82,33 +90,33 @@ async def open_runtime(
             prove=assertions.form,
         )
         if settings.redis_url is None:
+            delivery = HttpDelivery(server.post_events, assertions.form)
+            recorder = _make_recorder(settings, delivery, direct=False)
             backends = _Backends(
-                HttpDelivery(server.post_events, assertions.form),
+                recorder,
                 LongPollFeed(server.follow_revocations),
-                limits,
+                LocalLimits(now, recorder, server.read_usage, replicas=settings.replicas),
                 LocalAnswers(new_id),
                 LocalConfirmations(now),
             )
         else:
             url = settings.redis_url.get_secret_value()
-            backends = await _open_redis(settings, url, stack, limits, now, new_id)
-        recorder = Recorder(
-            backends.delivery,
-            Spool(settings.spool),
-            direct=settings.redis_url is not None,
-            write_log=open_log_writer(),
-        )
-        await stack.enter_async_context(recorder.running())
+            backends = await _open_redis(settings, url, stack, server.read_usage, now, new_id)
+        await stack.enter_async_context(backends.recorder.running())
+        await stack.enter_async_context(reaping(backends.limits.reap))
+        plans = open_plans(settings, server.follow_plans, now)
+        await stack.enter_async_context(plans.following())
         yield Runtime(
             http=http,
             fetch_keys=server.fetch_keys,
             exchange_key=server.exchange_api_key,
-            record=recorder.record,
+            record=backends.recorder.record,
             feed=backends.feed,
             limits=backends.limits,
+            plans=plans,
             answers=backends.answers,
             confirmations=backends.confirmations,
-            details={"events": recorder.describe},
+            details={"events": backends.recorder.describe},
         )
 
 
@@ -116,18 +124,37 @@ async def open_runtime(
 class _Backends:
     """The parts that a gateway's processes share through Redis, or the local ones without Redis."""
 
-    delivery: Delivery
+    recorder: Recorder
     feed: RevocationFeed
-    limits: RateLimiter
+    limits: "LocalLimits | RedisLimits"
     answers: Answers
     confirmations: Confirmations
+
+
+def open_plans(settings: McpGatewaySettings, read: ReadPlans, now: Now) -> KnownPlans:
+    """Return the plans that the gateway knows: at first those of its file or its settings."""
+    fallback = {
+        name: Plan(name=name, title=name, per_minute=tier.per_minute, burst=tier.burst)
+        for name, tier in settings.tiers.items()
+    }
+    return KnownPlans(
+        read,
+        now,
+        fallback=fallback,
+        default=settings.default_tier,
+        file=settings.known_plans,
+    )
+
+
+def _make_recorder(settings: McpGatewaySettings, delivery: Delivery, *, direct: bool) -> Recorder:
+    return Recorder(delivery, Spool(settings.spool), direct=direct, write_log=open_log_writer())
 
 
 async def _open_redis(
     settings: McpGatewaySettings,
     url: str,
     stack: AsyncExitStack,
-    alone: LocalRateLimiter,
+    read_usage: ReadUsage,
     now: Now,
     new_id: NewId,
 ) -> _Backends:
@@ -136,7 +163,7 @@ async def _open_redis(
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
-    from mcp_gateway.limits.shared import SharedRateLimiter
+    from mcp_gateway.limits.redis_limits import RedisLimits
     from mcp_gateway.redis_connection import RedisConnection
     from mcp_gateway.revocations.redis_feed import RedisFeed
 
@@ -144,10 +171,24 @@ async def _open_redis(
     await stack.enter_async_context(redis.connected())
     answers = RedisAnswers(redis, url, resource=settings.resource, new_id=new_id)
     await stack.enter_async_context(answers.listening())
+
+    async def settle(event: CallEvent) -> None:
+        await limits.settle_event(event)
+
+    delivery = RedisDelivery(redis, settle, issuer=settings.issuer)
+    recorder = _make_recorder(settings, delivery, direct=True)
+    limits = RedisLimits(
+        redis,
+        issuer=settings.issuer,
+        journal=recorder,
+        rates=LocalRates(now, replicas=settings.replicas),
+        read_usage=read_usage,
+        now=now,
+    )
     return _Backends(
-        RedisDelivery(redis, issuer=settings.issuer),
+        recorder,
         RedisFeed(url, issuer=settings.issuer),
-        SharedRateLimiter(redis, resource=settings.resource, alone=alone),
+        limits,
         answers,
         RedisConfirmations(redis, resource=settings.resource, now=now),
     )

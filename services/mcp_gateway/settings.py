@@ -84,9 +84,10 @@ class McpGatewaySettings(ServiceSettings):
             "enterprise": TierSettings(per_minute=6000, burst=1000),
         }
     )
-    """How often tenants may call tools, by the tier in their tokens."""
+    """How often tenants may call tools, by plan, until the gateway has learned the plans from the
+    authorization server."""
     default_tier: str = "free"
-    """The tier of tenants whose own tier is not in `tiers`."""
+    """The tier of tenants whose own plan is not known."""
     replicas: int = Field(default=1, ge=1)
     """How many processes of this gateway run. Without Redis, or while it is unreachable, each process
     allows its share of every limit."""
@@ -188,6 +189,11 @@ class McpGatewaySettings(ServiceSettings):
     def spool(self) -> Path:
         """The file that stores call events until they are delivered."""
         return self.event_spool or self.signing_key.with_suffix(".events.db")
+
+    @property
+    def known_plans(self) -> Path:
+        """The file that keeps the plans over a restart without the authorization server."""
+        return self.signing_key.with_suffix(".plans.json")
 
     @property
     def origin(self) -> str:

@@ -98,11 +98,28 @@ class CallEvent(NamedTuple):
     outcome: Outcome = "success"
     meter: _Name = ""
     """The meter of the units; empty if the call costs none."""
+    counted: bool = True
+    """False if the call passed while the gateway could not count it against the tenant's quotas."""
 
 
 def events_stream(issuer: str) -> str:
     """Name the Redis stream of an issuer's gateways; the key's hash tag keeps it in one slot."""
     return f"gatepost:{{{issuer}}}:events"
+
+
+PARTITIONS = 4
+"""The number of streams for calls that were reserved. A tenant's calls all go to one of them, in the
+slot of a Redis cluster that also holds the tenant's counters."""
+
+
+def partition_tag(issuer: str, partition: int) -> str:
+    """Return the hash tag of a partition's keys, with its braces."""
+    return f"{{{issuer} {partition:02}}}"
+
+
+def calls_stream(issuer: str, partition: int) -> str:
+    """Name the Redis stream of a partition's calls."""
+    return f"gatepost:{partition_tag(issuer, partition)}:calls"
 
 
 class MalformedEvent(ValueError):

@@ -20,10 +20,13 @@ from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.recorder import Recorder
 from mcp_gateway.call_events.redis_delivery import MOST_ENTRIES, RedisDelivery
 from mcp_gateway.call_events.spool import MOST_EVENTS, Spool, SpoolBroken
+from mcp_gateway.limits.local_limits import LocalRates
+from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.redis_connection import RedisConnection
 from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
 from support.in_process.call_events import call_event, logged_calls
 from support.in_process.clock import Clock
+from support.in_process.gateway import Journal, Ledger
 from support.in_process.revocations import GATEWAY, assertions
 from support.processes.redis import RedisServer
 
@@ -98,6 +101,17 @@ class EventRoute:
         context = running_auth_server(self.database_url, self.clock, resources=(GATEWAY,))
         self.server = await self._server.enter_async_context(context)
 
+    def _limits(self, connection: RedisConnection, most_entries: int) -> RedisLimits:
+        return RedisLimits(
+            connection,
+            issuer=ISSUER,
+            journal=Journal(),
+            rates=LocalRates(self.clock),
+            read_usage=Ledger().read,
+            now=self.clock,
+            most_entries=most_entries,
+        )
+
     async def stop_server(self) -> None:
         """Stop the server."""
         self.server = None
@@ -120,7 +134,12 @@ class EventRoute:
             if self.redis is not None:
                 self.connection = RedisConnection(self.redis.url)
                 await stack.enter_async_context(self.connection.connected())
-                delivery = RedisDelivery(self.connection, issuer=ISSUER, most_entries=most_entries)
+                delivery = RedisDelivery(
+                    self.connection,
+                    self._limits(self.connection, most_entries).settle_event,
+                    issuer=ISSUER,
+                    most_entries=most_entries,
+                )
             self.watched = Watched(delivery, lose_answers)
             recorder = Recorder(
                 self.watched,
@@ -138,7 +157,12 @@ class EventRoute:
         assert self.redis is not None
         database = open_database(self.database_url)
         worker = EventsWorker(
-            self.redis.url, issuer=ISSUER, database=database, name=name, **options
+            self.redis.url,
+            issuer=ISSUER,
+            database=database,
+            name=name,
+            now=self.clock,
+            **{"block": 0.1, **options},
         )
         yield worker
         await worker.close()
@@ -303,8 +327,11 @@ async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: EventR
     assert known.keys() == {before.call_id, during.call_id, after.call_id}
 
 
-async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: EventRoute) -> None:
-    first, second = (call_event(redis_road.clock()) for _ in range(2))
+@pytest.mark.parametrize("outcome", ["success", "refused"])
+async def test_while_no_worker_runs_redis_is_not_filled_without_end(
+    redis_road: EventRoute, outcome: str
+) -> None:
+    first, second = (call_event(redis_road.clock(), outcome=outcome) for _ in range(2))
     async with redis_road.gateway(most_entries=1) as gateway:
         gateway.record(first)
         await redis_road.until_delivered(1)
@@ -319,7 +346,7 @@ async def test_while_no_worker_runs_redis_is_not_filled_without_end(redis_road: 
 async def test_a_redis_that_lost_its_stream_is_worked_on_again(redis_road: EventRoute) -> None:
     assert redis_road.redis is not None
     event = call_event(redis_road.clock())
-    async with redis_road.worker(block=0.01) as worker:
+    async with redis_road.worker() as worker:
         await worker.step()
         with redis_road.redis.connect() as client:
             client.flushall()
@@ -337,7 +364,7 @@ async def test_another_worker_writes_a_dead_workers_events_once(
 ) -> None:
     """The worker died before the commit, or between the commit and the acknowledgement."""
     assert redis_road.redis is not None
-    events = [call_event(redis_road.clock()) for _ in range(3)]
+    events = [call_event(redis_road.clock(), outcome="refused") for _ in range(3)]
     key = events_stream(ISSUER)
     async with redis_road.gateway() as gateway:
         for event in events:
@@ -349,7 +376,7 @@ async def test_another_worker_writes_a_dead_workers_events_once(
             dead.xadd(key, fields)
             async with redis_road.worker(claim_after=3600) as first:
                 assert await first.step() == 1
-        async with redis_road.worker("two", claim_after=0, block=0.01) as other:
+        async with redis_road.worker("two", claim_after=0) as other:
             assert await other.step() == 1
         assert dead.xlen(key) == 0
         assert dead.xpending(key, GROUP)["pending"] == 0
@@ -367,7 +394,7 @@ async def test_the_name_of_a_worker_that_died_long_ago_is_forgotten(
         client.xgroup_create(key, GROUP, id="0", mkstream=True)
         client.execute_command("XGROUP", "CREATECONSUMER", key, GROUP, "dead")
         assert [one["name"] for one in client.xinfo_consumers(key, GROUP)] == [b"dead"]
-        async with redis_road.worker("alive", block=0.01) as worker:
+        async with redis_road.worker("alive") as worker:
             await worker.step()
         assert client.xinfo_consumers(key, GROUP) == []
 
@@ -378,10 +405,10 @@ async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_la
     event = call_event(redis_road.clock())
     async with redis_road.gateway() as gateway:
         gateway.record(event)
-    async with redis_road.worker(block=0.01) as worker:
+    async with redis_road.worker() as worker:
         await worker.step()  # creates the group
         with monkeypatch.context() as patch:
-            patch.setattr("auth_server.gateway_api.events_worker.add_calls", _refuse)
+            patch.setattr("auth_server.gateway_api.events_worker.write_calls", _refuse)
             with pytest.raises(ConnectionRefusedError):
                 await worker.step()
         assert await worker.step() == 1
@@ -389,7 +416,7 @@ async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_la
     assert list(await logged_calls(redis_road.database_url)) == [event.call_id]
 
 
-async def _refuse(*_: object) -> int:
+async def _refuse(*_: object, **__: object) -> int:
     raise ConnectionRefusedError
 
 

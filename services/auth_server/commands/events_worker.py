@@ -11,6 +11,7 @@ import click
 from auth_server.commands.common import config_option, load_settings
 from auth_server.db.engine import open_database
 from auth_server.settings import AuthServerSettings
+from gatepost.clock import utc_now
 from gatepost.logs import configure_logs
 
 
@@ -41,7 +42,7 @@ async def _work(settings: AuthServerSettings, url: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     database = open_database(settings.database_url)
     name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-    worker = EventsWorker(url, issuer=settings.issuer, database=database, name=name)
+    worker = EventsWorker(url, issuer=settings.issuer, database=database, name=name, now=utc_now)
     try:
         await worker.run(stopped)
     finally:

@@ -53,7 +53,7 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
         now = utc_now()
         known = await lock_tenant(db, tenant_id)
         tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=tier, created_at=now)
-        await put_tenant(db, tenant)
+        await put_tenant(db, tenant, now=now)
         put = Audit(
             "tenant.created" if known is None else "tenant.changed",
             tenant_id=tenant_id,

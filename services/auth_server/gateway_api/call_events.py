@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.errors import InvalidRequest, UnauthorizedClient
-from auth_server.records.call_log.store import add_calls
-from auth_server.web.dependencies import Transaction
+from auth_server.gateway_api.write_calls import write_calls
+from auth_server.web.dependencies import Clock, Transaction
 from auth_server.web.forms import Parameters, media_type, read_body
 from auth_server.web.routing import MachineRouter
 from gatepost.call_event import (
@@ -33,9 +33,9 @@ log = structlog.get_logger()
 
 @router.post(EVENTS_PATH)
 async def take_events(
-    request: Request, authenticator: Authenticator, transaction: Transaction
+    request: Request, authenticator: Authenticator, transaction: Transaction, now: Clock
 ) -> Response:
-    """Write a gateway's events into the call log, each once even if it is delivered repeatedly.
+    """Write a gateway's events, each once even if it is delivered repeatedly.
 
     The response is sent after the commit. A malformed event, or one of another gateway, is skipped,
     because it would otherwise block the events behind it.
@@ -53,7 +53,7 @@ async def take_events(
     events = [event for one in given if (event := _parse(one, client.client_id)) is not None]
     # 3. Write those not known yet.
     async with transaction() as db:
-        written = await add_calls(db, events)
+        written = await write_calls(db, events, now=now())
     counts = {
         "written": written,
         "known": len(events) - written,

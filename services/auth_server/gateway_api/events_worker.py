@@ -2,14 +2,24 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import orjson
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from auth_server.db.engine import Database
-from auth_server.records.call_log.store import add_calls
-from gatepost.call_event import EVENTS_FIELD, CallEvent, MalformedEvent, events_stream, read_event
+from auth_server.gateway_api.write_calls import write_calls
+from gatepost.call_event import (
+    EVENTS_FIELD,
+    PARTITIONS,
+    CallEvent,
+    MalformedEvent,
+    calls_stream,
+    events_stream,
+    read_event,
+)
+from gatepost.clock import Now
 from gatepost.network.redis import open_redis
 
 GROUP = "call-log"
@@ -24,7 +34,53 @@ log = structlog.get_logger()
 
 
 class EventsWorker:
-    """One consumer of the stream.
+    """Consumes the streams of an issuer's gateways, each on its own.
+
+    One stream holds the calls that were refused at once; the others hold the calls that were reserved,
+    divided by tenant.
+    """
+
+    def __init__(
+        self, url: str, *, issuer: str, database: Database, name: str, now: Now, **options: float
+    ):
+        """Take the streams, the database and a unique name; the first step connects to Redis.
+
+        Args:
+            url: the Redis.
+            issuer: the issuer of the gateways.
+            database: the database.
+            name: a name that no other worker has.
+            now: the clock.
+            options: `claim_after` and `block`, as for `StreamConsumer`.
+        """
+        self._redis = open_redis(url, timeout=options.get("block", _BLOCK) + 5)
+        keys = [events_stream(issuer), *(calls_stream(issuer, n) for n in range(PARTITIONS))]
+        self._consumers = [
+            StreamConsumer(self._redis, key, database=database, name=name, now=now, **options)
+            for key in keys
+        ]
+
+    async def step(self) -> int:
+        """Let every consumer do one step; return how many entries were written.
+
+        Raises:
+            RedisError, SQLAlchemyError: as for `StreamConsumer.step`.
+        """
+        return sum(await asyncio.gather(*(consumer.step() for consumer in self._consumers)))
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Work until stopped, retrying after errors."""
+        await asyncio.gather(*(consumer.run(stopped) for consumer in self._consumers))
+
+    async def close(self) -> None:
+        """Leave the groups, where no entries are unfinished, and close the connections."""
+        for consumer in self._consumers:
+            await consumer.leave()
+        await self._redis.aclose()
+
+
+class StreamConsumer:
+    """One consumer of one stream.
 
     An entry is acknowledged and deleted only after its events are committed. If a worker dies in
     between, the next one reads the entry again, and writes none of its events twice.
@@ -32,19 +88,21 @@ class EventsWorker:
 
     def __init__(
         self,
-        url: str,
+        redis: Any,
+        key: str,
         *,
-        issuer: str,
         database: Database,
         name: str,
+        now: Now,
         claim_after: float = CLAIM_AFTER,
         block: float = _BLOCK,
     ) -> None:
-        """Take the stream, the database and a unique name; the first step connects to Redis."""
-        self._redis = open_redis(url, timeout=block + 5)
-        self._key = events_stream(issuer)
+        """Take the stream, the database and a unique name."""
+        self._redis = redis
+        self._key = key
         self._database = database
         self._name = name
+        self._now = now
         self._claim_after = int(claim_after * 1000)
         self._block = max(int(block * 1000), 1)
         self._recovering = True
@@ -72,7 +130,7 @@ class EventsWorker:
         self._recovering = True
         events = [event for _, fields in entries for event in _parse(fields)]
         async with self._database.writing() as db, db.begin():
-            await add_calls(db, events)
+            await write_calls(db, events, now=self._now())
         ids = [entry for entry, _ in entries]
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.xack(self._key, GROUP, *ids)
@@ -97,8 +155,8 @@ class EventsWorker:
                     async with asyncio.timeout(pause):
                         await stopped.wait()
 
-    async def close(self) -> None:
-        """Leave the group, if no entries are unfinished, and close the connection."""
+    async def leave(self) -> None:
+        """Leave the group, if no entries are unfinished."""
         try:
             pending = await self._redis.xpending_range(
                 self._key, GROUP, "-", "+", 1, consumername=self._name
@@ -107,7 +165,6 @@ class EventsWorker:
                 await self._redis.xgroup_delconsumer(self._key, GROUP, self._name)
         except (RedisError, OSError):
             pass  # only the consumer's name remains
-        await self._redis.aclose()
 
     async def _read(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
         if self._recovering and (mine := await self._take("0", block=None)):

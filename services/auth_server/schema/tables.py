@@ -16,12 +16,15 @@ import auth_server.records.client_assertions.table
 import auth_server.records.clients.table
 import auth_server.records.flow_states.table
 import auth_server.records.grants.table
+import auth_server.records.ledger.table
 import auth_server.records.people.table
+import auth_server.records.plans.table
 import auth_server.records.refresh_tokens.table
 import auth_server.records.revocations.table
 import auth_server.records.second_factors.table
 import auth_server.records.sessions.table
 import auth_server.records.signing_keys.table
 import auth_server.records.tenants.table
+import auth_server.records.usage.table
 
 metadata = SQLModel.metadata

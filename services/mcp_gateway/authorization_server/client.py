@@ -5,14 +5,18 @@ from urllib.parse import urlencode
 
 import orjson
 import structlog
+from pydantic import ValidationError
 
 from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, TOKEN_EXCHANGE
 from gatepost.call_event import EVENTS_PATH
+from gatepost.plans import PLANS_PATH, USAGE_PATH, UsedUnits
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import KeysUnavailable
 from mcp_gateway.call_events.port import DeliveryFailed
 from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
+from mcp_gateway.limits.known_plans import PlansUnavailable
+from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.revocations.port import FeedBroken
 
@@ -94,6 +98,33 @@ class AuthorizationServer:
         if response.status != 200:
             raise FeedBroken(f"{self._url}{REVOCATIONS_PATH} answered {response.status}")
         return response.body
+
+    async def follow_plans(self, after: str, wait: int) -> bytes:
+        """Request the plans and the tenants after a position, waiting `wait` seconds for news.
+
+        Raises:
+            PlansUnavailable: there was no answer, or its status was not 200.
+        """
+        form = {"after": after, "wait": str(wait)}
+        response = await self._post_form(PLANS_PATH, form, wait + 10, PlansUnavailable)
+        if response.status != 200:
+            raise PlansUnavailable(f"{self._url}{PLANS_PATH} answered {response.status}")
+        return response.body
+
+    async def read_usage(self, tenant_id: str, month: str, env: str) -> UsedUnits:
+        """Read the units that a tenant has used in a month.
+
+        Raises:
+            UsageUnknown: there was no answer, or it was not one of used units.
+        """
+        form = {"tenant_id": tenant_id, "month": month, "env": env}
+        response = await self._post_form(USAGE_PATH, form, 2, UsageUnknown)
+        if response.status != 200:
+            raise UsageUnknown(f"{self._url}{USAGE_PATH} answered {response.status}")
+        try:
+            return UsedUnits.model_validate_json(response.body)
+        except ValidationError:
+            raise UsageUnknown(f"{self._url}{USAGE_PATH} answered something else") from None
 
     async def _post_form(
         self,

@@ -1,6 +1,7 @@
 """Take events from calls and deliver every one of them."""
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import structlog
 
 from gatepost.call_event import MOST_EVENTS, CallEvent, take_batch, write_event
 from mcp_gateway.call_events.port import Delivery, DeliveryFailed
-from mcp_gateway.call_events.spool import Spool, SpoolBroken
+from mcp_gateway.call_events.spool import Spool, SpoolBroken, StoredEvent, StoredIntent
 
 LINGER = 0.05
 """Seconds that an event waits for others: writing them together makes each one cheap."""
@@ -57,6 +58,10 @@ class Recorder:
         self._sleep = sleep
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-spool")
         self._waiting: list[CallEvent] = []
+        self._unlogged: list[CallEvent] = []
+        """Events that are stored, but whose log lines are not written yet."""
+        self._entries: list[tuple[StoredIntent | StoredEvent, asyncio.Future[None]]] = []
+        self._committing: asyncio.Task[None] | None = None
         self._lingering: asyncio.TimerHandle | None = None
         self._due = asyncio.Event()
         self._spooled = asyncio.Event()
@@ -70,8 +75,35 @@ class Recorder:
             self._lose(1, "they come faster than they can be written")
             return
         self._waiting.append(event)
-        if self._lingering is None:
-            self._lingering = asyncio.get_running_loop().call_later(LINGER, self._due.set)
+        self._linger()
+
+    def log(self, event: CallEvent) -> None:
+        """Write the log line of an event that is stored elsewhere, a moment later."""
+        if len(self._unlogged) < _MOST_WAITING:
+            self._unlogged.append(event)
+            self._linger()
+
+    async def store_intent(self, call_id: str, due: float, intent: bytes) -> None:
+        """Store an intent on the disk until the call's event is stored, or until it is due."""
+        await self._commit(StoredIntent(call_id, due, intent))
+
+    async def store_event(self, call_id: str, event: CallEvent) -> None:
+        """Store an event on the disk in place of the call's intent, and deliver it later."""
+        self.log(event)
+        await self._commit(StoredEvent(call_id, write_event(event)))
+        self._spooled.set()
+
+    async def take_due_intents(self, now: float) -> Sequence[str]:
+        """Turn the intents that are due into events, and return their call ids."""
+        try:
+            due = await self._in_thread(lambda: self._spool.take_due(now))
+        except SpoolBroken as problem:
+            log.warning("intents_not_read", reason=str(problem)[:300])
+            return ()
+        if due:
+            log.warning("calls_of_unknown_outcome", calls=len(due))
+            self._spooled.set()
+        return due
 
     def describe(self) -> str:
         """Summarise how many events are waiting and how many were lost."""
@@ -95,6 +127,8 @@ class Recorder:
             self._closing = True
             self._due.set()
             await keeping
+            if self._committing is not None:
+                await self._committing
             delivering.cancel()
             await asyncio.wait({delivering})
             # The disk may go with this process, as in a container.
@@ -108,15 +142,46 @@ class Recorder:
             self._thread.shutdown()
 
     async def _keep_on(self) -> None:
-        while not self._closing or self._waiting:
+        while not self._closing or self._waiting or self._unlogged:
             await self._due.wait()
             self._due.clear()
             self._lingering = None
+            unlogged, self._unlogged = self._unlogged, []
+            if unlogged:
+                self._write_log([write_event(event) for event in unlogged])
             events, self._waiting = self._waiting, []
             if events:
                 await self._keep([write_event(event) for event in events])
             if self._closing:
                 self._due.set()
+
+    def _linger(self) -> None:
+        if self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(LINGER, self._due.set)
+
+    async def _commit(self, entry: StoredIntent | StoredEvent) -> None:
+        """Store an entry together with those that wait while another commit is under way."""
+        stored = asyncio.get_running_loop().create_future()
+        self._entries.append((entry, stored))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all())
+        await stored
+
+    async def _commit_all(self) -> None:
+        while self._entries:
+            taken, self._entries = self._entries, []
+            entries = [entry for entry, _ in taken]
+            try:
+                dropped = await self._in_thread(functools.partial(self._spool.commit, entries))
+                if dropped:
+                    self._lose(dropped, "the spool is full")
+            except SpoolBroken as problem:
+                self._lose(len(entries), f"the spool is broken: {problem}")
+            finally:
+                for _, stored in taken:
+                    if not stored.done():
+                        stored.set_result(None)
+        self._committing = None
 
     async def _keep(self, events: list[bytes]) -> None:
         try:

@@ -1,8 +1,11 @@
-"""The limits on calls: a tenant's rate, how many run at once, and one thread for long answers."""
+"""The limits on calls: a tenant\'s plan, how many run at once, and one thread for long answers."""
 
 from dataclasses import dataclass, field
 
-from mcp_gateway.limits.port import RateLimiter, Tiers
+from gatepost.plans import Plan
+from gatepost.rate import MINUTE
+from mcp_gateway.limits.known_plans import KnownPlans
+from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.running_calls import RunningCalls
 from mcp_gateway.work.worker import Worker
 
@@ -11,8 +14,18 @@ from mcp_gateway.work.worker import Worker
 class CallLimits:
     """The limits of one process, which outlive the catalogue."""
 
-    rate: RateLimiter
-    tiers: Tiers
+    counts: Limits
+    plans: KnownPlans
     worker: Worker
     """The thread in which one long answer after another is read."""
     running: RunningCalls = field(default_factory=RunningCalls)
+
+
+def plan_bucket(plan: Plan) -> Bucket:
+    """Return the bucket of all calls of a tenant; a tenant that changes its plan gets a new one."""
+    return Bucket(f"plan:{plan.name}", max(MINUTE // plan.per_minute, 1), plan.burst)
+
+
+def tool_bucket(name: str, per_minute: int) -> Bucket:
+    """Return the bucket of a tenant's calls of one tool."""
+    return Bucket(f"tool:{name}", max(MINUTE // per_minute, 1), per_minute)

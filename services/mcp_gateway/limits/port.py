@@ -1,10 +1,10 @@
-"""The port through which the pipeline counts calls."""
+"""The port through which the pipeline reserves what a call needs, and settles what it cost."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from gatepost.rate import MINUTE
+from gatepost.call_event import CallEvent
+from gatepost.plans import UsedUnits
 
 
 class Bucket(NamedTuple):
@@ -16,6 +16,13 @@ class Bucket(NamedTuple):
     burst: int
 
 
+class Quota(NamedTuple):
+    """The most units of one counter of a tenant's month; `limits.counters` names the counters."""
+
+    counter: str
+    most: int
+
+
 class Full(NamedTuple):
     """A bucket that has no capacity, and the seconds until it has."""
 
@@ -23,18 +30,86 @@ class Full(NamedTuple):
     seconds: float
 
 
-class RateLimiter(Protocol):
-    """Counts calls by tenant."""
+class Exhausted(NamedTuple):
+    """A quota that has fewer units left than the call needs, and how many are used."""
 
-    async def take(self, tenant: str, buckets: Sequence[Bucket]) -> Full | None:
-        """Take capacity for one call from every bucket of a tenant, or from none of them.
+    counter: str
+    used: int
 
-        This never fails: if the shared count is unavailable, each process counts its own calls.
-        Anything else that a call must reserve before it is made belongs here too.
+
+class TooManyRunning(NamedTuple):
+    """The tenant runs as many calls as it may at once."""
+
+    most: int
+
+
+class Uncountable(NamedTuple):
+    """The quotas can't be counted at the moment, and the plan does not allow uncounted calls."""
+
+    reason: str
+
+
+Refusal = Full | Exhausted | TooManyRunning | Uncountable
+
+
+class Reservation(NamedTuple):
+    """What a call needs before its request is sent, and after it was admitted, what it holds."""
+
+    call_id: str
+    tenant_id: str
+    month: str
+    """The month whose counters the call adds to, such as `2026-11`; see `limits.counters`."""
+    counters: tuple[str, ...]
+    """The counters that the call adds its units to."""
+    units: int
+    """The most units that the call may cost."""
+    quotas: tuple[Quota, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
+    concurrent: int | None = None
+    """Calls that the tenant may run at once."""
+    lease: float = 60.0
+    """Seconds after which a call that was not settled counts as one of unknown outcome."""
+    allow_uncounted: bool = True
+    intent: bytes = b""
+    """The call's event as it is recorded if the call is never settled."""
+    counted: bool = True
+    """False for a call that was admitted while it could not be counted."""
+
+
+class UsageUnknown(Exception):
+    """The authorization server does not tell the units that a tenant has used."""
+
+
+ReadUsage = Callable[[str, str, str], Awaitable[UsedUnits]]
+"""Reads the units of a tenant, a month and an environment; raises `UsageUnknown`."""
+
+
+class Limits(Protocol):
+    """Counts the calls and units of tenants.
+
+    A call is reserved before its request is sent and settled once its outcome is known. Each of these
+    has an effect once for each call id, however often it is repeated. A call that is not settled within
+    its lease gives its units back and leaves an event of unknown outcome.
+    """
+
+    async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take capacity for a call that is refused for another reason.
 
         Returns:
-            None if every bucket had capacity, else the first that did not.
+            None if every bucket had capacity, else the first that did not; then none was taken.
         """
+        ...
+
+    async def reserve(self, wanted: Reservation) -> Reservation | Refusal:
+        """Reserve everything that a call needs, or nothing.
+
+        The intent is stored durably before this returns. This never fails: if the shared count is
+        unavailable, the process counts its share of the rate, and the plan decides about quotas.
+        """
+        ...
+
+    async def settle(self, held: Reservation, event: CallEvent) -> None:
+        """Replace the reserved units by the event's `cost`, and store the event durably."""
         ...
 
     def describe(self) -> str:
@@ -42,28 +117,21 @@ class RateLimiter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """The rate limit of the tenants of one tier."""
+class Journal(Protocol):
+    """Stores intents and events on this machine until they are delivered."""
 
-    name: str
-    per_minute: int
-    burst: int
+    async def store_intent(self, call_id: str, due: float, intent: bytes) -> None:
+        """Store an intent until its event is stored, or until it is due (Unix seconds)."""
+        ...
 
-    @property
-    def bucket(self) -> Bucket:
-        """The bucket of all calls of a tenant; a tenant that changes its tier gets a new one."""
-        return Bucket(f"tier:{self.name}", max(MINUTE // self.per_minute, 1), self.burst)
+    async def store_event(self, call_id: str, event: CallEvent) -> None:
+        """Store an event on the disk in place of the call's intent."""
+        ...
 
+    async def take_due_intents(self, now: float) -> Sequence[str]:
+        """Turn the intents that are due into events; return their call ids."""
+        ...
 
-class Tiers:
-    """The tiers by name, each with its bucket."""
-
-    def __init__(self, tiers: Sequence[Tier], *, default: str) -> None:
-        """Take the tiers, and the name of the default for tenants of an unknown tier."""
-        self._tiers = {tier.name: (tier, tier.bucket) for tier in tiers}
-        self._default = self._tiers[default]
-
-    def of(self, name: str) -> tuple[Tier, Bucket]:
-        """Return a tier and its bucket."""
-        return self._tiers.get(name, self._default)
+    def log(self, event: CallEvent) -> None:
+        """Write the log line of an event that is stored elsewhere."""
+        ...

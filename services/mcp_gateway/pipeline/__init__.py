@@ -11,6 +11,7 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
+from mcp_gateway.pipeline.describe_call import write_intent
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.steps.answer_meta_tools import answer_meta_tools
 from mcp_gateway.pipeline.steps.ask_person import ask_person
@@ -21,9 +22,10 @@ from mcp_gateway.pipeline.steps.check_response import check_response
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
-from mcp_gateway.pipeline.steps.limit_rate import limit_rate
+from mcp_gateway.pipeline.steps.limit_refused_calls import limit_refused_calls
 from mcp_gateway.pipeline.steps.record_call import Record, record_call
 from mcp_gateway.pipeline.steps.report_progress import report_progress
+from mcp_gateway.pipeline.steps.reserve_call import reserve_call
 from mcp_gateway.pipeline.steps.shape_result import shape_result
 from mcp_gateway.pipeline.steps.unwrap_execute import unwrap_execute
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
@@ -45,16 +47,19 @@ def build_steps(
     """Return the steps of a call in order, each made with the values that it needs."""
     return (
         unwrap_execute(catalogue),  # a call of execute_tool becomes a call of the tool
-        record_call(record, catalogue, now),  # every call leaves one event, even if refused
+        record_call(
+            record, limits.counts, catalogue, now
+        ),  # one event for each call, even if refused
+        limit_refused_calls(limits),  # unknown tools and invalid arguments count too
         answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
-        limit_rate(limits.rate, limits.tiers),  # per tenant, by its tier and by the tool
         validate_arguments,
         ask_person(confirmation),  # for missing arguments and for confirmation
         bind_claims,  # person and tenant come from the token only
         report_progress,  # to a client that waits for a slow tool
         limit_concurrency(limits.running),  # per tenant, if the manifest limits it
+        reserve_call(limits, write_intent, now),  # rate, quotas and running calls of the plan
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(requests, sender),
         check_response(limits.worker),  # an answer with another tenant's record is withheld

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,20 +11,29 @@ from gatepost.call_event import Decision
 from gatepost.claims import AccessClaims
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.limits.port import Reservation
 from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.results.answer import Answer
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(slots=True)
 class CallMetrics:
-    """Figures of the upstream request for the call event; the only value that steps mutate."""
+    """What the call event needs to know of the steps; the only value that they mutate."""
 
     seconds: float = 0.0
     retries: int = 0
     status: int | None = None
     sent: bool = False
     """Whether a request may have reached the upstream."""
+    started: datetime = EPOCH
+    """When the call began."""
+    reserved: Reservation | None = None
+    """What the call holds of its tenant's plan; `record_call` settles it."""
+    limited: bool = False
+    """Whether a limit refused the call, which then does not count against the rate again."""
 
 
 class ToolCall(NamedTuple):

@@ -98,13 +98,25 @@ async def test_a_tier_that_changed_counts_from_the_next_token_on_a153(slow: Worl
     assert answers == [200, 200, 429]
 
 
-async def test_a_call_of_a_tool_that_is_not_allowed_counts_for_nothing(slow: World) -> None:
-    """Otherwise a limit would reveal that the tool exists."""
-    for _ in range(5):
-        refused = await call(slow, "new", "delete_everything")
-        assert refused.status_code == 400
+@pytest.mark.parametrize("tool", ["delete_everything", "delete_task"])
+async def test_calls_of_unknown_and_of_forbidden_tools_are_limited_alike(
+    slow: World, tool: str
+) -> None:
+    """Otherwise they would cost their sender nothing, or a limit would reveal that the tool exists."""
+    token = slow.token(allowed_tools=["list_tasks"])
 
-    assert (await call(slow, "new")).status_code == 200
+    answers = [(await call(slow, "new", tool, token=token)).status_code for _ in range(4)]
+
+    assert answers == [400, 400, 429, 429]
+    assert (await call(slow, "new", token=token)).status_code == 429
+
+
+async def test_calls_with_invalid_arguments_are_limited_like_others(slow: World) -> None:
+    wrong = {"name": "list_tasks", "arguments": {"limit": "many"}}
+    answers = [(await slow.new("tools/call", wrong)).status_code for _ in range(3)]
+
+    assert answers == [200, 200, 429]
+    assert slow.api.requests == []
 
 
 async def test_a_tool_that_the_manifest_limits_is_limited_beside_the_tier(tmp_path: Path) -> None:

@@ -11,17 +11,20 @@ import httpx2
 import orjson
 from joserfc.jwk import ECKey
 
-from gatepost.call_event import CallEvent
+from gatepost.call_event import CallEvent, read_event
 from gatepost.clock import Now
+from gatepost.plans import UsedUnits
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.elicitation.confirmations import LocalConfirmations
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
-from mcp_gateway.limits.local import LocalRateLimiter
+from mcp_gateway.limits.known_plans import KnownPlans, PlansUnavailable
+from mcp_gateway.limits.local_limits import LocalLimits
+from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.runtime import NewId, Runtime
+from mcp_gateway.runtime import NewId, Runtime, open_plans
 from mcp_gateway.settings import McpGatewaySettings
 from support.in_process import tokens
 from support.in_process.asgi import running
@@ -147,6 +150,49 @@ class Looks:
 
 
 @dataclass
+class Journal:
+    """The gateway's disk: intents by call, and what became of them."""
+
+    record: Callable[[CallEvent], None] = lambda _: None
+    intents: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def store_intent(self, call_id: str, due: float, intent: bytes) -> None:
+        """Keep an intent."""
+        self.intents[call_id] = due, intent
+
+    async def store_event(self, call_id: str, event: CallEvent) -> None:
+        """Record an event in place of its intent."""
+        self.intents.pop(call_id, None)
+        self.record(event)
+        self.stored.set()
+
+    async def take_due_intents(self, now: float) -> list[str]:
+        """Record the intents that are due."""
+        due = [call_id for call_id, (at, _) in self.intents.items() if at <= now]
+        for call_id in due:
+            self.record(read_event(orjson.loads(self.intents.pop(call_id)[1])))
+        return due
+
+    def log(self, event: CallEvent) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Ledger:
+    """The authorization server's ledger: what each tenant has used; may be down."""
+
+    used: dict[str, UsedUnits] = field(default_factory=dict)
+    down: bool = False
+
+    async def read(self, tenant_id: str, month: str, env: str) -> UsedUnits:
+        """Answer one gateway."""
+        if self.down:
+            raise UsageUnknown("unreachable")
+        return self.used.get(tenant_id, UsedUnits())
+
+
+@dataclass
 class World:
     """One gateway with its surroundings and a client."""
 
@@ -161,6 +207,9 @@ class World:
     """Seconds that the gateway let pass before it sent something again; the clock went with it."""
     looks: Looks
     exchanges: Exchanges
+    journal: "Journal"
+    ledger: "Ledger"
+    plans: KnownPlans
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -247,6 +296,11 @@ async def a_world(
     def record(event: CallEvent) -> None:
         records.append(event._asdict())
 
+    async def read_plans(after: str, seconds: int) -> bytes:
+        raise PlansUnavailable("a test announces the plans itself")
+
+    plans = open_plans(settings, read_plans, clock)
+
     @asynccontextmanager
     async def runtime(
         _: McpGatewaySettings, __: ECKey, now: Now, new_id: NewId
@@ -257,12 +311,13 @@ async def a_world(
             exchange_key=exchanges.exchange,
             record=record,
             feed=feed,
-            limits=LocalRateLimiter(now, replicas=settings.replicas),
+            limits=LocalLimits(now, journal, ledger.read, replicas=settings.replicas),
+            plans=plans,
             answers=answers or LocalAnswers(new_id),
             confirmations=LocalConfirmations(now),
         )
 
-    looks = Looks()
+    journal, ledger, looks = Journal(record), Ledger(), Looks()
     exchanges = Exchanges(clock)
     app = create_app(
         settings,
@@ -273,4 +328,18 @@ async def a_world(
         open_runtime=runtime,
     )
     async with running(app, "http://127.0.0.1:8401") as http:
-        yield World(http, api, keys, clock, records, settings, feed, waits, looks, exchanges)
+        yield World(
+            http,
+            api,
+            keys,
+            clock,
+            records,
+            settings,
+            feed,
+            waits,
+            looks,
+            exchanges,
+            journal,
+            ledger,
+            plans,
+        )

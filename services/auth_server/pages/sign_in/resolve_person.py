@@ -108,7 +108,7 @@ async def _bring_up_to_date(
             tenant = Tenant(
                 tenant_id=membership.tenant_id, name=membership.tenant_name, created_at=now
             )
-            await put_tenant(db, tenant)
+            await put_tenant(db, tenant, now=now)
         await set_membership(
             db,
             person.person_id,

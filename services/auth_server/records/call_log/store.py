@@ -23,19 +23,43 @@ class Usage(NamedTuple):
     last_used: datetime
 
 
-async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> int:
-    """Write the calls that are not stored yet and return how many were written.
+async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> frozenset[str]:
+    """Write the calls that are not stored yet and return their ids.
 
     Of any number of parallel deliveries of one event, exactly one writes it.
     """
     if not events:
-        return 0
+        return frozenset()
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     # Sorted, because two deliveries of the same events in different orders could deadlock.
     rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
     written = insert(LoggedCall).on_conflict_do_nothing(index_elements=["call_id"])
     added = await db.execute(written.returning(col(LoggedCall.call_id)), rows)
-    return len(added.scalars().all())
+    return frozenset(added.scalars().all())
+
+
+async def resolve_calls(
+    db: DbSession, events: Sequence[CallEvent]
+) -> tuple[list[CallEvent], list[CallEvent]]:
+    """Replace stored calls of unknown outcome by events that know it.
+
+    Returns:
+        The events that replaced a stored one, and the events that were replaced.
+    """
+    resolved, replaced = [], []
+    for event in sorted(events, key=lambda event: event.call_id):
+        unknown = (col(LoggedCall.call_id) == event.call_id, col(LoggedCall.outcome) == "unknown")
+        stored = (
+            await db.execute(select(LoggedCall).where(*unknown).with_for_update())
+        ).scalar_one_or_none()
+        if stored is None:
+            continue
+        replaced.append(CallEvent(**{name: getattr(stored, name) for name in CallEvent._fields}))
+        for name, value in event._asdict().items():
+            setattr(stored, name, value)
+        await db.flush()
+        resolved.append(event)
+    return resolved, replaced
 
 
 async def usage_of_grants(

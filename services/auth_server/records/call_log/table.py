@@ -45,3 +45,4 @@ class LoggedCall(SQLModel, table=True):
     cost: int = Field(sa_type=BigInteger)
     outcome: str = Field(default="success", max_length=16)
     meter: str = Field(default="", max_length=255)
+    counted: bool = Field(default=True)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy import and_, or_
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.table import ADMIN, Membership, Tenant
 from gatepost.data_scope import DataScope, parse_data_scope
+from gatepost.plans import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,16 @@ class TenantMembership:
     def is_admin(self) -> bool:
         """Whether the person may change this tenant's policy and memberships."""
         return self.role == ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPlan:
+    """The plan and the budgets of a tenant, and when they last changed."""
+
+    at: datetime
+    tenant_id: str
+    plan: str
+    budgets: tuple[Budget, ...]
 
 
 async def list_tenant_memberships(db: DbSession, person_id: str) -> list[TenantMembership]:
@@ -70,7 +83,7 @@ async def list_tenants(db: DbSession) -> Sequence[Tenant]:
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
-async def put_tenant(db: DbSession, tenant: Tenant) -> None:
+async def put_tenant(db: DbSession, tenant: Tenant, *, now: datetime) -> None:
     """Add a tenant, or change the name and tier of the one with the same id.
 
     An existing tenant keeps its policy, and a disabled one stays disabled.
@@ -79,8 +92,39 @@ async def put_tenant(db: DbSession, tenant: Tenant) -> None:
     if known is None:
         db.add(tenant)
     else:
-        known.name, known.rate_limit_tier = tenant.name, tenant.rate_limit_tier
+        known.name = tenant.name
+        if known.rate_limit_tier != tenant.rate_limit_tier:
+            change_plan(known, tenant.rate_limit_tier, now=now)
     await db.flush()
+
+
+def change_plan(tenant: Tenant, plan: str, *, now: datetime) -> None:
+    """Give a tenant that is locked another plan, which gateways learn within two seconds."""
+    tenant.rate_limit_tier = plan
+    tenant.plan_changed_at = now
+
+
+def change_budgets(tenant: Tenant, budgets: Sequence[Budget], *, now: datetime) -> None:
+    """Replace the budgets of a tenant that is locked."""
+    tenant.budgets = [budget.model_dump(mode="json") for budget in budgets] or None
+    tenant.plan_changed_at = now
+
+
+async def list_changed_plans(
+    db: DbSession, *, after: tuple[datetime, str], most: int
+) -> list[ChangedPlan]:
+    """List the tenants whose plan or budgets changed after a place, in the order of their changes."""
+    changed, (at, tenant_id) = col(Tenant.plan_changed_at), after
+    query = (
+        select(changed, col(Tenant.tenant_id), col(Tenant.rate_limit_tier), col(Tenant.budgets))
+        .where(or_(changed > at, and_(changed == at, col(Tenant.tenant_id) > tenant_id)))
+        .order_by(changed, col(Tenant.tenant_id))
+        .limit(most)
+    )
+    return [
+        ChangedPlan(at, key, plan, tuple(Budget.model_validate(one) for one in budgets or ()))
+        for at, key, plan, budgets in (await db.execute(query)).all()
+    ]
 
 
 async def lock_tenant(db: DbSession, tenant_id: str) -> Tenant | None:

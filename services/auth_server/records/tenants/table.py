@@ -1,6 +1,7 @@
 """The tenants and memberships tables."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Field, SQLModel
 
@@ -29,6 +30,10 @@ class Tenant(SQLModel, table=True):
     longest_grant: int | None = Field(default=None)
     api_keys: bool | None = Field(default=None)
     longest_token: int | None = Field(default=None)
+    budgets: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    """Each a `gatepost.plans.Budget`."""
+    plan_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When the plan or the budgets last changed; gateways follow these times."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -18,10 +18,14 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("meter", sa.String(length=255), nullable=False, server_default="")
         )
+        batch_op.add_column(
+            sa.Column("counted", sa.Boolean(), nullable=False, server_default=sa.true())
+        )
 
 
 def downgrade() -> None:
     """Undo the migration."""
     with op.batch_alter_table("call_log", schema=None) as batch_op:
+        batch_op.drop_column("counted")
         batch_op.drop_column("meter")
         batch_op.drop_column("outcome")

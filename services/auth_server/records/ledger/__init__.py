@@ -1,0 +1,1 @@
+"""The ledger of billable units, to which rows are only added."""

@@ -1,0 +1,121 @@
+"""The only SQL on usage by the hour."""
+
+import bisect
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+
+from auth_server.db.engine import DbSession
+from auth_server.records.usage.table import BOUNDS, UsageHour
+from gatepost.call_event import CallEvent
+from gatepost.plans import UsedUnits, day_of
+
+_COUNTED = ("calls", "units", *(f"under_{bound}" for bound in BOUNDS), "longer")
+
+
+class _Dimensions(NamedTuple):
+    """Everything that tells the rows apart."""
+
+    hour: datetime
+    tenant_id: str
+    env: str
+    tool: str
+    sub: str
+    client_id: str
+    grant_id: str
+    outcome: str
+    meter: str
+
+    def usage_id(self) -> str:
+        return hashlib.sha256(orjson.dumps(tuple(self))).hexdigest()
+
+
+async def add_usage(
+    db: DbSession, events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
+) -> None:
+    """Add calls to their hours, and take away the calls that they replace."""
+    totals: dict[_Dimensions, Counter[str]] = {}
+    for sign, counted in ((1, events), (-1, instead_of)):
+        for event in counted:
+            total = totals.setdefault(_dimensions(event), Counter())
+            total["calls"] += sign
+            total["units"] += sign * event.cost
+            total[_bucket(event.duration_ms)] += sign
+    if not totals:
+        return
+    rows = sorted(
+        (
+            {"usage_id": where.usage_id(), **where._asdict(), **dict.fromkeys(_COUNTED, 0), **total}
+            for where, total in totals.items()
+        ),
+        # In one order, because two transactions that add to the same rows could deadlock.
+        key=lambda row: row["usage_id"],
+    )
+    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    adding = insert(UsageHour)
+    sums = {name: getattr(UsageHour, name) + getattr(adding.excluded, name) for name in _COUNTED}
+    await db.execute(adding.on_conflict_do_update(index_elements=["usage_id"], set_=sums), rows)
+
+
+async def read_used_units(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime, env: str
+) -> UsedUnits:
+    """Sum a tenant's units by day, person, client and grant."""
+    hour, sub, client_id, grant_id = (
+        col(UsageHour.hour),
+        col(UsageHour.sub),
+        col(UsageHour.client_id),
+        col(UsageHour.grant_id),
+    )
+    query = (
+        select(hour, sub, client_id, grant_id)
+        .add_columns(func.sum(col(UsageHour.units)))
+        .where(
+            col(UsageHour.tenant_id) == tenant_id,
+            col(UsageHour.env) == env,
+            col(UsageHour.hour) >= since,
+            col(UsageHour.hour) < until,
+            col(UsageHour.units) > 0,
+        )
+        .group_by(hour, sub, client_id, grant_id)
+    )
+    days, people, clients, grants = (Counter[str]() for _ in range(4))
+    for row in (await db.execute(query)).all():
+        units = int(row[4])
+        days[day_of(row[0])] += units
+        people[row[1]] += units
+        clients[row[2]] += units
+        grants[row[3]] += units
+    return UsedUnits(
+        total=days.total(),
+        days=dict(days),
+        people=dict(people),
+        clients=dict(clients),
+        grants=dict(grants),
+    )
+
+
+def _dimensions(event: CallEvent) -> _Dimensions:
+    return _Dimensions(
+        hour=event.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
+        tenant_id=event.tenant_id,
+        env=event.env,
+        tool=event.tool,
+        sub=event.sub,
+        client_id=event.client_id,
+        grant_id=event.grant_id,
+        outcome=event.outcome,
+        meter=event.meter,
+    )
+
+
+def _bucket(milliseconds: float) -> str:
+    place = bisect.bisect_left(BOUNDS, milliseconds)
+    return "longer" if place == len(BOUNDS) else f"under_{BOUNDS[place]}"

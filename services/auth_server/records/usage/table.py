@@ -1,0 +1,50 @@
+"""The table of usage by the hour."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index
+from sqlmodel import Field, SQLModel
+
+from auth_server.db.types import UtcDateTime
+
+BOUNDS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000)
+"""Upper bounds of the latency histogram in milliseconds; `longer` counts what is above the last."""
+
+
+class UsageHour(SQLModel, table=True):
+    """What one caller did with one tool in one hour, with one outcome.
+
+    `usage_id` is the hash of everything that tells rows apart, since these columns together are too
+    long for a key. The histogram counts the calls by their duration.
+    """
+
+    __tablename__ = "usage_hours"
+    __table_args__ = (Index("hours_of_a_tenant", "tenant_id", "hour"),)
+
+    usage_id: str = Field(primary_key=True, max_length=64)
+    hour: datetime = Field(sa_type=UtcDateTime, index=True)
+    """When the hour begins."""
+    tenant_id: str = Field(max_length=255)
+    env: str = Field(max_length=255)
+    tool: str = Field(max_length=128)
+    sub: str = Field(max_length=2048)
+    client_id: str = Field(max_length=2048)
+    grant_id: str = Field(max_length=255)
+    outcome: str = Field(max_length=16)
+    meter: str = Field(max_length=255)
+    calls: int = Field(default=0, sa_type=BigInteger)
+    units: int = Field(default=0, sa_type=BigInteger)
+    under_5: int = Field(default=0, sa_type=BigInteger)
+    under_10: int = Field(default=0, sa_type=BigInteger)
+    under_25: int = Field(default=0, sa_type=BigInteger)
+    under_50: int = Field(default=0, sa_type=BigInteger)
+    under_100: int = Field(default=0, sa_type=BigInteger)
+    under_250: int = Field(default=0, sa_type=BigInteger)
+    under_500: int = Field(default=0, sa_type=BigInteger)
+    under_1000: int = Field(default=0, sa_type=BigInteger)
+    under_2500: int = Field(default=0, sa_type=BigInteger)
+    under_5000: int = Field(default=0, sa_type=BigInteger)
+    under_10000: int = Field(default=0, sa_type=BigInteger)
+    under_30000: int = Field(default=0, sa_type=BigInteger)
+    under_60000: int = Field(default=0, sa_type=BigInteger)
+    longer: int = Field(default=0, sa_type=BigInteger)

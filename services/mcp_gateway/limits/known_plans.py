@@ -1,0 +1,135 @@
+"""The plans and budgets that a gateway knows, by following the authorization server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from pydantic import ValidationError
+
+from gatepost.claims import AccessClaims
+from gatepost.clock import Now
+from gatepost.plans import Plan, PlansPage, TenantPlan
+from gatepost.revocations import LONGEST_WAIT
+from mcp_gateway.background import in_background
+
+ReadPlans = Callable[[str, int], Awaitable[bytes]]
+"""Asks for the plans and the tenants after a position, and waits up to that many seconds for news.
+
+Returns the body of a 200, or raises `PlansUnavailable`.
+"""
+_PAUSES = (0.5, 1.0, 5.0, 15.0)
+
+log = structlog.get_logger()
+
+
+class PlansUnavailable(Exception):
+    """The authorization server did not tell the plans; the message is for the log."""
+
+
+class KnownPlans:
+    """The newest plans, which stay in force while the authorization server is down.
+
+    They are kept in a file, so that a gateway that starts meanwhile knows them too. Until a gateway has
+    heard of any plan, tenants have the rates of the settings and no quotas.
+    """
+
+    def __init__(
+        self,
+        read: ReadPlans,
+        now: Now,
+        *,
+        fallback: Mapping[str, Plan],
+        default: str,
+        file: Path | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the feed, and the plans of last resort with the name of the default one."""
+        self._read = read
+        self._now = now
+        self._plans: Mapping[str, Plan] = fallback
+        self._default = fallback[default]
+        self._tenants: dict[str, TenantPlan] = {}
+        self._file = file
+        self._sleep = sleep
+        self._after = ""
+        self._heard: datetime | None = None
+        if file is not None:
+            self._load(file)
+
+    def of(self, caller: AccessClaims) -> tuple[Plan, TenantPlan | None]:
+        """Return the plan of a caller's tenant, and what is known of the tenant itself."""
+        tenant = self._tenants.get(caller.tenant_id)
+        name = caller.rate_limit_tier if tenant is None else tenant.plan
+        return self._plans.get(name, self._default), tenant
+
+    def following(self) -> AbstractAsyncContextManager[None]:
+        """Follow the feed in the background for as long as the block lasts."""
+        return in_background(self._follow)
+
+    def describe(self) -> str:
+        """Describe how current the plans are."""
+        if self._heard is None:
+            return "never heard"
+        silent = int((self._now() - self._heard).total_seconds())
+        return "current" if silent <= 2 * LONGEST_WAIT else f"heard {silent} seconds ago"
+
+    def learn(self, page: PlansPage) -> None:
+        """Take over the news."""
+        if page.plans:
+            self._plans = {plan.name: plan for plan in page.plans}
+            self._default = self._plans.get(self._default.name, self._default)
+        for tenant in page.tenants:
+            self._tenants[tenant.tenant_id] = tenant
+        self._after = page.after
+        self._heard = self._now()
+
+    async def _follow(self) -> None:
+        failures, wait = 0, 0
+        while True:
+            try:
+                page = PlansPage.model_validate_json(await self._read(self._after, wait))
+                failures, wait = 0, LONGEST_WAIT if page.complete else 0
+                self.learn(page)
+                if page.tenants or page.plans:
+                    await asyncio.to_thread(self._save)
+                continue
+            except PlansUnavailable as problem:
+                reason = str(problem)
+            except ValidationError:
+                reason = "the answer is not a page of plans"
+            except Exception as error:  # noqa: BLE001 - an unexpected error must not end the following
+                reason = f"{type(error).__name__}: {error}"
+            if failures == 0:
+                log.warning("plans_not_followed", reason=reason[:300])
+            pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+            failures, wait = failures + 1, 0
+            await self._sleep(pause)
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        page = PlansPage(
+            plans=tuple(self._plans.values()), tenants=tuple(self._tenants.values()), after=""
+        )
+        new = self._file.with_suffix(".new")
+        try:
+            new.write_text(page.model_dump_json())
+            new.replace(self._file)
+        except OSError as problem:
+            log.warning("plans_not_saved", reason=str(problem)[:300])
+
+    def _load(self, file: Path) -> None:
+        try:
+            page = PlansPage.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, ValidationError) as problem:
+            log.warning("plans_not_loaded", reason=str(problem)[:300])
+            return
+        # Not `heard`: the file only bridges a time without the authorization server.
+        self._plans = {plan.name: plan for plan in page.plans} or self._plans
+        self._default = self._plans.get(self._default.name, self._default)
+        self._tenants = {tenant.tenant_id: tenant for tenant in page.tenants}

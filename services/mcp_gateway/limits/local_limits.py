@@ -1,0 +1,188 @@
+"""Count calls and units in this process alone."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gatepost.call_event import CallEvent
+from gatepost.clock import Now
+from gatepost.plans import UsedUnits, month_of
+from gatepost.rate import take
+from mcp_gateway.limits.counters import counters_from, split_month
+from mcp_gateway.limits.port import (
+    Bucket,
+    Exhausted,
+    Full,
+    Journal,
+    ReadUsage,
+    Refusal,
+    Reservation,
+    TooManyRunning,
+    Uncountable,
+    UsageUnknown,
+)
+from mcp_gateway.limits.seeding import Seeding
+
+_MANY = 50_000
+
+log = structlog.get_logger()
+
+
+class LocalRates:
+    """The buckets of one process, which gets its share of each limit."""
+
+    def __init__(self, now: Now, *, replicas: int = 1) -> None:
+        """Take the number of processes that share each limit."""
+        self._now = now
+        self._replicas = replicas
+        self._busy_until: dict[tuple[str, str], int] = {}
+
+    def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take capacity from every bucket, or from none."""
+        now = int(self._now().timestamp() * 1_000_000)
+        taken = []
+        for bucket in buckets:
+            key = (tenant_id, bucket.name)
+            busy_until, wait = take(
+                self._busy_until.get(key, 0),
+                now,
+                interval=bucket.interval * self._replicas,
+                burst=max(bucket.burst // self._replicas, 1),
+            )
+            if wait > 0:
+                return Full(bucket.name, wait / 1_000_000)
+            taken.append((key, busy_until))
+        if len(self._busy_until) >= _MANY:
+            self._forget(now)
+        self._busy_until.update(taken)
+        return None
+
+    def _forget(self, now: int) -> None:
+        """Drop the buckets that are full: they count nothing."""
+        kept = {key: until for key, until in self._busy_until.items() if until > now}
+        self._busy_until = kept if len(kept) < _MANY else {}
+
+
+class LocalLimits:
+    """Counts in memory. A month's counters start from what the ledger holds.
+
+    The journal keeps intents and events over a restart. Each of several processes allows its share of
+    every limit, since it does not see what the others count.
+    """
+
+    def __init__(
+        self, now: Now, journal: Journal, read_usage: ReadUsage, *, replicas: int = 1
+    ) -> None:
+        """Take the clock, the journal, the source of used units, and the number of processes."""
+        self._now = now
+        self._journal = journal
+        self._rates = LocalRates(now, replicas=replicas)
+        self._replicas = replicas
+        self._months: OrderedDict[tuple[str, str], Counter[str]] = OrderedDict()
+        self._seeding = Seeding(read_usage, now)
+        self._running: Counter[str] = Counter()
+        self._held: dict[str, Reservation] = {}
+        self._given_back: dict[str, None] = {}
+        """Calls that were not settled in time, and may still be."""
+
+    async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take capacity from every bucket, or from none."""
+        return self._rates.take(tenant_id, buckets)
+
+    async def reserve(self, wanted: Reservation) -> Reservation | Refusal:
+        """Reserve everything, or nothing; the intent is on the disk when this returns."""
+        if wanted.call_id in self._held:
+            return self._held[wanted.call_id]
+        counters = self._months.get((wanted.tenant_id, wanted.month)) or await self._open_month(
+            wanted
+        )
+        if isinstance(counters, Uncountable):
+            return counters
+        # Nothing is awaited between these checks and the changes, so no other call comes between.
+        refusal = self._refuse(wanted, counters)
+        if refusal is not None:
+            return refusal
+        self._add(wanted, wanted.units)
+        self._running[wanted.tenant_id] += 1
+        self._held[wanted.call_id] = wanted
+        due = self._now().timestamp() + wanted.lease
+        await self._journal.store_intent(wanted.call_id, due, wanted.intent)
+        return wanted
+
+    async def settle(self, held: Reservation, event: CallEvent) -> None:
+        """Replace the reserved units by the cost, and store the event on the disk."""
+        late = held.call_id in self._given_back
+        if self._give_back(held.call_id) or late:
+            self._given_back.pop(held.call_id, None)
+            self._add(held, event.cost)
+        await self._journal.store_event(held.call_id, event)
+
+    async def reap(self) -> None:
+        """Give back the units of calls that were not settled within their lease."""
+        for call_id in await self._journal.take_due_intents(self._now().timestamp()):
+            if self._give_back(call_id):
+                self._given_back[call_id] = None
+                if len(self._given_back) > _MANY:
+                    del self._given_back[next(iter(self._given_back))]
+
+    def describe(self) -> str:
+        """Describe where calls are counted."""
+        return "counted by this process"
+
+    def _refuse(self, wanted: Reservation, counters: Counter[str]) -> Refusal | None:
+        for quota in wanted.quotas:
+            used = counters[quota.counter]
+            if used + wanted.units > quota.most // self._replicas:
+                return Exhausted(quota.counter, used * self._replicas)
+        if wanted.concurrent is not None:
+            most = max(wanted.concurrent // self._replicas, 1)
+            if self._running[wanted.tenant_id] >= most:
+                return TooManyRunning(wanted.concurrent)
+        return self._rates.take(wanted.tenant_id, wanted.buckets)
+
+    def _give_back(self, call_id: str) -> bool:
+        held = self._held.pop(call_id, None)
+        if held is None:
+            return False
+        self._running[held.tenant_id] -= 1
+        if not self._running[held.tenant_id]:
+            del self._running[held.tenant_id]
+        self._add(held, -held.units)
+        return True
+
+    def _add(self, held: Reservation, units: int) -> None:
+        counters = self._months.get((held.tenant_id, held.month))
+        if counters is not None and units:
+            for counter in held.counters:
+                counters[counter] += units
+
+    async def _open_month(self, wanted: Reservation) -> Counter[str] | Uncountable:
+        try:
+            used = await self._seeding.read(wanted.tenant_id, *split_month(wanted.month))
+        except UsageUnknown as problem:
+            if wanted.quotas and not wanted.allow_uncounted:
+                return Uncountable(str(problem))
+            used = UsedUnits()
+        key = (wanted.tenant_id, wanted.month)
+        if key not in self._months:
+            seeds = counters_from(used)
+            self._months[key] = Counter(
+                {name: -(-units // self._replicas) for name, units in seeds.items()}
+            )
+            self._forget_months()
+        return self._months[key]
+
+    def _forget_months(self) -> None:
+        """Drop the counters of months that are over, a day after their end."""
+        oldest = month_of(_a_day_before(self._now()))
+        while self._months:
+            (tenant_id, month), _ = next(iter(self._months.items()))
+            if month >= oldest:
+                return
+            del self._months[tenant_id, month]
+
+
+def _a_day_before(at: datetime) -> datetime:
+    return at.astimezone(UTC) - timedelta(days=1)

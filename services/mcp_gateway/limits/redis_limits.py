@@ -1,0 +1,367 @@
+"""Count calls and units in Redis, for all processes of a gateway together."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zlib import crc32
+
+import orjson
+import structlog
+
+from gatepost.call_event import (
+    PARTITIONS,
+    CallEvent,
+    calls_stream,
+    partition_tag,
+    read_event,
+    write_event,
+)
+from gatepost.clock import Now
+from gatepost.plans import UsedUnits, end_of_month
+from mcp_gateway.limits.counters import (
+    counters_from,
+    counters_of,
+    month_counters,
+    split_month,
+)
+from mcp_gateway.limits.local_limits import LocalRates
+from mcp_gateway.limits.port import (
+    Bucket,
+    Exhausted,
+    Full,
+    Journal,
+    ReadUsage,
+    Refusal,
+    Reservation,
+    TooManyRunning,
+    Uncountable,
+    UsageUnknown,
+)
+from mcp_gateway.limits.redis_scripts import REAP, RESERVE, SEED, SETTLE, TAKE
+from mcp_gateway.limits.seeding import Seeding
+from mcp_gateway.redis_connection import (
+    Argument,
+    ErrorReply,
+    RedisConnection,
+    RedisUnavailable,
+)
+
+MOST_ENTRIES = 2_000
+"""Length at which a partition's stream counts as full: the worker has stopped, and Redis has other data
+to hold. The spool on the disk has more room."""
+_KEEP = timedelta(days=3)
+"""How long the counters of a month outlive it, for calls that are settled late."""
+_AT_ONCE = 100
+
+log = structlog.get_logger()
+
+
+class StreamFull(RedisUnavailable):
+    """The call is settled, but its event must wait, since no worker reads the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - Redis names scripts so
+
+
+_RESERVE, _SETTLE, _REAP, _SEED, _TAKE = map(_script, (RESERVE, SETTLE, REAP, SEED, TAKE))
+
+
+class RedisLimits:
+    """Counts in Redis by Redis's clock.
+
+    While Redis is down, each process allows its share of every rate, a tenant's plan says whether calls
+    pass that can't be counted, and events go to the journal.
+    """
+
+    def __init__(
+        self,
+        redis: RedisConnection,
+        *,
+        issuer: str,
+        journal: Journal,
+        rates: LocalRates,
+        read_usage: ReadUsage,
+        now: Now,
+        by_clock: bool = False,
+        most_entries: int = MOST_ENTRIES,
+    ) -> None:
+        """Take the connection that the whole gateway shares.
+
+        Args:
+            redis: the connection.
+            issuer: separates the counts of one deployment from another's.
+            journal: stores events that Redis does not take.
+            rates: counts while Redis is down.
+            read_usage: tells what the ledger holds, when a tenant's month is first counted.
+            now: the clock, for the calendar.
+            most_entries: the length at which a stream of calls counts as full.
+            by_clock: whether `now` decides about rates and leases too, instead of Redis's clock.
+        """
+        self._redis = redis
+        self._issuer = issuer
+        self._journal = journal
+        self._rates = rates
+        self._now = now
+        self._by_clock = by_clock
+        self._most_entries = most_entries
+        self._seeding = Seeding(read_usage, now)
+        self._away = False
+
+    async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
+        """Take capacity in every bucket, or in none."""
+        keys = self._bucket_keys(tenant_id, buckets)
+        arguments: list[Argument] = [self._time()]
+        for bucket in buckets:
+            arguments += (bucket.interval, bucket.burst)
+        try:
+            which, wait = await self._run(_TAKE, keys, arguments)
+        except RedisUnavailable as problem:
+            self._note_away(problem)
+            return self._rates.take(tenant_id, buckets)
+        self._away = False
+        return Full(buckets[which - 1].name, int(wait) / 1_000_000) if which else None
+
+    async def reserve(self, wanted: Reservation) -> Reservation | Refusal:
+        """Reserve everything that the call needs, or nothing."""
+        try:
+            reply = await self._reserve(wanted, seeded=not wanted.quotas)
+            if reply[0] == b"unseeded":
+                known = await self._seed(wanted)
+                if isinstance(known, Uncountable):
+                    return known
+                reply = await self._reserve(wanted, seeded=not known)
+        except RedisUnavailable as problem:
+            self._note_away(problem)
+            return await self._admit_uncounted(wanted, str(problem))
+        self._away = False
+        kind = reply[0]
+        if kind == b"reserved":
+            return wanted
+        if kind == b"full":
+            return Full(wanted.buckets[reply[1]].name, int(reply[2]) / 1_000_000)
+        if kind == b"running":
+            return TooManyRunning(wanted.concurrent or 0)
+        return Exhausted(reply[1].decode(), int(reply[2]))
+
+    async def settle(self, held: Reservation, event: CallEvent) -> None:
+        """Replace the reserved units by the cost, and store the event in Redis or on the disk."""
+        if not held.counted:
+            event = event._replace(counted=False)
+        try:
+            await self.settle_event(event)
+        except StreamFull:
+            await self._journal.store_event(held.call_id, event)
+        except RedisUnavailable as problem:
+            self._note_away(problem)
+            await self._journal.store_event(held.call_id, event)
+        else:
+            self._journal.log(event)
+
+    async def settle_event(self, event: CallEvent) -> None:
+        """Settle a call by its event alone, also one from the spool.
+
+        Raises:
+            RedisUnavailable: nothing, or everything, has happened; repeat it.
+        """
+        keys = self._keys(event.tenant_id, month_counters(event.at, event.env))
+        names = counters_of(
+            event.at, sub=event.sub, client_id=event.client_id, grant_id=event.grant_id
+        )
+        reply = await self._run(
+            _SETTLE,
+            (
+                keys.intents,
+                keys.payloads,
+                keys.running,
+                keys.units,
+                keys.given_back,
+                keys.counted_late,
+                keys.calls,
+            ),
+            (
+                self._time(),
+                event.call_id,
+                event.cost,
+                int(event.counted),
+                write_event(event),
+                int((end_of_month(event.at) + _KEEP).timestamp()),
+                self._most_entries,
+                *names,
+            ),
+        )
+        if reply[0] == b"full":
+            raise StreamFull("the stream is full; is an events-worker running?")
+
+    async def reap(self) -> None:
+        """Give back the units of calls that no gateway settled within their lease.
+
+        Raises:
+            RedisUnavailable: some are left for the next time.
+        """
+        for partition in range(PARTITIONS):
+            prefix = f"gatepost:{partition_tag(self._issuer, partition)}"
+            until = self._time() // 1000 or await self._redis_milliseconds()
+            ids = await self._redis.ask(
+                "ZRANGEBYSCORE", f"{prefix}:intents", "-inf", until, "LIMIT", 0, _AT_ONCE
+            )
+            if not ids:
+                continue
+            payloads = await self._redis.ask("HMGET", f"{prefix}:intent", *ids)
+            await asyncio.gather(
+                *(
+                    self._reap(one, payload or b"")
+                    for one, payload in zip(ids, payloads, strict=True)
+                )
+            )
+
+    async def _reap(self, call_id: bytes, payload: bytes) -> None:
+        _, _, intent = payload.partition(b" ")
+        event = read_event(orjson.loads(intent))
+        keys = self._keys(event.tenant_id, month_counters(event.at, event.env))
+        names = counters_of(
+            event.at, sub=event.sub, client_id=event.client_id, grant_id=event.grant_id
+        )
+        await self._run(
+            _REAP,
+            (keys.intents, keys.payloads, keys.running, keys.units, keys.given_back, keys.calls),
+            (self._time(), call_id, intent, *names),
+        )
+
+    def describe(self) -> str:
+        """Describe where calls are counted."""
+        away = self._away or not self._redis.is_up
+        return "counted by each process: Redis is down" if away else "counted in Redis"
+
+    async def _reserve(self, wanted: Reservation, *, seeded: bool) -> Any:
+        keys = self._keys(wanted.tenant_id, wanted.month)
+        quotas: list[Argument] = []
+        for quota in wanted.quotas:
+            quotas += quota
+        buckets: list[Argument] = []
+        for bucket in wanted.buckets:
+            buckets += (bucket.interval, bucket.burst)
+        return await self._run(
+            _RESERVE,
+            (
+                keys.intents,
+                keys.payloads,
+                keys.running,
+                keys.units,
+                *self._bucket_keys(wanted.tenant_id, wanted.buckets),
+            ),
+            (
+                self._time(),
+                wanted.call_id,
+                int(wanted.lease * 1000),
+                wanted.intent,
+                wanted.units,
+                -1 if wanted.concurrent is None else wanted.concurrent,
+                self._expiry(),
+                int(seeded),
+                len(wanted.quotas),
+                len(wanted.counters),
+                *quotas,
+                *wanted.counters,
+                *buckets,
+            ),
+        )
+
+    async def _seed(self, wanted: Reservation) -> bool | Uncountable:
+        """Start a month's counters from the ledger; return whether that was possible."""
+        try:
+            used = await self._seeding.read(wanted.tenant_id, *split_month(wanted.month))
+        except UsageUnknown as problem:
+            if not wanted.allow_uncounted:
+                return Uncountable(str(problem))
+            return False
+        await self._run(
+            _SEED,
+            (self._keys(wanted.tenant_id, wanted.month).units,),
+            (self._expiry(), *_flat(used)),
+        )
+        return True
+
+    async def _admit_uncounted(self, wanted: Reservation, reason: str) -> Reservation | Refusal:
+        if wanted.quotas and not wanted.allow_uncounted:
+            return Uncountable(reason)
+        refusal = self._rates.take(wanted.tenant_id, wanted.buckets)
+        if refusal is not None:
+            return refusal
+        return wanted._replace(counted=False)
+
+    def _keys(self, tenant_id: str, month: str) -> "_Keys":
+        partition = _partition(tenant_id)
+        prefix = f"gatepost:{partition_tag(self._issuer, partition)}"
+        return _Keys(
+            intents=f"{prefix}:intents",
+            payloads=f"{prefix}:intent",
+            running=f"{prefix}:running:{tenant_id}",
+            units=f"{prefix}:units:{tenant_id}:{month}",
+            given_back=f"{prefix}:given-back",
+            counted_late=f"{prefix}:counted-late",
+            calls=calls_stream(self._issuer, partition),
+        )
+
+    def _bucket_keys(self, tenant_id: str, buckets: Sequence[Bucket]) -> list[str]:
+        tag = partition_tag(self._issuer, _partition(tenant_id))
+        return [f"gatepost:{tag}:rate:{tenant_id}:{bucket.name}" for bucket in buckets]
+
+    def _time(self) -> int:
+        return int(self._now().timestamp() * 1_000_000) if self._by_clock else 0
+
+    async def _redis_milliseconds(self) -> int:
+        seconds, microseconds = await self._redis.ask("TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    def _expiry(self) -> int:
+        return int((end_of_month(self._now()) + _KEEP).timestamp())
+
+    def _note_away(self, problem: Exception) -> None:
+        if not self._away:
+            log.warning("calls_counted_locally", reason=str(problem)[:300])
+        self._away = True
+
+    async def _run(
+        self, script: _Script, keys: Sequence[str], arguments: Sequence[Argument]
+    ) -> Any:
+        try:
+            return await self._redis.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        except ErrorReply as reply:
+            if not str(reply).startswith("NOSCRIPT"):
+                raise
+            # Redis has restarted and lost the script; EVAL loads it again.
+            return await self._redis.ask("EVAL", script.text, len(keys), *keys, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys of one tenant's month, all in one slot."""
+
+    intents: str
+    payloads: str
+    running: str
+    units: str
+    given_back: str
+    counted_late: str
+    calls: str
+
+
+def _partition(tenant_id: str) -> int:
+    return crc32(tenant_id.encode()) % PARTITIONS
+
+
+def _flat(used: UsedUnits) -> list[Argument]:
+    flat: list[Argument] = []
+    for counter, units in counters_from(used).items():
+        flat += (counter, units)
+    return flat

@@ -1,0 +1,38 @@
+"""Limit how often a tenant makes calls that are refused."""
+
+from mcp_gateway.limits.call_limits import CallLimits, plan_bucket
+from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
+from mcp_gateway.pipeline.conversation import CallRefused, InputRequired
+
+
+def limit_refused_calls(limits: CallLimits) -> Step:
+    """Count a call that is refused before it could be reserved against the tenant's rate.
+
+    Without this, unknown tools and invalid arguments would cost their sender nothing.
+
+    Raises:
+        RateLimited: the tenant makes too many calls; it replaces the other refusal.
+    """
+
+    async def step(call: ToolCall, go_on: Next) -> ToolResult:
+        try:
+            result = await go_on(call)
+        except (RateLimited, InputRequired):
+            raise
+        except CallRefused:
+            await _count(call)
+            raise
+        if result.decision == "refused" and call.metrics.reserved is None:
+            await _count(call)
+        return result
+
+    async def _count(call: ToolCall) -> None:
+        if call.metrics.limited:
+            return
+        plan, _ = limits.plans.of(call.caller)
+        full = await limits.counts.take(call.caller.tenant_id, (plan_bucket(plan),))
+        if full is not None:
+            why = f"Your organisation may make {plan.per_minute} calls a minute."
+            raise RateLimited(why, full.seconds) from None
+
+    return step

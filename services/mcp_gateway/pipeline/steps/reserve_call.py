@@ -1,0 +1,177 @@
+"""Reserve what a call needs of its tenant's plan before anything is sent."""
+
+from datetime import datetime
+
+from gatepost.clock import Now
+from gatepost.plans import Budget, Plan, TenantPlan, end_of_day, end_of_month
+from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
+from mcp_gateway.limits.counters import (
+    TOTAL,
+    budget_counter,
+    counters_of,
+    day_counter,
+    month_counters,
+)
+from mcp_gateway.limits.port import (
+    Bucket,
+    Exhausted,
+    Full,
+    Quota,
+    Refusal,
+    Reservation,
+    TooManyRunning,
+)
+from mcp_gateway.pipeline.call import (
+    Next,
+    RateLimited,
+    Step,
+    ToolCall,
+    ToolResult,
+    tool_error,
+)
+from mcp_gateway.pipeline.describe_call import WriteIntent
+
+_MARGIN = 30.0
+"""Seconds that a lease outlives the tool's deadline."""
+_SOON = 10.0
+
+
+def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Step:
+    """Reserve the rate, a running call and the units of the quotas, all or nothing.
+
+    `record_call` settles the reservation once the outcome is known.
+
+    Raises:
+        RateLimited: the call exceeds the rate of the plan or of the tool.
+    """
+
+    async def step(call: ToolCall, go_on: Next) -> ToolResult:
+        plan, tenant = limits.plans.of(call.caller)
+        wanted = _want(call, plan, tenant, write_intent(call))
+        held = await limits.counts.reserve(wanted)
+        if isinstance(held, Reservation):
+            call.metrics.reserved = held
+            return await go_on(call)
+        call.metrics.limited = True
+        return _refuse(call, held, plan, tenant, now())
+
+    return step
+
+
+def _want(call: ToolCall, plan: Plan, tenant: TenantPlan | None, intent: bytes) -> Reservation:
+    caller, tool, at = call.caller, call.found, call.metrics.started
+    units = tool.billing.most
+    buckets: tuple[Bucket, ...] = (plan_bucket(plan),)
+    if tool.limits.per_minute is not None:
+        buckets += (tool_bucket(tool.name, tool.limits.per_minute),)
+    return Reservation(
+        call_id=call.id,
+        tenant_id=caller.tenant_id,
+        month=month_counters(at, caller.env),
+        counters=counters_of(
+            at, sub=caller.sub, client_id=caller.client_id, grant_id=caller.grant_id
+        ),
+        units=units,
+        quotas=tuple(_quotas(call, plan, tenant)) if units else (),
+        buckets=buckets,
+        concurrent=plan.concurrent,
+        lease=tool.deadline + _MARGIN,
+        allow_uncounted=plan.allow_uncounted,
+        intent=intent,
+    )
+
+
+def _quotas(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> list[Quota]:
+    quotas = []
+    if not plan.overage:
+        if plan.daily_units is not None:
+            quotas.append(Quota(day_counter(call.metrics.started), plan.daily_units))
+        if plan.monthly_units is not None:
+            quotas.append(Quota(TOTAL, plan.monthly_units))
+    for budget in () if tenant is None else tenant.budgets:
+        if budget.hard and _concerns(budget, call):
+            counter = budget_counter(budget.kind, budget.key)
+            quotas.append(Quota(counter, budget.monthly_units))
+    return quotas
+
+
+def _concerns(budget: Budget, call: ToolCall) -> bool:
+    caller = call.caller
+    return (
+        budget.kind == "tenant"
+        or budget.key
+        == {
+            "person": caller.sub,
+            "client": caller.client_id,
+            "grant": caller.grant_id,
+        }[budget.kind]
+    )
+
+
+def _refuse(
+    call: ToolCall, refusal: Refusal, plan: Plan, tenant: TenantPlan | None, now: datetime
+) -> ToolResult:
+    if isinstance(refusal, Full):
+        if refusal.bucket == plan_bucket(plan).name:
+            allowed = f"{plan.per_minute} calls a minute"
+        else:
+            allowed = f"{call.found.limits.per_minute} a minute of {call.name}"
+        raise RateLimited(f"Your organisation may make {allowed}.", refusal.seconds)
+    if isinstance(refusal, TooManyRunning):
+        text = (
+            f"Your organisation is already running {refusal.most} calls, the most it may run at once. "
+            "Nothing was done. Try again when one of them has ended."
+        )
+        return tool_error(text, reason="too_many_at_once")
+    if isinstance(refusal, Exhausted):
+        return _exhausted(call, refusal, plan, tenant, now)
+    text = (
+        "The gateway can't count this call against your organisation's quota at the moment. Nothing was "
+        "done. Try again in a few seconds."
+    )
+    return tool_error(text, reason="uncountable")
+
+
+def _exhausted(
+    call: ToolCall, refusal: Exhausted, plan: Plan, tenant: TenantPlan | None, now: datetime
+) -> ToolResult:
+    """Tell the model the limit, its use and its reset, and how a person can raise it."""
+    quota = next(q for q in _quotas(call, plan, tenant) if q.counter == refusal.counter)
+    daily = refusal.counter == day_counter(call.metrics.started)
+    resets_at = end_of_day(now) if daily else end_of_month(now)
+    kind = refusal.counter.partition(":")[0]
+    whose = {
+        "person": "The budget for your account",
+        "client": "The budget for this app",
+        "grant": "The budget for this connection",
+    }.get(
+        kind,
+        "Your organisation's quota"
+        if kind == "day" or _is_plans(quota, plan)
+        else "The budget of your organisation",
+    )
+    period = "today" if daily else "this month"
+    used = min(refusal.used, quota.most)
+    text = (
+        f"{whose} is {quota.most} units for {period}, and {used} are used. Nothing was done. "
+        f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC."
+    )
+    upgrade_url = "" if tenant is None else tenant.upgrade_url
+    upgrade = plan.next_plan
+    if kind in {"day", TOTAL} and upgrade is not None:
+        text += f" The {upgrade.title} plan ({upgrade.price}) allows more"
+        text += f": an admin can change the plan at {upgrade_url}" if upgrade_url else "."
+    structured = {
+        "error": "quota_exhausted",
+        "limit": quota.most,
+        "used": used,
+        "resets_at": f"{resets_at:%Y-%m-%dT%H:%M:%SZ}",
+        "plan": plan.name,
+    }
+    if upgrade_url:
+        structured["upgrade_url"] = upgrade_url
+    return tool_error(text, reason="quota_exhausted")._replace(structured=structured)
+
+
+def _is_plans(quota: Quota, plan: Plan) -> bool:
+    return quota.most == plan.monthly_units

@@ -1,0 +1,290 @@
+"""What a tenant's plan allows, what a call costs, and what a model hears beyond the quota."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost.plans import (
+    Budget,
+    NextPlan,
+    Plan,
+    PlansPage,
+    TenantPlan,
+    UsedUnits,
+    day_of,
+    end_of_day,
+)
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.requests.request import HttpRequest
+from support.in_process.gateway import API, World, a_world
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+FREE = Plan(
+    name="free",
+    title="Free",
+    per_minute=600,
+    burst=100,
+    daily_units=2,
+    allow_uncounted=False,
+    next_plan=NextPlan(title="Pro", price="49.00 USD a month"),
+)
+PRO = Plan(name="pro", title="Pro", per_minute=600, burst=100)
+UPGRADE = "http://127.0.0.1:8400/account/plan?tenant=org_acme"
+
+
+def tenant(plan: str, *budgets: Budget) -> TenantPlan:
+    """Acme on a plan."""
+    return TenantPlan(tenant_id="org_acme", plan=plan, budgets=budgets, upgrade_url=UPGRADE)
+
+
+def learn(world: World, *tenants: TenantPlan) -> None:
+    """Let the gateway hear of the plans."""
+    world.plans.learn(PlansPage(plans=(FREE, PRO), tenants=tenants, after="1"))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A gateway that knows Acme to be on the free plan: two units a day."""
+    async with a_world(tmp_path) as world:
+        learn(world, tenant("free"))
+        yield world
+
+
+def outcomes(world: World) -> list[tuple[str, int]]:
+    """The outcome and the cost of each recorded call."""
+    return [(record["outcome"], record["cost"]) for record in world.records]
+
+
+@BOTH
+async def test_a_model_hears_the_limit_its_use_the_reset_and_the_way_to_more(
+    world: World, era: str
+) -> None:
+    for _ in range(2):
+        assert (await world.call(era, "list_tasks"))["isError"] is False
+
+    refused = await world.call(era, "list_tasks")
+
+    resets_at = end_of_day(world.clock())
+    assert refused["isError"] is True
+    assert refused["content"][0]["text"] == (
+        "Your organisation's quota is 2 units for today, and 2 are used. Nothing was done. It resets at "
+        f"{resets_at:%Y-%m-%d %H:%M} UTC. The Pro plan (49.00 USD a month) allows more: an admin can "
+        f"change the plan at {UPGRADE}"
+    )
+    assert refused["structuredContent"] == {
+        "error": "quota_exhausted",
+        "limit": 2,
+        "used": 2,
+        "resets_at": f"{resets_at:%Y-%m-%dT%H:%M:%SZ}",
+        "plan": "free",
+        "upgrade_url": UPGRADE,
+    }
+    assert len(world.api.requests) == 2
+    assert outcomes(world) == [("success", 1), ("success", 1), ("refused", 0)]
+    assert world.records[-1]["reason"] == "quota_exhausted"
+
+
+@BOTH
+async def test_once_the_plan_has_changed_the_same_token_goes_on(world: World, era: str) -> None:
+    token = world.token(rate_limit_tier="free")
+    for _ in range(3):
+        last = await world.call(era, "list_tasks", token=token)
+    assert last["isError"] is True
+
+    learn(world, tenant("pro"))
+
+    assert (await world.call(era, "list_tasks", token=token))["isError"] is False
+
+
+async def test_the_next_day_the_quota_is_new(world: World) -> None:
+    for _ in range(3):
+        await world.call("new", "list_tasks")
+    world.clock.advance(seconds=(end_of_day(world.clock()) - world.clock()).total_seconds())
+
+    assert (await world.call("new", "list_tasks"))["isError"] is False
+
+
+FAILURES: dict[str, HttpResponse | RequestFailed] = {
+    "upstream 404": HttpResponse(404, "application/json", b"{}"),
+    "upstream 500": HttpResponse(500, "application/json", b"{}"),
+    "timeout": RequestFailed("deadline", "The API did not answer within 30 seconds."),
+    "unreachable": RequestFailed("unreachable", "The API can't be reached."),
+    "too large": RequestFailed("too_large", "The API's answer is too large."),
+}
+
+
+def answering(world: World, outcome: HttpResponse | RequestFailed) -> None:
+    """Let the API answer so."""
+
+    def answer(_: HttpRequest) -> HttpResponse:
+        if isinstance(outcome, RequestFailed):
+            raise outcome
+        return outcome
+
+    world.api.answer = answer
+
+
+async def with_billing(folder: Path, billing: str) -> Path:
+    """Write the manifest with a tool's billing."""
+    for source in API.iterdir():
+        (folder / source.name).write_bytes(source.read_bytes())
+    manifest = folder / "tools.yaml"
+    written = manifest.read_text()
+    name = "\n  list_tasks:\n"
+    assert name in written
+    manifest.write_text(written.replace(name, f"{name}    billing: {billing}\n"))
+    return manifest
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "always"),
+    [
+        ("upstream 404", "error", 2),
+        ("upstream 500", "error", 2),
+        ("timeout", "unknown", 0),
+        ("unreachable", "unknown", 0),
+        ("too large", "error", 2),
+    ],
+)
+@pytest.mark.parametrize("when", ["success", "always", "never"])
+async def test_a_call_that_fails_costs_what_the_manifest_says(
+    tmp_path: Path, kind: str, outcome: str, always: int, when: str
+) -> None:
+    manifest = await with_billing(tmp_path, f"{{units: 2, when: {when}}}")
+    async with a_world(tmp_path, manifest=manifest) as world:
+        learn(world, tenant("free"))
+        answering(world, FAILURES[kind])
+
+        await world.call("new", "list_tasks")
+
+        assert outcomes(world) == [(outcome, always if when == "always" else 0)]
+        again = await world.call("new", "list_team_tasks")
+        exhausted = when == "always" and always == 2
+        assert (again.get("structuredContent", {}).get("error") == "quota_exhausted") == exhausted
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "reason"),
+    [
+        ("no_such_tool", {}, "unknown_tool"),
+        ("list_tasks", {"limit": "many"}, "invalid_arguments"),
+    ],
+)
+async def test_a_refused_call_costs_no_unit(
+    world: World, tool: str, arguments: dict[str, Any], reason: str
+) -> None:
+    for _ in range(5):
+        await world.ask("new", "tools/call", {"name": tool, "arguments": arguments})
+
+    assert {record["reason"] for record in world.records} == {reason}
+    for _ in range(2):
+        assert (await world.call("new", "list_tasks"))["isError"] is False
+
+
+async def test_calls_at_once_do_not_overspend(world: World) -> None:
+    answers = await asyncio.gather(*(world.call("new", "list_tasks") for _ in range(10)))
+
+    assert [answer["isError"] for answer in answers].count(False) == 2
+    assert len(world.api.requests) == 2
+
+
+async def test_a_client_that_leaves_before_the_answer_is_not_billed(world: World) -> None:
+    arrived, held = asyncio.Event(), asyncio.Event()
+
+    async def send(request: HttpRequest, *, deadline: float) -> HttpResponse:
+        arrived.set()
+        await held.wait()
+        raise AssertionError("nobody waits any more")
+
+    world.api.send = send  # type: ignore[method-assign]
+    call = asyncio.create_task(world.call("new", "list_tasks"))
+    await arrived.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await world.journal.stored.wait()
+
+    assert outcomes(world) == [("unknown", 0)]
+    assert world.journal.intents == {}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("budget", "whose"),
+    [
+        (Budget(kind="person", key="usr_ada", monthly_units=1), "The budget for your account"),
+        (Budget(kind="client", key="client_claude", monthly_units=1), "The budget for this app"),
+        (Budget(kind="tenant", key="", monthly_units=1), "The budget of your organisation"),
+    ],
+)
+async def test_a_budget_stops_those_it_concerns_alone(
+    world: World, era: str, budget: Budget, whose: str
+) -> None:
+    learn(world, tenant("pro", budget))
+    token = world.token(sub="usr_ada", client_id="client_claude")
+    other = world.token(sub="usr_eve", client_id="client_other")
+    assert (await world.call(era, "list_tasks", token=token))["isError"] is False
+
+    refused = await world.call(era, "list_tasks", token=token)
+
+    assert refused["isError"] is True
+    assert refused["content"][0]["text"].startswith(f"{whose} is 1 units for this month")
+    stopped = (await world.call(era, "list_tasks", token=other))["isError"]
+    assert stopped is (budget.kind == "tenant")
+
+
+async def test_a_soft_budget_refuses_nobody(world: World) -> None:
+    learn(world, tenant("pro", Budget(kind="tenant", key="", monthly_units=1, hard=False)))
+
+    for _ in range(3):
+        assert (await world.call("new", "list_tasks"))["isError"] is False
+
+
+async def test_test_keys_spend_a_quota_of_their_own(world: World) -> None:
+    for _ in range(2):
+        await world.call("new", "list_tasks")
+
+    testing = world.token(env="test")
+    for _ in range(2):
+        assert (await world.call("new", "list_tasks", token=testing))["isError"] is False
+    assert (await world.call("new", "list_tasks", token=testing))["isError"] is True
+
+
+async def test_a_gateway_counts_on_from_what_the_ledger_holds(world: World) -> None:
+    day = day_of(world.clock())
+    world.ledger.used["org_acme"] = UsedUnits(total=1, days={day: 1})
+
+    assert (await world.call("new", "list_tasks"))["isError"] is False
+    assert (await world.call("new", "list_tasks"))["isError"] is True
+
+
+async def test_a_free_tenant_waits_while_its_calls_cannot_be_counted(world: World) -> None:
+    world.ledger.down = True
+
+    refused = await world.call("new", "list_tasks")
+
+    assert refused["isError"] is True
+    assert "can't count this call" in refused["content"][0]["text"]
+    world.ledger.down = False
+    world.clock.advance(seconds=6)
+    assert (await world.call("new", "list_tasks"))["isError"] is False
+
+
+async def test_readiness_says_how_current_the_plans_are(world: World) -> None:
+    assert (await world.http.get("/readyz")).json()["details"]["plans"] == "current"
+    world.clock.advance(minutes=3)
+    assert (await world.http.get("/readyz")).json()["details"]["plans"] == "heard 180 seconds ago"
+
+
+async def test_plans_outlive_a_restart_without_the_authorization_server(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        learn(world, tenant("free"))
+        world.plans._save()
+
+    async with a_world(tmp_path) as world:
+        answers = [(await world.call("new", "list_tasks"))["isError"] for _ in range(3)]
+
+    assert answers == [False, False, True]
