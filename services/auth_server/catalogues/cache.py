@@ -85,6 +85,11 @@ class CatalogueCache:
                     db, "tenant", tenant.tenant_id, lifetime=self._lifetime, now=self._now()
                 )
 
+    def name(self, resource: str) -> str | None:
+        """Return the name of a resource's gateway, if a catalogue of it was ever read."""
+        cached = self._cached.get(resource)
+        return cached.document.name if cached is not None else None
+
     def write_tools(
         self, resource: ResourceSettings, tools: frozenset[str], step_up: StepUp | None
     ) -> frozenset[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sqlalchemy import event
 
 from auth_server.branding import Branding
 from auth_server.pages.connect.install import Install, describe_installs
@@ -116,6 +117,24 @@ def test_any_services_get_plain_and_different_names(titles: list[str]) -> None:
     names = [install.name for install in describe_installs([(t, OTHER) for t in titles])]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
+
+
+async def test_strangers_who_read_the_public_pages_cause_no_reading_of_catalogues(
+    sqlite_server: AuthServer,
+) -> None:
+    client, statements = await sqlite_server.client(), list[str]()
+    await sqlite_server.person().reach_consent(client.authorize_url())
+    event.listen(
+        sqlite_server.opened.database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _, __, statement, *___: statements.append(statement),
+    )
+    page = await sqlite_server.http.get("/")
+    text = await sqlite_server.http.get("/llms.txt")
+
+    assert (page.status_code, text.status_code) == (200, 200)
+    assert "orbit" in text.text
+    assert [statement for statement in statements if "catalogues" in statement] == []
 
 
 async def test_anybody_finds_how_to_connect_each_service(sqlite_url: str, clock: Clock) -> None:

@@ -1,27 +1,29 @@
 """GET / and GET /llms.txt: show people and agents how to connect."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Depends, Request
 from starlette.responses import PlainTextResponse, Response
 
-from auth_server.db.engine import DbSession
+from auth_server.catalogues.cache import CatalogueCache
 from auth_server.pages.connect.install import Install, describe_installs
-from auth_server.records.catalogues.store import find_catalogue
 from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import set_language
-from auth_server.web.dependencies import LocalizedPages, ReadingDb, Settings
+from auth_server.web.dependencies import LocalizedPages, Settings, part
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
+Catalogues = Annotated[CatalogueCache, Depends(part(lambda runtime: runtime.catalogues))]
 
 
 @router.get("/")
 async def show_connect(
-    request: Request, db: ReadingDb, settings: Settings, pages: LocalizedPages
+    request: Request, catalogues: Catalogues, settings: Settings, pages: LocalizedPages
 ) -> Response:
     """Show how each app connects to each gateway; the page is public."""
     response = pages.answer(
         "connect.html",
-        installs=await _installs(db, settings),
+        installs=_installs(catalogues, settings),
         languages=pages.languages,
     )
     if "ui_locales" in request.query_params:
@@ -30,11 +32,13 @@ async def show_connect(
 
 
 @router.get("/llms.txt")
-async def write_llms_txt(db: ReadingDb, settings: Settings, pages: LocalizedPages) -> Response:
+async def write_llms_txt(
+    catalogues: Catalogues, settings: Settings, pages: LocalizedPages
+) -> Response:
     """Return the same instructions in Markdown, for models."""
     text = pages.render(
         "llms.txt",
-        installs=await _installs(db, settings),
+        installs=_installs(catalogues, settings),
         issuer=settings.issuer,
         registration=settings.registration == "open",
     )
@@ -42,12 +46,12 @@ async def write_llms_txt(db: ReadingDb, settings: Settings, pages: LocalizedPage
     return PlainTextResponse(text, headers=headers)
 
 
-async def _installs(db: DbSession, settings: AuthServerSettings) -> list[Install]:
-    # The gateway's name comes from the stored catalogue, so that this public page never sends a
-    # request to a gateway.
-    services = []
-    for entry in settings.resources:
-        catalogue = await find_catalogue(db, entry.resource)
-        name = catalogue.name if catalogue else settings.branding.name
-        services.append((name, entry.resource))
-    return describe_installs(services)
+def _installs(catalogues: CatalogueCache, settings: AuthServerSettings) -> list[Install]:
+    # The gateway's name comes from the catalogue in memory, so that this public page neither sends a
+    # request to a gateway nor reads a whole catalogue from the database.
+    return describe_installs(
+        [
+            (catalogues.name(entry.resource) or settings.branding.name, entry.resource)
+            for entry in settings.resources
+        ]
+    )

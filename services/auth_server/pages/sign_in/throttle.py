@@ -35,29 +35,36 @@ class Throttle:
     """None in a known browser."""
 
     async def admit(self, db: DbSession, *, now: datetime) -> datetime | None:
-        """Count one attempt before it is made; return None, or when to try again."""
-        wait = await count_attempt(db, self.account, most=MOST_OF_ACCOUNT, window=WINDOW, now=now)
-        if wait is not None or self.address is None:
-            return wait
-        return await count_attempt(db, self.address, most=MOST_OF_ADDRESS, window=WINDOW, now=now)
+        """Count one attempt before it is made; return None, or when to try again.
+
+        The address comes first, so that no number of invented accounts adds rows for one address.
+        """
+        if self.address is not None:
+            most = MOST_OF_ADDRESS
+            wait = await count_attempt(db, self.address, most=most, window=WINDOW, now=now)
+            if wait is not None:
+                return wait
+        wait = await self._admit_account(db, now)
+        if wait is not None and self.address is not None:
+            await give_back_attempt(db, self.address)
+        return wait
 
     async def passed(self, db: DbSession) -> None:
         """Reset the account's count after a success; the address keeps others' failures."""
-        await forget_attempts(db, [self.account])
         if self.address is not None:
             await give_back_attempt(db, self.address)
+        await forget_attempts(db, [self.account])
+
+    async def _admit_account(self, db: DbSession, now: datetime) -> datetime | None:
+        return await count_attempt(db, self.account, most=MOST_OF_ACCOUNT, window=WINDOW, now=now)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeThrottle(Throttle):
     """The counts to which one code adds: the account's makes pauses that grow."""
 
-    async def admit(self, db: DbSession, *, now: datetime) -> datetime | None:
-        """Count one code before it is checked; return None, or when to try again."""
-        wait = await admit_guess(db, self.account, now=now)
-        if wait is not None or self.address is None:
-            return wait
-        return await count_attempt(db, self.address, most=MOST_OF_ADDRESS, window=WINDOW, now=now)
+    async def _admit_account(self, db: DbSession, now: datetime) -> datetime | None:
+        return await admit_guess(db, self.account, now=now)
 
 
 def throttle_of(browser: KnownBrowser, account: str, person_id: str | None) -> Throttle:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from sqlmodel import func, select
 
+from auth_server.records.attempts.table import Attempts
 from auth_server.records.people import passwords
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -93,6 +95,16 @@ async def test_guesses_in_parallel_get_no_further_a143(auth_server: AuthServer) 
 
     counts = [answer.status_code for answer in answers]
     assert (counts.count(401), counts.count(429)) == (10, 20)
+
+
+async def test_accounts_that_one_address_invents_fill_no_table(sqlite_server: AuthServer) -> None:
+    person, page = await at_sign_in(sqlite_server)
+    for number in range(70):
+        await attempt(person, page, email=f"invented{number}@acme.example")
+
+    async with sqlite_server.opened.database.reading() as db:
+        rows = (await db.execute(select(func.count()).select_from(Attempts))).scalar_one()
+    assert rows == 51
 
 
 async def test_fifty_guesses_at_many_accounts_from_one_address_and_no_more_a143(
