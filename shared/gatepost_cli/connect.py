@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import logging
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Literal
@@ -28,6 +29,10 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>gatepost 
 <p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">{}</p></html>"""
 _CONNECTED = _PAGE.format("You're connected. Return to your terminal.").encode()
 _NOT_CONNECTED = _PAGE.format("You're not connected. Return to your terminal.").encode()
+
+_WAIT_SECONDS = 600
+_EXAMPLE = "http://127.0.0.1:8401/mcp"
+_ADVICE = f"The address of a gateway usually ends in /mcp, such as {_EXAMPLE}"
 
 # Errors that a person can act on; any other is a fault of this command.
 _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
@@ -58,6 +63,8 @@ def connect(
         raise click.ClickException(f"--arguments is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise click.ClickException("--arguments must be a JSON object")
+    # The SDK logs the traceback of an error that is told in a sentence here.
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
     try:
         asyncio.run(_connect(url, tool, given, mode, open_browser=not no_browser))
     except (*_EXPECTED, BaseExceptionGroup) as error:
@@ -66,7 +73,8 @@ def connect(
             raise cause from None
         if not isinstance(cause, _EXPECTED):
             raise
-        raise click.ClickException(str(cause) or type(cause).__name__) from None
+        said = str(cause) or type(cause).__name__
+        raise click.ClickException(_explain(url) or said) from None
 
 
 async def _connect(
@@ -77,12 +85,14 @@ async def _connect(
     *,
     open_browser: bool,
 ) -> None:
-    with _callback() as (redirect_uri, answer):
+    answer = _Answer()
+    with _callback(answer.give) as redirect_uri:
 
         async def show(authorize_url: str) -> None:
             click.echo(f"Open this page to decide what to allow:\n  {authorize_url}", err=True)
             if open_browser:
-                await asyncio.to_thread(webbrowser.open, authorize_url)
+                # A thread that ends with the process: some browsers only return when they are closed.
+                threading.Thread(target=webbrowser.open, args=(authorize_url,), daemon=True).start()
 
         auth = OAuthClientProvider(
             url,
@@ -94,7 +104,7 @@ async def _connect(
             ),
             _Memory(),
             redirect_handler=show,
-            callback_handler=lambda: asyncio.to_thread(answer.wait),
+            callback_handler=answer.wait,
         )
         async with (
             httpx2.AsyncClient(auth=auth, timeout=60, follow_redirects=False) as http,
@@ -117,6 +127,27 @@ async def _connect(
                     click.echo(f"[{block.type}]")
             if result.is_error:
                 raise click.ClickException(f"{chosen} answered with an error")
+
+
+def _explain(url: str) -> str | None:
+    """Return what is wrong with the URL and what to type instead; None if it is an endpoint."""
+    with httpx2.Client(timeout=5, follow_redirects=False) as http:
+        try:
+            answer = http.get(url)
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+            return f"{url} is not an address of a server; type one like {_EXAMPLE}"
+        except httpx2.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            return f"nothing answers at {url} ({reason}); is the gateway running there? {_ADVICE}"
+        if answer.status_code in {200, 401, 403, 405, 406}:
+            return None
+        better = str(httpx2.URL(url).join("/mcp"))
+        said = f"{url} answered {answer.status_code}, so it is not an MCP endpoint"
+        try:
+            found = better != url and http.get(better).status_code == 401
+        except httpx2.HTTPError:
+            found = False
+        return f"{said}; type {better}" if found else f"{said}. {_ADVICE}"
 
 
 def _first_easy_one(tools: list[Tool]) -> str | None:
@@ -158,17 +189,26 @@ class _Answer:
     """The redirect's query, which the browser delivers once."""
 
     def __init__(self) -> None:
-        self._arrived = threading.Event()
-        self._query: dict[str, list[str]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._query: asyncio.Future[dict[str, list[str]]] = self._loop.create_future()
 
     def give(self, query: str) -> None:
-        self._query = parse_qs(query)
-        self._arrived.set()
+        """Take the query from the thread that received it."""
+        self._loop.call_soon_threadsafe(self._set, parse_qs(query))
 
-    def wait(self) -> AuthorizationCodeResult:
-        if not self._arrived.wait(timeout=600):
-            raise OAuthFlowError("you did not answer in the browser within ten minutes")
-        values = {name: found[0] for name, found in self._query.items()}
+    def _set(self, query: dict[str, list[str]]) -> None:
+        if not self._query.done():
+            self._query.set_result(query)
+
+    async def wait(self) -> AuthorizationCodeResult:
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                query = await self._query
+        except TimeoutError:
+            raise OAuthFlowError("you did not answer in the browser within ten minutes") from None
+        values = {name: found[0] for name, found in query.items()}
+        if values.get("error") == "access_denied":
+            raise OAuthFlowError("access was denied in the browser; nothing was connected")
         if "code" not in values:
             reason = values.get("error_description") or values.get("error") or "no code returned"
             raise OAuthFlowError(f"the authorization server refused the request: {reason}")
@@ -178,9 +218,8 @@ class _Answer:
 
 
 @contextmanager
-def _callback() -> Iterator[tuple[str, _Answer]]:
-    """Listen on a loopback port for the redirect (RFC 8252 §7.3)."""
-    answer = _Answer()
+def _callback(give: Callable[[str], None]) -> Iterator[str]:
+    """Listen on a loopback port for the redirect (RFC 8252 §7.3), and pass on its query."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -192,7 +231,7 @@ def _callback() -> Iterator[tuple[str, _Answer]]:
             if found:
                 connected = "code" in parse_qs(target.query)
                 self.wfile.write(_CONNECTED if connected else _NOT_CONNECTED)
-                answer.give(target.query)
+                give(target.query)
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay quiet: the request line holds the code."""
@@ -201,7 +240,7 @@ def _callback() -> Iterator[tuple[str, _Answer]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/callback", answer
+        yield f"http://127.0.0.1:{server.server_port}/callback"
     finally:
         server.shutdown()
         server.server_close()

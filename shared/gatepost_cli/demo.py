@@ -1,8 +1,10 @@
 """`gatepost demo`: run both services and a demo SaaS on this machine."""
 
 import contextlib
+import fcntl
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import click
 
+from gatepost.api_keys import make_api_key
+from gatepost.scopes import READ
 from gatepost_cli.init import keep_secret
 from gatepost_cli.processes import Service, require_free_port, running, suppress_stop, wait_for_end
 
@@ -87,6 +91,11 @@ class DemoLayout:
         return f"http://127.0.0.1:{self.saas_port}"
 
     @property
+    def api_key(self) -> Path:
+        """The file with Ada's API key, for programs without a browser."""
+        return self.directory / "api_key"
+
+    @property
     def config(self) -> Path:
         """The configuration file of both services."""
         return self.directory / "gatepost.yaml"
@@ -120,6 +129,10 @@ def demo(
         (saas_port, "--saas-port"),
     ):
         require_free_port(port, flag)
+    if state_file is not None and not state_file.absolute().parent.is_dir():
+        raise click.ClickException(
+            f"--state-file: the folder {state_file.absolute().parent} does not exist; create it first"
+        )
     with suppress_stop(), _directory(directory) as place:
         layout = DemoLayout(place, auth_port, gateway_port, saas_port)
         click.echo("Gatepost demo: starting …", err=True)
@@ -135,7 +148,14 @@ def demo(
 def _directory(given: Path | None) -> Iterator[Path]:
     if given is not None:
         given.mkdir(parents=True, exist_ok=True)
-        yield given.absolute()
+        with (given / "demo.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise click.ClickException(
+                    f"{given} is in use by a running demo; stop that, or choose another --directory"
+                ) from None
+            yield given.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="gatepost-demo-") as made:
         yield Path(made)
@@ -158,6 +178,7 @@ def _configure(layout: DemoLayout) -> None:
             raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
 
     keep_secret(layout.directory / "secret_key")
+    keep_secret(layout.api_key, make_api_key("live", secrets.token_bytes(32)).text)
     layout.config.write_text(
         f"""\
 auth_server:
@@ -181,7 +202,17 @@ mcp_gateway:
     )
     people = layout.directory / "people.json"
     accounts = [{**person, "password": PASSWORD} for person in PEOPLE]
-    people.write_text(json.dumps({"tenants": TENANTS, "people": accounts}))
+    key = {
+        "key": layout.api_key.read_text(),
+        "label": "Demo",
+        "person": "usr_ada",
+        "tenant": "org_acme",
+        "resource": layout.resource,
+        "scope": READ,
+        "tools": ["@read"],
+        "data_scope": "team:engineering team:design",
+    }
+    people.write_text(json.dumps({"tenants": TENANTS, "people": accounts, "api_keys": [key]}))
     gatepost("auth-server", "seed", "--config", str(layout.config), str(people))
     if not (layout.directory / "tools.yaml").exists():
         document = subprocess.run(
@@ -255,6 +286,7 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
         "mcp_url": layout.resource,
         "saas_url": layout.saas,
         "directory": str(layout.directory),
+        "api_key": layout.api_key.read_text(),
         "accounts": [
             {
                 "email": person["email"],
@@ -288,11 +320,13 @@ Connect a client, in another terminal:
 
   gatepost connect {layout.resource}
   claude mcp add --transport http orbit {layout.resource}
-  npx @modelcontextprotocol/inspector --cli {layout.resource} --method tools/list
+  npx @modelcontextprotocol/inspector --cli {layout.resource} \\
+    --transport http --method tools/list --header "X-API-Key: {layout.api_key.read_text()}"
 
 (in this repository, write ./dev run before `gatepost`)
 
-A browser opens. Sign in, choose an organisation, clear the tools that the app does not need, approve:
+The last one uses an API key that can only read. The others open a browser: sign in, choose an
+organisation, clear the tools that the app does not need, approve:
 
   ada@acme.example    in Acme and Globex
   bo@globex.example   in Globex

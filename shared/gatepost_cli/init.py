@@ -73,9 +73,9 @@ def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None
     click.echo(f"     gatepost mcp-gateway serve --config {path}")
 
 
-def keep_secret(path: Path) -> None:
+def keep_secret(path: Path, secret: str = "") -> None:
     """Write a new secret to a file that only its owner can read; keep an existing one."""
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(secret or secrets.token_urlsafe(48))

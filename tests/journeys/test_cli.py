@@ -1,5 +1,6 @@
 """The `gatepost` command on a command line."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -22,6 +23,7 @@ from support.processes.services import free_port, running_service
 
 pytestmark = pytest.mark.whole_machine
 
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 TESTS = Path(__file__).parents[1]
 
 
@@ -101,6 +103,10 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         }
         for url in (issuer, resource, f"{saas}/docs"):
             assert url in said
+        key = {"X-API-Key": state["api_key"]}
+        assert f'--header "X-API-Key: {state["api_key"]}"' in said
+        listed = httpx2.post(resource, json=LIST, headers=key, trust_env=False).json()
+        assert "list_tasks" in {tool["name"] for tool in listed["result"]["tools"]}
         metadata = httpx2.get(
             f"{issuer}/.well-known/oauth-authorization-server", trust_env=False
         ).json()
@@ -167,17 +173,77 @@ def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
     [("code=x&state=y", "You're connected."), ("error=access_denied", "You're not connected.")],
 )
 def test_the_browser_shows_whether_connect_was_approved(query: str, says: str) -> None:
-    with _callback() as (url, _):
+    given: list[str] = []
+    with _callback(given.append) as url:
         page = httpx2.get(f"{url}?{query}", trust_env=False)
 
     assert (page.status_code, says in page.text) == (200, True)
+    assert given == [query]
+
+
+def redirect_uri_of(process: subprocess.Popen[str]) -> str:
+    """Wait until connect shows its link, and return where the browser will be sent back to."""
+    assert process.stderr is not None
+    shown = next(line for line in process.stderr if "/authorize?" in line)
+    return parse_qs(urlsplit(shown.strip()).query)["redirect_uri"][0]
+
+
+def test_ctrl_c_ends_connect_at_once_while_it_waits_for_the_browser(
+    on_sqlite: Deployment,
+) -> None:
+    with typed("connect", on_sqlite.resource, "--no-browser") as process:
+        redirect_uri_of(process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=50)
+
+    assert process.returncode == 1
+    assert said.strip() == "Aborted!"
+
+
+def test_a_person_who_denies_access_reads_one_sentence(on_sqlite: Deployment) -> None:
+    with typed("connect", on_sqlite.resource, "--no-browser") as process:
+        httpx2.get(f"{redirect_uri_of(process)}?error=access_denied", trust_env=False)
+        _, said = process.communicate(timeout=50)
+
+    assert process.returncode == 1
+    assert said == "Error: access was denied in the browser; nothing was connected\n"
+
+
+def test_connect_to_another_address_of_the_gateway_says_what_to_type(
+    on_sqlite: Deployment,
+) -> None:
+    ended = gatepost("connect", origin(on_sqlite.resource), "--no-browser")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"Error: {origin(on_sqlite.resource)} answered 404, so it is not an MCP endpoint; "
+        f"type {on_sqlite.resource}\n"
+    )
+    ended = gatepost("connect", f"{on_sqlite.issuer}/other", "--no-browser")
+    assert "/other answered 404, so it is not an MCP endpoint. The address of" in ended.stderr
+    ended = gatepost("connect", "127.0.0.1:8401/mcp", "--no-browser")
+    assert "is not an address of a server; type one like http://127" in ended.stderr
+
+
+def test_a_demo_refuses_a_directory_in_use_and_a_state_file_without_a_folder(
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        free = [p for f in ("auth", "gateway", "saas") for p in (f"--{f}-port", str(free_port()))]
+        ended = gatepost("demo", *free, "--directory", tmp_path)
+        assert ended.returncode == 1
+        assert "is in use by a running demo" in ended.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["demo.lock"]
+    ended = gatepost("demo", *free, "--state-file", tmp_path / "gone" / "state.json")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: --state-file: the folder ")
 
 
 def test_connect_to_where_nothing_answers_says_so_in_one_line() -> None:
     ended = gatepost("connect", f"http://127.0.0.1:{free_port()}/mcp", "--no-browser")
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: ")
+    assert ended.stderr.startswith("Error: nothing answers at http://127.0.0.1:")
     assert len(ended.stderr.splitlines()) == 1
 
 
