@@ -8,7 +8,7 @@ import click
 import pytest
 
 from gatepost_cli.main import main
-from support.markdown import ROOT, fences, markdown_files
+from support.markdown import ROOT, fences, markdown_files, read
 
 LANGUAGES = ("console", "sh", "")
 
@@ -40,6 +40,7 @@ GATEPOST = sorted(
 
 def test_documents_tell_the_two_commands_of_the_first_five_minutes() -> None:
     assert "./dev demo" in DEV
+    assert all(f"`./dev {name}`" in read("README.md") for name in ("demo", "test"))
     assert "gatepost connect http://127.0.0.1:8401/mcp" in GATEPOST
 
 
