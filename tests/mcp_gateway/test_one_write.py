@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
+import pytest
 import uvicorn
 
 from mcp_gateway.front.asgi import Receive, Scope, Send
@@ -22,9 +23,11 @@ class App:
         """Go on at once, unless a test holds it."""
         self.go_on = asyncio.Event()
         self.go_on.set()
+        self.calls = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        self.calls += 1
         headers = [(b"content-length", b"6")]
         if scope["path"] == "/last":
             headers.append((b"connection", b"close"))
@@ -121,3 +124,38 @@ async def test_an_answer_is_one_write() -> None:
         writer.write(HELLO)
         await reader.readuntil(b"onetwo")
     assert Writes.count == 1, "uvicorn's HttpToolsProtocol does not write through `transport` now"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000,
+        b"GET / HTTP/1.1\r\na: " + b"x" * 400_000,
+        b"GET /" + b"x" * 400_000,
+        HELLO * 1000,
+    ],
+    ids=["many headers", "a long header", "a long URL", "many requests"],
+)
+async def test_a_client_that_sends_too_much_at_once_is_cut_off(sent: bytes) -> None:
+    app = App()
+    app.go_on.clear()
+    async with connected(app) as (reader, writer):
+        writer.write(sent)
+        # The connection may be reset while the client still sends.
+        with suppress(ConnectionError):
+            async with asyncio.timeout(20):
+                answer = await reader.read()
+                assert b"HTTP/1.1 400 Bad Request" in answer
+        app.go_on.set()
+    assert app.calls <= 1
+
+
+async def test_requests_with_long_heads_and_several_at_once_are_answered() -> None:
+    long = b"GET / HTTP/1.1\r\nHost: x\r\na: " + b"x" * 60_000 + b"\r\n\r\n"
+    async with connected(App()) as (reader, writer):
+        for sent in (long, HELLO * 10, long):
+            writer.write(sent)
+            for _ in range(sent.count(b"Host")):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200")
+                assert await reader.readexactly(6) == b"onetwo"

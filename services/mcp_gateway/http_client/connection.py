@@ -19,7 +19,8 @@ from mcp_gateway.http_client.port import RequestFailed
 
 MAX_HEAD = 64 << 10
 """Bytes of status line and headers, including informational answers."""
-MAX_HEADERS = 128
+MAX_HEADERS = 256
+"""Header lines, since joining lines of one name takes time that grows with their number."""
 _KEPT = re.compile(rb"timeout *= *([0-9]{1,9})", re.IGNORECASE)  # RFC 2068 §19.7.1.1
 
 
@@ -189,15 +190,16 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header, joining repeated ones; trailers are ignored."""
         self._head += len(name) + len(value)
+        self._lines += 1
         if self._head > MAX_HEAD:
             raise unreadable("has too long a head")
+        if self._lines > MAX_HEADERS:
+            raise unreadable("has too many headers")
         if self._head_complete:
             return
         name = name.lower()
         headers = self._headers
         headers[name] = value if name not in headers else headers[name] + b", " + value
-        if len(headers) > MAX_HEADERS:
-            raise unreadable("has too many headers")
 
     def on_headers_complete(self) -> None:
         """Refuse an answer that is framed ambiguously, or announces too long a body."""
@@ -241,7 +243,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         self._headers: dict[bytes, bytes] = {}
-        self._head = 0
+        self._head = self._lines = 0
         self._head_complete = self._keep = False
 
     def _finish(self) -> None:

@@ -149,6 +149,8 @@ def _shape_json(
         body = write_json(value)
     shaped = ShapedAnswer()
     if len(body) > shape.most_bytes:
+        body = write_json(value)  # without the API's spaces, it may be short enough
+    if len(body) > shape.most_bytes:
         whole = len(body)
         body, left = fit(value, shape.most_bytes, size=whole)
         note, following = _tell_left_out(left, pages, given, following)

@@ -60,7 +60,7 @@ def _fit(value: Any, size: int, room: int, place: str, left: list[LeftOut], dept
         if type(value) is list:
             return _fit_list(value, room, place, left, depth)
         if type(value) is dict:
-            return _fit_object(value, room, place, left, depth)
+            return _fit_object(value, size, room, place, left, depth)
     if isinstance(value, int | float):
         return value
     # Nested too deeply, or a number that does not fit.
@@ -98,9 +98,9 @@ def _fit_list(items: list[Any], room: int, place: str, left: list[LeftOut], dept
 
 
 def _fit_object(
-    members: dict[str, Any], room: int, place: str, left: list[LeftOut], depth: int
+    members: dict[str, Any], size: int, room: int, place: str, left: list[LeftOut], depth: int
 ) -> Any:
-    sizes = {name: _size(name) + _size(value) + 2 for name, value in members.items()}
+    sizes = _measure(members, size)
     shares = dict(_share(sizes, room - 2))
     whole = {name for name, size in sizes.items() if size <= shares[name]}
     cut = {name for name, share in shares.items() if share >= _LEAST + _size(name)} - whole
@@ -119,6 +119,21 @@ def _fit_object(
     if len(kept) < len(members):
         left.append(LeftOut(place, "members", len(kept), len(members)))
     return kept
+
+
+def _measure(members: dict[str, Any], size: int) -> dict[str, int]:
+    """Return the bytes of each member with its colon and comma, without measuring the longest."""
+    longest = max(members, key=lambda name: _length(members[name]))
+    sizes = {
+        name: 0 if name == longest else _size(name) + _size(value) + 2
+        for name, value in members.items()
+    }
+    sizes[longest] = size - 1 - sum(sizes.values())
+    return sizes
+
+
+def _length(value: Any) -> int:
+    return len(value) if type(value) in (list, dict, str) else 0
 
 
 def _share(sizes: dict[str, int], room: int) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,10 @@ import re
 import unicodedata
 from typing import Literal
 
+_STEP = 1 << 14
+"""Characters that are looked at together, since one character may become 18."""
+_LONGEST = 500
+"""Characters that a phrase may have beyond the end of a step."""
 InstructionGuard = Literal["off", "report", "block"]
 
 _GAP = r"(?:\s|\\[nrt])+"
@@ -37,6 +41,13 @@ _PATTERNS = tuple(re.compile(phrase.replace("{_}", _GAP)) for phrase in _PHRASES
 
 def find_instructions(text: str) -> str | None:
     """Return the first phrase that reads like an instruction to a model, or None."""
+    for start in range(0, len(text), _STEP):
+        if found := _find(text[start : start + _STEP + _LONGEST]):
+            return found
+    return None
+
+
+def _find(text: str) -> str | None:
     text = text.lower()
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).lower()

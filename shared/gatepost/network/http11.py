@@ -9,9 +9,14 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MAX_HEAD = 64 << 10
+"""Bytes of a request's first line and headers; uvicorn itself has no limit."""
+_MOST_WAITING = 16
+"""Requests that a client may send before it has the answer to an earlier one."""
+
 
 class Http11(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, which ignores `Upgrade`."""
+    """uvicorn's HTTP/1.1, which ignores `Upgrade`, and refuses what would take long to read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take uvicorn's arguments.
@@ -23,9 +28,42 @@ class Http11(HttpToolsProtocol):
         if type(self.parser) is not httptools.HttpRequestParser:
             raise RuntimeError("uvicorn keeps its parser elsewhere; install the pinned version")
         self.parser = _Parser(self)
+        self._heads = self._in_head = self._head = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of a request, and refuse a head that does not end."""
+        before = self._heads
+        super().data_received(data)
+        if self._in_head and self._heads == before:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """Start a request, unless many are waiting already.
+
+        Raises:
+            ValueError: uvicorn then answers 400 and closes the connection.
+        """
+        self._heads, self._in_head, self._head = self._heads + 1, 1, 0
+        if len(self.pipeline) >= _MOST_WAITING:
+            raise ValueError("too many requests wait for their answers")
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Add a header to a head of limited length.
+
+        Raises:
+            ValueError: uvicorn then answers 400 and closes the connection.
+        """
+        self._head += len(name) + len(value) + 4
+        if self._head > MAX_HEAD:
+            raise ValueError("the head of the request is too long")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Start the request, unless `feed_data` is going to repeat its head."""
+        self._in_head = 0
         if not _offers_upgrade(self.parser):
             super().on_headers_complete()
 

@@ -160,6 +160,14 @@ def test_r20_no_item_is_skipped_after_a_cut_list(
     assert '"abc"' not in notes
 
 
+def test_r20_an_answer_that_fits_without_its_spaces_is_whole() -> None:
+    body = orjson.dumps({"items": TASKS[:500]}, option=orjson.OPT_INDENT_2)
+    shaped = shape_answer(HttpResponse(200, "application/json", body), name="n")
+    assert len(body) > 64 << 10
+    assert [orjson.loads(block["text"]) for block in shaped.content] == [{"items": TASKS[:500]}]
+    assert "gatepost/truncated" not in shaped.meta
+
+
 def test_r20_structured_content_stands_beside_short_json_and_never_doubles_long() -> None:
     short, long = page(TASKS[:10]), page(TASKS[:300])
     assert shape_answer(short, name="n").structured is not None
