@@ -1,6 +1,6 @@
 """The commands `gatepost auth-server …` and `gatepost keys …`, each imported when it is used."""
 
-from gatepost.lazy_group import LazyGroup
+from gatepost_cli.lazy_group import LazyGroup
 
 _COMMANDS = "auth_server.commands"
 

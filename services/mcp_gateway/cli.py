@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gatepost.lazy_group import LazyGroup
+from gatepost_cli.lazy_group import LazyGroup
 
 if TYPE_CHECKING:
     from mcp_gateway.upstream.credentials.sealed_file import SealedFile

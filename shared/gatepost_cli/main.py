@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from gatepost.lazy_group import LazyGroup
+from gatepost_cli.lazy_group import LazyGroup
 
 _GROUP = "gatepost.commands"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from mcp_gateway.work.exact_numbers import find_inexact, may_be_inexact
 from mcp_gateway.work.size import MOST_VALUES, count_values
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -78,6 +79,8 @@ class _Coercion:
         stripped = text.strip()
         if _INTEGER.fullmatch(stripped) and ("integer" in kinds or "number" in kinds):
             return int(stripped)
+        if _changes(stripped):
+            return text  # Exact digits matter more than the type.
         if "number" in kinds and _NUMBER.fullmatch(stripped):
             return float(stripped)
         if "boolean" in kinds and stripped.lower() in _FLAGS:
@@ -94,6 +97,12 @@ class _Coercion:
         self._room -= held
         kind = "array" if isinstance(value, list) else "object"
         return value if kind in kinds else text
+
+
+def _changes(text: str) -> bool:
+    """Tell whether reading a text as JSON would change a number in it."""
+    data = text.encode(errors="replace")
+    return may_be_inexact(data) and find_inexact(data) is not None
 
 
 def _resolve(schema: Any, defs: Mapping[str, Any]) -> Any:

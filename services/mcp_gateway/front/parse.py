@@ -8,6 +8,7 @@ from mcp_types.jsonrpc import PARSE_ERROR
 
 from mcp_gateway.front.exchange import Exchange, Refused
 from mcp_gateway.wire.jsonrpc import RpcError, reply_error
+from mcp_gateway.work.exact_numbers import find_inexact, may_be_inexact
 from mcp_gateway.work.size import MOST_CONTAINERS, holds_more
 
 _LONG = 1 << 16
@@ -35,6 +36,18 @@ async def parse(exchange: Exchange) -> Exchange:
         raise _refuse("The body is not JSON, or is nested too deeply") from None
     if nested > MOST_DEPTH and _is_deep(message):
         raise _refuse(f"The body is nested deeper than {MOST_DEPTH} levels")
+    if may_be_inexact(body):
+        # A thread looks through a long body, so that other calls do not wait.
+        number = (
+            find_inexact(body)
+            if len(body) <= _LONG
+            else await asyncio.to_thread(find_inexact, body)
+        )
+        if number is not None:
+            raise _refuse(
+                f"The number {number} has more digits than can be passed on exactly; give it as "
+                "text if the tool takes text, else with fewer digits"
+            )
     if len(body) > _LONG:
         await asyncio.sleep(0)  # the call takes a turn of the event loop of its own
     return exchange.with_message(message)

@@ -16,6 +16,7 @@ from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
+from mcp_gateway.openapi.credential_arguments import find_credential
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
 from mcp_gateway.openapi.effects import only_reads
 from mcp_gateway.openapi.naming import name_operations
@@ -191,7 +192,10 @@ def _withhold(found: FoundOperation, tool: Tool) -> str | None:
         return "the document keeps it from models (x-mcp)"
     password = asks_for_password(tool)
     if password is None:
-        return None
+        # Beside a security scheme, a required `token` is the credential that the gateway holds.
+        needed = tool.input_schema.get("required", ()) if tool.operation.security else ()
+        credential = find_credential(needed)
+        return credential and f"it requires the API's credential ({credential}) from the model"
     return f"it asks for a password ({password}), which a model should never receive"
 
 

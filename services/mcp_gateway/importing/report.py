@@ -13,6 +13,11 @@ _MOST_SHOWN = 50
 _FEW = 5
 _MANY_UNDECLARED = 10
 """Tools with undeclared path arguments from which on the document seems to lack parameters."""
+_TECHNICAL = re.compile(
+    r"/(?:_?health(?:z|check|-check)?|live(?:z|ness)?|ready(?:z|ness)?|metrics|ping|version)(?:/|$)",
+    re.IGNORECASE,
+)
+"""Paths of probes and metrics."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
@@ -126,6 +131,20 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
         decisions.append(
             f"{_count(reading)} with POST only read, as their paths and summaries say "
             f"({_names(reading)}); remove `read_only: true` from any that changes something"
+        )
+    exposed = [p for p in proposal.proposed if p.entry.expose]
+    technical = [p.entry.name for p in exposed if _TECHNICAL.search(p.found.path)]
+    if technical:
+        decisions.append(
+            f"{_count(technical)} for monitoring rather than for people ({_names(technical)}); add "
+            "`expose: false`"
+        )
+    bound = any(p.entry.bind for p in proposal.proposed)
+    everywhere = [p.entry.name for p in exposed if not p.entry.bind] if bound else []
+    if everywhere:
+        decisions.append(
+            f"{_count(everywhere)} without a bound tenant ({_names(everywhere)}); make sure that the "
+            "API limits them to the caller, or add `expose: false`"
         )
     server = document.servers[0] if document.servers else "none"
     decisions.append(f"the gateway's upstream_url (the document's server: {server})")

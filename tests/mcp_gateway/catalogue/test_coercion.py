@@ -94,3 +94,13 @@ def test_valid_values_stay_and_coercing_twice_changes_nothing(
     assert coerce_arguments(SCHEMA, coerced) == coerced
     if not compile_validator(SCHEMA)(arguments):
         assert coerced == arguments
+
+
+@pytest.mark.parametrize("text", ["12345678901234.123456789012345", "0.1234567890123456789"])
+def test_digits_that_a_number_can_not_hold_stay_text(text: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "number"}, "list": {"type": "array"}},
+    }
+    given = {"n": text, "list": f"[{text}]"}
+    assert coerce_arguments(schema, given) == given

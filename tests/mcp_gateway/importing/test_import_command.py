@@ -207,6 +207,34 @@ def test_a_post_that_only_reads_is_exposed_and_listed_for_a_decision(tmp_path: P
     assert "1 tool with POST only read, as their paths and summaries say (accounts_get)" in output
 
 
+def test_probes_and_tools_without_the_tenant_are_left_to_decide(api: Path, tmp_path: Path) -> None:
+    paths = {**API["paths"], "/healthz": {"get": {}}, "/v1/me": {"get": {}}}
+    api.write_text(json.dumps({**API, "paths": paths}))
+    output = run(api, "--out", tmp_path / "out", "--bind", "org_id=tenant_id").output
+    decisions = output.partition("Decisions for you:")[2]
+    assert "1 tool for monitoring rather than for people (" in decisions
+    assert "2 tools without a bound tenant (" in decisions
+    assert "get_me" in decisions
+    assert "without a bound tenant" not in run(api, "--out", tmp_path / "other").output
+
+
+def test_a_tool_that_requires_the_apis_credential_is_not_exposed(tmp_path: Path) -> None:
+    token = [{"name": "token", "in": "query", "required": True, "schema": TEXT}]
+    document = {
+        "openapi": "3.1.0",
+        "components": {"securitySchemes": {"oauth": {"type": "http", "scheme": "bearer"}}},
+        "paths": {
+            "/chats": {"get": {"parameters": token, "security": [{"oauth": []}]}},
+            "/invites": {"get": {"parameters": token}},
+        },
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    output = run(tmp_path / "api.json", "--out", tmp_path).output
+    assert "list_chats: it requires the API's credential (token) from the model" in output
+    exposed = {name: tool.get("expose", True) for name, tool in tools_in(tmp_path).items()}
+    assert exposed == {"list_chats": False, "list_invites": True}
+
+
 def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:
     for count in (9, 10):
         paths: dict[str, Any] = {f"/a{number}/{{id}}": {"get": {}} for number in range(count)}
