@@ -1,0 +1,122 @@
+"""The pages for people: Checkout and the billing portal."""
+
+from html import escape
+
+from fake_stripe.account import Account, Object
+from fake_stripe.errors import StripeError
+from fake_stripe.subscriptions import (
+    ENDED,
+    cancel_at_period_end,
+    change_card,
+    start_subscription,
+)
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>body{{font:1rem/1.5 sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}
+button{{font:inherit;padding:.5rem 1rem;margin:.25rem .5rem .25rem 0}}</style>
+<h1>{title}</h1><p>This imitation of Stripe takes no money.</p>{body}</html>"""
+
+CARDS = {
+    "works": "4242 4242 4242 4242",
+    "fails": "4000 0000 0000 0341",
+    "declined": "4000 0000 0000 0002",
+}
+
+
+def show_checkout(account: Account, session: Object, problem: str = "") -> str:
+    """Write the page of a Checkout session."""
+    if session["status"] != "open":
+        return _PAGE.format(title="This page has expired", body="")
+    lines = "".join(
+        f"<li>{escape(account.find('product', price['product'])['name'])}: {escape(_words(price))}</li>"
+        for price, _ in _prices(account, session)
+    )
+    buttons = (
+        _button("pay", "works", "Pay")
+        + _button("pay", "fails", "Pay with a card that fails next month")
+        + _button("pay", "declined", "Pay with a declined card")
+        + _button("cancel", "", "Back without paying")
+    )
+    alert = f"<p role=alert>{escape(problem)}</p>" if problem else ""
+    return _PAGE.format(title="Checkout", body=f"{alert}<ul>{lines}</ul>{buttons}")
+
+
+def answer_checkout(account: Account, session: Object, action: str, card: str) -> str:
+    """Do what somebody clicked on a Checkout page, and return where they go next.
+
+    Raises:
+        StripeError: the card was declined, or the session is no longer open.
+    """
+    if session["status"] != "open":
+        raise StripeError("The session is not open.")
+    if action == "cancel":
+        return str(session["cancel_url"])
+    if card not in ("works", "fails"):
+        raise StripeError("Your card was declined.", status=402, kind="card_error")
+    account.cards[session["customer"]] = card
+    data = session["_subscription_data"]
+    subscription = start_subscription(
+        account,
+        session["customer"],
+        _prices(account, session),
+        metadata=data.get("metadata", {}),
+        trial_days=int(data.get("trial_period_days", 0)),
+    )
+    session.update(
+        status="complete", payment_status="paid", subscription=subscription["id"], url=None
+    )
+    account.tell("checkout.session.completed", session)
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+def show_portal(account: Account, session: Object) -> str:
+    """Write the page of the billing portal."""
+    parts = []
+    for subscription in account.every("subscription", customer=session["customer"]):
+        state = subscription["status"]
+        if subscription["cancel_at_period_end"]:
+            state += ", ends with the period"
+        parts.append(f"<p>Subscription: {escape(state)}</p>")
+        if subscription["status"] in ENDED:
+            continue
+        if subscription["cancel_at_period_end"]:
+            parts.append(_button("keep", subscription["id"], "Keep the plan"))
+        else:
+            parts.append(_button("cancel", subscription["id"], "Cancel at the end of the period"))
+    parts.append(_button("card", "works", "Use a card that works"))
+    parts.append(_button("card", "fails", "Use a card that fails"))
+    parts.append(f'<p><a href="{escape(session["return_url"])}">Back</a></p>')
+    return _PAGE.format(title="Billing portal", body="".join(parts))
+
+
+def answer_portal(account: Account, session: Object, action: str, value: str) -> None:
+    """Do what somebody clicked in the portal.
+
+    Raises:
+        StripeError: the subscription is not theirs, or nothing of this kind can be clicked.
+    """
+    if action == "card" and value in ("works", "fails"):
+        return change_card(account, session["customer"], value)
+    subscription = account.find("subscription", value)
+    if subscription["customer"] != session["customer"] or action not in ("cancel", "keep"):
+        raise StripeError("This is not possible.")
+    return cancel_at_period_end(account, subscription, action == "cancel")
+
+
+def _prices(account: Account, session: Object) -> list[tuple[Object, int | None]]:
+    return [(account.find("price", key), quantity) for key, quantity in session["_prices"]]
+
+
+def _words(price: Object) -> str:
+    currency = price["currency"].upper()
+    if price["billing_scheme"] == "tiered":
+        return "by usage"
+    return f"{price['unit_amount_decimal']} hundredths of {currency} a month"
+
+
+def _button(action: str, value: str, label: str) -> str:
+    return (
+        '<form method="post"><input type="hidden" name="action" value="' + escape(action) + '">'
+        f'<button name="value" value="{escape(value)}">{escape(label)}</button></form>'
+    )
