@@ -1,15 +1,18 @@
 """`gatepost auth-server audit-verify`: verify the audit log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import click
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.heads import parse_head, read_heads
-from auth_server.records.audit.seal import find_seal
-from auth_server.records.audit.verify import Break, accept_break, find_break
+from auth_server.records.audit.seal import find_seal, sealing_with
+from auth_server.records.audit.verify import Break, Head, accept_break, find_break, read_one_state
+from auth_server.runtime import keys_of
+from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
 
 
@@ -35,20 +38,35 @@ def audit_verify(config: Path | None, written: tuple[str, ...], accept: bool) ->
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
-    async def work(db: DbSession) -> tuple[Break | None, str]:
-        found = await find_break(db, heads)
-        if found is not None and accept:
-            number = await accept_break(db, found, now=utc_now())
-            return None, f"From now on, the audit log is verified from entry {number}."
-        seal = await find_seal(db)
-        if seal is None:
-            return found, "The audit log is intact, and empty."
-        covered = f"entries {seal.start_number} to {seal.number}, sealed since {seal.sealed_from}"
-        return found, f"The audit log is intact: {covered}."
-
-    found, message = asyncio.run(in_transaction(settings, work))
+    found, message = asyncio.run(_verify(settings, heads))
+    if found is not None and accept:
+        number = asyncio.run(in_transaction(settings, _accepting(found)))
+        click.echo(f"From now on, the audit log is verified from entry {number}.")
+        return
     if found is not None:
         raise click.ClickException(
             f"the audit log is broken at entry {found.number}: {found.reason}"
         )
     click.echo(message)
+
+
+async def _verify(settings: AuthServerSettings, heads: Sequence[Head]) -> tuple[Break | None, str]:
+    # A long log takes a while, in which a writing session would block the server on SQLite.
+    database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
+    try:
+        async with database.reading() as db:
+            await read_one_state(db)
+            found, seal = await find_break(db, heads), await find_seal(db)
+    finally:
+        await database.close()
+    if seal is None:
+        return found, "The audit log is intact, and empty."
+    covered = f"entries {seal.start_number} to {seal.number}, sealed since {seal.sealed_from}"
+    return found, f"The audit log is intact: {covered}."
+
+
+def _accepting(found: Break) -> Callable[[DbSession], Awaitable[int]]:
+    async def work(db: DbSession) -> int:
+        return await accept_break(db, found, now=utc_now())
+
+    return work
