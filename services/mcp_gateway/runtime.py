@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from joserfc.jwk import ECKey
 
-from gatepost.call_event import CallEvent
 from gatepost.clock import Now
-from gatepost.plans import Plan
+from gatepost.metering.call_event import CallEvent
+from gatepost.metering.plans import Plan
 from mcp_gateway.auth.api_keys import ExchangeKey
 from mcp_gateway.auth.jwks import Fetch
 from mcp_gateway.authorization_server.client import AuthorizationServer

@@ -29,7 +29,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from gatepost.call_event import events_stream
+from gatepost.metering.call_event import events_stream
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.requests.request import HttpRequest
 from support.in_process import tokens

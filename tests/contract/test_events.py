@@ -14,7 +14,13 @@ import pytest
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.events_worker import GROUP, EventsWorker
-from gatepost.call_event import EVENTS_FIELD, EVENTS_PATH, events_stream, write_event, write_events
+from gatepost.metering.call_event import (
+    EVENTS_FIELD,
+    EVENTS_PATH,
+    events_stream,
+    write_event,
+    write_events,
+)
 from mcp_gateway.call_events.http_delivery import HttpDelivery
 from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.recorder import Recorder

@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gatepost.call_event import CallEvent, Outcome, write_event
-from gatepost.plans import UsedUnits, end_of_month
+from gatepost.metering.call_event import CallEvent, Outcome, write_event
+from gatepost.metering.plans import UsedUnits, end_of_month
 from mcp_gateway.limits.counters import TOTAL, counters_of, day_counter, month_counters
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import (

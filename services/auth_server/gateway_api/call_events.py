@@ -13,7 +13,7 @@ from auth_server.gateway_api.write_calls import write_calls
 from auth_server.web.dependencies import Clock, Transaction
 from auth_server.web.forms import Parameters, media_type, read_body
 from auth_server.web.routing import MachineRouter
-from gatepost.call_event import (
+from gatepost.metering.call_event import (
     EVENTS_PATH,
     MOST_BYTES,
     MOST_EVENTS,

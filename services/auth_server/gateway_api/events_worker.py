@@ -10,7 +10,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from auth_server.db.engine import Database
 from auth_server.gateway_api.write_calls import write_calls
-from gatepost.call_event import (
+from gatepost.clock import Now
+from gatepost.metering.call_event import (
     EVENTS_FIELD,
     PARTITIONS,
     CallEvent,
@@ -19,7 +20,6 @@ from gatepost.call_event import (
     events_stream,
     read_event,
 )
-from gatepost.clock import Now
 from gatepost.network.redis import open_redis
 
 GROUP = "call-log"

@@ -18,7 +18,14 @@ from auth_server.records.usage.store import read_used_units
 from auth_server.web.dependencies import Clock, FeedInUse, OpenDatabase, Settings
 from auth_server.web.forms import Parameters, read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
-from gatepost.plans import PLANS_PATH, USAGE_PATH, Plan, PlansPage, TenantPlan, end_of_month
+from gatepost.metering.plans import (
+    PLANS_PATH,
+    USAGE_PATH,
+    Plan,
+    PlansPage,
+    TenantPlan,
+    end_of_month,
+)
 from gatepost.revocations import LONGEST_WAIT
 
 router = MachineRouter()

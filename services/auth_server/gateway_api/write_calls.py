@@ -7,7 +7,7 @@ from auth_server.db.engine import DbSession
 from auth_server.records.call_log.store import add_calls, resolve_calls
 from auth_server.records.ledger.store import add_entries
 from auth_server.records.usage.store import add_usage
-from gatepost.call_event import CallEvent
+from gatepost.metering.call_event import CallEvent
 
 
 async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> int:

@@ -8,8 +8,8 @@ import structlog
 from pydantic import ValidationError
 
 from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, TOKEN_EXCHANGE
-from gatepost.call_event import EVENTS_PATH
-from gatepost.plans import PLANS_PATH, USAGE_PATH, UsedUnits
+from gatepost.metering.call_event import EVENTS_PATH
+from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, UsedUnits
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import KeysUnavailable

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import orjson
 
-from gatepost.call_event import write_events
+from gatepost.metering.call_event import write_events
 from mcp_gateway.call_events.port import DeliveryFailed
 
 Post = Callable[[bytes], Awaitable[int]]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from gatepost.call_event import MOST_EVENTS, CallEvent, take_batch, write_event
+from gatepost.metering.call_event import MOST_EVENTS, CallEvent, take_batch, write_event
 from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.spool import Spool, SpoolBroken, StoredEvent, StoredIntent
 

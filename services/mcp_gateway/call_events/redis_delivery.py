@@ -5,7 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 
-from gatepost.call_event import EVENTS_FIELD, CallEvent, events_stream, read_event, write_events
+from gatepost.metering.call_event import (
+    EVENTS_FIELD,
+    CallEvent,
+    events_stream,
+    read_event,
+    write_events,
+)
 from mcp_gateway.call_events.port import DeliveryFailed
 from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
 

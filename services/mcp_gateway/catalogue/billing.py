@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from gatepost.call_event import Outcome
+from gatepost.metering.call_event import Outcome
 
 When = Literal["success", "always", "never"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gatepost.plans import Plan
+from gatepost.metering.plans import Plan
 from gatepost.rate import MINUTE
 from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.port import Bucket, Limits

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from gatepost.plans import BudgetKind, UsedUnits, day_of, month_of
+from gatepost.metering.plans import BudgetKind, UsedUnits, day_of, month_of
 
 TOTAL = "total"
 SEEDED = "seeded"

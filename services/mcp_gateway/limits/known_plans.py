@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
-from gatepost.plans import Plan, PlansPage, TenantPlan
+from gatepost.metering.plans import Plan, PlansPage, TenantPlan
 from gatepost.revocations import LONGEST_WAIT
 from mcp_gateway.background import in_background
 

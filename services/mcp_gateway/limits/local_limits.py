@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from gatepost.call_event import CallEvent
 from gatepost.clock import Now
-from gatepost.plans import UsedUnits, month_of
+from gatepost.metering.call_event import CallEvent
+from gatepost.metering.plans import UsedUnits, month_of
 from gatepost.rate import take
 from mcp_gateway.limits.counters import counters_from, split_month
 from mcp_gateway.limits.port import (

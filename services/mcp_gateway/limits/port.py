@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from gatepost.call_event import CallEvent
-from gatepost.plans import UsedUnits
+from gatepost.metering.call_event import CallEvent
+from gatepost.metering.plans import UsedUnits
 
 
 class Bucket(NamedTuple):

@@ -11,7 +11,8 @@ from zlib import crc32
 import orjson
 import structlog
 
-from gatepost.call_event import (
+from gatepost.clock import Now
+from gatepost.metering.call_event import (
     PARTITIONS,
     CallEvent,
     calls_stream,
@@ -19,8 +20,7 @@ from gatepost.call_event import (
     read_event,
     write_event,
 )
-from gatepost.clock import Now
-from gatepost.plans import UsedUnits, end_of_month
+from gatepost.metering.plans import UsedUnits, end_of_month
 from mcp_gateway.limits.counters import (
     counters_from,
     counters_of,

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
-from gatepost.plans import UsedUnits
+from gatepost.metering.plans import UsedUnits
 from mcp_gateway.limits.port import ReadUsage, UsageUnknown
 
 _PAUSE = timedelta(seconds=5)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gatepost.call_event import Decision
 from gatepost.claims import AccessClaims
+from gatepost.metering.call_event import Decision
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.limits.port import Reservation

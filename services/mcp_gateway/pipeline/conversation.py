@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from gatepost.call_event import Era
+from gatepost.metering.call_event import Era
 from mcp_gateway.elicitation.ask import Ask
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gatepost.call_event import LONGEST_ERROR, CallEvent, Decision, Outcome, write_event
+from gatepost.metering.call_event import LONGEST_ERROR, CallEvent, Decision, Outcome, write_event
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import UNANSWERED
 from mcp_gateway.pipeline.call import ToolCall, ToolResult

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import orjson
 from mcp_types import LOG_LEVEL_META_KEY
 
-from gatepost.call_event import Era
 from gatepost.claims import AccessClaims
+from gatepost.metering.call_event import Era
 from mcp_gateway.elicitation.answers import Answer, Answers
 from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of

@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey
 from auth_server.maintenance import maintain
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.settings import ResourceSettings
-from gatepost.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent
+from gatepost.metering.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event, logged_calls
 from support.in_process.clock import Clock

@@ -14,8 +14,8 @@ from auth_server.records.ledger.store import sum_units
 from auth_server.records.plans.store import replace_plans
 from auth_server.records.plans.terms import FREE, PRO
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
-from gatepost.call_event import CallEvent
-from gatepost.plans import PLANS_PATH, USAGE_PATH, Budget, PlansPage, UsedUnits, month_of
+from gatepost.metering.call_event import CallEvent
+from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, Budget, PlansPage, UsedUnits, month_of
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import call_event, logged_calls
 from support.in_process.clock import Clock

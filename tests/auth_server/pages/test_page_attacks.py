@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from gatepost.call_event import EVENTS_PATH
+from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.revocations import REVOCATIONS_PATH
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.plans import (
+from gatepost.metering.plans import (
     Budget,
     NextPlan,
     Plan,

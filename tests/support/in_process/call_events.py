@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from auth_server.db.engine import open_database
 from auth_server.records.call_log.table import LoggedCall
-from gatepost.call_event import CallEvent, write_event
+from gatepost.metering.call_event import CallEvent, write_event
 from support.in_process.auth_server import RESOURCE
 
 

@@ -11,9 +11,9 @@ import httpx2
 import orjson
 from joserfc.jwk import ECKey
 
-from gatepost.call_event import CallEvent, read_event
 from gatepost.clock import Now
-from gatepost.plans import UsedUnits
+from gatepost.metering.call_event import CallEvent, read_event
+from gatepost.metering.plans import UsedUnits
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused

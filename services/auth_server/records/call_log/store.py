@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.call_log.table import LoggedCall
-from gatepost.call_event import CallEvent
+from gatepost.metering.call_event import CallEvent
 
 AT_ONCE = 5_000
 """The number of rows that one purge deletes, so that writers don't wait long for it."""

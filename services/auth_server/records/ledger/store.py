@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.ledger.table import LedgerEntry
-from gatepost.call_event import CallEvent
+from gatepost.metering.call_event import CallEvent
 
 
 async def add_entries(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gatepost.plans import NextPlan, Plan
+from gatepost.metering.plans import NextPlan, Plan
 
 _Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=12)]
 

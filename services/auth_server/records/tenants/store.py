@@ -11,7 +11,7 @@ from auth_server.db.engine import DbSession
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.table import ADMIN, Membership, Tenant
 from gatepost.data_scope import DataScope, parse_data_scope
-from gatepost.plans import Budget
+from gatepost.metering.plans import Budget
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Tenant(SQLModel, table=True):
     api_keys: bool | None = Field(default=None)
     longest_token: int | None = Field(default=None)
     budgets: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
-    """Each a `gatepost.plans.Budget`."""
+    """Each a `gatepost.metering.plans.Budget`."""
     plan_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     """When the plan or the budgets last changed; gateways follow these times."""
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -14,8 +14,8 @@ from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.usage.table import BOUNDS, UsageHour
-from gatepost.call_event import CallEvent
-from gatepost.plans import UsedUnits, day_of
+from gatepost.metering.call_event import CallEvent
+from gatepost.metering.plans import UsedUnits, day_of
 
 _COUNTED = ("calls", "units", *(f"under_{bound}" for bound in BOUNDS), "longer")
 

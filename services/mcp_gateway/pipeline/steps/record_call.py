@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from gatepost.call_event import CallEvent, Decision
 from gatepost.clock import Now
+from gatepost.metering.call_event import CallEvent, Decision
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.limits.port import Limits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gatepost.clock import Now
-from gatepost.plans import Budget, Plan, TenantPlan, end_of_day, end_of_month
+from gatepost.metering.plans import Budget, Plan, TenantPlan, end_of_day, end_of_month
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
 from mcp_gateway.limits.counters import (
     TOTAL,

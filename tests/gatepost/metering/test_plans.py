@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.plans import day_of, end_of_day, end_of_month, month_of
+from gatepost.metering.plans import day_of, end_of_day, end_of_month, month_of
 
 moments = st.datetimes(
     min_value=datetime(2000, 1, 1),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.call_event import (
+from gatepost.metering.call_event import (
     MOST_BYTES,
     MOST_EVENTS,
     CallEvent,
