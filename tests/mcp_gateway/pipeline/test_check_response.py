@@ -152,10 +152,11 @@ async def test_a_member_that_occurs_twice_is_shown_as_it_was_checked(
 
 
 @pytest.mark.parametrize("status", [200, 201, 203, 206, 207, 226, 299])
+@pytest.mark.parametrize("row", [{"org_id": "org_globex"}, {}])
 async def test_every_successful_answer_is_checked_whatever_its_status(
-    world: World, status: int
+    world: World, status: int, row: dict[str, str]
 ) -> None:
-    answer(world, {"tasks": [{"org_id": "org_globex", "title": "Merger"}]}, status)
+    answer(world, {"tasks": [{**row, "title": "Merger"}]}, status)
     result = await world.call("new", "checked_tasks")
     assert (result["isError"], "Merger" in orjson.dumps(result).decode()) == (True, False)
     assert world.records[-1]["reason"] == "foreign_record"
