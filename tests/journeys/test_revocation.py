@@ -56,11 +56,11 @@ class Place:
         )
 
 
-@pytest.fixture(params=["long poll", "redis"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, seeded_sqlite: Path) -> Iterator[Place]:
     with ExitStack() as stack:
         redis = None
-        if request.param == "redis":
+        if getattr(request, "param", "redis") == "redis":
             redis = stack.enter_context(running_redis(tmp_path))
         setting = {"redis_url": redis.url} if redis else {}
         issuer = f"http://127.0.0.1:{free_port()}"
@@ -101,6 +101,7 @@ async def revoke(client: OAuthClient, token: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("place", ["long poll", "redis"], indirect=True)
 async def test_signing_out_is_seen_by_the_gateway_within_two_seconds_a118(
     place: Place, record_property: Callable[[str, object], None]
 ) -> None:
@@ -201,6 +202,7 @@ async def test_a_member_who_is_removed_is_out_at_the_gateway_within_two_seconds_
     assert max(by_policy, by_removal) < PROMISED_SECONDS
 
 
+@pytest.mark.parametrize("place", ["long poll", "redis"], indirect=True)
 async def test_a_withdrawn_signing_key_costs_a_program_no_call_and_an_app_one_refresh_a113(
     place: Place,
 ) -> None:
