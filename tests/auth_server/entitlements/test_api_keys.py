@@ -445,17 +445,17 @@ def test_a_gateways_keys_that_could_verify_nothing_stop_the_start(keys: dict[str
         ResourceSettings(resource=RESOURCE, gateway_jwks=keys)
 
 
-async def test_a_gateway_whose_keys_cannot_be_read_is_refused(
+async def test_a_gateway_whose_keys_cannot_be_read_is_told_to_try_again(
     auth_server: AuthServer,
 ) -> None:
-    """The same refusal as a wrong signature, and no fault."""
+    """An outage of the key host says nothing about the assertion."""
     key = await make_key(auth_server)
     assertion = GATEWAY.sign(statement(RESOURCE, auth_server.issuer, auth_server.clock()))
     form = {"grant_type": EXCHANGE, "subject_token": key.text, "subject_token_type": KEY_TYPE}
 
     answer = await auth_server.http.post("/token", data={**form, **signed_by(assertion)})
 
-    assert refusal(answer) == (401, "invalid_client")
+    assert refusal(answer) == (503, "temporarily_unavailable")
 
 
 # --- the tenant's policy --------------------------------------------------------------------------
