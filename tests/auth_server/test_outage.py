@@ -28,9 +28,9 @@ class Outage:
         self.unreachable = unreachable
         self.down = False
 
-    def open(self, url: str) -> Database:
+    def open(self, url: str, **options: Any) -> Database:
         """Open a database that can be disconnected."""
-        working = open_database(url)
+        working = open_database(url, **options)
 
         def session(kind: str) -> Any:
             return getattr(self.unreachable if self.down else working, kind)()

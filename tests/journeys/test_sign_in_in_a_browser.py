@@ -123,6 +123,7 @@ def place(
                 "role": "role",
                 "roles": {"owner": "admin"},
                 "data_scope": ["team:{teams}"],
+                "allowed_tenants": ["org_acme", "org_new"],
             },
         },
         {
@@ -132,7 +133,7 @@ def place(
             "issuer": login_page.url,
             "login_url": f"{login_page.url}/connect-agent",
             "jwks": {"keys": [login_page.key.public]},
-            "claims": {"tenants": "organisations"},
+            "claims": {"tenants": "organisations", "allowed_tenants": ["*"]},
         },
     ]
     with running_deployment(

@@ -67,7 +67,7 @@ def test_a_seeded_person_can_connect(tmp_path: Path, database: str) -> None:
 
     assert (result.exit_code, result.output.strip()) == (
         0,
-        "1 tenants, 1 people, 1 managed clients",
+        "1 tenant, 1 person, 1 managed client",
     )
     assert asyncio.run(connect_ada(database))["token_type"] == "Bearer"
 
@@ -78,7 +78,7 @@ def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: st
         result = seed(tmp_path, database, json.dumps(SEED), "seed.json")
         assert (result.exit_code, result.output.strip()) == (
             0,
-            "2 tenants, 3 people, 1 managed clients",
+            "2 tenants, 3 people, 1 managed client",
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from gatepost.metering.call_event import EVENTS_PATH
+from gatepost.metering.plans import PLANS_PATH, USAGE_PATH
 from gatepost.revocations import REVOCATIONS_PATH
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -25,6 +26,8 @@ POSTED_BY_PROGRAMS = (
     "/introspect",
     REVOCATIONS_PATH,
     EVENTS_PATH,
+    PLANS_PATH,
+    USAGE_PATH,
 )
 # Routes for programs, which don't answer with pages.
 MACHINES = ("/token", "/register", "/revoke", "/introspect", "/jwks.json", "/.well-known", "/livez")

@@ -51,6 +51,7 @@ async def test_leaving_cancels_the_call_only_where_the_protocol_says_so(
                 api.proceed.set()
         assert talk.sent.empty() is not answered
         assert api.cancelled.is_set() is not answered
+        await world.journal.stored.wait()
         assert world.records[-1]["reason"] == ("" if answered else "cancelled")
 
 

@@ -91,7 +91,7 @@ FAULTS = {
     "never ends its headers": (
         [OK, b"X-More: 1\r\n" * 1000],
         "go on",
-        "The API's answer has too long a head.",
+        "The API's answer has too many headers.",
     ),
     "never ends one header": (
         [OK + b"X: ", b"x" * (1 << 15)],
