@@ -229,11 +229,13 @@ class _Link(asyncio.Protocol):
 
 def write_command(command: tuple[Argument, ...]) -> bytes:
     """Write a command as an array of bulk strings (RESP2)."""
-    parts = [b"*%d\r\n" % len(command)]
-    for argument in command:
-        data = argument if isinstance(argument, bytes) else str(argument).encode()
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
+    return b"*%d\r\n" % len(command) + b"".join(map(write_argument, command))
+
+
+def write_argument(argument: Argument) -> bytes:
+    """Write one argument of a command as a bulk string."""
+    data = argument if isinstance(argument, bytes) else str(argument).encode()
+    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 def read_reply(data: bytes, place: int) -> tuple[Any, int]:

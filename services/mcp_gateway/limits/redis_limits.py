@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -47,6 +47,7 @@ from mcp_gateway.redis_connection import (
     ErrorReply,
     RedisConnection,
     RedisUnavailable,
+    write_argument,
 )
 
 MOST_ENTRIES = 2_000
@@ -55,6 +56,7 @@ to hold. The spool on the disk has more room."""
 _KEEP = timedelta(days=3)
 """How long the counters of a month outlive it, for calls that are settled late."""
 _AT_ONCE = 100
+_MANY = 10_000
 
 log = structlog.get_logger()
 
@@ -116,6 +118,8 @@ class RedisLimits:
         self._most_entries = most_entries
         self._seeding = Seeding(read_usage, now)
         self._away = False
+        self._reservations: dict[tuple[object, ...], _Ends] = {}
+        self._settlements: dict[tuple[object, ...], _Ends] = {}
 
     async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take capacity in every bucket, or in none."""
@@ -173,32 +177,30 @@ class RedisLimits:
         Raises:
             RedisUnavailable: nothing, or everything, has happened; repeat it.
         """
-        keys = self._keys(event.tenant_id, month_counters(event.at, event.env))
+        month = month_counters(event.at, event.env)
         names = counters_of(
             event.at, sub=event.sub, client_id=event.client_id, grant_id=event.grant_id
         )
-        reply = await self._run(
-            _SETTLE,
-            (
-                keys.intents,
-                keys.payloads,
-                keys.running,
-                keys.units,
-                keys.given_back,
-                keys.counted_late,
-                keys.calls,
-            ),
-            (
-                self._time(),
-                event.call_id,
-                event.cost,
-                int(event.counted),
-                write_event(event),
-                int((end_of_month(event.at) + _KEEP).timestamp()),
-                self._most_entries,
-                *names,
-            ),
-        )
+        changing = (event.call_id, event.cost, int(event.counted), write_event(event))
+        known = (event.tenant_id, month, names)
+        if (ends := self._settlements.get(known)) is None:
+            keys = self._keys(event.tenant_id, month)
+            ends = self._written(
+                _SETTLE,
+                (
+                    keys.intents,
+                    keys.payloads,
+                    keys.running,
+                    keys.units,
+                    keys.given_back,
+                    keys.counted_late,
+                    keys.calls,
+                ),
+                (int((end_of_month(event.at) + _KEEP).timestamp()), self._most_entries, *names),
+                len(changing),
+            )
+            _remember(self._settlements, known, ends)
+        reply = await self._run_written(ends, changing)
         if reply[0] == b"full":
             raise StreamFull("the stream is full; is an events-worker running?")
 
@@ -243,38 +245,70 @@ class RedisLimits:
         return "counted by each process: Redis is down" if away else "counted in Redis"
 
     async def _reserve(self, wanted: Reservation, *, seeded: bool) -> Any:
-        keys = self._keys(wanted.tenant_id, wanted.month)
-        quotas: list[Argument] = []
-        for quota in wanted.quotas:
-            quotas += quota
-        buckets: list[Argument] = []
-        for bucket in wanted.buckets:
-            buckets += (bucket.interval, bucket.burst)
-        return await self._run(
-            _RESERVE,
-            (
-                keys.intents,
-                keys.payloads,
-                keys.running,
-                keys.units,
-                *self._bucket_keys(wanted.tenant_id, wanted.buckets),
-            ),
-            (
-                self._time(),
-                wanted.call_id,
-                int(wanted.lease * 1000),
-                wanted.intent,
-                wanted.units,
-                -1 if wanted.concurrent is None else wanted.concurrent,
-                self._expiry(),
-                int(seeded),
-                len(wanted.quotas),
-                len(wanted.counters),
-                *quotas,
-                *wanted.counters,
-                *buckets,
-            ),
+        changing = (wanted.call_id, int(wanted.lease * 1000), wanted.intent, wanted.units)
+        known = (
+            wanted.tenant_id,
+            wanted.month,
+            wanted.counters,
+            wanted.quotas,
+            wanted.buckets,
+            wanted.concurrent,
+            seeded,
         )
+        if (ends := self._reservations.get(known)) is None:
+            keys = self._keys(wanted.tenant_id, wanted.month)
+            flat = [part for pair in wanted.quotas for part in pair]
+            buckets = [part for bucket in wanted.buckets for part in bucket[1:]]
+            ends = self._written(
+                _RESERVE,
+                (
+                    keys.intents,
+                    keys.payloads,
+                    keys.running,
+                    keys.units,
+                    *self._bucket_keys(wanted.tenant_id, wanted.buckets),
+                ),
+                (
+                    -1 if wanted.concurrent is None else wanted.concurrent,
+                    self._expiry(),
+                    int(seeded),
+                    len(wanted.quotas),
+                    len(wanted.counters),
+                    *flat,
+                    *wanted.counters,
+                    *buckets,
+                ),
+                len(changing),
+            )
+            _remember(self._reservations, known, ends)
+        return await self._run_written(ends, changing)
+
+    def _written(
+        self,
+        script: _Script,
+        keys: Sequence[str],
+        constant: Sequence[Argument],
+        changing: int,
+    ) -> "_Ends":
+        """Write the parts of a command that calls of one caller share: before and after the rest."""
+        before: tuple[Argument, ...] = ("EVALSHA", script.sha, len(keys), *keys)
+        count = len(before) + 1 + changing + len(constant)
+        return _Ends(
+            b"*%d\r\n" % count + b"".join(map(write_argument, before)),
+            b"".join(map(write_argument, constant)),
+            script,
+        )
+
+    async def _run_written(self, ends: "_Ends", changing: Sequence[Argument]) -> Any:
+        middle = b"".join(map(write_argument, (self._time(), *changing)))
+        try:
+            return await self._redis.ask_written(ends.before + middle + ends.after)
+        except ErrorReply as reply:
+            if not str(reply).startswith("NOSCRIPT"):
+                raise
+            # Redis has restarted and lost the scripts.
+            await self._redis.ask("SCRIPT", "LOAD", ends.script.text)
+            return await self._redis.ask_written(ends.before + middle + ends.after)
 
     async def _seed(self, wanted: Reservation) -> bool | Uncountable:
         """Start a month's counters from the ledger; return whether that was possible."""
@@ -354,6 +388,22 @@ class _Keys:
     given_back: str
     counted_late: str
     calls: str
+
+
+class _Ends(NamedTuple):
+    """The parts of a written command that do not change from call to call."""
+
+    before: bytes
+    after: bytes
+    script: _Script
+
+
+def _remember(
+    memory: dict[tuple[object, ...], _Ends], key: tuple[object, ...], ends: _Ends
+) -> None:
+    if len(memory) >= _MANY:
+        memory.clear()
+    memory[key] = ends
 
 
 def _partition(tenant_id: str) -> int:

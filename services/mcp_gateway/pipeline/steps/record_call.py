@@ -8,7 +8,7 @@ import structlog
 from gatepost.clock import Now
 from gatepost.metering.call_event import CallEvent, Decision
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.limits.port import Limits
+from mcp_gateway.limits.port import Limits, Reservation
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused
 from mcp_gateway.pipeline.describe_call import describe_call
@@ -40,34 +40,42 @@ def record_call(record: Record, counts: Limits, catalogue: Catalogue, now: Now) 
             answer = refusal
         except asyncio.CancelledError:
             # The client has gone, and nobody waits for the settlement.
-            end(call, (decision, reason, error), None)
+            event = describe(call, (decision, reason, error), None)
+            if call.metrics.reserved is None:
+                record(event)
+            else:
+                settle_later(call.metrics.reserved, event)
             raise
         except Exception as fault:  # a fault of the gateway ends the call only here
             reason, error = "gateway_error", type(fault).__name__
             log.exception("tool_call_fault", call_id=call.id, tool=call.name[:128])
             said = f"The gateway could not complete this call. Call id: {call.id}"
             answer = tool_error(said, reason=reason, decision=decision)
-        settled = end(call, (decision, reason, error), result)
-        if settled is not None:
-            # Shielded, so that a client that goes now does not undo the settlement.
-            await asyncio.shield(settled)
+        event = describe(call, (decision, reason, error), result)
+        held = call.metrics.reserved
+        if held is None:
+            record(event)
+        else:
+            try:
+                await counts.settle(held, event)
+            except asyncio.CancelledError:
+                # A client that goes now does not undo the settlement, which takes effect only once.
+                settle_later(held, event)
+                raise
         if isinstance(answer, CallRefused):
             raise answer
         return answer
 
-    def end(
+    def describe(
         call: ToolCall, described: tuple[Decision, str, str], result: ToolResult | None
-    ) -> asyncio.Task[None] | None:
+    ) -> CallEvent:
         tool = catalogue.tools.get(call.name)
         seconds = (now() - call.metrics.started).total_seconds()
-        event = describe_call(call, tool, seconds, described, result)
-        held = call.metrics.reserved
-        if held is None:
-            record(event)
-            return None
+        return describe_call(call, tool, seconds, described, result)
+
+    def settle_later(held: Reservation, event: CallEvent) -> None:
         task = asyncio.ensure_future(counts.settle(held, event))
         settling.add(task)
         task.add_done_callback(settling.discard)
-        return task
 
     return step
