@@ -6,11 +6,10 @@ Operations that change data are written with `expose: false` unless the person a
 import re
 from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
-from textwrap import indent
 from typing import Any
 
 from mcp_gateway.catalogue.tool import ResponseCheck, Tool
-from mcp_gateway.importing.yaml_write import dump
+from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
@@ -170,7 +169,7 @@ def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()
     if not proposal.proposed:
         return f"{_HEADER}{dump(head)}tools: {{}}\n"
     entries = [dump({p.entry.name: entry_keys(p)}) for p in proposal.proposed]
-    return f"{_HEADER}{dump(head)}tools:\n" + "\n".join(indent(entry, "  ") for entry in entries)
+    return f"{_HEADER}{dump(head)}tools:\n" + "\n".join(indent_block(entry) for entry in entries)
 
 
 def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ...]) -> ToolEntry:

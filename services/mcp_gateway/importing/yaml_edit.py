@@ -5,13 +5,12 @@ have exactly the intended content.
 """
 
 from collections.abc import Mapping
-from textwrap import indent
 from typing import Any
 
 import yaml
 
 from gatepost.document import DocumentError, parse_document
-from mcp_gateway.importing.yaml_write import dump, dump_flow
+from mcp_gateway.importing.yaml_write import dump, dump_flow, indent_block
 
 Path = tuple[str, ...]
 
@@ -66,7 +65,7 @@ class YamlText:
         if entries and parent.flow_style and not parent.value:
             # `tools: {}` has no formatting to preserve, so it becomes a block.
             self._target(path).update(entries)
-            text = "\n" + indent("\n".join(dump({k: v}) for k, v in entries.items()), "  ")
+            text = "\n" + indent_block("\n".join(dump({k: v}) for k, v in entries.items()))
             self._edits.append((parent.start_mark.index, self._end(parent), text.rstrip("\n")))
             return
         for key, value in entries.items():
@@ -99,7 +98,7 @@ class YamlText:
     def _at(self, parent: yaml.MappingNode, text: str) -> str:
         """Indent a text like the mapping's keys."""
         column = parent.value[0][0].start_mark.column if parent.value else 0
-        return indent(text, " " * column)
+        return indent_block(text, column)
 
     def _find(self, path: Path | list[str]) -> yaml.MappingNode:
         node = self._root
@@ -123,4 +122,5 @@ class YamlText:
             last = node.value[-1]
             return self._end(last[1] if isinstance(last, tuple) else last)
         start, end = node.start_mark.index, node.end_mark.index
-        return int(start) + len(self._text[start:end].rstrip())
+        # A text may end with other white space, such as a no-break space, without quotes.
+        return int(start) + len(self._text[start:end].rstrip(" \t\r\n"))
