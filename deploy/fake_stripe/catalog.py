@@ -1,6 +1,7 @@
 """Products, prices, meters and customers."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Any
 
 from fake_stripe.account import Account, Object
@@ -125,10 +126,9 @@ def _without(found: Object, name: str) -> dict[str, Any]:
 
 
 def _amount(text: str) -> str:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise StripeError("Invalid decimal.", param="unit_amount_decimal") from None
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise StripeError(f"Invalid decimal: {text}", param="unit_amount_decimal")
+    amount = Decimal(text)
     if amount.as_tuple().exponent < -12:  # type: ignore[operator]
         raise StripeError("At most 12 decimal places.", param="unit_amount_decimal")
     return f"{amount.normalize():f}"

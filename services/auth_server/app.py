@@ -1,11 +1,15 @@
 """Wire the authorization server: its routes, middleware and error handlers."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from auth_server.billing.account import MakeHttp, opened_billing
+from auth_server.billing.inbox import opened_inbox
+from auth_server.billing.webhook import router as stripe_router
 from auth_server.gateway_api.call_events import router as events_router
 from auth_server.gateway_api.plans import router as plans_router
 from auth_server.gateway_api.revocations import router as feed_router
@@ -38,7 +42,7 @@ from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
 from auth_server.pages.sign_in.second_factor import router as code_router
 from auth_server.pages.tenant_choice import router as tenant_router
-from auth_server.runtime import OpenRuntime, Runtime, open_runtime
+from auth_server.runtime import OpenRuntime, open_runtime
 from auth_server.settings import AuthServerSettings
 from auth_server.web.answers import add_error_handlers, answer_fault
 from auth_server.web.cors import PublicCors
@@ -78,23 +82,33 @@ ROUTERS = (
 
 
 def create_app(
-    settings: AuthServerSettings, *, open_runtime: OpenRuntime = open_runtime
+    settings: AuthServerSettings,
+    *,
+    open_runtime: OpenRuntime = open_runtime,
+    make_stripe_http: MakeHttp | None = None,
 ) -> FastAPI:
     """Create the ASGI app.
 
     Args:
         settings: the server's settings.
         open_runtime: opens the runtime; tests pass another.
+        make_stripe_http: makes the connection to Stripe; tests pass another.
     """
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Runtime]]:
-        async with open_runtime(settings) as runtime, maintained(runtime):
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as opened:
+            runtime = await opened.enter_async_context(open_runtime(settings))
+            billing = await opened.enter_async_context(opened_billing(runtime, make_stripe_http))
+            inbox = None
+            if billing is not None:
+                inbox = await opened.enter_async_context(opened_inbox(billing))
+            await opened.enter_async_context(maintained(runtime, billing))
             app.state.stop_waiting = runtime.feed.close
-            yield {"resources": runtime}
+            yield {"resources": runtime, "billing": billing, "inbox": inbox}
 
     discovery = discovery_router(settings)
-    routers = (*ROUTERS, token_router, register_router, discovery)
+    routers = (*ROUTERS, token_router, register_router, stripe_router, discovery)
     app = FastAPI(
         title="Gatepost authorization server",
         lifespan=lifespan,
@@ -118,6 +132,8 @@ def create_app(
     if settings.registration == "open":
         limit = Depends(limit_registrations(settings))
         app.include_router(register_router, dependencies=[limit])
+    if settings.stripe is not None:
+        app.include_router(stripe_router)
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(operational_router)

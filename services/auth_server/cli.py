@@ -46,6 +46,18 @@ auth_server = LazyGroup(
         ),
     },
 )
+billing = LazyGroup(
+    "billing",
+    help="Manage prices at Stripe, and the events that it sends.",
+    places={
+        "events": (f"{_COMMANDS}.billing:events", "List the newest events in the inbox."),
+        "resend": (f"{_COMMANDS}.billing:resend", "Process events of the inbox again."),
+        "sync": (
+            f"{_COMMANDS}.billing:sync",
+            "Create what the plans need at Stripe: products, prices and the meter.",
+        ),
+    },
+)
 keys = LazyGroup(
     "keys",
     help="List and rotate the keys that sign access tokens.",

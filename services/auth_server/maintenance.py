@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from auth_server.billing.account import Billing
+from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
 from auth_server.flow.one_time_codes import reseal_secrets
@@ -106,7 +108,9 @@ async def _forget_clients(db: DbSession, now: datetime) -> None:
 
 
 @asynccontextmanager
-async def maintained(opened: Runtime, *, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
+async def maintained(
+    opened: Runtime, billing: Billing | None = None, *, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[None]:
     """Run maintenance every minute while the service runs."""
 
     async def repeat() -> None:
@@ -116,6 +120,11 @@ async def maintained(opened: Runtime, *, sleep: Sleep = asyncio.sleep) -> AsyncI
                 await maintain(opened)
             except Exception as error:  # noqa: BLE001 - the database may recover
                 log.warning("maintenance_failed", kind=type(error).__name__)
+            if billing is not None:
+                try:
+                    await maintain_billing(billing)
+                except Exception as error:  # noqa: BLE001 - the database may recover
+                    log.warning("maintenance_failed", kind=type(error).__name__)
 
     task = asyncio.create_task(repeat())
     try:

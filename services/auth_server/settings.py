@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from auth_server.billing_settings import StripeSettings
 from auth_server.branding import Branding
 from auth_server.jwks import parse_jwk_set
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, SignIn
@@ -236,6 +237,10 @@ class AuthServerSettings(ServiceSettings):
         ge=0,
         description="How many of your proxies forward requests to this server; each adds one entry "
         "to X-Forwarded-For.",
+    )
+    stripe: StripeSettings | None = Field(
+        default=None,
+        description="The Stripe account that tenants pay into; without it, nothing can be bought.",
     )
     branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(

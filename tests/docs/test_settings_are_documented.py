@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from auth_server.billing_settings import StripeSettings
 from auth_server.branding import Branding
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
@@ -24,6 +25,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
+    "## `auth_server.stripe`": (StripeSettings, ""),
     "## `auth_server.branding`": (Branding, ""),
     "### `oidc`": (OidcSignIn, ""),
     "### `hand_off`": (HandOffSignIn, ""),

@@ -9,11 +9,13 @@ import auth_server.records.attempts.table
 import auth_server.records.audit.table
 import auth_server.records.authorization_codes.table
 import auth_server.records.authorization_requests.table
+import auth_server.records.billing_accounts.table
 import auth_server.records.call_log.table
 import auth_server.records.catalogues.table
 import auth_server.records.ceilings.table
 import auth_server.records.client_assertions.table
 import auth_server.records.clients.table
+import auth_server.records.external_events.table
 import auth_server.records.flow_states.table
 import auth_server.records.grants.table
 import auth_server.records.ledger.table

@@ -169,9 +169,12 @@ class AuthServer:
 
 @asynccontextmanager
 async def running_auth_server(
-    database_url: str, clock: Clock, *, outside: Any = None, **changes: Any
+    database_url: str, clock: Clock, *, outside: Any = None, stripe_http: Any = None, **changes: Any
 ) -> AsyncIterator[AuthServer]:
-    """Start a server; a keyword changes a setting. `outside` answers what it asks of providers."""
+    """Start a server; a keyword changes a setting.
+
+    `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe.
+    """
     settings = AuthServerSettings(
         **{
             "issuer": ISSUER,
@@ -234,7 +237,7 @@ async def running_auth_server(
             )
             yield server.opened
 
-    server.app = create_app(settings, open_runtime=opened)
+    server.app = create_app(settings, open_runtime=opened, make_stripe_http=stripe_http)
     async with running(server.app, settings.issuer) as http:
         server.http = http
         yield server

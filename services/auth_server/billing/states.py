@@ -1,0 +1,99 @@
+"""What each state of a subscription gives a tenant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auth_server.billing.errors import BillingError
+
+if TYPE_CHECKING:
+    from stripe import Subscription
+
+TENANT_KEY = "gatepost_tenant"
+"""The metadata of a customer that names its tenant."""
+PLAN_KEY = "gatepost_plan"
+"""The metadata of a price that names its plan."""
+
+GIVES_THE_PLAN = {
+    "trialing": True,
+    "active": True,
+    # Stripe tries the payment again for days; the tenant may go on working.
+    "past_due": True,
+    "unpaid": False,
+    "canceled": False,
+    # A trial ended without a means of payment.
+    "paused": False,
+    "incomplete": False,
+    "incomplete_expired": False,
+}
+"""Whether a subscription in a state gives its plan; otherwise the tenant has the default plan."""
+
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The subscription that decides about a tenant's plan."""
+
+    subscription_id: str = ""
+    status: str = ""
+    plan: str = ""
+    """The plan that it gives now; empty for none."""
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may still cost something."""
+        return bool(self.subscription_id) and self.status not in ENDED
+
+
+def choose_subscription(subscriptions: Iterable["Subscription"]) -> Subscribed:
+    """Choose among a customer's subscriptions: one that gives a plan, then one that is alive, then the
+    newest.
+
+    Subscriptions whose prices name no plan belong to something else and are left out.
+
+    Raises:
+        BillingError: a subscription has a state that this version does not know.
+    """
+    found = []
+    for subscription in subscriptions:
+        if (plan := _plan_of(subscription)) is None:
+            continue
+        gives = GIVES_THE_PLAN.get(subscription.status)
+        if gives is None:
+            raise BillingError(
+                f"the subscription {subscription.id} has the unknown state {subscription.status}"
+            )
+        read = _read(subscription, plan if gives else "")
+        found.append((gives, read.alive, subscription.created, read))
+    return max(found, key=lambda one: one[:3])[3] if found else Subscribed()
+
+
+def _plan_of(subscription: "Subscription") -> str | None:
+    for item in subscription["items"].data:
+        metadata = item.price.metadata
+        if metadata is not None and PLAN_KEY in metadata:
+            return str(metadata[PLAN_KEY])
+    return None
+
+
+def _read(subscription: "Subscription", plan: str) -> Subscribed:
+    item = subscription["items"].data[0]
+    ends = subscription.ended_at or subscription.cancel_at
+    return Subscribed(
+        subscription_id=subscription.id,
+        status=subscription.status,
+        plan=plan,
+        # Periods belong to items: a subscription itself has none.
+        period_start=_time(item.current_period_start),
+        period_end=_time(item.current_period_end),
+        ends_at=None if ends is None else _time(ends),
+    )
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,107 @@
+"""`gatepost billing …`: prices at Stripe, and the inbox of its events."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from auth_server.billing.account import Billing, open_stripe
+from auth_server.billing.errors import BillingError
+from auth_server.billing.inbox import process_event
+from auth_server.billing.prices import make_changes, plan_changes
+from auth_server.commands.common import config_option, load_settings
+from auth_server.db.engine import open_database
+from auth_server.records.external_events.store import list_events
+from auth_server.records.plans.store import list_plans
+from auth_server.settings import AuthServerSettings
+from gatepost.clock import utc_now
+
+T = TypeVar("T")
+
+
+@click.command()
+@config_option
+@click.option("--yes", is_flag=True, help="Do not ask before changing anything.")
+def sync(config: Path | None, yes: bool) -> None:
+    """Create what the plans need at Stripe: products, prices and the meter."""
+
+    async def work(billing: Billing) -> str:
+        async with billing.database.reading() as db:
+            plans = await list_plans(db)
+        changes = await plan_changes(billing.stripe, plans)
+        if not changes:
+            return "Stripe has everything that the plans need."
+        click.echo("\n".join(f"will {change.said}" for change in changes))
+        if not yes:
+            click.confirm("Make these changes?", abort=True)
+        await make_changes(changes)
+        return f"{len(changes)} changes are made."
+
+    click.echo(_run(config, work))
+
+
+@click.command()
+@config_option
+@click.option("--most", default=50, show_default=True, help="How many to list.")
+def events(config: Path | None, most: int) -> None:
+    """List the newest events in the inbox."""
+
+    async def work(billing: Billing) -> str:
+        async with billing.database.reading() as db:
+            rows = await list_events(db, most=most)
+        lines = (
+            f"{row.received_at:%Y-%m-%d %H:%M:%S}  {row.event_id}  {row.kind}  "
+            + (row.problem or ("waiting" if row.processed_at is None else "processed"))
+            for row in rows
+        )
+        return "\n".join(lines) or "The inbox is empty."
+
+    click.echo(_run(config, work))
+
+
+@click.command()
+@config_option
+@click.argument("event_ids", nargs=-1, required=True)
+def resend(config: Path | None, event_ids: tuple[str, ...]) -> None:
+    """Process events of the inbox again."""
+
+    async def work(billing: Billing) -> list[str]:
+        return [
+            f"{event_id}: {problem}"
+            for event_id in event_ids
+            if (problem := await process_event(billing, event_id))
+        ]
+
+    if problems := _run(config, work):
+        raise click.ClickException("\n".join(problems))
+    click.echo(f"{len(event_ids)} processed.")
+
+
+def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
+    settings = load_settings(config)
+    try:
+        return asyncio.run(_with_billing(settings, work))
+    except BillingError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _with_billing(settings: AuthServerSettings, work: Callable[[Billing], Awaitable[T]]) -> T:
+    if settings.stripe is None:
+        raise BillingError("The settings name no Stripe account: set auth_server.stripe.")
+    database = open_database(settings.database_url)
+    try:
+        async with open_stripe(settings.stripe) as client:
+            return await work(
+                Billing(
+                    stripe=client,
+                    settings=settings.stripe,
+                    issuer=settings.issuer,
+                    database=database,
+                    transaction=database.writing.begin,
+                    now=utc_now,
+                )
+            )
+    finally:
+        await database.close()

@@ -1,0 +1,1 @@
+"""The inbox of events that a billing system has sent."""
