@@ -44,12 +44,6 @@ async def open_checkout(
     trial = terms.price.trial_days if not known.subscription_id else 0
     with stripe_errors():
         sessions = billing.stripe.v1.checkout.sessions
-        # Of several open pages, only the newest can be paid.
-        still_open = await sessions.list_async(
-            {"customer": account.customer_id, "status": "open", "limit": 100}
-        )
-        for session in still_open.data:
-            await sessions.expire_async(session.id)
         params: Any = {
             "mode": "subscription",
             "customer": account.customer_id,
@@ -64,6 +58,15 @@ async def open_checkout(
             "cancel_url": return_url,
         }
         session = await sessions.create_async(params)
+        # Of several open pages, only the newest can be paid. They are listed after this one was opened,
+        # newest first, so that the later of two admins who click at once sees the other's page.
+        page = await sessions.list_async(
+            {"customer": account.customer_id, "status": "open", "limit": 100}
+        )
+        still_open = [one.id for one in page.data]
+        if session.id in still_open:
+            for older in still_open[still_open.index(session.id) + 1 :]:
+                await sessions.expire_async(older)
     if session.url is None:
         raise BillingError("Stripe returned no page for this session.")
     return session.url

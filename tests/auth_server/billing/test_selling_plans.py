@@ -1,5 +1,6 @@
 """What happens to a tenant that pays, cancels, or does not pay."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -220,6 +221,14 @@ async def test_nobody_pays_twice(shop: Shop) -> None:
     # The webhook has not arrived yet.
     with pytest.raises(AlreadySubscribed):
         await shop.go_to_checkout()
+
+
+async def test_two_admins_who_click_at_once_get_one_page_that_can_be_paid(shop: Shop) -> None:
+    urls = await asyncio.gather(shop.go_to_checkout(), shop.go_to_checkout())
+
+    pay = {"action": "pay", "value": "works"}
+    paid = [(await shop.browser.post(url, data=pay)).status_code for url in urls]
+    assert sorted(paid) == [303, 400]
 
 
 async def test_a_trial_is_given_once(shop: Shop) -> None:
