@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -321,6 +321,10 @@ class AuthServerSettings(ServiceSettings):
     def path(self) -> str:
         """The issuer's path, the prefix of every route; empty if it has none."""
         return urlsplit(self.issuer).path
+
+    def plan_page(self, tenant_id: str = "") -> str:
+        """The URL of the page where an admin can change a tenant's plan."""
+        return f"{self.issuer}/account/plan?tenant={quote(tenant_id, safe='')}"
 
     @property
     def secure(self) -> bool:

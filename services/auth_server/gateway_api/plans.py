@@ -56,7 +56,7 @@ async def follow_plans(
     after, wait = (form.get("after") or "")[:400], form.get("wait") or str(LONGEST_WAIT)
     if not wait.isascii() or not wait.isdigit() or len(wait) > 3:
         raise InvalidRequest("wait must be a whole number of seconds")
-    upgrade_url = f"{settings.issuer}/account/plan?tenant="
+    upgrade_url = settings.plan_page()
     page = await _read(database, after, upgrade_url)
     for _ in range(int(min(int(wait), LONGEST_WAIT) / _EVERY)):
         if page.after != after or not page.complete:
@@ -103,8 +103,9 @@ async def _read(database: Database, after: str, upgrade_url: str) -> PlansPage:
             # Catching up: the plans come with the last page.
             last = new[-1]
             place = _write_place(last.at, last.tenant_id, "")
+            tenants = _tenants(new)
             return PlansPage(
-                plans=(), tenants=_tenants(new, upgrade_url), after=place, complete=False
+                plans=(), tenants=tenants, after=place, complete=False, upgrade_url=upgrade_url
             )
         if new:
             at, tenant_id = new[-1].at, new[-1].tenant_id
@@ -114,20 +115,15 @@ async def _read(database: Database, after: str, upgrade_url: str) -> PlansPage:
     changed = {one.tenant_id: one for one in (*new, *late)} if digest != known or new else {}
     return PlansPage(
         plans=plans,
-        tenants=_tenants(list(changed.values()), upgrade_url),
+        tenants=_tenants(list(changed.values())),
         after=_write_place(at, tenant_id, digest),
+        upgrade_url=upgrade_url,
     )
 
 
-def _tenants(changed: list[ChangedPlan], upgrade_url: str) -> tuple[TenantPlan, ...]:
+def _tenants(changed: list[ChangedPlan]) -> tuple[TenantPlan, ...]:
     return tuple(
-        TenantPlan(
-            tenant_id=one.tenant_id,
-            plan=one.plan,
-            budgets=one.budgets,
-            upgrade_url=upgrade_url + one.tenant_id,
-        )
-        for one in changed
+        TenantPlan(tenant_id=one.tenant_id, plan=one.plan, budgets=one.budgets) for one in changed
     )
 
 

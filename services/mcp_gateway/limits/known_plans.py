@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 from pydantic import ValidationError
@@ -52,6 +53,7 @@ class KnownPlans:
         self._plans: Mapping[str, Plan] = fallback
         self._default = fallback[default]
         self._tenants: dict[str, TenantPlan] = {}
+        self._upgrade_url = ""
         self._file = file
         self._sleep = sleep
         self._after = ""
@@ -64,6 +66,10 @@ class KnownPlans:
         tenant = self._tenants.get(caller.tenant_id)
         name = caller.rate_limit_tier if tenant is None else tenant.plan
         return self._plans.get(name, self._default), tenant
+
+    def upgrade_url(self, tenant_id: str) -> str:
+        """Return the page where an admin of a tenant can change its plan, if it is known."""
+        return self._upgrade_url and self._upgrade_url + quote(tenant_id, safe="")
 
     def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""
@@ -83,6 +89,7 @@ class KnownPlans:
             self._default = self._plans.get(self._default.name, self._default)
         for tenant in page.tenants:
             self._tenants[tenant.tenant_id] = tenant
+        self._upgrade_url = page.upgrade_url
         self._after = page.after
         self._heard = self._now()
 
@@ -112,7 +119,10 @@ class KnownPlans:
         if self._file is None:
             return
         page = PlansPage(
-            plans=tuple(self._plans.values()), tenants=tuple(self._tenants.values()), after=""
+            plans=tuple(self._plans.values()),
+            tenants=tuple(self._tenants.values()),
+            after="",
+            upgrade_url=self._upgrade_url,
         )
         new = self._file.with_suffix(".new")
         try:
@@ -133,3 +143,4 @@ class KnownPlans:
         self._plans = {plan.name: plan for plan in page.plans} or self._plans
         self._default = self._plans.get(self._default.name, self._default)
         self._tenants = {tenant.tenant_id: tenant for tenant in page.tenants}
+        self._upgrade_url = page.upgrade_url

@@ -71,8 +71,6 @@ class TenantPlan(_Value):
     tenant_id: str = Field(min_length=1, max_length=255)
     plan: _Name
     budgets: tuple[Budget, ...] = ()
-    upgrade_url: str = Field(default="", max_length=2048)
-    """The page where an admin of the tenant can change the plan."""
 
 
 class PlansPage(_Value):
@@ -83,6 +81,8 @@ class PlansPage(_Value):
     after: str
     complete: bool = True
     """False if more tenants wait; the gateway asks again at once."""
+    upgrade_url: str = Field(default="", max_length=2048)
+    """The page where an admin can change the plan; the encoded id of the tenant follows."""
 
 
 class UsedUnits(_Value):

@@ -16,7 +16,7 @@ from auth_server.records.plans.terms import FREE, PRO
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, Budget, PlansPage, UsedUnits, month_of
-from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
 from support.in_process.call_events import call_event, logged_calls
 from support.in_process.clock import Clock
 from support.in_process.revocations import GATEWAY, assertions
@@ -81,6 +81,8 @@ async def test_a_gateway_learns_the_shipped_plans_and_what_each_offers_next(
     assert (free.next_plan.title, free.next_plan.price) == ("Pro", "49.00 USD a month")
     assert (pro.daily_units, pro.next_plan, enterprise.daily_units) == (10_000, None, None)
     assert page.tenants == ()
+    # Also for tenants whose plan has never changed.
+    assert page.upgrade_url == f"{ISSUER}/account/plan?tenant="
 
 
 async def test_a_change_of_plan_wakes_a_gateway_that_waits(gateway: Gateway) -> None:
@@ -99,7 +101,6 @@ async def test_a_change_of_plan_wakes_a_gateway_that_waits(gateway: Gateway) -> 
     assert [(one.tenant_id, one.plan, one.budgets) for one in page.tenants] == [
         ("org_acme", "enterprise", (budget,))
     ]
-    assert page.tenants[0].upgrade_url.endswith("/account/plan?tenant=org_acme")
     again = await gateway.plans(page.after)
     assert (again.tenants, again.after) == ((), page.after)
 

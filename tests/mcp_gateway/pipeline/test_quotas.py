@@ -37,12 +37,13 @@ UPGRADE = "http://127.0.0.1:8400/account/plan?tenant=org_acme"
 
 def tenant(plan: str, *budgets: Budget) -> TenantPlan:
     """Acme on a plan."""
-    return TenantPlan(tenant_id="org_acme", plan=plan, budgets=budgets, upgrade_url=UPGRADE)
+    return TenantPlan(tenant_id="org_acme", plan=plan, budgets=budgets)
 
 
 def learn(world: World, *tenants: TenantPlan) -> None:
     """Let the gateway hear of the plans."""
-    world.plans.learn(PlansPage(plans=(FREE, PRO), tenants=tenants, after="1"))
+    page = UPGRADE.removesuffix("org_acme")
+    world.plans.learn(PlansPage(plans=(FREE, PRO), tenants=tenants, after="1", upgrade_url=page))
 
 
 @pytest.fixture
@@ -85,6 +86,17 @@ async def test_a_model_hears_the_limit_its_use_the_reset_and_the_way_to_more(
     assert len(world.api.requests) == 2
     assert outcomes(world) == [("success", 1), ("success", 1), ("refused", 0)]
     assert world.records[-1]["reason"] == "quota_exhausted"
+
+
+async def test_a_tenant_whose_plan_never_changed_gets_the_link_too(tmp_path: Path) -> None:
+    """The feed of plans names only tenants that changed."""
+    async with a_world(tmp_path) as world:
+        learn(world)
+        token = world.token(rate_limit_tier="free")
+        for _ in range(3):
+            last = await world.call("new", "list_tasks", token=token)
+
+    assert last["structuredContent"]["upgrade_url"] == UPGRADE
 
 
 @BOTH

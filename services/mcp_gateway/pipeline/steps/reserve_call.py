@@ -53,7 +53,8 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Ste
             call.metrics.reserved = held
             return await go_on(call)
         call.metrics.limited = True
-        return _refuse(call, held, plan, tenant, now())
+        upgrade_url = limits.plans.upgrade_url(call.caller.tenant_id)
+        return _refuse(call, held, plan, tenant, upgrade_url, now())
 
     return step
 
@@ -109,7 +110,12 @@ def _concerns(budget: Budget, call: ToolCall) -> bool:
 
 
 def _refuse(
-    call: ToolCall, refusal: Refusal, plan: Plan, tenant: TenantPlan | None, now: datetime
+    call: ToolCall,
+    refusal: Refusal,
+    plan: Plan,
+    tenant: TenantPlan | None,
+    upgrade_url: str,
+    now: datetime,
 ) -> ToolResult:
     if isinstance(refusal, Full):
         if refusal.bucket == plan_bucket(plan).name:
@@ -124,7 +130,7 @@ def _refuse(
         )
         return tool_error(text, reason="too_many_at_once")
     if isinstance(refusal, Exhausted):
-        return _exhausted(call, refusal, plan, tenant, now)
+        return _exhausted(call, refusal, plan, tenant, upgrade_url, now)
     text = (
         "The gateway can't count this call against your organisation's quota at the moment. Nothing was "
         "done. Try again in a few seconds."
@@ -133,7 +139,12 @@ def _refuse(
 
 
 def _exhausted(
-    call: ToolCall, refusal: Exhausted, plan: Plan, tenant: TenantPlan | None, now: datetime
+    call: ToolCall,
+    refusal: Exhausted,
+    plan: Plan,
+    tenant: TenantPlan | None,
+    upgrade_url: str,
+    now: datetime,
 ) -> ToolResult:
     """Tell the model the limit, its use and its reset, and how a person can raise it."""
     quota = next(q for q in _quotas(call, plan, tenant) if q.counter == refusal.counter)
@@ -156,7 +167,6 @@ def _exhausted(
         f"{whose} is {quota.most} units for {period}, and {used} are used. Nothing was done. "
         f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC."
     )
-    upgrade_url = "" if tenant is None else tenant.upgrade_url
     upgrade = plan.next_plan
     if kind in {"day", TOTAL} and upgrade is not None:
         text += f" The {upgrade.title} plan ({upgrade.price}) allows more"
