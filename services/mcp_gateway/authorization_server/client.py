@@ -13,12 +13,11 @@ from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, UsedUnits
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import KeysUnavailable
+from mcp_gateway.background import FeedBroken
 from mcp_gateway.call_events.port import DeliveryFailed
 from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
-from mcp_gateway.limits.known_plans import PlansUnavailable
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.revocations.port import FeedBroken
 
 Prove = Callable[[], Mapping[str, str]]
 """Makes the parameters that authenticate one request."""
@@ -103,12 +102,12 @@ class AuthorizationServer:
         """Request the plans and the tenants after a position, waiting `wait` seconds for news.
 
         Raises:
-            PlansUnavailable: there was no answer, or its status was not 200.
+            FeedBroken: there was no answer, or its status was not 200.
         """
         form = {"after": after, "wait": str(wait)}
-        response = await self._post_form(PLANS_PATH, form, wait + 10, PlansUnavailable)
+        response = await self._post_form(PLANS_PATH, form, wait + 10, FeedBroken)
         if response.status != 200:
-            raise PlansUnavailable(f"{self._url}{PLANS_PATH} answered {response.status}")
+            raise FeedBroken(f"{self._url}{PLANS_PATH} answered {response.status}")
         return response.body
 
     async def read_usage(self, tenant_id: str, month: str, env: str) -> UsedUnits:

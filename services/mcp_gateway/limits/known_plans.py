@@ -1,7 +1,7 @@
 """The plans and budgets that a gateway knows, by following the authorization server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -14,20 +14,16 @@ from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.metering.plans import Plan, PlansPage, TenantPlan
 from gatepost.revocations import LONGEST_WAIT
-from mcp_gateway.background import in_background
+from mcp_gateway.background import FeedBroken, follow_feed, in_background
 
 ReadPlans = Callable[[str, int], Awaitable[bytes]]
 """Asks for the plans and the tenants after a position, and waits up to that many seconds for news.
 
-Returns the body of a 200, or raises `PlansUnavailable`.
+Returns the body of a 200, or raises `FeedBroken`.
 """
 _PAUSES = (0.5, 1.0, 5.0, 15.0)
 
 log = structlog.get_logger()
-
-
-class PlansUnavailable(Exception):
-    """The authorization server did not tell the plans; the message is for the log."""
 
 
 class KnownPlans:
@@ -73,7 +69,9 @@ class KnownPlans:
 
     def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""
-        return in_background(self._follow)
+        return in_background(
+            lambda: follow_feed(self._read_pages, tell=_tell, pauses=_PAUSES, sleep=self._sleep)
+        )
 
     def describe(self) -> str:
         """Describe how current the plans are."""
@@ -93,27 +91,19 @@ class KnownPlans:
         self._after = page.after
         self._heard = self._now()
 
-    async def _follow(self) -> None:
-        failures, wait = 0, 0
+    async def _read_pages(self) -> AsyncGenerator[None]:
+        wait = 0
         while True:
+            body = await self._read(self._after, wait)
             try:
-                page = PlansPage.model_validate_json(await self._read(self._after, wait))
-                failures, wait = 0, LONGEST_WAIT if page.complete else 0
-                self.learn(page)
-                if page.tenants or page.plans:
-                    await asyncio.to_thread(self._save)
-                continue
-            except PlansUnavailable as problem:
-                reason = str(problem)
+                page = PlansPage.model_validate_json(body)
             except ValidationError:
-                reason = "the answer is not a page of plans"
-            except Exception as error:  # noqa: BLE001 - an unexpected error must not end the following
-                reason = f"{type(error).__name__}: {error}"
-            if failures == 0:
-                log.warning("plans_not_followed", reason=reason[:300])
-            pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
-            failures, wait = failures + 1, 0
-            await self._sleep(pause)
+                raise FeedBroken("the answer is not a page of plans") from None
+            wait = LONGEST_WAIT if page.complete else 0
+            self.learn(page)
+            if page.tenants or page.plans:
+                await asyncio.to_thread(self._save)
+            yield
 
     def _save(self) -> None:
         if self._file is None:
@@ -144,3 +134,7 @@ class KnownPlans:
         self._default = self._plans.get(self._default.name, self._default)
         self._tenants = {tenant.tenant_id: tenant for tenant in page.tenants}
         self._upgrade_url = page.upgrade_url
+
+
+def _tell(reason: str) -> None:
+    log.warning("plans_not_followed", reason=reason)

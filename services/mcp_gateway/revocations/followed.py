@@ -1,8 +1,7 @@
 """Keep the revocations that one gateway knows in memory, by following a feed."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import datetime, timedelta
 
@@ -11,11 +10,9 @@ import structlog
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.revocations import Revocation, RevocationList
-from mcp_gateway.background import in_background
-from mcp_gateway.revocations.port import FeedBroken, RevocationFeed
+from mcp_gateway.background import SILENCE_SECONDS, follow_feed, in_background
+from mcp_gateway.revocations.port import RevocationFeed
 
-SILENCE = timedelta(seconds=60)
-"""Silence after which a feed counts as broken; every feed answers at least twice in this time."""
 PATIENCE = timedelta(seconds=10)
 """How long a starting gateway waits for the feed's first answer before it serves anyway."""
 _PAUSES = (0.1, 0.2, 0.5, 1.0)
@@ -71,32 +68,15 @@ class Revocations:
 
     def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""
-        return in_background(self._follow)
+        return in_background(
+            lambda: follow_feed(self._read, tell=_tell, pauses=_PAUSES, sleep=self._sleep)
+        )
 
-    async def _follow(self) -> None:
-        """Read the feed until cancelled; reconnect whenever it breaks."""
-        failures, loop = 0, asyncio.get_running_loop()
-        while True:
-            try:
-                async with asyncio.timeout(SILENCE.total_seconds()) as deadline:
-                    async with aclosing(self._feed.read()) as answers:
-                        async for news in answers:
-                            self._learn(news)
-                            failures = 0
-                            deadline.reschedule(loop.time() + SILENCE.total_seconds())
-                reason = "ended"
-            except FeedBroken as broken:
-                reason = str(broken)
-            except TimeoutError:
-                reason = "silent"
-            except Exception as error:  # noqa: BLE001 - an unexpected error must not end the following
-                reason = f"{type(error).__name__}: {error}"
-            if failures == 0:
-                log.warning("revocations_not_followed", reason=reason[:300])
-            pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
-            failures += 1
-            # Random, so that the gateways of a large deployment do not reconnect all at once.
-            await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
+    async def _read(self) -> AsyncGenerator[None]:
+        async with aclosing(self._feed.read()) as answers:
+            async for news in answers:
+                self._learn(news)
+                yield
 
     def _learn(self, news: Sequence[Revocation]) -> None:
         for revocation in news:
@@ -119,4 +99,8 @@ class Revocations:
         if self._heard is None:
             return "never heard"
         silent = int((self._now() - self._heard).total_seconds())
-        return "current" if silent <= SILENCE.total_seconds() else f"heard {silent} seconds ago"
+        return "current" if silent <= SILENCE_SECONDS else f"heard {silent} seconds ago"
+
+
+def _tell(reason: str) -> None:
+    log.warning("revocations_not_followed", reason=reason)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pydantic import ValidationError
 
 from gatepost.revocations import LONGEST_WAIT, Revocation, RevocationsPage
-from mcp_gateway.revocations.port import FeedBroken
+from mcp_gateway.background import FeedBroken
 
 Ask = Callable[[str, int], Awaitable[bytes]]
 """Asks for the revocations after a position, and waits up to that many seconds for the first.

@@ -6,10 +6,6 @@ from typing import Protocol
 from gatepost.revocations import Revocation
 
 
-class FeedBroken(Exception):
-    """The feed can't be read; the message says why, for the log."""
-
-
 class RevocationFeed(Protocol):
     """Follows the authorization server's revocations."""
 

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from gatepost.network.redis import open_redis
 from gatepost.revocations import Revocation, stream_key
-from mcp_gateway.revocations.port import FeedBroken
+from mcp_gateway.background import FeedBroken
 
 _BLOCK_SECONDS = 10
 _MOST = 1000

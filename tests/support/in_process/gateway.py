@@ -17,10 +17,11 @@ from gatepost.metering.plans import UsedUnits
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
+from mcp_gateway.background import FeedBroken
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.elicitation.confirmations import LocalConfirmations
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
-from mcp_gateway.limits.known_plans import KnownPlans, PlansUnavailable
+from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.local_limits import LocalLimits
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
@@ -297,7 +298,7 @@ async def a_world(
         records.append(event._asdict())
 
     async def read_plans(after: str, seconds: int) -> bytes:
-        raise PlansUnavailable("a test announces the plans itself")
+        raise FeedBroken("a test announces the plans itself")
 
     plans = open_plans(settings, read_plans, clock)
 

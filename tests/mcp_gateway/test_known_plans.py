@@ -1,0 +1,64 @@
+"""A gateway follows the plans of the authorization server, whatever answers in between."""
+
+import asyncio
+from collections.abc import Sequence
+
+from structlog.testing import capture_logs
+
+from gatepost.claims import parse_claims
+from gatepost.metering.plans import Plan, PlansPage, TenantPlan
+from mcp_gateway.background import FeedBroken
+from mcp_gateway.limits.known_plans import KnownPlans
+from support.in_process import tokens
+from support.in_process.clock import Clock
+
+FREE, TEAM = (Plan(name=name, title=name, per_minute=60, burst=60) for name in ("free", "team"))
+
+
+async def test_a_gateway_knows_the_newest_plan_after_any_outage_and_tells_each_once() -> None:
+    clock = Clock()
+    asked: list[tuple[str, bool]] = []
+    pauses: list[float] = []
+    answers: list[bytes | Exception] = [
+        page([TenantPlan(tenant_id="org_acme", plan="free")], after="1"),
+        FeedBroken("no answer"),
+        b"<html>a proxy's page</html>",
+        ValueError("a fault nobody foresaw"),
+        page([TenantPlan(tenant_id="org_acme", plan="team")], after="2"),
+        FeedBroken("no answer again"),
+    ]
+    done = asyncio.Event()
+
+    async def read(after: str, wait: int) -> bytes:
+        asked.append((after, wait > 0))
+        if not answers:
+            done.set()
+            await asyncio.Event().wait()
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    known = KnownPlans(read, clock, fallback={"free": FREE}, default="free", sleep=sleep)
+    with capture_logs() as logs:
+        async with known.following():
+            await done.wait()
+
+    ada = parse_claims(tokens.claims(clock(), tenant_id="org_acme"))
+    assert known.of(ada)[0] == TEAM
+    after_news = [("1", True), ("1", False), ("1", False), ("1", False), ("2", True), ("2", False)]
+    assert asked == [("", False), *after_news]
+    assert [log["reason"] for log in logs] == ["no answer", "no answer again"]
+    # Each pause is random, from half its length up.
+    assert [
+        low <= pause <= 2 * low for low, pause in zip((0.25, 0.5, 2.5, 0.25), pauses, strict=True)
+    ]
+
+
+def page(tenants: Sequence[TenantPlan], *, after: str) -> bytes:
+    """Write a page of plans as the authorization server answers it."""
+    whole = PlansPage(plans=(FREE, TEAM), tenants=tuple(tenants), after=after)
+    return whole.model_dump_json().encode()
