@@ -50,7 +50,7 @@ from mcp_gateway.redis_connection import (
     write_argument,
 )
 
-MOST_ENTRIES = 2_000
+MOST_ENTRIES = 20_000
 """Length at which a partition's stream counts as full: the worker has stopped, and Redis has other data
 to hold. The spool on the disk has more room."""
 _KEEP = timedelta(days=3)

@@ -1,6 +1,7 @@
 """The REST API of the gateway's bench: a fixed answer for the least CPU, and a key set.
 
-`python api.py PORT JWKS`. It is not an authorization server: a follower of revocations gets a 404.
+`python api.py PORT JWKS`. It is not an authorization server: a
+follower of revocations or plans gets a 404, and no tenant has used any units.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ TASK = (
 
 
 class Api(asyncio.Protocol):
-    """Answers requests without a body."""
+    """Answers requests by their paths, without reading bodies."""
 
     jwks = b""
 
@@ -35,6 +36,9 @@ class Api(asyncio.Protocol):
             path = head.split(b" ", 2)[1]
             if path.startswith(b"/v1/"):
                 self._answer(b"200 OK", TASK)
+            elif path == b"/internal/usage":
+                # The form behind the head stays in front of the next request's method, unread.
+                self._answer(b"200 OK", b"{}")
             elif path in {b"/jwks.json", b"/livez"}:
                 self._answer(b"200 OK", self.jwks)
             else:
