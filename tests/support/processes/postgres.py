@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -79,6 +79,8 @@ class PostgresServer:
     """A running server that provides separate databases."""
 
     port: int
+    crash: Callable[[], None]
+    """Ends it at once, as a crash would, and starts it again."""
     _numbers: Iterator[int] = field(default_factory=count)
     _templates: dict[Prepare, str] = field(default_factory=dict)
     _returned: dict[Prepare, list[str]] = field(default_factory=dict)
@@ -140,8 +142,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Run a server for as long as the block lasts.
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a server for as long as the block lasts; a durable one keeps what it committed in a crash.
 
     The program refuses to run as root, so root runs it as `postgres` or `nobody`.
 
@@ -173,33 +175,48 @@ def running_postgres() -> Iterator[PostgresServer]:
             raise PostgresFailed(f"initdb: {made.stderr}")
         settings = {
             **FAST_AND_LOSSY,
+            **({"synchronous_commit": "on"} if durable else {}),
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             "unix_socket_directories": str(home),
         }
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    *(programs / "postgres", "-D", data),
-                    *(part for key, value in settings.items() for part in ("-c", f"{key}={value}")),
-                ],
-                cwd=home,
-                user=uid,
-                group=gid,
-                extra_groups=groups,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        server = PostgresServer(port)
-        call_off = end_with_us(process)
-        try:
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        running: list[tuple[subprocess.Popen[bytes], Callable[[], None]]] = []
+
+        def start() -> None:
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    [*(programs / "postgres", "-D", data), *options],
+                    cwd=home,
+                    user=uid,
+                    group=gid,
+                    extra_groups=groups,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            running.append((process, end_with_us(process)))
             _wait_until_ready(server, process, log)
+
+        def crash() -> None:
+            process, call_off = running.pop()
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            for pid in (process.pid, *map(int, children)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+            call_off()
+            start()
+
+        server = PostgresServer(port, crash)
+        try:
+            start()
             yield server
         finally:
-            _stop(process)
-            call_off()
+            for process, call_off in running:
+                _stop(process)
+                call_off()
 
 
 def _wait_until_ready(

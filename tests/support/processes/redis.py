@@ -1,4 +1,4 @@
-"""A private Redis server for the tests: loopback, no files, gone at the end."""
+"""A private Redis server for the tests: loopback, gone at the end."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,10 +18,14 @@ class RedisFailed(Exception):
 
 @dataclass
 class RedisServer:
-    """A server that a test may stop, empty and start again; it forgets everything each time."""
+    """A server that a test may stop and start again.
+
+    It forgets everything each time, unless it is durable: then it keeps what it has answered.
+    """
 
     port: int
     log: Path
+    durable: bool = False
     process: subprocess.Popen[bytes] | None = None
     _call_off: Callable[[], None] = lambda: None
 
@@ -40,7 +44,8 @@ class RedisServer:
         Raises:
             RedisFailed: it does not start.
         """
-        options = {"bind": "127.0.0.1", "port": str(self.port), "save": "", "appendonly": "no"}
+        options = {"bind": "127.0.0.1", "port": str(self.port), "save": ""}
+        options["appendonly"] = "yes" if self.durable else "no"
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -66,7 +71,7 @@ class RedisServer:
         raise RedisFailed(f"it did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
-        """End it at once, as a crash would; what it held is gone."""
+        """End it at once, as a crash would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -75,9 +80,9 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """Run a server for as long as the block lasts."""
-    server = RedisServer(free_port(), folder / "redis.log")
+def running_redis(folder: Path, *, durable: bool = False) -> Iterator[RedisServer]:
+    """Run a server for as long as the block lasts, with its files in a folder."""
+    server = RedisServer(free_port(), folder / "redis.log", durable)
     server.start()
     try:
         yield server
