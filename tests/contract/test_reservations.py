@@ -121,6 +121,18 @@ async def test_a_quota_is_spent_to_the_unit_and_refuses_the_next_call(counting: 
     assert await counting.reserve(3, quotas=quotas) == Exhausted(quotas[0].counter, 3)
 
 
+async def test_a_reservation_says_how_far_its_rate_and_its_quotas_are_used(
+    counting: Counting,
+) -> None:
+    quotas = (*daily(counting, 9), Quota(TOTAL, 100))
+    buckets = (Bucket("plan:pro", 1_000_000, 10),)
+    await counting.reserve(1, units=2, quotas=quotas, buckets=buckets)
+
+    held = await counting.reserve(2, units=3, quotas=quotas, buckets=buckets)
+
+    assert (held.full_in, held.used) == (2_000_000, (5, 5))
+
+
 async def test_calls_under_way_hold_their_units(counting: Counting) -> None:
     quotas = daily(counting, 2)
     first = await counting.reserve(1, quotas=quotas)
@@ -238,6 +250,45 @@ async def test_while_the_ledger_is_away_the_plan_says_whether_calls_pass(
     assert isinstance(strict, Uncountable)
 
     assert isinstance(await counting.reserve(2, quotas=daily(counting, 5)), Reservation)
+
+
+async def test_calls_that_passed_while_the_ledger_was_away_count_once_it_is_back(
+    counting: Counting,
+) -> None:
+    quotas = daily(counting, 5)
+    counting.ledger.down = True
+    for number in range(2):
+        await counting.end(await counting.reserve(number, quotas=quotas), 1)
+
+    # The calls of before, and those two, which have reached it meanwhile.
+    used = UsedUnits(total=4, days={quotas[0].counter.removeprefix("day:"): 4})
+    counting.ledger.used["org_acme"] = used
+    counting.ledger.down = False
+    counting.clock.advance(seconds=6)
+
+    assert isinstance(await counting.reserve(2, quotas=quotas), Reservation)
+    assert await counting.reserve(3, quotas=quotas) == Exhausted(quotas[0].counter, 5)
+
+
+async def test_a_restarted_gateway_counts_the_calls_that_wait_on_its_disk(clock: Clock) -> None:
+    ledger, journal = Ledger(), Journal()
+    limits = LocalLimits(clock, journal, ledger.read)
+    counting = Counting(limits, clock, ledger)
+    quotas = daily(counting, 5)
+    strict: dict[str, Any] = {"quotas": quotas, "allow_uncounted": False}
+    journal.deliver = lambda: False
+    assert isinstance(await counting.reserve(1, **strict), Uncountable)
+
+    def deliver() -> bool:
+        day = quotas[0].counter.removeprefix("day:")
+        ledger.used["org_acme"] = UsedUnits(total=4, days={day: 4})
+        return True
+
+    journal.deliver = deliver
+    clock.advance(seconds=6)
+
+    assert isinstance(await counting.reserve(2, **strict), Reservation)
+    assert await counting.reserve(3, **strict) == Exhausted(quotas[0].counter, 5)
 
 
 async def test_a_tenant_that_has_used_its_quota_takes_nothing_from_another(

@@ -17,7 +17,8 @@ from mcp_gateway.call_events.spool import Spool, SpoolBroken, StoredEvent, Store
 LINGER = 0.05
 """Seconds that an event waits for others: writing them together makes each one cheap."""
 _MOST_WAITING = 50_000
-_LAST_CHANCE = 5.0
+_PATIENCE = 5.0
+"""Seconds for the delivery of everything in the spool, at the end or when somebody waits."""
 _PAUSES = (0.2, 1.0, 5.0, 30.0)
 
 _T = TypeVar("_T")
@@ -105,6 +106,17 @@ class Recorder:
             self._spooled.set()
         return due
 
+    async def deliver_stored(self) -> bool:
+        """Deliver the events of the spool now; return whether all of them arrived."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while len(self._spool):
+                    await self._deliver()
+        except (DeliveryFailed, SpoolBroken, TimeoutError) as problem:
+            self._say(problem)
+            return False
+        return True
+
     def describe(self) -> str:
         """Summarise how many events are waiting and how many were lost."""
         states = []
@@ -132,12 +144,8 @@ class Recorder:
             delivering.cancel()
             await asyncio.wait({delivering})
             # The disk may go with this process, as in a container.
-            try:
-                async with asyncio.timeout(_LAST_CHANCE):
-                    while len(self._spool):
-                        await self._deliver()
-            except (DeliveryFailed, SpoolBroken, TimeoutError) as problem:
-                log.warning("call_events_left_in_spool", reason=str(problem)[:300])
+            if not await self.deliver_stored():
+                log.warning("call_events_left_in_spool", events=len(self._spool))
             await self._in_thread(self._spool.close)
             self._thread.shutdown()
 

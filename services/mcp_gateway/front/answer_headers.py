@@ -6,7 +6,10 @@ from mcp_gateway.wire.jsonrpc import HeaderLines
 
 TOKEN_ENDS_IN = b"gatepost-token-expires-in"
 """Seconds until the request's access token expires; sent shortly before it does."""
-_EXPOSED = b"www-authenticate, x-request-id, mcp-session-id, retry-after, " + TOKEN_ENDS_IN
+_EXPOSED = (
+    b"www-authenticate, x-request-id, mcp-session-id, retry-after, ratelimit, ratelimit-policy, "
+    + TOKEN_ENDS_IN
+)
 
 
 def answer_headers(exchange: Exchange, origins: frozenset[bytes]) -> HeaderLines:

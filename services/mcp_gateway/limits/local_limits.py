@@ -59,6 +59,13 @@ class LocalRates:
         self._busy_until.update(taken)
         return None
 
+    def full_in(self, tenant_id: str, buckets: Sequence[Bucket]) -> int | None:
+        """Return the microseconds until the first bucket is full again."""
+        if not buckets:
+            return None
+        now = int(self._now().timestamp() * 1_000_000)
+        return max(self._busy_until.get((tenant_id, buckets[0].name), 0) - now, 0)
+
     def _forget(self, now: int) -> None:
         """Drop the buckets that are full: they count nothing."""
         kept = {key: until for key, until in self._busy_until.items() if until > now}
@@ -81,7 +88,10 @@ class LocalLimits:
         self._rates = LocalRates(now, replicas=replicas)
         self._replicas = replicas
         self._months: OrderedDict[tuple[str, str], Counter[str]] = OrderedDict()
-        self._seeding = Seeding(read_usage, now)
+        self._unseeded: set[tuple[str, str]] = set()
+        """Months that are counted without what the ledger holds, until it answers."""
+        self._seeding = Seeding(self._read_whole_usage, now)
+        self._read_usage = read_usage
         self._running: Counter[str] = Counter()
         self._held: dict[str, Reservation] = {}
         self._given_back: dict[str, None] = {}
@@ -95,9 +105,10 @@ class LocalLimits:
         """Reserve everything, or nothing; the intent is on the disk when this returns."""
         if wanted.call_id in self._held:
             return self._held[wanted.call_id]
-        counters = self._months.get((wanted.tenant_id, wanted.month)) or await self._open_month(
-            wanted
-        )
+        key = (wanted.tenant_id, wanted.month)
+        counters: Counter[str] | Uncountable | None = self._months.get(key)
+        if counters is None or (wanted.quotas and key in self._unseeded):
+            counters = await self._open_month(wanted)
         if isinstance(counters, Uncountable):
             return counters
         # Nothing is awaited between these checks and the changes, so no other call comes between.
@@ -106,10 +117,14 @@ class LocalLimits:
             return refusal
         self._add(wanted, wanted.units)
         self._running[wanted.tenant_id] += 1
-        self._held[wanted.call_id] = wanted
+        held = wanted._replace(
+            full_in=self._rates.full_in(wanted.tenant_id, wanted.buckets),
+            used=tuple(counters[quota.counter] * self._replicas for quota in wanted.quotas),
+        )
+        self._held[wanted.call_id] = held
         due = self._now().timestamp() + wanted.lease
         await self._journal.store_intent(wanted.call_id, due, wanted.intent)
-        return wanted
+        return held
 
     async def settle(self, held: Reservation, event: CallEvent) -> None:
         """Replace the reserved units by the cost, and store the event on the disk."""
@@ -159,20 +174,36 @@ class LocalLimits:
                 counters[counter] += units
 
     async def _open_month(self, wanted: Reservation) -> Counter[str] | Uncountable:
+        key = (wanted.tenant_id, wanted.month)
         try:
             used = await self._seeding.read(wanted.tenant_id, *split_month(wanted.month))
         except UsageUnknown as problem:
             if wanted.quotas and not wanted.allow_uncounted:
                 return Uncountable(str(problem))
-            used = UsedUnits()
-        key = (wanted.tenant_id, wanted.month)
-        if key not in self._months:
-            seeds = counters_from(used)
-            self._months[key] = Counter(
-                {name: -(-units // self._replicas) for name, units in seeds.items()}
-            )
-            self._forget_months()
-        return self._months[key]
+            if key not in self._months:
+                self._unseeded.add(key)
+        else:
+            self._seed(key, used)
+        return self._months.setdefault(key, Counter())
+
+    async def _read_whole_usage(self, tenant_id: str, month: str, env: str) -> UsedUnits:
+        """Read what the ledger holds once it has the calls that wait on this machine's disk."""
+        if not await self._journal.deliver_stored():
+            raise UsageUnknown("events of this machine are not delivered yet")
+        return await self._read_usage(tenant_id, month, env)
+
+    def _seed(self, key: tuple[str, str], used: UsedUnits) -> None:
+        if key in self._months and key not in self._unseeded:
+            return  # another call did it meanwhile
+        seeds = {name: -(-units // self._replicas) for name, units in counters_from(used).items()}
+        counted = Counter(seeds)
+        for held in self._held.values():
+            if (held.tenant_id, held.month) == key:
+                counted.update(dict.fromkeys(held.counters, held.units))
+        # The ledger has every call of this process that was settled before it was asked.
+        self._months[key] = self._months.get(key, Counter()) | counted
+        self._unseeded.discard(key)
+        self._forget_months()
 
     def _forget_months(self) -> None:
         """Drop the counters of months that are over, a day after their end."""
@@ -182,6 +213,7 @@ class LocalLimits:
             if month >= oldest:
                 return
             del self._months[tenant_id, month]
+            self._unseeded.discard((tenant_id, month))
 
 
 def _a_day_before(at: datetime) -> datetime:

@@ -74,6 +74,10 @@ class Reservation(NamedTuple):
     """The call's event as it is recorded if the call is never settled."""
     counted: bool = True
     """False for a call that was admitted while it could not be counted."""
+    full_in: int | None = None
+    """Once reserved: microseconds until the first bucket is full again; None if that is unknown."""
+    used: tuple[int, ...] = ()
+    """Once reserved: the used units of each quota, with those of this call."""
 
 
 class UsageUnknown(Exception):
@@ -130,6 +134,10 @@ class Journal(Protocol):
 
     async def take_due_intents(self, now: float) -> Sequence[str]:
         """Turn the intents that are due into events; return their call ids."""
+        ...
+
+    async def deliver_stored(self) -> bool:
+        """Deliver the events on the disk now; return whether all of them arrived."""
         ...
 
     def log(self, event: CallEvent) -> None:

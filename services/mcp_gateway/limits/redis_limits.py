@@ -1,11 +1,10 @@
 """Count calls and units in Redis, for all processes of a gateway together."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import orjson
@@ -44,11 +43,10 @@ from mcp_gateway.limits.redis_scripts import REAP, RESERVE, SEED, SETTLE, TAKE
 from mcp_gateway.limits.seeding import Seeding
 from mcp_gateway.redis_connection import (
     Argument,
-    ErrorReply,
     RedisConnection,
     RedisUnavailable,
-    write_argument,
 )
+from mcp_gateway.redis_script import RedisScript
 
 MOST_ENTRIES = 20_000
 """Length at which a partition's stream counts as full: the worker has stopped, and Redis has other data
@@ -56,26 +54,12 @@ to hold. The spool on the disk has more room."""
 _KEEP = timedelta(days=3)
 """How long the counters of a month outlive it, for calls that are settled late."""
 _AT_ONCE = 100
-_MANY = 10_000
 
 log = structlog.get_logger()
 
 
 class StreamFull(RedisUnavailable):
     """The call is settled, but its event must wait, since no worker reads the stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Script:
-    text: str
-    sha: str
-
-
-def _script(text: str) -> _Script:
-    return _Script(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324 - Redis names scripts so
-
-
-_RESERVE, _SETTLE, _REAP, _SEED, _TAKE = map(_script, (RESERVE, SETTLE, REAP, SEED, TAKE))
 
 
 class RedisLimits:
@@ -118,8 +102,13 @@ class RedisLimits:
         self._most_entries = most_entries
         self._seeding = Seeding(read_usage, now)
         self._away = False
-        self._reservations: dict[tuple[object, ...], _Ends] = {}
-        self._settlements: dict[tuple[object, ...], _Ends] = {}
+        (
+            self._reserve_script,
+            self._settle_script,
+            self._reap_script,
+            self._seed_script,
+            self._take,
+        ) = (RedisScript(redis, text) for text in (RESERVE, SETTLE, REAP, SEED, TAKE))
 
     async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take capacity in every bucket, or in none."""
@@ -128,7 +117,7 @@ class RedisLimits:
         for bucket in buckets:
             arguments += (bucket.interval, bucket.burst)
         try:
-            which, wait = await self._run(_TAKE, keys, arguments)
+            which, wait = await self._take.run(keys, arguments)
         except RedisUnavailable as problem:
             self._note_away(problem)
             return self._rates.take(tenant_id, buckets)
@@ -150,7 +139,10 @@ class RedisLimits:
         self._away = False
         kind = reply[0]
         if kind == b"reserved":
-            return wanted
+            if len(reply) == 1:
+                return wanted  # a repeated command
+            full_in, *used = map(int, reply[1:])
+            return wanted._replace(full_in=full_in, used=tuple(used))
         if kind == b"full":
             return Full(wanted.buckets[reply[1]].name, int(reply[2]) / 1_000_000)
         if kind == b"running":
@@ -181,13 +173,12 @@ class RedisLimits:
         names = counters_of(
             event.at, sub=event.sub, client_id=event.client_id, grant_id=event.grant_id
         )
-        changing = (event.call_id, event.cost, int(event.counted), write_event(event))
         known = (event.tenant_id, month, names)
-        if (ends := self._settlements.get(known)) is None:
+        if (ends := self._settle_script.recall(known)) is None:
             keys = self._keys(event.tenant_id, month)
-            ends = self._written(
-                _SETTLE,
-                (
+            ends = self._settle_script.write(
+                known,
+                keys=(
                     keys.intents,
                     keys.payloads,
                     keys.running,
@@ -196,11 +187,15 @@ class RedisLimits:
                     keys.counted_late,
                     keys.calls,
                 ),
-                (int((end_of_month(event.at) + _KEEP).timestamp()), self._most_entries, *names),
-                len(changing),
+                changing=5,
+                constant=(
+                    int((end_of_month(event.at) + _KEEP).timestamp()),
+                    self._most_entries,
+                    *names,
+                ),
             )
-            _remember(self._settlements, known, ends)
-        reply = await self._run_written(ends, changing)
+        changing = (self._time(), event.call_id, event.cost, int(event.counted), write_event(event))
+        reply = await self._settle_script.run_written(ends, changing)
         if reply[0] == b"full":
             raise StreamFull("the stream is full; is an events-worker running?")
 
@@ -233,8 +228,7 @@ class RedisLimits:
         names = counters_of(
             event.at, sub=event.sub, client_id=event.client_id, grant_id=event.grant_id
         )
-        await self._run(
-            _REAP,
+        await self._reap_script.run(
             (keys.intents, keys.payloads, keys.running, keys.units, keys.given_back, keys.calls),
             (self._time(), call_id, intent, *names),
         )
@@ -245,7 +239,6 @@ class RedisLimits:
         return "counted by each process: Redis is down" if away else "counted in Redis"
 
     async def _reserve(self, wanted: Reservation, *, seeded: bool) -> Any:
-        changing = (wanted.call_id, int(wanted.lease * 1000), wanted.intent, wanted.units)
         known = (
             wanted.tenant_id,
             wanted.month,
@@ -255,60 +248,34 @@ class RedisLimits:
             wanted.concurrent,
             seeded,
         )
-        if (ends := self._reservations.get(known)) is None:
+        if (ends := self._reserve_script.recall(known)) is None:
             keys = self._keys(wanted.tenant_id, wanted.month)
-            flat = [part for pair in wanted.quotas for part in pair]
+            quotas = [part for pair in wanted.quotas for part in pair]
             buckets = [part for bucket in wanted.buckets for part in bucket[1:]]
-            ends = self._written(
-                _RESERVE,
-                (
+            ends = self._reserve_script.write(
+                known,
+                keys=(
                     keys.intents,
                     keys.payloads,
                     keys.running,
                     keys.units,
                     *self._bucket_keys(wanted.tenant_id, wanted.buckets),
                 ),
-                (
+                changing=5,
+                constant=(
                     -1 if wanted.concurrent is None else wanted.concurrent,
                     self._expiry(),
                     int(seeded),
                     len(wanted.quotas),
                     len(wanted.counters),
-                    *flat,
+                    *quotas,
                     *wanted.counters,
                     *buckets,
                 ),
-                len(changing),
             )
-            _remember(self._reservations, known, ends)
-        return await self._run_written(ends, changing)
-
-    def _written(
-        self,
-        script: _Script,
-        keys: Sequence[str],
-        constant: Sequence[Argument],
-        changing: int,
-    ) -> "_Ends":
-        """Write the parts of a command that calls of one caller share: before and after the rest."""
-        before: tuple[Argument, ...] = ("EVALSHA", script.sha, len(keys), *keys)
-        count = len(before) + 1 + changing + len(constant)
-        return _Ends(
-            b"*%d\r\n" % count + b"".join(map(write_argument, before)),
-            b"".join(map(write_argument, constant)),
-            script,
-        )
-
-    async def _run_written(self, ends: "_Ends", changing: Sequence[Argument]) -> Any:
-        middle = b"".join(map(write_argument, (self._time(), *changing)))
-        try:
-            return await self._redis.ask_written(ends.before + middle + ends.after)
-        except ErrorReply as reply:
-            if not str(reply).startswith("NOSCRIPT"):
-                raise
-            # Redis has restarted and lost the scripts.
-            await self._redis.ask("SCRIPT", "LOAD", ends.script.text)
-            return await self._redis.ask_written(ends.before + middle + ends.after)
+        lease = int(wanted.lease * 1000)
+        changing = (self._time(), wanted.call_id, lease, wanted.intent, wanted.units)
+        return await self._reserve_script.run_written(ends, changing)
 
     async def _seed(self, wanted: Reservation) -> bool | Uncountable:
         """Start a month's counters from the ledger; return whether that was possible."""
@@ -318,8 +285,7 @@ class RedisLimits:
             if not wanted.allow_uncounted:
                 return Uncountable(str(problem))
             return False
-        await self._run(
-            _SEED,
+        await self._seed_script.run(
             (self._keys(wanted.tenant_id, wanted.month).units,),
             (self._expiry(), *_flat(used)),
         )
@@ -365,17 +331,6 @@ class RedisLimits:
             log.warning("calls_counted_locally", reason=str(problem)[:300])
         self._away = True
 
-    async def _run(
-        self, script: _Script, keys: Sequence[str], arguments: Sequence[Argument]
-    ) -> Any:
-        try:
-            return await self._redis.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
-        except ErrorReply as reply:
-            if not str(reply).startswith("NOSCRIPT"):
-                raise
-            # Redis has restarted and lost the script; EVAL loads it again.
-            return await self._redis.ask("EVAL", script.text, len(keys), *keys, *arguments)
-
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
@@ -388,22 +343,6 @@ class _Keys:
     given_back: str
     counted_late: str
     calls: str
-
-
-class _Ends(NamedTuple):
-    """The parts of a written command that do not change from call to call."""
-
-    before: bytes
-    after: bytes
-    script: _Script
-
-
-def _remember(
-    memory: dict[tuple[object, ...], _Ends], key: tuple[object, ...], ends: _Ends
-) -> None:
-    if len(memory) >= _MANY:
-        memory.clear()
-    memory[key] = ends
 
 
 def _partition(tenant_id: str) -> int:

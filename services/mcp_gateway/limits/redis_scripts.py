@@ -18,8 +18,10 @@ if redis.call('ZSCORE', KEYS[1], id) then return {'reserved'} end
 local quotas, counters = tonumber(ARGV[9]), tonumber(ARGV[10])
 local place = 11
 if ARGV[8] == '0' and redis.call('HEXISTS', KEYS[4], 'seeded') == 0 then return {'unseeded'} end
-for _ = 1, quotas do
+local state = {'reserved', '0'}
+for n = 1, quotas do
   local used = tonumber(redis.call('HGET', KEYS[4], ARGV[place]) or 0)
+  state[n + 2] = string.format('%.0f', used + units)
   if used + units > tonumber(ARGV[place + 1]) then
     return {'exhausted', ARGV[place], string.format('%.0f', used)}
   end
@@ -43,6 +45,7 @@ for i = 5, #KEYS do
   local left = math.ceil((taken[i] - now) / 1000) + 1
   redis.call('SET', KEYS[i], string.format('%.0f', taken[i]), 'PX', left)
 end
+if taken[5] then state[2] = string.format('%.0f', taken[5] - now) end
 local due = math.floor(now / 1000) + tonumber(ARGV[3])
 redis.call('ZADD', KEYS[1], due, id)
 redis.call('HSET', KEYS[2], id, units .. ' ' .. ARGV[4])
@@ -54,7 +57,7 @@ if units > 0 then
   for i = place, place + counters - 1 do redis.call('HINCRBY', KEYS[4], ARGV[i], units) end
   redis.call('EXPIREAT', KEYS[4], ARGV[7])
 end
-return {'reserved'}
+return state
 """
 
 SETTLE = """

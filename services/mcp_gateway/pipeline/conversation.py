@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 from gatepost.metering.call_event import Era
 from mcp_gateway.elicitation.ask import Ask
+from mcp_gateway.limits.states import LimitState
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
@@ -20,6 +21,10 @@ class Conversation(Protocol):
 
     async def log(self, level: Level, text: str) -> None:
         """Send a log message, if the client wants them; never with a secret or an argument."""
+        ...
+
+    def note_limits(self, states: Sequence[LimitState], retry_after: int | None = None) -> None:
+        """Take what is left of the caller's limits, and after a refusal the seconds to wait."""
         ...
 
     def require_capability(self, capability: str) -> None:
@@ -46,6 +51,9 @@ class Silent:
         """Do nothing."""
 
     async def log(self, level: Level, text: str) -> None:
+        """Do nothing."""
+
+    def note_limits(self, states: Sequence[LimitState], retry_after: int | None = None) -> None:
         """Do nothing."""
 
     def require_capability(self, capability: str) -> None:

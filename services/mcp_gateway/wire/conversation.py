@@ -14,7 +14,10 @@ from gatepost.metering.call_event import Era
 from mcp_gateway.elicitation.answers import Answer, Answers
 from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of
+from mcp_gateway.limits.states import LimitState
 from mcp_gateway.pipeline.conversation import CannotAsk, Level, NobodyAnswered
+from mcp_gateway.wire.jsonrpc import HeaderLines
+from mcp_gateway.wire.limit_headers import limit_headers
 from mcp_gateway.wire.round_trips import RoundTrips
 
 PATIENCE = 300.0
@@ -50,6 +53,12 @@ class _Telling:
         self._sink = sink
         self._token = token
         self._least = None if level is None else LEVELS[level]
+        self.limits: HeaderLines = ()
+        """The headers about limits for the answer."""
+
+    def note_limits(self, states: Sequence[LimitState], retry_after: int | None = None) -> None:
+        """Keep the headers for the answer, which are lost if a message has opened the stream."""
+        self.limits = limit_headers(states, retry_after)
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Send `notifications/progress` (MCP progress), if the client gave a token."""

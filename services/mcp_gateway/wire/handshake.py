@@ -33,6 +33,7 @@ from mcp_gateway.wire.jsonrpc import (
     RATE_LIMITED,
     RESOURCE_NOT_FOUND,
     SESSION_UNKNOWN,
+    HeaderLines,
     Reply,
     RpcError,
     read_id,
@@ -98,10 +99,11 @@ async def answer(
         return Reply(202)
     client = Client(caller, capabilities, sink)
     try:
-        result = await _run(server, message, given_id, client, request_id)
+        result, headers = await _run(server, message, given_id, client, request_id)
     except RpcError as error:
         return reply_error(given_id, error, modern=False)
-    headers = _seal_session(server, message, caller) if initializes else ()
+    if initializes:
+        headers = _seal_session(server, message, caller)
     return Reply(200, write_result(given_id, result), headers)
 
 
@@ -125,7 +127,7 @@ async def _answer_batch(
         try:
             if message.get("method") == "initialize":
                 raise RpcError(INVALID_REQUEST, "initialize can't be part of a batch")
-            result = await _run(server, message, given_id, client, f"{request_id}-{number}")
+            result, _ = await _run(server, message, given_id, client, f"{request_id}-{number}")
             answers.append(write_result(given_id, result))
         except RpcError as error:
             answers.append(write_error(given_id, error))
@@ -134,7 +136,8 @@ async def _answer_batch(
 
 async def _run(
     server: Server, message: Mapping[str, Any], given_id: bytes, client: Client, call_id: str
-) -> bytes:
+) -> tuple[bytes, HeaderLines]:
+    """Return the result, and the headers about limits."""
     method, params = read_request(message, given_id)
     if not isinstance(params.get("_meta", {}), dict):
         raise RpcError(INVALID_PARAMS, "params._meta must be an object")
@@ -150,7 +153,7 @@ async def _run(
     )
     incoming = Incoming(method, params, client.caller, call_id, conversation)
     try:
-        return await handler(server, incoming)
+        return await handler(server, incoming), conversation.limits
     except CallRefused as refusal:
         raise RpcError(INVALID_PARAMS, str(refusal)) from None
 

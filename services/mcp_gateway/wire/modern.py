@@ -121,10 +121,11 @@ async def answer(
     except ScopeMissing as refusal:
         return _step_up(server, given_id, refusal)
     except RateLimited as refusal:
-        return _slow_down(given_id, refusal)
+        slow = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
+        return _refuse(given_id, slow)._replace(headers=conversation.limits)
     except CallRefused as refusal:
         return _refuse(given_id, RpcError(INVALID_PARAMS, str(refusal)))
-    return Reply(200, write_result(given_id, result))
+    return Reply(200, write_result(given_id, result), conversation.limits)
 
 
 def _require_envelope(method: str, params: Mapping[str, Any], headers: Headers) -> None:
@@ -212,13 +213,6 @@ def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
     )
     body = write_error(given_id, RpcError(SCOPE_MISSING, str(refusal)))
     return Reply(403, body, ((b"www-authenticate", challenge),))
-
-
-def _slow_down(given_id: bytes, refusal: RateLimited) -> Reply:
-    """Answer with the time to wait, also in a header (RFC 6585 §4, RFC 9110 §10.2.3)."""
-    error = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
-    reply = _refuse(given_id, error)
-    return reply._replace(headers=((b"retry-after", str(refusal.seconds).encode()),))
 
 
 def _complete(server: Server) -> dict[str, Any]:

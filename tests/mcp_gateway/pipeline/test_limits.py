@@ -33,6 +33,8 @@ async def test_a_newer_client_gets_429_with_the_wait(slow: World) -> None:
 
     assert refused.status_code == 429
     assert refused.headers["retry-after"] == "6"
+    assert refused.headers["ratelimit"] == '"minute";r=0;t=6'
+    assert refused.headers["ratelimit-policy"] == '"minute";q=10;w=60'
     error = refused.json()["error"]
     assert error["code"] == 429
     assert error["data"] == {"retryAfter": 6}

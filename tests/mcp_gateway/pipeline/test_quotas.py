@@ -1,7 +1,9 @@
 """What a tenant's plan allows, what a call costs, and what a model hears beyond the quota."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gatepost.metering.plans import (
     UsedUnits,
     day_of,
     end_of_day,
+    end_of_month,
 )
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
@@ -86,6 +89,41 @@ async def test_a_model_hears_the_limit_its_use_the_reset_and_the_way_to_more(
     assert len(world.api.requests) == 2
     assert outcomes(world) == [("success", 1), ("success", 1), ("refused", 0)]
     assert world.records[-1]["reason"] == "quota_exhausted"
+
+
+@BOTH
+async def test_an_answer_says_in_its_headers_what_is_left_of_every_limit(
+    world: World, era: str
+) -> None:
+    params = {"name": "list_tasks", "arguments": {}}
+    until = math.ceil((end_of_day(world.clock()) - world.clock()).total_seconds())
+
+    answers = [await world.ask(era, "tools/call", params) for _ in range(3)]
+
+    assert [answer.headers["ratelimit"] for answer in answers] == [
+        f'"minute";r=99;t=1, "day";r=1;t={until}',
+        f'"minute";r=98;t=1, "day";r=0;t={until}',
+        f'"day";r=0;t={until}',
+    ]
+    assert answers[0].headers["ratelimit-policy"] == '"minute";q=600;w=60, "day";q=2;w=86400'
+    assert answers[2].headers["ratelimit-policy"] == '"day";q=2;w=86400'
+    assert [answer.headers.get("retry-after") for answer in answers] == [None, None, str(until)]
+
+
+@BOTH
+async def test_headers_name_the_month_and_whose_budget_a_limit_is(world: World, era: str) -> None:
+    monthly = FREE.model_copy(update={"name": "monthly", "daily_units": None, "monthly_units": 9})
+    budget = Budget(kind="person", key="usr_ada", monthly_units=5)
+    world.plans.learn(PlansPage(plans=(monthly,), tenants=(tenant("monthly", budget),), after="1"))
+    params = {"name": "list_tasks", "arguments": {}}
+
+    answer = await world.ask(era, "tools/call", params, token=world.token(sub="usr_ada"))
+
+    days = (end_of_month(world.clock()) - timedelta(days=1)).day
+    policies = answer.headers["ratelimit-policy"].split(", ")
+    assert policies[1:] == [f'"month";q=9;w={days * 86400}', f'"person";q=5;w={days * 86400}']
+    assert '"month";r=8' in answer.headers["ratelimit"]
+    assert '"person";r=4' in answer.headers["ratelimit"]
 
 
 async def test_a_tenant_whose_plan_never_changed_gets_the_link_too(tmp_path: Path) -> None:
@@ -243,7 +281,7 @@ async def test_a_budget_stops_those_it_concerns_alone(
     refused = await world.call(era, "list_tasks", token=token)
 
     assert refused["isError"] is True
-    assert refused["content"][0]["text"].startswith(f"{whose} is 1 units for this month")
+    assert refused["content"][0]["text"].startswith(f"{whose} is 1 unit for this month")
     stopped = (await world.call(era, "list_tasks", token=other))["isError"]
     assert stopped is (budget.kind == "tenant")
 

@@ -21,6 +21,7 @@ from mcp_gateway.limits.port import (
     Reservation,
     TooManyRunning,
 )
+from mcp_gateway.limits.states import describe_full, describe_quota, describe_reservation
 from mcp_gateway.pipeline.call import (
     Next,
     RateLimited,
@@ -51,6 +52,7 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Ste
         held = await limits.counts.reserve(wanted)
         if isinstance(held, Reservation):
             call.metrics.reserved = held
+            call.conversation.note_limits(describe_reservation(plan, held, call.metrics.started))
             return await go_on(call)
         call.metrics.limited = True
         upgrade_url = limits.plans.upgrade_url(call.caller.tenant_id)
@@ -119,9 +121,13 @@ def _refuse(
 ) -> ToolResult:
     if isinstance(refusal, Full):
         if refusal.bucket == plan_bucket(plan).name:
-            allowed = f"{plan.per_minute} calls a minute"
+            name, most = "minute", plan.per_minute
+            allowed = f"{most} calls a minute"
         else:
-            allowed = f"{call.found.limits.per_minute} a minute of {call.name}"
+            name, most = "tool", call.found.limits.per_minute or 0
+            allowed = f"{most} a minute of {call.name}"
+        state = describe_full(name, most, refusal.seconds)
+        call.conversation.note_limits([state], state.resets)
         raise RateLimited(f"Your organisation may make {allowed}.", refusal.seconds)
     if isinstance(refusal, TooManyRunning):
         text = (
@@ -163,8 +169,11 @@ def _exhausted(
     )
     period = "today" if daily else "this month"
     used = min(refusal.used, quota.most)
+    state = describe_quota(quota, used, now)
+    call.conversation.note_limits([state], state.resets)
     text = (
-        f"{whose} is {quota.most} units for {period}, and {used} are used. Nothing was done. "
+        f"{whose} is {_units(quota.most)} for {period}, and {used} {'is' if used == 1 else 'are'} used. "
+        "Nothing was done. "
         f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC."
     )
     upgrade = plan.next_plan
@@ -181,6 +190,10 @@ def _exhausted(
     if upgrade_url:
         structured["upgrade_url"] = upgrade_url
     return tool_error(text, reason="quota_exhausted")._replace(structured=structured)
+
+
+def _units(number: int) -> str:
+    return "1 unit" if number == 1 else f"{number} units"
 
 
 def _is_plans(quota: Quota, plan: Plan) -> bool:
