@@ -70,7 +70,7 @@ def create_app(
     """
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
-    require_usable(settings.upstream_credentials, live.catalogue.schemes)
+    require_usable(settings.upstream_credentials, live.catalogue)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:

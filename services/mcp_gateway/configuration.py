@@ -16,7 +16,7 @@ def check(settings: McpGatewaySettings) -> Sequence[str]:
     problems = []
     try:
         catalogue = load_catalogue(settings.manifest)
-        require_usable(settings.upstream_credentials, catalogue.schemes)
+        require_usable(settings.upstream_credentials, catalogue)
     except (ManifestError, SettingsError) as error:
         problems.append(str(error))
     try:

@@ -137,7 +137,7 @@ def _digest(content: Any) -> str:
 
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
-_ADDED = {"open_world": False}
+_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}}
 
 
 def _plain(value: Any) -> Any:

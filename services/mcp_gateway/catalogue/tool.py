@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from mcp_gateway.catalogue.billing import Billing
+from mcp_gateway.catalogue.fill import Fill, FromCredential
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
@@ -108,7 +109,7 @@ class Tool:
     destructive: bool
     idempotent: bool
     input_schema: Mapping[str, Any]
-    """JSON Schema 2020-12 of the arguments that a model may give, without claim-bound ones."""
+    """JSON Schema 2020-12 of the arguments that a model may give, without bound and filled ones."""
     bindings: Mapping[str, str]
     """Argument key of the operation to the claim that fills it: `tenant_id`, `sub`, `client_id` or
     `data_scope.KIND`."""
@@ -137,8 +138,17 @@ class Tool:
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     open_world: bool = False
     """Whether a call may reach beyond the API's own data, such as strangers or public pages."""
+    fill: Mapping[str, Fill] = field(default_factory=dict)
+    """Argument key of the operation to what the gateway fills it with."""
     graphql: GraphqlQuery | None = None
     """The query whose variables are the operation's body, for a GraphQL tool."""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The arguments that credentials fill, each with the name of its credential."""
+        return {
+            key: fill.name for key, fill in self.fill.items() if isinstance(fill, FromCredential)
+        }
 
 
 def publish_tool(tool: Tool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mcp_gateway.catalogue.fill import Fill, FromCredential, Omitted, write_fill
 from mcp_gateway.catalogue.tool import ResponseCheck, Tool
 from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
@@ -15,7 +16,7 @@ from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
-from mcp_gateway.openapi.credential_arguments import find_credential
+from mcp_gateway.openapi.credential_arguments import credential_arguments
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
 from mcp_gateway.openapi.effects import only_reads
 from mcp_gateway.openapi.naming import name_operations
@@ -37,6 +38,7 @@ _HEADER = f"""\
 #   toolsets     groups that a person can allow together; read or write is always added
 #   bind         argument: claim (tenant_id, sub, client_id, data_scope.KIND); a bound argument is
 #                filled from the access token, and the model can't see or set it
+#   fill         argument: what the gateway fills it with, instead of the model
 #   check        field of the answer: claim that it must equal, or the answer is withheld
 # An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
@@ -92,8 +94,8 @@ def propose(
         document: the document to import.
         name: the product's name.
         bind: upstream parameter name to claim, applied wherever an operation has it.
-        expose_all: whether to expose tools that change data or are deprecated, but not those that
-            ask for a password.
+        expose_all: whether to expose tools that change data, are deprecated or need a credential for
+            an argument, but not those that ask for a password.
         select: tells whether to include an operation, given the name its tool would have.
         hosts: hosts to which operations with their own server may be sent.
     """
@@ -113,6 +115,9 @@ def propose(
             checks = tuple(ResponseCheck(place, "tenant_id") for place in owners)
             entry = replace(entry, checks=checks)
             tool = make_tool(entry, document, hosts)
+            if fills := _fill_credentials(tool):
+                entry = replace(entry, fill=fills)
+                tool = make_tool(entry, document, hosts)
             if (place := find_impossible(dict(tool.input_schema))) is not None:
                 raise Unimportable(f"it requires {place}, for which no value is valid")
         except (Unimportable, ManifestError) as error:
@@ -123,7 +128,8 @@ def propose(
             if parameter not in bind:
                 tenants.setdefault(parameter, []).append(tool.name)
         withheld = _withhold(found, tool)
-        if withheld or (not expose_all and (not tool.read_only or found.deprecated)):
+        decide = not tool.read_only or found.deprecated or bool(tool.credentials)
+        if withheld or (decide and not expose_all):
             entry = replace(entry, expose=False)
         proposal = Proposed(found, entry, tool, imported.notes, imported.undeclared, withheld)
         written = {
@@ -191,11 +197,21 @@ def _withhold(found: FoundOperation, tool: Tool) -> str | None:
         return "the document keeps it from models (x-mcp)"
     password = asks_for_password(tool)
     if password is None:
-        # Beside a security scheme, a required `token` is the credential that the gateway holds.
-        needed = tool.input_schema.get("required", ()) if tool.operation.security else ()
-        credential = find_credential(needed)
-        return credential and f"it requires the API's credential ({credential}) from the model"
+        return None
     return f"it asks for a password ({password}), which a model should never receive"
+
+
+def _fill_credentials(tool: Tool) -> dict[str, Fill]:
+    """Propose to fill arguments that repeat the credential of a security scheme, or to omit them."""
+    if not tool.operation.security:
+        return {}
+    scheme = tool.operation.security[0][0]
+    required = tool.input_schema.get("required", ())
+    return {
+        argument: FromCredential(scheme) if argument in required else Omitted()
+        for argument in credential_arguments(tool.input_schema, secured=True)
+        if argument in tool.input_schema["properties"]
+    }
 
 
 def _said(found: FoundOperation, key: str) -> str | None:
@@ -240,6 +256,8 @@ def entry_keys(proposed: Proposed) -> dict[str, Any]:
         keys["toolsets"] = list(entry.toolsets)
     if entry.bind:
         keys["bind"] = dict(entry.bind)
+    if entry.fill:
+        keys["fill"] = {argument: write_fill(fill) for argument, fill in entry.fill.items()}
     if entry.checks:
         keys["check"] = {format_field(check.field): check.claim for check in entry.checks}
     if not entry.expose:

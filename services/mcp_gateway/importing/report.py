@@ -132,6 +132,7 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             f"{_count(reading)} with POST only read, as their paths and summaries say "
             f"({_names(reading)}); remove `read_only: true` from any that changes something"
         )
+    decisions += _filled(proposal)
     exposed = [p for p in proposal.proposed if p.entry.expose]
     technical = [p.entry.name for p in exposed if _TECHNICAL.search(p.found.path)]
     if technical:
@@ -155,6 +156,24 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
         if name in used
     ]
     return decisions
+
+
+def _filled(proposal: Proposal) -> list[str]:
+    """Name the arguments that look like the API's credential, which models are not asked for."""
+    needed = [p.entry.name for p in proposal.proposed if p.tool.credentials]
+    left_out = [p.entry.name for p in proposal.proposed if p.entry.fill.keys() - p.tool.credentials]
+    said = []
+    if needed:
+        said.append(
+            f"{_count(needed)} with an argument that looks like the API's credential "
+            f"({_names(needed)}); `fill` takes it from upstream_credentials: expose them if so"
+        )
+    if left_out:
+        said.append(
+            f"{_count(left_out)} with an optional argument that looks like the API's credential "
+            f"({_names(left_out)}); `fill` leaves it out: remove the line if models may set it"
+        )
+    return said
 
 
 def _count(tools: Sequence[str]) -> str:

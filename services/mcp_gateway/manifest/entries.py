@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_gateway.catalogue.billing import Billing
+from mcp_gateway.catalogue.fill import Constant, Fill, FromCredential, Omitted
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.catalogue.tool import (
     DeclaredPagination,
@@ -38,6 +39,7 @@ class ToolEntry:
     scope: str | None = None
     toolsets: tuple[str, ...] | None = None
     bind: tuple[tuple[str, str], ...] = ()
+    fill: Mapping[str, Fill] = field(default_factory=dict)
     deadline: float = DEADLINE
     read_only: bool | None = None
     destructive: bool | None = None
@@ -71,6 +73,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         scope=value.get("scope"),
         toolsets=None if toolsets is None else tuple(toolsets),
         bind=tuple(value.get("bind", {}).items()),
+        fill={argument: _fill(source) for argument, source in value.get("fill", {}).items()},
         deadline=float(value.get("deadline", DEADLINE)),
         read_only=value.get("read_only"),
         destructive=value.get("destructive"),
@@ -103,6 +106,12 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         slow=value.get("slow", False),
         slashes=tuple(value.get("slashes", ())),
     )
+
+
+def _fill(source: Mapping[str, Any]) -> Fill:
+    if "credential" in source:
+        return FromCredential(source["credential"])
+    return Constant(source["value"]) if "value" in source else Omitted()
 
 
 def _paging(value: Mapping[str, Any] | None) -> DeclaredPagination | None:

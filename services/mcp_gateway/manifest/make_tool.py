@@ -1,6 +1,5 @@
 """Make a tool from its manifest entry and the OpenAPI document."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
 from mcp_gateway.catalogue.validation import compile_validator
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.graphql import UnusableQuery, import_query
+from mcp_gateway.manifest.hidden_arguments import bind_arguments, fill_arguments
 from mcp_gateway.manifest.paging import name_pages
 from mcp_gateway.manifest.read_inputs import input_problems
 from mcp_gateway.manifest.slashes import allow_slashes
@@ -48,7 +48,8 @@ def make_tool(
             `.operation: …`.
     """
     query, imported = _import(entry, document, hosts)
-    imported = _bind(entry, document, imported)
+    imported = bind_arguments(entry, document, imported)
+    imported = fill_arguments(entry, document, imported)
     key = "operation" if query is None else "graphql"
     bound = dict(entry.bind)
     _require_arguments(entry, imported.properties.keys() - bound.keys())
@@ -92,6 +93,7 @@ def make_tool(
         open_world=entry.open_world,
         input_schema=schema,
         bindings=bound,
+        fill=entry.fill,
         operation=imported.operation,
         deadline=entry.deadline,
         validate=validate,
@@ -196,39 +198,6 @@ def _farewell(lifecycle: Lifecycle) -> str:
     use = f" Use {lifecycle.replaced_by} instead." if lifecycle.replaced_by else ""
     until = f" It is served until {lifecycle.sunset}." if lifecycle.sunset else ""
     return f"\n\nDeprecated.{use}{until}"
-
-
-def _bind(
-    entry: ToolEntry, document: OpenApiDocument, imported: ImportedOperation
-) -> ImportedOperation:
-    """Check the bindings, and remove the tenant headers that are not bound to a claim."""
-    bound = dict(entry.bind)
-    for argument, claim in entry.bind:
-        if argument not in imported.properties:
-            near = difflib.get_close_matches(argument, imported.properties, n=3, cutoff=0.5)
-            hint = (
-                f"did you mean {' or '.join(near)}?"
-                if near
-                else "it has " + (", ".join(sorted(imported.properties)) or "none")
-            )
-            raise ManifestError(
-                f".bind.{argument}: the operation does not have this argument; {hint}"
-            )
-        kinds = document.schemas.types(imported.properties[argument])
-        in_path = {p.argument for p in imported.operation.parameters}
-        if argument not in in_path and not kinds & {"string", "array"}:
-            raise ManifestError(
-                f".bind.{argument}: the claim {claim} is text, the upstream wants "
-                f"{' or '.join(sorted(kinds))} in its body"
-            )
-    unbound = imported.bind_only - bound.keys()
-    for argument in sorted(unbound):
-        if argument in imported.required:
-            raise ManifestError(
-                f".bind.{argument}: the upstream requires this header and no model may set it; "
-                f"bind it to a claim, as `bind: {{{argument}: tenant_id}}`"
-            )
-    return imported.without_parameters(unbound)
 
 
 def _or(decided: bool | None, default: bool) -> bool:

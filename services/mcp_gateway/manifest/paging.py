@@ -38,10 +38,10 @@ def name_pages(
     found = _find(imported, paging)
     if found is None:
         return imported, None
-    shown = dict(imported.properties)
+    shown, taken = dict(imported.properties), imported.operation.arguments
     renamed: dict[str, str] = {}
     for key, name in ((found.position, _CURSOR), (found.size, _LIMIT)):
-        if key is not None and key not in fixed and (key == name or name not in shown):
+        if key is not None and key not in fixed and (key == name or name not in taken):
             renamed[key] = name
     size = {} if found.size is None else dict(shown[found.size])
     if found.size is not None and found.most is not None:

@@ -138,6 +138,18 @@ _QUESTION = _closed(
 )
 _QUESTION["oneOf"] = [{"required": ["ask", "fields"]}, {"required": ["draft", "into"]}]
 
+_FILL = _closed(
+    "What the gateway fills an argument with.",
+    credential=_text(200, "The name of one of `upstream_credentials`, in the gateway's settings."),
+    value={"description": "The same value in every call."},
+    omit={
+        "const": True,
+        "description": "true never sends an argument that the upstream doesn't require.",
+        "errorMessage": "must be true",
+    },
+)
+_FILL["oneOf"] = [{"required": [key]} for key in ("credential", "value", "omit")]
+
 _GUARD: _Schema = {
     "enum": ["off", "report", "block"],
     "description": "What to do with an answer that contains instructions for a model.",
@@ -168,6 +180,13 @@ _TOOL = _closed(
         "additionalProperties": _CLAIM,
         "description": "Argument to the claim that fills it; the model can't see or set it.",
         "errorMessage": "must be a mapping of argument to claim, such as `org_id: tenant_id`",
+    },
+    fill={
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _FILL,
+        "description": "Argument to what the gateway fills it with; the model can't see or set it.",
+        "errorMessage": "must be a mapping of argument to `credential: NAME`, `value: …` or `omit: true`",
     },
     check={
         "type": "object",

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from gatepost.clock import Now
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import ToolCall
-from mcp_gateway.pipeline.send import BROKEN, Outcome, Sender, tell
-from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.pipeline.send import BROKEN, Outcome, Sender, WriteRequest, tell
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import (
     MOST_ATTEMPTS,
@@ -33,39 +32,39 @@ class RetryingSender:
         self._wait = wait
         self._random = random
 
-    async def send(self, call: ToolCall, request: HttpRequest, deadline: float) -> Outcome:
+    async def send(self, call: ToolCall, write: WriteRequest, deadline: float) -> Outcome:
         """Send within `deadline` seconds, all attempts together.
 
         Raises:
             NoCredential: as for `Sender.send`.
+            UnserialisableArgument: as for `Sender.send`.
         """
-        self._guards.of(call.found).origin.budget.earn()
         began = self._now()
         try:
-            outcome = await self._sender.send(call, request, call.id, deadline)
+            outcome = await self._sender.send(call, write, call.id, deadline)
+            self._guards.of(call.found).origin.budget.earn()
             if isinstance(outcome, RequestFailed) or outcome.status in _WORTH_ANOTHER:
                 until = began + timedelta(seconds=deadline)
-                outcome = await self._insist(call, request, outcome, until)
+                outcome = await self._insist(call, write, outcome, until)
             return outcome
         finally:
             call.metrics.seconds = (self._now() - began).total_seconds()
 
     async def _insist(
-        self, call: ToolCall, request: HttpRequest, outcome: Outcome, until: datetime
+        self, call: ToolCall, write: WriteRequest, outcome: Outcome, until: datetime
     ) -> Outcome:
         """Repeat the request for as long as that is safe and likely to help."""
         attempt = 1
-        while await self._worth_another(call, request, outcome, attempt, until):
+        while await self._worth_another(call, outcome, attempt, until):
             attempt += 1
             call.metrics.retries += 1
             left = (until - self._now()).total_seconds()
-            outcome = await self._sender.send(call, request, f"{call.id}.{attempt}", left)
+            outcome = await self._sender.send(call, write, f"{call.id}.{attempt}", left)
         return outcome
 
     async def _worth_another(
         self,
         call: ToolCall,
-        request: HttpRequest,
         outcome: Outcome,
         attempt: int,
         until: datetime,
@@ -86,7 +85,9 @@ class RetryingSender:
         pause = max(asked or 0.0, backoff(attempt, self._random))
         if (
             attempt >= MOST_ATTEMPTS
-            or not is_repeatable(request.method, keyed=tool.operation.idempotency is not None)
+            or not is_repeatable(
+                tool.operation.method, keyed=tool.operation.idempotency is not None
+            )
             or guard.wait(call.caller.tenant_id)
             or pause >= (until - self._now()).total_seconds()
             or not guard.origin.budget.spend()

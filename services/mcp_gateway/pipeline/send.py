@@ -1,6 +1,6 @@
 """Send one request for its caller, with credentials and assertion, and tell the breakers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 
 from gatepost.claims import AccessClaims
@@ -16,11 +16,17 @@ from mcp_gateway.pipeline.call import ToolCall
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.settings import UpstreamConnections
 from mcp_gateway.upstream.credentials.attach import Attached, Attachments
+from mcp_gateway.upstream.credentials.location import forms_in_argument
 from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import read_retry_after
 
 Outcome = HttpResponse | RequestFailed
+WriteRequest = Callable[[Mapping[str, str]], HttpRequest]
+"""Writes the request of a call with the secrets of the arguments that credentials fill.
+
+Raises `UnserialisableArgument`.
+"""
 SignAssertion = Callable[[HttpRequest, AccessClaims, str, str], str]
 
 # Statuses of a proxy or an overloaded server instead of the API (RFC 9110 §15.6).
@@ -61,30 +67,34 @@ class Sender:
         self._now = now
 
     def send(
-        self, call: ToolCall, request: HttpRequest, jti: str, left: float
+        self, call: ToolCall, write: WriteRequest, jti: str, left: float
     ) -> Awaitable[Outcome]:
         """Send within `left` seconds; send again if a refused credential can be renewed.
 
         Raises:
             NoCredential: the caller's credential does not exist, or is unavailable.
+            UnserialisableArgument: the request can't be written.
         """
         attached = self._attachments.of(call.found)
-        if attached.taken:
-            kept = [header for header in request.headers if header[0].lower() not in attached.taken]
-            request = request._replace(headers=tuple(kept))
-        if not attached.sources:
+        if not attached.sources and not attached.filled:
+            request = _without_headers(write({}), attached.taken)
             return self._send(call, request, attached, attached.secrets, jti, left)
-        return self._send_with_sources(call, request, attached, jti, left)
+        return self._send_with_sources(call, write, attached, jti, left)
 
     async def _send_with_sources(
-        self, call: ToolCall, request: HttpRequest, attached: Attached, jti: str, left: float
+        self, call: ToolCall, write: WriteRequest, attached: Attached, jti: str, left: float
     ) -> Outcome:
-        written = request
         until = self._now() + timedelta(seconds=left)
         for attempt in (jti, f"{jti}.renewed"):
             used: list[tuple[CredentialSource, str]] = []
             hidden = attached.secrets
-            request = written
+            filled: dict[str, str] = {}
+            for argument, source in attached.filled:
+                within = (until - self._now()).total_seconds()
+                secret = filled[argument] = await source.resolve(call.caller, within=within)
+                used.append((source, secret))
+                hidden += forms_in_argument(secret)
+            request = _without_headers(write(filled), attached.taken)
             for location, source in attached.sources:
                 within = (until - self._now()).total_seconds()
                 secret = await source.resolve(call.caller, within=within)
@@ -147,6 +157,13 @@ def tell(outcome: Outcome) -> str:
         return f"The API answered {outcome.status}"
     late = outcome.reason == "deadline"
     return "The API did not answer in time" if late else "The API can't be reached"
+
+
+def _without_headers(request: HttpRequest, names: Collection[str]) -> HttpRequest:
+    if not names:
+        return request
+    kept = [header for header in request.headers if header[0].lower() not in names]
+    return request._replace(headers=tuple(kept))
 
 
 def _without_echo(response: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:

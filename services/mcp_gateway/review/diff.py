@@ -18,6 +18,7 @@ _SECURITY = {
     "operation": "the upstream operation",
     "query": "the GraphQL query",
     "bind": "the arguments bound to claims",
+    "fill": "the arguments that the gateway fills",
     "check": "the checks of the answer",
     "fields": "which fields are shown",
     "redact": "which fields are hidden",

@@ -9,6 +9,7 @@ import orjson
 
 from gatepost.document import DocumentError, parse_document
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
+from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.results.fields import format_field
 
@@ -55,6 +56,7 @@ def lock_tool(tool: Tool) -> Published:
         "operation": f"{tool.operation.method} {tool.operation.path}",
         "query": tool.graphql.text if tool.graphql else None,
         "bind": dict(tool.bindings),
+        "fill": {key: describe_fill(fill) for key, fill in tool.fill.items()} or None,
         "check": {format_field(check.field): check.claim for check in tool.checks},
         "fields": [format_field(path) for path in tool.shape.fields],
         "redact": [format_field(path) for path in tool.shape.redact],

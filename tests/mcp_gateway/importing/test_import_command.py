@@ -218,21 +218,30 @@ def test_probes_and_tools_without_the_tenant_are_left_to_decide(api: Path, tmp_p
     assert "without a bound tenant" not in run(api, "--out", tmp_path / "other").output
 
 
-def test_a_tool_that_requires_the_apis_credential_is_not_exposed(tmp_path: Path) -> None:
+def test_models_are_not_asked_for_the_apis_credential(tmp_path: Path) -> None:
     token = [{"name": "token", "in": "query", "required": True, "schema": TEXT}]
+    key = [{"name": "access_token", "in": "query", "schema": TEXT}]
     document = {
         "openapi": "3.1.0",
         "components": {"securitySchemes": {"oauth": {"type": "http", "scheme": "bearer"}}},
         "paths": {
             "/chats": {"get": {"parameters": token, "security": [{"oauth": []}]}},
+            "/files": {"get": {"parameters": key, "security": [{"oauth": []}]}},
             "/invites": {"get": {"parameters": token}},
         },
     }
     (tmp_path / "api.json").write_text(json.dumps(document))
     output = run(tmp_path / "api.json", "--out", tmp_path).output
-    assert "list_chats: it requires the API's credential (token) from the model" in output
-    exposed = {name: tool.get("expose", True) for name, tool in tools_in(tmp_path).items()}
-    assert exposed == {"list_chats": False, "list_invites": True}
+    assert "1 tool with an argument that looks like the API's credential (list_chats)" in output
+    assert "1 tool with an optional argument that looks like the API's credential" in output
+    tools = tools_in(tmp_path)
+    assert {name: tool.get("fill") for name, tool in tools.items()} == {
+        "list_chats": {"token": {"credential": "oauth"}},
+        "list_files": {"access_token": {"omit": True}},
+        "list_invites": None,
+    }
+    exposed = {name: tool.get("expose", True) for name, tool in tools.items()}
+    assert exposed == {"list_chats": False, "list_files": True, "list_invites": True}
 
 
 def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:

@@ -38,8 +38,26 @@ API = {
                     {"name": name, "in": "query", "schema": TEXT} for name in ("cursor", "limit")
                 ],
             },
-            "post": {"operationId": "createTask"},
-        }
+            "post": {
+                "operationId": "createTask",
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {"done": {"type": "boolean"}},
+                            }
+                        }
+                    }
+                },
+            },
+        },
+        "/tasks/{id}": {
+            "get": {
+                "operationId": "getTask",
+                "parameters": [{"name": "id", "in": "path", "required": True, "schema": TEXT}],
+            }
+        },
     },
 }
 HEAD = "version: 1\nname: Orbit\nopenapi: openapi.json\ntools:\n"
@@ -151,6 +169,20 @@ resources:
         ("  t: {operation: listTasks, check: {}}", r"tools\.t\.check: must be a mapping of field"),
         ("  t: {operation: listTasks, check: {a..b: sub}}", r"check\.a\.\.b: is not a field"),
         ("  t: {operation: listTasks, check: {a: me}}", "'me' is not a claim"),
+        ("  t: {operation: listTasks, fill: {limit: 5}}", r"fill\.limit: must be a mapping"),
+        ("  t: {operation: listTasks, fill: {limit: {}}}", "`credential` or `value` or `omit`"),
+        ("  t: {operation: listTasks, fill: {limit: {omit: false}}}", "omit: must be true"),
+        ("  t: {operation: listTasks, fill: {limits: {value: a}}}", "did you mean limit"),
+        (
+            "  t: {operation: listTasks, bind: {limit: sub}, fill: {limit: {value: a}}}",
+            "a claim fills it",
+        ),
+        ("  t: {operation: listTasks, fill: {limit: {value: 5}}}", r"limit\.value: must be "),
+        ("  t: {operation: getTask, fill: {id: {omit: true}}}", "requires it; set `credential`"),
+        (
+            "  t: {operation: createTask, fill: {done: {credential: c}}}",
+            "wants boolean in its body",
+        ),
         ("  t: {operation: listTasks, shape: {field: [a]}}", "did you mean fields"),
         ("  t: {operation: listTasks, shape: {redact: a}}", "must be a list of fields"),
         ("  t: {operation: listTasks, shape: {redact: ['a b']}}", "'a b' is not a field"),

@@ -324,6 +324,31 @@ async def test_an_api_that_repeats_its_credential_does_not_tell_the_model(
     assert "2026-01-01" in result
 
 
+@pytest.mark.parametrize(
+    "echoed",
+    [
+        'pä"ss/0123456789',
+        "p%C3%A4%22ss%2F0123456789",
+        '{"is":"pä\\"ss/0123456789"}',
+        '{"is":"p\\u00e4\\"ss/0123456789"}',
+        '{"is":"p\\u00e4\\"ss\\/0123456789"}',
+    ],
+    ids=["plain", "URL", "JSON", "ASCII", "PHP"],
+)
+async def test_a_repeated_credential_is_hidden_in_every_form_in_which_apis_write_it(
+    tmp_path: Path, echoed: str
+) -> None:
+    secret = static(value='pä"ss/0123456789')
+    async with a_gateway(
+        tmp_path, [{"inQuery": []}], upstream_credentials={"inQuery": secret}
+    ) as world:
+        kind = "application/json" if echoed.startswith("{") else "text/plain"
+        world.api.answer = lambda _: HttpResponse(200, kind, echoed.encode())
+        result = json.dumps(await world.call("new", "list"))
+    assert "[hidden]" in result
+    assert "0123456789" not in result
+
+
 @pytest.mark.parametrize(("own", "sent"), [("https://api.example", False), ("http://api", True)])
 async def test_no_credential_is_sent_in_the_clear_to_an_https_upstream_a121(
     tmp_path: Path, own: str, sent: bool

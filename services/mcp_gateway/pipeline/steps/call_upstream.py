@@ -1,8 +1,11 @@
 """Make the upstream request of a call."""
 
+from collections.abc import Mapping
+
 from mcp_gateway.http_client.port import RequestFailed
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters, UnserialisableArgument
 from mcp_gateway.upstream.credentials.port import NoCredential
 
@@ -15,17 +18,19 @@ def call_upstream(requests: RequestWriters, sender: RetryingSender) -> Step:
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
         tool = call.found
+
+        def write(secrets: Mapping[str, str]) -> HttpRequest:
+            values = {**call.values, **secrets} if secrets else call.values
+            request = requests.write(tool.name, tool.operation, values)
+            return request if tool.graphql is None else tool.graphql.wrap(request)
+
         try:
-            request = requests.write(tool.name, tool.operation, call.values)
+            outcome = await sender.send(call, write, tool.deadline - call.waited)
         except UnserialisableArgument as problem:
             subject = problem.argument or "The request"
             return tool_error(
                 f"{subject} {problem.message}. Nothing was done.", reason="unserialisable"
             )
-        if tool.graphql is not None:
-            request = tool.graphql.wrap(request)
-        try:
-            outcome = await sender.send(call, request, tool.deadline - call.waited)
         except NoCredential as problem:
             said = str(problem)
             return tool_error(said, reason="no_credential", decision="failed", error=said)

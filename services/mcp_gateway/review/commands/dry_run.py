@@ -11,12 +11,15 @@ from typing import Any
 
 import click
 import orjson
+from pydantic import SecretStr
 
 from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
 from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.credential_settings import StaticCredential
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
@@ -171,7 +174,14 @@ def _upstream(
 ) -> tuple[str, Attachments]:
     if config is None:
         url = upstream_url or "https://api.example.com"
-        return url, Attachments(catalogue, upstream_url=url)
+        named = {name for tool in catalogue.tools.values() for name in tool.credentials.values()}
+        stand_in = StaticCredential(mode="static", value=SecretStr(_STAND_IN))
+        return url, Attachments(
+            catalogue,
+            upstream_url=url,
+            configured=dict.fromkeys(named, stand_in),
+            sources=dict.fromkeys(named, Static(_STAND_IN)),
+        )
     try:
         settings = McpGatewaySettings.load(config)
         # The secrets are not needed, and unread secrets can't be shown.
@@ -192,9 +202,11 @@ def _describe(tool: Tool, caller: AccessClaims, request: HttpRequest) -> list[st
     lines += [f"{name}: {value}" for name, value in request.headers]
     lines = [line.replace(_STAND_IN, _MASK).replace(_AS_BASIC, _MASK) for line in lines]
     if request.body:
-        lines += ["", _body(request.body)]
-    if tool.bindings:
+        lines += ["", _body(request.body).replace(_STAND_IN, _MASK)]
+    if tool.bindings or tool.fill:
         lines.append("")
+        for argument, fill in tool.fill.items():
+            lines.append(f"# {argument} is filled by the gateway: {describe_fill(fill)}")
         for argument, claim in tool.bindings.items():
             value = resolve_claim(caller, claim)
             said = ", ".join(value) if isinstance(value, list) else value

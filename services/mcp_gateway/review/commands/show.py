@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import orjson
 
+from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
@@ -31,6 +32,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "scope": tool.scope,
         "toolsets": ", ".join(tool.toolsets),
         "bound": ", ".join(f"{a} = {claim}" for a, claim in tool.bindings.items()),
+        "filled": ", ".join(f"{a} = {describe_fill(fill)}" for a, fill in tool.fill.items()),
         "checked": ", ".join(f"{format_field(c.field)} = {c.claim}" for c in tool.checks),
         "fields": ", ".join(map(format_field, tool.shape.fields)),
         "redacted": ", ".join(map(format_field, tool.shape.redact)),

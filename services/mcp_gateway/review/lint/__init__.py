@@ -5,6 +5,7 @@ Each rule is a function in a file of the same name.
 
 from mcp_gateway.review.lint.annotations import annotations
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
+from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
 from mcp_gateway.review.lint.finding import Finding, ReviewedManifest, Rule
 from mcp_gateway.review.lint.flat_inputs import flat_inputs
@@ -19,6 +20,7 @@ from mcp_gateway.review.lint.verb_noun import verb_noun
 
 RULES: tuple[Rule, ...] = (
     passwords,
+    credential_arguments,
     tenant_arguments,
     tenant_checks,
     annotations,

@@ -21,5 +21,5 @@ def asks_for_password(tool: Tool) -> str | None:
 
     A schema that was cut to its budget may not show the password, but the operation still does.
     """
-    hidden = sorted(tool.operation.secrets - tool.bindings.keys())
+    hidden = sorted(tool.operation.secrets - tool.bindings.keys() - tool.fill.keys())
     return find_password(tool.input_schema) or (hidden[0] if hidden else None)

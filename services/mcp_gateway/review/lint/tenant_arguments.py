@@ -10,7 +10,7 @@ def tenant_arguments(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Report arguments that look like the tenant but are not bound to a claim."""
     for name, tool in reviewed.catalogue.tools.items():
         for argument in tenant_arguments_of(tool.operation):
-            if argument not in tool.bindings:
+            if argument not in tool.bindings and argument not in tool.fill:
                 yield Finding(
                     name,
                     "warning",

@@ -1,7 +1,8 @@
 """Decide which credentials each tool's requests carry, once when the catalogue is loaded.
 
 A credential with the name of a security scheme is sent with the operations that require that scheme;
-any other is sent with every request. Credentials go only to the upstream's own origin and to hosts
+any other that has a place is sent with every request. A tool that fills an argument with a credential
+sends it only there. Credentials go only to the upstream's own origin and to hosts
 that the settings list.
 """
 
@@ -58,6 +59,8 @@ class Attached:
     """Headers that are the same for every request."""
     sources: tuple[tuple[CredentialLocation, CredentialSource], ...] = ()
     """Sources of secrets that depend on the caller, change, or are not sent in a header."""
+    filled: tuple[tuple[str, CredentialSource], ...] = ()
+    """Arguments with the source of the secret that fills each."""
     taken: frozenset[str] = frozenset()
     """Headers, in lower case, that replace those of the operation."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -92,8 +95,8 @@ class Attachments:
         self._headers = headers
         self._configured = configured or {}
         self._sources = sources or {}
-        self._locations = locate_credentials(self._configured, catalogue.schemes)
-        self._everywhere = [n for n in self._configured if n not in catalogue.schemes]
+        self._locations = locate_credentials(self._configured, catalogue)
+        self._everywhere = [n for n in self._locations if n not in catalogue.schemes]
         self._tools = {name: self._attach(tool) for name, tool in catalogue.tools.items()}
 
     def of(self, tool: Tool) -> Attached:
@@ -102,12 +105,13 @@ class Attachments:
 
     def _attach(self, tool: Tool) -> Attached:
         origin = origin_of(tool.operation.base_url or "") if tool.operation.base_url else self._own
+        fills = tool.credentials
         asked = [*self._asked(tool.operation.security), *self._everywhere]
         headers = self._headers if origin == self._own else ()
         sources: list[tuple[CredentialLocation, CredentialSource]] = []
         secrets = [value for name, value in headers if _SECRET.search(name)]
         for name in dict.fromkeys(asked):
-            if not self._may_go(name, origin):
+            if name in fills.values() or not self._may_go(name, origin):
                 continue
             location, source = self._locations[name], self._sources[name]
             if isinstance(source, Static) and location.kind in {"bearer", "basic", "header"}:
@@ -123,7 +127,18 @@ class Attachments:
         names = {name.lower() for name in ours}
         written = {parameter.location for parameter in tool.operation.parameters} & _HEADERS
         taken = _RESERVED | names if written or names & _ALWAYS_WRITTEN else _NONE
-        return Attached(headers, tuple(sources), taken, tuple(secrets))
+        filled = [(key, self._source(tool, key, name, origin)) for key, name in fills.items()]
+        return Attached(headers, tuple(sources), tuple(filled), taken, tuple(secrets))
+
+    def _source(
+        self, tool: Tool, argument: str, name: str, origin: tuple[str, str]
+    ) -> CredentialSource:
+        if not self._may_go(name, origin):
+            raise SettingsError(
+                f"upstream_credentials.{name}.hosts: add {origin[1]}, to which the manifest sends it "
+                f"(tools.{tool.name}.fill.{argument}); to another host it goes only over HTTPS"
+            )
+        return self._sources[name]
 
     def _may_go(self, name: str, origin: tuple[str, str]) -> bool:
         """Tell whether a credential may go to an origin; to other hosts only over HTTPS."""
@@ -141,14 +156,31 @@ class Attachments:
 
 
 def locate_credentials(
-    configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
+    configured: Mapping[str, AnyCredential], catalogue: Catalogue
 ) -> dict[str, CredentialLocation]:
     """Return each credential's location: from the settings, else from its security scheme.
 
+    A credential that only fills arguments does not have a location.
+
     Raises:
-        SettingsError: a location is unknown, or a static secret is not valid there.
+        SettingsError: a location is unknown, a static secret is not valid there, or a tool fills an
+            argument with a credential that is not configured.
     """
-    return {name: _locate(name, settings, schemes) for name, settings in configured.items()}
+    filled = {
+        name: f"tools.{tool.name}.fill.{argument}"
+        for tool in catalogue.tools.values()
+        for argument, name in tool.credentials.items()
+    }
+    for name, place in filled.items():
+        if name not in configured:
+            raise SettingsError(
+                f"upstream_credentials.{name}: missing; the manifest uses it ({place})"
+            )
+    return {
+        name: _locate(name, settings, catalogue.schemes)
+        for name, settings in configured.items()
+        if settings.place or name in catalogue.schemes or name not in filled
+    }
 
 
 def _locate(

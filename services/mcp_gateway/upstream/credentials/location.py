@@ -1,5 +1,6 @@
 """The location of a credential in a request (OpenAPI 3.1.1 §4.8.27)."""
 
+import json
 from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
@@ -70,9 +71,9 @@ class CredentialLocation:
                 return secret
 
     def forms(self, secret: str) -> tuple[str, ...]:
-        """Return the forms of the secret that must be hidden: the secret itself, and as sent."""
+        """Return the forms of the secret that must be hidden: as sent, and those of any argument."""
         sent = self.write(secret).rpartition(" ")[2]
-        return (secret,) if sent == secret else (secret, sent)
+        return tuple(dict.fromkeys((sent, *forms_in_argument(secret))))
 
     def put(self, request: HttpRequest, secret: str) -> HttpRequest:
         """Return the request with the secret added."""
@@ -91,6 +92,14 @@ class CredentialLocation:
         if self.kind == "cookie":
             value = "; ".join([*cookies, f"{self.name}={value}"])
         return HttpRequest(request.method, request.url, (*kept, (name, value)), request.body)
+
+
+def forms_in_argument(secret: str) -> tuple[str, ...]:
+    """Return the forms to hide of a secret: itself, in a URL or form, and as JSON is written."""
+    in_json = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True)]
+    # PHP escapes slashes in JSON.
+    escaped = [text.replace("/", "\\/") for text in in_json]
+    return tuple(dict.fromkeys((secret, quote(secret, safe=""), *in_json, *escaped)))
 
 
 def _with_query(url: str, name: str, value: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gatepost.clock import Now
 from gatepost.settings import SettingsError
-from mcp_gateway.catalogue.security_scheme import SecurityScheme
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.credential_settings import (
     AnyCredential,
     ClientCredentials,
@@ -49,15 +49,13 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
     return SealedFile(settings.file, settings.key.get_secret_value(), name=name)
 
 
-def require_usable(
-    configured: Mapping[str, AnyCredential], schemes: Mapping[str, SecurityScheme]
-) -> None:
+def require_usable(configured: Mapping[str, AnyCredential], catalogue: Catalogue) -> None:
     """Check that every credential has a location, and that every file opens under its key.
 
     Raises:
         SettingsError: a credential can't be used; the message names it and the problem.
     """
-    locate_credentials(configured, schemes)
+    locate_credentials(configured, catalogue)
     for name, settings in configured.items():
         if isinstance(settings, PerTenantCredential) and settings.file is not None:
             file = sealed_file(name, settings)

@@ -26,6 +26,8 @@ def unmet_schemes(
     unmet: set[str] = set()
     for tool in catalogue.tools.values():
         alternatives = tool.operation.security
-        if not any(met.issuperset(alternative) for alternative in alternatives):
+        if not tool.credentials and not any(
+            met.issuperset(alternative) for alternative in alternatives
+        ):
             unmet.update(name for alternative in alternatives for name in alternative)
     return sorted(unmet - met)

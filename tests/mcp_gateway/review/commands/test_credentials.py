@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatepost.settings import SettingsError
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.cli import mcp_gateway
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.upstream.credentials.open import require_usable, sealed_file
@@ -119,7 +120,7 @@ def test_another_key_opens_nothing_and_overwrites_nothing(operator: Operator) ->
     assert operator.file.read_bytes() == before
     settings = McpGatewaySettings.load(operator.config)
     with pytest.raises(SettingsError, match=r"upstream_credentials\.orbit: .*under this key"):
-        require_usable(settings.upstream_credentials, {})
+        require_usable(settings.upstream_credentials, Catalogue.of("Orbit", ()))
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,10 @@ def test_a_change_that_callers_cannot_see_is_still_shown(published: Any) -> None
         ("scope: mcp:admin", "the scope: mcp:write before, mcp:admin now"),
         ("toolsets: [tasks]", "the toolsets: write before, tasks, write now"),
         ("bind: {owner: sub}", "the arguments bound to claims: none before, owner: sub now"),
+        (
+            "fill: {owner: {value: ada}}",
+            'the arguments that the gateway fills: none before, owner: "ada" now',
+        ),
         ("check: {org_id: tenant_id}", "the checks of the answer: none before, org_id:"),
         ("confirm: true", "whether a person is asked first: no before, yes now"),
         ("destructive: true", "whether it is destructive: no before, yes now"),
@@ -94,7 +98,7 @@ def test_a_change_of_permissions_is_a_security_change(published: Any, more: str,
     result = published.run("diff")
     assert f"security: create_task: {said}" in result.output
     assert result.exit_code in {1, 3}
-    if not more.startswith("bind"):  # whose argument is gone, which breaks calls too
+    if not more.startswith(("bind", "fill")):  # whose argument is gone, which breaks calls too
         assert result.exit_code == 3
 
 

@@ -128,3 +128,16 @@ def test_a_query_is_shown_as_it_is_posted(review: Any) -> None:
     assert "POST https://api.example.com/graphql\n" in result.output
     assert f'"query":"{query}"' in result.output
     assert '"variables":{"org":"org_acme"}' in result.output
+
+
+def test_filled_arguments_are_shown_and_secrets_in_them_are_masked(review: Any) -> None:
+    review.tools = (
+        "  create_task: {operation: createTask, fill: {title: {credential: theirKey}}}\n"
+        "  list_tasks: {operation: listTasks, fill: {limit: {value: few}, cursor: {omit: true}}}\n"
+    )
+    posted = review.run("dry-run", "create_task", "--upstream-url", "https://api.example")
+    assert '{"title":"***"}' in posted.output
+    assert "# title is filled by the gateway: the credential theirKey" in posted.output
+    listed = review.run("dry-run", "list_tasks", "--upstream-url", "https://api.example")
+    assert listed.output.startswith("GET https://api.example/tasks?limit=few\n")
+    assert "# cursor is filled by the gateway: not sent" in listed.output

@@ -88,6 +88,21 @@ def add_argument(review: Any, name: str, schema: dict[str, Any]) -> None:
             {**TEXT, "description": "x"},
             "warning: create_task: tenant_arguments: the model chooses org_id",
         ),
+        (
+            "api_key",
+            {**TEXT, "description": "x"},
+            "warning: create_task: credential_arguments: the model is asked for api_key",
+        ),
+        (
+            "key",
+            {**TEXT, "description": "Your API key."},
+            "warning: create_task: credential_arguments: the model is asked for key",
+        ),
+        (
+            "auth",
+            {"type": "object", "properties": {"accessToken": TEXT}},
+            r"warning: create_task: credential_arguments: .* for auth\.accessToken",
+        ),
         ("bare", TEXT, "warning: create_task: argument_descriptions: .* bare"),
         ("nested", deep(3), "warning: create_task: flat_inputs: .* deep in: nested"),
         (
