@@ -62,6 +62,10 @@ class Account:
     """By idempotency key: the request, the status and the body."""
     usage: list[Object] = field(default_factory=list)
     identifiers: dict[str, datetime] = field(default_factory=dict)
+    transactions: dict[str, datetime] = field(default_factory=dict)
+    """When Metronome received each transaction id."""
+    ingested: list[Object] = field(default_factory=list)
+    """The usage events that Metronome has counted."""
     metering: set[tuple[str, str]] = field(default_factory=set)
     """The customers and meters that a call is writing to."""
     cards: dict[str, str] = field(default_factory=dict)

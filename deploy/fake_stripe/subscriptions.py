@@ -31,6 +31,7 @@ def start_subscription(
         metadata=metadata,
         billing_mode={"type": "flexible"},
         cancel_at_period_end=False,
+        start_date=now,
         cancel_at=None,
         canceled_at=None,
         ended_at=None,

@@ -10,6 +10,8 @@ from starlette.middleware import Middleware
 from auth_server.billing.account import MakeHttp, opened_billing
 from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
+from auth_server.exports.open import opened_exports
+from auth_server.exports.run import exporting_usage
 from auth_server.gateway_api.call_events import router as events_router
 from auth_server.gateway_api.plans import router as plans_router
 from auth_server.gateway_api.revocations import router as feed_router
@@ -103,6 +105,8 @@ def create_app(
             inbox = None
             if billing is not None:
                 inbox = await opened.enter_async_context(opened_inbox(billing))
+            exporting = await opened.enter_async_context(opened_exports(runtime, billing))
+            await opened.enter_async_context(exporting_usage(exporting))
             await opened.enter_async_context(maintained(runtime, billing))
             app.state.stop_waiting = runtime.feed.close
             yield {"resources": runtime, "billing": billing, "inbox": inbox}

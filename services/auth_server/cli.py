@@ -58,6 +58,24 @@ billing = LazyGroup(
         ),
     },
 )
+usage = LazyGroup(
+    "usage",
+    help="Look after the export of usage to the system that writes invoices.",
+    places={
+        "exports": (
+            f"{_COMMANDS}.usage:exports",
+            "List exports of usage, their totals by state, and units that no export holds.",
+        ),
+        "link": (
+            f"{_COMMANDS}.usage:link",
+            "Name the customer that a tenant is at the system to which usage is exported.",
+        ),
+        "resend": (
+            f"{_COMMANDS}.usage:resend",
+            "Send parked or ambiguous exports again, under new identifiers.",
+        ),
+    },
+)
 keys = LazyGroup(
     "keys",
     help="List and rotate the keys that sign access tokens.",

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsConfigDict
 
 from auth_server.billing_settings import StripeSettings
 from auth_server.branding import Branding
+from auth_server.export_settings import StripeExport, UsageExportSettings
 from auth_server.jwks import parse_jwk_set
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
@@ -242,6 +243,11 @@ class AuthServerSettings(ServiceSettings):
         default=None,
         description="The Stripe account that tenants pay into; without it, nothing can be bought.",
     )
+    usage_export: UsageExportSettings | None = Field(
+        default=None,
+        description="The system that counts the units of tenants for invoices: `stripe`, `metronome`, "
+        "`aws_marketplace` or `cloud_events`; without it, usage stays in the ledger.",
+    )
     branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(
         default=None,
@@ -269,6 +275,13 @@ class AuthServerSettings(ServiceSettings):
         secret = self.secret_key.get_secret_value()
         if len(secret) < 32 or secret.lower().startswith(("change", "replace", "secret")):
             raise ValueError("secret_key must be 32 or more random characters")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_export_without_account(self) -> Self:
+        """Refuse to export to a Stripe account that is not named."""
+        if isinstance(self.usage_export, StripeExport) and self.stripe is None:
+            raise ValueError("usage_export.kind: stripe requires the section stripe")
         return self
 
     @model_validator(mode="after")

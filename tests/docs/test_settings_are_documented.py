@@ -9,6 +9,12 @@ from pydantic.fields import FieldInfo
 
 from auth_server.billing_settings import StripeSettings
 from auth_server.branding import Branding
+from auth_server.export_settings import (
+    AwsMarketplaceExport,
+    CloudEventsExport,
+    MetronomeExport,
+    StripeExport,
+)
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
 from mcp_gateway.credential_settings import (
@@ -26,6 +32,10 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
     "## `auth_server.stripe`": (StripeSettings, ""),
+    "### `kind: stripe`": (StripeExport, ""),
+    "### `kind: metronome`": (MetronomeExport, ""),
+    "### `kind: aws_marketplace`": (AwsMarketplaceExport, ""),
+    "### `kind: cloud_events`": (CloudEventsExport, ""),
     "## `auth_server.branding`": (Branding, ""),
     "### `oidc`": (OidcSignIn, ""),
     "### `hand_off`": (HandOffSignIn, ""),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from auth_server.billing.account import Billing
+from auth_server.billing.error_reports import ERROR_REPORTS, take_error_report
 from auth_server.billing.errors import BillingError, BillingUnavailable, stripe_errors
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.billing.states import TENANT_KEY
@@ -92,6 +93,8 @@ async def process_event(billing: Billing, event_id: str) -> str:
         return f"the event {event_id} is not in the inbox"
     problem = ""
     try:
+        if event.kind in ERROR_REPORTS:
+            await take_error_report(billing, event_id)
         customer = await _read_customer(billing, event)
         if customer and (tenant_id := await _find_tenant(billing, customer)):
             await refresh_account(billing, tenant_id)

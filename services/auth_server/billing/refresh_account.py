@@ -55,6 +55,8 @@ async def _store(
     account.version += 1
     account.read_at = now
     account.subscription_id, account.status = subscribed.subscription_id, subscribed.status
+    # Usage since the first subscription is exported, also late usage of a former one.
+    account.subscribed_at = account.subscribed_at or subscribed.started_at
     account.period_start, account.period_end = subscribed.period_start, subscribed.period_end
     account.plan, account.ends_at = subscribed.plan, subscribed.ends_at
     plans = [plan.name for plan in await list_plans(db)]

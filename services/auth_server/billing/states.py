@@ -40,6 +40,7 @@ class Subscribed:
     status: str = ""
     plan: str = ""
     """The plan that it gives now; empty for none."""
+    started_at: datetime | None = None
     period_start: datetime | None = None
     period_end: datetime | None = None
     ends_at: datetime | None = None
@@ -88,6 +89,7 @@ def _read(subscription: "Subscription", plan: str) -> Subscribed:
         subscription_id=subscription.id,
         status=subscription.status,
         plan=plan,
+        started_at=_time(subscription.start_date),
         # Periods belong to items: a subscription itself has none.
         period_start=_time(item.current_period_start),
         period_end=_time(item.current_period_end),

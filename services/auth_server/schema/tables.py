@@ -15,10 +15,12 @@ import auth_server.records.catalogues.table
 import auth_server.records.ceilings.table
 import auth_server.records.client_assertions.table
 import auth_server.records.clients.table
+import auth_server.records.export_customers.table
 import auth_server.records.external_events.table
 import auth_server.records.flow_states.table
 import auth_server.records.grants.table
 import auth_server.records.ledger.table
+import auth_server.records.metered_hours.table
 import auth_server.records.people.table
 import auth_server.records.plans.table
 import auth_server.records.refresh_tokens.table
@@ -28,5 +30,6 @@ import auth_server.records.sessions.table
 import auth_server.records.signing_keys.table
 import auth_server.records.tenants.table
 import auth_server.records.usage.table
+import auth_server.records.usage_exports.table
 
 metadata = SQLModel.metadata

@@ -96,6 +96,11 @@ class UsedUnits(_Value):
     grants: dict[str, _Units] = Field(default_factory=dict)
 
 
+def hour_of(at: datetime) -> datetime:
+    """Return when the hour of a time began, in UTC."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def day_of(at: datetime) -> str:
     """Name the day of a time in UTC, such as `2026-11-28`."""
     return at.astimezone(UTC).date().isoformat()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 
@@ -122,9 +123,9 @@ class Shop:
 
 @asynccontextmanager
 async def running_shop(
-    database_url: str, clock: Clock, *, thin: bool = False
+    database_url: str, clock: Clock, *, thin: bool = False, **changes: Any
 ) -> AsyncIterator[Shop]:
-    """Start a server with an empty account at Stripe."""
+    """Start a server with an empty account at Stripe; a keyword changes a setting."""
     account = Account(now=clock)
     account.destinations.append(Destination(f"{ISSUER}{WEBHOOK_PATH}", (SECRET,), thin=thin))
     transport = httpx2.ASGITransport(app=create_app(account))
@@ -142,7 +143,9 @@ async def running_shop(
         "api_url": "http://127.0.0.1:8403",
     }
     async with (
-        running_auth_server(database_url, clock, stripe_http=connect, stripe=stripe) as server,
+        running_auth_server(
+            database_url, clock, stripe_http=connect, stripe=stripe, **changes
+        ) as server,
         opened_billing(server.opened, connect) as billing,
         httpx2.AsyncClient(transport=transport, base_url=account.url) as browser,
     ):

@@ -66,6 +66,8 @@ Event = Literal[
     "tenant.created",
     "token.outdated",
     "token.revoked",
+    "usage.customer_linked",
+    "usage.export_decided",
 ]
 """Every kind of event, named in the past tense."""
 

@@ -1,12 +1,13 @@
 """The only SQL on billing accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.db.engine import DbSession
 from auth_server.records.billing_accounts.table import BillingAccount
@@ -26,6 +27,21 @@ async def find_account_of_customer(db: DbSession, customer_id: str) -> BillingAc
 async def lock_account(db: DbSession, tenant_id: str) -> BillingAccount | None:
     """Look up and lock a tenant's billing account, to change it."""
     return await db.get(BillingAccount, tenant_id, with_for_update=True, populate_existing=True)
+
+
+def select_subscribed_tenants() -> SelectOfScalar[str]:
+    """Select the tenants that have, or once had, a subscription."""
+    subscribed = col(BillingAccount.subscribed_at).is_not(None)
+    return select(BillingAccount.tenant_id).where(subscribed)
+
+
+async def find_accounts(db: DbSession, tenant_ids: Collection[str]) -> Sequence[BillingAccount]:
+    """Look up the billing accounts of tenants that have, or once had, a subscription."""
+    query = select(BillingAccount).where(
+        col(BillingAccount.tenant_id).in_(tenant_ids),
+        col(BillingAccount.subscribed_at).is_not(None),
+    )
+    return (await db.execute(query)).scalars().all()
 
 
 async def add_account(db: DbSession, tenant_id: str, customer_id: str, *, now: datetime) -> bool:

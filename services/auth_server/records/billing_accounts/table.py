@@ -23,6 +23,8 @@ class BillingAccount(SQLModel, table=True):
     """The subscription's status in Stripe's words."""
     plan: str = Field(default="", max_length=32)
     """The plan that the subscription gives now; empty for none."""
+    subscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the first subscription began; usage is exported from then on."""
     period_start: datetime | None = Field(default=None, sa_type=UtcDateTime)
     period_end: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ends_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -13,10 +13,12 @@ from auth_server.records.ledger.table import LedgerEntry
 from gatepost.metering.call_event import CallEvent
 
 
-async def add_entries(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> None:
-    """Add the units of calls; a call that has an entry keeps it."""
+async def add_entries(
+    db: DbSession, events: Sequence[CallEvent], *, now: datetime
+) -> frozenset[str]:
+    """Add the units of calls and return the ids of those added; a call that has an entry keeps it."""
     if not events:
-        return
+        return frozenset()
     rows = [
         {
             "call_id": event.call_id,
@@ -31,7 +33,9 @@ async def add_entries(db: DbSession, events: Sequence[CallEvent], *, now: dateti
         for event in sorted(events, key=lambda event: event.call_id)
     ]
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    await db.execute(insert(LedgerEntry).on_conflict_do_nothing(index_elements=["call_id"]), rows)
+    adding = insert(LedgerEntry).on_conflict_do_nothing(index_elements=["call_id"])
+    added = await db.execute(adding.returning(col(LedgerEntry.call_id)), rows)
+    return frozenset(added.scalars().all())
 
 
 async def sum_units(
@@ -49,3 +53,17 @@ async def sum_units(
     )
     rows = (await db.execute(query)).all()
     return {(tenant_id, meter): int(units) for tenant_id, meter, units in rows}
+
+
+async def sum_units_of_tenant(
+    db: DbSession, tenant_id: str, meter: str, *, since: datetime, until: datetime
+) -> int:
+    """Sum the live units of one tenant and meter in a time."""
+    query = select(func.coalesce(func.sum(col(LedgerEntry.units)), 0)).where(
+        col(LedgerEntry.tenant_id) == tenant_id,
+        col(LedgerEntry.meter) == meter,
+        col(LedgerEntry.env) == "live",
+        col(LedgerEntry.at) >= since,
+        col(LedgerEntry.at) < until,
+    )
+    return int((await db.execute(query)).scalar_one())

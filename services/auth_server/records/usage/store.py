@@ -4,7 +4,7 @@ import bisect
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from auth_server.db.engine import DbSession
 from auth_server.records.usage.table import BOUNDS, UsageHour
 from gatepost.metering.call_event import CallEvent
-from gatepost.metering.plans import UsedUnits, day_of
+from gatepost.metering.plans import UsedUnits, day_of, hour_of
 
 _COUNTED = ("calls", "units", *(f"under_{bound}" for bound in BOUNDS), "longer")
 
@@ -104,7 +104,7 @@ async def read_used_units(
 
 def _dimensions(event: CallEvent) -> _Dimensions:
     return _Dimensions(
-        hour=event.at.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
+        hour=hour_of(event.at),
         tenant_id=event.tenant_id,
         env=event.env,
         tool=event.tool,

@@ -1,0 +1,127 @@
+"""`gatepost usage …`: the exports of usage, and who the customers are."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
+from auth_server.exports.resend import renew_identifier
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.export_customers.store import put_customer
+from auth_server.records.export_customers.table import ExportCustomer
+from auth_server.records.metered_hours.store import list_waiting_units
+from auth_server.records.tenants.store import find_tenant
+from auth_server.records.usage_exports.store import find_export, list_exports, sum_exports
+from auth_server.records.usage_exports.table import ExportState, UsageExport
+from gatepost.clock import utc_now
+
+_DECIDED_BY_PEOPLE = (ExportState.PARKED, ExportState.AMBIGUOUS)
+
+
+@click.command()
+@config_option
+@click.option("--parked", is_flag=True, help="List only exports and units that need attention.")
+@click.option("--most", default=100, show_default=True, help="How many to list.")
+def exports(config: Path | None, parked: bool, most: int) -> None:
+    """List exports of usage, their totals by state, and units that no export holds."""
+
+    async def work(db: DbSession) -> list[str]:
+        states = _DECIDED_BY_PEOPLE if parked else tuple(ExportState)
+        lines = [_describe(one) for one in await list_exports(db, states, most=most)]
+        for waiting in await list_waiting_units(db, most=most):
+            reason = waiting.problem or "not planned yet, or the tenant has no customer"
+            lines.append(
+                f"{waiting.since:%Y-%m-%d %H:%M}  {waiting.tenant_id}  {waiting.meter}  "
+                f"{waiting.units} units  no export: {reason}"
+            )
+        if not parked:
+            lines += [
+                f"{total.state}: {total.exports} exports, {total.units} units, since "
+                f"{total.since:%Y-%m-%d %H:%M}"
+                for total in await sum_exports(db)
+            ]
+        return lines
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There is nothing to list.")
+
+
+@click.command()
+@config_option
+@click.argument("identifiers", nargs=-1, required=True)
+@click.option("--counted", is_flag=True, help="Note that the system counted them; send nothing.")
+def resend(config: Path | None, identifiers: tuple[str, ...], counted: bool) -> None:
+    """Send parked or ambiguous exports again, under new identifiers.
+
+    Look first whether the system counted them: it would count them twice.
+    """
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> None:
+        now = utc_now()
+        for identifier in identifiers:
+            export = await find_export(db, identifier)
+            if export is None or export.state not in _DECIDED_BY_PEOPLE:
+                raise click.ClickException(f"{identifier} is not parked or ambiguous")
+            if counted:
+                export.state, export.confirmed_at, export.problem = ExportState.CONFIRMED, now, ""
+            else:
+                renew_identifier(export, settings.issuer, now=now)
+            detail: dict[str, str | int | bool | list[str]] = {
+                "identifier": identifier,
+                "units": export.units,
+                "counted": counted,
+            }
+            decided = Audit("usage.export_decided", tenant_id=export.tenant_id, detail=detail)
+            await record(db, decided, now=now)
+
+    asyncio.run(in_transaction(settings, work))
+    click.echo(f"{len(identifiers)} changed.")
+
+
+@click.command()
+@config_option
+@click.argument("tenant_id")
+@click.argument("customer")
+@click.option("--licence", default="", help="The ARN of the licence, for AWS Marketplace.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    help="Since when usage counts, such as 2026-11-28T10:00:00+0000.  [default: now]",
+)
+def link(
+    config: Path | None, tenant_id: str, customer: str, licence: str, since: datetime | None
+) -> None:
+    """Name the customer that a tenant is at the system to which usage is exported."""
+    if not 1 <= len(customer) <= 255 or len(licence) > 255:
+        raise click.ClickException("customer and licence must have at most 255 characters")
+
+    async def work(db: DbSession) -> None:
+        now = utc_now()
+        if await find_tenant(db, tenant_id) is None:
+            raise click.ClickException(f"the tenant {tenant_id} does not exist")
+        await put_customer(
+            db,
+            ExportCustomer(
+                tenant_id=tenant_id, customer=customer, licence=licence, since=since or now
+            ),
+        )
+        detail = {"customer": customer, "licence": licence}
+        linked = Audit("usage.customer_linked", tenant_id=tenant_id, detail=detail)
+        await record(db, linked, now=now)
+
+    asyncio.run(in_transaction(load_settings(config), work))
+    click.echo(f"{tenant_id} is the customer {customer}.")
+
+
+def _describe(export: UsageExport) -> str:
+    late = f", late {export.sequence}" if export.sequence else ""
+    carried = f", counted under {export.at:%Y-%m-%d %H:%M}" if export.at > export.since else ""
+    problem = f": {export.problem}" if export.problem else ""
+    return (
+        f"{export.hour:%Y-%m-%d %H:%M}  {export.tenant_id}  {export.meter}  {export.units} units"
+        f"{late}{carried}  {export.state}{problem}  {export.identifier}"
+    )

@@ -1,0 +1,1 @@
+"""Exporting the ledger's units to the system that writes the invoices."""

@@ -1,0 +1,86 @@
+"""Open the system that the settings name."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx2
+
+from auth_server.billing.account import Billing
+from auth_server.billing.prices import METER_EVENT
+from auth_server.export_settings import (
+    AwsMarketplaceExport,
+    CloudEventsExport,
+    MetronomeExport,
+    StripeExport,
+)
+from auth_server.exports.aws_marketplace import AwsMarketplace
+from auth_server.exports.aws_signing import make_signer
+from auth_server.exports.cloud_events import CloudEvents
+from auth_server.exports.customers import Customers, Linked, Subscribers, TenantsThemselves
+from auth_server.exports.exporting import Exporting
+from auth_server.exports.http import open_http
+from auth_server.exports.metronome import Metronome
+from auth_server.exports.port import UsageExporter
+from auth_server.exports.stripe_meters import StripeMeters
+from auth_server.runtime import Runtime
+
+
+@asynccontextmanager
+async def opened_exports(
+    runtime: Runtime,
+    billing: Billing | None,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Exporting | None]:
+    """Open the export of usage, if the settings name a system; a transport replaces the network."""
+    wanted, issuer = runtime.settings.usage_export, runtime.settings.issuer
+    if wanted is None:
+        yield None
+        return
+    async with open_http(transport) as http:
+        exporter: UsageExporter
+        customers: Customers = TenantsThemselves()
+        match wanted:
+            case StripeExport():
+                assert billing is not None  # noqa: S101 - the settings require the account
+                exporter = StripeMeters(
+                    billing.stripe,
+                    meter_event=METER_EVENT,
+                    carries_after=timedelta(hours=wanted.final_after_hours),
+                )
+                customers = Subscribers()
+            case MetronomeExport():
+                exporter = Metronome(
+                    http,
+                    wanted.api_url,
+                    token=wanted.token.get_secret_value(),
+                    event_type=wanted.event_type,
+                )
+            case AwsMarketplaceExport():
+                exporter = AwsMarketplace(
+                    http,
+                    f"https://metering.marketplace.{wanted.region}.amazonaws.com/",
+                    sign=make_signer(wanted.region),
+                    dimensions=wanted.dimensions,
+                    product_code=wanted.product_code,
+                )
+                customers = Linked()
+            case CloudEventsExport():
+                secret = wanted.authorization
+                exporter = CloudEvents(
+                    http,
+                    wanted.url,
+                    source=issuer,
+                    authorization=None if secret is None else secret.get_secret_value(),
+                    event_type=wanted.event_type,
+                    batch=wanted.batch,
+                    recognises=timedelta(days=wanted.recognised_days),
+                )
+        yield Exporting(
+            exporter=exporter,
+            customers=customers,
+            database=runtime.database,
+            issuer=issuer,
+            now=runtime.now,
+        )

@@ -1,0 +1,1 @@
+"""The customers that tenants are at the system to which usage is exported."""

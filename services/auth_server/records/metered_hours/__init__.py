@@ -1,0 +1,1 @@
+"""The ledger's units by the hour, and how many of them belong to exports."""

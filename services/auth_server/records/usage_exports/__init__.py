@@ -1,0 +1,1 @@
+"""Exports: units on their way to the system that writes the invoices."""
