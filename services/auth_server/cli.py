@@ -70,6 +70,14 @@ usage = LazyGroup(
             f"{_COMMANDS}.usage:link",
             "Name the customer that a tenant is at the system to which usage is exported.",
         ),
+        "refused": (
+            f"{_COMMANDS}.usage:refused",
+            "List call events that could not be read or stored, or write them again.",
+        ),
+        "replay": (
+            f"{_COMMANDS}.replay:replay",
+            "Compare archives of calls with the ledger, or add to it what it lacks.",
+        ),
         "resend": (
             f"{_COMMANDS}.usage:resend",
             "Send parked or ambiguous exports again, under new identifiers.",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from auth_server.archive.write import archive_calls
 from auth_server.billing.account import Billing
 from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
@@ -26,6 +27,7 @@ from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, select_clients_granted
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
+from auth_server.records.refused_events.store import purge_refused
 from auth_server.records.sessions.store import purge_sessions
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.runtime import Runtime
@@ -68,7 +70,14 @@ async def maintain(opened: Runtime) -> None:
         await purge_refresh_tokens(db, before=now - _KEEP)
     async with opened.database.writing() as db, db.begin():
         await renew_seal_key(db)
-    await _in_steps(opened, purge_calls, before=now - opened.settings.call_log_retention)
+    old = now - opened.settings.call_log_retention
+    if (folder := opened.settings.call_log_archive) is not None:
+        for _ in range(_MOST_ROUNDS):
+            if not await archive_calls(opened.database, folder, before=old):
+                break
+    else:
+        await _in_steps(opened, purge_calls, before=old)
+    await _in_steps(opened, purge_refused, before=old)
     if (retention := opened.settings.audit_retention) is not None:
         await _in_steps(opened, purge_entries, before=now - retention)
     async with opened.database.reading() as db:

@@ -188,6 +188,11 @@ class AuthServerSettings(ServiceSettings):
         ge=timedelta(days=1),
         description="How long the call log keeps a call.",
     )
+    call_log_archive: Path | None = Field(
+        default=None,
+        description="A folder in which the server writes calls to compressed files of JSON lines before "
+        "it deletes them from the call log.",
+    )
     audit_retention: Duration | None = Field(
         default=None,
         ge=timedelta(days=1),

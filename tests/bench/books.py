@@ -3,7 +3,8 @@
 `./dev bench books --rounds N [--seed S]`: in each round, twenty tenants call through two gateways while
 the gateways, two workers, the authorization server, PostgreSQL and Redis are killed (SIGKILL) one after
 another, each twice. Then every answered call must be in the ledger once, and ledger, usage by the hour,
-call log and quota must hold the same units for each tenant. It exits with 1 at the first difference.
+call log and quota must hold the same units for each tenant, and so must the meter of an imitated Stripe
+after exports on which requests went wrong. It exits with 1 at the first difference.
 """
 
 import argparse

@@ -414,7 +414,7 @@ async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_la
     async with redis_road.worker() as worker:
         await worker.step()  # creates the group
         with monkeypatch.context() as patch:
-            patch.setattr("auth_server.gateway_api.events_worker.write_calls", _refuse)
+            patch.setattr("auth_server.gateway_api.events_worker.write_or_refuse", _refuse)
             with pytest.raises(ConnectionRefusedError):
                 await worker.step()
         assert await worker.step() == 1

@@ -34,8 +34,8 @@ each_system = pytest.mark.parametrize("system", SYSTEMS)
 
 
 @pytest.fixture
-async def books(system: str, sqlite_url: str, clock: Clock) -> AsyncIterator[Books]:
-    async with open_books(sqlite_url, clock, SYSTEMS[system](clock)) as opened:
+async def books(system: str, database_url: str, clock: Clock) -> AsyncIterator[Books]:
+    async with open_books(database_url, clock, SYSTEMS[system](clock)) as opened:
         await opened.join(ACME, GLOBEX)
         yield opened
 
@@ -180,7 +180,8 @@ async def test_refused_usage_is_parked_and_not_in_the_way(books: Books) -> None:
     assert books.counted() == 6
 
 
-@each_system
+@pytest.mark.both_databases
+@pytest.mark.parametrize("system", ["stripe", "aws_licences"])
 async def test_processes_that_export_together_count_each_unit_once(books: Books) -> None:
     for hour in range(4):
         await books.call(2**hour)
@@ -190,6 +191,20 @@ async def test_processes_that_export_together_count_each_unit_once(books: Books)
     await books.settle()
 
     assert (books.counted(ACME), books.counted(GLOBEX)) == (15, 4)
+
+
+@pytest.mark.parametrize("system", ["cloud_events"])
+async def test_units_planned_for_a_former_system_go_to_the_present_one(books: Books) -> None:
+    await books.call(5)
+    books.system.network.faults.append("unreachable")
+    await books.export_later(hours=1)
+    other = FakeMetronome(books.clock)
+    books.exporting = replace(books.exporting, exporter=other.exporter)
+    await books.export_later(minutes=5)
+    await books.settle()
+    await other.close()
+
+    assert (books.counted(), other.total(books.book.customers[ACME])) == (0, 5)
 
 
 _STEPS = st.lists(

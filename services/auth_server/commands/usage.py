@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import Database, DbSession, open_database
 from auth_server.exports.resend import renew_identifier
+from auth_server.gateway_api.read_events import read_entry
+from auth_server.gateway_api.write_calls import write_or_refuse
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.export_customers.store import put_customer
 from auth_server.records.export_customers.table import ExportCustomer
 from auth_server.records.metered_hours.store import list_waiting_units
+from auth_server.records.refused_events.store import delete_refused, list_refused
+from auth_server.records.refused_events.table import RefusedEvent
 from auth_server.records.tenants.store import find_tenant
 from auth_server.records.usage_exports.store import find_export, list_exports, sum_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
@@ -115,6 +119,43 @@ def link(
 
     asyncio.run(in_transaction(load_settings(config), work))
     click.echo(f"{tenant_id} is the customer {customer}.")
+
+
+@click.command()
+@config_option
+@click.option("--write", "digests", multiple=True, help="Write one again, by its id; repeatable.")
+@click.option("--write-all", is_flag=True, help="Write all of them again.")
+@click.option("--most", default=1000, show_default=True, help="How many to read.")
+def refused(config: Path | None, digests: tuple[str, ...], write_all: bool, most: int) -> None:
+    """List call events that could not be read or stored, or write them again."""
+    settings = load_settings(config)
+
+    async def work() -> list[str]:
+        database = open_database(settings.database_url)
+        try:
+            async with database.reading() as db:
+                rows = await list_refused(db, most=most, digests=digests or None)
+            if digests or write_all:
+                return [await _write_again(database, row) for row in rows]
+            return [
+                f"{row.refused_at:%Y-%m-%d %H:%M}  {row.digest[:16]}  {row.reason}" for row in rows
+            ]
+        finally:
+            await database.close()
+
+    click.echo("\n".join(asyncio.run(work())) or "There is nothing to list.")
+
+
+async def _write_again(database: Database, row: RefusedEvent) -> str:
+    """Write the events of a refused entry; it stays if any of them is refused again."""
+    data = row.payload if row.payload.startswith(b"[") else b"[" + row.payload + b"]"
+    events, again = read_entry(data, resource=row.resource or None)
+    written, unwritable = await write_or_refuse(database, events, (), now=utc_now())
+    if again or unwritable:
+        return f"{row.digest[:16]}  refused again: {again[0].reason if again else row.reason}"
+    async with database.writing() as db, db.begin():
+        await delete_refused(db, row.digest)
+    return f"{row.digest[:16]}  {written} written"
 
 
 def _describe(export: UsageExport) -> str:

@@ -10,12 +10,13 @@ from auth_server.db.engine import DbSession
 from auth_server.exports.exporting import Exporting
 from auth_server.exports.port import Customer, Rules
 from auth_server.records.ledger.store import sum_units_of_tenant
-from auth_server.records.metered_hours.store import Place, lock_hours_to_export
+from auth_server.records.metered_hours.store import Place, find_hour, lock_hours_to_export
 from auth_server.records.metered_hours.table import MeteredHour
 from auth_server.records.usage_exports.store import (
     add_export,
     find_export_at,
     list_exports_of_hour,
+    lock_unsent_of_others,
 )
 from auth_server.records.usage_exports.table import ExportState, UsageExport
 from gatepost.metering.plans import hour_of
@@ -34,6 +35,7 @@ async def plan_exports(exporting: Exporting) -> int:
     The hours before the present one are planned, for tenants with a customer. Units that arrive after
     the export of their hour was planned get one of their own.
     """
+    await _take_back(exporting)
     planned, after = 0, None
     before = hour_of(exporting.now() - SETTLES_IN)
     while True:
@@ -53,6 +55,27 @@ async def plan_exports(exporting: Exporting) -> int:
         after = Place(rows[-1].hour, rows[-1].tenant_id, rows[-1].meter)
 
 
+async def _take_back(exporting: Exporting) -> None:
+    """Take back exports to a former system that were never sent, so that they are planned again."""
+    while True:
+        async with exporting.database.writing() as db, db.begin():
+            others = await lock_unsent_of_others(db, exporting.exporter.name, most=_MOST)
+            for export in others:
+                await release_export(db, export)
+        if len(others) < _MOST:
+            return
+
+
+async def release_export(db: DbSession, export: UsageExport) -> None:
+    """Delete an export that the system certainly did not count, so that its units are planned again."""
+    hour = await find_hour(db, export.tenant_id, export.meter, export.hour)
+    if hour is not None:
+        hour.exported -= export.units
+        hour.problem = ""
+    await db.delete(export)
+    await db.flush()
+
+
 async def _plan_hour(
     db: DbSession, exporting: Exporting, row: MeteredHour, customers: Mapping[str, Customer]
 ) -> int:
@@ -65,9 +88,9 @@ async def _plan_hour(
         row.problem = NOT_SUBSCRIBED
         return 0
     known = await list_exports_of_hour(db, row.tenant_id, row.meter, row.hour)
-    sequence = len(known)
+    first = sequence = max((one.sequence for one in known), default=-1) + 1
     for since, units in await _divide(db, row, known, customer, new):
-        at = _time_to_count(since, customer, rules, now)
+        at = time_to_count(since, customer, rules, now)
         if at is None:
             row.problem = TOO_OLD
             continue
@@ -100,7 +123,7 @@ async def _plan_hour(
         )
         row.exported += units
         sequence += 1
-    return sequence - len(known)
+    return sequence - first
 
 
 def name_export(*parts: str | int) -> str:
@@ -137,7 +160,7 @@ async def _divide(
     return [(max(parts, key=lambda part: part[1])[0], new)]
 
 
-def _time_to_count(
+def time_to_count(
     since: datetime, customer: Customer, rules: Rules, now: datetime
 ) -> datetime | None:
     """Choose the time under which the system counts units; None if it can't any more."""

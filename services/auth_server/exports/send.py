@@ -8,8 +8,8 @@ import structlog
 
 from auth_server.db.engine import DbSession
 from auth_server.exports.exporting import Exporting
-from auth_server.exports.port import Attempt, Customer, Kind, Usage
-from auth_server.records.metered_hours.store import find_hour
+from auth_server.exports.plan import release_export, time_to_count
+from auth_server.exports.port import Attempt, Customer, Kind, Rules, Usage
 from auth_server.records.usage_exports.store import lock_due_exports, note_attempt
 from auth_server.records.usage_exports.table import ExportState, UsageExport
 
@@ -59,7 +59,7 @@ async def _begin(
     if first is not None and now - first >= rules.recognises - _MARGIN:
         _doubt(export, now)
         return None
-    if first is None and (customer is None or now - export.at > rules.accepts):
+    if first is None and (customer is None or _is_outdated(export, customer, rules, now)):
         # It was never counted: its units are planned again, for another time or customer.
         await release_export(db, export)
         return None
@@ -81,14 +81,11 @@ async def _begin(
     return _Begun(export, usage, first)
 
 
-async def release_export(db: DbSession, export: UsageExport) -> None:
-    """Delete an export that the system certainly did not count, so that its units are planned again."""
-    hour = await find_hour(db, export.tenant_id, export.meter, export.hour)
-    if hour is not None:
-        hour.exported -= export.units
-        hour.problem = ""
-    await db.delete(export)
-    await db.flush()
+def _is_outdated(export: UsageExport, customer: Customer, rules: Rules, now: datetime) -> bool:
+    """Return whether an export would be counted under another time if it were planned now."""
+    if rules.once_an_hour:
+        return now - export.at > rules.accepts
+    return time_to_count(export.since, customer, rules, now) != export.at
 
 
 def _doubt(export: UsageExport, now: datetime, problem: str = "") -> None:

@@ -3,23 +3,20 @@
 from typing import Any
 
 import orjson
-import structlog
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.errors import InvalidRequest, UnauthorizedClient
-from auth_server.gateway_api.write_calls import write_calls
-from auth_server.web.dependencies import Clock, Transaction
+from auth_server.gateway_api.read_events import read_events
+from auth_server.gateway_api.write_calls import write_or_refuse
+from auth_server.web.dependencies import Clock, OpenDatabase
 from auth_server.web.forms import Parameters, media_type, read_body
 from auth_server.web.routing import MachineRouter
 from gatepost.metering.call_event import (
     EVENTS_PATH,
     MOST_BYTES,
     MOST_EVENTS,
-    CallEvent,
-    MalformedEvent,
-    read_event,
 )
 
 router = MachineRouter()
@@ -28,16 +25,14 @@ router = MachineRouter()
 _LIMIT = MOST_BYTES + 64 * 1024
 _PROOF = ("client_assertion_type", "client_assertion")
 
-log = structlog.get_logger()
-
 
 @router.post(EVENTS_PATH)
 async def take_events(
-    request: Request, authenticator: Authenticator, transaction: Transaction, now: Clock
+    request: Request, authenticator: Authenticator, database: OpenDatabase, now: Clock
 ) -> Response:
     """Write a gateway's events, each once even if it is delivered repeatedly.
 
-    The response is sent after the commit. A malformed event, or one of another gateway, is skipped,
+    The response is sent after the commit. A malformed event, or one of another gateway, is kept apart,
     because it would otherwise block the events behind it.
     """
     body = await _read(request)
@@ -50,14 +45,13 @@ async def take_events(
     given = body.get("events")
     if not isinstance(given, list) or len(given) > MOST_EVENTS:
         raise InvalidRequest(f"events must be a list of at most {MOST_EVENTS}")
-    events = [event for one in given if (event := _parse(one, client.client_id)) is not None]
+    events, refused = read_events(given, resource=client.client_id)
     # 3. Write those not known yet.
-    async with transaction() as db:
-        written = await write_calls(db, events, now=now())
+    written, unwritable = await write_or_refuse(database, events, refused, now=now())
     counts = {
         "written": written,
-        "known": len(events) - written,
-        "passed_over": len(given) - len(events),
+        "known": len(events) - written - unwritable,
+        "passed_over": len(refused) + unwritable,
     }
     return JSONResponse(counts, headers={"Cache-Control": "no-store"})
 
@@ -72,15 +66,3 @@ async def _read(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("the body must be an object")
     return body
-
-
-def _parse(value: object, resource: str) -> CallEvent | None:
-    try:
-        event = read_event(value)
-    except MalformedEvent as problem:
-        log.error("call_event_passed_over", resource=resource, reason=str(problem))
-        return None
-    if event.resource != resource:
-        log.error("call_event_passed_over", resource=resource, reason="from another gateway")
-        return None
-    return event

@@ -4,21 +4,18 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from auth_server.db.engine import Database
-from auth_server.gateway_api.write_calls import write_calls
+from auth_server.gateway_api.read_events import read_entry
+from auth_server.gateway_api.write_calls import write_or_refuse
 from gatepost.clock import Now
 from gatepost.metering.call_event import (
     EVENTS_FIELD,
     PARTITIONS,
-    CallEvent,
-    MalformedEvent,
     calls_stream,
     events_stream,
-    read_event,
 )
 from gatepost.network.redis import open_redis
 
@@ -29,6 +26,7 @@ _BLOCK = 2.0
 _DEAD_AFTER = 3600.0
 _ENTRIES = 10
 _PAUSES = (0.2, 1.0, 5.0)
+_FIELD = EVENTS_FIELD.encode()
 
 log = structlog.get_logger()
 
@@ -83,7 +81,8 @@ class StreamConsumer:
     """One consumer of one stream.
 
     An entry is acknowledged and deleted only after its events are committed. If a worker dies in
-    between, the next one reads the entry again, and writes none of its events twice.
+    between, the next one reads the entry again, and writes none of its events twice. Events that can't
+    be read or stored are kept in a table of their own, so that they block no others.
     """
 
     def __init__(
@@ -128,9 +127,10 @@ class StreamConsumer:
             return 0
         # Until they are acknowledged, this worker must read them again.
         self._recovering = True
-        events = [event for _, fields in entries for event in _parse(fields)]
-        async with self._database.writing() as db, db.begin():
-            await write_calls(db, events, now=self._now())
+        read = [read_entry((fields or {}).get(_FIELD, b"")) for _, fields in entries]
+        events = [event for some, _ in read for event in some]
+        refused = [one for _, some in read for one in some]
+        await write_or_refuse(self._database, events, refused, now=self._now())
         ids = [entry for entry, _ in entries]
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.xack(self._key, GROUP, *ids)
@@ -198,21 +198,3 @@ class StreamConsumer:
         except ResponseError as problem:
             if not str(problem).startswith("BUSYGROUP"):
                 raise
-
-
-def _parse(fields: dict[bytes, bytes] | None) -> list[CallEvent]:
-    """Read an entry's events; malformed ones are skipped, as they would block the others."""
-    try:
-        given = orjson.loads((fields or {}).get(EVENTS_FIELD.encode(), b""))
-    except orjson.JSONDecodeError:
-        given = None
-    if not isinstance(given, list):
-        log.error("call_event_passed_over", reason="the stream entry does not contain events")
-        return []
-    events = []
-    for value in given:
-        try:
-            events.append(read_event(value))
-        except MalformedEvent as problem:
-            log.error("call_event_passed_over", reason=str(problem))
-    return events

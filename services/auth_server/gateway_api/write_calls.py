@@ -3,12 +3,71 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from auth_server.db.engine import DbSession
+import structlog
+
+from auth_server.db.engine import Database, DbSession
+from auth_server.db.refused import ROW_REFUSED
 from auth_server.records.call_log.store import add_calls, resolve_calls
 from auth_server.records.ledger.store import add_entries
 from auth_server.records.metered_hours.store import add_metered
+from auth_server.records.refused_events.store import Refused, add_refused
 from auth_server.records.usage.store import add_usage
-from gatepost.metering.call_event import CallEvent
+from gatepost.metering.call_event import CallEvent, write_event
+
+log = structlog.get_logger()
+
+
+async def write_or_refuse(
+    database: Database, events: Sequence[CallEvent], refused: Sequence[Refused], *, now: datetime
+) -> tuple[int, int]:
+    """Write the events that are not stored yet, and keep apart what can't be read or stored.
+
+    Returns:
+        How many events were written, and how many the database refused.
+
+    Raises:
+        SQLAlchemyError: the database does not answer, and nothing changed.
+    """
+    try:
+        async with database.writing() as db, db.begin():
+            written = await write_calls(db, events, now=now)
+            await add_refused(db, refused, now=now)
+        unwritable: list[Refused] = []
+    except ROW_REFUSED:
+        written, unwritable = await _write_each(database, events, now)
+        async with database.writing() as db, db.begin():
+            await add_refused(db, (*refused, *unwritable), now=now)
+    for one in (*refused, *unwritable):
+        log.error("call_event_refused", resource=one.resource, reason=one.reason)
+    return written, len(unwritable)
+
+
+async def write_missing(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> int:
+    """Add billable calls to the ledger that it lacks, and to what is added up; return how many.
+
+    The call log stays as it is, because it keeps calls for a time only.
+    """
+    billable = [event for event in events if event.cost and event.outcome != "unknown"]
+    billed = await add_entries(db, billable, now=now)
+    new = [event for event in billable if event.call_id in billed]
+    await add_usage(db, new)
+    await add_metered(db, new)
+    return len(new)
+
+
+async def _write_each(
+    database: Database, events: Sequence[CallEvent], now: datetime
+) -> tuple[int, list[Refused]]:
+    """Write events one by one, because the database refuses at least one of them."""
+    written, unwritable = 0, []
+    for event in events:
+        try:
+            async with database.writing() as db, db.begin():
+                written += await write_calls(db, [event], now=now)
+        except ROW_REFUSED as error:
+            reason = f"the database refuses it: {type(error).__name__}"
+            unwritable.append(Refused(write_event(event), reason, event.resource))
+    return written, unwritable
 
 
 async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> int:

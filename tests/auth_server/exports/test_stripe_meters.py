@@ -18,8 +18,8 @@ from support.in_process.clock import Clock
 
 
 @pytest.fixture
-async def books(sqlite_url: str, clock: Clock) -> AsyncIterator[Books]:
-    async with open_books(sqlite_url, clock, FakeStripe(clock)) as opened:
+async def books(database_url: str, clock: Clock) -> AsyncIterator[Books]:
+    async with open_books(database_url, clock, FakeStripe(clock)) as opened:
         await opened.join(ACME)
         yield opened
 
@@ -79,6 +79,7 @@ async def test_an_export_that_stripe_forgot_is_found_in_the_total(books: Books) 
     assert books.counted() == 5
 
 
+@pytest.mark.both_databases
 async def test_an_export_that_is_missing_for_a_day_is_sent_again_under_a_new_name(
     books: Books,
 ) -> None:
@@ -128,6 +129,7 @@ async def test_stripe_down_for_two_days_costs_no_unit(books: Books) -> None:
     assert {one.state for one in await books.exports()} == {ExportState.CONFIRMED}
 
 
+@pytest.mark.both_databases
 async def test_an_hour_in_which_a_period_begins_is_divided(books: Books) -> None:
     hour = hour_of(books.clock()) + timedelta(hours=1)
     renewed = hour + timedelta(minutes=30, seconds=17)
@@ -156,6 +158,44 @@ async def test_usage_after_the_invoice_is_final_counts_in_the_next_period(books:
     assert books.counted() == 4
 
 
+async def test_usage_that_could_not_be_sent_before_the_invoice_was_final_moves_too(
+    books: Books,
+) -> None:
+    hour = hour_of(books.clock())
+    start = hour + timedelta(hours=1)
+    await subscribe(books, period_start=start)
+    await books.call(4)
+    network(books).faults.append("limited")
+    await books.export_later(hours=1)
+    assert (await books.exports())[0].at == hour
+    for _ in range(3):
+        await books.export_later(hours=1)
+
+    exports = await books.exports()
+    assert [(one.at, one.units, one.state) for one in exports] == [
+        (start, 4, ExportState.CONFIRMED)
+    ]
+    assert books.counted() == 4
+
+
+async def test_late_units_of_an_hour_whose_first_export_was_taken_back(books: Books) -> None:
+    """Each export of an hour keeps its name, whatever became of the others."""
+    at = books.clock()
+    await subscribe(books, period_start=hour_of(at) + timedelta(hours=1))
+    await books.call(4, at=at)
+    network(books).faults.extend(["limited"])
+    await books.export_later(hours=1)
+    await books.call(5, at=at)
+    await books.export_later(minutes=1)
+    for _ in range(3):
+        await books.export_later(hours=1)
+        await books.call(1, at=at)
+    await books.settle()
+
+    assert books.counted() == 12
+    assert {one.state for one in await books.exports()} == {ExportState.CONFIRMED}
+
+
 async def test_usage_from_before_the_subscription_is_not_exported(books: Books) -> None:
     start = hour_of(books.clock()) + timedelta(minutes=30)
     await subscribe(books, period_start=start, subscribed_at=start)
@@ -171,6 +211,19 @@ async def test_usage_from_before_the_subscription_is_not_exported(books: Books) 
     await books.settle()
     assert books.counted() == 9
     assert await waiting(books) == {NOT_SUBSCRIBED: 14}
+
+
+@pytest.mark.both_databases
+async def test_a_backlog_is_planned_in_small_transactions(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auth_server.exports.plan._MOST", 2)
+    for _ in range(5):
+        await books.call(1)
+        books.clock.advance(hours=1)
+    await books.export()
+
+    assert books.counted() == 5
 
 
 async def test_usage_that_is_too_old_is_kept_and_told(books: Books) -> None:

@@ -31,10 +31,10 @@ METERED = PRO.model_copy(
 
 
 @pytest.fixture
-async def shop(sqlite_url: str, clock: Clock) -> AsyncIterator[Shop]:
+async def shop(database_url: str, clock: Clock) -> AsyncIterator[Shop]:
     """A shop that sells a plan with a price for each unit, and hears thin events."""
     export = {"kind": "stripe"}
-    async with running_shop(sqlite_url, clock, thin=True, usage_export=export) as made:
+    async with running_shop(database_url, clock, thin=True, usage_export=export) as made:
         await made.offer(FREE, METERED)
         await made.sync()
         yield made
@@ -77,6 +77,7 @@ async def test_a_month_of_calls_is_on_the_invoice(shop: Shop, exporting: Exporti
     assert newest["total"] == METERED.price.of(250) * 100 == 2150
 
 
+@pytest.mark.both_databases
 async def test_an_export_that_stripe_reports_as_wrong_is_parked(
     shop: Shop, exporting: Exporting
 ) -> None:
@@ -95,6 +96,7 @@ async def test_an_export_that_stripe_reports_as_wrong_is_parked(
     shop.stripe.objects[customer["id"]] = customer
 
 
+@pytest.mark.both_databases
 async def test_a_report_that_names_no_export_has_all_of_its_time_compared(
     shop: Shop, exporting: Exporting
 ) -> None:

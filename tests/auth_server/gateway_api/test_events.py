@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
+from auth_server.archive.read import read_archive
 from auth_server.maintenance import maintain
 from auth_server.records.call_log.store import usage_of_grants
+from auth_server.records.refused_events.store import list_refused
 from auth_server.settings import ResourceSettings
-from gatepost.metering.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent
+from gatepost.metering.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent, write_event
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event, logged_calls
 from support.in_process.clock import Clock
@@ -168,3 +171,39 @@ async def test_the_call_log_deletes_entries_after_its_retention_period(
     await maintain(server.opened)
 
     assert list(await logged_calls(server.database_url)) == [recent.call_id]
+
+
+async def test_calls_that_leave_the_log_are_in_the_archive(
+    database_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auth_server.records.call_log.store.AT_ONCE", 2)
+    context = running_auth_server(
+        database_url, clock, resources=(GATEWAY,), call_log_archive=tmp_path / "archive"
+    )
+    async with context as server:
+        old = [call_event(clock() - timedelta(minutes=n), cost=n) for n in range(5)]
+        await deliver(server, *old)
+        clock.advance(days=90, seconds=1)
+        recent = call_event(clock())
+        await deliver(server, recent)
+        await maintain(server.opened)
+
+        assert list(await logged_calls(database_url)) == [recent.call_id]
+    files = sorted((tmp_path / "archive").glob("*.ndjson.gz"))
+    assert len(files) == 3
+    archived = {event.call_id: event for file in files for event in read_archive(file)}
+    assert archived == {event.call_id: event for event in old}
+
+
+async def test_an_event_that_can_not_be_read_is_kept_once(server: AuthServer) -> None:
+    events = [{"call_id": "x"}, "nonsense"]
+    for _ in range(2):
+        await deliver(server, events=events)
+    foreign = call_event(server.clock(), resource=OTHER)
+    await deliver(server, foreign)
+
+    async with server.opened.database.reading() as db:
+        kept = {row.payload: row.reason for row in await list_refused(db, most=10)}
+    assert kept[b'"nonsense"'] == "an event must be an object"
+    assert kept[write_event(foreign)] == "from another gateway"
+    assert len(kept) == 3

@@ -30,7 +30,11 @@ from gatepost.metering.plans import month_of
 from mcp_gateway.limits.local_limits import LocalRates
 from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.redis_connection import RedisConnection
+from support.exports.books import open_books
+from support.exports.network import FAULTS
+from support.exports.systems import FakeStripe
 from support.in_process import tokens
+from support.in_process.clock import Clock
 from support.processes.configuration import issuing, serving, write_config
 from support.processes.deployment import GATEPOST, serve
 from support.processes.postgres import PostgresServer, running_postgres
@@ -94,6 +98,8 @@ class Books:
     log: Counter[str] = field(default_factory=Counter)
     quota: Counter[str] = field(default_factory=Counter)
     """Units that Redis counted."""
+    exported: Counter[str] = field(default_factory=Counter)
+    """Units that the imitated meter counted, after exports on which requests went wrong."""
     unknown: int = 0
     """Calls of unknown outcome."""
     kills: Counter[str] = field(default_factory=Counter)
@@ -103,9 +109,10 @@ class Books:
         said = []
         for tenant in TENANTS:
             units = sum(self.ledger[tenant].values())
-            figures = (units, self.hours[tenant], self.log[tenant], self.quota[tenant])
+            sums = (self.hours, self.log, self.quota, self.exported)
+            figures = (units, *(counter[tenant] for counter in sums))
             if len(set(figures)) > 1:
-                said.append(f"{tenant}: ledger, hours, log, quota: {figures}")
+                said.append(f"{tenant}: ledger, hours, log, quota, exported: {figures}")
             if lost := self.answered[tenant] - self.ledger[tenant].keys():
                 said.append(f"{tenant}: answered, but not in the ledger: {sorted(lost)}")
         return said
@@ -233,6 +240,7 @@ class Torture:
             ended.set()
             await asyncio.gather(*clients)
         await self._come_to_rest()
+        await self._export()
         await self._read()
         return self.books
 
@@ -343,6 +351,17 @@ class Torture:
             now=later,
             by_clock=True,
         )
+
+    async def _export(self) -> None:
+        """Export everything to the imitated Stripe, while requests to it go wrong."""
+        clock = Clock()
+        async with open_books(self._database_url, clock, FakeStripe(clock)) as exports:
+            await exports.join(*TENANTS)
+            faults = exports.system.network.faults
+            faults.extend(self._random.choices(FAULTS, k=3 * len(TENANTS)))
+            await exports.settle()
+            for tenant in TENANTS:
+                self.books.exported[tenant] = exports.counted(tenant)
 
     async def _read(self) -> None:
         books = self.books

@@ -54,7 +54,7 @@ async def resolve_calls(
         ).scalar_one_or_none()
         if stored is None:
             continue
-        replaced.append(CallEvent(**{name: getattr(stored, name) for name in CallEvent._fields}))
+        replaced.append(_event_of(stored))
         for name, value in event._asdict().items():
             setattr(stored, name, value)
         await db.flush()
@@ -78,8 +78,28 @@ async def usage_of_grants(
     return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
 
 
+async def list_calls_before(db: DbSession, before: datetime) -> list[CallEvent]:
+    """List some of the calls from before a time, the oldest first."""
+    query = (
+        select(LoggedCall)
+        .where(col(LoggedCall.at) < before)
+        .order_by(col(LoggedCall.at), col(LoggedCall.call_id))
+        .limit(AT_ONCE)
+    )
+    return [_event_of(stored) for stored in (await db.execute(query)).scalars().all()]
+
+
+async def delete_calls(db: DbSession, call_ids: Collection[str]) -> None:
+    """Delete calls."""
+    await db.execute(delete(LoggedCall).where(col(LoggedCall.call_id).in_(call_ids)))
+
+
 async def purge_calls(db: DbSession, *, before: datetime) -> bool:
     """Delete some of the calls from before a time; return whether there may be more."""
     old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
     gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))
     return (await db.execute(gone.returning(col(LoggedCall.call_id)))).scalars().all() != []
+
+
+def _event_of(stored: LoggedCall) -> CallEvent:
+    return CallEvent(**{name: getattr(stored, name) for name in CallEvent._fields})

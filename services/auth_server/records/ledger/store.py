@@ -1,6 +1,6 @@
 """The only SQL on the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,12 @@ async def add_entries(
     adding = insert(LedgerEntry).on_conflict_do_nothing(index_elements=["call_id"])
     added = await db.execute(adding.returning(col(LedgerEntry.call_id)), rows)
     return frozenset(added.scalars().all())
+
+
+async def find_entries(db: DbSession, call_ids: Collection[str]) -> Sequence[LedgerEntry]:
+    """Look up the entries of calls."""
+    query = select(LedgerEntry).where(col(LedgerEntry.call_id).in_(call_ids))
+    return (await db.execute(query)).scalars().all()
 
 
 async def sum_units(

@@ -83,6 +83,22 @@ async def lock_due_exports(
     return (await db.execute(query)).scalars().all()
 
 
+async def lock_unsent_of_others(db: DbSession, system: str, *, most: int) -> Sequence[UsageExport]:
+    """List and lock exports to other systems that were never sent."""
+    query = (
+        select(UsageExport)
+        .where(
+            col(UsageExport.state) == ExportState.PLANNED,
+            col(UsageExport.system) != system,
+            col(UsageExport.first_attempt_at).is_(None),
+        )
+        .order_by(col(UsageExport.number))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return (await db.execute(query)).scalars().all()
+
+
 async def note_attempt(db: DbSession, export: UsageExport, **changes: Any) -> bool:
     """Change an export after an attempt; return False if a later attempt has begun."""
     changed = await db.execute(
