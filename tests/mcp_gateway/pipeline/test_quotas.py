@@ -261,6 +261,29 @@ async def test_a_client_that_leaves_before_the_answer_is_not_billed(world: World
     assert world.journal.intents == {}
 
 
+async def test_a_client_that_leaves_during_the_reservation_spends_nothing(world: World) -> None:
+    began, stored = asyncio.Event(), world.journal.store_intent
+
+    async def store_intent(call_id: str, due: float, intent: bytes) -> None:
+        await stored(call_id, due, intent)
+        began.set()
+        await asyncio.Event().wait()
+
+    world.journal.store_intent = store_intent  # type: ignore[method-assign]
+    call = asyncio.create_task(world.call("new", "list_tasks"))
+    await began.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await world.journal.stored.wait()
+    world.journal.store_intent = stored  # type: ignore[method-assign]
+
+    assert outcomes(world) == [("refused", 0)]
+    assert world.journal.intents == {}
+    for _ in range(2):
+        assert (await world.call("new", "list_tasks"))["isError"] is False
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("budget", "whose"),

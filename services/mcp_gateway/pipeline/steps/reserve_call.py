@@ -1,5 +1,6 @@
 """Reserve what a call needs of its tenant's plan before anything is sent."""
 
+import asyncio
 from datetime import datetime
 
 from gatepost.clock import Now
@@ -49,7 +50,12 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Ste
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
         plan, tenant = limits.plans.of(call.caller)
         wanted = _want(call, plan, tenant, write_intent(call))
-        held = await limits.counts.reserve(wanted)
+        try:
+            held = await limits.counts.reserve(wanted)
+        except asyncio.CancelledError:
+            # The client has gone, and the reservation may have happened: `record_call` gives it back.
+            call.metrics.reserved = wanted
+            raise
         if isinstance(held, Reservation):
             call.metrics.reserved = held
             call.conversation.note_limits(describe_reservation(plan, held, call.metrics.started))
