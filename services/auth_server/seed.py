@@ -1,5 +1,7 @@
 """Store tenants, people, managed clients and API keys from a file, for demos, small teams and tests."""
 
+import difflib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -13,6 +15,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_api_key
@@ -183,10 +186,10 @@ def read_seed(document: object) -> Seed:
         contents = Seed.model_validate(document)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {_advise(problem)}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
-        raise SeedError("; ".join(problems)) from None
+        raise SeedError("\n  ".join(["", *problems] if len(problems) > 1 else problems)) from None
     tenants = {tenant.id for tenant in contents.tenants}
     emails = [person.email.lower() for person in contents.people]
     if repeated := sorted({email for email in emails if emails.count(email) > 1}):
@@ -198,6 +201,53 @@ def read_seed(document: object) -> Seed:
                     f"people: {person.id} is in {membership.tenant}, which is not a listed tenant"
                 )
     return contents
+
+
+_KEYS: Mapping[str, type[BaseModel]] = {
+    "tenants": SeedTenant,
+    "people": SeedPerson,
+    "memberships": SeedMembership,
+    "clients": SeedClient,
+    "ceilings": SeedCeiling,
+    "api_keys": SeedApiKey,
+}
+"""The lists of the file, and the model of their entries."""
+
+
+def _advise(problem: ErrorDetails) -> str:
+    """Describe a problem and its fix, without the value, which may be a password."""
+    *above, last = problem["loc"] or ("",)
+    match problem["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            lists = [part for part in above if isinstance(part, str)]
+            known = (_KEYS[lists[-1]] if lists else Seed).model_fields
+            near = difflib.get_close_matches(str(last), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+            return f"is not a key here; {hint}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a mapping"
+        case "tuple_type":
+            return "must be a list"
+        case "string_type":
+            return "must be text; write it in quotes"
+        case "too_short" | "string_too_short":
+            least = problem["ctx"]["min_length"]
+            return "must not be empty" if least == 1 else f"must have at least {least} characters"
+        case "string_too_long":
+            return f"must have at most {problem['ctx']['max_length']} characters"
+        case "string_pattern_mismatch":
+            return (
+                "must be an e-mail address"
+                if last == "email"
+                else "has characters that are not allowed"
+            )
+        case "literal_error":
+            return f"must be {problem['ctx']['expected']}".replace("'", "")
+        case _:
+            said = problem["msg"].removeprefix("Value error, ")
+            return said.replace("Input should be ", "must be ")
 
 
 async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:

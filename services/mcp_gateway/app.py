@@ -25,7 +25,7 @@ from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.seal import Sealer
-from mcp_gateway.front import build_front
+from mcp_gateway.front import Address, build_front
 from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.gateway import Gateway, State
@@ -121,7 +121,7 @@ def create_app(
         routes=operational_routes(_describe_gateway(settings, live, key)),
         middleware=[Middleware(RequestId)],
         exception_handlers={
-            404: not_found(settings.resource),
+            404: not_found(settings.resource, settings.connect_page),
             405: method_not_allowed,
             Exception: fault,
         },
@@ -171,9 +171,9 @@ def _make_endpoint(
 ) -> McpEndpoint:
     origins = _encode((settings.origin, *settings.allowed_origins))
     front = build_front(
-        hosts=_encode(settings.allowed_hosts),
-        origins=origins,
-        resource=settings.resource,
+        address=Address(
+            settings.resource, _encode(settings.allowed_hosts), origins, settings.connect_page
+        ),
         authenticator=auth.authenticator,
         challenge=auth.challenge,
         current=current,

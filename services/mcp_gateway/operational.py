@@ -101,14 +101,20 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     ]
 
 
-def not_found(resource: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+def not_found(
+    resource: str, connect_page: str
+) -> Callable[[Request, Exception], Awaitable[Response]]:
     """Make the answer to other paths: 404 in JSON, which names the MCP endpoint.
 
-    Some clients look for `/register` or `/token` here and then move on.
+    Some clients look for `/register` or `/token` here and then move on. A browser that opens the root
+    is sent to the page that connects apps.
     """
     body = {"error": "not_found", "error_description": f"the MCP endpoint is {resource}"}
 
-    async def answer(_: Request, __: Exception) -> Response:
+    async def answer(request: Request, _: Exception) -> Response:
+        if request.url.path == "/" and "text/html" in request.headers.get("accept", ""):
+            headers = {"location": connect_page, "vary": "Accept"}
+            return Response(status_code=303, headers=headers)
         return answer_json(body, status=404)
 
     return answer

@@ -23,6 +23,8 @@ from mcp_gateway.upstream.credentials.unmet import unmet_schemes
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 
+_HARMLESS_IF = "the API accepts the Gatepost-Assertion header instead"
+
 log = structlog.get_logger()
 
 
@@ -56,7 +58,7 @@ def pipeline_factory(
 
     def make_pipeline(catalogue: Catalogue) -> Next:
         if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
-            log.warning("credentials_not_configured", schemes=unmet)
+            log.warning("credentials_not_configured", schemes=unmet, harmless_if=_HARMLESS_IF)
         attachments = Attachments(
             catalogue,
             upstream_url=settings.upstream_url,

@@ -196,6 +196,11 @@ class McpGatewaySettings(ServiceSettings):
         return self.signing_key.with_suffix(".plans.json")
 
     @property
+    def connect_page(self) -> str:
+        """The authorization server's page that connects apps."""
+        return self.issuer.rstrip("/") + "/"
+
+    @property
     def origin(self) -> str:
         """The resource's origin, as browsers serialise it."""
         return f"{urlsplit(self.resource).scheme}://{_host(self.resource)}"

@@ -23,6 +23,8 @@ class ToolSummary(_Frozen):
     toolsets: tuple[str, ...] = ()
     read_only: bool
     destructive: bool
+    confirms: bool = False
+    """Whether a person confirms each call."""
 
 
 class CatalogueDocument(_Frozen):

@@ -120,6 +120,7 @@ class Catalogue:
                     toolsets=tool.toolsets,
                     read_only=tool.read_only,
                     destructive=tool.destructive,
+                    confirms=tool.confirm is not None,
                 )
                 for tool in self.tools.values()
             ),

@@ -4,6 +4,8 @@ Each check adds to the request, or refuses it. The checks that don't need
 a token come first; the message is read last.
 """
 
+from dataclasses import dataclass
+
 from gatepost.clock import Now
 from mcp_gateway.auth.authenticator import Authenticator
 from mcp_gateway.auth.challenge import Challenge
@@ -16,14 +18,24 @@ from mcp_gateway.front.parse import parse
 from mcp_gateway.front.require_media_types import require_media_types
 from mcp_gateway.front.require_post import require_post
 from mcp_gateway.front.route import route
+from mcp_gateway.front.show_browser_the_way import show_browser_the_way
 from mcp_gateway.wire.server import CurrentServer
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the endpoint is, and who may ask there."""
+
+    resource: str
+    hosts: frozenset[bytes]
+    origins: frozenset[bytes]
+    connect_page: str
+    """The page that connects apps, for people who open the endpoint in a browser."""
 
 
 def build_front(
     *,
-    hosts: frozenset[bytes],
-    origins: frozenset[bytes],
-    resource: str,
+    address: Address,
     authenticator: Authenticator,
     challenge: Challenge,
     current: CurrentServer,
@@ -32,9 +44,9 @@ def build_front(
 ) -> tuple[Check, ...]:
     """Return the checks of a request in order, each made with the values that it needs."""
     return (
-        guard_host_and_origin(
-            hosts, origins, resource
-        ),  # against DNS rebinding, before anything is read
+        # Against DNS rebinding, before anything is read.
+        guard_host_and_origin(address.hosts, address.origins, address.resource),
+        show_browser_the_way(address.connect_page),
         limit_body,
         authenticate(authenticator, challenge, now),
         require_post,  # some clients look for the challenge with GET or HEAD

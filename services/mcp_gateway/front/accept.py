@@ -19,6 +19,11 @@ def accepts_stream(headers: Headers) -> bool:
     return accept == USUAL or (accept is not None and not _accepted(accept).isdisjoint(_STREAM))
 
 
+def accepts_html(headers: Headers) -> bool:
+    """Tell whether the client names HTML, as browsers do that open a page."""
+    return b"text/html" in _accepted(headers.get(b"accept") or b"")
+
+
 def bare_media_type(value: bytes) -> bytes:
     """Return a media type without its parameters, in lower case."""
     return value.partition(b";")[0].strip(b" \t").lower()

@@ -126,3 +126,30 @@ def test_migrate_makes_the_database_and_can_be_run_again(tmp_path: Path, databas
     for _ in range(2):
         assert run(tmp_path, database, "migrate").exit_code == 0
     assert Path(database.partition(":///")[2]).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("tenant: []", "tenant: is not a key here; did you mean tenants?"),
+        ("tenants: [{id: a, nam: A}]", "tenants.0.nam: is not a key here; did you mean name?"),
+        ("tenants: [{id: a}]", "tenants.0.name: is required"),
+        ("people: ada", "people: must be a list"),
+        ("people: [ada]", "people.0: must be a mapping"),
+        (
+            "people: [{id: 7, email: a@b.c, name: A, password: s3cret}]",
+            "people.0.id: must be text; write it in quotes",
+        ),
+        ("people: [{id: a, email: a, name: A, password: s3cret}]", "must be an e-mail address"),
+        ("clients: [{client_id: a, name: A, secret: s3cret}]", "must have at least 32 characters"),
+        ("tenants: [{id: a, name: A, required_level: 3}]", "required_level: must be 1 or 2"),
+    ],
+)
+def test_a_mistake_in_a_seed_is_explained_with_the_fix(
+    tmp_path: Path, database: str, text: str, advice: str
+) -> None:
+    result = seed(tmp_path, database, text)
+    assert result.exit_code == 1
+    assert advice in result.output
+    assert "s3cret" not in result.output
+    assert "Input should" not in result.output

@@ -145,6 +145,28 @@ async def test_get_and_delete_are_refused_without_streams_and_sessions(
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/"])
+async def test_a_browser_that_opens_the_address_gets_the_page_that_connects_apps(
+    world: World, path: str
+) -> None:
+    shown = await world.http.get(path, headers={"accept": BROWSER})
+    assert (shown.status_code, shown.headers["location"]) == (303, "http://127.0.0.1:8400/")
+
+
+async def test_no_client_is_taken_for_a_browser(world: World) -> None:
+    for accept in ("text/event-stream", "application/json, text/event-stream", "*/*", ""):
+        probe = await world.http.get("/mcp", headers={"accept": accept})
+        assert (probe.status_code, "www-authenticate" in probe.headers) == (401, True)
+    posted = await world.post(LIST, token=None, headers={"accept": BROWSER})
+    with_token = {"accept": BROWSER, "authorization": f"Bearer {world.token()}"}
+    fetched = await world.http.get("/mcp", headers=with_token)
+    missing = await world.http.get("/register", headers={"accept": BROWSER})
+    assert [answer.status_code for answer in (posted, fetched, missing)] == [401, 405, 404]
+
+
 async def test_the_endpoint_answers_with_and_without_a_slash_and_never_redirects(
     world: World,
 ) -> None:

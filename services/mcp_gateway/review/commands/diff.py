@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.diff import KINDS, compare_locks
 from mcp_gateway.review.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
 
@@ -13,7 +13,7 @@ _BREAKING, _SECURITY = 1, 3
 
 
 @click.command()
-@manifest_option
+@manifest_file
 @click.option("--write", is_flag=True, help="Accept the changes: write the lock file.")
 def diff(path: Path, write: bool) -> None:
     """Compare the tools with tools.lock.json, the record of the published tools.

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from gatepost.clock import utc_now
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.lint import lint
 from mcp_gateway.review.lint.finding import ReviewedManifest
 
 
 @click.command(name="lint")
-@manifest_option
+@manifest_file
 def lint_command(path: Path) -> None:
     """Check the tools. Exits with 1 if there is an error; warnings don't fail."""
     manifest, document, catalogue = load(path)

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.token_estimate import tool_tokens
 
 
 @click.command(name="list")
-@manifest_option
+@manifest_file
 def list_command(path: Path) -> None:
     """List the tools with scope, effect on data, tokens and operation."""
     manifest, _, catalogue = load(path)

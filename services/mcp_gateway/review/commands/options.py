@@ -1,6 +1,7 @@
 """Shared by the commands: loading the manifest and finding a tool."""
 
 import difflib
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,22 @@ def manifest_option(command: _Command) -> _Command:
         show_default=True,
         help="Path of the manifest.",
     )(command)
+
+
+def manifest_file(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--manifest`, and the manifest as an optional argument."""
+
+    @functools.wraps(command)
+    def run(given: Path | None, path: Path, **options: Any) -> Any:
+        return command(path=given or path, **options)
+
+    named = click.argument(
+        "given",
+        metavar="[MANIFEST]",
+        required=False,
+        type=click.Path(dir_okay=False, path_type=Path),
+    )
+    return named(manifest_option(run))
 
 
 def load(path: Path) -> tuple[Manifest, OpenApiDocument, Catalogue]:

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
-from mcp_gateway.review.commands.options import load, manifest_option
+from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.token_estimate import count_tokens, tool_tokens
 
 
 @click.command()
-@manifest_option
+@manifest_file
 def tokens(path: Path) -> None:
     """Estimate the tokens of each tool and of the whole list, the most expensive first."""
     catalogue = load(path)[2]

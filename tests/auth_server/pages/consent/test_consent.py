@@ -102,6 +102,15 @@ async def test_a_person_sees_the_app_its_request_and_its_address_a45_a47(
     assert page.ticks("data") == {"team:design": True, "team:engineering": True}
 
 
+async def test_a_tool_that_asks_each_time_says_so(auth_server: AuthServer) -> None:
+    auth_server.catalogue = catalogue(tool("send_mail", confirms=True), tool("list_mail"))
+    client = await auth_server.client()
+    page = await auth_server.person().reach_consent(client.authorize_url())
+
+    assert page.text.count("asks you each time") == 1
+    assert "send_mail asks you each time" in page.text
+
+
 async def test_a_web_app_is_shown_with_its_host_and_without_the_warning_about_this_device(
     auth_server: AuthServer,
 ) -> None:

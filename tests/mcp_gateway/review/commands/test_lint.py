@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from mcp_gateway.cli import tools as tools_command
 from mcp_gateway.review.lint import RULES
 
 TEXT = {"type": "string"}
@@ -119,6 +121,13 @@ def test_arguments_that_are_hard_or_dangerous_are_found(
     result = review.run("lint")
     assert any(re.match(line, said) for said in result.output.splitlines())
     assert result.exit_code == (1 if line.startswith("error") else 0)
+
+
+@pytest.mark.parametrize("command", ["lint", "list", "tokens", "diff"])
+def test_the_manifest_can_be_an_argument(review: Any, command: str) -> None:
+    by_option = review.run(command)
+    by_argument = CliRunner().invoke(tools_command, [command, str(review.path / "tools.yaml")])
+    assert (by_argument.exit_code, by_argument.output) == (by_option.exit_code, by_option.output)
 
 
 def test_r17_a_single_tool_that_fills_a_models_context_is_an_error(review: Any) -> None:
