@@ -16,6 +16,7 @@ from auth_server.gateway_api.call_events import router as events_router
 from auth_server.gateway_api.plans import router as plans_router
 from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
+from auth_server.metering.endpoint import router as usage_router
 from auth_server.oauth.authorize.endpoint import router as authorize_router
 from auth_server.oauth.discovery.endpoint import discovery_router
 from auth_server.oauth.introspect import router as introspect_router
@@ -34,6 +35,10 @@ from auth_server.pages.account.members import router as members_router
 from auth_server.pages.account.new_api_key import router as new_api_key_router
 from auth_server.pages.account.organisations import router as organisations_router
 from auth_server.pages.account.passkeys import router as account_passkeys_router
+from auth_server.pages.account.plan.ask import router as ask_router
+from auth_server.pages.account.plan.budgets import router as budgets_router
+from auth_server.pages.account.plan.endpoint import router as plan_router
+from auth_server.pages.account.plan.pay import router as pay_router
 from auth_server.pages.account.rules import router as rules_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
@@ -71,6 +76,10 @@ ROUTERS = (
     rules_router,
     members_router,
     connections_router,
+    plan_router,
+    pay_router,
+    ask_router,
+    budgets_router,
     security_router,
     code_app_router,
     account_passkeys_router,
@@ -80,6 +89,7 @@ ROUTERS = (
     feed_router,
     events_router,
     plans_router,
+    usage_router,
 )
 
 

@@ -48,10 +48,22 @@ auth_server = LazyGroup(
 )
 billing = LazyGroup(
     "billing",
-    help="Manage prices at Stripe, and the events that it sends.",
+    help="Manage the plans, their prices at Stripe, and the events that it sends.",
     places={
         "events": (f"{_COMMANDS}.billing:events", "List the newest events in the inbox."),
+        "plans": (
+            f"{_COMMANDS}.plans:plans",
+            "Print the plans, or replace them by those of a file.",
+        ),
+        "refresh": (
+            f"{_COMMANDS}.billing:refresh",
+            "Read the subscriptions of tenants at Stripe again.",
+        ),
         "resend": (f"{_COMMANDS}.billing:resend", "Process events of the inbox again."),
+        "simulate": (
+            f"{_COMMANDS}.plans:simulate",
+            "Show what a month would have cost each tenant on a plan.",
+        ),
         "sync": (
             f"{_COMMANDS}.billing:sync",
             "Create what the plans need at Stripe: products, prices and the meter.",
@@ -60,28 +72,33 @@ billing = LazyGroup(
 )
 usage = LazyGroup(
     "usage",
-    help="Look after the export of usage to the system that writes invoices.",
+    help="Show and check what tenants use, and look after the export of usage.",
     places={
         "exports": (
-            f"{_COMMANDS}.usage:exports",
+            f"{_COMMANDS}.usage.exports:exports",
             "List exports of usage, their totals by state, and units that no export holds.",
         ),
         "link": (
-            f"{_COMMANDS}.usage:link",
+            f"{_COMMANDS}.usage.exports:link",
             "Name the customer that a tenant is at the system to which usage is exported.",
         ),
+        "reconcile": (
+            f"{_COMMANDS}.usage.reports:reconcile",
+            "Compare the ledger with the usage by the hour; fail if they differ.",
+        ),
         "refused": (
-            f"{_COMMANDS}.usage:refused",
+            f"{_COMMANDS}.usage.exports:refused",
             "List call events that could not be read or stored, or write them again.",
         ),
         "replay": (
-            f"{_COMMANDS}.replay:replay",
+            f"{_COMMANDS}.usage.replay:replay",
             "Compare archives of calls with the ledger, or add to it what it lacks.",
         ),
         "resend": (
-            f"{_COMMANDS}.usage:resend",
+            f"{_COMMANDS}.usage.exports:resend",
             "Send parked or ambiguous exports again, under new identifiers.",
         ),
+        "show": (f"{_COMMANDS}.usage.reports:show", "Show the usage of this month."),
     },
 )
 keys = LazyGroup(

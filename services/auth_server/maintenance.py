@@ -26,6 +26,7 @@ from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, select_clients_granted
+from auth_server.records.plan_requests.store import KEPT, purge_requests
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
 from auth_server.records.sessions.store import purge_sessions
@@ -68,6 +69,7 @@ async def maintain(opened: Runtime) -> None:
         await purge_sessions(db, before=now - _KEEP)
         await purge_codes(db, before=now - _KEEP)
         await purge_refresh_tokens(db, before=now - _KEEP)
+        await purge_requests(db, before=now - KEPT)
     async with opened.database.writing() as db, db.begin():
         await renew_seal_key(db)
     old = now - opened.settings.call_log_retention

@@ -21,6 +21,7 @@ from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_api_key
 from auth_server.errors import OAuthError
 from auth_server.records.api_keys.store import find_api_key
+from auth_server.records.billing_accounts.store import find_account
 from auth_server.records.ceilings.store import keep_ceilings, put_ceiling
 from auth_server.records.ceilings.table import Ceiling
 from auth_server.records.clients.metadata import read_keys
@@ -253,12 +254,14 @@ def _advise(problem: ErrorDetails) -> str:
 async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
     """Add or replace everything that the file lists; nothing else changes."""
     for tenant in contents.tenants:
+        account = await find_account(db, tenant.id)
         await put_tenant(
             db,
             Tenant(
                 tenant_id=tenant.id,
                 name=tenant.name,
-                rate_limit_tier=tenant.rate_limit_tier,
+                # A subscription decides before the file does.
+                rate_limit_tier=(account and account.plan) or tenant.rate_limit_tier,
                 required_level=tenant.required_level,
                 created_at=now,
             ),

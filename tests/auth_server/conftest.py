@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from sqlmodel import SQLModel
 
 from auth_server.cli import auth_server as command
+from auth_server.cli import billing, usage
 from auth_server.db.engine import open_database
 from auth_server.settings import ResourceSettings
 from support.in_process.auth_server import RESOURCE, SECRET_KEY, AuthServer, running_auth_server
@@ -92,7 +93,10 @@ def operate(database_url: str, tmp_path: Path) -> Operate:
     config = write_config(tmp_path, secret=SECRET_KEY, auth_server=section)
 
     def run(group: str, verb: str, *arguments: str | Path, input: str = "") -> Result:
-        words = [group, verb, "--config", str(config), *map(str, arguments)]
-        return CliRunner().invoke(command, words, input=input)
+        words = [verb, "--config", str(config), *map(str, arguments)]
+        own = {"billing": billing, "usage": usage}.get(group)
+        if own is not None:
+            return CliRunner().invoke(own, words, input=input)
+        return CliRunner().invoke(command, [group, *words], input=input)
 
     return run

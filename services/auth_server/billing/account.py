@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
 
 from auth_server.billing_settings import StripeSettings
 from auth_server.db.engine import Database, OpenTransaction
@@ -28,6 +30,15 @@ class Billing:
     database: Database
     transaction: OpenTransaction
     now: Now
+
+
+async def _billing_of(request: Request) -> Billing | None:
+    billing: Billing | None = request.state.billing
+    return billing
+
+
+BillingInUse = Annotated[Billing | None, Depends(_billing_of)]
+"""The open connection to Stripe; None if the settings name no account."""
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from auth_server.billing.errors import AlreadySubscribed, BillingError, stripe_e
 from auth_server.billing.prices import flat_key, usage_key
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.billing.states import TENANT_KEY
-from auth_server.records.billing_accounts.store import add_account, find_account
+from auth_server.records.billing_accounts.store import add_account, drop_account, find_account
 from auth_server.records.billing_accounts.table import BillingAccount
 from auth_server.records.plans.store import list_plans
 from auth_server.records.plans.terms import PlanTerms
@@ -110,7 +110,7 @@ async def _require_account(billing: Billing, tenant_id: str, email: str | None) 
         tenant, account = await find_tenant(db, tenant_id), await find_account(db, tenant_id)
     if tenant is None:
         raise BillingError("This organisation does not exist.")
-    if account is not None:
+    if account is not None and await _exists(billing, account.customer_id):
         return account
     params: Any = {"name": tenant.name, "metadata": {TENANT_KEY: tenant_id}}
     if email:
@@ -118,12 +118,28 @@ async def _require_account(billing: Billing, tenant_id: str, email: str | None) 
     with stripe_errors():
         customer = await billing.stripe.v1.customers.create_async(params)
     async with billing.transaction() as db:
+        if account is not None:
+            await drop_account(db, tenant_id, account.customer_id)
         # Somebody else may have been faster: their customer counts.
         await add_account(db, tenant_id, customer.id, now=billing.now())
         account = await find_account(db, tenant_id)
     if account is None:
         raise BillingError("This customer belongs to another organisation.")
     return account
+
+
+async def _exists(billing: Billing, customer_id: str) -> bool:
+    """Return whether a customer is at Stripe: it is not once the account changed from test to live."""
+    import stripe
+
+    with stripe_errors():
+        try:
+            customer = await billing.stripe.v1.customers.retrieve_async(customer_id)
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+            return False
+    return not getattr(customer, "deleted", False)
 
 
 async def _line_items(billing: Billing, plan: PlanTerms) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ import orjson
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from auth_server.billing.account import Billing
+from auth_server.billing.account import Billing, BillingInUse
 from auth_server.billing.inbox import Inbox
 from auth_server.errors import InvalidRequest
 from auth_server.records.external_events.table import ExternalEvent
@@ -22,18 +22,11 @@ _TOLERANCE = 300
 router = MachineRouter()
 
 
-async def billing_of(request: Request) -> Billing | None:
-    """Return the open connection to Stripe; None if the settings name no account."""
-    billing: Billing | None = request.state.billing
-    return billing
-
-
 async def _inbox_of(request: Request) -> Inbox:
     inbox: Inbox = request.state.inbox
     return inbox
 
 
-BillingInUse = Annotated[Billing | None, Depends(billing_of)]
 InboxInUse = Annotated[Inbox, Depends(_inbox_of)]
 
 

@@ -11,10 +11,14 @@ from auth_server.billing.account import Billing, open_stripe
 from auth_server.billing.errors import BillingError
 from auth_server.billing.inbox import process_event
 from auth_server.billing.prices import make_changes, plan_changes
+from auth_server.billing.refresh_account import refresh_account
 from auth_server.commands.common import config_option, load_settings
 from auth_server.db.engine import open_database
+from auth_server.records.audit.seal import sealing_with
+from auth_server.records.billing_accounts.store import list_accounts_read_before
 from auth_server.records.external_events.store import list_events
 from auth_server.records.plans.store import list_plans
+from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
 
@@ -79,6 +83,26 @@ def resend(config: Path | None, event_ids: tuple[str, ...]) -> None:
     click.echo(f"{len(event_ids)} processed.")
 
 
+@click.command()
+@config_option
+@click.option("--tenant", "tenant_id", help="Only this tenant.")
+def refresh(config: Path | None, tenant_id: str | None) -> None:
+    """Read the subscriptions of tenants at Stripe again."""
+
+    async def work(billing: Billing) -> list[str]:
+        async with billing.database.reading() as db:
+            accounts = await list_accounts_read_before(db, billing.now())
+        lines = []
+        for account in accounts:
+            if tenant_id is None or account.tenant_id == tenant_id:
+                found = await refresh_account(billing, account.tenant_id)
+                status = found.status or "no subscription"
+                lines.append(f"{account.tenant_id}: {status}{found.plan and f', {found.plan}'}")
+        return lines
+
+    click.echo("\n".join(_run(config, work)) or "No tenant has a billing account.")
+
+
 def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
     settings = load_settings(config)
     try:
@@ -90,7 +114,7 @@ def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
 async def _with_billing(settings: AuthServerSettings, work: Callable[[Billing], Awaitable[T]]) -> T:
     if settings.stripe is None:
         raise BillingError("The settings name no Stripe account: set auth_server.stripe.")
-    database = open_database(settings.database_url)
+    database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
     try:
         async with open_stripe(settings.stripe) as client:
             return await work(

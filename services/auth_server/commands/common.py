@@ -1,6 +1,7 @@
 """The configuration and the database transaction that every command needs."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,16 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
+
+
+def _month(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise click.BadParameter("must be a month such as 2026-11") from None
+
+
+month_option = click.option("--month", type=_month, help="A month in UTC, such as 2026-11.")
 
 
 def load_settings(config: Path | None) -> AuthServerSettings:

@@ -64,6 +64,11 @@ def moment(at: datetime) -> Markup:
     )
 
 
+def grouped(number: int) -> str:
+    """Format a number with a narrow space between groups of three digits, as every language reads it."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
 def open_pages(settings: AuthServerSettings) -> Pages:
     """Load the templates, the static files and the texts of every language.
 
@@ -96,6 +101,7 @@ def template_environment() -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["brief"] = brief
     environment.filters["moment"] = moment
+    environment.filters["grouped"] = grouped
     # `_()` returns markup. A text that is passed in as a value must not be treated as markup, so it
     # goes through this filter and is escaped like every value.
     environment.filters["translated"] = str

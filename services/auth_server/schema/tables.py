@@ -22,6 +22,7 @@ import auth_server.records.grants.table
 import auth_server.records.ledger.table
 import auth_server.records.metered_hours.table
 import auth_server.records.people.table
+import auth_server.records.plan_requests.table
 import auth_server.records.plans.table
 import auth_server.records.refresh_tokens.table
 import auth_server.records.refused_events.table

@@ -111,13 +111,21 @@ def month_of(at: datetime) -> str:
     return day_of(at)[:7]
 
 
+def start_of_day(at: datetime) -> datetime:
+    """Return the last midnight in UTC."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def start_of_month(at: datetime) -> datetime:
+    """Return the first of the month in UTC."""
+    return start_of_day(at).replace(day=1)
+
+
 def end_of_day(at: datetime) -> datetime:
     """Return when the day's quota is reset: the next midnight in UTC."""
-    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=1)
+    return start_of_day(at) + timedelta(days=1)
 
 
 def end_of_month(at: datetime) -> datetime:
     """Return when the month's quota is reset: the first of the next month in UTC."""
-    first = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
+    return (start_of_month(at) + timedelta(days=32)).replace(day=1)

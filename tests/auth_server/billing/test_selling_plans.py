@@ -16,6 +16,7 @@ from fake_stripe.account import Destination
 from fake_stripe.webhooks import sign
 from support.in_process.auth_server import ISSUER
 from support.in_process.clock import Clock
+from support.in_process.operator import add
 from support.in_process.stripe import SECRET, TENANT, Shop, running_shop
 
 HYBRID = PRO.model_copy(
@@ -241,6 +242,28 @@ async def test_a_trial_is_given_once(shop: Shop) -> None:
     await shop.buy()
 
     assert (first, (await shop.account()).status) == ("trialing", "active")
+
+
+async def test_a_seed_file_takes_no_paid_plan_away(shop: Shop) -> None:
+    await shop.buy()
+
+    await add(shop.server, tenants=[{"id": TENANT, "name": "Globex"}])
+
+    assert await shop.plan() == "pro"
+
+
+async def test_a_customer_that_is_no_longer_at_stripe_is_made_anew(shop: Shop) -> None:
+    """As when the settings change from a sandbox to the live account."""
+    await shop.buy()
+    before = (await shop.account()).customer_id
+    shop.stripe.objects.clear()
+    await shop.sync()
+    await refresh_account(shop.billing, TENANT)
+
+    await shop.buy()
+
+    assert (await shop.account()).customer_id != before
+    assert await shop.plan() == "pro"
 
 
 async def test_an_operators_plan_outlives_a_checkout_that_nobody_paid(shop: Shop) -> None:

@@ -101,6 +101,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisations",
         "/account/organisation",
         "/account/organisation/member",
+        "/account/plan",
     }
     assert {page.status_code for page in walk.pages} >= {200, 400, 403, 404, 405}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import or_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, select, update
+from sqlmodel import col, delete, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.db.engine import DbSession
@@ -57,8 +57,18 @@ async def add_account(db: DbSession, tenant_id: str, customer_id: str, *, now: d
     return added.scalar_one_or_none() is not None
 
 
+async def drop_account(db: DbSession, tenant_id: str, customer_id: str) -> None:
+    """Delete a tenant's billing account, if it still has this customer."""
+    await db.execute(
+        delete(BillingAccount).where(
+            col(BillingAccount.tenant_id) == tenant_id,
+            col(BillingAccount.customer_id) == customer_id,
+        )
+    )
+
+
 async def list_accounts_read_before(
-    db: DbSession, before: datetime, *, most: int
+    db: DbSession, before: datetime, *, most: int | None = None
 ) -> Sequence[BillingAccount]:
     """List accounts whose subscription was not read since a time, the oldest reading first."""
     read_at = col(BillingAccount.read_at)

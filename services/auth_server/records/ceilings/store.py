@@ -16,6 +16,12 @@ async def list_ceilings(db: DbSession, client_id: str) -> Sequence[Ceiling]:
     return (await db.execute(query)).scalars().all()
 
 
+async def list_service_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
+    """List the ids of the clients that act as themselves for a tenant."""
+    query = select(Ceiling.client_id).where(col(Ceiling.tenant_id) == tenant_id).distinct()
+    return (await db.execute(query)).scalars().all()
+
+
 async def keep_ceilings(db: DbSession, client_id: str, resources: Collection[str]) -> None:
     """Delete a client's ceilings on all resources except these."""
     for ceiling in await list_ceilings(db, client_id):

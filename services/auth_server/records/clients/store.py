@@ -1,6 +1,6 @@
 """The only SQL on clients."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,12 @@ async def find_client(db: DbSession, client_id: str) -> Client | None:
         return None
     client = await db.get(Client, client_id)
     return client if client is not None and client.disabled_at is None else None
+
+
+async def list_client_names(db: DbSession, client_ids: Collection[str]) -> dict[str, str]:
+    """Look up the names of clients by their ids, including disabled clients."""
+    query = select(Client.client_id, Client.name).where(col(Client.client_id).in_(set(client_ids)))
+    return {client_id: name for client_id, name in (await db.execute(query)).all()}
 
 
 async def find_dynamic_client(db: DbSession, client_id: str) -> Client | None:

@@ -127,6 +127,14 @@ async def list_live_grants(
     return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
 
 
+async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
+    """List the ids of the clients with a live grant in a tenant."""
+    query = select(Grant.client_id).where(
+        col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None)
+    )
+    return (await db.execute(query.distinct())).scalars().all()
+
+
 async def list_grants_of_tenant(
     db: DbSession, tenant_id: str, *, ended_since: datetime
 ) -> Sequence[Grant]:

@@ -3,12 +3,12 @@
 import bisect
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
@@ -17,7 +17,17 @@ from auth_server.records.usage.table import BOUNDS, UsageHour
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import UsedUnits, day_of, hour_of
 
+Dimension = Literal["tool", "sub", "client_id", "grant_id"]
 _COUNTED = ("calls", "units", *(f"under_{bound}" for bound in BOUNDS), "longer")
+
+
+class UsedBy(NamedTuple):
+    """The calls and units of one value of a dimension; `refused` counts the calls that did nothing."""
+
+    key: str
+    calls: int
+    refused: int
+    units: int
 
 
 class _Dimensions(NamedTuple):
@@ -99,6 +109,100 @@ async def read_used_units(
         people=dict(people),
         clients=dict(clients),
         grants=dict(grants),
+    )
+
+
+async def sum_hours(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime, env: str = "live"
+) -> dict[datetime, int]:
+    """Sum a tenant's units by the hour; hours without calls are left out."""
+    query = (
+        select(col(UsageHour.hour), func.sum(col(UsageHour.units)))
+        .where(*_of_tenant(tenant_id, since, until, env))
+        .group_by(col(UsageHour.hour))
+    )
+    return {hour: int(units) for hour, units in (await db.execute(query)).all()}
+
+
+async def sum_tenants(
+    db: DbSession, *, since: datetime, until: datetime, env: str = "live"
+) -> dict[str, int]:
+    """Sum the units of each tenant."""
+    sums: Counter[str] = Counter()
+    for (tenant_id, _), units in (await sum_meters(db, since=since, until=until, env=env)).items():
+        sums[tenant_id] += units
+    return dict(sums)
+
+
+async def sum_meters(
+    db: DbSession, *, since: datetime, until: datetime, env: str = "live"
+) -> dict[tuple[str, str], int]:
+    """Sum the units of each tenant and meter, if there are any."""
+    tenant_id, meter, units = col(UsageHour.tenant_id), col(UsageHour.meter), col(UsageHour.units)
+    query = (
+        select(tenant_id, meter, func.sum(units))
+        .where(
+            col(UsageHour.hour) >= since,
+            col(UsageHour.hour) < until,
+            col(UsageHour.env) == env,
+            units != 0,
+        )
+        .group_by(tenant_id, meter)
+    )
+    rows = (await db.execute(query)).all()
+    return {(row[0], row[1]): int(row[2]) for row in rows}
+
+
+async def rank_usage(
+    db: DbSession,
+    tenant_id: str,
+    dimension: Dimension,
+    *,
+    since: datetime,
+    until: datetime,
+    most: int,
+    env: str = "live",
+) -> list[UsedBy]:
+    """List the tools, people or clients of a tenant with the most units, and then with the most calls."""
+    key, calls, units = getattr(UsageHour, dimension), col(UsageHour.calls), col(UsageHour.units)
+    refused = case((col(UsageHour.outcome) == "refused", calls), else_=0)
+    query = (
+        select(key, func.sum(calls), func.sum(refused), func.sum(units))
+        .where(*_of_tenant(tenant_id, since, until, env))
+        .group_by(key)
+        .order_by(func.sum(units).desc(), func.sum(calls).desc(), key)
+        .limit(most)
+    )
+    rows = (await db.execute(query)).all()
+    return [UsedBy(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+
+async def sum_units_of(
+    db: DbSession,
+    tenant_id: str,
+    dimension: Dimension,
+    keys: Collection[str],
+    *,
+    since: datetime,
+    until: datetime,
+    env: str = "live",
+) -> dict[str, int]:
+    """Sum the units of some people, clients or grants of a tenant."""
+    key = getattr(UsageHour, dimension)
+    query = (
+        select(key, func.sum(col(UsageHour.units)))
+        .where(*_of_tenant(tenant_id, since, until, env), key.in_(set(keys)))
+        .group_by(key)
+    )
+    return {found: int(units) for found, units in (await db.execute(query)).all()}
+
+
+def _of_tenant(tenant_id: str, since: datetime, until: datetime, env: str) -> tuple[Any, ...]:
+    return (
+        col(UsageHour.tenant_id) == tenant_id,
+        col(UsageHour.env) == env,
+        col(UsageHour.hour) >= since,
+        col(UsageHour.hour) < until,
     )
 
 

@@ -1,0 +1,132 @@
+"""`gatepost billing plans` and `simulate`: the plans on offer, and what a month would have cost."""
+
+import asyncio
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
+from auth_server.db.engine import DbSession
+from auth_server.metering.simulate import Simulated, simulate_month
+from auth_server.records.plans.store import list_plans, replace_plans
+from auth_server.records.plans.terms import PlanTerms
+from auth_server.records.tenants.store import list_tenants
+from gatepost.clock import utc_now
+from gatepost.document import DocumentError, read_document
+from gatepost.metering.plans import month_of, start_of_month
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plans: tuple[PlanTerms, ...] = Field(min_length=1)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--set",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Replace all plans by those of a file.",
+)
+def plans(config: Path | None, file: Path | None) -> None:
+    """Print the plans as YAML, from the smallest to the largest, or replace them."""
+    settings = load_settings(config)
+    wanted = None if file is None else _read_file(file)
+
+    async def work(db: DbSession) -> tuple[PlanTerms, ...]:
+        if wanted is not None:
+            await _require_no_plan_in_use_is_missing(db, wanted)
+            await replace_plans(db, wanted)
+        return await list_plans(db)
+
+    found = asyncio.run(in_transaction(settings, work))
+    if wanted is not None:
+        names = ", ".join(plan.name for plan in wanted)
+        click.echo(f"The plans are {names}. Gateways learn them within two seconds.")
+        return
+    listed = [plan.model_dump(mode="json", exclude_defaults=True) for plan in found]
+    click.echo(yaml.safe_dump({"plans": listed}, sort_keys=False), nl=False)
+
+
+@click.command()
+@config_option
+@month_option
+@click.option("--plan", "name", required=True, help="The plan to compare with.")
+@click.option("--tenant", "tenant_id", help="Only this tenant.")
+def simulate(config: Path | None, month: datetime | None, name: str, tenant_id: str | None) -> None:
+    """Show what last month, or another one, would have cost each tenant on a plan."""
+    since = month or start_of_month(start_of_month(utc_now()) - timedelta(days=1))
+
+    async def work(db: DbSession) -> tuple[PlanTerms, list[Simulated]]:
+        known = await list_plans(db)
+        other = next((plan for plan in known if plan.name == name), None)
+        if other is None:
+            names = ", ".join(plan.name for plan in known)
+            raise click.ClickException(f"--plan: {name} does not exist; the plans are {names}")
+        tenants = [
+            tenant
+            for tenant in await list_tenants(db)
+            if tenant_id is None or tenant.tenant_id == tenant_id
+        ]
+        return other, await simulate_month(db, tenants, known, other, since=since)
+
+    other, simulated = asyncio.run(in_transaction(load_settings(config), work))
+    if not simulated:
+        click.echo(f"No units were used in {month_of(since)}.")
+        return
+    click.echo(f"{month_of(since)} on the plan {other.name}:")
+    for one in simulated:
+        click.echo(_describe(one, other))
+    if len(simulated) > 1:
+        before, after = (
+            sum(one.price for one in simulated),
+            sum(one.other_price for one in simulated),
+        )
+        click.echo(f"all: {before:.2f} on their plans, {after:.2f} on {other.name}")
+
+
+def _describe(one: Simulated, other: PlanTerms) -> str:
+    said = (
+        f"{one.tenant_id}: {one.units} units, {one.price:.2f} on {one.plan}, "
+        f"{one.other_price:.2f} {other.price.currency.upper()} on {other.name}"
+    )
+    if one.other_refused:
+        said += f", where {one.other_refused} units would have been refused"
+    return said
+
+
+def _read_file(file: Path) -> tuple[PlanTerms, ...]:
+    try:
+        found = _File.model_validate(read_document(file)).plans
+    except DocumentError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise click.ClickException(f"{file}: {'; '.join(problems)}") from None
+    names = Counter(plan.name for plan in found)
+    if repeated := [name for name, count in names.items() if count > 1]:
+        raise click.ClickException(f"{file}: plans: {', '.join(repeated)} is repeated")
+    return found
+
+
+async def _require_no_plan_in_use_is_missing(db: DbSession, wanted: tuple[PlanTerms, ...]) -> None:
+    gone = {plan.name for plan in await list_plans(db)} - {plan.name for plan in wanted}
+    users = Counter(
+        tenant.rate_limit_tier
+        for tenant in await list_tenants(db)
+        if tenant.rate_limit_tier in gone
+    )
+    if users:
+        said = ", ".join(f"{name} ({count} tenants)" for name, count in sorted(users.items()))
+        raise click.ClickException(
+            f"tenants have plans that the file lacks: {said}; keep these with `listed: false`"
+        )

@@ -1,0 +1,1 @@
+"""`gatepost usage …`: the books, the exports of usage, and the archives."""

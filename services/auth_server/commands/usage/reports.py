@@ -1,0 +1,136 @@
+"""`gatepost usage …`: what tenants use, and whether the ledger and the usage by the hour agree."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
+from auth_server.db.engine import DbSession
+from auth_server.metering.reconcile import Difference, reconcile_usage
+from auth_server.metering.usage_report import (
+    Quota,
+    Share,
+    UsageReport,
+    choose_plan,
+    read_usage_report,
+)
+from auth_server.records.plans.store import list_plans
+from auth_server.records.tenants.store import list_tenants
+from auth_server.records.tenants.table import Tenant
+from auth_server.records.usage.store import sum_tenants
+from gatepost.clock import utc_now
+from gatepost.metering.plans import end_of_day, end_of_month, month_of, start_of_day, start_of_month
+
+
+@click.command()
+@config_option
+@click.option("--tenant", "tenant_id", help="Show one tenant in detail.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
+    """Show the usage of this month: of all tenants, those nearest to a quota first, or of one."""
+
+    async def work(db: DbSession) -> str:
+        tenants, now = await list_tenants(db), utc_now()
+        if tenant_id is None:
+            rows = await _read_all(db, tenants, now)
+            return _json(rows) if as_json else _table(rows)
+        tenant = next((one for one in tenants if one.tenant_id == tenant_id), None)
+        if tenant is None:
+            raise click.ClickException(f"the tenant {tenant_id} does not exist")
+        plan = choose_plan(await list_plans(db), tenant)
+        report = await read_usage_report(db, tenant, plan, now=now)
+        return report.model_dump_json(indent=2) if as_json else _describe(report)
+
+    click.echo(asyncio.run(in_transaction(load_settings(config), work)))
+
+
+@click.command()
+@config_option
+@month_option
+def reconcile(config: Path | None, month: datetime | None) -> None:
+    """Compare the ledger with the usage by the hour; fail if they differ."""
+    since = month or start_of_month(utc_now())
+
+    async def work(db: DbSession) -> list[Difference]:
+        return await reconcile_usage(db, since=since, until=end_of_month(since))
+
+    found = asyncio.run(in_transaction(load_settings(config), work))
+    if found:
+        lines = (
+            f"{one.tenant_id}  {one.env}  {one.meter}: {one.ledger} units in the ledger, "
+            f"{one.usage} in the usage by the hour"
+            for one in found
+        )
+        raise click.ClickException("\n".join(["these differ:", *lines]))
+    click.echo(f"The ledger and the usage by the hour agree in {month_of(since)}.")
+
+
+async def _read_all(
+    db: DbSession, tenants: Iterable[Tenant], now: datetime
+) -> list[dict[str, Any]]:
+    plans = await list_plans(db)
+    today = await sum_tenants(db, since=start_of_day(now), until=end_of_day(now))
+    month = await sum_tenants(db, since=start_of_month(now), until=end_of_month(now))
+    rows: list[dict[str, Any]] = []
+    for tenant in tenants:
+        plan = choose_plan(plans, tenant)
+        used = today.get(tenant.tenant_id, 0), month.get(tenant.tenant_id, 0)
+        limits = plan.daily_units, plan.monthly_units
+        percents = [
+            100 * units // limit for units, limit in zip(used, limits, strict=True) if limit
+        ]
+        rows.append(
+            {
+                "tenant_id": tenant.tenant_id,
+                "plan": plan.name,
+                "today": used[0],
+                "month": used[1],
+                "percent": max(percents, default=0),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["percent"], -row["month"], row["tenant_id"]))
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    lines = (
+        f"{row['tenant_id']}  {row['plan']}  {row['today']} units today, {row['month']} this month, "
+        f"{row['percent']} % of the nearest quota"
+        for row in rows
+    )
+    return "\n".join(lines) or "There are no tenants."
+
+
+def _describe(report: UsageReport) -> str:
+    plan, month = report.plan.name, report.month
+    lines = [f"{report.tenant_id} has the plan {plan}, and used {report.units} units in {month}."]
+    lines += [_describe_quota(quota) for quota in (*report.quotas, *report.budgets)]
+    lines.append(
+        f"forecast: {report.forecast_units} units, "
+        f"{report.forecast_price:.2f} {report.plan.price.currency.upper()}"
+    )
+    for title, shares in (
+        ("tools", report.tools),
+        ("people", report.people),
+        ("clients", report.clients),
+    ):
+        lines += ["", f"{title}:", *(_describe_share(share) for share in shares)]
+    return "\n".join(lines)
+
+
+def _describe_quota(quota: Quota) -> str:
+    name = f"{quota.kind} {quota.key}".strip()
+    limit = "no quota" if quota.limit is None else f"of {quota.limit}"
+    return f"{name}: {quota.used} {limit}, until {quota.resets_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _describe_share(share: Share) -> str:
+    return f"  {share.key}: {share.units} units, {share.calls} calls, {share.refused} refused"
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

@@ -1,0 +1,1 @@
+"""What tenants use, what follows from it, and what it costs."""

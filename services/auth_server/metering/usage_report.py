@@ -1,0 +1,197 @@
+"""A tenant's plan and usage: the same for its admins' page and for programs of the operator."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from auth_server.db.engine import DbSession
+from auth_server.metering.forecast import WINDOW, forecast_exhaustion, forecast_month
+from auth_server.records.clients.store import list_client_names
+from auth_server.records.people.store import find_people
+from auth_server.records.plans.terms import PlanTerms
+from auth_server.records.tenants.table import Tenant
+from auth_server.records.usage.store import Dimension, UsedBy, rank_usage, sum_hours, sum_units_of
+from gatepost.metering.plans import (
+    Budget,
+    BudgetKind,
+    day_of,
+    end_of_day,
+    end_of_month,
+    month_of,
+    start_of_day,
+    start_of_month,
+)
+
+_MOST = 20
+"""How many tools, people and clients are listed."""
+_DIMENSIONS: dict[BudgetKind, Dimension] = {
+    "person": "sub",
+    "client": "client_id",
+    "grant": "grant_id",
+}
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Quota(_Value):
+    """A quota of the plan or a budget, and the units used of it."""
+
+    kind: Literal["day", "month"] | BudgetKind
+    key: str = ""
+    """The `sub`, `client_id` or `grant_id` of a budget; empty for the tenant."""
+    name: str = ""
+    """The name of the person or client, where it is known."""
+    limit: int | None
+    used: int
+    hard: bool = True
+    resets_at: datetime
+    runs_out_at: datetime | None = None
+    """When it is used up at the present pace; None if it lasts until the reset."""
+
+    @property
+    def percent(self) -> int:
+        """The used part, at most 100."""
+        if self.limit is None:
+            return 0
+        return min(100 * self.used // self.limit, 100) if self.limit else 100
+
+
+class Share(_Value):
+    """The calls and units of one tool, person or client in the month."""
+
+    key: str
+    name: str
+    calls: int
+    refused: int
+    """Those of the calls that did nothing, and cost nothing."""
+    units: int
+
+
+class UsageReport(_Value):
+    """What one tenant may use and has used in this month, without calls of test keys."""
+
+    tenant_id: str
+    plan: PlanTerms
+    at: datetime
+    month: str
+    units: int
+    quotas: tuple[Quota, ...]
+    """Of a day and of a month, in this order."""
+    budgets: tuple[Quota, ...]
+    forecast_units: int
+    """The units of the whole month, if the pace of the last seven days goes on."""
+    forecast_price: Decimal
+    """The price of these units, in whole currency units of the plan's price."""
+    days: dict[str, int]
+    """Units by day; days without any are left out."""
+    tools: tuple[Share, ...]
+    people: tuple[Share, ...]
+    clients: tuple[Share, ...]
+
+
+def choose_plan(plans: Sequence[PlanTerms], tenant: Tenant) -> PlanTerms:
+    """Return a tenant's plan; the first one if it no longer exists, as gateways do."""
+    return next((plan for plan in plans if plan.name == tenant.rate_limit_tier), plans[0])
+
+
+async def read_usage_report(
+    db: DbSession, tenant: Tenant, plan: PlanTerms, *, now: datetime
+) -> UsageReport:
+    """Read what a tenant has used, as the usage by the hour has it."""
+    day, month, until = start_of_day(now), start_of_month(now), end_of_month(now)
+    hours = await sum_hours(db, tenant.tenant_id, since=min(month, now - WINDOW), until=until)
+    used = sum(units for hour, units in hours.items() if hour >= month)
+    forecast = forecast_month(hours, now)
+    days: dict[str, int] = {}
+    for hour, units in sorted(hours.items()):
+        if hour >= month and units:
+            days[day_of(hour)] = days.get(day_of(hour), 0) + units
+    tools, people, clients = [
+        await rank_usage(db, tenant.tenant_id, dimension, since=month, until=until, most=_MOST)
+        for dimension in ("tool", "sub", "client_id")
+    ]
+    budgets = [Budget.model_validate(budget) for budget in tenant.budgets or ()]
+    person_names = {
+        key: person.name
+        for key, person in (
+            await find_people(db, {*_keys(people), *_keys_of(budgets, "person")})
+        ).items()
+    }
+    client_names = await list_client_names(db, {*_keys(clients), *_keys_of(budgets, "client")})
+    names = {"person": person_names, "client": client_names}
+    of_budgets = await _units_of(db, tenant.tenant_id, budgets, used, since=month, until=until)
+    return UsageReport(
+        tenant_id=tenant.tenant_id,
+        plan=plan,
+        at=now,
+        month=month_of(now),
+        units=used,
+        quotas=(
+            _quota("day", plan.daily_units, days.get(day_of(now), 0), day, end_of_day(now), now),
+            _quota("month", plan.monthly_units, used, month, until, now),
+        ),
+        budgets=tuple(
+            Quota(
+                kind=budget.kind,
+                key=budget.key,
+                name=names.get(budget.kind, {}).get(budget.key, ""),
+                limit=budget.monthly_units,
+                used=of_budgets.get((budget.kind, budget.key), 0),
+                hard=budget.hard,
+                resets_at=until,
+            )
+            for budget in budgets
+        ),
+        forecast_units=forecast,
+        forecast_price=plan.price.of(forecast),
+        days=days,
+        tools=_shares(tools, {}),
+        people=_shares(people, person_names),
+        clients=_shares(clients, client_names),
+    )
+
+
+async def _units_of(
+    db: DbSession,
+    tenant_id: str,
+    budgets: Iterable[Budget],
+    total: int,
+    *,
+    since: datetime,
+    until: datetime,
+) -> dict[tuple[str, str], int]:
+    found = {("tenant", ""): total}
+    for kind, dimension in _DIMENSIONS.items():
+        if keys := _keys_of(budgets, kind):
+            units = await sum_units_of(db, tenant_id, dimension, keys, since=since, until=until)
+            found |= {(kind, key): one for key, one in units.items()}
+    return found
+
+
+def _quota(
+    kind: Literal["day", "month"],
+    limit: int | None,
+    used: int,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+) -> Quota:
+    ends = forecast_exhaustion(used, limit, since=since, until=until, now=now)
+    return Quota(kind=kind, limit=limit, used=used, resets_at=until, runs_out_at=ends)
+
+
+def _shares(rows: Iterable[UsedBy], names: dict[str, str]) -> tuple[Share, ...]:
+    return tuple(Share(name=names.get(row.key, row.key), **row._asdict()) for row in rows)
+
+
+def _keys(rows: Iterable[UsedBy]) -> set[str]:
+    return {row.key for row in rows}
+
+
+def _keys_of(budgets: Iterable[Budget], kind: BudgetKind) -> set[str]:
+    return {budget.key for budget in budgets if budget.kind == kind}

@@ -1,0 +1,1 @@
+"""The page of a tenant's plan and usage, and its forms."""

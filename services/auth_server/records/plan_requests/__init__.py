@@ -1,0 +1,1 @@
+"""Members who asked the admins of their tenant for a larger plan."""

@@ -1,0 +1,42 @@
+"""The only SQL on plan requests."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import col, delete, select
+
+from auth_server.db.engine import DbSession
+from auth_server.records.plan_requests.table import PlanRequest
+
+KEPT = timedelta(days=30)
+"""How long the admins see a request."""
+
+
+async def put_request(db: DbSession, tenant_id: str, person_id: str, *, now: datetime) -> None:
+    """Store a member's request, in place of an earlier one."""
+    await db.merge(PlanRequest(tenant_id=tenant_id, person_id=person_id, asked_at=now))
+    await db.flush()
+
+
+async def list_requests(
+    db: DbSession, tenant_id: str, *, since: datetime | None
+) -> Sequence[PlanRequest]:
+    """List the requests in a tenant after a time, the oldest first."""
+    query = (
+        select(PlanRequest)
+        .where(col(PlanRequest.tenant_id) == tenant_id)
+        .order_by(col(PlanRequest.asked_at), col(PlanRequest.person_id))
+    )
+    if since is not None:
+        query = query.where(col(PlanRequest.asked_at) > since)
+    return (await db.execute(query)).scalars().all()
+
+
+async def drop_requests(db: DbSession, tenant_id: str) -> None:
+    """Delete the requests in a tenant."""
+    await db.execute(delete(PlanRequest).where(col(PlanRequest.tenant_id) == tenant_id))
+
+
+async def purge_requests(db: DbSession, *, before: datetime) -> None:
+    """Delete requests from before a time."""
+    await db.execute(delete(PlanRequest).where(col(PlanRequest.asked_at) < before))

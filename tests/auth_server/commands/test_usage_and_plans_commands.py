@@ -1,0 +1,170 @@
+"""`gatepost usage` and `gatepost billing plans|simulate`: an operator reads the books."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from sqlmodel import col, update
+
+from auth_server.db.engine import DbSession, open_database
+from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.usage.table import UsageHour
+from support.in_process.call_events import call_event
+
+Operate = Callable[..., Result]
+NOW = datetime.now(UTC)
+LAST_MONTH = (NOW.replace(day=1) - timedelta(days=1)).replace(day=10)
+PLANS = """
+plans:
+  - {name: free, title: Free, per_minute: 60, burst: 30, daily_units: 20}
+  - name: pro
+    title: Pro
+    per_minute: 600
+    burst: 100
+    overage: true
+    price: {monthly: 20, included_units: 100, steps: [{unit_price: "0.015"}]}
+"""
+
+
+def change(url: str, work: Callable[[DbSession], Awaitable[object]]) -> None:
+    """Do something to the database."""
+
+    async def run() -> None:
+        database = open_database(url)
+        async with database.writing() as db, db.begin():
+            await work(db)
+        await database.close()
+
+    asyncio.run(run())
+
+
+def call(url: str, *batches: tuple[datetime, int, dict[str, Any]]) -> None:
+    """Have calls of Ada's in Acme be written, each batch at a time and so many."""
+    events = [call_event(at, **changes) for at, times, changes in batches for _ in range(times)]
+    change(url, lambda db: write_calls(db, events, now=NOW))
+
+
+@pytest.mark.both_databases
+def test_an_operator_sees_who_is_nearest_to_a_quota_and_what_they_use(
+    operate: Operate, database_url: str
+) -> None:
+    globex = {"tenant_id": "org_globex", "sub": "usr_bo", "client_id": "orbit-cli"}
+    refused = {**globex, "outcome": "refused", "decision": "refused", "cost": 0}
+    call(database_url, (NOW, 40, {}), (NOW, 30, globex), (NOW, 2, refused))
+
+    listed = operate("usage", "show").output
+    shown = json.loads(operate("usage", "show", "--tenant", "org_globex", "--json").output)
+    told = operate("usage", "show", "--tenant", "org_globex").output
+
+    assert listed.splitlines() == [
+        "org_globex  free  30 units today, 30 this month, 30 % of the nearest quota",
+        "org_acme  pro  40 units today, 40 this month, 0 % of the nearest quota",
+    ]
+    assert shown["people"] == [
+        {"key": "usr_bo", "name": "Bo Lind", "calls": 32, "refused": 2, "units": 30}
+    ]
+    assert [share["name"] for share in shown["clients"]] == ["Orbit CLI"]
+    assert "day: 30 of 100" in told
+    assert "list_tasks: 30 units, 32 calls, 2 refused" in told
+
+
+@pytest.mark.both_databases
+def test_the_books_are_found_to_agree_or_not(operate: Operate, database_url: str) -> None:
+    call(database_url, (LAST_MONTH, 3, {"cost": 5}), (LAST_MONTH, 2, {"env": "test"}))
+    month = f"{LAST_MONTH:%Y-%m}"
+    agreed = operate("usage", "reconcile", "--month", month)
+
+    change(
+        database_url,
+        lambda db: db.execute(
+            update(UsageHour).where(col(UsageHour.env) == "live").values(units=14)
+        ),
+    )
+    differ = operate("usage", "reconcile", "--month", month)
+
+    assert (agreed.exit_code, f"agree in {month}" in agreed.output) == (0, True)
+    assert differ.exit_code == 1
+    assert "org_acme  live" in differ.output
+    assert "15 units in the ledger, 14 in the usage by the hour" in differ.output
+    assert "test" not in differ.output
+
+
+def test_an_operator_simulates_last_month_on_another_plan(
+    operate: Operate, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "plans.yaml"
+    file.write_text(PLANS)
+    replaced = operate("billing", "plans", "--set", file)
+    call(
+        database_url,
+        (LAST_MONTH, 130, {}),
+        (LAST_MONTH + timedelta(days=1), 15, {}),
+        (LAST_MONTH, 30, {"tenant_id": "org_globex"}),
+        (NOW, 99, {}),
+    )
+
+    pro = operate("billing", "simulate", "--plan", "pro").output
+    free = operate("billing", "simulate", "--plan", "free", "--tenant", "org_acme").output
+
+    assert "Gateways learn them" in replaced.output
+    assert pro.splitlines() == [
+        f"{LAST_MONTH:%Y-%m} on the plan pro:",
+        "org_acme: 145 units, 20.68 on pro, 20.68 USD on pro",
+        "org_globex: 30 units, 0.00 on free, 20.00 USD on pro",
+        "all: 20.68 on their plans, 40.68 on pro",
+    ]
+    assert free.splitlines()[1:] == [
+        "org_acme: 145 units, 20.68 on pro, 0.00 USD on free, where 110 units would have been refused"
+    ]
+
+
+def test_the_printed_plans_can_be_changed_and_stored(operate: Operate, tmp_path: Path) -> None:
+    printed = yaml.safe_load(operate("billing", "plans").output)
+    assert [plan["name"] for plan in printed["plans"]] == ["free", "pro", "enterprise"]
+    printed["plans"][0]["daily_units"] = 250
+    file = tmp_path / "plans.yaml"
+    file.write_text(yaml.safe_dump(printed))
+
+    assert operate("billing", "plans", "--set", file).exit_code == 0
+
+    assert yaml.safe_load(operate("billing", "plans").output) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("plans: [{name: free, title: Free, per_minute: 60, burst: 30}]", "pro (1 tenants)"),
+        ("plans: [{name: pro, title: Pro, per_minute: 60}]", "plans.0.burst: Field required"),
+        ("plans: []", "plans: Tuple should have at least 1 item"),
+        ("plans: [{name: a, title: A, per_minute: 1, burst: 1, colour: red}]", "plans.0.colour"),
+        ("[", "plans.yaml"),
+    ],
+)
+def test_a_file_of_plans_that_makes_no_sense_changes_nothing(
+    operate: Operate, tmp_path: Path, text: str, said: str
+) -> None:
+    file = tmp_path / "plans.yaml"
+    file.write_text(text)
+
+    refused = operate("billing", "plans", "--set", file)
+
+    assert refused.exit_code == 1
+    assert said in refused.output
+    assert "daily_units: 10000" in operate("billing", "plans").output
+
+
+def test_an_unknown_plan_tenant_or_month_is_named(operate: Operate) -> None:
+    plan = operate("billing", "simulate", "--plan", "gold")
+    tenant = operate("usage", "show", "--tenant", "org_nowhere")
+    month = operate("usage", "reconcile", "--month", "November")
+
+    assert "gold does not exist; the plans are free, pro, enterprise" in plan.output
+    assert "the tenant org_nowhere does not exist" in tenant.output
+    assert "must be a month such as 2026-11" in month.output
+    assert {plan.exit_code, tenant.exit_code} == {1} and month.exit_code == 2

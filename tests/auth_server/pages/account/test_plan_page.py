@@ -1,0 +1,275 @@
+"""The page of a tenant's plan and usage: its admins pay and set budgets, its members ask them."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.tenants.store import find_tenant, put_membership
+from auth_server.records.tenants.table import Membership
+from support.in_process.auth_server import ISSUER, AuthServer
+from support.in_process.call_events import call_event
+from support.in_process.clock import Clock
+from support.in_process.person import Page, Person
+from support.in_process.stripe import Shop, running_shop
+
+PLAN = "/account/plan?tenant=org_globex"
+ADA, BO, CY = "ada@acme.example", "bo@globex.example", "cy@nowhere.example"
+ACTIONS = tuple(
+    f"/account/plan/{name}" for name in ("buy", "billing", "requests", "budgets", "budgets/remove")
+)
+
+
+async def make_bo_admin(server: AuthServer) -> None:
+    """Make Bo the admin of Globex, where Ada is a member."""
+    admin = Membership(person_id="usr_bo", tenant_id="org_globex", role="admin", data_scope="")
+    async with server.opened.transaction() as db:
+        await put_membership(db, admin)
+
+
+@pytest.fixture
+async def server(sqlite_server: AuthServer) -> AuthServer:
+    """A server without Stripe, with Bo as the admin of Globex."""
+    await make_bo_admin(sqlite_server)
+    return sqlite_server
+
+
+@pytest.fixture
+async def shop(sqlite_url: str, clock: Clock) -> AsyncIterator[Shop]:
+    """The same with Stripe."""
+    async with running_shop(sqlite_url, clock) as made:
+        await made.sync()
+        await make_bo_admin(made.server)
+        yield made
+
+
+async def sign_in(server: AuthServer, email: str, path: str = PLAN) -> tuple[Person, Page]:
+    """Follow the link of a refused call, and sign in on the way."""
+    person = server.person(email)
+    return person, await person.sign_in(await person.open(path))
+
+
+async def use(server: AuthServer, at: datetime, times: int = 1, /, **changes: Any) -> None:
+    """Have calls of Bo's be made in Globex."""
+    caller = {"tenant_id": "org_globex", "sub": "usr_bo", "client_id": "orbit-cli"}
+    events = [call_event(at, **{**caller, **changes}) for _ in range(times)]
+    async with server.opened.transaction() as db:
+        await write_calls(db, events, now=at)
+
+
+async def budgets_of(server: AuthServer) -> list[tuple[str, str, int, bool]]:
+    """Read the budgets of Globex."""
+    async with server.opened.database.reading() as db:
+        tenant = await find_tenant(db, "org_globex")
+    assert tenant is not None
+    return [
+        (one["kind"], one["key"], one["monthly_units"], one["hard"]) for one in tenant.budgets or ()
+    ]
+
+
+async def test_the_link_of_a_refused_call_leads_an_admin_to_checkout_and_back(shop: Shop) -> None:
+    bo, page = await sign_in(shop.server, BO)
+    assert "Free plan" in page.text
+
+    left = await bo.press(page, "Buy Pro")
+    assert left.moves_on_to is not None and left.moves_on_to.startswith(shop.stripe.url)
+    paid = await shop.browser.post(left.moves_on_to, data={"action": "pay", "value": "works"})
+    # The webhook has not arrived: the way back reads the subscription itself.
+    page = await bo.open(paid.headers["location"])
+
+    assert page.url == f"{ISSUER}{PLAN}"
+    assert "Pro plan" in page.text and "Renews" in page.text
+    assert await shop.plan() == "pro"
+    assert "Buy" not in page.text
+
+
+async def test_an_admin_reaches_the_portal_and_sees_when_the_plan_ends(shop: Shop) -> None:
+    await shop.buy()
+    bo, page = await sign_in(shop.server, BO)
+    left = await bo.press(page, "Invoices and payment")
+    subscription = (await shop.account()).subscription_id
+    assert left.moves_on_to is not None
+    await shop.browser.post(left.moves_on_to, data={"action": "cancel", "value": subscription})
+
+    page = await bo.open("/account/plan/back?tenant=org_globex")
+
+    assert "The subscription was cancelled and ends" in page.text
+
+
+async def test_the_page_says_what_a_failed_payment_means(shop: Shop) -> None:
+    await shop.buy(card="fails")
+    said = []
+    for days in (await shop.days_left(), 8):
+        await shop.pass_days(days)
+        _, page = await sign_in(shop.server, BO)
+        said.append((page.text.split("The last")[-1][:16], "Update payment" in page.text))
+        if "Several payments failed" in page.text:
+            said.append(("free again", "Free plan" in page.text))
+
+    assert said[0] == (" payment failed.", True)
+    assert said[-1] == ("free again", True)
+
+
+async def test_a_second_subscription_is_refused_with_the_way_to_the_first(shop: Shop) -> None:
+    bo, page = await sign_in(shop.server, BO)
+    await shop.buy()
+
+    refused = await bo.press(page, "Buy Pro")
+
+    assert refused.status == 409
+    assert "Your organisation has a subscription" in refused.text
+
+
+async def test_an_outage_of_stripe_is_a_page_that_says_so(shop: Shop) -> None:
+    bo, page = await sign_in(shop.server, BO)
+    shop.stripe.faults.calls += [("refused", "/v1/")] * 4
+
+    refused = await bo.press(page, "Buy Pro")
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "60")
+    assert "The payment service does not answer" in refused.text
+
+
+async def test_without_stripe_an_admin_sees_the_plans_and_asks_the_operator(
+    server: AuthServer,
+) -> None:
+    _, page = await sign_in(server, BO)
+
+    assert "49.00 USD a month" in page.text
+    assert "ask the operator of this service" in page.text
+    assert "Buy" not in page.text
+
+
+async def test_a_member_asks_the_admin_with_one_click(server: AuthServer) -> None:
+    ada, page = await sign_in(server, ADA)
+    assert "Buy" not in page.text
+    assert "mailto:bo@globex.example" in page.html
+
+    page = await ada.press(page, "Ask your admin for more")
+    assert "Your request is on your admins' page now." in page.text
+    bo, seen = await sign_in(server, BO)
+    assert "1 member asks for a larger plan or budget: Ada Marsh" in seen.text
+
+    assert "asks for a larger plan" not in (await bo.press(seen, "Dismiss")).text
+
+
+async def test_a_request_is_over_once_the_admin_has_raised_something(server: AuthServer) -> None:
+    ada, page = await sign_in(server, ADA)
+    await ada.press(page, "Ask your admin for more")
+    server.clock.advance(seconds=1)
+    bo, seen = await sign_in(server, BO)
+
+    seen = await bo.press(
+        seen, "Set budget", fill={"whose": "tenant:", "units": "500", "hard": "no"}
+    )
+
+    assert "asks for a larger plan" not in seen.text
+
+
+async def test_the_page_shows_usage_by_tool_person_and_app(server: AuthServer) -> None:
+    server.clock.advance(seconds=(_noon() - server.clock()).total_seconds())
+    now = server.clock()
+    await use(server, now, 30)
+    await use(server, now, 60, tool="search_tasks", sub="usr_ada", cost=2)
+    await use(server, now, 3, outcome="refused", decision="refused", cost=0, tool="delete_task")
+    await use(server, now, 7, env="test")
+    await use(server, now - timedelta(days=40), 99)
+
+    _, page = await sign_in(server, BO)
+
+    assert "Used up: calls are refused until" in page.text
+    assert "150 of 100 units" in page.text
+    assert "search_tasks 60 0 120 list_tasks 30 0 30 delete_task 3 3 0" in page.text
+    assert "Ada Marsh usr_ada 60 0 120 Bo Lind usr_bo 33 3 30" in page.text
+    assert "Orbit CLI orbit-cli 93 3 150" in page.text
+
+
+def _noon() -> datetime:
+    """A noon in the middle of a month, so that days ago belong to the same month or not."""
+    return datetime(2030, 6, 15, 12, tzinfo=UTC)
+
+
+async def test_a_member_sees_the_quota_and_not_who_used_it(server: AuthServer) -> None:
+    await use(server, server.clock(), 30)
+
+    _, page = await sign_in(server, ADA)
+
+    assert "30 of 100 units" in page.text
+    assert "Bo Lind usr_bo" not in page.text and "By person" not in page.text
+
+
+async def test_an_admin_sets_replaces_and_removes_a_budget(server: AuthServer) -> None:
+    bo, page = await sign_in(server, BO)
+    for units, hard in (("50", "no"), ("40", "yes")):
+        budget = {"whose": "person:usr_ada", "units": units, "hard": hard}
+        page = await bo.press(page, "Set budget", fill=budget)
+    assert await budgets_of(server) == [("person", "usr_ada", 40, True)]
+    assert "Ada Marsh Person 0 40 Calls are refused" in page.text
+
+    page = await bo.press(page, "Remove")
+
+    assert await budgets_of(server) == []
+
+
+@pytest.mark.parametrize(
+    ("whose", "units"),
+    [
+        ("person:usr_cy", "5"),
+        ("client:client_of_others", "5"),
+        ("grant:key_of_others", "5"),
+        ("tenant:org_acme", "5"),
+        ("planet:earth", "5"),
+        ("", "5"),
+        ("tenant:", ""),
+        ("tenant:", "-1"),
+        ("tenant:", "1.5"),
+        ("tenant:", "1e3"),
+        ("tenant:", "٣"),
+        ("tenant:", "9007199254740992"),
+    ],
+)
+async def test_a_budget_that_makes_no_sense_is_refused(
+    server: AuthServer, whose: str, units: str
+) -> None:
+    bo, page = await sign_in(server, BO)
+
+    page = await bo.press(page, "Set budget", fill={"whose": whose, "units": units, "hard": "yes"})
+
+    assert page.status == 400
+    assert await budgets_of(server) == []
+
+
+async def test_only_an_admin_of_the_tenant_can_post_its_forms_a151(shop: Shop) -> None:
+    bo, page = await sign_in(shop.server, BO)
+    ada, own = await sign_in(shop.server, ADA)
+    foreign = [("tenant", "org_globex"), ("proof", "x"), ("plan", "pro"), ("units", "5")]
+    for action in ACTIONS:
+        # A member with a genuine proof of their own page, and an admin with a forged one.
+        member = own.forms["/account/plan/ask"].fields
+        statuses = {
+            (await ada.send(own, action, [*member.items(), ("plan", "pro")])).status,
+            (await bo.send(page, action, foreign)).status,
+        }
+        assert statuses <= {400, 403}, action
+    assert list(shop.stripe.every("checkout.session")) == []
+
+
+@pytest.mark.parametrize("tenant", ["org_acme", "org_nowhere", "", "a/../b", "ü" * 300])
+async def test_strangers_to_a_tenant_see_nothing_of_it(server: AuthServer, tenant: str) -> None:
+    bo, _ = await sign_in(server, BO)
+
+    answer = await bo.http.get("/account/plan", params={"tenant": tenant})
+
+    assert answer.status_code == 403
+    assert "You are not a member of this organisation" in answer.text
+
+
+async def test_the_tenant_of_the_link_survives_the_sign_in(server: AuthServer) -> None:
+    person = server.person(BO)
+    asked = await person.open(PLAN)
+    assert urlsplit(asked.url).path == "/sign-in"
+
+    assert (await person.sign_in(asked)).url.endswith(PLAN)
