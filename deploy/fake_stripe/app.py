@@ -5,8 +5,6 @@ import json
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
-from datetime import timedelta
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,7 +16,7 @@ from fake_stripe import catalog, metering, pages
 from fake_stripe.account import Account, Object, visible
 from fake_stripe.errors import StripeError
 from fake_stripe.form import Params, parse_form
-from fake_stripe.subscriptions import advance
+from fake_stripe.switches import switch_routes
 from fake_stripe.webhooks import Post, deliver, snapshot, thin
 
 SESSION = frozenset(
@@ -78,19 +76,6 @@ def create_app(account: Account, post: Post | None = None) -> Starlette:
             return RedirectResponse(str(request.url), 303)
         return HTMLResponse(pages.show_portal(account, session))
 
-    async def advance_time(request: Request) -> Response:
-        account.offset += timedelta(seconds=float((await request.json())["seconds"]))
-        advance(account)
-        deliver_soon()
-        return JSONResponse({"time": account.time()})
-
-    async def switch_faults(request: Request) -> Response:
-        wanted = await request.json()
-        for switch in fields(account.faults):
-            if switch.name in wanted and switch.name != "summary_lag":
-                setattr(account.faults, switch.name, wanted[switch.name])
-        return JSONResponse({})
-
     async def refuse(_: Request, error: Exception) -> Response:
         assert isinstance(error, StripeError)  # noqa: S101 - the handler is registered for it
         return _refusal(error)
@@ -137,8 +122,7 @@ def create_app(account: Account, post: Post | None = None) -> Starlette:
         api("/v2/core/events/{key}", "GET", lambda a, _, at: thin(_event(a, at["key"]))),
         Route("/checkout/{key}", checkout_page, methods=["GET", "POST"]),
         Route("/portal/{key}", portal_page, methods=["GET", "POST"]),
-        Route("/_fake/advance", advance_time, methods=["POST"]),
-        Route("/_fake/faults", switch_faults, methods=["POST"]),
+        *switch_routes(account, deliver_soon),
     ]
     return Starlette(routes=routes, exception_handlers={StripeError: refuse})
 

@@ -1,5 +1,6 @@
 """The pages for people: Checkout and the billing portal."""
 
+from datetime import UTC, datetime
 from html import escape
 
 from fake_stripe.account import Account, Object
@@ -17,11 +18,26 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 button{{font:inherit;padding:.5rem 1rem;margin:.25rem .5rem .25rem 0}}</style>
 <h1>{title}</h1><p>This imitation of Stripe takes no money.</p>{body}</html>"""
 
+STEPS = ("1", "3", "32")
+"""The days that a click lets pass."""
+
 CARDS = {
     "works": "4242 4242 4242 4242",
     "fails": "4000 0000 0000 0341",
     "declined": "4000 0000 0000 0002",
 }
+
+
+def show_home(account: Account) -> str:
+    """Write the page that shows the account's subscriptions and lets time pass."""
+    at = datetime.fromtimestamp(account.time(), UTC)
+    rows = "".join(
+        f"<li>{escape(account.find('customer', one['customer'])['name'] or one['customer'])}: {escape(one['status'])}</li>"
+        for one in account.every("subscription")
+    )
+    buttons = "".join(_button("advance", days, f"Let {days} days pass") for days in STEPS)
+    body = f"<p>It is {at:%Y-%m-%d %H:%M} UTC here.</p><ul>{rows}</ul>{buttons}"
+    return _PAGE.format(title="Imitation of Stripe", body=body)
 
 
 def show_checkout(account: Account, session: Object, problem: str = "") -> str:

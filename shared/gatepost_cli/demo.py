@@ -1,4 +1,4 @@
-"""`gatepost demo`: run both services and a demo SaaS on this machine."""
+"""`gatepost demo`: run both services, a demo SaaS and an imitation of Stripe on this machine."""
 
 import contextlib
 import fcntl
@@ -41,6 +41,8 @@ PEOPLE = (
         "memberships": ({"tenant": "org_globex", "role": "admin", "data_scope": ""},),
     },
 )
+STRIPE_KEY = "sk_test_fake"
+STRIPE_WEBHOOK_SECRET = "whsec_fake"  # noqa: S105 - of an imitation
 TENANTS = (
     {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
     {"id": "org_globex", "name": "Globex", "rate_limit_tier": "free"},
@@ -74,6 +76,7 @@ class DemoLayout:
     auth_port: int
     gateway_port: int
     saas_port: int
+    stripe_port: int
 
     @property
     def issuer(self) -> str:
@@ -91,6 +94,11 @@ class DemoLayout:
         return f"http://127.0.0.1:{self.saas_port}"
 
     @property
+    def stripe(self) -> str:
+        """The URL of the imitation of Stripe."""
+        return f"http://127.0.0.1:{self.stripe_port}"
+
+    @property
     def api_key(self) -> Path:
         """The file with Ada's API key, for programs without a browser."""
         return self.directory / "api_key"
@@ -105,6 +113,7 @@ class DemoLayout:
 @click.option("--auth-port", default=8400, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--gateway-port", default=8401, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--saas-port", default=8402, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--stripe-port", default=8403, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
@@ -119,14 +128,16 @@ def demo(
     auth_port: int,
     gateway_port: int,
     saas_port: int,
+    stripe_port: int,
     directory: Path | None,
     state_file: Path | None,
 ) -> None:
-    """Run both services and a demo SaaS, with accounts to sign in; Ctrl-C stops everything."""
+    """Run both services, a demo SaaS and an imitation of Stripe, with accounts; Ctrl-C stops all."""
     for port, flag in (
         (auth_port, "--auth-port"),
         (gateway_port, "--gateway-port"),
         (saas_port, "--saas-port"),
+        (stripe_port, "--stripe-port"),
     ):
         require_free_port(port, flag)
     if state_file is not None and not state_file.absolute().parent.is_dir():
@@ -134,10 +145,11 @@ def demo(
             f"--state-file: the folder {state_file.absolute().parent} does not exist; create it first"
         )
     with suppress_stop(), _directory(directory) as place:
-        layout = DemoLayout(place, auth_port, gateway_port, saas_port)
+        layout = DemoLayout(place, auth_port, gateway_port, saas_port, stripe_port)
         click.echo("Gatepost demo: starting …", err=True)
         _configure(layout)
         with running(_services(layout), place) as started:
+            _offer_plans(layout, kept=directory is not None)
             if state_file is not None:
                 _write_state(state_file, layout)
             click.echo(_welcome(layout))
@@ -161,23 +173,33 @@ def _directory(given: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
+def _gatepost(layout: DemoLayout, *arguments: str) -> None:
+    done = subprocess.run(  # noqa: S603 - our own command, no shell
+        [sys.executable, "-m", "gatepost_cli", *arguments],
+        env=_environment(),
+        cwd=layout.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # Ctrl-C must reach only this process, which ends that one
+    )
+    if done.returncode != 0:
+        raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
+
+
+def _offer_plans(layout: DemoLayout, *, kept: bool) -> None:
+    """Put the plans' prices into the imitation of Stripe, which begins empty each time."""
+    config = ("--config", str(layout.config))
+    _gatepost(layout, "billing", "sync", "--yes", *config)
+    if kept:
+        # Tenants may have subscriptions of an earlier imitation.
+        _gatepost(layout, "billing", "refresh", *config)
+
+
 def _configure(layout: DemoLayout) -> None:
-    environment = _environment()
-
-    def gatepost(*arguments: str) -> None:
-        done = subprocess.run(  # noqa: S603 - our own command, no shell
-            [sys.executable, "-m", "gatepost_cli", *arguments],
-            env=environment,
-            cwd=layout.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=True,  # Ctrl-C must reach only this process, which ends that one
-        )
-        if done.returncode != 0:
-            raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
-
     keep_secret(layout.directory / "secret_key")
+    keep_secret(layout.directory / "stripe_key", STRIPE_KEY)
+    keep_secret(layout.directory / "stripe_webhook_secret", STRIPE_WEBHOOK_SECRET)
     keep_secret(layout.api_key, make_api_key("live", secrets.token_bytes(32)).text)
     layout.config.write_text(
         f"""\
@@ -191,6 +213,10 @@ auth_server:
   registrations_per_minute: 600
   registrations_per_day: 10000
   registrations_overall_per_minute: 600
+  stripe:
+    secret_key: {{file: stripe_key}}
+    webhook_secrets: [{{file: stripe_webhook_secret}}]
+    api_url: {layout.stripe}
 mcp_gateway:
   issuer: {layout.issuer}
   resource: {layout.resource}
@@ -213,17 +239,18 @@ mcp_gateway:
         "data_scope": "team:engineering team:design",
     }
     people.write_text(json.dumps({"tenants": TENANTS, "people": accounts, "api_keys": [key]}))
-    gatepost("auth-server", "seed", "--config", str(layout.config), str(people))
+    _gatepost(layout, "auth-server", "seed", "--config", str(layout.config), str(people))
     if not (layout.directory / "tools.yaml").exists():
         document = subprocess.run(
             [sys.executable, "-m", "demo_saas", "openapi"],
-            env=environment,
+            env=_environment(),
             capture_output=True,
             check=True,
         )
         fetched = layout.directory / "fetched.json"
         fetched.write_bytes(document.stdout)
-        gatepost(
+        _gatepost(
+            layout,
             *("import", "openapi", str(fetched)),
             *("--out", str(layout.directory), "--name", "Orbit", "--all"),
             *("--bind", "org_id=tenant_id"),
@@ -258,6 +285,15 @@ def _services(layout: DemoLayout) -> list[Service]:
             environment,
         ),
         Service(
+            "fake-stripe",
+            (
+                *("-m", "fake_stripe", "--port", str(layout.stripe_port)),
+                *("--webhook", f"{layout.issuer}/billing/stripe"),
+            ),
+            layout.stripe,
+            environment,
+        ),
+        Service(
             "auth-server",
             (
                 *("-m", "gatepost_cli", "auth-server", "serve"),
@@ -285,6 +321,7 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
         "resource": layout.resource,
         "mcp_url": layout.resource,
         "saas_url": layout.saas,
+        "stripe_url": layout.stripe,
         "directory": str(layout.directory),
         "api_key": layout.api_key.read_text(),
         "accounts": [
@@ -315,6 +352,7 @@ Everything is running:
   MCP gateway           {layout.resource}
   authorization server  {layout.issuer}
   demo SaaS "Orbit"     {layout.saas}  (its API: {layout.saas}/docs)
+  imitation of Stripe   {layout.stripe}
 
 Connect a client, in another terminal:
 
@@ -331,6 +369,9 @@ organisation, clear the tools that the app does not need, approve:
   ada@acme.example    in Acme and Globex
   bo@globex.example   in Globex
   password of both    {PASSWORD}
+
+Globex has the Free plan: 100 calls a day. When they are used up, the refusal names the page where
+bo@globex.example buys Pro, at the imitation of Stripe, which takes no money.
 
 Ctrl-C stops everything.
 """

@@ -79,9 +79,9 @@ def listens(port: int) -> bool:
 def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
-    ports = [free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(4)]
     state_file = tmp_path / "state.json"
-    flags = ("--auth-port", "--gateway-port", "--saas-port")
+    flags = ("--auth-port", "--gateway-port", "--saas-port", "--stripe-port")
     chosen = [part for flag, port in zip(flags, ports, strict=True) for part in (flag, str(port))]
 
     environment = {
@@ -92,16 +92,18 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         said = read_until(demo, "Ctrl-C")
         state = json.loads(state_file.read_text())
         issuer, resource, saas = state["issuer"], state["resource"], state["saas_url"]
-        assert (issuer, resource, saas) == (
+        stripe = state["stripe_url"]
+        assert (issuer, resource, saas, stripe) == (
             f"http://127.0.0.1:{ports[0]}",
             f"http://127.0.0.1:{ports[1]}/mcp",
             f"http://127.0.0.1:{ports[2]}",
+            f"http://127.0.0.1:{ports[3]}",
         )
         assert {account["email"] for account in state["accounts"]} == {
             "ada@acme.example",
             "bo@globex.example",
         }
-        for url in (issuer, resource, f"{saas}/docs"):
+        for url in (issuer, resource, f"{saas}/docs", stripe):
             assert url in said
         key = {"X-API-Key": state["api_key"]}
         assert f'--header "X-API-Key: {state["api_key"]}"' in said
@@ -123,8 +125,10 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         ]
         assert registered == [201] * 31 + [429], "dozens, and as many as the environment says"
         assert httpx2.get(f"{saas}/docs", trust_env=False).status_code == 200
+        prices = httpx2.get(f"{stripe}/v1/prices", auth=("sk_test_fake", ""), trust_env=False)
+        assert [price["lookup_key"] for price in prices.json()["data"]] == ["gatepost_pro_flat"]
         children = children_of(demo.pid)
-        assert len(children) == 3
+        assert len(children) == 4
         assert Path(state["directory"]).is_dir()
 
         demo.send_signal(signal.SIGINT)
@@ -135,9 +139,9 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
     assert not Path(state["directory"]).exists()
 
 
-@pytest.mark.parametrize("flag", ["--auth-port", "--gateway-port", "--saas-port"])
+@pytest.mark.parametrize("flag", ["--auth-port", "--gateway-port", "--saas-port", "--stripe-port"])
 def test_a_port_in_use_is_named_with_the_flag_that_chooses_another(flag: str) -> None:
-    others = {"--auth-port", "--gateway-port", "--saas-port"} - {flag}
+    others = {"--auth-port", "--gateway-port", "--saas-port", "--stripe-port"} - {flag}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         free = [part for other in sorted(others) for part in (other, str(free_port()))]
@@ -229,7 +233,11 @@ def test_a_demo_refuses_a_directory_in_use_and_a_state_file_without_a_folder(
 ) -> None:
     with (tmp_path / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        free = [p for f in ("auth", "gateway", "saas") for p in (f"--{f}-port", str(free_port()))]
+        free = [
+            p
+            for f in ("auth", "gateway", "saas", "stripe")
+            for p in (f"--{f}-port", str(free_port()))
+        ]
         ended = gatepost("demo", *free, "--directory", tmp_path)
         assert ended.returncode == 1
         assert "is in use by a running demo" in ended.stderr

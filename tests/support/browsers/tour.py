@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,14 +16,26 @@ import httpx2
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pyotp import TOTP
 
+from auth_server.db.engine import open_database
+from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.plan_requests.store import put_request
+from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
 from auth_server.rendering.render import TEMPLATES
+from gatepost.metering.plans import Budget
 from support.in_process.auth_server import SEED, prepare_database
+from support.in_process.call_events import call_event
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import ADA
 from support.in_process.providers import SigningKey
 from support.processes.configuration import issuing, write_config
-from support.processes.deployment import Deployment, running_deployment, serve
+from support.processes.deployment import (
+    MANAGED_CLIENT,
+    Deployment,
+    running_deployment,
+    serve,
+)
 from support.processes.services import free_port, running_service
+from support.processes.stripe import running_stripe, selling_through
 
 FLAGS = (
     "--no-sandbox",
@@ -53,19 +66,29 @@ class Sights:
     """With every way to sign in."""
     directly: str
     """The issuer of another authorization server, where people sign in only at one provider."""
+    stripe: str
+    """The imitation of Stripe."""
 
 
 @contextmanager
 def running_sights(folder: Path) -> Iterator[Sights]:
     """Run all of it on SQLite for as long as the block lasts, in an empty folder.
 
-    Globex requires two-step verification, and Acme has a member besides its admin.
+    Globex requires two-step verification, and Acme has a member besides its admin, calls and budgets.
     """
     tenants, people = [ACME, {**GLOBEX, "required_level": 2}], [*SEED["people"], EVE]
     url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
     prepare_database(url, {**SEED, "tenants": tenants, "people": people})
+    off_the_loop(use_acme(url))
     ways = [{"kind": "local"}, _provider("acme-id", "Acme ID"), _provider("orbit", "Orbit")]
-    with running_deployment(folder, url, host="localhost", sign_in=ways) as deployment:
+    stripe = f"http://127.0.0.1:{free_port()}"
+    selling = selling_through(stripe, folder)
+    with (
+        running_deployment(
+            folder, url, host="localhost", sign_in=ways, stripe=selling
+        ) as deployment,
+        running_stripe(stripe, deployment),
+    ):
         port = free_port()
         issuer = f"http://localhost:{port}"
         other = folder / "directly"
@@ -79,7 +102,36 @@ def running_sights(folder: Path) -> Iterator[Sights]:
             log=other / "auth-server.log",
             ready_path="/readyz",
         ):
-            yield Sights(deployment, issuer)
+            yield Sights(deployment, issuer, stripe)
+
+
+async def use_acme(url: str) -> None:
+    """Have Acme, which is on Free, use up most of a budget, and Eve ask for more."""
+    now = datetime.now(UTC)
+    tools = ("list_tasks", "search_tasks", "create_task")
+    events = [
+        call_event(
+            now - timedelta(hours=7 * number),
+            tool=tools[number % 3],
+            sub=("usr_ada", "usr_eve")[number % 2],
+            client_id=MANAGED_CLIENT,
+            cost=3 + 11 * number % 17,
+        )
+        for number in range(100)
+    ]
+    budgets = [
+        Budget(kind="tenant", key="", monthly_units=1000, hard=False),
+        Budget(kind="person", key="usr_eve", monthly_units=700),
+    ]
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        await write_calls(db, events, now=now)
+        acme = await lock_tenant(db, "org_acme")
+        assert acme is not None
+        change_plan(acme, "free", now=now)
+        change_budgets(acme, budgets, now=now)
+        await put_request(db, "org_acme", "usr_eve", now=now + timedelta(seconds=1))
+    await database.close()
 
 
 def _provider(name: str, title: str) -> dict[str, Any]:
@@ -171,7 +223,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     issuer = deployment.issuer
     # The app and the provider answer with an empty response, so the page that leads there
     # stays.
-    for elsewhere in (f"{CLAUDE}?*", f"{sights.directly}/sign-in/with/*"):
+    for elsewhere in (
+        f"{CLAUDE}?*",
+        f"{sights.directly}/sign-in/with/*",
+        f"{sights.stripe}/checkout/*",
+    ):
         page.route(elsewhere, lambda route: route.fulfill(status=204))
     page.goto(f"{sights.directly}/sign-in?return_to=/account/apps")
     yield "sign-in-elsewhere"
@@ -201,7 +257,9 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     ask(page, deployment, cursor, scope="mcp:read")
     yield "consent-small"
     ask(page, deployment, claude, scope="mcp:read")
-    approve(page)
+    # These pages lead on at once; another page can be opened when they have.
+    with page.expect_request(f"{CLAUDE}?*"):
+        approve(page)
     yield "leave"
     ask(page, deployment, claude)
     yield "consent-more"
@@ -228,6 +286,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     for name, path in ACCOUNT_PAGES.items():
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{name}"
+    page.goto(f"{issuer}/account/plan?tenant=org_acme")
+    with page.expect_request(f"{sights.stripe}/checkout/*"):
+        page.get_by_role("button", name="Buy Pro").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Continue to payment")
+    yield "leave-to-payment"
     _allow(page, issuer, "Only these apps")
     page.goto(cursor.authorize_url())
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
@@ -244,6 +307,8 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-organisation-german"
     page.goto(f"{issuer}/account/security")
     yield "account-security-german"
+    page.goto(f"{issuer}/account/plan?tenant=org_acme")
+    yield "account-plan-german"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
@@ -286,6 +351,7 @@ ACCOUNT_PAGES = {
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",
+    "plan": "plan?tenant=org_acme",
     "organisation-member": "organisation/member?tenant=org_acme&person=usr_eve",
     "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
 }
