@@ -9,6 +9,7 @@ from typing import Any
 import httpcore2
 import pytest
 from argon2 import PasswordHasher
+from fastapi import routing as fastapi_routing
 from fastapi.dependencies import utils as fastapi_dependencies
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -31,10 +32,10 @@ _compiled: dict[str, tuple[Dialect, Any]] = {}
 def cheap_starts() -> Iterator[None]:
     """Make once per test process what is alike in every server and takes longest to make.
 
-    Those are the compiled page templates and SQL statements, the signatures of endpoints and the
-    machine's certificates. Passwords are hashed with little effort: hundreds of people sign in, and
-    another test checks a hash's cost. A server looks less often for revocations that another
-    process committed; it still announces its own at once.
+    Those are the compiled page templates and SQL statements, the signatures and dependencies of
+    endpoints and the machine's certificates. Passwords are hashed with little effort: hundreds of
+    people sign in, and another test checks a hash's cost. A server looks less often for
+    revocations that another process committed; it still announces its own at once.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
@@ -43,6 +44,8 @@ def cheap_starts() -> Iterator[None]:
         patch.setattr(database_engine, "create_async_engine", _share_compiled)
         signature = functools.cache(fastapi_dependencies.get_typed_signature)
         patch.setattr(fastapi_dependencies, "get_typed_signature", signature)
+        context = fastapi_routing._EffectiveRouteContext
+        patch.setattr(context, "from_api_route", _share_contexts(context.from_api_route))
         patch.setattr(feed, "EVERY", 1.0)
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
         default = functools.cache(httpcore2.default_ssl_context)
@@ -67,6 +70,24 @@ def _share_compiled(url: str, **options: Any) -> AsyncEngine:
         sync.dialect.name, (sync.dialect, sync._compiled_cache)
     )
     return engine
+
+
+def _share_contexts(build: Any) -> Any:
+    """Share what a route depends on among servers, except where a server adds to it."""
+    known: dict[int, Any] = {}
+
+    def share(*, original_route: Any, include_context: Any) -> Any:
+        make = functools.partial(
+            build, original_route=original_route, include_context=include_context
+        )
+        if include_context.prefix or include_context.dependencies:
+            return make()
+        # The context keeps its route, so that no other route has the same id.
+        if id(original_route) not in known:
+            known[id(original_route)] = make()
+        return known[id(original_route)]
+
+    return share
 
 
 def _share_default(create: Any) -> Any:
