@@ -13,6 +13,7 @@ from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
 from auth_server.flow.one_time_codes import reseal_secrets
+from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
@@ -129,6 +130,7 @@ async def maintained(
             await sleep(EVERY)
             try:
                 await maintain(opened)
+                await notice_quotas(opened.database, opened.now())
             except Exception as error:  # noqa: BLE001 - the database may recover
                 log.warning("maintenance_failed", kind=type(error).__name__)
             if billing is not None:

@@ -11,10 +11,13 @@ from auth_server.metering.usage_report import choose_plan, read_usage_report
 from auth_server.records.billing_accounts.store import find_account
 from auth_server.records.billing_accounts.table import BillingAccount
 from auth_server.records.plans.store import list_plans
+from auth_server.records.quota_notices.store import list_notices
+from auth_server.records.quota_notices.table import QuotaNotice
 from auth_server.records.tenants.store import find_tenant
 from auth_server.web.dependencies import Clock, OpenDatabase, Settings
 from auth_server.web.forms import Parameters, read_query, reject_repeats
 from auth_server.web.routing import MachineRouter
+from gatepost.metering.plans import start_of_month
 
 USAGE_REPORT_PATH = "/api/usage"
 
@@ -51,12 +54,19 @@ async def show_usage(
         plan = choose_plan(await list_plans(db), tenant)
         report = await read_usage_report(db, tenant, plan, now=now())
         account = await find_account(db, tenant_id)
+        notices = await list_notices(db, tenant_id, since=start_of_month(now()))
     body = {
         **report.model_dump(mode="json"),
         "subscription": None if account is None else _describe(account),
+        "notices": [_describe_notice(notice) for notice in notices],
         "plan_url": settings.plan_page(tenant_id),
     }
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+
+def _describe_notice(notice: QuotaNotice) -> dict[str, Any]:
+    fields = {"kind", "key", "period", "percent", "used", "at"}
+    return {**notice.model_dump(mode="json", include=fields), "limit": notice.units_limit}
 
 
 def _describe(account: BillingAccount) -> dict[str, Any]:

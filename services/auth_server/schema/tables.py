@@ -24,6 +24,7 @@ import auth_server.records.metered_hours.table
 import auth_server.records.people.table
 import auth_server.records.plan_requests.table
 import auth_server.records.plans.table
+import auth_server.records.quota_notices.table
 import auth_server.records.refresh_tokens.table
 import auth_server.records.refused_events.table
 import auth_server.records.revocations.table

@@ -1,0 +1,72 @@
+"""Notice quotas and budgets that have reached 80 or 100 percent, once in their day or month."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from auth_server.db.engine import Database
+from auth_server.metering.usage_report import Quota, UsageReport, choose_plan, read_usage_report
+from auth_server.records.plans.store import list_plans
+from auth_server.records.quota_notices.store import add_notices, purge_notices
+from auth_server.records.tenants.store import find_tenant
+from auth_server.records.usage.store import sum_tenants
+from gatepost.metering.plans import day_of, hour_of
+
+PERCENTS = (80, 100)
+_KEPT = timedelta(days=400)
+
+log = structlog.get_logger()
+
+
+async def notice_quotas(database: Database, now: datetime) -> None:
+    """Store and log what tenants that made calls lately have reached."""
+    lately = hour_of(now) - timedelta(hours=1)
+    async with database.reading() as db:
+        plans = await list_plans(db)
+        callers = await sum_tenants(db, since=lately, until=now + timedelta(hours=1))
+    for tenant_id in sorted(callers):
+        async with database.reading() as db:
+            tenant = await find_tenant(db, tenant_id)
+            if tenant is None:
+                continue
+            report = await read_usage_report(db, tenant, choose_plan(plans, tenant), now=now)
+        reached = list(_reached(report))
+        if not reached:
+            continue
+        async with database.writing() as db, db.begin():
+            added = await add_notices(db, reached)
+        for notice in added:
+            log.info(
+                "quota_reached",
+                tenant_id=tenant_id,
+                kind=notice.kind,
+                key=notice.key,
+                percent=notice.percent,
+                limit=notice.units_limit,
+                used=notice.used,
+            )
+    async with database.writing() as db, db.begin():
+        await purge_notices(db, before=now - _KEPT)
+
+
+def _reached(report: UsageReport) -> Iterator[dict[str, Any]]:
+    """Yield the columns of every notice that the report deserves."""
+    for quota in (*report.quotas, *report.budgets):
+        for percent in PERCENTS:
+            if quota.limit and 100 * quota.used >= percent * quota.limit:
+                yield {
+                    "tenant_id": report.tenant_id,
+                    "kind": quota.kind,
+                    "key": quota.key,
+                    "period": _period(quota, report),
+                    "percent": percent,
+                    "units_limit": quota.limit,
+                    "used": quota.used,
+                    "at": report.at,
+                }
+
+
+def _period(quota: Quota, report: UsageReport) -> str:
+    return day_of(report.at) if quota.kind == "day" else report.month

@@ -1,0 +1,50 @@
+"""The only SQL on quota notices."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, delete, select
+
+from auth_server.db.engine import DbSession
+from auth_server.records.quota_notices.table import QuotaNotice
+
+
+async def add_notices(db: DbSession, notices: Sequence[dict[str, Any]]) -> list[QuotaNotice]:
+    """Add notices, and return those that are new.
+
+    Args:
+        db: the open transaction.
+        notices: the columns of each, without `notice_id`.
+    """
+    if not notices:
+        return []
+    rows = [{"notice_id": _name(notice), **notice} for notice in notices]
+    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    adding = insert(QuotaNotice).values(rows).on_conflict_do_nothing(index_elements=["notice_id"])
+    added = (await db.execute(adding.returning(col(QuotaNotice.notice_id)))).scalars().all()
+    return [QuotaNotice(**row) for row in rows if row["notice_id"] in set(added)]
+
+
+async def list_notices(db: DbSession, tenant_id: str, *, since: datetime) -> Sequence[QuotaNotice]:
+    """List the notices of a tenant, the oldest first."""
+    query = (
+        select(QuotaNotice)
+        .where(col(QuotaNotice.tenant_id) == tenant_id, col(QuotaNotice.at) >= since)
+        .order_by(col(QuotaNotice.at), col(QuotaNotice.percent), col(QuotaNotice.notice_id))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def purge_notices(db: DbSession, *, before: datetime) -> None:
+    """Delete notices from before a time."""
+    await db.execute(delete(QuotaNotice).where(col(QuotaNotice.at) < before))
+
+
+def _name(notice: dict[str, Any]) -> str:
+    parts = [str(notice[name]) for name in ("tenant_id", "kind", "key", "period", "percent")]
+    # A quota or budget that was raised is noticed again.
+    return hashlib.sha256(orjson.dumps([*parts, notice["units_limit"]])).hexdigest()
