@@ -164,7 +164,7 @@ async def _open_redis(
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
     from mcp_gateway.limits.redis_limits import RedisLimits
-    from mcp_gateway.redis_connection import RedisConnection
+    from mcp_gateway.redis.connection import RedisConnection
     from mcp_gateway.revocations.redis_feed import RedisFeed
 
     redis = RedisConnection(url)

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_gateway.elicitation.answers import AnswerNotTaken, Answers, LocalAnswers
 from mcp_gateway.elicitation.redis_answers import RedisAnswers
-from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
 from support.processes.redis import RedisServer
 
 RESOURCE = "http://127.0.0.1:8401/mcp"

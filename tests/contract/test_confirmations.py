@@ -12,7 +12,7 @@ from mcp_gateway.elicitation.confirmations import (
     LocalConfirmations,
 )
 from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
-from mcp_gateway.redis_connection import RedisConnection
+from mcp_gateway.redis.connection import RedisConnection
 from support.in_process.clock import Clock
 from support.processes.redis import RedisServer
 

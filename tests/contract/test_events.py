@@ -28,7 +28,7 @@ from mcp_gateway.call_events.redis_delivery import MOST_ENTRIES, RedisDelivery
 from mcp_gateway.call_events.spool import MOST_EVENTS, Spool, SpoolBroken
 from mcp_gateway.limits.local_limits import LocalRates
 from mcp_gateway.limits.redis_limits import RedisLimits
-from mcp_gateway.redis_connection import RedisConnection
+from mcp_gateway.redis.connection import RedisConnection
 from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
 from support.in_process.call_events import call_event, logged_calls
 from support.in_process.clock import Clock

@@ -12,7 +12,7 @@ from gatepost.rate import MINUTE
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.redis_limits import RedisLimits
-from mcp_gateway.redis_connection import RedisConnection
+from mcp_gateway.redis.connection import RedisConnection
 from support.in_process.clock import Clock
 from support.in_process.gateway import Journal, Ledger
 from support.processes.redis import RedisServer, running_redis

@@ -31,7 +31,7 @@ from mcp_gateway.limits.port import (
     Uncountable,
 )
 from mcp_gateway.limits.redis_limits import RedisLimits
-from mcp_gateway.redis_connection import RedisConnection
+from mcp_gateway.redis.connection import RedisConnection
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.gateway import Journal, Ledger

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import ConnectionPool
 
-from mcp_gateway.redis_connection import (
+from mcp_gateway.redis.connection import (
     ErrorReply,
     Incomplete,
     RedisConnection,

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from gatepost.network.redis import open_redis
 from mcp_gateway.background import in_background
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
-from mcp_gateway.redis_connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
 
 # An answer is stored only if the process is present and its list is short, since a client can write
 # any process into the id.

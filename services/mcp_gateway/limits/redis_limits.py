@@ -41,12 +41,12 @@ from mcp_gateway.limits.port import (
 )
 from mcp_gateway.limits.redis_scripts import REAP, RESERVE, SEED, SETTLE, TAKE
 from mcp_gateway.limits.seeding import Seeding
-from mcp_gateway.redis_connection import (
+from mcp_gateway.redis.connection import (
     Argument,
     RedisConnection,
     RedisUnavailable,
 )
-from mcp_gateway.redis_script import RedisScript
+from mcp_gateway.redis.script import RedisScript
 
 MOST_ENTRIES = 20_000
 """Length at which a partition's stream counts as full: the worker has stopped, and Redis has other data

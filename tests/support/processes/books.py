@@ -29,7 +29,7 @@ from gatepost.metering.call_event import PARTITIONS, partition_tag
 from gatepost.metering.plans import month_of
 from mcp_gateway.limits.local_limits import LocalRates
 from mcp_gateway.limits.redis_limits import RedisLimits
-from mcp_gateway.redis_connection import RedisConnection
+from mcp_gateway.redis.connection import RedisConnection
 from support.exports.books import open_books
 from support.exports.network import FAULTS
 from support.exports.systems import FakeStripe

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mcp_gateway.redis_connection import Argument, ErrorReply, RedisConnection, write_argument
+from mcp_gateway.redis.connection import Argument, ErrorReply, RedisConnection, write_argument
 
 _MANY = 10_000
 
