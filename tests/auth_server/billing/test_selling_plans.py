@@ -225,6 +225,9 @@ async def test_nobody_pays_twice(shop: Shop) -> None:
 
 
 async def test_two_admins_who_click_at_once_get_one_page_that_can_be_paid(shop: Shop) -> None:
+    # One of them waits for Stripe while the other goes on.
+    shop.stripe.faults.calls.append(("hang", "/v1/checkout/sessions"))
+    shop.stripe.faults.hang_seconds = 0.3
     urls = await asyncio.gather(shop.go_to_checkout(), shop.go_to_checkout())
 
     pay = {"action": "pay", "value": "works"}
