@@ -13,7 +13,7 @@ from mcp_gateway.results.answer import TooMuch, read_answer
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.upstream.error_answers import read_error
 from mcp_gateway.upstream.graphql_errors import graphql_errors
-from mcp_gateway.work.worker import LONG, Worker
+from mcp_gateway.work.worker import Worker, takes_long
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ def check_response(worker: Worker) -> Step:
         assert response is not None  # noqa: S101 - the order of the steps
         if not call.found.checks or not response.body:
             return go_on(call)
-        if len(response.body) > LONG:
+        if takes_long(response.body):
             return _examine_in(worker, call, response, go_on)
         examined = _examine(call, response)
         return at_once(examined) if isinstance(examined, ToolResult) else go_on(examined)

@@ -23,7 +23,7 @@ from mcp_gateway.results.visible import strip_text
 from mcp_gateway.upstream.error_answers import describe_refusal
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.retries import read_retry_after
-from mcp_gateway.work.worker import LONG, Worker
+from mcp_gateway.work.worker import Worker, takes_long
 
 log = structlog.get_logger()
 _TALKS = (
@@ -38,7 +38,7 @@ def shape_result(now: Now, worker: Worker) -> Step:
     def step(call: ToolCall, _: Next) -> Awaitable[ToolResult]:
         response = call.response
         assert response is not None  # noqa: S101 - the order of the steps
-        if len(response.body) > LONG:
+        if takes_long(response.body):
             return worker.run(partial(_shape, call, response, now))
         return at_once(_shape(call, response, now))
 
