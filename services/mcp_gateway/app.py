@@ -100,6 +100,7 @@ def create_app(
                     answers=runtime.answers,
                     confirmations=runtime.confirmations,
                     sealer=Sealer.of(key),
+                    is_revoked=auth.revocations.is_revoked,
                     now=now,
                 )
             )

@@ -41,8 +41,13 @@ class Ask:
     key: str
     method: str
     params: Mapping[str, Any]
-    needs_state: bool = False
-    """Whether the answer is valid only for the exact call that the question was about."""
+    tool: str = ""
+    """The fingerprint of the tool that a confirmation is about; empty for other questions."""
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the answer is valid only for the exact call that the question was about."""
+        return bool(self.tool)
 
     @property
     def capability(self) -> str:
@@ -61,10 +66,15 @@ def ask_question(question: Question, arguments: Mapping[str, Any]) -> Ask:
     return Ask(question.key, _ELICIT, _form(text, missing))
 
 
-def ask_confirmation(question: str, arguments: Mapping[str, Any]) -> Ask:
+def ask_confirmation(question: str, arguments: Mapping[str, Any], *, tool: str) -> Ask:
     """Write a question that asks for confirmation and shows the call's arguments whole.
 
     Characters that a person would not see are removed and counted.
+
+    Args:
+        question: the manifest's question.
+        arguments: the call's arguments.
+        tool: the tool's fingerprint, since the answer is not valid for a tool that has changed.
 
     Raises:
         TooLongToConfirm: the question would be longer than a person can check.
@@ -79,7 +89,7 @@ def ask_confirmation(question: str, arguments: Mapping[str, Any]) -> Ask:
         )
     shown = [f"{_show(name)}: {_show_whole(value)}" for name, value in written.items()]
     text = "\n".join([fill_in(question, arguments), *shown])
-    return Ask("confirm", _ELICIT, _form(text, {}), needs_state=True)
+    return Ask("confirm", _ELICIT, _form(text, {}), tool)
 
 
 def ask_arguments(title: str, missing: list[PromptArgument]) -> Ask:

@@ -10,18 +10,20 @@ from typing import Any
 from mcp_gateway.results.exact import read_json, write_json
 
 _ALWAYS = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e"
+    "\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_SEEN = re.compile(rf"[^\x00-\x7f\s\u200c\u200d{_ALWAYS}]")
+_SEEN = re.compile(rf"[^\x00-\x7f\s\u180b-\u180d\u180f\u200c\u200d{_ALWAYS}]")
 _JOINERS = "\u200c\u200d"
-_MAY_HIDE = re.compile(f"[{_ALWAYS}{_JOINERS}]")
+_MAY_HIDE = re.compile(f"[{_ALWAYS}{_JOINERS}]|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]")
+"""Mongolian selectors choose the form of the letter before them, and hide elsewhere."""
 _ESCAPES = (b"\\u", b"\\b", b"\\f")
 # The first bytes of their UTF-8 forms, which are faster to search for.
 _LEADS = (
-    *(b"\xc2", b"\xcd\x8f", b"\xd8\x9c", b"\xe1\x85", b"\xe1\xa0", b"\xe2\x80", b"\xe2\x81"),
-    *(b"\xe3\x85", b"\xef\xb8", b"\xef\xbb", b"\xef\xbe", b"\xef\xbf", b"\xf0\x9d", b"\xf3\xa0"),
+    *(b"\xc2", b"\xcd\x8f", b"\xd8\x9c", b"\xe1\x85", b"\xe1\x9e", b"\xe1\xa0", b"\xe2\x80"),
+    *(b"\xe2\x81", b"\xe3\x85", b"\xef\xb8", b"\xef\xbb", b"\xef\xbe", b"\xef\xbf"),
+    *(b"\xf0\x9b\xb2", b"\xf0\x9d", b"\xf3\xa0"),
 )
 
 

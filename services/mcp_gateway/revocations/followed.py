@@ -54,7 +54,7 @@ class Revocations:
         self._started = now()
         self._heard: datetime | None = None
 
-    def is_revoked(self, claims: AccessClaims, kid: str) -> bool:
+    def is_revoked(self, claims: AccessClaims, kid: str = "") -> bool:
         """Tell whether a verified token, signed by `kid`, has been revoked, or may have been.
 
         Without news for longer than `stale_after`, every token that is as old counts as revoked.

@@ -1,7 +1,7 @@
 """The messages that a call sends to its client, in both eras."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -91,13 +91,18 @@ class HandshakeConversation(_Telling):
         capabilities: Sequence[str],
         answers: Answers,
         caller: AccessClaims,
+        is_revoked: Callable[[AccessClaims], bool],
         patience: float = PATIENCE,
     ) -> None:
-        """Take the capabilities that the client declared, and the port for its answers."""
+        """Take the capabilities that the client declared, and the port for its answers.
+
+        `is_revoked` tells whether the caller's connection has ended since the call began.
+        """
         super().__init__(sink, token, "info")
         self._capabilities = capabilities
         self._answers = answers
         self._caller = caller
+        self._is_revoked = is_revoked
         self._patience = patience
 
     def require_capability(self, capability: str) -> None:
@@ -110,7 +115,8 @@ class HandshakeConversation(_Telling):
 
         Raises:
             CannotAsk: the client did not declare the capability, or does not accept a stream.
-            NobodyAnswered: the client disconnected, refused the question, or did not answer in time.
+            NobodyAnswered: the client disconnected, refused the question, or did not answer in time,
+                or the connection was revoked meanwhile.
         """
         for one in asked:
             self.require_capability(one.capability)
@@ -128,11 +134,14 @@ class HandshakeConversation(_Telling):
             sink.waiting = True
             try:
                 async with asyncio.timeout(self._patience):
-                    return {key: _result(await answer) for key, answer in waiting.items()}
+                    answers = {key: _result(await answer) for key, answer in waiting.items()}
             except TimeoutError:
                 raise NobodyAnswered("Nobody answered in time.") from None
             finally:
                 sink.waiting = False
+        if self._is_revoked(self._caller):
+            raise NobodyAnswered("The connection was revoked while the question was open.")
+        return answers
 
 
 class ModernConversation(_Telling):

@@ -150,6 +150,7 @@ async def _run(
         capabilities=client.capabilities,
         answers=server.answers,
         caller=client.caller,
+        is_revoked=server.is_revoked,
     )
     incoming = Incoming(method, params, client.caller, call_id, conversation)
     try:

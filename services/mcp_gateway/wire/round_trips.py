@@ -86,7 +86,7 @@ class RoundTrips:
         earlier, given = self._read = self._read or self._read_answers()
         number = self._asked
         self._asked += 1
-        confirms = any(one.needs_state for one in asked)
+        confirms = any(one.confirms for one in asked)
         if number < len(earlier):
             if not confirms and all(one.key in earlier[number] for one in asked):
                 return earlier[number]
@@ -146,7 +146,7 @@ class RoundTrips:
 
 
 def _digest_of(asked: Sequence[Ask]) -> str:
-    return _digest([[one.key, one.params] for one in asked])
+    return _digest([[one.key, one.params, one.tool] for one in asked])
 
 
 def _digest(value: Any) -> str:

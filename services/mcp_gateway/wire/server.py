@@ -1,6 +1,6 @@
 """The MCP server that both eras share: catalogue, pipeline, name and capabilities."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ class Server:
     answers: Answers
     confirmations: Confirmations
     sealer: Sealer
+    is_revoked: Callable[[AccessClaims], bool]
+    """Whether a caller's connection has ended since the request was verified."""
     now: Now
     listing: Listing = field(init=False)
     info: Mapping[str, str] = field(init=False)

@@ -52,10 +52,11 @@ async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: b
         capabilities=("elicitation",),
         answers=LocalAnswers(lambda: "1"),
         caller=ADA,
+        is_revoked=lambda _: False,
         patience=0,
     )
     with pytest.raises(NobodyAnswered, match="Nothing was done"):
-        await conversation.ask([ask_confirmation("Really?", {})])
+        await conversation.ask([ask_confirmation("Really?", {}, tool="a")])
     assert [orjson.loads(message)["id"] for message in heard.messages] == ([] if gone else ["1"])
     assert heard.waiting is False
 
@@ -63,7 +64,9 @@ async def test_a_call_stops_waiting_after_the_time_limit_or_a_disconnect(gone: b
 def test_a_confirmation_shows_every_argument() -> None:
     """The last of 31 is the one that matters."""
     arguments = {f"id_{number}": f"database-{number}" for number in range(30)}
-    asked = ask_confirmation("Really?", arguments | {"last": ["CUSTOMER-PRODUCTION-DATABASE"]})
+    asked = ask_confirmation(
+        "Really?", arguments | {"last": ["CUSTOMER-PRODUCTION-DATABASE"]}, tool="a"
+    )
     lines = asked.params["message"].split("\n")
     assert lines[1:31] == [f"{name}: {value}" for name, value in arguments.items()]
     assert lines[31:] == ['last: ["CUSTOMER-PRODUCTION-DATABASE"]']

@@ -70,20 +70,27 @@ async def test_a_confirmation_counts_for_one_call(world: World) -> None:
     assert len(world.api.requests) == 2
 
 
-async def test_a_confirmation_of_another_question_does_not_count(
-    world: World, tmp_path: Path
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        (b"Permanently delete task {id}?", b"Delete everything?", "Delete everything?"),
+        (b"/tasks/{id}", b"/projects/{id}", "Permanently delete task 7?"),
+    ],
+    ids=["another question", "another operation"],
+)
+async def test_a_confirmation_of_another_question_or_operation_does_not_count(
+    world: World, tmp_path: Path, was: bytes, now: bytes, said: str
 ) -> None:
-    """The manifest changed between question and answer."""
+    """The manifest or the document changed between question and answer."""
     _, state = await ask(world, "delete_task", {"id": "7"})
     other = tmp_path / "other"
     other.mkdir()
     for path in API.iterdir():
-        text = path.read_bytes().replace(b"Permanently delete task {id}?", b"Delete everything?")
-        (other / path.name).write_bytes(text)
+        (other / path.name).write_bytes(path.read_bytes().replace(was, now))
     async with a_world(tmp_path, manifest=other / "talking.yaml") as changed:
         answers: dict[str, Any] = {"inputResponses": {"confirm": ACCEPT}, "requestState": state}
         asked, _ = await ask(changed, "delete_task", {"id": "7"}, **answers)
-    assert asked["confirm"]["params"]["message"].startswith("Delete everything?")
+    assert asked["confirm"]["params"]["message"].startswith(said)
     assert changed.api.requests == []
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gatepost.revocations import Revocation
 from mcp_gateway.elicitation.answers import AnswerNotTaken, LocalAnswers
 from support.in_process.gateway import API, World, a_world
 from support.in_process.talk import Talk, initialize, talking
@@ -39,6 +40,22 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
         await answer(world, session, question, {"action": "accept", "content": {}})
         assert (await result_of(talk))["isError"] is False
     assert [request.method for request in world.api.requests] == ["DELETE"]
+
+
+async def test_a_confirmation_does_not_count_once_the_connection_was_revoked(
+    world: World,
+) -> None:
+    """The person connected again meanwhile, so that their answer still arrives."""
+    session = await initialize(world, CAN_BE_ASKED)
+    async with talking(world, "old", "tools/call", DELETE, headers=session) as talk:
+        question = await talk.message()
+        await world.feed.announce(Revocation(kind="grant", key="grant_1", expires_at=1 << 40))
+        accepted = {"action": "accept", "content": {}}
+        await answer(world, session, question, accepted, token=world.token(grant_id="grant_2"))
+        said = (await talk.message())["result"]["content"][0]["text"]
+    assert said == "The connection was revoked while the question was open. Nothing was done."
+    assert world.api.requests == []
+    assert world.records[-1]["reason"] == "not_answered"
 
 
 @pytest.mark.parametrize(("action", "said"), [("decline", "said no"), ("cancel", "closed")])

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 
+from mcp_gateway.catalogue.catalogue import fingerprint
 from mcp_gateway.elicitation.ask import (
     ELICITATION,
     BadAnswer,
@@ -62,7 +63,7 @@ async def _ask(call: ToolCall, go_on: Next, policy: ConfirmationPolicy) -> ToolR
 
 async def _confirm(call: ToolCall, question: str) -> None:
     call.conversation.require_capability(ELICITATION)
-    asked = ask_confirmation(question, call.arguments)
+    asked = ask_confirmation(question, call.arguments, tool=fingerprint(call.found))
     answers = await call.conversation.ask([asked])
     read_form(answers[asked.key])
 
