@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -19,14 +21,14 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
 from auth_server.records.authorization_codes.store import purge_codes
 from auth_server.records.authorization_requests.store import (
+    is_under_way,
     purge_authorization_requests,
-    select_clients_under_way,
 )
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
-from auth_server.records.grants.store import list_grants_over, select_clients_granted
+from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.plan_requests.store import KEPT, purge_requests
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
@@ -37,15 +39,38 @@ from auth_server.runtime import Runtime
 log = structlog.get_logger()
 
 EVERY = 60.0
-# Long enough to recognise a token or code that is presented again.
+# Longer than any grace window. A refresh token names its family, so it is recognised without its row.
+_KEEP_TOKENS = timedelta(hours=1)
+# Long enough to recognise a code that is presented again.
 _KEEP = timedelta(days=7)
+_AT_ONCE = timedelta(0)
 # A client that registered itself, or that a document describes, is kept for an hour without a grant,
 # so that a person can approve it, and for ninety days after its last grant has ended.
 _NEVER_USED = timedelta(hours=1)
 _UNUSED = timedelta(days=90)
-_MOST_ROUNDS = 100
+_MOST_ROUNDS = 500
 
-Purge = Callable[..., Awaitable[bool]]
+
+class Purge(Protocol):
+    """Deletes some old rows."""
+
+    async def __call__(self, db: DbSession, *, before: datetime) -> bool:
+        """Return whether there may be more."""
+        ...
+
+
+PURGES: tuple[tuple[Purge, timedelta], ...] = (
+    (purge_authorization_requests, _AT_ONCE),
+    (purge_assertions, _AT_ONCE),
+    (purge_flow_states, _AT_ONCE),
+    (purge_attempts, _KEEP),
+    (purge_sessions, _KEEP),
+    (purge_codes, _KEEP),
+    (purge_refresh_tokens, _KEEP_TOKENS),
+    (purge_requests, KEPT),
+)
+"""Each purge, and how long it keeps what is over."""
+
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -60,17 +85,11 @@ async def maintain(opened: Runtime) -> None:
     for grant_id in over:
         async with opened.transaction() as db:
             await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
+    for purge, keep in PURGES:
+        await _in_steps(opened, purge, before=now - keep)
     async with opened.database.writing() as db, db.begin():
-        await purge_authorization_requests(db, before=now)
         await _forget_clients(db, now)
         await reseal_secrets(db, opened.keys)
-        await purge_assertions(db, before=now)
-        await purge_attempts(db, before=now - _KEEP)
-        await purge_flow_states(db, before=now)
-        await purge_sessions(db, before=now - _KEEP)
-        await purge_codes(db, before=now - _KEEP)
-        await purge_refresh_tokens(db, before=now - _KEEP)
-        await purge_requests(db, before=now - KEPT)
     async with opened.database.writing() as db, db.begin():
         await renew_seal_key(db)
     old = now - opened.settings.call_log_retention
@@ -104,7 +123,7 @@ async def _tell_denials(opened: Runtime) -> None:
 
 
 async def _in_steps(opened: Runtime, purge: Purge, *, before: datetime) -> None:
-    # In small transactions, because others would wait for a long one.
+    # In small transactions, because requests would wait for a long one.
     for _ in range(_MOST_ROUNDS):
         async with opened.database.writing() as db, db.begin():
             if not await purge(db, before=before):
@@ -112,7 +131,7 @@ async def _in_steps(opened: Runtime, purge: Purge, *, before: datetime) -> None:
 
 
 async def _forget_clients(db: DbSession, now: datetime) -> None:
-    in_use = (select_clients_under_way(), select_clients_granted(since=now - _UNUSED))
+    in_use = (is_under_way, partial(was_granted, since=now - _UNUSED))
     gone = await purge_unused_clients(db, before=now - _NEVER_USED, in_use=in_use)
     for client_id in gone:
         unused = Audit("client.deleted", client_id=client_id, detail={"reason": "unused"})

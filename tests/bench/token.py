@@ -25,11 +25,13 @@ from sqlmodel import SQLModel
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from auth_server.db.engine import open_database
+from auth_server.keys import make_keys
 from auth_server.records.authorization_codes.table import AuthorizationCode
 from auth_server.records.clients.table import Client
 from auth_server.records.grants.table import Grant
 from auth_server.records.refresh_tokens.table import RefreshToken
 from auth_server.secrets import hash_secret, s256
+from auth_server.tokens.refresh_token import make_first_token, name_new_family
 from gatepost.clock import utc_now
 from support.in_process.auth_server import RESOURCE, prepare_database
 from support.processes.configuration import issuing, write_config
@@ -39,7 +41,8 @@ from support.processes.services import Service, free_port, running_service
 NODE = Path(__file__).parents[1] / "node"
 CLIENT_ID, REDIRECT_URI, SCOPE = "bench", "http://127.0.0.1/callback", "mcp:read mcp:write"
 TOOLS = ["create_task", "list_tasks"]
-VERIFIER = secrets.token_urlsafe(32)
+VERIFIER, SECRET_KEY = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+KEYS = make_keys(SECRET_KEY).refresh
 KINDS = ("refresh_token", "authorization_code")
 # Few enough for oidc-provider's adapter, which keeps only a thousand entries.
 BATCH = 150
@@ -93,7 +96,7 @@ def start_ours(name: str, database_url: str, folder: Path) -> Iterator[Contender
     place = folder / name
     place.mkdir()
     section = issuing(url, RESOURCE, database_url=database_url)
-    config = write_config(place, auth_server=section)
+    config = write_config(place, secret=SECRET_KEY, auth_server=section)
     serve = ("-m", "gatepost_cli", "auth-server", "serve", "--config", config)
     port = ("--port", url.rpartition(":")[2])
     argv, log = (sys.executable, *serve, *port), folder / f"{name}.log"
@@ -143,11 +146,15 @@ class Rows:
 
     async def fill(self, kind: str, count: int) -> list[str]:
         """Add refresh tokens, each the first of its family, or codes."""
-        made = [secrets.token_urlsafe(32) for _ in range(count)]
-        now = utc_now()
+        made, now = [], utc_now()
         rows: list[SQLModel] = []
-        for secret in made:
-            hashed, family_id = hash_secret(secret), secrets.token_hex(16)
+        for _ in range(count):
+            secret = secrets.token_urlsafe(32)
+            family_id = name_new_family(KEYS, secret)
+            if kind == "refresh_token":
+                secret = make_first_token(KEYS, secret, code=secret, family_id=family_id)
+            made.append(secret)
+            hashed = hash_secret(secret)
             if kind == "refresh_token":
                 row: SQLModel = RefreshToken(
                     token_hash=hashed,

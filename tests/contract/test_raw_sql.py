@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -37,11 +38,13 @@ async def test_moments_come_back_as_they_were_written(auth_server: AuthServer) -
     now, policy = auth_server.clock(), auth_server.settings
     direct, token_hash, facts = await issue(auth_server)
 
-    assert await rotate(direct, token_hash, successor("1" * 64, facts), now=now)
+    kept = facts.idle_expires_at - timedelta(days=1)
+    assert await rotate(direct, token_hash, successor("1" * 64, facts), keep_until=kept, now=now)
 
     used, new = [await read_refresh_token(direct, name) for name in (token_hash, "1" * 64)]
     assert used is not None and new is not None
     assert (used.first_used_at, new.first_used_at, new.revoked_at) == (now, None, None)
+    assert used.idle_expires_at == kept
     assert new.idle_expires_at == facts.idle_expires_at == now + policy.refresh_idle_lifetime
     assert new.grant == facts.grant
 
@@ -53,7 +56,13 @@ async def test_of_fifty_changes_at_once_one_is_made(auth_server: AuthServer) -> 
 
     made = await asyncio.gather(
         *(
-            rotate(direct, token_hash, successor(name, facts), now=auth_server.clock())
+            rotate(
+                direct,
+                token_hash,
+                successor(name, facts),
+                keep_until=auth_server.clock(),
+                now=auth_server.clock(),
+            )
             for name in names
         )
     )
@@ -67,10 +76,22 @@ async def test_a_change_whose_second_half_fails_changes_nothing(auth_server: Aut
     direct, token_hash, facts = await issue(auth_server)
 
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
-        await rotate(direct, token_hash, successor(token_hash, facts), now=auth_server.clock())
+        await rotate(
+            direct,
+            token_hash,
+            successor(token_hash, facts),
+            keep_until=auth_server.clock(),
+            now=auth_server.clock(),
+        )
 
     assert await read_refresh_token(direct, token_hash) == facts
-    assert await rotate(direct, token_hash, successor("1" * 64, facts), now=auth_server.clock())
+    assert await rotate(
+        direct,
+        token_hash,
+        successor("1" * 64, facts),
+        keep_until=auth_server.clock(),
+        now=auth_server.clock(),
+    )
 
 
 async def test_a_reader_does_not_wait_for_a_writer(auth_server: AuthServer) -> None:

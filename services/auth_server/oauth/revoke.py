@@ -9,10 +9,14 @@ from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.clients.facts import ClientFacts
-from auth_server.records.refresh_tokens.store import find_refresh_token
+from auth_server.records.refresh_tokens.store import (
+    find_newest_of_family,
+    find_refresh_token,
+)
 from auth_server.revocations.revoke import end_access_token, end_family
 from auth_server.secrets import hash_secret
 from auth_server.tokens.read_access_token import read_access_token
+from auth_server.tokens.refresh_token import read_family
 from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.forms import read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
@@ -48,6 +52,8 @@ async def _end_refresh_token(
     token: str, client: ClientFacts, db: DbSession, *, lifetime: timedelta, now: datetime
 ) -> bool:
     row = await find_refresh_token(db, hash_secret(token))
+    if row is None and (family_id := read_family(token)):
+        row = await find_newest_of_family(db, family_id)
     if row is None:
         return False
     if row.client_id == client.client_id and row.revoked_at is None:

@@ -92,7 +92,7 @@ INSERT INTO refresh_tokens (token_hash, family_id, generation, grant_id, client_
     scope, idle_expires_at, absolute_expires_at)
 """
 _USE = """
-UPDATE refresh_tokens SET first_used_at = :now
+UPDATE refresh_tokens SET first_used_at = :now, idle_expires_at = :keep_until
 WHERE token_hash = :token_hash AND first_used_at IS NULL AND revoked_at IS NULL
 """
 _SUCCESSOR = """
@@ -205,12 +205,20 @@ async def is_live(raw_sql: RawSql, token_hash: str) -> bool:
     return await raw_sql.fetch(_IS_LIVE, {"token_hash": token_hash}) is not None
 
 
-async def rotate(raw_sql: RawSql, token_hash: str, successor: NewToken, *, now: datetime) -> bool:
+async def rotate(
+    raw_sql: RawSql,
+    token_hash: str,
+    successor: NewToken,
+    *,
+    keep_until: datetime,
+    now: datetime,
+) -> bool:
     """Mark a refresh token as used and store its successor; return whether this call did so.
 
     Of any number of parallel calls, exactly one returns True; for a revoked token, none does.
     """
-    return await raw_sql.update(_ROTATE, _values(successor, token_hash=token_hash, now=now))
+    values = _values(successor, token_hash=token_hash, keep_until=keep_until, now=now)
+    return await raw_sql.update(_ROTATE, values)
 
 
 async def redeem(

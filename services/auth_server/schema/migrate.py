@@ -1,5 +1,6 @@
 """Migrate a database to the newest schema."""
 
+import time
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from auth_server.db.engine import open_sync_engine
 from auth_server.schema.tables import metadata
@@ -31,12 +32,26 @@ def migrate(database_url: str) -> None:
     """
     engine = open_sync_engine(database_url)
     try:
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
-            command.upgrade(_config(connection), "head")
+        if engine.dialect.name == "postgresql":
+            _migrate_postgresql(engine)
+        else:
+            with engine.begin() as connection:
+                command.upgrade(_config(connection), "head")
     finally:
         engine.dispose()
+
+
+def _migrate_postgresql(engine: Engine) -> None:
+    # Processes try the lock again and again instead of waiting for it: an index that is built
+    # concurrently waits for every statement that began before, and so for theirs.
+    with engine.connect() as lock:
+        lock.execution_options(isolation_level="AUTOCOMMIT")
+        while not lock.scalar(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK}):
+            time.sleep(0.1)
+        with engine.connect() as connection:
+            command.upgrade(_config(connection), "head")
+            connection.commit()
+        lock.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": _LOCK})
 
 
 def make_revision(database_url: str, message: str) -> None:

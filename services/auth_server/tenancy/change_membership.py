@@ -11,7 +11,7 @@ from auth_server.records.tenants.store import (
     drop_membership,
     find_membership,
     find_tenant_membership,
-    list_memberships,
+    has_another_admin,
     lock_tenant,
     put_membership,
 )
@@ -149,6 +149,5 @@ async def _require_another_admin(
     # An operator may remove the last admin, because they can add another.
     if by is None:
         return
-    members = await list_memberships(db, tenant_id=tenant_id)
-    if not any(member.role == ADMIN and member.person_id != person_id for member in members):
+    if not await has_another_admin(db, tenant_id, person_id):
         raise ChangeRefused("An organisation needs at least one admin.")

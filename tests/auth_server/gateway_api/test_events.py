@@ -161,7 +161,7 @@ async def test_a_grant_is_told_how_often_and_when_it_was_used_last(server: AuthS
 async def test_the_call_log_deletes_entries_after_its_retention_period(
     server: AuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth_server.records.call_log.store.AT_ONCE", 2)
+    monkeypatch.setattr("auth_server.db.purge.AT_ONCE", 2)
     old = [call_event(server.clock()) for _ in range(5)]
     server.clock.advance(days=1)
     recent = call_event(server.clock())

@@ -8,13 +8,18 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select, update
 
+from auth_server.db import purge
+from auth_server.maintenance import maintain
+from auth_server.records.authorization_codes.table import AuthorizationCode
 from auth_server.records.clients.table import Client
 from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.refresh_tokens.table import RefreshToken
 from auth_server.records.tenants.table import Membership, Tenant
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
-from support.in_process.oauth_client import OAuthClient
+from support.in_process.oauth_client import OAuthClient, answer_of
 
 pytestmark = pytest.mark.both_databases
 
@@ -220,6 +225,119 @@ async def test_a_scope_never_widens_and_trying_costs_nothing_a99(
     assert (await connection.refresh()).status_code == 200
 
 
+async def use_for_hours(connection: Connection, server: AuthServer) -> None:
+    """Use a connection at times, and let the server forget what it does not need."""
+    for _ in range(4):
+        assert (await connection.refresh()).status_code == 200
+        server.clock.advance(hours=2)
+        await maintain(server.opened)
+
+
+async def count_rows(server: AuthServer) -> int:
+    """Count the refresh tokens in the database."""
+    async with server.opened.database.reading() as db:
+        counted = await db.execute(select(func.count()).select_from(RefreshToken))
+        return counted.scalar_one()
+
+
+async def test_a_connection_in_daily_use_leaves_a_handful_of_rows(auth_server: AuthServer) -> None:
+    connection = await connect(auth_server)
+    for _ in range(40):
+        assert (await connection.refresh()).status_code == 200
+        auth_server.clock.advance(minutes=10)
+        await maintain(auth_server.opened)
+
+    assert await count_rows(auth_server) <= 8
+
+
+async def test_a_stolen_token_of_long_ago_ends_the_family_although_its_row_is_gone(
+    auth_server: AuthServer,
+) -> None:
+    """RFC 9700 §4.14.2: a thief who went on with the family is locked out as well."""
+    connection = await connect(auth_server)
+    await use_for_hours(connection, auth_server)
+    stranger = await auth_server.client()
+
+    assert error_of(await stranger.refresh(connection.tokens[0])) == DEAD
+    assert error_of(await connection.client.refresh(f"{connection.tokens[0]}x")) == DEAD
+    assert (await connection.refresh()).status_code == 200, "nobody else ends it"
+    assert error_of(await connection.refresh(0)) == DEAD
+    assert error_of(await connection.refresh()) == DEAD
+
+
+async def test_an_old_token_ends_the_family_while_its_newest_is_used(
+    auth_server: AuthServer,
+) -> None:
+    """A95, A96: the successor that is made at this moment ends too."""
+    connection = await connect(auth_server)
+    await use_for_hours(connection, auth_server)
+    newest = len(connection.tokens) - 1
+
+    uses = [connection.refresh(newest), *(connection.refresh(0) for _ in range(49))]
+    answers = await asyncio.gather(*uses)
+
+    assert {error_of(answer) for answer in answers[1:]} == {DEAD}
+    for generation in range(len(connection.tokens)):
+        assert error_of(await connection.refresh(generation)) == DEAD
+
+
+async def test_an_old_token_ends_the_family_after_the_secret_key_was_replaced(
+    database_url: str, clock: Clock
+) -> None:
+    async with running_auth_server(database_url, clock, secret_key="a" * 64) as server:
+        connection = await connect(server)
+        await use_for_hours(connection, server)
+    changed = {"secret_key": "b" * 64, "previous_secret_keys": ("a" * 64,)}
+    async with running_auth_server(database_url, clock, **changed) as server:
+        await maintain(server.opened)
+    async with running_auth_server(database_url, clock, secret_key="b" * 64) as server:
+        connection.client.http = server.http
+        await use_for_hours(connection, server)
+
+        assert error_of(await connection.refresh(0)) == DEAD
+        assert error_of(await connection.refresh()) == DEAD
+
+
+async def test_a_token_that_does_not_name_its_family_ends_it_too(auth_server: AuthServer) -> None:
+    """Earlier versions issued such tokens; their rows are kept."""
+    client = await auth_server.client()
+    code = answer_of(await auth_server.person().approve(client.authorize_url()))["code"]
+    async with auth_server.opened.transaction() as db:
+        await db.execute(update(AuthorizationCode).values(family_id="named-otherwise"))
+    connection = Connection(client, [(await client.redeem(code)).json()["refresh_token"]])
+    await use_for_hours(connection, auth_server)
+    assert not any("." in token for token in connection.tokens)
+
+    assert error_of(await connection.refresh(0)) == DEAD
+    assert error_of(await connection.refresh()) == DEAD
+
+
+async def test_a_client_that_lost_its_newest_token_can_revoke_by_an_older_one(
+    auth_server: AuthServer,
+) -> None:
+    """RFC 7009 §2.1."""
+    connection = await connect(auth_server)
+    await use_for_hours(connection, auth_server)
+
+    form = {"token": connection.tokens[0], "client_id": connection.client.client_id}
+    assert (await auth_server.http.post("/revoke", data=form)).status_code == 200
+    assert error_of(await connection.refresh()) == DEAD
+
+
+async def test_a_purge_deletes_every_row_that_is_over_in_several_steps(
+    auth_server: AuthServer, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(purge, "AT_ONCE", 2)
+    connection = await connect(auth_server)
+    for _ in range(7):
+        await connection.refresh()
+    auth_server.clock.advance(hours=2)
+    await maintain(auth_server.opened)
+
+    assert await count_rows(auth_server) == 1
+    assert (await connection.refresh()).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("scope", "granted"),
     [
@@ -263,7 +381,7 @@ async def test_another_client_can_neither_use_nor_end_a_family_a98(auth_server: 
     assert (await connection.refresh(1)).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "é", "a\nb", "0" * 64])
+@pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "é", "a\nb", "0" * 64, ".", "x.y"])
 async def test_an_invented_refresh_token_is_refused(table_server: AuthServer, token: str) -> None:
     """A156."""
     client = await table_server.client()

@@ -81,6 +81,7 @@ async def refresh_token(server: AuthServer) -> Use:
         server.opened.database.raw_sql,
         token,
         new_token(server, next(names)),
+        keep_until=server.clock(),
         now=server.clock(),
     )
 

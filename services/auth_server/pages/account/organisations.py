@@ -10,11 +10,12 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.pages.account.admin import LIST, PAGE, Admin, require_admin
 from auth_server.pages.account.frame import Account, Accounts, shown_account
+from auth_server.pages.account.paging import read_number, read_page
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.grants.store import list_grants_of_tenant
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.policy import TenantPolicy
-from auth_server.records.tenants.store import list_memberships, list_tenant_memberships
+from auth_server.records.tenants.store import list_members, list_tenant_memberships
 from auth_server.web.dependencies import Clock, ReadingDb
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
@@ -45,7 +46,14 @@ async def show_organisation(
     """Show a tenant to its admin: members, rules, connections."""
     query = read_query(request)
     admin = await require_admin(accounts, query.get("tenant"), db)
-    return await answer_organisation(admin, db, now(), saved=query.get("saved") == "rules")
+    return await answer_organisation(
+        admin,
+        db,
+        now(),
+        members=read_number(query, "members"),
+        connections=read_number(query, "connections"),
+        saved=query.get("saved") == "rules",
+    )
 
 
 async def answer_organisation(
@@ -53,6 +61,8 @@ async def answer_organisation(
     db: DbSession,
     now: datetime,
     *,
+    members: int = 1,
+    connections: int = 1,
     refused: str = "",
     saved: bool = False,
 ) -> Response:
@@ -62,14 +72,24 @@ async def answer_organisation(
         admin: the admin who sees the page.
         db: the open database session.
         now: the time.
+        members: the page of members to show.
+        connections: the page of connections to show.
         refused: why the rules could not be stored.
         saved: whether the rules have just been stored.
     """
     membership = admin.membership
-    memberships = await list_memberships(db, tenant_id=membership.tenant_id)
-    grants = await list_grants_of_tenant(db, membership.tenant_id, ended_since=now - SINCE)
-    usage = await usage_of_grants(db, [grant.grant_id for grant in grants], now - SINCE)
-    concerned = {row.person_id for row in memberships} | {row.person_id for row in grants}
+    memberships = await read_page(
+        members,
+        lambda skip, most: list_members(db, membership.tenant_id, skip=skip, most=most),
+    )
+    grants = await read_page(
+        connections,
+        lambda skip, most: list_grants_of_tenant(
+            db, membership.tenant_id, ended_since=now - SINCE, skip=skip, most=most
+        ),
+    )
+    usage = await usage_of_grants(db, [grant.grant_id for grant in grants.rows], now - SINCE)
+    concerned = {row.person_id for row in (*memberships.rows, *grants.rows)}
     return admin.account.answer(
         "account/organisation.html",
         section="organisations",

@@ -9,6 +9,7 @@ from auth_server.db.engine import DbSession
 from auth_server.flow.next_step import AskConsent
 from auth_server.flow.pending import PendingAuthorization
 from auth_server.flow.respond import success_url
+from auth_server.keys import Keys
 from auth_server.pages.picker.offer import scopes_for
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.audit.store import Audit, record
@@ -20,7 +21,8 @@ from auth_server.records.grants.table import Grant
 from auth_server.revocations.revoke import outdate_grant
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
-from auth_server.web.dependencies import Clock, SecretMaker, Settings
+from auth_server.tokens.refresh_token import name_new_family
+from auth_server.web.dependencies import Clock, KeysInUse, SecretMaker, Settings
 from gatepost.clock import Now
 from gatepost.data_scope import DataScope
 from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
@@ -31,6 +33,7 @@ class Approval:
     """Stores grants, and issues their authorization codes."""
 
     settings: AuthServerSettings
+    keys: Keys
     now: Now
     new_secret: NewSecret
 
@@ -98,7 +101,7 @@ class Approval:
             db,
             AuthorizationCode(
                 code_hash=hash_secret(code),
-                family_id=self.new_secret(),
+                family_id=name_new_family(self.keys.refresh, code),
                 grant_id=grant.grant_id,
                 client_id=pending.client.client_id,
                 redirect_uri=pending.authorization_request.redirect_uri,
@@ -116,8 +119,10 @@ class Approval:
         )
 
 
-async def _approval(settings: Settings, now: Clock, new_secret: SecretMaker) -> Approval:
-    return Approval(settings, now, new_secret)
+async def _approval(
+    settings: Settings, keys: KeysInUse, now: Clock, new_secret: SecretMaker
+) -> Approval:
+    return Approval(settings, keys, now, new_secret)
 
 
 Approvals = Annotated[Approval, Depends(_approval)]

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.attempts.table import Attempts
 
 
@@ -92,6 +93,6 @@ async def forget_attempts(db: DbSession, counted_as: Collection[str]) -> None:
     await db.execute(delete(Attempts).where(col(Attempts.counted_as).in_(counted_as)))
 
 
-async def purge_attempts(db: DbSession, *, before: datetime) -> None:
-    """Delete counts that began before a time."""
-    await db.execute(delete(Attempts).where(col(Attempts.since) < before))
+async def purge_attempts(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the counts that began before a time; return whether there may be more."""
+    return await delete_some(db, Attempts, col(Attempts.since) < before)

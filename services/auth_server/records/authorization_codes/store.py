@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
 from sqlmodel import col
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.authorization_codes.table import AuthorizationCode
 
 
@@ -15,6 +15,6 @@ async def add_code(db: DbSession, code: AuthorizationCode) -> None:
     await db.flush()
 
 
-async def purge_codes(db: DbSession, *, before: datetime) -> None:
-    """Delete codes that expired before a time."""
-    await db.execute(delete(AuthorizationCode).where(col(AuthorizationCode.expires_at) < before))
+async def purge_codes(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the codes that expired before a time; return whether there may be more."""
+    return await delete_some(db, AuthorizationCode, col(AuthorizationCode.expires_at) < before)

@@ -14,11 +14,13 @@ class AuthorizationCode(SQLModel, table=True):
 
     code_hash: str = Field(primary_key=True, max_length=64)
     family_id: str = Field(max_length=64)
-    grant_id: str = Field(max_length=64, foreign_key="grants.grant_id", ondelete="CASCADE")
+    grant_id: str = Field(
+        max_length=64, foreign_key="grants.grant_id", ondelete="CASCADE", index=True
+    )
     client_id: str = Field(max_length=1024)
     redirect_uri: str = Field(max_length=2048)
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)
     code_challenge: str = Field(max_length=43)
-    expires_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     redeemed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

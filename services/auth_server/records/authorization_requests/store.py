@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, update
-from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy import ColumnElement, delete, exists, update
+from sqlalchemy.orm import Mapped
+from sqlmodel import col
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 
 
@@ -64,13 +65,13 @@ async def drop_authorization_requests(db: DbSession, client_id: str) -> None:
     )
 
 
-def select_clients_under_way() -> SelectOfScalar[str]:
-    """Select the clients that have an authorization request."""
-    return select(AuthorizationRequest.client_id)
+def is_under_way(client_id: Mapped[str]) -> ColumnElement[bool]:
+    """Make the condition that a client has an authorization request."""
+    return exists().where(col(AuthorizationRequest.client_id) == client_id)
 
 
-async def purge_authorization_requests(db: DbSession, *, before: datetime) -> None:
-    """Delete authorization requests that expired before a time."""
-    await db.execute(
-        delete(AuthorizationRequest).where(col(AuthorizationRequest.expires_at) < before)
+async def purge_authorization_requests(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the authorization requests that expired before a time; return whether there may be more."""
+    return await delete_some(
+        db, AuthorizationRequest, col(AuthorizationRequest.expires_at) < before
     )

@@ -9,11 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.call_log.table import LoggedCall
 from gatepost.metering.call_event import CallEvent
 
 AT_ONCE = 5_000
-"""The number of rows that one purge deletes, so that writers don't wait long for it."""
+"""The number of rows that are archived at once."""
 
 
 class Usage(NamedTuple):
@@ -96,9 +97,7 @@ async def delete_calls(db: DbSession, call_ids: Collection[str]) -> None:
 
 async def purge_calls(db: DbSession, *, before: datetime) -> bool:
     """Delete some of the calls from before a time; return whether there may be more."""
-    old = select(col(LoggedCall.call_id)).where(col(LoggedCall.at) < before).limit(AT_ONCE)
-    gone = delete(LoggedCall).where(col(LoggedCall.call_id).in_(old))
-    return (await db.execute(gone.returning(col(LoggedCall.call_id)))).scalars().all() != []
+    return await delete_some(db, LoggedCall, col(LoggedCall.at) < before)
 
 
 def _event_of(stored: LoggedCall) -> CallEvent:

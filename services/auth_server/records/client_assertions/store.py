@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.client_assertions.table import UsedAssertion
 
 
@@ -23,6 +23,6 @@ async def use_assertion(db: DbSession, client_id: str, *, jti: str, expires_at: 
     return True
 
 
-async def purge_assertions(db: DbSession, *, before: datetime) -> None:
-    """Delete assertions that expired before a time and so can no longer be used."""
-    await db.execute(delete(UsedAssertion).where(col(UsedAssertion.expires_at) < before))
+async def purge_assertions(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the assertions that expired before a time and so can no longer be used; return whether there may be more."""
+    return await delete_some(db, UsedAssertion, col(UsedAssertion.expires_at) < before)

@@ -1,18 +1,20 @@
 """The only SQL on clients."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_
+from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.db.engine import DbSession
 from auth_server.records.clients.metadata import ClientMetadata
 from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client, ClientSecret
 
+InUse = Callable[[Mapped[str]], ColumnElement[bool]]
+"""Makes a condition on the client of an id."""
 MOST_SECRETS = 2
 """A client has the secret in use and the one that replaces it."""
 
@@ -166,9 +168,9 @@ async def drop_secrets(db: DbSession, client_id: str, *, beginning: str = "") ->
 
 
 async def purge_unused_clients(
-    db: DbSession, *, before: datetime, in_use: Sequence[SelectOfScalar[str]]
+    db: DbSession, *, before: datetime, in_use: Sequence[InUse]
 ) -> Sequence[str]:
-    """Delete clients that strangers made before a time and that no query of `in_use` selects.
+    """Delete clients that strangers made before a time and for which no condition of `in_use` holds.
 
     These are clients that registered themselves, and clients described by documents. A document
     that an operator disabled stays, because it would be read again.
@@ -181,7 +183,7 @@ async def purge_unused_clients(
             and_(col(Client.source) == "document", col(Client.disabled_at).is_(None)),
         ),
         col(Client.created_at) < before,
-        *(col(Client.client_id).not_in(use) for use in in_use),
+        *(~holds(col(Client.client_id)) for holds in in_use),
     ]
     gone = await db.execute(
         delete(Client)

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.flow_states.table import UsedFlowState
 
 
@@ -20,6 +20,6 @@ async def use_flow_state(db: DbSession, ticket_hash: str, *, expires_at: datetim
     return True
 
 
-async def purge_flow_states(db: DbSession, *, before: datetime) -> None:
-    """Delete flow states that expired before a time and so can no longer be used."""
-    await db.execute(delete(UsedFlowState).where(col(UsedFlowState.expires_at) < before))
+async def purge_flow_states(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the flow states that expired before a time and so can no longer be used; return whether there may be more."""
+    return await delete_some(db, UsedFlowState, col(UsedFlowState.expires_at) < before)

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, exists, or_, update
+from sqlalchemy import select as sa_select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -136,11 +139,24 @@ async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
 
 
 async def list_grants_of_tenant(
-    db: DbSession, tenant_id: str, *, ended_since: datetime
-) -> Sequence[Grant]:
-    """List a tenant's live grants, then those that ended since a time, newest first."""
+    db: DbSession, tenant_id: str, *, ended_since: datetime, skip: int, most: int
+) -> Sequence[Any]:
+    """List a tenant's live grants, then those that ended since a time, newest first.
+
+    The rows have the columns that a page shows, and are not objects of the session.
+    """
+    shown: tuple[Any, ...] = (
+        Grant.grant_id,
+        Grant.client_id,
+        Grant.client_snapshot,
+        Grant.person_id,
+        Grant.tools,
+        Grant.data_scope,
+        Grant.approved_at,
+        Grant.revoked_at,
+    )
     query = (
-        select(Grant)
+        sa_select(*shown)
         .where(
             col(Grant.tenant_id) == tenant_id,
             or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= ended_since),
@@ -148,14 +164,17 @@ async def list_grants_of_tenant(
         .order_by(
             col(Grant.revoked_at).is_not(None), col(Grant.approved_at).desc(), col(Grant.grant_id)
         )
+        .offset(skip)
+        .limit(most)
     )
-    return (await db.execute(query)).scalars().all()
+    return (await db.execute(query)).all()
 
 
 async def list_grants_over(db: DbSession, *, now: datetime) -> Sequence[str]:
-    """List the ids of grants that have expired but are not revoked yet."""
+    """List the ids of up to a thousand grants that have expired but are not revoked yet."""
     over = (col(Grant.revoked_at).is_(None), col(Grant.expires_at) <= now)
-    return (await db.execute(select(Grant.grant_id).where(*over))).scalars().all()
+    query = select(Grant.grant_id).where(*over).limit(1_000)
+    return (await db.execute(query)).scalars().all()
 
 
 async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> None:
@@ -165,10 +184,11 @@ async def shorten_grants(db: DbSession, tenant_id: str, longest: timedelta) -> N
     await db.flush()
 
 
-def select_clients_granted(*, since: datetime) -> SelectOfScalar[str]:
-    """Select the clients that have a live grant, or had one since a time."""
-    return select(Grant.client_id).where(
-        or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= since)
+def was_granted(client_id: Mapped[str], *, since: datetime) -> ColumnElement[bool]:
+    """Make the condition that a client has a live grant, or had one since a time."""
+    return exists().where(
+        col(Grant.client_id) == client_id,
+        or_(col(Grant.revoked_at).is_(None), col(Grant.revoked_at) >= since),
     )
 
 

@@ -36,7 +36,9 @@ class Grant(SQLModel, table=True):
     client_id: str = Field(
         max_length=1024, foreign_key="clients.client_id", ondelete="CASCADE", index=True
     )
-    tenant_id: str = Field(max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE")
+    tenant_id: str = Field(
+        max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE", index=True
+    )
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)
     asked_scope: str = Field(max_length=2048)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, delete, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.plan_requests.table import PlanRequest
 
 KEPT = timedelta(days=30)
@@ -37,6 +38,6 @@ async def drop_requests(db: DbSession, tenant_id: str) -> None:
     await db.execute(delete(PlanRequest).where(col(PlanRequest.tenant_id) == tenant_id))
 
 
-async def purge_requests(db: DbSession, *, before: datetime) -> None:
-    """Delete requests from before a time."""
-    await db.execute(delete(PlanRequest).where(col(PlanRequest.asked_at) < before))
+async def purge_requests(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the requests from before a time; return whether there may be more."""
+    return await delete_some(db, PlanRequest, col(PlanRequest.asked_at) < before)

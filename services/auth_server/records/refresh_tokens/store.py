@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.refresh_tokens.table import RefreshToken
 from gatepost.scopes import format_scope, parse_scope
 
@@ -13,6 +14,13 @@ from gatepost.scopes import format_scope, parse_scope
 async def find_refresh_token(db: DbSession, token_hash: str) -> RefreshToken | None:
     """Read a refresh token's current row, including used, expired and revoked tokens."""
     return await db.get(RefreshToken, token_hash, populate_existing=True)
+
+
+async def find_newest_of_family(db: DbSession, family_id: str) -> RefreshToken | None:
+    """Read the newest token of a family, from which every earlier one follows."""
+    query = select(RefreshToken).where(col(RefreshToken.family_id) == family_id)
+    newest = query.order_by(col(RefreshToken.generation).desc()).limit(1)
+    return (await db.execute(newest)).scalar_one_or_none()
 
 
 async def revoke_family(db: DbSession, family_id: str, *, now: datetime) -> None:
@@ -53,7 +61,9 @@ async def widen_families(db: DbSession, grant_id: str, added: frozenset[str]) ->
             await db.execute(update(RefreshToken).where(*live, held).values(scope=wider))
 
 
-async def purge_refresh_tokens(db: DbSession, *, before: datetime) -> None:
-    """Delete tokens whose family expired before a time."""
-    await db.execute(delete(RefreshToken).where(col(RefreshToken.absolute_expires_at) < before))
-    await db.execute(delete(RefreshToken).where(col(RefreshToken.idle_expires_at) < before))
+async def purge_refresh_tokens(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the tokens that were used, or expired, before a time.
+
+    Returns whether there may be more.
+    """
+    return await delete_some(db, RefreshToken, col(RefreshToken.idle_expires_at) < before)

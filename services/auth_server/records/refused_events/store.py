@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.refused_events.table import RefusedEvent
 
 MOST_BYTES = 64 * 1024
@@ -52,9 +53,8 @@ async def list_refused(
 
 
 async def purge_refused(db: DbSession, *, before: datetime) -> bool:
-    """Delete the events that were refused before a time; return that no more are left."""
-    await db.execute(delete(RefusedEvent).where(col(RefusedEvent.refused_at) < before))
-    return False
+    """Delete some of the events that were refused before a time; return whether there may be more."""
+    return await delete_some(db, RefusedEvent, col(RefusedEvent.refused_at) < before)
 
 
 async def delete_refused(db: DbSession, digest: str) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.sessions.table import Session
 
 
@@ -87,6 +88,6 @@ async def touch_session(db: DbSession, session_hash: str, *, now: datetime) -> N
     )
 
 
-async def purge_sessions(db: DbSession, *, before: datetime) -> None:
-    """Delete sessions that expired before a time."""
-    await db.execute(delete(Session).where(col(Session.expires_at) < before))
+async def purge_sessions(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the sessions that expired before a time; return whether there may be more."""
+    return await delete_some(db, Session, col(Session.expires_at) < before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_
+from sqlalchemy import or_
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
@@ -117,7 +117,8 @@ async def list_changed_plans(
     changed, (at, tenant_id) = col(Tenant.plan_changed_at), after
     query = (
         select(changed, col(Tenant.tenant_id), col(Tenant.rate_limit_tier), col(Tenant.budgets))
-        .where(or_(changed > at, and_(changed == at, col(Tenant.tenant_id) > tenant_id)))
+        # The first condition is for the index.
+        .where(changed >= at, or_(changed > at, col(Tenant.tenant_id) > tenant_id))
         .order_by(changed, col(Tenant.tenant_id))
         .limit(most)
     )
@@ -150,6 +151,25 @@ async def list_memberships(
     if person_id is not None:
         query = query.where(col(Membership.person_id) == person_id)
     return (await db.execute(query)).scalars().all()
+
+
+async def list_members(
+    db: DbSession, tenant_id: str, *, skip: int, most: int
+) -> Sequence[Membership]:
+    """List some of a tenant's memberships, by person."""
+    query = select(Membership).where(col(Membership.tenant_id) == tenant_id)
+    page = query.order_by(col(Membership.person_id)).offset(skip).limit(most)
+    return (await db.execute(page)).scalars().all()
+
+
+async def has_another_admin(db: DbSession, tenant_id: str, person_id: str) -> bool:
+    """Return whether a tenant has an admin besides a person."""
+    query = select(Membership.person_id).where(
+        col(Membership.tenant_id) == tenant_id,
+        col(Membership.role) == ADMIN,
+        col(Membership.person_id) != person_id,
+    )
+    return (await db.execute(query.limit(1))).scalar_one_or_none() is not None
 
 
 async def drop_membership(db: DbSession, membership: Membership) -> None:

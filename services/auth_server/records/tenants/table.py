@@ -60,7 +60,11 @@ class Membership(SQLModel, table=True):
         primary_key=True, max_length=255, foreign_key="people.person_id", ondelete="CASCADE"
     )
     tenant_id: str = Field(
-        primary_key=True, max_length=255, foreign_key="tenants.tenant_id", ondelete="CASCADE"
+        primary_key=True,
+        max_length=255,
+        foreign_key="tenants.tenant_id",
+        ondelete="CASCADE",
+        index=True,
     )
     role: str = Field(default="member", max_length=32)
     data_scope: str = Field(default="", max_length=4096)

@@ -1,11 +1,15 @@
 """A tenant's admin manages only their own tenant on its pages, and nobody else does."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from sqlmodel import select
 
 from auth_server.records.grants.store import list_live_grants
+from auth_server.records.grants.table import Grant
+from auth_server.records.people.store import put_person
+from auth_server.records.people.table import Person as PersonRow
 from auth_server.records.sessions.table import TWO_FACTORS, Session
 from auth_server.records.tenants.store import put_membership
 from auth_server.records.tenants.table import Membership, Tenant
@@ -56,6 +60,40 @@ async def test_a_person_sees_where_they_are_a_member_and_what_they_manage(
     assert "team:design team:engineering" in page.text
     assert page.html.count(f'href="{ACME}"') == 1
     assert f"{ORGANISATION}?tenant=org_globex" not in page.html
+
+
+async def test_an_admin_of_a_large_organisation_turns_pages(sqlite_server: AuthServer) -> None:
+    client = await sqlite_server.client()
+    await client.connect(sqlite_server.person())
+    async with sqlite_server.opened.transaction() as db:
+        (grant,) = await list_live_grants(db, tenant_id="org_acme")
+        shown = grant.model_dump()
+        for number in range(120):
+            person = PersonRow(
+                person_id=f"usr_{number:03}",
+                email=f"{number}@acme.example",
+                name=f"Member {number:03}",
+                created_at=sqlite_server.clock(),
+            )
+            await put_person(db, person)
+            await put_membership(
+                db, Membership(person_id=person.person_id, tenant_id="org_acme", data_scope="")
+            )
+            mine = {"grant_id": f"grant_{number:03}", "person_id": person.person_id}
+            db.add(Grant(**{**shown, **mine}))
+
+    ada, page = await signed_in(sqlite_server, ACME)
+    seen = []
+    for _ in range(3):
+        seen.append(page.html.count('name="grant"'))
+        following = [link for link in page.links if "connections=" in link]
+        page = await ada.open(urljoin(page.url, following[-1]))
+    assert seen == [50, 50, 21]
+
+    members = await ada.open(f"{ACME}&members=3")
+    assert members.html.count("/account/organisation/member?") == 21
+    beyond = await ada.open(f"{ACME}&members=99999999999&connections=-1")
+    assert beyond.status == 200
 
 
 @pytest.mark.both_databases

@@ -12,7 +12,7 @@ from auth_server.redemptions.facts import CodeFacts, NewToken
 from auth_server.redemptions.statements import read_code, redeem
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret, matches, s256
-from auth_server.tokens.refresh_token import first_token
+from auth_server.tokens.refresh_token import first_token, make_first_token
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
@@ -27,7 +27,8 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     first (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
     form, now, raw_sql = request.form, request.now, request.database.raw_sql
-    code_hash = hash_secret(form.require("code"))
+    presented = form.require("code")
+    code_hash = hash_secret(presented)
     verifier = form.require("code_verifier")
     if not _VERIFIER.fullmatch(verifier):
         raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
@@ -61,8 +62,11 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
         return await end_forbidden(request, code.grant, error)
     refresh_token, first = None, None
     if "refresh_token" in request.client.grant_types:
-        refresh_token = request.new_secret()
-        first = first_token(refresh_token, policy=request.refresh_policy, now=now)
+        policy = request.refresh_policy
+        refresh_token = make_first_token(
+            policy.keys, request.new_secret(), code=presented, family_id=code.family_id
+        )
+        first = first_token(refresh_token, policy=policy, now=now)
     refused = await _use_up(request, code, code_hash, first)
     if refused is not None:
         return refused

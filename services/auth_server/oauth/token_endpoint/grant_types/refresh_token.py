@@ -6,11 +6,12 @@ from auth_server.oauth.resource_parameter import resolve_resource
 from auth_server.oauth.token_endpoint.forbidden import end_forbidden
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.refresh_tokens.store import find_newest_of_family
 from auth_server.redemptions.facts import RefreshFacts
 from auth_server.redemptions.statements import read_refresh_token
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
-from auth_server.tokens.refresh_token import rotate_refresh_token
+from auth_server.tokens.refresh_token import read_family, rotate_refresh_token
 from gatepost.scopes import (
     BESIDE_RESOURCES,
     OFFLINE_ACCESS,
@@ -28,6 +29,8 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     form, now, raw_sql = request.form, request.now, request.database.raw_sql
     token = form.require("refresh_token")
     row = await read_refresh_token(raw_sql, hash_secret(token))
+    if row is None and (newest := await _find_newest_of_family(request, token)):
+        return await _end(request, newest)
     if row is None or row.client_id != request.client.client_id:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
     resources = form.all("resource")
@@ -70,6 +73,18 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         refresh_token=successor,
         family_id=row.family_id,
     )
+
+
+async def _find_newest_of_family(request: TokenRequest, token: str) -> RefreshFacts | None:
+    """Find the live family of a token of this client whose row is gone, so that it is reused."""
+    family_id = read_family(token)
+    if family_id is None:
+        return None
+    async with request.database.reading() as db:
+        newest = await find_newest_of_family(db, family_id)
+    if newest is None or newest.client_id != request.client.client_id or newest.revoked_at:
+        return None
+    return await read_refresh_token(request.database.raw_sql, newest.token_hash)
 
 
 async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:
