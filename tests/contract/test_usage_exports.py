@@ -172,12 +172,40 @@ async def test_refused_usage_is_parked_and_not_in_the_way(books: Books) -> None:
     # A batch that is refused is sent again in parts.
     books.system.network.faults.extend(["bad"])
     await books.export_later(hours=1)
+    parked = await books.exports(ExportState.PARKED)
     await books.settle()
 
-    parked = await books.exports(ExportState.PARKED)
-    assert [export.units for export in parked] == [5]
-    assert parked[0].problem
+    assert [(export.units, export.attempts) for export in parked] == [(5, 1)]
+    assert "400" in parked[0].problem or "invalid_request" in parked[0].problem
+    assert await books.exports(ExportState.PARKED) == parked
     assert books.counted() == 6
+
+
+@pytest.mark.parametrize("system", ["stripe", "aws_licences"])
+async def test_more_units_than_the_system_takes_are_parked(books: Books) -> None:
+    """They are told, and never rounded or cut."""
+    await books.call(10**15)
+    await books.call(6, GLOBEX)
+    await books.export_later(hours=1)
+    await books.settle()
+
+    assert [one.units for one in await books.exports(ExportState.PARKED)] == [10**15]
+    assert (books.counted(ACME), books.counted(GLOBEX)) == (0, 6)
+
+
+@pytest.mark.parametrize("system", ["cloud_events", "metronome"])
+async def test_usage_waits_while_the_key_is_wrong(books: Books) -> None:
+    await books.call(5)
+    headers = books.system.exporter._headers  # type: ignore[attr-defined]
+    right = headers["Authorization"]
+    headers["Authorization"] = "Bearer another"
+    await books.export_later(hours=1)
+    await books.export_later(hours=40)
+    assert [one.state for one in await books.exports()] == [ExportState.PLANNED]
+
+    headers["Authorization"] = right
+    await books.export_later(hours=1)
+    assert books.counted() == 5
 
 
 @pytest.mark.both_databases

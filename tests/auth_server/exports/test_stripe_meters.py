@@ -52,12 +52,24 @@ async def test_each_attempt_has_a_key_of_its_own_and_the_same_identifier(books: 
     await books.call(3)
     network(books).faults.append("error")
     await books.export_later(hours=1)
-    await books.settle()
+    await books.export_later(minutes=2)
 
     events = [one for one in network(books).sent if one.url.path.endswith("meter_events")]
     assert len({one.headers["idempotency-key"] for one in events}) == len(events) == 2
     assert len({parse_qs(one.content.decode())["identifier"][0] for one in events}) == 1
     assert books.counted() == 3
+
+
+async def test_the_answer_that_an_identifier_is_known_is_a_success(books: Books) -> None:
+    """Stripe answers it with an error, although it has counted the event."""
+    await books.call(3)
+    network(books).faults.append("lost")
+    await books.export_later(hours=1)
+    await books.export_later(minutes=2)
+
+    (export,) = await books.exports()
+    assert (export.state, export.attempts, export.problem) == (ExportState.CONFIRMED, 2, "")
+    assert network(books).read == []
 
 
 async def doubt(books: Books, fault: str) -> None:

@@ -36,10 +36,13 @@ class Network(httpx2.AsyncBaseTransport):
         self.faults: deque[Fault] = deque()
         self.sent: list[httpx2.Request] = []
         """The requests that change something, whether they arrived or not."""
+        self.read: list[str] = []
+        """The paths of the other requests."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""
         if request.method != "POST":
+            self.read.append(request.url.path)
             return await self._system.handle_async_request(request)
         await request.aread()
         self.sent.append(request)

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, func
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
+from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
 from auth_server.db.purge import delete_some
 from auth_server.records.call_log.table import LoggedCall
@@ -29,14 +29,8 @@ async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> frozenset[str
 
     Of any number of parallel deliveries of one event, exactly one writes it.
     """
-    if not events:
-        return frozenset()
-    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    # Sorted, because two deliveries of the same events in different orders could deadlock.
     rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
-    written = insert(LoggedCall).on_conflict_do_nothing(index_elements=["call_id"])
-    added = await db.execute(written.returning(col(LoggedCall.call_id)), rows)
-    return frozenset(added.scalars().all())
+    return frozenset(await add_rows(db, LoggedCall, rows, key="call_id"))
 
 
 async def resolve_calls(

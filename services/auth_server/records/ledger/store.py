@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
+from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
 from auth_server.records.ledger.table import LedgerEntry
 from gatepost.metering.call_event import CallEvent
@@ -17,8 +16,6 @@ async def add_entries(
     db: DbSession, events: Sequence[CallEvent], *, now: datetime
 ) -> frozenset[str]:
     """Add the units of calls and return the ids of those added; a call that has an entry keeps it."""
-    if not events:
-        return frozenset()
     rows = [
         {
             "call_id": event.call_id,
@@ -32,10 +29,7 @@ async def add_entries(
         }
         for event in sorted(events, key=lambda event: event.call_id)
     ]
-    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    adding = insert(LedgerEntry).on_conflict_do_nothing(index_elements=["call_id"])
-    added = await db.execute(adding.returning(col(LedgerEntry.call_id)), rows)
-    return frozenset(added.scalars().all())
+    return frozenset(await add_rows(db, LedgerEntry, rows, key="call_id"))
 
 
 async def find_entries(db: DbSession, call_ids: Collection[str]) -> Sequence[LedgerEntry]:

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
 from auth_server.records.metered_hours.table import MeteredHour
 from gatepost.metering.call_event import CallEvent
@@ -40,18 +40,12 @@ async def add_metered(db: DbSession, added: Iterable[CallEvent]) -> None:
     for event in added:
         if event.env == "live":
             totals[Place(hour_of(event.at), event.tenant_id, event.meter)] += event.cost
-    if not totals:
-        return
-    # In one order, because two transactions that add to the same rows could deadlock.
     rows = [
         {**place._asdict(), "units": units, "exported": 0, "problem": ""}
         for place, units in sorted(totals.items())
     ]
-    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    adding = insert(MeteredHour)
-    changed = {"units": col(MeteredHour.units) + adding.excluded.units, "problem": ""}
-    key = ["tenant_id", "meter", "hour"]
-    await db.execute(adding.on_conflict_do_update(index_elements=key, set_=changed), rows)
+    key = ("tenant_id", "meter", "hour")
+    await add_rows(db, MeteredHour, rows, key=key, sums=["units"], values={"problem": ""})
 
 
 async def lock_hours_to_export(

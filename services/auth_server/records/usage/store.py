@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import case, func
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
+from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
 from auth_server.records.usage.table import BOUNDS, UsageHour
 from gatepost.metering.call_event import CallEvent
@@ -58,20 +58,14 @@ async def add_usage(
             total["calls"] += sign
             total["units"] += sign * event.cost
             total[_bucket(event.duration_ms)] += sign
-    if not totals:
-        return
     rows = sorted(
         (
             {"usage_id": where.usage_id(), **where._asdict(), **dict.fromkeys(_COUNTED, 0), **total}
             for where, total in totals.items()
         ),
-        # In one order, because two transactions that add to the same rows could deadlock.
         key=lambda row: row["usage_id"],
     )
-    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    adding = insert(UsageHour)
-    sums = {name: getattr(UsageHour, name) + getattr(adding.excluded, name) for name in _COUNTED}
-    await db.execute(adding.on_conflict_do_update(index_elements=["usage_id"], set_=sums), rows)
+    await add_rows(db, UsageHour, rows, key="usage_id", sums=_COUNTED)
 
 
 async def read_used_units(
