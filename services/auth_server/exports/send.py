@@ -126,6 +126,8 @@ def _changes_after(one: _Begun, attempt: Attempt, now: datetime) -> dict[str, ob
     match attempt.kind:
         case Kind.COUNTED:
             return {"state": ExportState.CONFIRMED, "confirmed_at": now, "problem": ""}
+        case Kind.REFUSED if one.first_before is None:
+            return {"state": ExportState.PARKED, "problem": problem}
         case Kind.REFUSED:
             # An earlier attempt may have been counted nevertheless.
             return {"state": ExportState.AMBIGUOUS, "next_attempt_at": now, "problem": problem}

@@ -14,6 +14,7 @@ from sqlmodel import col, update
 
 from auth_server.db.engine import DbSession, open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.metered_hours.table import MeteredHour
 from auth_server.records.usage.table import UsageHour
 from support.in_process.call_events import call_event
 
@@ -91,8 +92,21 @@ def test_the_books_are_found_to_agree_or_not(operate: Operate, database_url: str
     assert (agreed.exit_code, f"agree in {month}" in agreed.output) == (0, True)
     assert differ.exit_code == 1
     assert "org_acme  live" in differ.output
-    assert "15 units in the ledger, 14 in the usage by the hour" in differ.output
+    assert "15 units in the ledger, 14 in the usage by the hour, 15 to export" in differ.output
     assert "test" not in differ.output
+
+
+@pytest.mark.both_databases
+def test_units_that_are_missing_from_the_export_are_found(
+    operate: Operate, database_url: str
+) -> None:
+    call(database_url, (LAST_MONTH, 3, {"cost": 5}))
+    change(database_url, lambda db: db.execute(update(MeteredHour).values(units=13)))
+
+    differ = operate("usage", "reconcile", "--month", f"{LAST_MONTH:%Y-%m}")
+
+    assert differ.exit_code == 1
+    assert "15 units in the ledger, 15 in the usage by the hour, 13 to export" in differ.output
 
 
 def test_an_operator_simulates_last_month_on_another_plan(

@@ -63,7 +63,7 @@ def reconcile(config: Path | None, month: datetime | None) -> None:
     if found:
         lines = (
             f"{one.tenant_id}  {one.env}  {one.meter}: {one.ledger} units in the ledger, "
-            f"{one.usage} in the usage by the hour"
+            f"{one.usage} in the usage by the hour, {one.metered} to export"
             for one in found
         )
         raise click.ClickException("\n".join(["these differ:", *lines]))

@@ -110,6 +110,20 @@ async def list_waiting_units(db: DbSession, *, most: int) -> Sequence[WaitingUni
     ]
 
 
+async def sum_metered(
+    db: DbSession, *, since: datetime, until: datetime
+) -> dict[tuple[str, str], int]:
+    """Sum the units of each tenant and meter in a time."""
+    query = (
+        select(col(MeteredHour.tenant_id), col(MeteredHour.meter))
+        .add_columns(func.sum(col(MeteredHour.units)))
+        .where(col(MeteredHour.hour) >= since, col(MeteredHour.hour) < until)
+        .group_by(col(MeteredHour.tenant_id), col(MeteredHour.meter))
+    )
+    rows = (await db.execute(query)).all()
+    return {(tenant_id, meter): int(units) for tenant_id, meter, units in rows}
+
+
 async def sum_unplanned(db: DbSession, *, before: datetime) -> tuple[int, int]:
     """Count the tenants and units of hours that could be exported and have no export."""
     waiting = func.sum(col(MeteredHour.units) - col(MeteredHour.exported))
