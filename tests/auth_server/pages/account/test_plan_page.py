@@ -143,7 +143,10 @@ async def test_without_stripe_an_admin_sees_the_plans_and_asks_the_operator(
     assert "Buy" not in page.text
 
 
-async def test_a_member_asks_the_admin_with_one_click(server: AuthServer) -> None:
+@pytest.mark.both_databases
+async def test_a_member_asks_the_admin_with_one_click(auth_server: AuthServer) -> None:
+    server = auth_server
+    await make_bo_admin(server)
     ada, page = await sign_in(server, ADA)
     assert "Buy" not in page.text
     assert "mailto:bo@globex.example" in page.html
@@ -201,7 +204,10 @@ async def test_a_member_sees_the_quota_and_not_who_used_it(server: AuthServer) -
     assert "Bo Lind usr_bo" not in page.text and "By person" not in page.text
 
 
-async def test_an_admin_sets_replaces_and_removes_a_budget(server: AuthServer) -> None:
+@pytest.mark.both_databases
+async def test_an_admin_sets_replaces_and_removes_a_budget(auth_server: AuthServer) -> None:
+    server = auth_server
+    await make_bo_admin(server)
     bo, page = await sign_in(server, BO)
     for units, hard in (("50", "no"), ("40", "yes")):
         budget = {"whose": "person:usr_ada", "units": units, "hard": hard}
