@@ -33,7 +33,7 @@ class Billing:
 
 
 async def _billing_of(request: Request) -> Billing | None:
-    billing: Billing | None = request.state.billing
+    billing: Billing | None = getattr(request.state, "billing", None)
     return billing
 
 
