@@ -13,7 +13,7 @@ _HELP = {
     "auth-server": "Run and operate the authorization server.",
     "config": "Check gatepost.yaml, or print its JSON Schema for editors.",
     "connect": "Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.",
-    "demo": "Run both services and a demo SaaS, with accounts to sign in; Ctrl-C stops everything.",
+    "demo": "Run both services, a demo SaaS and an imitation of Stripe, with accounts; Ctrl-C stops all.",
     "doctor": "Test what each known client does at ISSUER, up to the sign-in page.",
     "import": "Turn a description of your API into tools to review.",
     "init": "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
