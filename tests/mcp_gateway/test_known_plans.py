@@ -62,3 +62,18 @@ def page(tenants: Sequence[TenantPlan], *, after: str) -> bytes:
     """Write a page of plans as the authorization server answers it."""
     whole = PlansPage(plans=(FREE, TEAM), tenants=tuple(tenants), after=after)
     return whole.model_dump_json().encode()
+
+
+async def test_a_tenant_whose_plan_does_not_exist_has_the_first_one() -> None:
+    """Otherwise it would have no quota, where the operator's plans have other names."""
+    starter = TEAM.model_copy(update={"name": "starter", "daily_units": 100})
+    known = KnownPlans(_nothing, Clock(), fallback={"free": FREE}, default="free")
+    acme = TenantPlan(tenant_id="org_acme", plan="free")
+    known.learn(PlansPage(plans=(starter, TEAM), tenants=(acme,), after="1"))
+
+    claims = tokens.claims(Clock()(), tenant_id="org_acme", rate_limit_tier="free")
+    assert known.of(parse_claims(claims))[0] == starter
+
+
+async def _nothing(after: str, wait: int) -> bytes:
+    raise FeedBroken("nothing to read")

@@ -30,7 +30,8 @@ class KnownPlans:
     """The newest plans, which stay in force while the authorization server is down.
 
     They are kept in a file, so that a gateway that starts meanwhile knows them too. Until a gateway has
-    heard of any plan, tenants have the rates of the settings and no quotas.
+    heard of any plan, tenants have the rates of the settings and no quotas. Afterwards, a tenant whose
+    plan does not exist has the first one.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class KnownPlans:
         """Take over the news."""
         if page.plans:
             self._plans = {plan.name: plan for plan in page.plans}
-            self._default = self._plans.get(self._default.name, self._default)
+            self._default = page.plans[0]
         for tenant in page.tenants:
             self._tenants[tenant.tenant_id] = tenant
         self._upgrade_url = page.upgrade_url
@@ -130,8 +131,9 @@ class KnownPlans:
             log.warning("plans_not_loaded", reason=str(problem)[:300])
             return
         # Not `heard`: the file only bridges a time without the authorization server.
-        self._plans = {plan.name: plan for plan in page.plans} or self._plans
-        self._default = self._plans.get(self._default.name, self._default)
+        if page.plans:
+            self._plans = {plan.name: plan for plan in page.plans}
+            self._default = page.plans[0]
         self._tenants = {tenant.tenant_id: tenant for tenant in page.tenants}
         self._upgrade_url = page.upgrade_url
 

@@ -52,6 +52,11 @@ def describe_full(name: str, per_minute: int, seconds: float) -> LimitState:
     return LimitState(name, per_minute, 60, 0, max(math.ceil(seconds), 1))
 
 
+def count(number: int, what: str) -> str:
+    """Write a number with its noun, such as `1 call` or `2 calls`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @lru_cache(maxsize=4)
 def _month(day: str) -> tuple[int, datetime]:
     first = datetime.fromisoformat(f"{day[:7]}-01T00:00:00+00:00")

@@ -59,7 +59,7 @@ def build_steps(
         bind_claims,  # person and tenant come from the token only
         report_progress,  # to a client that waits for a slow tool
         limit_concurrency(limits.running),  # per tenant, if the manifest limits it
-        reserve_call(limits, write_intent, now),  # rate, quotas and running calls of the plan
+        reserve_call(limits, write_intent),  # rate, quotas and running calls of the plan
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(requests, sender),
         check_response(limits.worker),  # an answer with another tenant's record is withheld

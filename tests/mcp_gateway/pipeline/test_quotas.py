@@ -309,6 +309,72 @@ async def test_a_budget_stops_those_it_concerns_alone(
     assert stopped is (budget.kind == "tenant")
 
 
+@BOTH
+async def test_a_budget_below_the_quota_of_the_month_is_named_with_the_page_where_it_is_set(
+    world: World, era: str
+) -> None:
+    monthly = FREE.model_copy(update={"name": "monthly", "daily_units": None, "monthly_units": 9})
+    page = UPGRADE.removesuffix("org_acme")
+    capped = tenant("monthly", Budget(kind="tenant", key="", monthly_units=1))
+    world.plans.learn(
+        PlansPage(plans=(monthly, PRO), tenants=(capped,), after="1", upgrade_url=page)
+    )
+    await world.call(era, "list_tasks")
+
+    refused = await world.call(era, "list_tasks")
+
+    assert refused["content"][0]["text"] == (
+        "The budget of your organisation is 1 unit for this month, and 1 is used. Nothing was done. "
+        f"It resets at {end_of_month(world.clock()):%Y-%m-%d %H:%M} UTC. "
+        f"An admin can change the budget at {UPGRADE}"
+    )
+    assert (refused["structuredContent"]["limit"], refused["structuredContent"]["used"]) == (1, 1)
+
+
+async def test_a_call_refused_just_after_midnight_hears_that_its_day_is_over(world: World) -> None:
+    midnight = end_of_day(world.clock())
+    world.clock.advance(seconds=(midnight - world.clock()).total_seconds() - 1)
+    day = day_of(world.clock())
+    world.ledger.used["org_acme"] = UsedUnits(total=2, days={day: 2})
+
+    def deliver_slowly() -> bool:
+        world.clock.advance(seconds=2)
+        return True
+
+    world.journal.deliver = deliver_slowly
+
+    refused = await world.call("new", "list_tasks")
+
+    assert refused["structuredContent"]["resets_at"] == f"{midnight:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def test_a_call_that_costs_more_than_is_left_says_how_much_it_costs(tmp_path: Path) -> None:
+    manifest = await with_billing(tmp_path, "{units: 2, when: success}")
+    async with a_world(tmp_path, manifest=manifest) as world:
+        learn(world, tenant("free"))
+        assert (await world.call("new", "list_team_tasks"))["isError"] is False
+
+        refused = await world.call("new", "list_tasks")
+
+    assert refused["content"][0]["text"].startswith(
+        "Your organisation's quota is 2 units for today, and 1 is used. This call costs 2 units. "
+    )
+
+
+async def test_a_plan_of_one_call_a_minute_is_named_in_the_singular(world: World) -> None:
+    single = FREE.model_copy(update={"per_minute": 1, "burst": 1})
+    world.plans.learn(PlansPage(plans=(single,), tenants=(tenant("free"),), after="1"))
+
+    said = [
+        (await world.ask("new", "tools/call", {"name": name, "arguments": {}})).text
+        for name in ("list_tasks", "list_tasks", "no_such_tool")
+    ]
+
+    assert ["Your organisation may make 1 call a minute." in text for text in said] == [
+        False, True, True
+    ]  # fmt: skip
+
+
 async def test_a_soft_budget_refuses_nobody(world: World) -> None:
     learn(world, tenant("pro", Budget(kind="tenant", key="", monthly_units=1, hard=False)))
 

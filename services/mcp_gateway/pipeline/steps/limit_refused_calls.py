@@ -1,7 +1,7 @@
 """Limit how often a tenant makes calls that are refused."""
 
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket
-from mcp_gateway.limits.states import describe_full
+from mcp_gateway.limits.states import count, describe_full
 from mcp_gateway.pipeline.call import Next, RateLimited, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.conversation import CallRefused, InputRequired
 
@@ -35,7 +35,7 @@ def limit_refused_calls(limits: CallLimits) -> Step:
         if full is not None:
             state = describe_full("minute", plan.per_minute, full.seconds)
             call.conversation.note_limits([state], state.resets)
-            why = f"Your organisation may make {plan.per_minute} calls a minute."
+            why = f"Your organisation may make {count(plan.per_minute, 'call')} a minute."
             raise RateLimited(why, full.seconds) from None
 
     return step

@@ -1,9 +1,7 @@
 """Reserve what a call needs of its tenant's plan before anything is sent."""
 
 import asyncio
-from datetime import datetime
 
-from gatepost.clock import Now
 from gatepost.metering.plans import Budget, Plan, TenantPlan, end_of_day, end_of_month
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
 from mcp_gateway.limits.counters import (
@@ -22,7 +20,7 @@ from mcp_gateway.limits.port import (
     Reservation,
     TooManyRunning,
 )
-from mcp_gateway.limits.states import describe_full, describe_quota, describe_reservation
+from mcp_gateway.limits.states import count, describe_full, describe_quota, describe_reservation
 from mcp_gateway.pipeline.call import (
     Next,
     RateLimited,
@@ -38,7 +36,7 @@ _MARGIN = 30.0
 _SOON = 10.0
 
 
-def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Step:
+def reserve_call(limits: CallLimits, write_intent: WriteIntent) -> Step:
     """Reserve the rate, a running call and the units of the quotas, all or nothing.
 
     `record_call` settles the reservation once the outcome is known.
@@ -62,7 +60,7 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent, now: Now) -> Ste
             return await go_on(call)
         call.metrics.limited = True
         upgrade_url = limits.plans.upgrade_url(call.caller.tenant_id)
-        return _refuse(call, held, plan, tenant, upgrade_url, now())
+        return _refuse(call, held, plan, tenant, upgrade_url)
 
     return step
 
@@ -123,12 +121,11 @@ def _refuse(
     plan: Plan,
     tenant: TenantPlan | None,
     upgrade_url: str,
-    now: datetime,
 ) -> ToolResult:
     if isinstance(refusal, Full):
         if refusal.bucket == plan_bucket(plan).name:
             name, most = "minute", plan.per_minute
-            allowed = f"{most} calls a minute"
+            allowed = f"{count(most, 'call')} a minute"
         else:
             name, most = "tool", call.found.limits.per_minute or 0
             allowed = f"{most} a minute of {call.name}"
@@ -137,12 +134,12 @@ def _refuse(
         raise RateLimited(f"Your organisation may make {allowed}.", refusal.seconds)
     if isinstance(refusal, TooManyRunning):
         text = (
-            f"Your organisation is already running {refusal.most} calls, the most it may run at once. "
-            "Nothing was done. Try again when one of them has ended."
+            f"Your organisation is already running {count(refusal.most, 'call')}, the most it may run at "
+            "once. Nothing was done. Try again when one has ended."
         )
         return tool_error(text, reason="too_many_at_once")
     if isinstance(refusal, Exhausted):
-        return _exhausted(call, refusal, plan, tenant, upgrade_url, now)
+        return _exhausted(call, refusal, plan, tenant, upgrade_url)
     text = (
         "The gateway can't count this call against your organisation's quota at the moment. Nothing was "
         "done. Try again in a few seconds."
@@ -156,34 +153,41 @@ def _exhausted(
     plan: Plan,
     tenant: TenantPlan | None,
     upgrade_url: str,
-    now: datetime,
 ) -> ToolResult:
     """Tell the model the limit, its use and its reset, and how a person can raise it."""
-    quota = next(q for q in _quotas(call, plan, tenant) if q.counter == refusal.counter)
-    daily = refusal.counter == day_counter(call.metrics.started)
-    resets_at = end_of_day(now) if daily else end_of_month(now)
+    # A plan and a budget may limit the same counter; the lower one refuses.
+    quota = min(
+        (one for one in _quotas(call, plan, tenant) if one.counter == refusal.counter),
+        key=lambda one: one.most,
+    )
+    # The counters are those of the day in which the call began.
+    began, units = call.metrics.started, call.found.billing.most
     kind = refusal.counter.partition(":")[0]
+    daily = kind == "day"
+    resets_at = end_of_day(began) if daily else end_of_month(began)
+    of_plan = daily or (kind == TOTAL and quota.most == plan.monthly_units)
     whose = {
         "person": "The budget for your account",
         "client": "The budget for this app",
         "grant": "The budget for this connection",
     }.get(
         kind,
-        "Your organisation's quota"
-        if kind == "day" or _is_plans(quota, plan)
-        else "The budget of your organisation",
+        "Your organisation's quota" if of_plan else "The budget of your organisation",
     )
     period = "today" if daily else "this month"
     used = min(refusal.used, quota.most)
-    state = describe_quota(quota, used, now)
+    state = describe_quota(quota, used, began)
     call.conversation.note_limits([state], state.resets)
+    cost = f"This call costs {count(units, 'unit')}. " if used < quota.most else ""
     text = (
-        f"{whose} is {_units(quota.most)} for {period}, and {used} {'is' if used == 1 else 'are'} used. "
-        "Nothing was done. "
+        f"{whose} is {count(quota.most, 'unit')} for {period}, and {used} "
+        f"{'is' if used == 1 else 'are'} used. {cost}Nothing was done. "
         f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC."
     )
     upgrade = plan.next_plan
-    if kind in {"day", TOTAL} and upgrade is not None:
+    if not of_plan:
+        text += f" An admin can change the budget at {upgrade_url}" if upgrade_url else ""
+    elif upgrade is not None:
         text += f" The {upgrade.title} plan ({upgrade.price}) allows more"
         text += f": an admin can change the plan at {upgrade_url}" if upgrade_url else "."
     structured = {
@@ -196,11 +200,3 @@ def _exhausted(
     if upgrade_url:
         structured["upgrade_url"] = upgrade_url
     return tool_error(text, reason="quota_exhausted")._replace(structured=structured)
-
-
-def _units(number: int) -> str:
-    return "1 unit" if number == 1 else f"{number} units"
-
-
-def _is_plans(quota: Quota, plan: Plan) -> bool:
-    return quota.most == plan.monthly_units
