@@ -12,10 +12,11 @@ from auth_server.records.plans.store import list_plans
 from auth_server.records.quota_notices.store import add_notices, purge_notices
 from auth_server.records.tenants.store import find_tenant
 from auth_server.records.usage.store import sum_tenants
-from gatepost.metering.plans import day_of, hour_of
+from gatepost.metering.plans import day_of, hour_of, start_of_day
 
 PERCENTS = (80, 100)
 _KEPT = timedelta(days=400)
+_SETTLES_IN = timedelta(minutes=10)
 
 log = structlog.get_logger()
 
@@ -31,8 +32,9 @@ async def notice_quotas(database: Database, now: datetime) -> None:
             tenant = await find_tenant(db, tenant_id)
             if tenant is None:
                 continue
-            report = await read_usage_report(db, tenant, choose_plan(plans, tenant), now=now)
-        reached = list(_reached(report))
+            plan = choose_plan(plans, tenant)
+            reports = [await read_usage_report(db, tenant, plan, now=at) for at in _ends(now)]
+        reached = [notice for report in reports for notice in _reached(report)]
         if not reached:
             continue
         async with database.writing() as db, db.begin():
@@ -49,6 +51,16 @@ async def notice_quotas(database: Database, now: datetime) -> None:
             )
     async with database.writing() as db, db.begin():
         await purge_notices(db, before=now - _KEPT)
+
+
+def _ends(now: datetime) -> list[datetime]:
+    """Return the time, and in a day's first minutes also the end of the day before.
+
+    Calls of its last minutes are noticed only then.
+    """
+    midnight = start_of_day(now)
+    before = [midnight - timedelta(microseconds=1)] if now - midnight < _SETTLES_IN else []
+    return [*before, now]
 
 
 def _reached(report: UsageReport) -> Iterator[dict[str, Any]]:

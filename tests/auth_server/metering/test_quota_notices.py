@@ -1,5 +1,7 @@
 """Operators and tenants hear when a quota or a budget is nearly or wholly used."""
 
+from datetime import timedelta
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -7,7 +9,7 @@ from auth_server.gateway_api.write_calls import write_calls
 from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.records.quota_notices.store import list_notices
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
-from gatepost.metering.plans import Budget, day_of, month_of, start_of_month
+from gatepost.metering.plans import Budget, day_of, end_of_month, month_of, start_of_month
 from support.in_process.auth_server import AuthServer
 from support.in_process.call_events import call_event
 
@@ -61,6 +63,30 @@ async def test_each_percentage_is_told_once_a_day(auth_server: AuthServer) -> No
     auth_server.clock.advance(days=1)
     await call(auth_server, 85)
     assert await notice(auth_server) == [("day", "", 80)]
+
+
+async def test_what_is_reached_in_the_last_minute_of_a_month_is_told_too(
+    auth_server: AuthServer,
+) -> None:
+    await change(auth_server, "free", Budget(kind="tenant", key="", monthly_units=100))
+    end = end_of_month(auth_server.clock())
+    auth_server.clock.advance(seconds=(end - auth_server.clock()).total_seconds() - 10)
+    period = day_of(auth_server.clock())
+    await call(auth_server, 100)
+    auth_server.clock.advance(seconds=40)
+
+    told = await notice(auth_server)
+
+    assert sorted(told) == [
+        ("day", "", 80), ("day", "", 100), ("tenant", "", 80), ("tenant", "", 100)
+    ]  # fmt: skip
+    async with auth_server.opened.database.reading() as db:
+        stored = await list_notices(db, "org_acme", since=start_of_month(end - timedelta(days=1)))
+    assert {(one.kind, one.period) for one in stored} == {
+        ("day", period),
+        ("tenant", period[:7]),
+    }
+    assert await notice(auth_server) == []
 
 
 async def test_a_soft_budget_tells_whose_it_is_and_tells_again_after_a_raise(
