@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -84,21 +86,36 @@ def simulate(config: Path | None, month: datetime | None, name: str, tenant_id: 
     for one in simulated:
         click.echo(_describe(one, other))
     if len(simulated) > 1:
-        before, after = (
-            sum(one.price for one in simulated),
-            sum(one.other_price for one in simulated),
-        )
-        click.echo(f"all: {before:.2f} on their plans, {after:.2f} on {other.name}")
+        before = _add_up((one.currency, one.price) for one in simulated)
+        after = _add_up((other.price.currency, one.other_price) for one in simulated)
+        click.echo(f"all: {before} on their plans, {after} on {other.name}")
 
 
 def _describe(one: Simulated, other: PlanTerms) -> str:
     said = (
-        f"{one.tenant_id}: {one.units} units, {one.price:.2f} on {one.plan}, "
-        f"{one.other_price:.2f} {other.price.currency.upper()} on {other.name}"
+        f"{one.tenant_id}: {_units(one.units)}, {_amount(one.currency, one.price)} on {one.plan}, "
+        f"{_amount(other.price.currency, one.other_price)} on {other.name}"
     )
     if one.other_refused:
-        said += f", where {one.other_refused} units would have been refused"
+        said += f", where {_units(one.other_refused)} would have been refused"
     return said
+
+
+def _units(number: int) -> str:
+    return "1 unit" if number == 1 else f"{number} units"
+
+
+def _amount(currency: str, amount: Decimal) -> str:
+    return f"{amount:.2f} {currency.upper()}"
+
+
+def _add_up(amounts: Iterable[tuple[str, Decimal]]) -> str:
+    """Add up the amounts of each currency; one that a free plan names at no cost is left out."""
+    sums: dict[str, Decimal] = {}
+    for currency, amount in amounts:
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+    found = {currency: amount for currency, amount in sums.items() if amount} or sums
+    return " and ".join(_amount(*one) for one in sorted(found.items()))
 
 
 def _read_file(file: Path) -> tuple[PlanTerms, ...]:

@@ -22,6 +22,8 @@ class Simulated:
     units: int
     """As the ledger has them."""
     plan: str
+    currency: str
+    """Of the present plan's price."""
     price: Decimal
     other_price: Decimal
     other_refused: int
@@ -54,6 +56,7 @@ async def simulate_month(
                 tenant_id=tenant.tenant_id,
                 units=units,
                 plan=plan.name,
+                currency=plan.price.currency,
                 price=plan.price.of(units),
                 other_price=other.price.of(units - refused),
                 other_refused=refused,

@@ -129,13 +129,38 @@ def test_an_operator_simulates_last_month_on_another_plan(
     assert "Gateways learn them" in replaced.output
     assert pro.splitlines() == [
         f"{LAST_MONTH:%Y-%m} on the plan pro:",
-        "org_acme: 145 units, 20.68 on pro, 20.68 USD on pro",
-        "org_globex: 30 units, 0.00 on free, 20.00 USD on pro",
-        "all: 20.68 on their plans, 40.68 on pro",
+        "org_acme: 145 units, 20.68 USD on pro, 20.68 USD on pro",
+        "org_globex: 30 units, 0.00 USD on free, 20.00 USD on pro",
+        "all: 20.68 USD on their plans, 40.68 USD on pro",
     ]
     assert free.splitlines()[1:] == [
-        "org_acme: 145 units, 20.68 on pro, 0.00 USD on free, where 110 units would have been refused"
+        "org_acme: 145 units, 20.68 USD on pro, 0.00 USD on free, where 110 units would have been refused"
     ]
+
+
+def test_a_simulation_adds_up_each_currency_alone(
+    operate: Operate, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "plans.yaml"
+    euros = "price: {monthly: 5, currency: eur}"
+    file.write_text(PLANS.replace("daily_units: 20}", f"daily_units: 20, {euros}}}"))
+    operate("billing", "plans", "--set", file)
+    call(database_url, (LAST_MONTH, 1, {}), (LAST_MONTH, 1, {"tenant_id": "org_globex"}))
+
+    simulated = operate("billing", "simulate", "--plan", "free").output
+
+    assert simulated.splitlines()[1:] == [
+        "org_acme: 1 unit, 20.00 USD on pro, 5.00 EUR on free",
+        "org_globex: 1 unit, 5.00 EUR on free, 5.00 EUR on free",
+        "all: 5.00 EUR and 20.00 USD on their plans, 10.00 EUR on free",
+    ]
+
+
+def test_a_plan_can_cost_a_million_won(operate: Operate, tmp_path: Path) -> None:
+    file = tmp_path / "plans.yaml"
+    file.write_text(PLANS.replace("{monthly: 20,", "{currency: krw, monthly: 1200000,"))
+
+    assert operate("billing", "plans", "--set", file).exit_code == 0
 
 
 def test_the_printed_plans_can_be_changed_and_stored(operate: Operate, tmp_path: Path) -> None:

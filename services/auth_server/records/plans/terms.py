@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gatepost.metering.plans import NextPlan, Plan
 
-_Money = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=12)]
+_Money = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=12)]
 
 
 class PriceStep(BaseModel):
