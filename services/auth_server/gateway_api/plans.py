@@ -36,7 +36,7 @@ _OVERLAP = timedelta(seconds=10)
 """How late a change may be committed, counted from the time that it bears."""
 _PAGE = 1000
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])")
 
 
 @router.post(PLANS_PATH)

@@ -57,7 +57,8 @@ async def show_usage(
         notices = await list_notices(db, tenant_id, since=start_of_month(now()))
     body = {
         **report.model_dump(mode="json"),
-        "subscription": None if account is None else _describe(account),
+        # Without an id, the tenant only looked at Checkout.
+        "subscription": _describe(account) if account and account.subscription_id else None,
         "notices": [_describe_notice(notice) for notice in notices],
         "plan_url": settings.plan_page(tenant_id),
     }

@@ -138,6 +138,8 @@ async def test_changed_plans_replace_the_shipped_ones(gateway: Gateway) -> None:
     [
         (PLANS_PATH, {"wait": "soon"}, "wait must be a whole number"),
         (USAGE_PATH, {"month": "november"}, "month must be written as 2026-11"),
+        (USAGE_PATH, {"month": "0000-11"}, "month must be written as 2026-11"),
+        (USAGE_PATH, {"month": "9999-12"}, "month must be written as 2026-11"),
     ],
 )
 async def test_a_malformed_question_names_the_field(

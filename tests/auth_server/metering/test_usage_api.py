@@ -7,6 +7,7 @@ import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.metering.endpoint import USAGE_REPORT_PATH
+from auth_server.records.billing_accounts.store import add_account
 from support.in_process.auth_server import ISSUER, AuthServer
 from support.in_process.call_events import call_event
 from support.in_process.operator import add
@@ -65,6 +66,15 @@ async def test_the_operators_backend_reads_a_tenants_usage(server: AuthServer) -
     ]
     assert report["people"][0]["name"] == "Ada Marsh"
     assert report["plan_url"] == f"{ISSUER}/account/plan?tenant=org_acme"
+
+
+async def test_a_tenant_that_only_looked_at_checkout_has_no_subscription(
+    server: AuthServer,
+) -> None:
+    async with server.opened.transaction() as db:
+        await add_account(db, "org_acme", "cus_acme", now=server.clock())
+
+    assert (await ask(server, "backend", tenant="org_acme")).json()["subscription"] is None
 
 
 async def test_nobody_else_reads_it(server: AuthServer) -> None:
