@@ -242,7 +242,10 @@ class OidcConnector:
 
     def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
         url = document.get(name)
-        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+        try:
+            parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+        except ValueError:
+            parts = None
         local = parts is not None and parts.hostname in LOOPBACK_HOSTS and self._allow_loopback
         if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
             raise SignInRefused(f"{name} is not an https URL", told="unavailable")

@@ -141,10 +141,10 @@ def _parse_place(after: str) -> tuple[datetime, str, str]:
     time, _, rest = after.partition(" ")
     digest, _, tenant_id = rest.partition(" ")
     try:
-        at = datetime.fromisoformat(time)
-    except ValueError:
+        at = datetime.fromisoformat(time).astimezone(UTC)
+    except (ValueError, OverflowError):
         return _BEGINNING, "", ""
-    return (at, tenant_id, digest) if at.tzinfo is not None else (_BEGINNING, "", "")
+    return (at, tenant_id, digest) if at > _BEGINNING else (_BEGINNING, "", "")
 
 
 def _answer(body: str) -> Response:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from mcp_gateway.results.fields import FieldPath
 
+_MOST_FIELDS = 100
+"""Fields of the query of a link to the next page."""
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^\s";,]+))*)')
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![\w-]))', re.IGNORECASE)
 
@@ -64,8 +66,11 @@ class Pagination:
     def _read(self, value: Any) -> str | int | None:
         if isinstance(value, str):
             if "?" in value and value.startswith(("http://", "https://", "/", "?")):
-                values = parse_qs(urlsplit(value).query).get(self.parameter)
-                value = values[0] if values else None
+                try:
+                    query = parse_qs(urlsplit(value).query, max_num_fields=_MOST_FIELDS)
+                except ValueError:
+                    return None
+                value = query.get(self.parameter, [None])[0]
             return value or None
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 

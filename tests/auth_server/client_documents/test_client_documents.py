@@ -371,6 +371,8 @@ async def test_deny_reaches_a_client_known_by_its_document(auth_server: AuthServ
         "https://0x7f000001/c",
         "https://[::1]/c",
         "https://[fe80::1%25eth0]/c",
+        "https://[::1/c",
+        "https://app.example]/c",
         "https://localhost/c",
         "https://localhost.:443/c",
         "https://metadata/c",

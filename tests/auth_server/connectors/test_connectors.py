@@ -452,6 +452,7 @@ async def test_any_bad_answer_of_a_token_endpoint_is_a_refusal_and_not_a_fault(
         {"authorization_endpoint": "javascript:alert(1)"},
         {"token_endpoint": "file:///etc/passwd"},
         {"jwks_uri": "https:///jwks"},
+        {"jwks_uri": "https://[::1/jwks"},
         {"jwks_uri": 7},
         {"userinfo_endpoint": "ftp://id.example"},
     ],

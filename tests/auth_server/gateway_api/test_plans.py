@@ -151,6 +151,22 @@ async def test_a_malformed_question_names_the_field(
     assert said in answer.json()["error_description"]
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        "0001-01-01T00:00:00+00:00 x org_acme",
+        "9999-12-31T23:59:59-23:59 x org_acme",
+        "2026-11-28T00:00:00+00:00 x org\0acme",
+        "2026-11-28T00:00:00+00:00 \ud7ff é",
+        "2026-11-28 x y",
+    ],
+)
+async def test_any_position_is_answered(gateway: Gateway, after: str) -> None:
+    answer = await gateway.ask(PLANS_PATH, after=after)
+
+    assert answer.status_code in {200, 400}
+
+
 @pytest.mark.parametrize("path", [PLANS_PATH, USAGE_PATH])
 async def test_only_gateways_learn_plans_and_usage(gateway: Gateway, path: str) -> None:
     answer = await gateway.server.http.post(path, data={"tenant_id": "org_acme"})

@@ -22,6 +22,8 @@ STRIPE = Pagination("cursor", "cursor", "starting_after", "limit", items=("data"
         (CURSOR, {"meta": {"next": "https://api/x?a=1&page_token=a%20b"}}, {}, "", "a b"),
         (CURSOR, {"meta": {"next": "/x?page_token=abc"}}, {}, "", "abc"),
         (CURSOR, {"meta": {"next": "/x?other=abc"}}, {}, "", None),
+        (CURSOR, {"meta": {"next": "https://[api/x?page_token=abc"}}, {}, "", None),
+        (CURSOR, {"meta": {"next": f"/x?{'a&' * 9_000}page_token=abc"}}, {}, "", None),
         (CURSOR, {"meta": {"next": ""}}, {}, "", None),
         (CURSOR, {"meta": {"next": True}}, {}, "", None),
         (CURSOR, {"meta": None}, {}, "", None),
