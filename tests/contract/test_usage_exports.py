@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from auth_server.exports.port import Attempt, Rules, Usage, UsageExporter
-from auth_server.exports.run import export_usage
+from auth_server.exports.run import export_usage, tell_waiting
 from auth_server.records.metered_hours.store import list_waiting_units
 from auth_server.records.usage_exports.table import ExportState
 from support.exports.aws import FakeAws
@@ -158,6 +159,11 @@ async def test_a_tenant_without_a_customer_waits_and_is_not_in_the_way(books: Bo
         waiting = await list_waiting_units(db, most=10)
     assert [(one.tenant_id, one.units) for one in waiting] == [(ACME, 5)]
     assert books.counted(GLOBEX) == 6
+    with capture_logs() as logs:
+        await tell_waiting(books.exporting)
+    assert [(one["event"], one["tenants"], one["units"]) for one in logs] == [
+        ("usage_without_customer", 1, 5)
+    ]
 
     books.book.customers[ACME] = acme
     await books.export_later(minutes=1)
@@ -171,13 +177,16 @@ async def test_refused_usage_is_parked_and_not_in_the_way(books: Books) -> None:
     await books.call(6)
     # A batch that is refused is sent again in parts.
     books.system.network.faults.extend(["bad"])
-    await books.export_later(hours=1)
+    with capture_logs() as logs:
+        await books.export_later(hours=1)
     parked = await books.exports(ExportState.PARKED)
     await books.settle()
 
     assert [(export.units, export.attempts) for export in parked] == [(5, 1)]
     assert "400" in parked[0].problem or "invalid_request" in parked[0].problem
     assert await books.exports(ExportState.PARKED) == parked
+    told = [one["identifier"] for one in logs if one["event"] == "usage_export_parked"]
+    assert told == [one.identifier for one in parked]
     assert books.counted() == 6
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx2
+import structlog
 
 from auth_server.billing.account import Billing
 from auth_server.billing.prices import METER_EVENT
@@ -23,7 +24,10 @@ from auth_server.exports.http import open_http
 from auth_server.exports.metronome import Metronome
 from auth_server.exports.port import UsageExporter
 from auth_server.exports.stripe_meters import StripeMeters
+from auth_server.records.plans.store import list_plans
 from auth_server.runtime import Runtime
+
+log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -36,6 +40,8 @@ async def opened_exports(
     """Open the export of usage, if the settings name a system; a transport replaces the network."""
     wanted, issuer = runtime.settings.usage_export, runtime.settings.issuer
     if wanted is None:
+        if billing is not None:
+            await _warn_of_unbilled_units(runtime)
         yield None
         return
     async with open_http(transport) as http:
@@ -84,3 +90,10 @@ async def opened_exports(
             issuer=issuer,
             now=runtime.now,
         )
+
+
+async def _warn_of_unbilled_units(runtime: Runtime) -> None:
+    async with runtime.database.reading() as db:
+        plans = [plan.name for plan in await list_plans(db) if plan.price.steps]
+    if plans:
+        log.warning("usage_without_export", plans=plans)

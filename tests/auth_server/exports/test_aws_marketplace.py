@@ -62,6 +62,15 @@ async def test_a_tenant_whose_subscription_ended_is_told(books: Books) -> None:
     assert books.counted(GLOBEX) == 4
 
 
+async def test_more_units_than_aws_takes_are_told_and_not_sent(books: Books) -> None:
+    await books.call(2**31)
+    await books.export_later(hours=1)
+
+    (parked,) = await books.exports(ExportState.PARKED)
+    assert parked.problem == "AWS takes at most 2147483647 units in an hour"
+    assert books.system.network.sent == []
+
+
 async def test_usage_from_half_a_day_without_aws_is_reported_in_later_hours(books: Books) -> None:
     for _ in range(12):
         await books.call(2)

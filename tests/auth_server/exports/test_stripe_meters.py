@@ -190,22 +190,26 @@ async def test_usage_that_could_not_be_sent_before_the_invoice_was_final_moves_t
     assert books.counted() == 4
 
 
-async def test_late_units_of_an_hour_whose_first_export_was_taken_back(books: Books) -> None:
-    """Each export of an hour keeps its name, whatever became of the others."""
-    at = books.clock()
-    await subscribe(books, period_start=hour_of(at) + timedelta(hours=1))
-    await books.call(4, at=at)
-    network(books).faults.extend(["limited"])
-    await books.export_later(hours=1)
-    await books.call(5, at=at)
-    await books.export_later(minutes=1)
+async def test_units_that_are_planned_again_never_take_the_name_of_another_export(
+    books: Books,
+) -> None:
+    """The first part of an hour moves to the next period, while the second was exported."""
+    hour = hour_of(books.clock()) + timedelta(hours=1)
+    renewed = hour + timedelta(minutes=30)
+    await subscribe(books, period_start=renewed)
+    await books.call(5, at=hour)
+    await books.call(7, at=renewed)
+    network(books).faults.append("limited")
+    await books.export_later(hours=2)
     for _ in range(3):
-        await books.export_later(hours=1)
-        await books.call(1, at=at)
-    await books.settle()
+        await books.export_later(minutes=30)
 
+    exports = await books.exports()
+    assert [(one.since, one.at, one.units) for one in exports] == [
+        (renewed, renewed, 7),
+        (hour, renewed, 5),
+    ]
     assert books.counted() == 12
-    assert {one.state for one in await books.exports()} == {ExportState.CONFIRMED}
 
 
 async def test_usage_from_before_the_subscription_is_not_exported(books: Books) -> None:

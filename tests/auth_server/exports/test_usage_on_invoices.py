@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from auth_server.exports.exporting import Exporting
 from auth_server.exports.open import opened_exports
@@ -116,6 +117,22 @@ async def test_a_report_that_names_no_export_has_all_of_its_time_compared(
 
     assert [one.state for one in await exports(shop)] == [ExportState.CONFIRMED]
     assert sum(event["value"] for event in shop.stripe.usage) == 5
+
+
+async def test_prices_of_units_that_nobody_counts_are_warned_of(
+    sqlite_url: str, clock: Clock
+) -> None:
+    async with running_shop(sqlite_url, clock) as shop:
+        with capture_logs() as quiet:
+            async with opened_exports(shop.server.opened, shop.billing):
+                pass
+        await shop.offer(FREE, METERED)
+        with capture_logs() as logs:
+            async with opened_exports(shop.server.opened, shop.billing):
+                pass
+
+    assert quiet == []
+    assert [(one["event"], one["plans"]) for one in logs] == [("usage_without_export", ["pro"])]
 
 
 async def test_a_server_opens_the_system_that_its_settings_name(
