@@ -16,6 +16,7 @@ import pytest
 
 from support.processes.configuration import issuing, serving, write_config
 from support.processes.deployment import GATEPOST, origin, run, serve, write_manifest
+from support.processes.fork_server import start
 from support.processes.redis import RedisServer, running_redis
 from support.processes.services import POLL_SECONDS, Service, free_port, running_service
 
@@ -57,7 +58,8 @@ class Place:
     def start_worker(self) -> None:
         """Start the worker that writes the call log from Redis."""
         command = (*GATEPOST, "auth-server", "events-worker", "--config", self.config)
-        worker = subprocess.Popen([str(part) for part in command])
+        log = self.stack.enter_context((self.folder / "events-worker.log").open("ab"))
+        worker = start([str(part) for part in command], output=log)
         self.stack.callback(worker.wait)
         self.stack.callback(worker.terminate)
 

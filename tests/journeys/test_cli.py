@@ -18,7 +18,14 @@ import pytest
 
 from gatepost_cli.connect import _callback
 from support.in_process.auth_server import SEED
-from support.processes.deployment import GATEPOST, Deployment, import_api, origin, run, serve
+from support.processes.deployment import (
+    GATEPOST_SCRIPT,
+    Deployment,
+    import_api,
+    origin,
+    run,
+    serve,
+)
 from support.processes.services import free_port, running_service
 
 pytestmark = pytest.mark.whole_machine
@@ -30,7 +37,7 @@ TESTS = Path(__file__).parents[1]
 def gatepost(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
-        [str(part) for part in (*GATEPOST, *arguments)],
+        [str(part) for part in (*GATEPOST_SCRIPT, *arguments)],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -42,7 +49,7 @@ def gatepost(*arguments: str | Path, **environment: str) -> subprocess.Completed
 def typed(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run the command while the block lasts."""
     with subprocess.Popen(
-        [*GATEPOST, *arguments],
+        [*GATEPOST_SCRIPT, *arguments],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -274,17 +281,21 @@ def test_after_init_import_and_seed_both_services_start_from_the_one_file(
     issuer = f"http://127.0.0.1:{free_port()}"
     resource = f"http://127.0.0.1:{free_port()}/mcp"
     urls = ("--issuer", issuer, "--resource", resource, "--upstream-url", on_sqlite.saas)
-    run(*GATEPOST, "init", tmp_path, *urls)
+    run(*GATEPOST_SCRIPT, "init", tmp_path, *urls)
     import_api(f"{on_sqlite.saas}/openapi.json", tmp_path)
     config, people = tmp_path / "gatepost.yaml", tmp_path / "people.json"
     people.write_text(json.dumps(SEED))
-    run(*GATEPOST, "auth-server", "seed", "--config", config, people)
+    run(*GATEPOST_SCRIPT, "auth-server", "seed", "--config", config, people)
 
     with ExitStack() as stack:
         for service, url in (("auth-server", issuer), ("mcp-gateway", origin(resource))):
             stack.enter_context(
                 running_service(
-                    (*serve(service, config), "--port", str(urlsplit(url).port)),
+                    (
+                        *serve(service, config, program=GATEPOST_SCRIPT),
+                        "--port",
+                        str(urlsplit(url).port),
+                    ),
                     url=url,
                     log=tmp_path / f"{service}.log",
                     ready_path="/readyz",

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -37,6 +36,7 @@ from support.in_process import tokens
 from support.in_process.clock import Clock
 from support.processes.configuration import issuing, serving, write_config
 from support.processes.deployment import GATEPOST, serve
+from support.processes.fork_server import Process, start
 from support.processes.postgres import PostgresServer, running_postgres
 from support.processes.raw_api import Call, running_raw_api
 from support.processes.redis import RedisServer, running_redis
@@ -128,7 +128,7 @@ class Part:
     url: str | None = None
     """Where a service answers; a worker does not."""
     _ending: ExitStack = field(default_factory=ExitStack)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: Process | None = None
 
     def start(self) -> None:
         """Start it, and wait until a service answers."""
@@ -139,7 +139,7 @@ class Part:
             self._process = self._ending.enter_context(service).process
             return
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(self.argv, stdout=output, stderr=subprocess.STDOUT)
+            self._process = start([str(part) for part in self.argv], output=output)
         self._ending.callback(self._process.wait)
         self._ending.callback(self._process.terminate)
 

@@ -1,7 +1,6 @@
 """The whole product on this machine: an API, an authorization server, two gateways, as processes."""
 
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -21,9 +20,12 @@ import demo_saas
 from support.in_process.oauth_client import register
 from support.in_process.person import Person
 from support.processes.configuration import issuing, serving, write_config
+from support.processes.fork_server import start
 from support.processes.services import free_port, running_service
 
 GATEPOST = (sys.executable, "-m", "gatepost_cli")
+GATEPOST_SCRIPT = (Path(sys.executable).with_name("gatepost"),)
+"""The command as operators start it, which takes longer."""
 SAAS = (sys.executable, "-m", "demo_saas")
 API_DOCUMENT = Path(demo_saas.__file__).with_name("openapi.json")
 MANAGED_CLIENT = "orbit-cli"
@@ -173,9 +175,11 @@ def running_deployment(
         yield deployment
 
 
-def serve(service: str, config: Path) -> tuple[str | Path, ...]:
+def serve(
+    service: str, config: Path, *, program: tuple[str | Path, ...] = GATEPOST
+) -> tuple[str | Path, ...]:
     """Write the command that starts a service, but for its port."""
-    return (*GATEPOST, service, "serve", "--config", config)
+    return (*program, service, "serve", "--config", config)
 
 
 def origin(url: str) -> str:
@@ -186,11 +190,13 @@ def origin(url: str) -> str:
 
 def run(*command: str | Path) -> str:
     """Run a program that must succeed; return what it wrote."""
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
-    return done.stdout
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        code = start([str(part) for part in command], output=output, errors=errors).wait()
+        output.seek(0)
+        errors.seek(0)
+        said = output.read().decode()
+        assert code == 0, f"{command}:\n{said}{errors.read().decode()}"
+    return said
 
 
 def import_api(document: str | Path, folder: Path) -> None:

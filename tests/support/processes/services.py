@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx2
 
+from support.processes.fork_server import Process, start
+
 POLL_SECONDS = 0.05
 STOP_SECONDS = 10
 LOG_TAIL_LINES = 40
@@ -28,7 +30,7 @@ class Service:
     name: str
     url: str
     log: Path
-    process: subprocess.Popen[bytes]
+    process: Process
 
     def stop(self) -> int:
         """Ask the process to end (SIGTERM) and wait; kill it after `STOP_SECONDS`.
@@ -65,7 +67,7 @@ def free_port() -> int:
             return port
 
 
-def end_with_us(process: subprocess.Popen[bytes]) -> Callable[[], None]:
+def end_with_us(process: Process) -> Callable[[], None]:
     """Have a process interrupted when this one is gone, killed even; return what calls that off.
 
     A shell waits for the end of a pipe of which only this process holds the other end.
@@ -115,15 +117,11 @@ def running_service(
     """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("GATEPOST_")}
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = start(
             [str(part) for part in argv],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            output=output,
             env={**inherited, "PYTHONUNBUFFERED": "1", **(env or {})},
             cwd=cwd,
-            # Ctrl-C in the terminal is for the test run, which then stops its services in order.
-            start_new_session=True,
         )
     service = Service(name=Path(argv[0]).name, url=url, log=log, process=process)
     call_off = end_with_us(process)
