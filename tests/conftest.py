@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from support.processes.postgres import PostgresServer
     from support.processes.redis import RedisServer
 
-# The duration of one example depends on the machine, not on the code.
-settings.register_profile("gatepost", deadline=None)
+# The duration of one example depends on the machine, not on the code. Each run tries other examples.
+settings.register_profile("gatepost", deadline=None, max_examples=40)
 settings.load_profile("gatepost")
 
 

@@ -153,7 +153,7 @@ def test_the_list_of_routes_is_the_apps_own() -> None:
 
 
 @given(request=st.sampled_from(sorted(ROUTES)).flatmap(requests))
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_request_makes_the_server_fail_a65_a156(
     auth_server: AuthServer, request: dict[str, Any]
 ) -> None:

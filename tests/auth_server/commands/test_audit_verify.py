@@ -174,13 +174,14 @@ async def test_a_database_put_back_to_yesterday_lacks_the_head_that_was_written_
 
 @pytest.mark.both_databases
 async def test_old_entries_go_in_steps_and_the_rest_is_still_verified(
-    database_url: str, clock: Clock, tmp_path: Path
+    database_url: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("auth_server.records.audit.verify._STEP", 50)
     async with running_auth_server(
         database_url, clock, audit_retention=timedelta(days=30)
     ) as server:
         async with server.opened.transaction() as db:
-            for _ in range(1100):
+            for _ in range(110):
                 await record(db, Audit("signed_out", person_id="usr_ada"), now=clock())
         clock.advance(days=31)
         await sign_in(server, 2)

@@ -560,7 +560,7 @@ def test_any_actions_of_apps_thieves_and_administrators_follow_the_rules(
     run_state_machine_as_test(
         FromTheStart,
         settings=settings(
-            max_examples=45,
+            max_examples=30,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

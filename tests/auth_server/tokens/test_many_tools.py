@@ -11,8 +11,6 @@ from gatepost.catalogue import CatalogueDocument, ToolSummary
 from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 
-pytestmark = pytest.mark.both_databases
-
 FOUR_KIB = 4096
 
 
@@ -52,6 +50,7 @@ async def test_a_thousand_tools_fit_into_a_token_of_four_kib_a117(
     assert named_by(claims, shown) == {tool.name for tool in shown.tools}
 
 
+@pytest.mark.both_databases
 async def test_any_choice_among_a_thousand_tools_fits_and_is_exact_a117(
     auth_server: AuthServer, read_token: Any
 ) -> None:
@@ -88,6 +87,7 @@ async def test_tools_added_later_are_in_no_refreshed_token_a165(
     assert named_by(claims, grown) == chosen
 
 
+@pytest.mark.both_databases
 async def test_a_restart_forgets_no_toolset(database_url: str, clock: Clock) -> None:
     """The last known catalogue is read from the database before the first token is issued."""
     async with running_auth_server(database_url, clock) as server:
@@ -101,6 +101,7 @@ async def test_a_restart_forgets_no_toolset(database_url: str, clock: Clock) -> 
     assert len(after) < FOUR_KIB
 
 
+@pytest.mark.both_databases
 async def test_a_new_tool_list_that_several_see_first_at_once_is_kept_once(
     auth_server: AuthServer,
 ) -> None:

@@ -136,7 +136,7 @@ def spots(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 SPOTS = [(root, path) for root in (OPENAPI, SWAGGER) for path in spots(root)]
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.sampled_from(SPOTS), JUNK, st.data())
 def test_a_broken_spot_anywhere_costs_operations_at_most(
     spot: tuple[dict[str, Any], tuple[Any, ...]], junk: Any, data: st.DataObject
