@@ -3,6 +3,8 @@
 
 def tidy_text(text: str) -> str:
     """Remove invisible characters (control and formatting) and surrounding whitespace."""
+    if text.isprintable():
+        return text.strip()
     return "".join(c for c in text if c.isprintable() or c in "\n\t").strip()
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -139,23 +140,37 @@ def _digest(content: Any) -> str:
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
 _ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}}
+_AS_THEY_ARE = frozenset({str, bool, float, type(None)})
 
 
 def _plain(value: Any) -> Any:
     """Convert a value to plain JSON types, deterministically; functions are left out."""
-    if dataclasses.is_dataclass(value):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    kind: Any = type(value)
+    if kind is dict or isinstance(value, Mapping):  # Most values are parts of schemas.
+        return {
+            str(key): item if type(item) in _AS_THEY_ARE else _plain(item)
+            for key, item in value.items()
+        }
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is int:
+        return str(value) if abs(value) >= 1 << 63 else value
+    if isinstance(value, list | tuple):
+        return [item if type(item) in _AS_THEY_ARE else _plain(item) for item in value]
+    if names := _fields_of(kind):
+        items = ((name, getattr(value, name)) for name in names)
         return {
             _FORMER_NAMES.get(name, name): _plain(item)
-            for name, item in fields.items()
+            for name, item in items
             if not callable(item) and not (name in _ADDED and item == _ADDED[name])
         }
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 63:
-        return str(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+@cache
+def _fields_of(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields; none for another type."""
+    is_record = dataclasses.is_dataclass(kind)
+    return tuple(field.name for field in dataclasses.fields(kind)) if is_record else ()

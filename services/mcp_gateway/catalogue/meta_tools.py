@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcp_gateway.catalogue.tool import ArgumentProblem
-from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.catalogue.validation import make_validator
 
 SEARCH = "search_tools"
 DESCRIBE = "describe_tool"
@@ -55,7 +55,7 @@ def _meta_tool(
             "openWorldHint": False,
         },
     }
-    return name, MetaTool(published, compile_validator(schema))
+    return name, MetaTool(published, make_validator(schema))
 
 
 META_TOOLS: Mapping[str, MetaTool] = MappingProxyType(

@@ -27,21 +27,34 @@ _NARROW = 8
 _FEWEST_VALUES = 1_000
 _FEWEST_EXPLAINED = 20
 _UNIONS = ("anyOf", "oneOf")
+_WIDE = frozenset({*_UNIONS, "patternProperties"})
 _DATA = frozenset({"const", "default", "enum", "examples"})
 
 
-def compile_validator(
-    schema: Mapping[str, Any],
-) -> Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]]:
-    """Compile a published input schema into a check of arguments.
+Validate = Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]]
+
+
+def make_validator(schema: Mapping[str, Any]) -> Validate:
+    """Make the check of arguments against a published input schema.
+
+    The first call compiles the schema, because most tools of a large catalogue are never called.
+    Every published schema can be compiled.
 
     The check returns at most `MOST_PROBLEMS` problems, none if the arguments are valid. Messages
     name the rule and the allowed values, and never repeat a value that the caller gave. The check
     refuses more values than it can look at without holding the event loop.
-
-    Raises:
-        ValueError: the schema can't be compiled.
     """
+    compiled: Validate | None = None
+
+    def validate(arguments: Mapping[str, Any]) -> Sequence[ArgumentProblem]:
+        nonlocal compiled
+        compiled = compiled or _compile(schema)
+        return compiled(arguments)
+
+    return validate
+
+
+def _compile(schema: Mapping[str, Any]) -> Validate:
     validator = jsonschema_rs.Draft202012Validator(dict(schema), offline=True)
     # A value is compared with every form of a union, so wide unions take fewer values.
     breadth = _breadth(schema)
@@ -76,13 +89,12 @@ def _breadth(schema: Any) -> int:
     widest, waiting = _NARROW, [schema]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, Mapping):
-            forms = (node.get(name) for name in (*_UNIONS, "patternProperties"))
-            sizes = [len(one) for one in forms if isinstance(one, list | Mapping)]
-            widest = max(widest, *sizes, 0)
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
+        if isinstance(node, dict):
+            for name in _WIDE & node.keys():
+                if isinstance(node[name], list | dict):
+                    widest = max(widest, len(node[name]))
+            node = node.values()
+        waiting.extend(item for item in node if isinstance(item, list | dict))
     return widest
 
 

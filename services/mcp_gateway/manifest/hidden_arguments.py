@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from mcp_gateway.catalogue.fill import Constant, FromCredential, Omitted
-from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.catalogue.validation import make_validator
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.openapi.arguments import ImportedOperation
 from mcp_gateway.openapi.document import OpenApiDocument
@@ -93,7 +93,7 @@ def _require_valid(where: str, document: OpenApiDocument, schema: Schema, value:
     """Check a constant against the schema of its argument."""
     try:
         root = document.schemas.publish({"type": "object", "properties": {"value": schema}})
-        problems = compile_validator(root)({"value": value})
+        problems = make_validator(root)({"value": value})
     except (UnusableSchema, ValueError):
         return  # Loading refuses the tool for its schema.
     if problems:

@@ -6,7 +6,7 @@ from typing import Any
 from gatepost.scopes import READ, WRITE
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
-from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.catalogue.validation import make_validator
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.graphql import UnusableQuery, import_query
 from mcp_gateway.manifest.hidden_arguments import bind_arguments, fill_arguments
@@ -70,8 +70,8 @@ def make_tool(
     try:
         schema = document.schemas.publish(root)
         _mirror(entry, schema)
-        validate = compile_validator(schema)
-        validate_all = compile_validator({**schema, "required": needed}) if asked else validate
+        validate = make_validator(schema)
+        validate_all = make_validator({**schema, "required": needed}) if asked else validate
     except (UnusableSchema, ValueError) as error:
         what = entry.operation or "its variables"
         raise ManifestError(f".{key}: {what}: {error}; remove the tool") from None

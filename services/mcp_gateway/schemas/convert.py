@@ -162,6 +162,9 @@ class Schemas:
                 alone = keyword == "allOf" and self._subtypes.extends(source)
                 out[keyword] = [self.convert(item, alone=alone) for item in source[keyword]]
         self._convert_discriminator(source, out)
+        for pattern in source.get("patternProperties") or ():
+            if not self._compiles(pattern):
+                raise UnusableSchema(f"the pattern {pattern[:80]!r} of its properties is malformed")
         for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(source.get(keyword), dict):
                 out[keyword] = {k: self.convert(v) for k, v in source[keyword].items()}

@@ -1,15 +1,16 @@
 """Find arguments that ask for a password, which a model should never receive."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 _NAME = re.compile(
     r"(.*_)?(password|passwd|passphrase|passcode|pwd)(_(confirm|confirmation|repeat))?"
 )
-_MANY = ("properties", "patternProperties", "$defs")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_ONE = ("items", "additionalProperties")
+_NAMED = frozenset({"properties", "patternProperties", "$defs"})
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_ONE = frozenset({"items", "additionalProperties"})
 
 
 def find_password(schema: Mapping[str, Any]) -> str | None:
@@ -21,25 +22,30 @@ def find_password(schema: Mapping[str, Any]) -> str | None:
     Returns:
         The property's name, or None if the schema does not ask for a password.
     """
-    return next(_passwords("", schema), None)
+    return _find("", schema)
 
 
-def _passwords(name: str, node: Any) -> Iterator[str]:
-    if not isinstance(node, Mapping):
-        return
+def _find(name: str, node: Mapping[str, Any]) -> str | None:
     if node.get("format") == "password" or (_says_password(name) and _may_be_text(node)):
-        yield name
-    for keyword in _MANY:
-        for key, child in node.get(keyword, {}).items():
+        return name
+    for keyword, value in node.items():
+        if keyword in _NAMED:
             # The name of a definition does not matter; the property that refers to it does.
-            yield from _passwords(key if keyword == "properties" else name, child)
-    for keyword in _LISTS:
-        for child in node.get(keyword, ()):
-            yield from _passwords(name, child)
-    for keyword in _ONE:
-        yield from _passwords(name, node.get(keyword))
+            named = keyword == "properties"
+            inside = [(key if named else name, child) for key, child in value.items()]
+        elif keyword in _LISTS:
+            inside = [(name, child) for child in value]
+        elif keyword in _ONE:
+            inside = [(name, value)]
+        else:
+            continue
+        for inner, child in inside:
+            if isinstance(child, dict) and (found := _find(inner, child)) is not None:
+                return found
+    return None
 
 
+@lru_cache(1_000)
 def _says_password(name: str) -> bool:
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     return bool(_NAME.fullmatch(re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")))

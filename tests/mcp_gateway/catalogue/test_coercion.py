@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from mcp_gateway.catalogue.coercion import coerce_arguments
-from mcp_gateway.catalogue.validation import compile_validator
+from mcp_gateway.catalogue.validation import make_validator
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -92,7 +92,7 @@ def test_valid_values_stay_and_coercing_twice_changes_nothing(
 ) -> None:
     coerced = coerce_arguments(SCHEMA, arguments)
     assert coerce_arguments(SCHEMA, coerced) == coerced
-    if not compile_validator(SCHEMA)(arguments):
+    if not make_validator(SCHEMA)(arguments):
         assert coerced == arguments
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from mcp_gateway.catalogue.validation import MOST_PROBLEMS, compile_validator
+from mcp_gateway.catalogue.validation import MOST_PROBLEMS, make_validator
 
 SCHEMA = {
     "type": "object",
@@ -26,7 +27,7 @@ SCHEMA = {
         }
     },
 }
-validate = compile_validator(SCHEMA)
+validate = make_validator(SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,22 @@ def test_a_problem_names_the_argument_and_the_valid_values(
 ) -> None:
     (problem,) = validate(arguments)
     assert (problem.argument, problem.message) == (argument, message)
+
+
+def test_a_schema_is_compiled_once_at_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway with thousands of tools starts without compiling their schemas."""
+    compiled: list[Any] = []
+    compile_schema = jsonschema_rs.Draft202012Validator
+
+    def counted(schema: Any, **options: Any) -> Any:
+        compiled.append(schema)
+        return compile_schema(schema, **options)
+
+    monkeypatch.setattr(jsonschema_rs, "Draft202012Validator", counted)
+    check = make_validator(SCHEMA)
+    assert compiled == []
+    assert check({"title": "x"}) == check({"title": "y"}) == ()
+    assert compiled == [SCHEMA]
 
 
 def test_valid_arguments_have_no_problems() -> None:

@@ -164,6 +164,7 @@ def test_a_title_that_repeats_the_name_is_dropped_and_hidden_characters_are_too(
         ("text", "neither an object nor a boolean"),
         ({"$recursiveRef": "#other"}, "recursiveRef"),
         ({"type": "anything"}, "malformed at properties/p/type"),
+        ({"patternProperties": {"(x": {}}}, "the pattern '\\(x' of its properties is malformed"),
     ],
 )
 def test_a_value_that_is_not_a_schema_is_refused(schema: Any, message: str) -> None:
