@@ -55,6 +55,10 @@ class McpResourceTemplate:
             start = len(text) if place == 0 else uri.rfind(text, 0, max(end - 1, 0)) + len(text)
             if start < len(text) or not _VALUE.fullmatch(uri[start:end]):
                 return None
-            found.append((names[place], unquote(uri[start:end])))
+            try:
+                value = unquote(uri[start:end], errors="strict")
+            except UnicodeDecodeError:
+                return None
+            found.append((names[place], value))
             end = start - len(text)
         return dict(reversed(found)) if end == 0 else None

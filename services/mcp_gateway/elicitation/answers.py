@@ -4,12 +4,21 @@ That request may reach another process. `LocalAnswers` serves one process, `Redi
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 Answer = Mapping[str, Any]
 """A JSON-RPC response: `result` or `error`."""
+
+
+MOST_OPEN = 50
+"""Questions that may be open to one person through one client, in one process."""
+
+
+class TooManyOpen(Exception):
+    """A client has left as many questions open as it may."""
 
 
 class AnswerNotTaken(Exception):
@@ -20,7 +29,11 @@ class Answers(Protocol):
     """Delivers a client's response to the call that waits for it."""
 
     def expect(self, principal: str) -> AbstractContextManager[tuple[str, Awaitable[Answer]]]:
-        """Yield an id for the question and the awaitable of its answer; valid within the block."""
+        """Yield an id for the question and the awaitable of its answer; valid within the block.
+
+        Raises:
+            TooManyOpen: this principal has `MOST_OPEN` open questions.
+        """
         ...
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
@@ -39,17 +52,24 @@ class LocalAnswers:
         """Take the function that makes ids, which must be impossible to guess."""
         self._new_id = new_id
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer]] = {}
+        self._open: Counter[str] = Counter()
 
     @contextmanager
     def expect(self, principal: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
         """Register a new id."""
+        if self._open[principal] >= MOST_OPEN:
+            raise TooManyOpen
         ask_id = self._new_id()
         waiting = asyncio.get_running_loop().create_future()
         self._waiting[principal, ask_id] = waiting
+        self._open[principal] += 1
         try:
             yield ask_id, waiting
         finally:
             del self._waiting[principal, ask_id]
+            self._open[principal] -= 1
+            if not self._open[principal]:
+                del self._open[principal]
 
     async def deliver(self, principal: str, ask_id: str, answer: Answer) -> None:
         """Wake the waiting call; only the first answer counts."""

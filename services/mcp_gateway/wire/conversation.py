@@ -11,7 +11,7 @@ from mcp_types import LOG_LEVEL_META_KEY
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Era
-from mcp_gateway.elicitation.answers import Answer, Answers
+from mcp_gateway.elicitation.answers import MOST_OPEN, Answer, Answers, TooManyOpen
 from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.limits.states import LimitState
@@ -115,8 +115,8 @@ class HandshakeConversation(_Telling):
 
         Raises:
             CannotAsk: the client did not declare the capability, or does not accept a stream.
-            NobodyAnswered: the client disconnected, refused the question, or did not answer in time,
-                or the connection was revoked meanwhile.
+            NobodyAnswered: the client disconnected, refused the question, has too many open ones, or
+                did not answer in time, or the connection was revoked meanwhile.
         """
         for one in asked:
             self.require_capability(one.capability)
@@ -128,7 +128,12 @@ class HandshakeConversation(_Telling):
             principal = principal_of(self._caller)
             waiting = {}
             for one in asked:
-                ask_id, waiting[one.key] = stack.enter_context(self._answers.expect(principal))
+                try:
+                    ask_id, waiting[one.key] = stack.enter_context(self._answers.expect(principal))
+                except TooManyOpen:
+                    raise NobodyAnswered(
+                        f"The client has {MOST_OPEN} open questions, the most it may have."
+                    ) from None
                 request = {"id": ask_id, "method": one.method, "params": one.params}
                 await sink.emit(orjson.dumps({"jsonrpc": "2.0", **request}))
             sink.waiting = True

@@ -1,5 +1,6 @@
 """The handshake era: questions on the call's own stream, answers with another request."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,30 @@ async def test_a_destructive_tool_is_called_once_the_person_said_yes(world: Worl
         await answer(world, session, question, {"action": "accept", "content": {}})
         assert (await result_of(talk))["isError"] is False
     assert [request.method for request in world.api.requests] == ["DELETE"]
+
+
+async def test_a_client_may_leave_only_some_questions_open_and_takes_nobody_elses_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_gateway.elicitation.answers.MOST_OPEN", 2)
+    session = await initialize(world, CAN_BE_ASKED)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            talk = await stack.enter_async_context(
+                talking(world, "old", "tools/call", DELETE, headers=session)
+            )
+            assert (await talk.message())["method"] == "elicitation/create"
+        async with talking(world, "old", "tools/call", DELETE, headers=session) as refused:
+            said = (await refused.message())["result"]["content"][0]["text"]
+        other = {"authorization": f"Bearer {world.token(sub='usr_bo')}"}
+        others = await initialize(world, CAN_BE_ASKED, token=world.token(sub="usr_bo"))
+        async with talking(
+            world, "old", "tools/call", DELETE, headers={**others, **other}
+        ) as asked:
+            assert (await asked.message())["method"] == "elicitation/create"
+    assert said.endswith("open questions, the most it may have. Nothing was done.")
+    async with talking(world, "old", "tools/call", DELETE, headers=session) as talk:
+        assert (await talk.message())["method"] == "elicitation/create"
 
 
 async def test_a_confirmation_does_not_count_once_the_connection_was_revoked(

@@ -89,6 +89,13 @@ async def test_resources_of_a_forbidden_tool_are_hidden(world: World, era: str) 
     assert world.api.requests == []
 
 
+async def test_a_uri_of_bytes_that_are_not_text_names_nothing(world: World) -> None:
+    """Read as a replacement character, it would name another record."""
+    answer = await read(world, "old", "tracker://tasks/%ff")
+    assert answer.json()["error"]["message"] == "Resource not found"
+    assert world.api.requests == []
+
+
 @ERAS
 async def test_a_record_the_api_does_not_have_is_not_found(world: World, era: str) -> None:
     world.api.answer = lambda _: HttpResponse(404, "", b"")
