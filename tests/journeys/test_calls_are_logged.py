@@ -2,8 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -15,7 +13,14 @@ import httpx2
 import pytest
 
 from support.processes.configuration import issuing, serving, write_config
-from support.processes.deployment import GATEPOST, origin, run, serve, write_manifest
+from support.processes.deployment import (
+    GATEPOST,
+    origin,
+    run,
+    run_to_end,
+    serve,
+    write_manifest,
+)
 from support.processes.fork_server import start
 from support.processes.redis import RedisServer, running_redis
 from support.processes.services import POLL_SECONDS, Service, free_port, running_service
@@ -149,14 +154,9 @@ def test_the_worker_without_redis_says_that_none_is_needed(tmp_path: Path) -> No
     write_config(
         tmp_path, auth_server=issuing("http://127.0.0.1:8400", "http://127.0.0.1:8401/mcp")
     )
-    command = [sys.executable, "-m", "gatepost_cli", "auth-server", "events-worker"]
+    config = ("--config", tmp_path / "gatepost.yaml")
 
-    done = subprocess.run(
-        [*command, "--config", str(tmp_path / "gatepost.yaml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_to_end(*GATEPOST, "auth-server", "events-worker", *config)
 
     assert done.returncode == 1
     assert "redis_url is not set" in done.stderr

@@ -19,11 +19,13 @@ import pytest
 from gatepost_cli.connect import _callback
 from support.in_process.auth_server import SEED
 from support.processes.deployment import (
+    GATEPOST,
     GATEPOST_SCRIPT,
     Deployment,
     import_api,
     origin,
     run,
+    run_to_end,
     serve,
 )
 from support.processes.services import free_port, running_service
@@ -36,13 +38,7 @@ TESTS = Path(__file__).parents[1]
 
 def gatepost(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(
-        [str(part) for part in (*GATEPOST_SCRIPT, *arguments)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_to_end(*GATEPOST, *arguments, env={**os.environ, **environment})
 
 
 @contextmanager

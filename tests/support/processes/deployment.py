@@ -1,9 +1,11 @@
 """The whole product on this machine: an API, an authorization server, two gateways, as processes."""
 
+import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -188,15 +190,24 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def run(*command: str | Path) -> str:
-    """Run a program that must succeed; return what it wrote."""
+def run_to_end(
+    *command: str | Path, env: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """Run a program; return how it ended and what it wrote."""
+    argv = [str(part) for part in command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        code = start([str(part) for part in command], output=output, errors=errors).wait()
+        code = start(argv, output=output, errors=errors, env=env).wait()
         output.seek(0)
         errors.seek(0)
-        said = output.read().decode()
-        assert code == 0, f"{command}:\n{said}{errors.read().decode()}"
-    return said
+        said, complained = output.read().decode(), errors.read().decode()
+    return subprocess.CompletedProcess(argv, code, said, complained)
+
+
+def run(*command: str | Path) -> str:
+    """Run a program that must succeed; return what it wrote."""
+    done = run_to_end(*command)
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def import_api(document: str | Path, folder: Path) -> None:
