@@ -184,6 +184,14 @@ async def test_a_day_and_a_month_start_from_zero_by_the_calendar(counting: Count
     assert isinstance(await counting.reserve(7, quotas=(monthly,)), Reservation)
 
 
+async def test_a_long_call_still_runs_after_a_shorter_one_has_ended(counting: Counting) -> None:
+    await counting.reserve(1, concurrent=2, lease=600.0)
+    await counting.end(await counting.reserve(2, concurrent=2, lease=0.0), 1)
+
+    assert isinstance(await counting.reserve(3, concurrent=2), Reservation)
+    assert await counting.reserve(4, concurrent=2) == TooManyRunning(2)
+
+
 async def test_a_refused_call_takes_nothing_of_anything(counting: Counting) -> None:
     rate = (Bucket("plan:free", 60_000_000, 1),)
     assert isinstance(await counting.reserve(1, quotas=daily(counting, 0)), Exhausted)

@@ -51,7 +51,9 @@ redis.call('ZADD', KEYS[1], due, id)
 redis.call('HSET', KEYS[2], id, units .. ' ' .. ARGV[4])
 if most >= 0 then
   redis.call('ZADD', KEYS[3], due, id)
-  redis.call('PEXPIRE', KEYS[3], tonumber(ARGV[3]))
+  -- Never sooner than before: a longer call may still run.
+  local lease = tonumber(ARGV[3])
+  if redis.call('PTTL', KEYS[3]) < lease then redis.call('PEXPIRE', KEYS[3], lease) end
 end
 if units > 0 then
   for i = place, place + counters - 1 do redis.call('HINCRBY', KEYS[4], ARGV[i], units) end
