@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.plans.terms import FREE, PRO, Price
 from auth_server.records.tenants.store import find_tenant, put_membership
 from auth_server.records.tenants.table import Membership
 from support.in_process.auth_server import ISSUER, AuthServer
@@ -84,6 +86,16 @@ async def test_the_link_of_a_refused_call_leads_an_admin_to_checkout_and_back(sh
     assert "Pro plan" in page.text and "Renews" in page.text
     assert await shop.plan() == "pro"
     assert "Buy" not in page.text
+
+
+async def test_a_trial_of_one_day_is_offered_in_the_singular(shop: Shop) -> None:
+    await shop.offer(
+        FREE, PRO.model_copy(update={"price": Price(monthly=Decimal(49), trial_days=1)})
+    )
+
+    _, page = await sign_in(shop.server, BO)
+
+    assert "Try Pro for 1 day</button>" in page.html
 
 
 async def test_an_admin_reaches_the_portal_and_sees_when_the_plan_ends(shop: Shop) -> None:
