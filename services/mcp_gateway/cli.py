@@ -32,11 +32,11 @@ def mcp_gateway() -> None:
 )
 def serve(config: Path | None, host: str | None, port: int | None) -> None:
     """Serve the MCP endpoint until stopped; running calls finish first."""
-    import gc
     import sys
 
     import uvicorn
 
+    from gatepost.collector import keep_loaded_objects
     from gatepost.logs import configure_logs
     from gatepost.network.listen import CannotListen, bind
     from gatepost.settings import SettingsError
@@ -57,10 +57,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
         raise click.ClickException(problem) from None
-    # The loaded objects live as long as the process, so the collector need not scan them again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 50)
+    keep_loaded_objects()
     server = uvicorn.Server(
         uvicorn.Config(
             app,

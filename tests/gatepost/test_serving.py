@@ -38,7 +38,8 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
     monkeypatch.setattr(uvicorn.Server, "run", run)
     monkeypatch.setattr("auth_server.commands.server.configure_logs", lambda **_: None)
     monkeypatch.setattr("gatepost.logs.configure_logs", lambda **_: None)
-    monkeypatch.setattr(gc, "freeze", lambda: None)
+    kept: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: kept.append(True))
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
     gateway = serving(ISSUER, RESOURCE, "http://127.0.0.1:8402", manifest=API / "tools.yaml")
     config = write_config(
@@ -51,3 +52,4 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     assert [each.timeout_keep_alive for each in served] == [seconds]
+    assert kept == [True], "the collector does not scan what lives as long as the process"

@@ -4,11 +4,10 @@ import uuid
 from datetime import datetime
 
 import httpx2
-import pydantic
 
 from auth_server.settings import ResourceSettings
 from auth_server.tokens.signer import Signer
-from gatepost.catalogue import CatalogueDocument
+from gatepost.catalogue import CatalogueDocument, parse_catalogue
 from gatepost.claims import TOKEN_TYPE, AccessClaims
 from gatepost.data_scope import DataScope
 from gatepost.scopes import CATALOGUE
@@ -61,8 +60,8 @@ async def read_catalogue(
     if answer.status_code != 200 or len(answer.content) > _LIMIT:
         raise CatalogueUnavailable(f"status {answer.status_code}")
     try:
-        document = CatalogueDocument.model_validate_json(answer.content)
-    except pydantic.ValidationError:
+        document = await parse_catalogue(answer.content)
+    except ValueError:
         raise CatalogueUnavailable("not a catalogue document") from None
     if document.resource != resource.resource:
         raise CatalogueUnavailable("the catalogue of another resource")

@@ -17,6 +17,7 @@ from auth_server.schema.migrate import make_revision, migrate
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
+from gatepost.collector import keep_loaded_objects
 from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
 from gatepost.network.http11 import Http11
@@ -44,6 +45,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
         raise click.ClickException(str(error)) from None
     migrate(settings.database_url)
     app = create_app(settings)
+    keep_loaded_objects()
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket] | None = None) -> None:

@@ -18,7 +18,7 @@ from auth_server.redemptions.facts import (
     NewToken,
     RefreshFacts,
 )
-from gatepost.catalogue import CatalogueDocument
+from gatepost.catalogue import parse_catalogue
 
 
 def _columns(table: str, names: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ _GRANT_COLUMNS = {
     "client_enabled": "c.client_id IS NOT NULL",
     "person_enabled": "p.person_id IS NOT NULL",
     "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
-    "catalogue": "k.document",
+    "catalogue": "CAST(k.document AS TEXT)",
 }
 
 
@@ -137,7 +137,7 @@ async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts |
         absolute_expires_at=read_time(token.absolute_expires_at),
         first_used_at=token.first_used_at and read_time(token.first_used_at),
         revoked_at=token.revoked_at and read_time(token.revoked_at),
-        grant=_read_grant(grant),
+        grant=await _read_grant(grant),
     )
 
 
@@ -157,11 +157,11 @@ async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
         code_challenge=code.code_challenge,
         expires_at=read_time(code.expires_at),
         redeemed_at=code.redeemed_at and read_time(code.redeemed_at),
-        grant=_read_grant(grant),
+        grant=await _read_grant(grant),
     )
 
 
-def _read_grant(row: Any) -> GrantFacts | None:
+async def _read_grant(row: Any) -> GrantFacts | None:
     if row.grant_id is None:
         return None
     document = row.catalogue
@@ -181,7 +181,7 @@ def _read_grant(row: Any) -> GrantFacts | None:
         client_enabled=bool(row.client_enabled),
         person_enabled=bool(row.person_enabled),
         membership=_read_membership(row),
-        catalogue=document and CatalogueDocument.model_validate(read_json(document)),
+        catalogue=document and await parse_catalogue(document),
     )
 
 

@@ -1,9 +1,12 @@
 """Render templates as responses, in the language of the request."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from auth_server.rendering.translation import Translation, load_translations
 from auth_server.settings import AuthServerSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
+_MOST_ITEMS = 200
+"""The number of items up to which a page is rendered in the event loop, within milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,28 @@ class Pages:
     languages: Mapping[str, str]
     """Each language's own name, by its tag."""
     language: str = SOURCE
+    thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, "gatepost-pages")
+    )
+    """Renders long pages, one after another; starts with the first one."""
+
+    async def answer_list(
+        self, template: str, *, items: int, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """Render a template as `answer` does, in a thread if it lists many items.
+
+        So the event loop goes on meanwhile.
+
+        Args:
+            template: the template's name.
+            items: the number of items that it lists.
+            status: the HTTP status.
+            values: the template's values.
+        """
+        render = partial(self.answer, template, status=status, **values)
+        if items <= _MOST_ITEMS:
+            return render()
+        return await asyncio.get_running_loop().run_in_executor(self.thread, render)
 
     def answer(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Render a template as a response with the headers of pages."""

@@ -230,8 +230,9 @@ class _Page:
         self, choice: Choice, *, nothing_chosen: str | None = None, saved: bool = False
     ) -> Response:
         (connection,) = await _describe([self.grant], self.account, self.db, self.now)
-        return self.account.answer(
+        return await self.account.answer_list(
             "account/app.html",
+            items=len(self.question.catalogue.tools),
             section="apps",
             status=200 if nothing_chosen is None else 400,
             connection=connection,
@@ -260,10 +261,11 @@ async def _describe(
         membership, catalogue = memberships.get(grant.tenant_id), catalogues[grant.resource]
         client = await find_client(db, grant.client_id)
         policy = membership.policy if membership is not None else TenantPolicy()
+        granted = frozenset(grant.tools)
         working = [
             tool
             for tool in (catalogue.tools if catalogue is not None else ())
-            if tool.name in grant.tools and (tool.read_only or not policy.read_only)
+            if tool.name in granted and (tool.read_only or not policy.read_only)
         ]
         found.append(
             Connection(

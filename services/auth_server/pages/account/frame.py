@@ -74,6 +74,16 @@ class Account:
             **values,
         )
 
+    async def answer_list(self, template: str, *, items: int, **values: Any) -> Response:
+        """Render a page as `answer` does, in a thread if it lists many items."""
+        return await self.pages.answer_list(
+            template,
+            items=items,
+            person=self.signed_in.person,
+            leave_proof=self.forms.make("sign-out"),
+            **values,
+        )
+
     def lead_back(self, page: str) -> Response:
         """Redirect the browser after a form to a page such as `/account/apps`, with GET."""
         return lead_back(self.base, page)

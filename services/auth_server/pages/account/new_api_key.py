@@ -59,12 +59,13 @@ class NewKey:
         place = (self.membership.tenant_id, self.resource.resource)
         return (self.nonce, *place, self.question.catalogue.hash, data)
 
-    def answer(
+    async def answer(
         self, choice: Choice, *, label: str = "", is_test: bool = False, refused: str = ""
     ) -> Response:
         """Show the form with this choice selected."""
-        return self.account.answer(
+        return await self.account.answer_list(
             "account/new_api_key.html",
+            items=len(self.question.catalogue.tools),
             section="api-keys",
             status=400 if refused else 200,
             new=self,
@@ -92,7 +93,7 @@ async def show_form(
     catalogue = await read_catalogue(resource, db, catalogues)
     question = _ask(membership, resource, catalogue)
     new = NewKey(account, membership, resource, question, new_secret())
-    return new.answer(question.suggested)
+    return await new.answer(question.suggested)
 
 
 @router.post(f"{PAGE}/new")
@@ -122,7 +123,7 @@ async def create(
     choice, label = question.read_choice(form), (form.get("label") or "").strip()
     is_test = form.get("test") == "yes"
     if form.get("preset") is not None:
-        return new.answer(choice, label=label, is_test=is_test)
+        return await new.answer(choice, label=label, is_test=is_test)
     key = _make_key("test" if is_test else "live", account.signed_in, keys, nonce)
     if await find_api_key(db, hash_secret(key.text)) is not None:
         raise PageError(
@@ -149,9 +150,9 @@ async def create(
         row = await issue_api_key(db, key, wanted, now=created_at)
     except NothingChosen:
         text = translatable("Select at least one value for each kind of data.")
-        return new.answer(choice, label=label, is_test=is_test, refused=text)
+        return await new.answer(choice, label=label, is_test=is_test, refused=text)
     except UnusableApiKey as error:
-        return new.answer(choice, label=label, is_test=is_test, refused=str(error))
+        return await new.answer(choice, label=label, is_test=is_test, refused=str(error))
     return account.answer(
         "account/api_key_created.html",
         section="api-keys",

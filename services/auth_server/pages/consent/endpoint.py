@@ -55,7 +55,7 @@ async def show_consent(
         async with transaction() as writing:
             url = await _continue_silently(pending, pending.step, question, writing, approval)
         return pages.leave(pending, url, approved=True)
-    return pages.show(pending, pending.step, question, question.suggested)
+    return await pages.show(pending, pending.step, question, question.suggested)
 
 
 @router.post("/consent")
@@ -74,7 +74,7 @@ async def answer_consent(
     pending.forms.require(form.get("proof"), "consent", *question.shown(step))
     choice = question.read_choice(form)
     if form.get("preset") is not None:
-        return pages.show(pending, step, question, choice)
+        return await pages.show(pending, step, question, choice)
     match form.get("decision"):
         case "deny":
             return await _deny(pending, step, db, pages, approval.now())
@@ -86,11 +86,13 @@ async def answer_consent(
     if not step.membership.policy.admits(pending.client.client_id):
         return pages.show_forbidden(pending, step)
     if not choice.tools:
-        return pages.show(pending, step, question, choice, nothing_chosen="tool", status=400)
+        return await pages.show(pending, step, question, choice, nothing_chosen="tool", status=400)
     try:
         data_scope = question.read_data(choice)
     except NothingChosen as kind:
-        return pages.show(pending, step, question, choice, nothing_chosen=str(kind), status=400)
+        return await pages.show(
+            pending, step, question, choice, nothing_chosen=str(kind), status=400
+        )
     await _finish(pending, db, approval.now())
     url = await approval.approve(pending, step, question, choice, data_scope, db)
     return pages.leave(pending, url, approved=True)

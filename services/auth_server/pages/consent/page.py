@@ -24,7 +24,7 @@ class ConsentPages:
     settings: AuthServerSettings
     pages: Pages
 
-    def show(
+    async def show(
         self,
         pending: PendingAuthorization,
         step: AskConsent,
@@ -36,8 +36,9 @@ class ConsentPages:
     ) -> Response:
         """Show the page with a choice; `nothing_chosen` is `tool` or a kind of data, if missing."""
         catalogue = question.catalogue
-        return self.pages.answer(
+        return await self.pages.answer_list(
             "consent.html",
+            items=len(catalogue.tools),
             status=status,
             catalogue=catalogue,
             question=question,

@@ -9,9 +9,9 @@ from auth_server.web.posted_form import PostedForm
 
 
 def picker_form(*also_repeated: str) -> PostedForm:
-    """Make a form with one field for each selected tool and data entry, up to 5000."""
+    """Make a form with one field for each selected tool and data entry, up to 15,000."""
     repeated = frozenset({"tool", "data", *also_repeated})
-    return PostedForm(limit=512 * 1024, fields=5000, repeated=repeated)
+    return PostedForm(limit=1024 * 1024, fields=15_000, repeated=repeated)
 
 
 PickerForm = Annotated[Parameters, Depends(picker_form())]

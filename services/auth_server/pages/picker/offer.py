@@ -74,8 +74,11 @@ class Offer:
             ("all", translatable("Everything requested"), ("read", "change", "delete")),
         )
         found: dict[frozenset[str], Preset] = {}
+        groups = (*self.asked, *self.decided)
         for key, title, kinds in sets:
-            tools = frozenset(tool.name for tool in self.tools if kind_of(tool) in kinds)
+            tools = frozenset(
+                tool.name for group in groups if group.key in kinds for tool in group.tools
+            )
             if tools:
                 # Of two presets with the same tools, the wider title is also true.
                 found[tools] = Preset(key, title, kinds, tools)
@@ -130,34 +133,35 @@ def make_offer(
         shown_before: the catalogue that the person saw for that grant.
     """
     allowed = [tool for tool in catalogue.tools if tool.read_only or not policy.read_only]
-    reached = [tool for tool in allowed if covers(scopes, tool.scope)]
-    beyond = [tool for tool in allowed if tool not in reached and tool.name in also]
+    within = _covered(allowed, scopes)
+    reached = [tool for tool in allowed if tool.scope in within]
+    others = [tool for tool in allowed if tool.scope not in within]
+    beyond = [tool for tool in others if tool.name in also]
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
-    seen = {_judged(tool) for tool in shown_before.tools} if shown_before is not None else set()
-
+    within_before = _covered(allowed, asked_before)
     had = frozenset(before.tools) if before is not None else frozenset()
-
-    def is_decided(tool: ToolSummary) -> bool:
-        return (covers(asked_before, tool.scope) or tool.name in had) and _judged(tool) in seen
-
-    newly_reached = [tool for tool in reached if not covers(asked_before, tool.scope)]
-    about_lasting_effects = all(tool.destructive for tool in newly_reached)
+    seen = {_judged(tool) for tool in shown_before.tools} if shown_before is not None else set()
+    decided = {
+        tool.name
+        for tool in (allowed if seen else ())
+        if (tool.scope in within_before or tool.name in had) and _judged(tool) in seen
+    }
+    about_lasting_effects = all(
+        tool.destructive for tool in reached if tool.scope not in within_before
+    )
 
     def suggest(tool: ToolSummary) -> bool:
-        if is_decided(tool):
-            return before is not None and tool.name in before.tools
+        if tool.name in decided:
+            return tool.name in had
         if before is None:
             return not tool.destructive
-        return tool in newly_reached and (not tool.destructive or about_lasting_effects)
+        is_new = tool.scope not in within_before
+        return is_new and (not tool.destructive or about_lasting_effects)
 
     return Offer(
-        asked=_group(tool for tool in reached if not is_decided(tool)),
-        decided=_group(tool for tool in reached if is_decided(tool)),
-        kept=tuple(
-            tool
-            for tool in allowed
-            if tool.name in had and tool not in reached and is_decided(tool)
-        ),
+        asked=_group(tool for tool in reached if tool.name not in decided),
+        decided=_group(tool for tool in reached if tool.name in decided),
+        kept=tuple(tool for tool in others if tool.name in had and tool.name in decided),
         out_of_reach=len(allowed) - len(reached) - len(beyond),
         closed=len(catalogue.tools) - len(allowed),
         suggested=frozenset(tool.name for tool in reached if suggest(tool)),
@@ -173,14 +177,21 @@ def scopes_for(
     return frozenset(needed) & expand_scopes(frozenset(asked))
 
 
+def _covered(tools: Iterable[ToolSummary], scopes: Collection[str]) -> frozenset[str]:
+    """Return the scopes of these tools that a list of scopes covers."""
+    return frozenset(scope for scope in {tool.scope for tool in tools} if covers(scopes, scope))
+
+
 def _judged(tool: ToolSummary) -> tuple[str, str, str]:
     return tool.name, kind_of(tool), tool.scope
 
 
 def _group(tools: Iterable[ToolSummary]) -> tuple[ToolGroup, ...]:
-    listed = tuple(tools)
-    groups = (
-        ToolGroup(key, title, explanation, tuple(t for t in listed if kind_of(t) == key))
+    by_kind: dict[str, list[ToolSummary]] = {}
+    for tool in tools:
+        by_kind.setdefault(kind_of(tool), []).append(tool)
+    return tuple(
+        ToolGroup(key, title, explanation, tuple(by_kind[key]))
         for key, title, explanation in _GROUPS
+        if key in by_kind
     )
-    return tuple(group for group in groups if group.tools)

@@ -1,34 +1,44 @@
 """The only SQL on catalogues."""
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Text, cast, literal
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.catalogues.table import CatalogueVersion
-from gatepost.catalogue import CatalogueDocument
+from gatepost.catalogue import CatalogueDocument, format_catalogue, parse_catalogue
 
 
 async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
     """Store a version of a catalogue and mark it as the latest one seen."""
-    await db.merge(
-        CatalogueVersion(
+    is_postgresql = db.get_bind().dialect.name == "postgresql"
+    text: Any = literal(await format_catalogue(document), Text)
+    insert: Any = (postgresql if is_postgresql else sqlite).insert
+    await db.execute(
+        insert(CatalogueVersion)
+        .values(
             resource=document.resource,
             hash=document.hash,
-            document=document.model_dump(mode="json"),
+            document=cast(text, postgresql.JSONB) if is_postgresql else text,
             seen_at=now,
         )
+        .on_conflict_do_update(index_elements=["resource", "hash"], set_={"seen_at": now})
     )
-    await db.flush()
 
 
 async def find_catalogue(
     db: DbSession, resource: str, *, version: str | None = None
 ) -> CatalogueDocument | None:
     """Look up a stored version by its hash, or the latest one seen if no hash is given."""
-    query = select(CatalogueVersion).where(col(CatalogueVersion.resource) == resource)
+    # As text, because a document of many tools is read in steps.
+    query = select(cast(col(CatalogueVersion.document), Text)).where(
+        col(CatalogueVersion.resource) == resource
+    )
     if version is not None:
         query = query.where(col(CatalogueVersion.hash) == version)
     query = query.order_by(col(CatalogueVersion.seen_at).desc()).limit(1)
-    row = (await db.execute(query)).scalar_one_or_none()
-    return None if row is None else CatalogueDocument.model_validate(row.document)
+    text = (await db.execute(query)).scalar_one_or_none()
+    return None if text is None else await parse_catalogue(text)

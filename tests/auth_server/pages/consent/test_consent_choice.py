@@ -1,5 +1,7 @@
 """A person's selection on the consent page (tools, data, time) within the tenant's policy."""
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +13,9 @@ from auth_server.pages.picker.data_choice import NothingChosen, choose_data, off
 from auth_server.pages.picker.duration import choose_duration, offer_durations
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.rendering.render import Pages
+from gatepost.allowed_tools import Toolsets
+from gatepost.catalogue import CatalogueDocument, format_catalogue, parse_catalogue
 from gatepost.data_scope import contains, parse_data_scope
 from support.in_process.auth_server import CATALOGUE, AuthServer
 from support.in_process.oauth_client import answer_of
@@ -31,6 +36,65 @@ async def granted(server: AuthServer) -> Grant:
 
 
 # --- tools ----------------------------------------------------------------------------------------
+
+
+def thousands_of_tools() -> CatalogueDocument:
+    """A catalogue of 5,100 tools, half of which only read."""
+    tools = tuple(
+        CATALOGUE.tools[0].model_copy(
+            update={
+                "name": f"tool_{number}",
+                "scope": ("mcp:read", "mcp:write")[number % 2],
+                "toolsets": (("read", "write")[number % 2],),
+                "read_only": number % 2 == 0,
+            }
+        )
+        for number in range(5_100)
+    )
+    return CATALOGUE.model_copy(update={"tools": tools, "hash": "f" * 64})
+
+
+async def test_a_person_chooses_among_thousands_of_tools_while_others_are_served(
+    sqlite_server: AuthServer, read_token: Any, monkeypatch: Any
+) -> None:
+    """The page is not made in the thread that serves others."""
+    sqlite_server.catalogue = thousands_of_tools()
+    threads: set[int] = set()
+    render = Pages.render
+
+    def noted(pages: Pages, template: str, **values: Any) -> str:
+        if template == "consent.html":
+            threads.add(threading.get_ident())
+        return render(pages, template, **values)
+
+    monkeypatch.setattr(Pages, "render", noted)
+    client, person = await sqlite_server.client(), sqlite_server.person()
+
+    page = await person.reach_consent(client.authorize_url())
+    page = await person.press(page, "Everything requested")
+    left = await person.press(page, "Approve")
+
+    assert threads and threading.get_ident() not in threads
+    tokens = (await client.redeem(answer_of(left.moves_on_to or "")["code"])).json()
+    claims = await read_token(sqlite_server, tokens["access_token"])
+    toolsets = Toolsets.of({tool.name: tool.toolsets for tool in sqlite_server.catalogue.tools})
+    assert len(toolsets.expand(claims["allowed_tools"])) == 5_100
+
+
+async def test_others_are_served_while_thousands_of_tools_are_read_and_written() -> None:
+    turns, document = 0, thousands_of_tools()
+
+    async def serve_others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(serve_others())
+    assert await parse_catalogue(await format_catalogue(document)) == document
+    others.cancel()
+
+    assert turns >= 2 * 5_100 / 200
 
 
 async def test_one_button_picks_reading_all_but_deleting_or_everything_without_javascript(

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,3 +110,26 @@ def test_the_first_page_ticks_no_lasting_effect_and_offers_nothing_out_of_reach_
     presets = [preset.tools for preset in offer.presets]
     assert all(less < more for less, more in pairwise(presets))
     assert not presets or presets[-1] == offer.names
+
+
+def test_no_tool_is_compared_with_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The offer of thousands of tools would take minutes."""
+    listed = tuple(
+        ToolSummary(
+            name=f"tool_{number}",
+            title="",
+            description="",
+            scope=SCOPES[number % 3],
+            read_only=number % 3 == 0,
+            destructive=number % 3 == 2,
+        )
+        for number in range(60)
+    )
+    compared: list[object] = []
+    monkeypatch.setattr(ToolSummary, "__eq__", lambda *both: compared.append(both))
+
+    before, shown = grant({"tool_1", "tool_2"}, {"mcp:read"}), catalogue(listed[:30])
+    for scopes in (["mcp:read"], ["mcp:write"]):
+        make_offer(catalogue(listed), scopes, TenantPolicy(), before=before, shown_before=shown)
+
+    assert len(compared) <= len(listed)
