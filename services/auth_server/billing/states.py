@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auth_server.billing.errors import BillingError
 
 if TYPE_CHECKING:
-    from stripe import Subscription
+    from stripe import Subscription, SubscriptionItem
 
 TENANT_KEY = "gatepost_tenant"
 """The metadata of a customer that names its tenant."""
@@ -62,33 +62,31 @@ def choose_subscription(subscriptions: Iterable["Subscription"]) -> Subscribed:
     """
     found = []
     for subscription in subscriptions:
-        if (plan := _plan_of(subscription)) is None:
+        if (item := _find_item(subscription)) is None:
             continue
         gives = GIVES_THE_PLAN.get(subscription.status)
         if gives is None:
             raise BillingError(
                 f"the subscription {subscription.id} has the unknown state {subscription.status}"
             )
-        read = _read(subscription, plan if gives else "")
+        read = _read(subscription, item, gives=gives)
         found.append((gives, read.alive, subscription.created, read))
     return max(found, key=lambda one: one[:3])[3] if found else Subscribed()
 
 
-def _plan_of(subscription: "Subscription") -> str | None:
-    for item in subscription["items"].data:
-        metadata = item.price.metadata
-        if metadata is not None and PLAN_KEY in metadata:
-            return str(metadata[PLAN_KEY])
-    return None
+def _find_item(subscription: "Subscription") -> "SubscriptionItem | None":
+    """Find the first item whose price names a plan."""
+    items: list[SubscriptionItem] = subscription["items"].data
+    return next((one for one in items if PLAN_KEY in (one.price.metadata or ())), None)
 
 
-def _read(subscription: "Subscription", plan: str) -> Subscribed:
-    item = subscription["items"].data[0]
+def _read(subscription: "Subscription", item: "SubscriptionItem", *, gives: bool) -> Subscribed:
+    metadata: Any = item.price.metadata or {}
     ends = subscription.ended_at or subscription.cancel_at
     return Subscribed(
         subscription_id=subscription.id,
         status=subscription.status,
-        plan=plan,
+        plan=metadata[PLAN_KEY] if gives else "",
         started_at=_time(subscription.start_date),
         # Periods belong to items: a subscription itself has none.
         period_start=_time(item.current_period_start),

@@ -186,6 +186,20 @@ async def test_an_event_with_a_wrong_or_old_signature_is_refused(
     assert secret not in answer.text
 
 
+async def test_the_period_is_that_of_the_plan_and_not_of_an_operators_addition(shop: Shop) -> None:
+    await shop.buy()
+    before = (await shop.account()).period_end
+    (subscription,) = shop.stripe.every("subscription")
+    items = subscription["items"]["data"]
+    price = {**items[0]["price"], "id": "price_support", "metadata": {}}
+    ends = items[0]["current_period_end"] + 86_400
+    items.insert(0, {**items[0], "id": "si_support", "price": price, "current_period_end": ends})
+
+    await refresh_account(shop.billing, TENANT)
+
+    assert ((await shop.account()).period_end, await shop.plan()) == (before, "pro")
+
+
 async def test_a_second_sync_changes_nothing(shop: Shop) -> None:
     await shop.offer(*SHIPPED, HYBRID)
 
