@@ -74,7 +74,11 @@ class StripeMeters:
     async def _find_meter(self, name: str) -> str | None:
         if self._meter_id is None:
             meters = await self._client.v1.billing.meters.list_async({"limit": 100})
-            found = (meter.id for meter in meters.data if meter.event_name == name)
+            found = (
+                meter.id
+                for meter in meters.data
+                if meter.event_name == name and meter.status == "active"
+            )
             self._meter_id = next(found, None)
         return self._meter_id
 

@@ -260,3 +260,17 @@ async def test_usage_of_many_hours_is_sent_one_call_at_a_time(books: Books) -> N
 
     assert books.counted() == 10
     assert {one.attempts for one in await books.exports()} == {1}
+
+
+async def test_the_total_is_not_read_from_an_archived_meter_of_the_same_name(books: Books) -> None:
+    """It would be less than what was sent, and what is missing would be sent again."""
+    await books.call(3)
+    since = hour_of(books.clock())
+    await books.export_later(hours=1)
+    account = stripe(books).account
+    account.add("billing.meter", "mtr", event_name="units", status="inactive")
+
+    until = since + timedelta(hours=1)
+    customer = books.book.customers[ACME].name
+    exporter = books.system.exporter
+    assert await exporter.read_total(customer, "units", since=since, until=until) == 3
