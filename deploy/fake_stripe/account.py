@@ -25,7 +25,7 @@ class Faults:
     duplicate_events: bool = False
     reverse_events: bool = False
     drop_events: int = 0
-    """How many of the next events are lost for ever."""
+    """How many of the next events are never delivered."""
     hold_events: bool = False
     """Whether events wait, to be delivered later."""
     summary_lag: timedelta = timedelta(0)

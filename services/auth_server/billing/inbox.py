@@ -58,7 +58,7 @@ class Inbox:
         await self._received.join()
 
     async def run(self) -> None:
-        """Process events for ever."""
+        """Process events until cancelled."""
         while True:
             event_id = await self._received.get()
             try:

@@ -42,14 +42,22 @@ class Admin:
         return f"{PAGE}?{urlencode({'tenant': self.membership.tenant_id})}"
 
 
-async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: DbSession) -> Admin:
+async def require_admin(
+    accounts: AccountResolver, tenant_id: str | None, db: DbSession, *, page: str = LIST
+) -> Admin:
     """Find the signed-in admin, whose sign-in must be as strong as the tenant requires.
+
+    Args:
+        accounts: finds the browser's account.
+        tenant_id: the tenant that the request names.
+        db: an open database session.
+        page: the path to return to after a sign-in.
 
     Raises:
         SignInRequired: the browser has no session, or the admin's second factor is missing.
         PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
-    account = await accounts.require_full_sign_in(db, LIST)
+    account = await accounts.require_full_sign_in(db, page)
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None or not membership.is_admin:
         raise PageError(

@@ -13,7 +13,7 @@ from auth_server.billing.errors import AlreadySubscribed, BillingError, BillingU
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.errors import PageError
 from auth_server.pages.account.frame import Accounts
-from auth_server.pages.account.plan.viewer import PAGE, PostedAdmin, Viewer, require_viewer
+from auth_server.pages.account.plan.viewer import PAGE, PostedAdmin, Viewer, require_admin_viewer
 from auth_server.web.dependencies import OpenDatabase, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
@@ -57,7 +57,7 @@ async def come_back(
 ) -> Response:
     """Read the subscription at once, without waiting for the webhook, and show the plan."""
     async with database.reading() as db:
-        viewer = await require_viewer(accounts, read_query(request).get("tenant"), db, admin=True)
+        viewer = await require_admin_viewer(accounts, read_query(request).get("tenant"), db)
     if billing is not None:
         try:
             async with asyncio.timeout(_PATIENCE):

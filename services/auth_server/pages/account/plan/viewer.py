@@ -10,7 +10,7 @@ from fastapi import Depends
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.flow.sign_in_purpose import is_account_page
-from auth_server.pages.account.admin import LIST, require_level
+from auth_server.pages.account.admin import LIST, require_admin, require_level
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
 from auth_server.web.dependencies import OpenDatabase
@@ -51,24 +51,14 @@ def page_of(tenant_id: str) -> str:
     return f"{PAGE}?{urlencode({'tenant': tenant_id})}"
 
 
-async def require_viewer(
-    accounts: AccountResolver, tenant_id: str | None, db: DbSession, *, admin: bool = False
-) -> Viewer:
+async def require_viewer(accounts: AccountResolver, tenant_id: str | None, db: DbSession) -> Viewer:
     """Find the signed-in member, whose sign-in must be as strong as the tenant requires.
-
-    Args:
-        accounts: finds the browser's account.
-        tenant_id: the tenant that the request names.
-        db: an open database session.
-        admin: whether the member must be an admin.
 
     Raises:
         SignInRequired: the browser has no session, or the person's second factor is missing.
-        PageError: the person is not a member, or not an admin; the page is the same if the tenant
-            does not exist.
+        PageError: the person is not a member; the page is the same if the tenant does not exist.
     """
-    page = page_of(tenant_id or "")
-    account = await accounts.require_full_sign_in(db, page if is_account_page(page) else LIST)
+    account = await accounts.require_full_sign_in(db, _return_to(tenant_id))
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None:
         raise PageError(
@@ -77,18 +67,26 @@ async def require_viewer(
             status=403,
             detail="not a member of this tenant",
         )
-    if admin and not membership.is_admin:
-        raise PageError(
-            "You can't manage this organisation",
-            "Only its admins can. Ask one of them.",
-            status=403,
-            detail="not an admin of this tenant",
-        )
     require_level(account.signed_in, membership)
     return Viewer(account, membership)
 
 
-def posted_viewer(*, admin: bool) -> Callable[..., Awaitable[Viewer]]:
+async def require_admin_viewer(
+    accounts: AccountResolver, tenant_id: str | None, db: DbSession
+) -> Viewer:
+    """Find the signed-in admin, as `require_admin` does, who returns to the plan after a sign-in."""
+    admin = await require_admin(accounts, tenant_id, db, page=_return_to(tenant_id))
+    return Viewer(admin.account, admin.membership)
+
+
+def _return_to(tenant_id: str | None) -> str:
+    page = page_of(tenant_id or "")
+    return page if is_account_page(page) else LIST
+
+
+def _posted(
+    require: Callable[[AccountResolver, str | None, DbSession], Awaitable[Viewer]],
+) -> Callable[..., Awaitable[Viewer]]:
     """Make the dependency of a form on the page.
 
     It keeps no database session open, because some forms wait for Stripe.
@@ -96,12 +94,12 @@ def posted_viewer(*, admin: bool) -> Callable[..., Awaitable[Viewer]]:
 
     async def resolve(form: Form, database: OpenDatabase, accounts: Accounts) -> Viewer:
         async with database.reading() as db:
-            viewer = await require_viewer(accounts, form.get("tenant"), db, admin=admin)
+            viewer = await require(accounts, form.get("tenant"), db)
         viewer.account.forms.require(form.get("proof"), "plan", viewer.tenant_id)
         return viewer
 
     return resolve
 
 
-PostedMember = Annotated[Viewer, Depends(posted_viewer(admin=False))]
-PostedAdmin = Annotated[Viewer, Depends(posted_viewer(admin=True))]
+PostedMember = Annotated[Viewer, Depends(_posted(require_viewer))]
+PostedAdmin = Annotated[Viewer, Depends(_posted(require_admin_viewer))]
