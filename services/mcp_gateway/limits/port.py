@@ -1,7 +1,7 @@
 """The port through which the pipeline reserves what a call needs, and settles what it cost."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import UsedUnits
@@ -21,6 +21,8 @@ class Quota(NamedTuple):
 
     counter: str
     most: int
+    source: Literal["plan", "credit", "budget"] = "plan"
+    """Who set it: a plan's quota and a budget of the tenant may limit the same counter."""
 
 
 class Full(NamedTuple):

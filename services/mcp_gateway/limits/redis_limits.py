@@ -250,7 +250,7 @@ class RedisLimits:
         )
         if (ends := self._reserve_script.recall(known)) is None:
             keys = self._keys(wanted.tenant_id, wanted.month)
-            quotas = [part for pair in wanted.quotas for part in pair]
+            quotas = [part for quota in wanted.quotas for part in quota[:2]]
             buckets = [part for bucket in wanted.buckets for part in bucket[1:]]
             ends = self._reserve_script.write(
                 known,

@@ -12,13 +12,14 @@ from mcp_gateway.limits.port import Quota, Reservation
 
 _DAY = 86_400
 _NAMES = {TOTAL: "month", "grant": "connection"}
+_OWN_NAMES = {(TOTAL, "budget"): "organisation", (TOTAL, "credit"): "credit"}
 
 
 class LimitState(NamedTuple):
     """One limit, and what is left of it."""
 
     name: str
-    """`minute` for the plan's rate, `day` or `month` for its quotas, or whose budget it is."""
+    """`minute` for the plan's rate, `day` or `month` for its quotas, `credit`, or whose budget it is."""
     most: int
     window: int
     """Seconds for which `most` is allowed."""
@@ -44,7 +45,8 @@ def describe_quota(quota: Quota, used: int, now: datetime) -> LimitState:
     kind = quota.counter.partition(":")[0]
     window, ends = (_DAY, end_of_day(now)) if kind == "day" else _month(day_of(now))
     resets = math.ceil((ends - now).total_seconds())
-    return LimitState(_NAMES.get(kind, kind), quota.most, window, max(quota.most - used, 0), resets)
+    name = _OWN_NAMES.get((kind, quota.source)) or _NAMES.get(kind, kind)
+    return LimitState(name, quota.most, window, max(quota.most - used, 0), resets)
 
 
 def describe_full(name: str, per_minute: int, seconds: float) -> LimitState:

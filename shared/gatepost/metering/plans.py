@@ -5,6 +5,7 @@ cost. Quotas follow the calendar in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,6 +53,8 @@ class Plan(_Value):
     allow_uncounted: bool = True
     """Whether calls pass while the gateway can't count them against the quotas."""
     next_plan: NextPlan | None = None
+    sells_credit: bool = False
+    """Whether the tenants of the plan can buy credit for further units."""
 
 
 class Budget(_Value):
@@ -63,6 +66,21 @@ class Budget(_Value):
     monthly_units: _Units
     hard: bool = True
     """Whether calls beyond the budget are refused; a soft budget only notifies."""
+    amount: Decimal | None = Field(default=None, ge=0, max_digits=20, decimal_places=3)
+    """The most that usage may cost, in whole currency units; `monthly_units` follows from it and the
+    plan's prices."""
+    currency: str = Field(default="", max_length=3)
+
+
+class Credit(_Value):
+    """Prepaid credit of a tenant, as the units that it pays for."""
+
+    month: str
+    """The month, such as `2026-11`; in another one, the plan's quotas are in force."""
+    units: _Units
+    """The units of the whole month at which the credit is spent."""
+    until: datetime
+    """When some of the credit expires, or the month ends; then the plan's quotas are in force."""
 
 
 class TenantPlan(_Value):
@@ -71,6 +89,8 @@ class TenantPlan(_Value):
     tenant_id: str = Field(min_length=1, max_length=255)
     plan: _Name
     budgets: tuple[Budget, ...] = ()
+    credit: Credit | None = None
+    """In place of the plan's quotas; None if there is none that pays for a unit."""
 
 
 class PlansPage(_Value):

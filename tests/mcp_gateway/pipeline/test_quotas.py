@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from gatepost.metering.plans import (
     Budget,
+    Credit,
     NextPlan,
     Plan,
     PlansPage,
@@ -19,6 +21,7 @@ from gatepost.metering.plans import (
     day_of,
     end_of_day,
     end_of_month,
+    month_of,
 )
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.requests.request import HttpRequest
@@ -124,6 +127,118 @@ async def test_headers_name_the_month_and_whose_budget_a_limit_is(world: World, 
     assert policies[1:] == [f'"month";q=9;w={days * 86400}', f'"person";q=5;w={days * 86400}']
     assert '"month";r=8' in answer.headers["ratelimit"]
     assert '"person";r=4' in answer.headers["ratelimit"]
+
+
+async def test_headers_tell_the_budget_of_the_organisation_from_the_quota_of_the_plan(
+    world: World,
+) -> None:
+    monthly = FREE.model_copy(update={"name": "monthly", "daily_units": None, "monthly_units": 9})
+    capped = tenant("monthly", Budget(kind="tenant", key="", monthly_units=5))
+    world.plans.learn(PlansPage(plans=(monthly,), tenants=(capped,), after="1"))
+
+    answer = await world.ask("new", "tools/call", {"name": "list_tasks", "arguments": {}})
+
+    limits = [part.split(";")[:2] for part in answer.headers["ratelimit"].split(", ")]
+    assert limits[1:] == [['"month"', "r=8"], ['"organisation"', "r=4"]]
+
+
+@BOTH
+async def test_credit_pays_for_calls_beyond_the_quota_until_it_is_spent(
+    world: World, era: str
+) -> None:
+    credit = Credit(
+        month=month_of(world.clock()), units=4, until=world.clock() + timedelta(hours=1)
+    )
+    learn(world, tenant("free").model_copy(update={"credit": credit}))
+    passed = [(await world.call(era, "list_tasks"))["isError"] for _ in range(4)]
+
+    answer = await world.ask(era, "tools/call", {"name": "list_tasks", "arguments": {}})
+    refused = await world.call(era, "list_tasks")
+
+    assert passed == [False] * 4
+    assert answer.headers["ratelimit"].startswith('"credit";r=0')
+    assert refused["content"][0]["text"].startswith(
+        "Your organisation's credit is 4 units for this month, and 4 are used. Nothing was done."
+    )
+    content = refused["structuredContent"]
+    assert (content["limit"], content["used"], content["upgrade_url"]) == (4, 4, UPGRADE)
+
+
+@pytest.mark.parametrize("over", ["another month", "expired"])
+async def test_credit_that_is_over_leaves_the_quota_of_the_plan(world: World, over: str) -> None:
+    month = "2026-01" if over == "another month" else month_of(world.clock())
+    until = world.clock() + timedelta(hours=1 if over == "another month" else -1)
+    credit = Credit(month=month, units=100, until=until)
+    learn(world, tenant("free").model_copy(update={"credit": credit}))
+
+    passed = [(await world.call("new", "list_tasks"))["isError"] for _ in range(3)]
+
+    assert passed == [False, False, True]
+
+
+async def test_credit_is_not_spent_by_calls_that_nobody_can_count(world: World) -> None:
+    careless = FREE.model_copy(update={"allow_uncounted": True})
+    credit = Credit(month=month_of(world.clock()), units=4, until=end_of_month(world.clock()))
+    paying = tenant("free").model_copy(update={"credit": credit})
+    world.plans.learn(PlansPage(plans=(careless,), tenants=(paying,), after="1"))
+    world.ledger.down = True
+
+    refused = await world.call("new", "list_tasks")
+
+    assert "can't count this call" in refused["content"][0]["text"]
+
+
+async def test_calls_with_test_keys_spend_no_credit(world: World) -> None:
+    credit = Credit(month=month_of(world.clock()), units=4, until=end_of_month(world.clock()))
+    learn(world, tenant("free").model_copy(update={"credit": credit}))
+    testing = world.token(env="test")
+
+    passed = [(await world.call("new", "list_tasks", token=testing))["isError"] for _ in range(3)]
+
+    assert passed == [False, False, True]
+
+
+async def test_a_spend_cap_is_named_in_money(world: World) -> None:
+    cap = Budget(kind="tenant", key="", monthly_units=1, amount=Decimal("1500"), currency="jpy")
+    learn(world, tenant("pro", cap))
+    await world.call("new", "list_tasks")
+
+    refused = await world.call("new", "list_tasks")
+
+    assert refused["content"][0]["text"].startswith(
+        "The budget of your organisation is 1500 JPY (1 unit) for this month, and 1 is used."
+    )
+
+
+@pytest.mark.parametrize(
+    ("largest", "said"),
+    [
+        (
+            {"next_plan": None},
+            "No larger plan is on offer: ask the operator of this service for more. "
+            f"An admin sees what was used at {UPGRADE}",
+        ),
+        ({"next_plan": None, "sells_credit": True}, f"An admin can buy credit at {UPGRADE}"),
+        (
+            {"sells_credit": True},
+            "The Pro plan (49.00 USD a month) allows more: an admin can change the plan or buy credit "
+            f"at {UPGRADE}",
+        ),
+    ],
+)
+async def test_a_refusal_names_every_way_to_more(
+    world: World, largest: dict[str, Any], said: str
+) -> None:
+    page = UPGRADE.removesuffix("org_acme")
+    plan = FREE.model_copy(update=largest)
+    news = PlansPage(plans=(plan,), tenants=(tenant("free"),), after="1", upgrade_url=page)
+    world.plans.learn(news)
+
+    for _ in range(3):
+        last = await world.call("new", "list_tasks")
+
+    assert last["content"][0]["text"].endswith(f"UTC. {said}")
+    assert last["structuredContent"]["upgrade_url"] == UPGRADE
 
 
 async def test_a_tenant_whose_plan_never_changed_gets_the_link_too(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from gatepost.metering.plans import Budget, Plan, TenantPlan, end_of_day, end_of_month
+from gatepost.metering.money import format_amount
+from gatepost.metering.plans import Budget, Credit, Plan, TenantPlan, end_of_day, end_of_month, month_of
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
 from mcp_gateway.limits.counters import (
     TOTAL,
@@ -68,6 +69,7 @@ def reserve_call(limits: CallLimits, write_intent: WriteIntent) -> Step:
 def _want(call: ToolCall, plan: Plan, tenant: TenantPlan | None, intent: bytes) -> Reservation:
     caller, tool, at = call.caller, call.found, call.metrics.started
     units = tool.billing.most
+    quotas = tuple(_quotas(call, plan, tenant)) if units else ()
     buckets: tuple[Bucket, ...] = (plan_bucket(plan),)
     if tool.limits.per_minute is not None:
         buckets += (tool_bucket(tool.name, tool.limits.per_minute),)
@@ -79,18 +81,21 @@ def _want(call: ToolCall, plan: Plan, tenant: TenantPlan | None, intent: bytes) 
             at, sub=caller.sub, client_id=caller.client_id, grant_id=caller.grant_id
         ),
         units=units,
-        quotas=tuple(_quotas(call, plan, tenant)) if units else (),
+        quotas=quotas,
         buckets=buckets,
         concurrent=plan.concurrent,
         lease=tool.deadline + _MARGIN,
-        allow_uncounted=plan.allow_uncounted,
+        # Prepaid money is spent only by calls that are counted.
+        allow_uncounted=plan.allow_uncounted and all(one.source != "credit" for one in quotas),
         intent=intent,
     )
 
 
 def _quotas(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> list[Quota]:
     quotas = []
-    if not plan.overage:
+    if (credit := _credit_of(call, plan, tenant)) is not None:
+        quotas.append(Quota(TOTAL, credit.units, "credit"))
+    elif not plan.overage:
         if plan.daily_units is not None:
             quotas.append(Quota(day_counter(call.metrics.started), plan.daily_units))
         if plan.monthly_units is not None:
@@ -98,8 +103,16 @@ def _quotas(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> list[Quota
     for budget in () if tenant is None else tenant.budgets:
         if budget.hard and _concerns(budget, call):
             counter = budget_counter(budget.kind, budget.key)
-            quotas.append(Quota(counter, budget.monthly_units))
+            quotas.append(Quota(counter, budget.monthly_units, "budget"))
     return quotas
+
+
+def _credit_of(call: ToolCall, plan: Plan, tenant: TenantPlan | None) -> Credit | None:
+    """Return the credit that pays for the call, if units are paid for and there is any."""
+    credit, began = None if tenant is None else tenant.credit, call.metrics.started
+    if credit is None or plan.overage or call.caller.env != "live":
+        return None
+    return credit if credit.month == month_of(began) and began < credit.until else None
 
 
 def _concerns(budget: Budget, call: ToolCall) -> bool:
@@ -165,31 +178,28 @@ def _exhausted(
     kind = refusal.counter.partition(":")[0]
     daily = kind == "day"
     resets_at = end_of_day(began) if daily else end_of_month(began)
-    of_plan = daily or (kind == TOTAL and quota.most == plan.monthly_units)
     whose = {
         "person": "The budget for your account",
         "client": "The budget for this app",
         "grant": "The budget for this connection",
-    }.get(
-        kind,
-        "Your organisation's quota" if of_plan else "The budget of your organisation",
-    )
+    }.get(kind) or {
+        "plan": "Your organisation's quota",
+        "credit": "Your organisation's credit",
+        "budget": "The budget of your organisation",
+    }[quota.source]
     period = "today" if daily else "this month"
     used = min(refusal.used, quota.most)
     state = describe_quota(quota, used, began)
     call.conversation.note_limits([state], state.resets)
     cost = f"This call costs {count(units, 'unit')}. " if used < quota.most else ""
+    most = count(quota.most, "unit")
+    if (amount := _amount_of(quota, tenant)) is not None:
+        most = f"{amount} ({most})"
     text = (
-        f"{whose} is {count(quota.most, 'unit')} for {period}, and {used} "
+        f"{whose} is {most} for {period}, and {used} "
         f"{'is' if used == 1 else 'are'} used. {cost}Nothing was done. "
-        f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC."
-    )
-    upgrade = plan.next_plan
-    if not of_plan:
-        text += f" An admin can change the budget at {upgrade_url}" if upgrade_url else ""
-    elif upgrade is not None:
-        text += f" The {upgrade.title} plan ({upgrade.price}) allows more"
-        text += f": an admin can change the plan at {upgrade_url}" if upgrade_url else "."
+        f"It resets at {resets_at:%Y-%m-%d %H:%M} UTC. {_way_out(quota, plan, upgrade_url)}"
+    ).rstrip()
     structured = {
         "error": "quota_exhausted",
         "limit": quota.most,
@@ -200,3 +210,30 @@ def _exhausted(
     if upgrade_url:
         structured["upgrade_url"] = upgrade_url
     return tool_error(text, reason="quota_exhausted")._replace(structured=structured)
+
+
+def _amount_of(quota: Quota, tenant: TenantPlan | None) -> str | None:
+    """Return the spend cap that a quota stands for, in words."""
+    if quota.counter != TOTAL or quota.source != "budget" or tenant is None:
+        return None
+    budget = next((one for one in tenant.budgets if one.kind == "tenant"), None)
+    if budget is None or budget.amount is None:
+        return None
+    return format_amount(budget.amount, budget.currency)
+
+
+def _way_out(quota: Quota, plan: Plan, upgrade_url: str) -> str:
+    """Say how a person can raise a limit."""
+    if quota.source == "budget":
+        return f"An admin can change the budget at {upgrade_url}" if upgrade_url else ""
+    where = f" at {upgrade_url}" if upgrade_url else " on the page of the plan"
+    larger = plan.next_plan
+    if larger is not None:
+        said = f"The {larger.title} plan ({larger.price}) allows more"
+        if not (upgrade_url or plan.sells_credit):
+            return f"{said}."
+        return f"{said}: an admin can change the plan{' or buy credit' * plan.sells_credit}{where}"
+    if plan.sells_credit:
+        return f"An admin can buy credit{where}"
+    said = "No larger plan is on offer: ask the operator of this service for more."
+    return f"{said} An admin sees what was used{where}" if upgrade_url else said
