@@ -199,7 +199,7 @@ async def test_calls_with_test_keys_spend_no_credit(world: World) -> None:
 
 
 async def test_a_spend_cap_is_named_in_money(world: World) -> None:
-    cap = Budget(kind="tenant", key="", monthly_units=1, amount=Decimal("1500"), currency="jpy")
+    cap = Budget(kind="tenant", key="", monthly_units=1, amount=Decimal(1500), currency="jpy")
     learn(world, tenant("pro", cap))
     await world.call("new", "list_tasks")
 
@@ -215,14 +215,18 @@ async def test_a_spend_cap_is_named_in_money(world: World) -> None:
     [
         (
             {"next_plan": None},
-            "No larger plan is on offer: ask the operator of this service for more. "
-            f"An admin sees what was used at {UPGRADE}",
+            (
+                "No larger plan is on offer: ask the operator of this service for more. "
+                f"An admin sees what was used at {UPGRADE}"
+            ),
         ),
         ({"next_plan": None, "sells_credit": True}, f"An admin can buy credit at {UPGRADE}"),
         (
             {"sells_credit": True},
-            "The Pro plan (49.00 USD a month) allows more: an admin can change the plan or buy credit "
-            f"at {UPGRADE}",
+            (
+                "The Pro plan (49.00 USD a month) allows more: an admin can change the plan or buy credit "
+                f"at {UPGRADE}"
+            ),
         ),
     ],
 )

@@ -3,7 +3,15 @@
 import asyncio
 
 from gatepost.metering.money import format_amount
-from gatepost.metering.plans import Budget, Credit, Plan, TenantPlan, end_of_day, end_of_month, month_of
+from gatepost.metering.plans import (
+    Budget,
+    Credit,
+    Plan,
+    TenantPlan,
+    end_of_day,
+    end_of_month,
+    month_of,
+)
 from mcp_gateway.limits.call_limits import CallLimits, plan_bucket, tool_bucket
 from mcp_gateway.limits.counters import (
     TOTAL,
