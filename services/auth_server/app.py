@@ -7,9 +7,14 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
 from auth_server.billing.account import MakeHttp, opened_billing
 from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
+from auth_server.console.answers import add_console_handlers
+from auth_server.console.operators import router as operators_router
+from auth_server.console.tenants import router as tenants_router
+from auth_server.console.tokens import router as tokens_router
 from auth_server.exports.open import opened_exports
 from auth_server.exports.run import exporting_usage
 from auth_server.gateway_api.call_events import router as events_router
@@ -83,6 +88,9 @@ ROUTERS = (
     security_router,
     code_app_router,
     account_passkeys_router,
+    tenants_router,
+    operators_router,
+    tokens_router,
     registrations_router,
     revoke_router,
     introspect_router,
@@ -151,5 +159,10 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(operational_router)
-    add_error_handlers(app, machine_paths(routers))
+    machines = machine_paths(routers).and_below(f"{ADMIN_API_PATH}/")
+    add_error_handlers(app, machines)
+    add_console_handlers(app)
+    admin_api = create_admin_api(settings.path)
+    admin_api.state.machine_paths = machines
+    app.mount(ADMIN_API_PATH, admin_api)
     return app

@@ -8,6 +8,10 @@ auth_server = LazyGroup(
     "auth-server",
     help="Run and operate the authorization server.",
     places={
+        "admin-tokens": (
+            f"{_COMMANDS}.admin_tokens:admin_tokens",
+            "Manage the tokens of the admin API.",
+        ),
         "api-keys": (f"{_COMMANDS}.api_keys:api_keys", "Manage API keys."),
         "audit-verify": (
             f"{_COMMANDS}.audit_verify:audit_verify",
@@ -27,6 +31,7 @@ auth_server = LazyGroup(
             f"{_COMMANDS}.server:migrate_command",
             "Migrate the database to the newest schema.",
         ),
+        "operators": (f"{_COMMANDS}.operators:operators", "Manage who may open the console."),
         "people": (f"{_COMMANDS}.people:people", "Manage people's accounts."),
         "revision": (
             f"{_COMMANDS}.server:revision",

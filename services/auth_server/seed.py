@@ -28,6 +28,8 @@ from auth_server.records.clients.metadata import read_keys
 from auth_server.records.clients.redirect_uris import require_redirect_uri
 from auth_server.records.clients.store import add_secret, drop_secrets, put_client
 from auth_server.records.clients.table import AuthMethod, Client, ClientSecret
+from auth_server.records.operators.store import put_operator
+from auth_server.records.operators.table import Operator, Role
 from auth_server.records.people.passwords import hash_password
 from auth_server.records.people.store import is_person, put_person
 from auth_server.records.people.table import Person
@@ -106,6 +108,7 @@ class SeedPerson(_Entry):
     name: str = Field(min_length=1, max_length=200)
     password: SecretStr
     memberships: tuple[SeedMembership, ...] = ()
+    operator: Role | None = None
 
 
 class SeedCeiling(_Entry):
@@ -278,6 +281,9 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
                 created_at=now,
             ),
         )
+        if person.operator is not None:
+            operator = Operator(person_id=person.id, role=person.operator, created_at=now)
+            await put_operator(db, operator)
         for membership in person.memberships:
             await put_membership(
                 db,

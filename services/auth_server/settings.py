@@ -238,6 +238,11 @@ class AuthServerSettings(ServiceSettings):
         description="The sign-in methods, in the order in which the page shows them: accounts of "
         "this server (`local`), OpenID Connect (`oidc`), a signed hand-off (`hand_off`).",
     )
+    operator_sign_in_level: Literal[1, 2] = Field(
+        default=2,
+        description="The factors that operators must sign in with to open the console: 2 requires "
+        "two-step verification or a passkey.",
+    )
     trusted_proxies: int = Field(
         default=0,
         ge=0,

@@ -40,6 +40,13 @@ PEOPLE = (
         "name": "Bo Lind",
         "memberships": ({"tenant": "org_globex", "role": "admin", "data_scope": ""},),
     },
+    {
+        "id": "usr_op",
+        "email": "op@orbit.example",
+        "name": "Olga Operator",
+        "operator": "operator",
+        "memberships": (),
+    },
 )
 STRIPE_KEY = "sk_test_fake"
 STRIPE_WEBHOOK_SECRET = "whsec_fake"  # noqa: S105 - of an imitation
@@ -213,6 +220,7 @@ auth_server:
   registrations_per_minute: 600
   registrations_per_day: 10000
   registrations_overall_per_minute: 600
+  operator_sign_in_level: 1
   stripe:
     secret_key: {{file: stripe_key}}
     webhook_secrets: [{{file: stripe_webhook_secret}}]
@@ -368,7 +376,8 @@ organisation, clear the tools that the app does not need, approve:
 
   ada@acme.example    in Acme and Globex
   bo@globex.example   in Globex
-  password of both    {PASSWORD}
+  op@orbit.example    in no organisation, but at the console: {layout.issuer}/console
+  password of all     {PASSWORD}
 
 Globex has the Free plan: 100 calls a day. When they are used up, the refusal names the page where
 bo@globex.example buys Pro, at the imitation of Stripe, which takes no money.

@@ -24,7 +24,7 @@ from gatepost.clock import Now
 
 ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
-_ACCOUNT_PAGE = re.compile(r"/account(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
+_ACCOUNT_PAGE = re.compile(r"/(?:account|console)(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
 _LONGEST = 512
 _MISFIT = translatable("Nothing was saved. Go back and try again.")
 
@@ -69,7 +69,7 @@ class SignInPurpose:
 
 
 def is_account_page(path: str) -> bool:
-    """Return whether a path is an account page that no browser could read as another URL.
+    """Return whether a path is a page of the account or the console that no browser could read as another URL.
 
     The path is relative to the issuer's, such as `/account/apps`, and may have a query.
     """

@@ -4,6 +4,7 @@
 
 from sqlmodel import SQLModel
 
+import auth_server.records.admin_tokens.table
 import auth_server.records.api_keys.table
 import auth_server.records.attempts.table
 import auth_server.records.audit.table
@@ -21,6 +22,7 @@ import auth_server.records.flow_states.table
 import auth_server.records.grants.table
 import auth_server.records.ledger.table
 import auth_server.records.metered_hours.table
+import auth_server.records.operators.table
 import auth_server.records.people.table
 import auth_server.records.plan_requests.table
 import auth_server.records.plans.table

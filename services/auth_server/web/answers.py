@@ -28,6 +28,8 @@ from auth_server.web.routing import Paths
 
 log = structlog.get_logger()
 _ATTEMPT = "gatepost.attempt"
+OUTAGES = (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError)
+"""The errors of a database that is down or can't be reached."""
 
 
 def count_denial(request: Request, error: str) -> None:
@@ -78,7 +80,7 @@ def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
     app.add_exception_handler(PageError, _answer_page)
     app.add_exception_handler(SignInRequired, _lead_to_sign_in)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    for outage in (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError):
+    for outage in OUTAGES:
         app.add_exception_handler(outage, _answer_outage)
     app.add_exception_handler(Conflict, _answer_conflict)
 

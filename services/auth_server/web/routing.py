@@ -65,6 +65,10 @@ class Paths:
         """Return whether a path is in the set."""
         return path in self.whole or path.startswith(self.below)
 
+    def and_below(self, prefix: str) -> "Paths":
+        """Return these paths with those that begin with a prefix."""
+        return Paths(self.whole, (*self.below, prefix))
+
 
 def machine_paths(routers: Iterable[APIRouter], *, any_origin: bool = False) -> Paths:
     """Collect the paths that programs call; with `any_origin`, those that any script may read."""

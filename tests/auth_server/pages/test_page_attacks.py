@@ -87,6 +87,12 @@ async def walk(table_server: AuthServer) -> AsyncIterator[Walk]:
         assert left.status == 400
         walked.answers.append(await person.http.get("/authorize", params={"client_id": "nobody"}))
         walked.answers.append(await person.http.get("/nowhere"))
+    op = table_server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console/tenants"))
+    for route in iter_route_contexts(table_server.app.routes):
+        if (route.path or "").startswith("/console"):
+            for parameters in (query, {}):
+                walked.answers.append(await op.http.get(route.path or "", params=parameters))
     yield walked
 
 
@@ -102,6 +108,10 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisation",
         "/account/organisation/member",
         "/account/plan",
+        "/console/tenants",
+        "/console/tenant",
+        "/console/operators",
+        "/console/tokens",
     }
     assert {page.status_code for page in walk.pages} >= {200, 400, 403, 404, 405}
 
@@ -159,6 +169,7 @@ class Forms:
 
     server: AuthServer
     person: Person
+    operator: Person
     paths: list[str]
     fields: dict[str, str]
 
@@ -170,7 +181,8 @@ class Forms:
 
     async def post(self, path: str, headers: dict[str, str]) -> httpx2.Response:
         """Post the fields, without a proof."""
-        return await self.person.http.post(path, data=self.fields, headers=headers)
+        who = self.operator if path.startswith("/console") else self.person
+        return await who.http.post(path, data=self.fields, headers=headers)
 
 
 @pytest.fixture
@@ -189,7 +201,9 @@ async def forms(sqlite_server: AuthServer) -> Forms:
         for route in iter_route_contexts(sqlite_server.app.routes)
         if "POST" in (route.methods or ()) and route.path not in POSTED_BY_PROGRAMS
     ]
-    return Forms(sqlite_server, person, paths, fields)
+    op = sqlite_server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console/tenants"))
+    return Forms(sqlite_server, person, op, paths, fields)
 
 
 async def test_each_form_that_another_site_posts_is_refused_and_changes_nothing(

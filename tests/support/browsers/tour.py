@@ -309,6 +309,12 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-security-german"
     page.goto(f"{issuer}/account/plan?tenant=org_acme")
     yield "account-plan-german"
+    page.context.clear_cookies()
+    page.goto(f"{issuer}/console")
+    sign_in(page, "op@orbit.example")
+    for name, path in CONSOLE_PAGES.items():
+        page.goto(f"{issuer}/console/{path}")
+        yield f"console-{name}"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
@@ -354,4 +360,10 @@ ACCOUNT_PAGES = {
     "plan": "plan?tenant=org_acme",
     "organisation-member": "organisation/member?tenant=org_acme&person=usr_eve",
     "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
+}
+CONSOLE_PAGES = {
+    "organisations": "tenants",
+    "organisation": "tenant?tenant=org_acme",
+    "operators": "operators",
+    "tokens": "tokens",
 }

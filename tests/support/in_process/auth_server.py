@@ -58,6 +58,13 @@ SEED: dict[str, Any] = {
             "memberships": [{"tenant": "org_globex"}],
         },
         {
+            "id": "usr_op",
+            "email": "op@orbit.example",
+            "name": "Olga Operator",
+            "password": "gatepost-demo",
+            "operator": "operator",
+        },
+        {
             "id": "usr_cy",
             "email": "cy@nowhere.example",
             "name": "Cy Nowhere",
@@ -187,6 +194,7 @@ async def running_auth_server(
             "registrations_overall_per_minute": 10_000,
             "wrong_guesses_per_minute": 10_000,
             "authorizations_per_minute": 10_000,
+            "operator_sign_in_level": 1,
             **changes,
         }
     )

@@ -249,6 +249,7 @@ def _configure(
             deployment.resource,
             deployment.other_resource,
             database_url=database_url,
+            operator_sign_in_level=1,
             **{f"registrations_{name}": 10000 for name in registrations},
             **shared,
             **changes,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
@@ -28,6 +28,8 @@ from auth_server.records.audit.table import AuditEntry
 log = structlog.get_logger()
 
 Event = Literal[
+    "admin_token.created",
+    "admin_token.revoked",
     "api_key.created",
     "api_key.exchange_refused",
     "api_key.revoked",
@@ -51,6 +53,8 @@ Event = Literal[
     "membership.changed",
     "membership.created",
     "membership.removed",
+    "operator.removed",
+    "operator.set",
     "person.changed",
     "person.created",
     "policy.changed",
@@ -72,6 +76,7 @@ Event = Literal[
 """Every kind of event, named in the past tense."""
 
 _TO_APPEND = "gatepost_audit"
+_OPERATOR = "gatepost_operator"
 _LOCK = 7_405_112_600_012  # an arbitrary number; appends on PostgreSQL wait for this lock
 
 
@@ -87,12 +92,19 @@ class Audit:
     detail: Mapping[str, str | int | bool | list[str]] = field(default_factory=dict)
 
 
+def acting_as(db: DbSession, operator: str) -> None:
+    """Name the operator in the detail of every later entry of the session."""
+    db.info[_OPERATOR] = operator
+
+
 async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
     """Append one entry at the end of the transaction, just before its commit.
 
     Appends wait for one another until they are committed. If other locks were taken after an
     append, two transactions could wait for each other.
     """
+    if operator := db.info.get(_OPERATOR):
+        audit = replace(audit, detail={**audit.detail, "operator": operator})
     db.info.setdefault(_TO_APPEND, []).append(partial(append, db, audit, now=now))
 
 

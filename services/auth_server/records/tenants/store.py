@@ -83,6 +83,19 @@ async def list_tenants(db: DbSession) -> Sequence[Tenant]:
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
+async def search_tenants(db: DbSession, search: str, *, after: str, most: int) -> Sequence[Tenant]:
+    """List some tenants after an id, by id, if `search` is a part of their id or name."""
+    query = select(Tenant).where(col(Tenant.tenant_id) > after)
+    if search:
+        query = query.where(
+            or_(
+                col(Tenant.tenant_id).icontains(search, autoescape=True),
+                col(Tenant.name).icontains(search, autoescape=True),
+            )
+        )
+    return (await db.execute(query.order_by(col(Tenant.tenant_id)).limit(most))).scalars().all()
+
+
 async def put_tenant(db: DbSession, tenant: Tenant, *, now: datetime) -> None:
     """Add a tenant, or change the name and tier of the one with the same id.
 

@@ -1,0 +1,1 @@
+"""The HTTP API for operators' programs, below `/admin/v1`."""

@@ -1,0 +1,37 @@
+"""Wire the admin API, an app of its own with its own OpenAPI document and errors."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from auth_server.admin_api.operators import router as operators_router
+from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
+from auth_server.admin_api.tenants import router as tenants_router
+from auth_server.admin_api.tokens import router as tokens_router
+
+ADMIN_API_PATH = "/admin/v1"
+ROUTERS = (tenants_router, operators_router, tokens_router)
+
+
+def create_admin_api(base: str) -> FastAPI:
+    """Create the ASGI app, which the server mounts.
+
+    Args:
+        base: the issuer's path, with which every path of the server begins.
+    """
+    app = FastAPI(
+        title="Gatepost admin API",
+        version=version("gatepost"),
+        summary="What operators of the authorization server read and change.",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        servers=[{"url": f"{base}{ADMIN_API_PATH}"}],
+        root_path_in_servers=False,
+        responses=PROBLEMS,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    add_problem_handlers(app)
+    return app

@@ -1,0 +1,31 @@
+"""The form of long lists in the admin API."""
+
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from auth_server.administration.paging import MOST, USUAL, Slice
+
+T = TypeVar("T", bound=BaseModel)
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="The most items to return.")]
+After = Annotated[
+    str,
+    Query(max_length=512, description="The `next` of the page before; empty for the first page."),
+]
+USUAL_LIMIT = USUAL
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list."""
+
+    items: list[T]
+    next: str | None = Field(
+        description="Send it as `after` for the following page; null at the end."
+    )
+
+    @classmethod
+    def of(cls, part: Slice[T]) -> "Page[T]":
+        """Make the response of a part of a list."""
+        return cls(items=list(part.rows), next=part.next or None)

@@ -1,0 +1,101 @@
+"""`gatepost auth-server admin-tokens …`: manage the tokens of the admin API."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from auth_server.administration.admin_tokens import (
+    AdminTokenView,
+    create_admin_token,
+    read_admin_tokens,
+    revoke_token,
+)
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
+from auth_server.secrets import new_secret
+from gatepost.clock import utc_now
+
+
+@click.group()
+def admin_tokens() -> None:
+    """Manage the tokens of the admin API."""
+
+
+@admin_tokens.command(name="create")
+@config_option
+@click.option("--label", required=True, help="A name for lists.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, help="Such as tenants:read; repeatable."
+)
+@click.option(
+    "--expires-in-days",
+    type=click.IntRange(1, 3650),
+    default=90,
+    show_default=True,
+    help="The lifetime.",
+)
+def create(config: Path | None, label: str, scopes: tuple[str, ...], expires_in_days: int) -> None:
+    """Create a token and show it once."""
+
+    async def work(db: DbSession) -> tuple[AdminTokenView, str]:
+        return await create_admin_token(
+            db,
+            COMMAND_LINE,
+            secret=new_secret(),
+            label=label,
+            scopes=scopes,
+            lifetime=timedelta(days=expires_in_days),
+            now=utc_now(),
+        )
+
+    try:
+        view, text = asyncio.run(in_transaction(load_settings(config), work))
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(
+        f"{view.token_id} is valid until {view.expires_at:%Y-%m-%d}. The token is shown only once:"
+    )
+    click.echo(text)
+
+
+@admin_tokens.command(name="list")
+@config_option
+def list_(config: Path | None) -> None:
+    """List the tokens, without their secret texts."""
+
+    async def work(db: DbSession) -> list[str]:
+        now = utc_now()
+        return [
+            f"{one.token_id}  {_state(one, now < one.expires_at)}  {one.label}  "
+            f"{' '.join(one.scopes)}"
+            for one in await read_admin_tokens(db, COMMAND_LINE)
+        ]
+
+    lines = asyncio.run(in_transaction(load_settings(config), work))
+    click.echo("\n".join(lines) or "There are no admin tokens.")
+
+
+@admin_tokens.command(name="revoke")
+@config_option
+@click.argument("token_id")
+def revoke(config: Path | None, token_id: str) -> None:
+    """End a token at once."""
+
+    async def work(db: DbSession) -> None:
+        await revoke_token(db, COMMAND_LINE, token_id, now=utc_now())
+
+    try:
+        asyncio.run(in_transaction(load_settings(config), work))
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{token_id} is revoked.")
+
+
+def _state(token: AdminTokenView, unexpired: bool) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "live" if unexpired else "expired"

@@ -1,0 +1,112 @@
+"""The frame of the console's pages: the operator, the proofs of forms, the navigation."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from auth_server.administration.operator import ActingOperator, find_acting_operator
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.flow.sign_in_purpose import is_account_page
+from auth_server.pages.account.frame import Account, AccountResolver, Accounts
+from auth_server.rendering.translation import translatable
+from auth_server.settings import AuthServerSettings
+from auth_server.web.dependencies import Db, ReadingDb, Settings
+from auth_server.web.forms import Parameters
+from auth_server.web.posted_form import PostedForm
+
+CONSOLE = "/console"
+Section = Literal["tenants", "operators", "tokens"]
+SECTIONS: tuple[tuple[Section, str, str], ...] = (
+    ("tenants", translatable("Organisations"), "tenants:read"),
+    ("operators", translatable("Operators"), "operators:read"),
+    ("tokens", translatable("Admin tokens"), "operators:read"),
+)
+"""The navigation: each section, its title and the scope that its page requires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The console of a signed-in operator."""
+
+    account: Account
+    operator: ActingOperator
+
+    def answer(
+        self, template: str, *, section: Section, status: int = 200, **values: Any
+    ) -> Response:
+        """Render a page that extends `console.html`."""
+        return self.account.answer(
+            f"console/{template}",
+            section=section,
+            status=status,
+            sections=[one for one in SECTIONS if self.operator.may(one[2])],
+            operator=self.operator,
+            proof=self.account.forms.make("console"),
+            **values,
+        )
+
+    def lead_back(self, page: str) -> Response:
+        """Redirect the browser after a form to a page such as `/console/tenants`, with GET."""
+        return self.account.lead_back(page)
+
+
+async def _require_console(
+    request: Request, db: DbSession, accounts: AccountResolver, settings: AuthServerSettings
+) -> Console:
+    account = await accounts.require_full_sign_in(db, _page_of(request))
+    operator = await find_acting_operator(db, account.person_id)
+    if operator is None:
+        raise PageError(
+            "You can't open the console",
+            "Only operators of this service can. Ask one of them.",
+            status=403,
+            detail="not an operator",
+        )
+    if account.signed_in.session.level < settings.operator_sign_in_level:
+        raise PageError(
+            "Two-step verification required",
+            "The console requires it. Set it up under Sign-in methods, then sign out and sign in "
+            "again.",
+            status=403,
+            detail="session level below operator_sign_in_level",
+        )
+    return Console(account, operator)
+
+
+def _page_of(request: Request) -> str:
+    page = f"{request.scope['path']}?{request.url.query}".removesuffix("?")
+    return page if request.method == "GET" and is_account_page(page) else CONSOLE
+
+
+async def _shown(
+    request: Request, db: ReadingDb, accounts: Accounts, settings: Settings
+) -> Console:
+    return await _require_console(request, db, accounts, settings)
+
+
+ShownConsole = Annotated[Console, Depends(_shown)]
+"""The console of a page's GET."""
+
+
+def posted_console(posted: PostedForm | None = None) -> Callable[..., Awaitable[Console]]:
+    """Make the dependency of a page's POST; `posted` reads the form."""
+
+    async def resolve(
+        request: Request,
+        form: Annotated[Parameters, Depends(posted or PostedForm())],
+        db: Db,
+        accounts: Accounts,
+        settings: Settings,
+    ) -> Console:
+        console = await _require_console(request, db, accounts, settings)
+        console.account.forms.require(form.get("proof"), "console")
+        return console
+
+    return resolve
+
+
+PostedConsole = Annotated[Console, Depends(posted_console())]

@@ -1,0 +1,1 @@
+"""The tokens of programs that call the admin API."""

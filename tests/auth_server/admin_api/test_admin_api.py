@@ -1,0 +1,172 @@
+"""Operators' programs read and change what their tokens allow, and nothing else."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlmodel import col, select
+
+from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
+from auth_server.administration.scopes import READS
+from auth_server.records.audit.table import AuditEntry
+from support.in_process.admin_api import PROBLEM, AdminApi, admin_api
+from support.in_process.auth_server import AuthServer
+
+
+def operations() -> list[tuple[str, str]]:
+    """Every method and path of the API."""
+    routes = (route for route in create_admin_api("").routes if isinstance(route, APIRoute))
+    return [(method, route.path) for route in routes for method in sorted(route.methods or ())]
+
+
+@pytest.mark.both_databases
+async def test_a_program_turns_the_pages_of_all_tenants(auth_server: AuthServer) -> None:
+    api = await admin_api(auth_server)
+    for number in range(5):
+        body = {"name": f"Tenant {number}", "plan": "pro"}
+        added = await api.call("PUT", f"/tenants/org_{number}", json=body)
+        assert (added.status_code, added.json()["plan"]) == (201, "pro")
+
+    seen, after = [], ""
+    while True:
+        answer = (await api.call("GET", "/tenants", params={"limit": 3, "after": after})).json()
+        seen += [tenant["tenant_id"] for tenant in answer["items"]]
+        if answer["next"] is None:
+            break
+        after = answer["next"]
+
+    assert seen == sorted(["org_acme", "org_globex", *(f"org_{number}" for number in range(5))])
+    found = await api.call("GET", "/tenants", params={"search": "TENANT 3"})
+    assert [tenant["tenant_id"] for tenant in found.json()["items"]] == ["org_3"]
+
+
+async def test_a_disabled_tenant_is_shown_and_its_access_ends(
+    sqlite_server: AuthServer, read_token: Any
+) -> None:
+    client = await sqlite_server.client()
+    tokens = await client.connect(sqlite_server.person())
+    api = await admin_api(sqlite_server)
+
+    done = await api.call("PUT", "/tenants/org_acme/disabled", json={"disabled": True})
+
+    assert done.json()["disabled_at"] is not None
+    refused = await client.refresh(tokens["refresh_token"])
+    assert refused.status_code == 400
+
+
+async def test_the_audit_log_names_the_token_that_changed_something(
+    sqlite_server: AuthServer,
+) -> None:
+    api = await admin_api(sqlite_server)
+    await api.call("PUT", "/tenants/org_acme", json={"name": "Acme Ltd", "plan": "pro"})
+
+    async with sqlite_server.opened.database.reading() as db:
+        query = select(AuditEntry).order_by(col(AuditEntry.number).desc()).limit(1)
+        entry = (await db.execute(query)).scalar_one()
+    assert entry.event == "tenant.changed"
+    assert json.loads(entry.detail)["operator"].startswith("token ")
+
+
+@pytest.mark.parametrize(("method", "path"), operations())
+async def test_nobody_without_a_token_gets_anything(
+    table_server: AuthServer, method: str, path: str
+) -> None:
+    for token in ("", "gatepost_admin_guess", "mcp_live_x"):
+        answer = await AdminApi(table_server.http, token).call(method, path)
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == PROBLEM
+
+
+async def test_a_token_that_only_reads_changes_nothing(sqlite_server: AuthServer) -> None:
+    api = await admin_api(sqlite_server, READS)
+    bodies: dict[str, Any] = {
+        "/tenants/{tenant_id}": {"name": "x", "plan": "pro"},
+        "/tenants/{tenant_id}/disabled": {"disabled": True},
+        "/operators/{person_id}": {"role": "operator"},
+        "/tokens": {"label": "x", "scopes": ["tenants:read"]},
+    }
+    for method, path in operations():
+        if method != "GET":
+            body = bodies.get(path)
+            answer = (
+                await api.call(method, path, json=body) if body else await api.call(method, path)
+            )
+            assert answer.status_code == 403, (method, path)
+            assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
+async def test_a_token_never_makes_one_that_may_do_more_than_itself(
+    sqlite_server: AuthServer,
+) -> None:
+    api = await admin_api(sqlite_server, ["operators:write", "tenants:read"])
+
+    more = await api.call("POST", "/tokens", json={"label": "x", "scopes": ["people:write"]})
+    less = await api.call("POST", "/tokens", json={"label": "x", "scopes": ["tenants:read"]})
+
+    assert more.status_code == 403
+    assert less.status_code == 201
+    made = AdminApi(sqlite_server.http, less.json()["token"])
+    assert (await made.call("GET", "/tenants")).status_code == 200
+    assert (await made.call("GET", "/operators")).status_code == 403
+
+
+async def test_an_expired_and_a_revoked_token_end_at_once(sqlite_server: AuthServer) -> None:
+    mine = await admin_api(sqlite_server)
+    short = await admin_api(sqlite_server, lifetime=timedelta(hours=1))
+    listed = (await mine.call("GET", "/tokens")).json()
+    assert all(short.token not in json.dumps(token) for token in listed)
+
+    sqlite_server.clock.advance(hours=1)
+    assert (await short.call("GET", "/tenants")).status_code == 401
+
+    newest = min(listed, key=lambda token: token["expires_at"])
+    assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 204
+    assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("PUT", "/tenants/org_x", {"name": "", "plan": "pro"}, 422, "name"),
+        ("PUT", "/tenants/org_x", {"name": "x", "plan": "gold"}, 422, "plan"),
+        ("PUT", "/tenants/org_x", {"name": "x", "plam": "pro"}, 422, "plam"),
+        ("GET", "/tenants?limit=0", None, 422, "limit"),
+        ("GET", "/tenants/org_none", None, 404, ""),
+        ("PUT", "/operators/usr_none", {"role": "viewer"}, 404, ""),
+        ("PUT", "/operators/usr_ada", {"role": "king"}, 422, "role"),
+        ("POST", "/tokens", {"label": "x", "scopes": ["all:read"]}, 422, "scopes"),
+        ("POST", "/tokens", {"label": "x", "scopes": []}, 422, "scopes"),
+        ("GET", "/nothing", None, 404, ""),
+        ("POST", "/tenants", None, 405, ""),
+    ],
+)
+async def test_a_refusal_names_the_field_in_problem_details(
+    table_server: AuthServer,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    status: int,
+    field: str,
+) -> None:
+    api = await admin_api(table_server)
+    answer = await api.call(method, path, **({} if body is None else {"json": body}))
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    assert answer.json()["status"] == status
+    if field:
+        assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+async def test_the_openapi_document_is_public_and_names_every_scope(
+    table_server: AuthServer,
+) -> None:
+    document = (await table_server.http.get(f"{ADMIN_API_PATH}/openapi.json")).json()
+
+    assert document["servers"] == [{"url": ADMIN_API_PATH}]
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert "Requires `" in operation["description"]
+            assert "401" in operation["responses"]

@@ -1,0 +1,46 @@
+"""A program that calls the admin API."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+
+from auth_server.administration.admin_tokens import create_admin_token
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.scopes import SCOPES
+from auth_server.secrets import new_secret
+from support.in_process.auth_server import AuthServer
+
+PROBLEM = "application/problem+json"
+
+
+class AdminApi:
+    """The admin API of a server, called with one token."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: str) -> None:
+        """Take the connection and the token."""
+        self._http = http
+        self.token = token
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request below `/admin/v1`."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await self._http.request(method, f"/admin/v1{path}", headers=headers, **options)
+
+
+async def admin_api(
+    server: AuthServer, scopes: Iterable[str] = SCOPES, *, lifetime: timedelta = timedelta(days=1)
+) -> AdminApi:
+    """Create a token with these scopes, and a program that uses it."""
+    async with server.opened.transaction() as db:
+        _, text = await create_admin_token(
+            db,
+            COMMAND_LINE,
+            secret=new_secret(),
+            label="Test",
+            scopes=scopes,
+            lifetime=lifetime,
+            now=server.clock(),
+        )
+    return AdminApi(server.http, text)
