@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -30,11 +30,13 @@ from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.plan_requests.store import KEPT, purge_requests
+from auth_server.records.quota_notices.store import purge_notices
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
 from auth_server.records.sessions.store import purge_sessions
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.runtime import Runtime
+from gatepost.background import Job, Sleep, repeating
 
 log = structlog.get_logger()
 
@@ -48,6 +50,8 @@ _AT_ONCE = timedelta(0)
 # so that a person can approve it, and for ninety days after its last grant has ended.
 _NEVER_USED = timedelta(hours=1)
 _UNUSED = timedelta(days=90)
+_KEEP_NOTICES = timedelta(days=400)
+_DAY = 24 * 60
 _MOST_ROUNDS = 500
 
 
@@ -71,39 +75,15 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
 )
 """Each purge, and how long it keeps what is over."""
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 async def maintain(opened: Runtime) -> None:
     """Run all maintenance once."""
-    now, lifetime = opened.now(), opened.settings.longest_token_lifetime
-    await opened.keyring.maintain(now)
-    await _read_catalogues(opened)
-    await _tell_denials(opened)
-    async with opened.database.reading() as db:
-        over = await list_grants_over(db, now=now)
-    for grant_id in over:
-        async with opened.transaction() as db:
-            await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
-    for purge, keep in PURGES:
-        await _in_steps(opened, purge, before=now - keep)
-    async with opened.database.writing() as db, db.begin():
-        await _forget_clients(db, now)
-        await reseal_secrets(db, opened.keys)
-    async with opened.database.writing() as db, db.begin():
-        await renew_seal_key(db)
-    old = now - opened.settings.call_log_retention
-    if (folder := opened.settings.call_log_archive) is not None:
-        for _ in range(_MOST_ROUNDS):
-            if not await archive_calls(opened.database, folder, before=old):
-                break
-    else:
-        await _in_steps(opened, purge_calls, before=old)
-    await _in_steps(opened, purge_refused, before=old)
-    if (retention := opened.settings.audit_retention) is not None:
-        await _in_steps(opened, purge_entries, before=now - retention)
-    async with opened.database.reading() as db:
-        await opened.heads.write(db, now=now)
+    for _, run, _ in JOBS:
+        await run(opened)
+
+
+async def _keep_keys(opened: Runtime) -> None:
+    await opened.keyring.maintain(opened.now())
 
 
 async def _read_catalogues(opened: Runtime) -> None:
@@ -122,6 +102,85 @@ async def _tell_denials(opened: Runtime) -> None:
             await record(db, Audit("denied", detail=denial), now=opened.now())
 
 
+async def _end_grants(opened: Runtime) -> None:
+    now, lifetime = opened.now(), opened.settings.longest_token_lifetime
+    async with opened.database.reading() as db:
+        over = await list_grants_over(db, now=now)
+    for grant_id in over:
+        async with opened.transaction() as db:
+            await revoke_grant(db, grant_id, "its time was over", lifetime=lifetime, now=now)
+
+
+async def _purge(opened: Runtime) -> None:
+    for purge, keep in PURGES:
+        await _in_steps(opened, purge, before=opened.now() - keep)
+
+
+async def _purge_notices(opened: Runtime) -> None:
+    await _in_steps(opened, purge_notices, before=opened.now() - _KEEP_NOTICES)
+
+
+async def _forget_clients(opened: Runtime) -> None:
+    now = opened.now()
+    async with opened.database.writing() as db, db.begin():
+        in_use = (is_under_way, partial(was_granted, since=now - _UNUSED))
+        gone = await purge_unused_clients(db, before=now - _NEVER_USED, in_use=in_use)
+        for client_id in gone:
+            unused = Audit("client.deleted", client_id=client_id, detail={"reason": "unused"})
+            await record(db, unused, now=now)
+
+
+async def _renew_seals(opened: Runtime) -> None:
+    async with opened.database.writing() as db, db.begin():
+        await reseal_secrets(db, opened.keys)
+    async with opened.database.writing() as db, db.begin():
+        await renew_seal_key(db)
+
+
+async def _keep_calls(opened: Runtime) -> None:
+    old = opened.now() - opened.settings.call_log_retention
+    if (folder := opened.settings.call_log_archive) is None:
+        await _in_steps(opened, purge_calls, before=old)
+        return
+    for _ in range(_MOST_ROUNDS):
+        if not await archive_calls(opened.database, folder, before=old):
+            break
+
+
+async def _purge_refused(opened: Runtime) -> None:
+    old = opened.now() - opened.settings.call_log_retention
+    await _in_steps(opened, purge_refused, before=old)
+
+
+async def _keep_audit_log(opened: Runtime) -> None:
+    now = opened.now()
+    if (retention := opened.settings.audit_retention) is not None:
+        await _in_steps(opened, purge_entries, before=now - retention)
+    async with opened.database.reading() as db:
+        await opened.heads.write(db, now=now)
+
+
+async def _notice_quotas(opened: Runtime) -> None:
+    await notice_quotas(opened.database, opened.now())
+
+
+JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
+    ("signing_keys", _keep_keys, 1),
+    ("catalogues", _read_catalogues, 1),
+    ("denials", _tell_denials, 1),
+    ("grants", _end_grants, 1),
+    ("expired", _purge, 1),
+    ("clients", _forget_clients, 1),
+    ("seals", _renew_seals, 1),
+    ("call_log", _keep_calls, 1),
+    ("refused_events", _purge_refused, 1),
+    ("audit_log", _keep_audit_log, 1),
+    ("quotas", _notice_quotas, 1),
+    ("quota_notices", _purge_notices, _DAY),
+)
+"""Each job with its name in the log, and the minutes between two runs."""
+
+
 async def _in_steps(opened: Runtime, purge: Purge, *, before: datetime) -> None:
     # In small transactions, because requests would wait for a long one.
     for _ in range(_MOST_ROUNDS):
@@ -130,42 +189,21 @@ async def _in_steps(opened: Runtime, purge: Purge, *, before: datetime) -> None:
                 return
 
 
-async def _forget_clients(db: DbSession, now: datetime) -> None:
-    in_use = (is_under_way, partial(was_granted, since=now - _UNUSED))
-    gone = await purge_unused_clients(db, before=now - _NEVER_USED, in_use=in_use)
-    for client_id in gone:
-        unused = Audit("client.deleted", client_id=client_id, detail={"reason": "unused"})
-        await record(db, unused, now=now)
-
-
 @asynccontextmanager
 async def maintained(
     opened: Runtime, billing: Billing | None = None, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[None]:
     """Run maintenance every minute while the service runs."""
-
-    async def repeat() -> None:
-        while True:
-            await sleep(EVERY)
-            try:
-                await maintain(opened)
-                await notice_quotas(opened.database, opened.now())
-            except Exception as error:  # noqa: BLE001 - the database may recover
-                log.warning("maintenance_failed", kind=type(error).__name__)
-            if billing is not None:
-                try:
-                    await maintain_billing(billing)
-                except Exception as error:  # noqa: BLE001 - the database may recover
-                    log.warning("maintenance_failed", kind=type(error).__name__)
-
-    task = asyncio.create_task(repeat())
-    try:
+    jobs = [Job(name, partial(run, opened), rounds) for name, run, rounds in JOBS]
+    if billing is not None:
+        jobs.append(Job("billing", partial(maintain_billing, billing)))
+    async with repeating(jobs, every=EVERY, tell=_tell, sleep=sleep):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        try:
-            await _tell_denials(opened)
-        except Exception as error:  # noqa: BLE001 - the shutdown must continue
-            log.warning("denials_lost", kind=type(error).__name__)
+    try:
+        await _tell_denials(opened)
+    except Exception as error:  # noqa: BLE001 - the shutdown must continue
+        log.warning("denials_lost", kind=type(error).__name__)
+
+
+def _tell(job: Job, problem: Exception, _: int) -> None:
+    log.warning("maintenance_failed", job=job.name, kind=type(problem).__name__)

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from gatepost.claims import parse_claims
 from gatepost.metering.plans import Plan, PlansPage, TenantPlan
-from mcp_gateway.background import FeedBroken
+from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.limits.known_plans import KnownPlans
 from support.in_process import tokens
 from support.in_process.clock import Clock

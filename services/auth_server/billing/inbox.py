@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -27,6 +27,7 @@ from auth_server.records.external_events.store import (
 )
 from auth_server.records.external_events.table import ExternalEvent
 from auth_server.records.tenants.store import find_tenant
+from gatepost.background import in_background
 
 _MOST = 50
 _MOST_ATTEMPTS = 20
@@ -73,13 +74,8 @@ class Inbox:
 async def opened_inbox(billing: Billing) -> AsyncIterator[Inbox]:
     """Open the inbox, which works until it is closed."""
     inbox = Inbox(billing)
-    task = asyncio.create_task(inbox.run())
-    try:
+    async with in_background(inbox.run):
         yield inbox
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def process_event(billing: Billing, event_id: str) -> str:

@@ -1,9 +1,8 @@
 """Export usage in the background while the service runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 import structlog
 
@@ -12,12 +11,11 @@ from auth_server.exports.plan import SETTLES_IN, plan_exports
 from auth_server.exports.reconcile import reconcile_exports
 from auth_server.exports.send import send_exports
 from auth_server.records.metered_hours.store import sum_unplanned
+from gatepost.background import Job, Sleep, repeating
 from gatepost.metering.plans import hour_of
 
 EVERY = 60.0
-_TELL_EVERY = timedelta(days=1)
-
-Sleep = Callable[[float], Awaitable[None]]
+_DAY = 24 * 60
 
 log = structlog.get_logger()
 
@@ -40,31 +38,18 @@ async def export_usage(exporting: Exporting) -> None:
         pass
 
 
-@asynccontextmanager
-async def exporting_usage(
+def exporting_usage(
     exporting: Exporting | None, *, sleep: Sleep = asyncio.sleep
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Export every minute; without a system, do nothing. Any number of processes may do this."""
     if exporting is None:
-        yield
-        return
+        return nullcontext()
+    jobs = [
+        Job("export", partial(export_usage, exporting)),
+        Job("tell", partial(tell_waiting, exporting), rounds=_DAY),
+    ]
+    return repeating(jobs, every=EVERY, tell=_tell, sleep=sleep)
 
-    async def repeat() -> None:
-        told: datetime | None = None
-        while True:
-            await sleep(EVERY)
-            try:
-                await export_usage(exporting)
-                if told is None or exporting.now() - told >= _TELL_EVERY:
-                    await tell_waiting(exporting)
-                    told = exporting.now()
-            except Exception as error:  # noqa: BLE001 - the database may recover
-                log.warning("usage_not_exported", kind=type(error).__name__)
 
-    task = asyncio.create_task(repeat())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+def _tell(_: Job, problem: Exception, __: int) -> None:
+    log.warning("usage_not_exported", kind=type(problem).__name__)

@@ -9,13 +9,12 @@ import structlog
 from auth_server.db.engine import Database
 from auth_server.metering.usage_report import Quota, UsageReport, choose_plan, read_usage_report
 from auth_server.records.plans.store import list_plans
-from auth_server.records.quota_notices.store import add_notices, purge_notices
+from auth_server.records.quota_notices.store import add_notices
 from auth_server.records.tenants.store import find_tenant
 from auth_server.records.usage.store import sum_tenants
 from gatepost.metering.plans import day_of, hour_of, start_of_day
 
 PERCENTS = (80, 100)
-_KEPT = timedelta(days=400)
 _SETTLES_IN = timedelta(minutes=10)
 
 log = structlog.get_logger()
@@ -49,8 +48,6 @@ async def notice_quotas(database: Database, now: datetime) -> None:
                 limit=notice.units_limit,
                 used=notice.used,
             )
-    async with database.writing() as db, db.begin():
-        await purge_notices(db, before=now - _KEPT)
 
 
 def _ends(now: datetime) -> list[datetime]:

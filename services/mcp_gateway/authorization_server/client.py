@@ -13,8 +13,8 @@ from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, UsedUnits
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import KeysUnavailable
-from mcp_gateway.background import FeedBroken
 from mcp_gateway.call_events.port import DeliveryFailed
+from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest

@@ -11,8 +11,8 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
+from gatepost.background import in_background
 from gatepost.network.redis import open_redis
-from mcp_gateway.background import in_background
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
 from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
 

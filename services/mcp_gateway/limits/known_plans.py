@@ -10,11 +10,12 @@ from urllib.parse import quote
 import structlog
 from pydantic import ValidationError
 
+from gatepost.background import in_background
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.metering.plans import Plan, PlansPage, TenantPlan
 from gatepost.revocations import LONGEST_WAIT
-from mcp_gateway.background import FeedBroken, follow_feed, in_background
+from mcp_gateway.follow_feed import FeedBroken, follow_feed
 
 ReadPlans = Callable[[str, int], Awaitable[bytes]]
 """Asks for the plans and the tenants after a position, and waits up to that many seconds for news.

@@ -1,12 +1,11 @@
 """Give back what calls hold that were never settled, every few seconds."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from mcp_gateway.background import in_background
+from gatepost.background import Job, repeating
 
 EVERY = 5.0
 """Seconds between looks."""
@@ -14,25 +13,11 @@ EVERY = 5.0
 log = structlog.get_logger()
 
 
-def reaping(
-    reap: Callable[[], Awaitable[None]],
-    *,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> AbstractAsyncContextManager[None]:
+def reaping(reap: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
     """Reap in the background for as long as the block lasts."""
+    return repeating([Job("reap", reap)], every=EVERY, tell=_tell)
 
-    async def repeat() -> None:
-        failing = False
-        while True:
-            try:
-                await reap()
-                failing = False
-            except Exception as problem:  # noqa: BLE001 - Redis may come back after any error
-                if not failing:
-                    log.warning(
-                        "intents_not_read", reason=f"{type(problem).__name__}: {problem}"[:300]
-                    )
-                failing = True
-            await sleep(EVERY)
 
-    return in_background(repeat)
+def _tell(_: Job, problem: Exception, failures: int) -> None:
+    if failures == 1:
+        log.warning("intents_not_read", reason=f"{type(problem).__name__}: {problem}"[:300])

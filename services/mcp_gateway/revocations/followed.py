@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from gatepost.background import in_background
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
 from gatepost.revocations import Revocation, RevocationList
-from mcp_gateway.background import SILENCE_SECONDS, follow_feed, in_background
+from mcp_gateway.follow_feed import SILENCE_SECONDS, follow_feed
 from mcp_gateway.revocations.port import RevocationFeed
 
 PATIENCE = timedelta(seconds=10)

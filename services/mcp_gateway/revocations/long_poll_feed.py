@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pydantic import ValidationError
 
 from gatepost.revocations import LONGEST_WAIT, Revocation, RevocationsPage
-from mcp_gateway.background import FeedBroken
+from mcp_gateway.follow_feed import FeedBroken
 
 Ask = Callable[[str, int], Awaitable[bytes]]
 """Asks for the revocations after a position, and waits up to that many seconds for the first.

@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from gatepost.network.redis import open_redis
 from gatepost.revocations import Revocation, stream_key
-from mcp_gateway.background import FeedBroken
+from mcp_gateway.follow_feed import FeedBroken
 
 _BLOCK_SECONDS = 10
 _MOST = 1000

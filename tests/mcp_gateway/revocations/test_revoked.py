@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gatepost.claims import parse_claims
 from gatepost.revocations import Revocation, RevocationList, names_of
-from mcp_gateway.background import FeedBroken
+from mcp_gateway.follow_feed import FeedBroken
 from support.in_process import tokens
 from support.in_process.clock import Clock
 from support.in_process.gateway import World, a_world

@@ -17,9 +17,9 @@ from gatepost.metering.plans import UsedUnits
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
-from mcp_gateway.background import FeedBroken
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
 from mcp_gateway.elicitation.confirmations import LocalConfirmations
+from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
 from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.local_limits import LocalLimits

@@ -18,7 +18,7 @@ from auth_server.settings import ResourceSettings
 from gatepost.claims import AccessClaims, parse_claims
 from gatepost.revocations import FOR_GOOD, REVOCATIONS_PATH, Kind, Revocation
 from mcp_gateway.authorization_server.client_assertion import ClientAssertions
-from mcp_gateway.background import FeedBroken
+from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.revocations.followed import Revocations
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import delete_some
 from auth_server.records.quota_notices.table import QuotaNotice
 
 
@@ -39,9 +40,9 @@ async def list_notices(db: DbSession, tenant_id: str, *, since: datetime) -> Seq
     return (await db.execute(query)).scalars().all()
 
 
-async def purge_notices(db: DbSession, *, before: datetime) -> None:
-    """Delete notices from before a time."""
-    await db.execute(delete(QuotaNotice).where(col(QuotaNotice.at) < before))
+async def purge_notices(db: DbSession, *, before: datetime) -> bool:
+    """Delete some of the notices from before a time; return whether there may be more."""
+    return await delete_some(db, QuotaNotice, col(QuotaNotice.at) < before)
 
 
 def _name(notice: dict[str, Any]) -> str:

@@ -1,9 +1,9 @@
-"""Background tasks that end with the block that started them."""
+"""Follow a feed of news, whatever happens to it."""
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 
 SILENCE_SECONDS = 60
 """Silence after which a feed counts as broken; every feed answers at least twice in this time."""
@@ -11,20 +11,6 @@ SILENCE_SECONDS = 60
 
 class FeedBroken(Exception):
     """The feed can't be read; the message says why, for the log."""
-
-
-@asynccontextmanager
-async def in_background(work: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
-    """Run a task for as long as the block lasts, and cancel it afterwards."""
-    task = asyncio.create_task(work())
-    try:
-        yield
-    finally:
-        # Cancel repeatedly: `asyncio.wait_for` of Python 3.11, through which redis-py sends, loses
-        # a cancellation that arrives just as it completes.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.1)
 
 
 async def follow_feed(
