@@ -75,6 +75,7 @@ def open_database(url: str, *, info: Mapping[str, object] | None = None) -> Data
             # Without a timeout, a host that drops packets would block requests.
             connect_args={"connect_timeout": 5},
         )
+        event.listen(engine.sync_engine, "connect", _prepare_postgresql)
         raw_sql = PostgresRawSql(url)
     given = dict(info or {})
     return Database(
@@ -99,6 +100,14 @@ def open_sync_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _: object) -> None:
     # The driver begins transactions too late; `_begin_sqlite` begins them instead.
     prepare_sqlite(connection)
+
+
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    # The default describes spinning disks: PostgreSQL would read a month of all tenants in order rather
+    # than the places of one tenant, which takes ten times as long.
+    with connection.cursor() as cursor:
+        cursor.execute("SET random_page_cost = 1.1")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -37,7 +37,7 @@ def show(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
     async def work(db: DbSession) -> str:
         tenants, now = await list_tenants(db), utc_now()
         if tenant_id is None:
-            rows = await _read_all(db, tenants, now)
+            rows = await read_all(db, tenants, now)
             return _json(rows) if as_json else _table(rows)
         tenant = next((one for one in tenants if one.tenant_id == tenant_id), None)
         if tenant is None:
@@ -70,9 +70,8 @@ def reconcile(config: Path | None, month: datetime | None) -> None:
     click.echo(f"The ledger and the usage by the hour agree in {month_of(since)}.")
 
 
-async def _read_all(
-    db: DbSession, tenants: Iterable[Tenant], now: datetime
-) -> list[dict[str, Any]]:
+async def read_all(db: DbSession, tenants: Iterable[Tenant], now: datetime) -> list[dict[str, Any]]:
+    """Read the usage of all tenants, those nearest to a quota first."""
     plans = await list_plans(db)
     today = await sum_tenants(db, since=start_of_day(now), until=end_of_day(now))
     month = await sum_tenants(db, since=start_of_month(now), until=end_of_month(now))

@@ -1,6 +1,5 @@
 """The only SQL on usage by the hour."""
 
-import bisect
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -13,12 +12,13 @@ from sqlmodel import col, select
 
 from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
-from auth_server.records.usage.table import BOUNDS, UsageHour
+from auth_server.records.usage.latency import BUCKETS, bucket_of
+from auth_server.records.usage.table import UsageHour
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import UsedUnits, day_of, hour_of
 
 Dimension = Literal["tool", "sub", "client_id", "grant_id"]
-_COUNTED = ("calls", "units", *(f"under_{bound}" for bound in BOUNDS), "longer")
+_COUNTED = ("calls", "units", *BUCKETS)
 
 
 class UsedBy(NamedTuple):
@@ -51,21 +51,28 @@ async def add_usage(
     db: DbSession, events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
 ) -> None:
     """Add calls to their hours, and take away the calls that they replace."""
+    rows = usage_rows(events, instead_of=instead_of)
+    await add_rows(db, UsageHour, rows, key="usage_id", sums=_COUNTED)
+
+
+def usage_rows(
+    events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
+) -> list[dict[str, Any]]:
+    """Add calls up to rows of hours, ordered by their key, without the calls that they replace."""
     totals: dict[_Dimensions, Counter[str]] = {}
     for sign, counted in ((1, events), (-1, instead_of)):
         for event in counted:
             total = totals.setdefault(_dimensions(event), Counter())
             total["calls"] += sign
             total["units"] += sign * event.cost
-            total[_bucket(event.duration_ms)] += sign
-    rows = sorted(
+            total[bucket_of(event.duration_ms)] += sign
+    return sorted(
         (
             {"usage_id": where.usage_id(), **where._asdict(), **dict.fromkeys(_COUNTED, 0), **total}
             for where, total in totals.items()
         ),
         key=lambda row: row["usage_id"],
     )
-    await add_rows(db, UsageHour, rows, key="usage_id", sums=_COUNTED)
 
 
 async def read_used_units(
@@ -212,8 +219,3 @@ def _dimensions(event: CallEvent) -> _Dimensions:
         outcome=event.outcome,
         meter=event.meter,
     )
-
-
-def _bucket(milliseconds: float) -> str:
-    place = bisect.bisect_left(BOUNDS, milliseconds)
-    return "longer" if place == len(BOUNDS) else f"under_{BOUNDS[place]}"
