@@ -57,6 +57,9 @@ class DirectOutage:
     async def fetch(self, query: str, values: Values) -> Row | None:
         return await self._reached.fetch(query, values)
 
+    async def fetch_all(self, query: str, values: Values) -> list[Row]:
+        return await self._reached.fetch_all(query, values)
+
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
         return await self._reached.update(update, values)
 

@@ -28,18 +28,23 @@ class PostgresRawSql:
 
     async def fetch(self, query: str, values: Values) -> Row | None:
         """Return the first row of a query."""
+        rows = await self.fetch_all(query, values)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, query: str, values: Values) -> list[Row]:
+        """Return every row of a query."""
         return await self._execute(query, values)
 
     async def update(self, update: AtomicUpdate, values: Values) -> bool:
         """Make a change in one statement; return whether it changed anything."""
-        return await self._execute(update.postgresql, values) is not None
+        return bool(await self._execute(update.postgresql, values))
 
     async def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
             await self._idle.pop().connection.close()
 
-    async def _execute(self, statement: str, values: Values) -> Row | None:
+    async def _execute(self, statement: str, values: Values) -> list[Row]:
         try:
             async with self._free:
                 while self._idle:
@@ -55,16 +60,16 @@ class PostgresRawSql:
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(type(error).__name__) from error
 
-    async def _run(self, cursor: psycopg.AsyncCursor, statement: str, values: Values) -> Row | None:
+    async def _run(self, cursor: psycopg.AsyncCursor, statement: str, values: Values) -> list[Row]:
         try:
             await cursor.execute(_in_its_style(statement), values)
-            row = await cursor.fetchone()
+            rows = await cursor.fetchall()
         except BaseException:
             # Its state is unknown: a cancelled request may have left a statement unfinished.
             await cursor.connection.close()
             raise
         self._idle.append(cursor)
-        return row
+        return rows
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Raw SQL without the ORM, for the statements that every token request runs.
+"""Raw SQL without the ORM, for what token requests run and what the server looks for repeatedly.
 
 Each call is its own transaction. A statement is text that both databases accept, with parameters
 written `:name`; a change may take several statements on SQLite, but takes one on PostgreSQL.
@@ -35,6 +35,14 @@ class RawSql(Protocol):
 
     async def fetch(self, query: str, values: Values) -> Row | None:
         """Return the first row of a query.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        ...
+
+    async def fetch_all(self, query: str, values: Values) -> list[Row]:
+        """Return every row of a query.
 
         Raises:
             DatabaseUnavailable: the database does not answer.

@@ -50,10 +50,14 @@ class SqliteRawSql:
 
     async def fetch(self, query: str, values: Values) -> Row | None:
         """Return the first row of a query."""
+        rows = await self.fetch_all(query, values)
+        return rows[0] if rows else None
 
-        def read(connection: sqlite3.Connection) -> Row | None:
-            row: Row | None = connection.execute(query, _bind(values)).fetchone()
-            return row
+    async def fetch_all(self, query: str, values: Values) -> list[Row]:
+        """Return every row of a query."""
+
+        def read(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(query, _bind(values)).fetchall()
 
         with suppress(sqlite3.OperationalError):
             return self._at_once.run(read)

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.db.engine import Database
+from auth_server.db.raw_sql import RawSql, Row
 from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
-from auth_server.records.plans.store import list_plans
+from auth_server.records.plans.store import list_plans, read_stored_plans
 from auth_server.records.plans.terms import publish_plans
-from auth_server.records.tenants.store import ChangedPlan, list_changed_plans
+from auth_server.records.tenants.store import ChangedPlan, list_changed_plans, read_newest_changes
 from auth_server.records.usage.store import read_used_units
 from auth_server.web.dependencies import Clock, FeedInUse, OpenDatabase, Settings
 from auth_server.web.forms import Parameters, read_form, reject_repeats
@@ -57,14 +58,19 @@ async def follow_plans(
     if not wait.isascii() or not wait.isdigit() or len(wait) > 3:
         raise InvalidRequest("wait must be a whole number of seconds")
     upgrade_url = settings.plan_page()
+    # 1. Look before reading, so that no change between the two is missed.
+    seen = await _look(database.raw_sql, after)
     page = await _read(database, after, upgrade_url)
+    # 2. Look again at intervals, and read again after each change.
     for _ in range(int(min(int(wait), LONGEST_WAIT) / _EVERY)):
         if page.after != after or not page.complete:
             break
         if feed.closed:
             raise TemporarilyUnavailable("this server is stopping; try again")
         await asyncio.sleep(_EVERY)
-        page = await _read(database, after, upgrade_url)
+        before, seen = seen, await _look(database.raw_sql, after)
+        if seen != before:
+            page = await _read(database, after, upgrade_url)
     return _answer(page.model_dump_json())
 
 
@@ -92,6 +98,13 @@ async def _read_gateway_form(request: Request, authenticator: Authenticator) -> 
     if client.source != "gateway":
         raise UnauthorizedClient("only gateways can ask for plans and usage")
     return form
+
+
+async def _look(raw_sql: RawSql, after: str) -> tuple[list[Row], list[Row]]:
+    """Return rows that differ after any change that `_read` would return."""
+    at, _, _ = _parse_place(after)
+    changes = await read_newest_changes(raw_sql, since=at - _OVERLAP, most=_PAGE)
+    return await read_stored_plans(raw_sql), changes
 
 
 async def _read(database: Database, after: str, upgrade_url: str) -> PlansPage:

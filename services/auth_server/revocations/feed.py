@@ -9,8 +9,8 @@ from auth_server.db.engine import Database, DbSession
 from auth_server.records.revocations.store import (
     NEWS,
     find_newest_number,
-    is_anything_unnumbered,
     number_revocations,
+    read_feed_state,
 )
 from gatepost.clock import Now
 
@@ -39,10 +39,8 @@ class RevocationFeed:
 
     async def look(self) -> None:
         """Number the revocations that have been committed, and update `newest`."""
-        async with self._database.reading() as db:
-            new = await is_anything_unnumbered(db)
-            newest = await find_newest_number(db)
-        if new:
+        newest, unnumbered = await read_feed_state(self._database.raw_sql)
+        if unnumbered:
             async with self._database.writing() as db, db.begin():
                 await number_revocations(db, now=self._now())
                 newest = await find_newest_number(db)

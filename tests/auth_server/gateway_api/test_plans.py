@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
@@ -120,6 +121,40 @@ async def test_a_change_that_is_committed_late_is_not_missed(gateway: Gateway) -
     page = await gateway.plans(known.after)
 
     assert "org_globex" in [one.tenant_id for one in page.tenants]
+
+
+@pytest.mark.both_databases
+async def test_plans_that_change_wake_a_gateway_that_waits(gateway: Gateway) -> None:
+    """Also where the change only differs in the terms of one plan."""
+    async with gateway.database() as db:
+        await replace_plans(db, [FREE, PRO])
+    known = await gateway.plans()
+    waiting = asyncio.create_task(gateway.plans(known.after, wait=20))
+    await asyncio.sleep(0)
+
+    async with gateway.database() as db:
+        await replace_plans(db, [FREE, PRO.model_copy(update={"daily_units": 5})])
+
+    assert [plan.daily_units for plan in (await waiting).plans] == [100, 5]
+
+
+@pytest.mark.both_databases
+async def test_a_waiting_gateway_costs_no_session_of_the_database(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of gateways wait at all times."""
+    opened: list[object] = []
+    known = await gateway.plans()
+    await gateway.server.opened.feed.look()
+    database = gateway.server.opened.database
+    listen(database.engine.sync_engine, "begin", opened.append)
+
+    for _ in range(3):
+        await gateway.server.opened.feed.look()
+    waited = await gateway.plans(known.after, wait=2)
+
+    assert waited.after == known.after
+    assert len(opened) <= 2
 
 
 async def test_changed_plans_replace_the_shipped_ones(gateway: Gateway) -> None:

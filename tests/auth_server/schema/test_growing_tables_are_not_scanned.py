@@ -53,7 +53,7 @@ def recorded(server: AuthServer, monkeypatch: Any) -> Iterator[list[Statement]]:
     ran: list[Statement] = []
     database = server.opened.database
     raw = type(database.raw_sql)
-    fetch, update = raw.fetch, raw.update
+    fetch_all, update = raw.fetch_all, raw.update
     sqlite = database.engine.dialect.name == "sqlite"
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
@@ -65,16 +65,16 @@ def recorded(server: AuthServer, monkeypatch: Any) -> Iterator[list[Statement]]:
         given = {name: str(values[name]) if sqlite else values[name] for name in named}
         ran.append((re.sub(r":(\w+)", style, statement), given))
 
-    async def noted_fetch(self: Any, query: str, values: Any) -> Any:
+    async def noted_fetch_all(self: Any, query: str, values: Any) -> Any:
         note_raw(query, values)
-        return await fetch(self, query, values)
+        return await fetch_all(self, query, values)
 
     async def noted_update(self: Any, change: Any, values: Any) -> Any:
         for statement in change.sqlite if sqlite else (change.postgresql,):
             note_raw(statement, values)
         return await update(self, change, values)
 
-    monkeypatch.setattr(raw, "fetch", noted_fetch)
+    monkeypatch.setattr(raw, "fetch_all", noted_fetch_all)
     monkeypatch.setattr(raw, "update", noted_update)
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
     try:

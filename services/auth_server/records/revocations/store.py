@@ -9,12 +9,17 @@ from sqlalchemy import delete, func, text, update
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.raw_sql import RawSql
 from auth_server.records.revocations.table import RevocationRow
 from gatepost.revocations import FOR_GOOD, Kind, Revocation
 
 PAGE = 1000
 """The number of rows in one response; a follower asks again for the rest."""
 NEWS = "gatepost_revocations"
+_READ_FEED_STATE = """
+SELECT (SELECT max(number) FROM revocations),
+       EXISTS (SELECT 1 FROM revocations WHERE number IS NULL)
+"""
 _LOCK = 7_405_112_600_013  # an arbitrary number; one process at a time numbers revocations
 
 
@@ -63,10 +68,11 @@ async def add_revocation(
     db.info[NEWS] = True
 
 
-async def is_anything_unnumbered(db: DbSession) -> bool:
-    """Return whether a committed revocation does not have a number yet."""
-    query = select(RevocationRow.revocation_id).where(col(RevocationRow.number).is_(None)).limit(1)
-    return (await db.execute(query)).scalar_one_or_none() is not None
+async def read_feed_state(raw_sql: RawSql) -> tuple[int, bool]:
+    """Return the highest number in use, or 0, and whether a committed revocation has none yet."""
+    row = await raw_sql.fetch(_READ_FEED_STATE, {})
+    newest, unnumbered = row or (None, False)
+    return newest or 0, bool(unnumbered)
 
 
 async def find_newest_number(db: DbSession) -> int:

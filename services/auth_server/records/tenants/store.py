@@ -8,10 +8,16 @@ from sqlalchemy import or_
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.db.raw_sql import RawSql, Row
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.table import ADMIN, Membership, Tenant
 from gatepost.data_scope import DataScope, parse_data_scope
 from gatepost.metering.plans import Budget
+
+_READ_NEWEST_CHANGES = """
+SELECT tenant_id, plan_changed_at FROM tenants WHERE plan_changed_at >= :since
+ORDER BY plan_changed_at DESC, tenant_id DESC LIMIT :most
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,11 @@ async def list_changed_plans(
         ChangedPlan(at, key, plan, tuple(Budget.model_validate(one) for one in budgets or ()))
         for at, key, plan, budgets in (await db.execute(query)).all()
     ]
+
+
+async def read_newest_changes(raw_sql: RawSql, *, since: datetime, most: int) -> list[Row]:
+    """Return the newest changes of plans and budgets, to compare them with those of another time."""
+    return await raw_sql.fetch_all(_READ_NEWEST_CHANGES, {"since": since, "most": most})
 
 
 async def lock_tenant(db: DbSession, tenant_id: str) -> Tenant | None:
