@@ -45,12 +45,14 @@ async def write_or_refuse(
 async def write_missing(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> int:
     """Add billable calls to the ledger that it lacks, and to what is added up; return how many.
 
-    The call log stays as it is, because it keeps calls for a time only.
+    The call log gets no new calls, because it keeps them for a time only; calls of unknown outcome in
+    it take over theirs.
     """
     billable = [event for event in events if event.cost and event.outcome != "unknown"]
     billed = await add_entries(db, billable, now=now)
     new = [event for event in billable if event.call_id in billed]
-    await add_usage(db, new)
+    _, replaced = await resolve_calls(db, new)
+    await add_usage(db, new, instead_of=replaced)
     await add_metered(db, new)
     return len(new)
 
@@ -86,8 +88,10 @@ async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: dateti
     resolved, replaced = await resolve_calls(db, late)
     known = (*new, *resolved)
     billed = await add_entries(db, [event for event in known if event.cost], now=now)
-    await add_usage(db, known, instead_of=replaced)
-    await add_metered(db, [event for event in known if event.call_id in billed])
+    # What is added up already has a call that the ledger had, such as one that a replay added.
+    counted = [event for event in known if not event.cost or event.call_id in billed]
+    await add_usage(db, counted, instead_of=replaced)
+    await add_metered(db, [event for event in counted if event.cost])
     return len(new)
 
 

@@ -20,10 +20,11 @@ from auth_server.records.ledger.store import sum_units
 from auth_server.records.ledger.table import LedgerEntry
 from auth_server.records.metered_hours.table import MeteredHour
 from auth_server.records.refused_events.store import Refused, add_refused, list_refused
+from auth_server.records.usage.summary import UsageFilter, summarize_total
 from auth_server.records.usage.table import UsageHour
 from auth_server.records.usage_exports.store import add_export, list_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
-from gatepost.metering.call_event import write_event
+from gatepost.metering.call_event import CallEvent, write_event
 from gatepost.metering.plans import hour_of
 from support.in_process.auth_server import RESOURCE, SECRET_KEY
 from support.in_process.call_events import call_event
@@ -235,6 +236,49 @@ def test_a_replay_adds_what_the_ledger_lacks_and_nothing_twice(
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert "0 added" in again.output
     assert on(database_url, lambda db: _units(db, clock)) == 7
+
+
+def archived(tmp_path: Path, *events: CallEvent) -> Path:
+    """An archive that somebody kept."""
+    file = tmp_path / "kept.ndjson"
+    file.write_bytes(b"".join(write_event(event) + b"\n" for event in events))
+    return file
+
+
+async def _books(db: DbSession, clock: Clock) -> tuple[int, int, int]:
+    """Return the units of the ledger, and the calls and units of the usage by the hour."""
+    wanted = UsageFilter(clock() - timedelta(days=10), clock() + timedelta(days=1))
+    usage = await summarize_total(db, wanted)
+    return await _units(db, clock), usage.calls, usage.units
+
+
+@pytest.mark.both_databases
+def test_a_call_that_a_replay_added_and_a_gateway_delivers_again_is_counted_once(
+    operate: Operate, database_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    """The database is an older copy; the call is in an archive, and still in a gateway's spool."""
+    event = call_event(clock(), cost=3, meter="calls")
+
+    operate("replay", "--write", archived(tmp_path, event))
+    on(database_url, lambda db: write_calls(db, [event], now=clock()))
+
+    assert on(database_url, lambda db: _books(db, clock)) == (3, 1, 3)
+
+
+@pytest.mark.both_databases
+def test_a_call_whose_result_an_older_copy_did_not_know_is_counted_once_after_a_replay(
+    operate: Operate, database_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    event = call_event(clock(), cost=3, meter="calls")
+    unknown = event._replace(outcome="unknown", cost=0, meter="")
+    on(database_url, lambda db: write_calls(db, [unknown], now=clock()))
+
+    operate("replay", "--write", archived(tmp_path, event))
+    after_replay = on(database_url, lambda db: _books(db, clock))
+    on(database_url, lambda db: write_calls(db, [event], now=clock()))
+
+    assert after_replay == (3, 1, 3)
+    assert on(database_url, lambda db: _books(db, clock)) == (3, 1, 3)
 
 
 @pytest.mark.parametrize("content", [b"{}\n", b"nonsense\n", b"\x1f\x8b\x00"])
