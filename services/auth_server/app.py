@@ -31,6 +31,7 @@ from auth_server.oauth.register.manage import router as registrations_router
 from auth_server.oauth.revoke import router as revoke_router
 from auth_server.oauth.token_endpoint.endpoint import router as token_router
 from auth_server.operational import router as operational_router
+from auth_server.outbox.deliver import Delivery, delivering_mails
 from auth_server.pages.account.api_keys import router as api_keys_router
 from auth_server.pages.account.apps import router as apps_router
 from auth_server.pages.account.authenticator_app import router as code_app_router
@@ -54,7 +55,7 @@ from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
 from auth_server.pages.sign_in.second_factor import router as code_router
 from auth_server.pages.tenant_choice import router as tenant_router
-from auth_server.runtime import OpenRuntime, open_runtime
+from auth_server.runtime import OpenRuntime, Runtime, open_runtime
 from auth_server.settings import AuthServerSettings
 from auth_server.web.answers import add_error_handlers, answer_fault
 from auth_server.web.cors import PublicCors
@@ -125,6 +126,7 @@ def create_app(
                 inbox = await opened.enter_async_context(opened_inbox(billing))
             exporting = await opened.enter_async_context(opened_exports(runtime, billing))
             await opened.enter_async_context(exporting_usage(exporting))
+            await opened.enter_async_context(delivering_mails(_delivery_of(runtime)))
             await opened.enter_async_context(maintained(runtime, billing))
             app.state.stop_waiting = runtime.feed.close
             yield {"resources": runtime, "billing": billing, "inbox": inbox}
@@ -166,3 +168,14 @@ def create_app(
     admin_api.state.machine_paths = machines
     app.mount(ADMIN_API_PATH, admin_api)
     return app
+
+
+def _delivery_of(runtime: Runtime) -> Delivery:
+    return Delivery(
+        database=runtime.database,
+        keys=runtime.keys,
+        pages=runtime.pages,
+        issuer=runtime.settings.issuer,
+        mailer=runtime.mailer,
+        now=runtime.now,
+    )

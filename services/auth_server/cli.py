@@ -26,6 +26,10 @@ auth_server = LazyGroup(
             f"{_COMMANDS}.grants:grants",
             "List and end the access that people granted to apps.",
         ),
+        "mail": (
+            f"{_COMMANDS}.mail:mail",
+            "Test the SMTP server, and list the mails that were queued.",
+        ),
         "memberships": (f"{_COMMANDS}.memberships:memberships", "Manage the members of tenants."),
         "migrate": (
             f"{_COMMANDS}.server:migrate_command",

@@ -16,10 +16,12 @@ from auth_server.connectors.open import open_connectors
 from auth_server.connectors.port import Connector
 from auth_server.db.engine import Database, DbSession, open_database
 from auth_server.keys import Keys, make_keys
+from auth_server.mail.port import Mailer
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbox.open import open_mailer
 from auth_server.rate_limits.buckets import Buckets
 from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
@@ -46,6 +48,7 @@ class Runtime:
     keys: Keys
     pages: Pages
     passwords: Passwords
+    mailer: Mailer
     connectors: Mapping[str, Connector]
     catalogues: CatalogueCache
     documents: ClientDocuments
@@ -160,6 +163,7 @@ async def open_runtime(
             keys=keys,
             pages=open_pages(settings),
             passwords=passwords,
+            mailer=open_mailer(settings),
             connectors=open_connectors(settings, keyring.find_signer, now),
             catalogues=catalogues,
             documents=documents,

@@ -22,6 +22,7 @@ from auth_server.billing_settings import StripeSettings
 from auth_server.branding import Branding
 from auth_server.export_settings import StripeExport, UsageExportSettings
 from auth_server.jwks import parse_jwk_set
+from auth_server.mail.settings import MailSettings
 from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
@@ -258,6 +259,11 @@ class AuthServerSettings(ServiceSettings):
         description="The system that counts the units of tenants for invoices: `stripe`, `metronome`, "
         "`aws_marketplace` or `cloud_events`; without it, usage stays in the ledger.",
     )
+    mail: MailSettings | None = Field(
+        default=None,
+        description="The SMTP server that sends mails to people; without it, a server on loopback "
+        "prints them, and any other server sends none.",
+    )
     branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(
         default=None,
@@ -353,6 +359,11 @@ class AuthServerSettings(ServiceSettings):
     def secure(self) -> bool:
         """Whether the public URL is https, so that cookies can be Secure and `__Host-`."""
         return self.issuer.startswith("https://")
+
+    @property
+    def can_send_mail(self) -> bool:
+        """Whether mails reach people, or a developer's console."""
+        return self.mail is not None or not self.secure
 
     @property
     def has_accounts(self) -> bool:

@@ -15,6 +15,7 @@ from auth_server.export_settings import (
     MetronomeExport,
     StripeExport,
 )
+from auth_server.mail.settings import MailSettings
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
 from mcp_gateway.credential_settings import (
@@ -31,6 +32,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
+    "## `auth_server.mail`": (MailSettings, ""),
     "## `auth_server.stripe`": (StripeSettings, ""),
     "### `kind: stripe`": (StripeExport, ""),
     "### `kind: metronome`": (MetronomeExport, ""),

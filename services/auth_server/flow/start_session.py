@@ -9,6 +9,7 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.flow.sign_in_purpose import SignInPurpose
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.people.store import note_language
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import add_session, end_session
 from auth_server.records.sessions.table import Level, Session
@@ -16,7 +17,7 @@ from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
 from auth_server.web.browser import read_session, set_browser, set_session
-from auth_server.web.dependencies import Clock, SecretMaker, Settings
+from auth_server.web.dependencies import Clock, LocalizedPages, SecretMaker, Settings
 from gatepost.clock import Now
 
 
@@ -28,6 +29,8 @@ class SessionStarter:
     settings: AuthServerSettings
     now: Now
     new_secret: NewSecret
+    language: str
+    """The language of the page, which becomes that of mails to the person."""
 
     async def begin(
         self, db: DbSession, person: Person, *, level: Level, method: str, client_id: str = ""
@@ -60,6 +63,8 @@ class SessionStarter:
             expires_at=now + settings.session_absolute_lifetime,
         )
         await add_session(db, session)
+        if person.language != self.language:
+            await note_language(db, person.person_id, self.language)
         signed_in = Audit(
             "signed_in",
             person_id=person.person_id,
@@ -87,9 +92,13 @@ class SessionStarter:
 
 
 async def _starter(
-    request: Request, settings: Settings, now: Clock, new_secret: SecretMaker
+    request: Request,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
+    pages: LocalizedPages,
 ) -> SessionStarter:
-    return SessionStarter(request, settings, now, new_secret)
+    return SessionStarter(request, settings, now, new_secret, pages.language)
 
 
 NewSession = Annotated[SessionStarter, Depends(_starter)]

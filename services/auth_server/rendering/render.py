@@ -153,6 +153,7 @@ def _environment(
     logo = next((locate(name) for name in static.files if name.startswith("logo.")), None)
     colours = locate("branding.css") if "branding.css" in static.files else None
     environment.globals["static"] = locate
+    environment.globals["accent"] = settings.branding.accent or "#1f5f4a"
     environment.globals["brand"] = {
         **settings.branding.model_dump(include={"name", "support_url", "privacy_url", "terms_url"}),
         "logo": logo,

@@ -21,6 +21,7 @@ import auth_server.records.external_events.table
 import auth_server.records.flow_states.table
 import auth_server.records.grants.table
 import auth_server.records.ledger.table
+import auth_server.records.mails.table
 import auth_server.records.metered_hours.table
 import auth_server.records.operators.table
 import auth_server.records.people.table

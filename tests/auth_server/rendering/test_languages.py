@@ -25,7 +25,7 @@ def texts_of_templates() -> set[tuple[str, str]]:
     """Every text that a template marks, with the template's name."""
     environment: Any = template_environment()
     found = set()
-    for path in TEMPLATES.rglob("*.html"):
+    for path in (*TEMPLATES.rglob("*.html"), *TEMPLATES.glob("mail/*.txt")):
         source = path.read_text(encoding="utf-8")
         for _, _, message in environment.extract_translations(source):
             texts = message if isinstance(message, tuple) else (message,)

@@ -13,7 +13,9 @@ from auth_server.catalogues.cache import CatalogueCache
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
 from auth_server.keys import make_keys
+from auth_server.mail.port import Message
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
+from auth_server.outbox.deliver import Delivery, deliver_mails
 from auth_server.records.audit.seal import sealing_with
 from auth_server.runtime import Runtime, open_documents, open_key_sets, open_runtime
 from auth_server.schema.migrate import migrate
@@ -25,6 +27,7 @@ from support.in_process.asgi import running
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import Person
+from support.mail.mailbox import Mailbox
 
 ISSUER = "http://127.0.0.1:8400"
 SECRET_KEY = "for-tests-only-0123456789abcdef0123456789"
@@ -154,6 +157,8 @@ class AuthServer:
     """The documents that can be fetched, by URL: client documents, key sets."""
     fetched: list[str] = field(default_factory=list)
     """Which were."""
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    """Where its mails arrive."""
     _opened: list[Runtime] = field(default_factory=list)
 
     @property
@@ -168,6 +173,26 @@ class AuthServer:
     def person(self, email: str = "ada@acme.example") -> Person:
         """A person with their own browser."""
         return Person(self.browser(), email)
+
+    @property
+    def delivery(self) -> Delivery:
+        """What delivers its mails."""
+        opened = self.opened
+        return Delivery(
+            database=opened.database,
+            keys=opened.keys,
+            pages=opened.pages,
+            issuer=self.issuer,
+            mailer=opened.mailer,
+            now=self.clock,
+        )
+
+    async def mails(self) -> list[Message]:
+        """Deliver the mails that are due, and return them."""
+        before = len(self.mailbox.received)
+        while await deliver_mails(self.delivery):
+            pass
+        return self.mailbox.received[before:]
 
     async def client(self, **metadata: Any) -> OAuthClient:
         """A freshly registered public client."""
@@ -239,6 +264,7 @@ async def running_auth_server(
                     resources,
                     connectors=connectors,
                     catalogues=catalogues,
+                    mailer=server.mailbox,
                     documents=documents,
                     key_sets=key_sets,
                 )

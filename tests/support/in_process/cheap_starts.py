@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from auth_server import runtime
 from auth_server.branding import Branding
 from auth_server.db import engine as database_engine
+from auth_server.outbox import deliver
 from auth_server.records.people import passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations import feed
@@ -35,7 +36,8 @@ def cheap_starts() -> Iterator[None]:
     Those are the compiled page templates and SQL statements, the signatures and dependencies of
     endpoints and the machine's certificates. Passwords are hashed with little effort: hundreds of
     people sign in, and another test checks a hash's cost. A server looks less often for
-    revocations that another process committed; it still announces its own at once.
+    revocations that another process committed; it still announces its own at once. Mails wait until
+    a test delivers them.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
@@ -47,6 +49,7 @@ def cheap_starts() -> Iterator[None]:
         context = fastapi_routing._EffectiveRouteContext
         patch.setattr(context, "from_api_route", _share_contexts(context.from_api_route))
         patch.setattr(feed, "EVERY", 1.0)
+        patch.setattr(deliver, "EVERY", 3600.0)
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
         default = functools.cache(httpcore2.default_ssl_context)
         patch.setattr(httpcore2, "default_ssl_context", default)

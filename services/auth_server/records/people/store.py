@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from auth_server.db.engine import DbSession
 from auth_server.records.people.table import Identity, Person
@@ -54,6 +54,13 @@ async def put_person(db: DbSession, person: Person) -> None:
     """Add a person, or replace the one with the same id."""
     await db.merge(person)
     await db.flush()
+
+
+async def note_language(db: DbSession, person_id: str, language: str) -> None:
+    """Store the language of mails to a person."""
+    await db.execute(
+        update(Person).where(col(Person.person_id) == person_id).values(language=language)
+    )
 
 
 async def find_identity(db: DbSession, issuer: str, subject: str) -> Identity | None:

@@ -19,6 +19,10 @@ class Person(SQLModel, table=True):
     email: str | None = Field(default=None, max_length=320, unique=True)
     name: str = Field(max_length=200)
     password_hash: str | None = Field(default=None, max_length=255)
+    language: str | None = Field(default=None, max_length=35)
+    """The language in which they last signed in, for mails to them."""
+    email_verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When they last proved that mails to `email` reach them."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
