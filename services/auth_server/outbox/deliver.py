@@ -66,14 +66,22 @@ async def _deliver(delivery: Delivery, mail: Mail) -> None:
         if not problem.final and mail.attempts < MOST_ATTEMPTS:
             pause = min(_FIRST_PAUSE * 2 ** (mail.attempts - 1), _LONGEST_PAUSE)
             again = now + pause if now + pause < mail.expires_at else None
-        told = log.warning if again else log.error
-        told(
-            "mail_delayed" if again else "mail_given_up",
-            mail_id=mail.mail_id,
-            template=mail.template,
-            attempts=mail.attempts,
-            reason=problem.reason,
-        )
+        if again is None:
+            log.error(
+                "mail_given_up",
+                mail_id=mail.mail_id,
+                template=mail.template,
+                attempts=mail.attempts,
+                reason=problem.reason,
+            )
+        else:
+            log.warning(
+                "mail_delayed",
+                mail_id=mail.mail_id,
+                template=mail.template,
+                attempts=mail.attempts,
+                reason=problem.reason,
+            )
     async with delivery.database.writing() as db, db.begin():
         await note_attempt(
             db,
