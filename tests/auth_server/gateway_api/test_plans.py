@@ -139,9 +139,7 @@ async def test_plans_that_change_wake_a_gateway_that_waits(gateway: Gateway) -> 
 
 
 @pytest.mark.both_databases
-async def test_a_waiting_gateway_costs_no_session_of_the_database(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_waiting_gateway_costs_no_session_of_the_database(gateway: Gateway) -> None:
     """Hundreds of gateways wait at all times."""
     opened: list[object] = []
     known = await gateway.plans()
