@@ -13,6 +13,7 @@ from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
 from auth_server.console.answers import add_console_handlers
 from auth_server.console.operators import router as operators_router
+from auth_server.console.playground import router as console_playground_router
 from auth_server.console.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
 from auth_server.exports.open import opened_exports
@@ -45,6 +46,7 @@ from auth_server.pages.account.plan.ask import router as ask_router
 from auth_server.pages.account.plan.budgets import router as budgets_router
 from auth_server.pages.account.plan.endpoint import router as plan_router
 from auth_server.pages.account.plan.pay import router as pay_router
+from auth_server.pages.account.playground.endpoint import router as playground_router
 from auth_server.pages.account.rules import router as rules_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
@@ -89,7 +91,9 @@ ROUTERS = (
     security_router,
     code_app_router,
     account_passkeys_router,
+    playground_router,
     tenants_router,
+    console_playground_router,
     operators_router,
     tokens_router,
     registrations_router,

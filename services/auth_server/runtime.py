@@ -57,6 +57,8 @@ class Runtime:
     wrong_guesses: WrongGuesses
     begun: Buckets
     """Counts new authorization requests by address."""
+    gateway_http: httpx2.AsyncClient
+    """Calls gateways for the playground, and waits as long as a tool may take."""
     denials: Denials
     heads: HeadWriter
     now: Now
@@ -132,6 +134,9 @@ async def open_runtime(
                 limits=httpx2.Limits(max_connections=20),
             )
         )
+        gateway_http = await opened.enter_async_context(
+            httpx2.AsyncClient(timeout=70, follow_redirects=False, trust_env=False)
+        )
         keyring = Keyring(
             database,
             keys,
@@ -171,6 +176,7 @@ async def open_runtime(
             feed=feed,
             wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
             begun=Buckets(settings.authorizations_per_minute),
+            gateway_http=gateway_http,
             denials=Denials(),
             heads=HeadWriter(settings.audit_head_file),
             now=now,

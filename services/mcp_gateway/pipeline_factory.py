@@ -6,6 +6,7 @@ import structlog
 from joserfc.jwk import ECKey
 
 from gatepost.clock import Now
+from gatepost.scopes import TRACE
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
@@ -13,6 +14,7 @@ from mcp_gateway.pipeline import build_steps, compose
 from mcp_gateway.pipeline.call import Next
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
+from mcp_gateway.pipeline.trace import trace_steps
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.runtime import NewId, Runtime
 from mcp_gateway.settings import McpGatewaySettings
@@ -86,6 +88,7 @@ def pipeline_factory(
             record=runtime.record,
             now=now,
         )
-        return compose(steps)
+        run, run_traced = compose(steps), compose(trace_steps(steps, now))
+        return lambda call: (run_traced if TRACE in call.caller.scopes else run)(call)
 
     return make_pipeline

@@ -15,6 +15,8 @@ BESIDE_RESOURCES = frozenset({OFFLINE_ACCESS, "openid", "profile", "email"})
 """Scopes for a refresh token or an identity, which do not concern a resource."""
 # The authorization server's scope for a gateway's catalogue; clients never get it.
 CATALOGUE = "gatepost:catalogue"
+# The scope of the playground, which sees what each step of a call decided; clients never get it.
+TRACE = "gatepost:trace"
 
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")  # RFC 6749 §3.3 scope-token
 _IMPLIES = {ADMIN: frozenset({WRITE, READ}), WRITE: frozenset({READ})}

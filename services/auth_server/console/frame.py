@@ -19,9 +19,10 @@ from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 
 CONSOLE = "/console"
-Section = Literal["tenants", "operators", "tokens"]
+Section = Literal["tenants", "playground", "operators", "tokens"]
 SECTIONS: tuple[tuple[Section, str, str], ...] = (
     ("tenants", translatable("Organisations"), "tenants:read"),
+    ("playground", translatable("Playground"), "calls:read"),
     ("operators", translatable("Operators"), "operators:read"),
     ("tokens", translatable("Admin tokens"), "operators:read"),
 )
@@ -40,7 +41,7 @@ class Console:
     ) -> Response:
         """Render a page that extends `console.html`."""
         return self.account.answer(
-            f"console/{template}",
+            template,
             section=section,
             status=status,
             sections=[one for one in SECTIONS if self.operator.may(one[2])],
@@ -54,9 +55,15 @@ class Console:
         return self.account.lead_back(page)
 
 
-async def _require_console(
+async def require_console(
     request: Request, db: DbSession, accounts: AccountResolver, settings: AuthServerSettings
 ) -> Console:
+    """Find the signed-in operator, whose sign-in must be as strong as the settings require.
+
+    Raises:
+        SignInRequired: the browser has no session, or the operator's second factor is missing.
+        PageError: the person is not an operator, or signed in with too few factors.
+    """
     account = await accounts.require_full_sign_in(db, _page_of(request))
     operator = await find_acting_operator(db, account.person_id)
     if operator is None:
@@ -85,7 +92,7 @@ def _page_of(request: Request) -> str:
 async def _shown(
     request: Request, db: ReadingDb, accounts: Accounts, settings: Settings
 ) -> Console:
-    return await _require_console(request, db, accounts, settings)
+    return await require_console(request, db, accounts, settings)
 
 
 ShownConsole = Annotated[Console, Depends(_shown)]
@@ -102,7 +109,7 @@ def posted_console(posted: PostedForm | None = None) -> Callable[..., Awaitable[
         accounts: Accounts,
         settings: Settings,
     ) -> Console:
-        console = await _require_console(request, db, accounts, settings)
+        console = await require_console(request, db, accounts, settings)
         console.account.forms.require(form.get("proof"), "console")
         return console
 

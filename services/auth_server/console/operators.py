@@ -55,7 +55,7 @@ async def drop_operator(console: PostedConsole, form: Form, db: Db, now: Clock) 
 
 async def _answer(console: Console, db: DbSession, *, refused: Refused | None = None) -> Response:
     return console.answer(
-        "operators.html",
+        "console/operators.html",
         section="operators",
         status=400 if refused else 200,
         operators=await read_operators(db, console.operator),

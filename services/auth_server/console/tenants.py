@@ -102,7 +102,7 @@ async def _answer_list(
         db, console.operator, search=query.search, after=query.after, limit=USUAL
     )
     return console.answer(
-        "tenants.html",
+        "console/tenants.html",
         section="tenants",
         status=400 if refused else 200,
         query=query,
@@ -121,7 +121,7 @@ async def _answer_tenant(
     saved: bool = False,
 ) -> Response:
     return console.answer(
-        "tenant.html",
+        "console/tenant.html",
         section="tenants",
         status=400 if refused else 200,
         tenant=await read_tenant(db, console.operator, tenant_id),

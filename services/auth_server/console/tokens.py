@@ -76,7 +76,7 @@ async def _answer(
     refused: Refused | None = None,
 ) -> Response:
     return console.answer(
-        "tokens.html",
+        "console/tokens.html",
         section="tokens",
         status=400 if refused else 200,
         tokens=await read_admin_tokens(db, console.operator),

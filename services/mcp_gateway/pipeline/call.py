@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Decision
@@ -15,6 +15,9 @@ from mcp_gateway.limits.port import Reservation
 from mcp_gateway.named_tuples import replace_field
 from mcp_gateway.pipeline.conversation import SILENT, CallRefused, Conversation
 from mcp_gateway.results.answer import Answer
+
+if TYPE_CHECKING:
+    from mcp_gateway.pipeline.trace import Trace
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -34,6 +37,8 @@ class CallMetrics:
     """What the call holds of its tenant's plan; `record_call` settles it."""
     limited: bool = False
     """Whether a limit refused the call, which then does not count against the rate again."""
+    trace: "Trace | None" = None
+    """What the steps decided, if the caller may see it."""
 
 
 class ToolCall(NamedTuple):

@@ -131,6 +131,8 @@ class Sender:
         signed = HttpRequest(request.method, request.url, headers, request.body, partition)
         at_least = 0.0
         call.metrics.sent = True
+        trace = call.metrics.trace
+        began = None if trace is None else self._now()
         try:
             response = await self._http.send(signed, deadline=left)
         except RequestFailed as failure:
@@ -142,6 +144,9 @@ class Sender:
             status = call.metrics.status = response.status
             if broken := status in BROKEN:
                 at_least = read_retry_after(response.retry_after, self._now) or 0.0
+        if trace is not None and began is not None:
+            seconds = (self._now() - began).total_seconds()
+            trace.note_exchange(request, outcome, secrets, seconds)
         guard = self._guards.of(tool)
         if not broken:
             guard.succeeded()

@@ -8,7 +8,9 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from gatepost.scopes import TRACE
 from mcp_gateway.http_client.port import HttpResponse
+from mcp_gateway.pipeline.trace import TRACE_META
 from support.in_process.gateway import API, World, a_world
 
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
@@ -227,3 +229,14 @@ async def test_an_error_of_the_api_stays_an_error_of_the_api(world: World) -> No
     answer(world, {"data": {"orders": [{"org": "org_globex"}]}})
     await world.call("new", "checked_query")
     assert world.records[-1]["reason"] == "foreign_record"
+
+
+async def test_a_withheld_answer_is_not_in_a_trace_either(world: World) -> None:
+    answer(world, {"tasks": [{"org_id": "org_globex", "title": "Merger"}]})
+
+    result = await world.call("new", "checked_tasks", token=world.token(scope=f"mcp:read {TRACE}"))
+
+    trace = result["_meta"][TRACE_META]
+    assert (trace["steps"][-1]["step"], trace["answer"]) == ("check_response", "")
+    assert trace["exchanges"][0]["status"] == 200
+    assert "Merger" not in str(result)

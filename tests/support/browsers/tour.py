@@ -365,5 +365,7 @@ CONSOLE_PAGES = {
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
     "operators": "operators",
+    "playground": "playground?tenant=org_acme&person=usr_eve",
+    "playground-tool": "playground/tool?tenant=org_acme&person=usr_eve&tool=list_tasks",
     "tokens": "tokens",
 }

@@ -57,6 +57,7 @@ Event = Literal[
     "operator.set",
     "person.changed",
     "person.created",
+    "playground.called",
     "policy.changed",
     "recovery_code.used",
     "refresh_token.reused",
