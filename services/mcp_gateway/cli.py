@@ -49,7 +49,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     try:
         settings = McpGatewaySettings.load(config)
         configure_logs(level=settings.level)
-        app = create_app(settings)
+        with keep_loaded_objects():
+            app = create_app(settings)
         Spool(settings.spool).close()
         bound = bind(settings.resource, host, port, usual_port=8401)
     except (SettingsError, ManifestError, CannotListen) as error:
@@ -57,7 +58,6 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
         raise click.ClickException(problem) from None
-    keep_loaded_objects()
     server = uvicorn.Server(
         uvicorn.Config(
             app,

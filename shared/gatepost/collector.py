@@ -1,14 +1,22 @@
 """How the garbage collector treats a serving process."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-def keep_loaded_objects() -> None:
-    """Exempt everything loaded so far from garbage collection, and collect less often.
+@contextmanager
+def keep_loaded_objects() -> Iterator[None]:
+    """Exempt everything loaded so far and in the block from garbage collection, and collect less often.
 
-    These objects live as long as the process. Scanning them would hold the event loop for tenths of a
-    second.
+    These objects live as long as the process. Scanning them while they are loaded would take a quarter
+    of that time, and scanning them later would hold the event loop for tenths of a second.
     """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 50)

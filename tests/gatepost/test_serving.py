@@ -1,6 +1,7 @@
 """How both services serve, by their commands."""
 
 import gc
+from functools import partial
 from pathlib import Path
 from socket import socket
 
@@ -38,8 +39,9 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
     monkeypatch.setattr(uvicorn.Server, "run", run)
     monkeypatch.setattr("auth_server.commands.server.configure_logs", lambda **_: None)
     monkeypatch.setattr("gatepost.logs.configure_logs", lambda **_: None)
-    kept: list[bool] = []
-    monkeypatch.setattr(gc, "freeze", lambda: kept.append(True))
+    kept: list[str] = []
+    for name in ("disable", "enable", "freeze"):
+        monkeypatch.setattr(gc, name, partial(kept.append, name))
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
     gateway = serving(ISSUER, RESOURCE, "http://127.0.0.1:8402", manifest=API / "tools.yaml")
     config = write_config(
@@ -52,4 +54,5 @@ def test_an_idle_connection_outlives_the_patience_of_a_load_balancer(
 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     assert [each.timeout_keep_alive for each in served] == [seconds]
-    assert kept == [True], "the collector does not scan what lives as long as the process"
+    # The collector never scans what lives as long as the process.
+    assert kept == ["disable", "enable", "freeze"]

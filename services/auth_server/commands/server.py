@@ -44,8 +44,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     except CannotListen as error:
         raise click.ClickException(str(error)) from None
     migrate(settings.database_url)
-    app = create_app(settings)
-    keep_loaded_objects()
+    with keep_loaded_objects():
+        app = create_app(settings)
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket] | None = None) -> None:

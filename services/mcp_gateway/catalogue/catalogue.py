@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
@@ -63,10 +62,10 @@ class Catalogue:
         templates = sorted(templates, key=lambda template: template.name)
         content = {
             "name": name,
-            "tools": [_plain(tool) for tool in by_name.values()],
-            "prompts": [_plain(prompt) for prompt in prompts],
-            "resources": [_plain(resource) for resource in resources],
-            "templates": [_plain(template) for template in templates],
+            "tools": list(by_name.values()),
+            "prompts": prompts,
+            "resources": resources,
+            "templates": templates,
             "search_above": search_above,
         }
         searched = search_above is not None and len(by_name) > search_above
@@ -130,47 +129,42 @@ class Catalogue:
 
 def fingerprint(tool: Tool) -> str:
     """Return the SHA-256, in hex, of one tool: what callers see, and how its requests are sent."""
-    return _digest(_plain(tool))
+    return _digest(tool)
+
+
+_FORMAT = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def _digest(content: Any) -> str:
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(orjson.dumps(content, _plain, _FORMAT)).hexdigest()
 
 
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
 _ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}}
-_AS_THEY_ARE = frozenset({str, bool, float, type(None)})
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value to plain JSON types, deterministically; functions are left out."""
+    """Convert a value that is not JSON by itself, deterministically; functions are left out."""
     kind: Any = type(value)
-    if kind is dict or isinstance(value, Mapping):  # Most values are parts of schemas.
-        return {
-            str(key): item if type(item) in _AS_THEY_ARE else _plain(item)
-            for key, item in value.items()
-        }
-    if kind in _AS_THEY_ARE:
-        return value
-    if kind is int:
-        return str(value) if abs(value) >= 1 << 63 else value
-    if isinstance(value, list | tuple):
-        return [item if type(item) in _AS_THEY_ARE else _plain(item) for item in value]
-    if names := _fields_of(kind):
+    if (names := _fields_of(kind)) is not None:
         items = ((name, getattr(value, name)) for name in names)
         return {
-            _FORMER_NAMES.get(name, name): _plain(item)
+            _FORMER_NAMES.get(name, name): item
             for name, item in items
             if not callable(item) and not (name in _ADDED and item == _ADDED[name])
         }
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, frozenset):
         return sorted(value)
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, tuple):
+        return list(value)
+    raise TypeError
 
 
 @cache
-def _fields_of(kind: type) -> tuple[str, ...]:
-    """Return the names of a dataclass's fields; none for another type."""
+def _fields_of(kind: type) -> tuple[str, ...] | None:
+    """Return the names of a dataclass's fields; None for another type."""
     is_record = dataclasses.is_dataclass(kind)
-    return tuple(field.name for field in dataclasses.fields(kind)) if is_record else ()
+    return tuple(field.name for field in dataclasses.fields(kind)) if is_record else None

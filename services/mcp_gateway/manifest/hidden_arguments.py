@@ -46,6 +46,8 @@ def fill_arguments(
     Raises:
         ManifestError: an argument does not exist, can't hold its value, or is needed and omitted.
     """
+    if not entry.fill:
+        return imported
     for argument, fill in entry.fill.items():
         where = f".fill.{argument}"
         _require_argument(where, argument, imported)

@@ -42,6 +42,8 @@ class ImportedOperation:
 
     def without_parameters(self, arguments: Collection[str]) -> "ImportedOperation":
         """Return a copy without some parameters and their arguments."""
+        if not arguments:
+            return self
         kept = tuple(p for p in self.operation.parameters if p.argument not in arguments)
         return replace(
             self,

@@ -5,7 +5,7 @@ remains valid, and the upstream checks the rest.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -33,6 +33,9 @@ _STRICTER = frozenset(
 )
 _CUT = "Shortened here: more is accepted than is listed."
 _MOST_VALUES = 24
+_LENGTHS = (400, 160, 60)
+_DEEPEST_CUT = 7
+_CONTAINERS = (dict, list)
 
 
 class TooLarge(Exception):
@@ -47,17 +50,18 @@ def fit(schema: Schema) -> Schema:
     """
     if size(schema) <= SOFT:
         return schema
-    for longest in (400, 160, 60):
-        schema = _shorten(schema, longest, level=0)
+    shortest = _shorten(schema, _LENGTHS, level=0)
+    if (smallest := size(shortest)) > SOFT:
+        schema = shortest
+    for longest in _LENGTHS if smallest <= SOFT else ():
+        schema = _shorten(schema, (longest,), level=0)
         if size(schema) <= SOFT:
             return schema
-    if size(schema) <= HARD:
+    if smallest <= HARD:
         return schema
     schema = relax(_without_long_enums(schema))
-    for depth in (7, 6, 5, 4, 3, 2, 1):
-        if size(schema) <= HARD:
-            return schema
-        schema = _cut(schema, depth)
+    if size(schema) > HARD:
+        schema = _cut_to_fit(schema)
     for longest in (160, 60, 0):
         if size(schema) <= HARD:
             return schema
@@ -106,6 +110,8 @@ def relax(schema: Schema) -> Schema:
 
 def _map(keyword: str, value: Any, change: Any) -> Any:
     """Apply a function to the schemas directly under a keyword."""
+    if type(value) not in _CONTAINERS:
+        return value
     if keyword in ONE and isinstance(value, dict):
         return change(value)
     if keyword in MANY:
@@ -115,19 +121,20 @@ def _map(keyword: str, value: Any, change: Any) -> Any:
     return value
 
 
-def _shorten(schema: Schema, longest: int, level: int) -> Schema:
-    """Shorten texts below the level of arguments, and drop titles and examples."""
+def _shorten(schema: Schema, lengths: Sequence[int], level: int) -> Schema:
+    """Shorten texts below the level of arguments to each length in turn; drop titles and examples."""
     out: Schema = {}
     for keyword, value in schema.items():
         if keyword == "description" and level > 1:
-            said = _first(value, longest)
-            if said:
-                out[keyword] = said
+            for longest in lengths:
+                value = _first(value, longest)
+            if value:
+                out[keyword] = value
         elif keyword in {"examples", "title"} and level > 0:
             continue
         else:
             deeper = level + (keyword in {"properties", "items", "$defs"} or keyword in MANY)
-            out[keyword] = _map(keyword, value, lambda item, d=deeper: _shorten(item, longest, d))
+            out[keyword] = _map(keyword, value, lambda item, d=deeper: _shorten(item, lengths, d))
     return out
 
 
@@ -160,10 +167,22 @@ def _without_long_enums(schema: Schema) -> Schema:
     return out
 
 
-def _cut(schema: Schema, deepest: int) -> Schema:
+def _cut_to_fit(schema: Schema) -> Schema:
+    """Cut a schema at the largest depth that fits the budget, or else at the smallest depth."""
+    depths = _depths(schema, schema.get("$defs", {}))
+    # The cost of a cut grows with its result, so the first one is the smallest.
+    shorter = _cut(schema, depths, 1)
+    for deepest in range(2, _DEEPEST_CUT + 1):
+        longer = _cut(schema, depths, deepest)
+        if size(longer) > HARD:
+            break
+        shorter = longer
+    return shorter
+
+
+def _cut(schema: Schema, depths: Mapping[str, int], deepest: int) -> Schema:
     """Replace schemas below a depth; a definition counts at its smallest depth."""
     defs = schema.get("$defs", {})
-    depths = _depths(schema, defs)
 
     def cut(node: Schema, depth: int) -> Schema:
         if depth >= deepest and ("$ref" in node or not _NESTING.isdisjoint(node)):

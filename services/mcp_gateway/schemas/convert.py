@@ -31,6 +31,8 @@ from mcp_gateway.schemas.titles import without_echo
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_COMBINING = frozenset({"allOf", "anyOf", "oneOf"})
+_SUBSCHEMAS = ONE | MANY | {"patternProperties", "dependentSchemas"}
 _DEEPEST_PARTS = 5
 _LEGAL_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
@@ -151,6 +153,8 @@ class Schemas:
 
     def _convert_subschemas(self, source: Schema, out: Schema) -> None:
         """Convert the schemas inside this one, except its properties."""
+        if _SUBSCHEMAS.isdisjoint(source):
+            return
         for keyword in sorted(ONE & source.keys()):
             if isinstance(source[keyword], dict | bool):
                 value = source[keyword]
@@ -309,11 +313,13 @@ class Schemas:
 
         Parts that forbid each other's properties are joined as their author means them.
         """
+        if _COMBINING.isdisjoint(schema):
+            return schema
         schema, opened = open_parts(schema, self._inlined, self._may_be_closed)
         merged = self._merge_parts(schema)
         if not opened:
             return merged
-        is_plain = {"allOf", "anyOf", "oneOf"}.isdisjoint(merged)
+        is_plain = _COMBINING.isdisjoint(merged)
         return {**merged, "additionalProperties" if is_plain else "unevaluatedProperties": False}
 
     def _merge_parts(self, schema: Schema) -> Schema:

@@ -11,6 +11,7 @@ _COUNTS = (
     "maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties",
     "maxContains", "minContains",
 )  # fmt: skip
+_BOUNDS = frozenset({*_NUMBERS, *_COUNTS, "multipleOf"})
 _LONGEST_EXAMPLE = 200
 
 
@@ -35,8 +36,9 @@ def convert_type(kind: Any, out: Schema) -> None:
 def convert_texts(source: Schema, out: Schema) -> None:
     """Copy the keywords whose value is text; `byte` of OpenAPI 3.0 is an encoding."""
     for keyword in _TEXTS:
-        if isinstance(source.get(keyword), str) and source[keyword].strip():
-            out[keyword] = tidy_text(source[keyword])
+        text = source.get(keyword)
+        if isinstance(text, str) and text.strip():
+            out[keyword] = tidy_text(text)
     if out.get("format") == "byte":
         del out["format"]
         out["contentEncoding"] = "base64"
@@ -44,6 +46,8 @@ def convert_texts(source: Schema, out: Schema) -> None:
 
 def convert_bounds(source: Schema, out: Schema) -> None:
     """Copy the keywords whose value is a number, each in its 2020-12 form."""
+    if _BOUNDS.isdisjoint(source):
+        return
     for keyword in _NUMBERS:
         value = source.get(keyword)
         if isinstance(value, int | float) and not isinstance(value, bool):

@@ -7,7 +7,7 @@ from mcp_gateway.schemas.budget import Schema
 
 def without_echo(name: str, schema: Schema) -> Schema:
     """Return a schema without a title that only repeats the name."""
-    if _letters(str(schema.get("title", ""))) != _letters(name):
+    if "title" not in schema or _letters(schema["title"]) != _letters(name):
         return schema
     return {key: value for key, value in schema.items() if key != "title"}
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from mcp_gateway.catalogue import catalogue
 from mcp_gateway.manifest.load import load_catalogue
 from support.in_process.gateway import World, a_world
 
@@ -214,3 +215,30 @@ def test_a_manifest_that_is_searched_cannot_take_the_three_names(tmp_path: Path)
         load_catalogue(tmp_path / "tools.yaml")
     (tmp_path / "tools.yaml").write_text(text.replace("search_above: 5\n", ""))
     assert "search_tools" in load_catalogue(tmp_path / "tools.yaml").tools
+
+
+def test_a_fingerprint_does_not_take_the_schemas_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most values of a catalogue are parts of schemas, which are JSON already."""
+    plain, taken = catalogue._plain, 0
+
+    def counted(value: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        return plain(value)
+
+    monkeypatch.setattr(catalogue, "_plain", counted)
+    counts = []
+    for fields in (1, 200):
+        properties = {f"field_{n}": {"type": "string", "maxLength": n} for n in range(fields)}
+        filters = {"type": "object", "properties": properties}
+        body = {"content": {"application/json": {"schema": {"properties": {"f": filters}}}}}
+        paths = {"/a": {"post": {"requestBody": body}}}
+        (tmp_path / "openapi.json").write_bytes(orjson.dumps({"openapi": "3.1.0", "paths": paths}))
+        (tmp_path / "tools.yaml").write_text(f"{HEAD}  add: {{operation: POST /a}}\n")
+        taken = 0
+        assert len(load_catalogue(tmp_path / "tools.yaml").hash) == 64
+        counts.append(taken)
+
+    assert counts[0] == counts[1]

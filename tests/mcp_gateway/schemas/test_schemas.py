@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from pytest import MonkeyPatch
 
 from mcp_gateway.documents.references import References
+from mcp_gateway.schemas import budget
 from mcp_gateway.schemas.convert import Schemas
 from mcp_gateway.schemas.impossible import find_impossible
 from mcp_gateway.schemas.keywords import UnusableSchema
@@ -185,6 +187,32 @@ def test_a_schema_that_unfolds_without_bound_is_cut_and_says_so() -> None:
     schema = published(ref("L0"), L30={"type": "object"}, **components)
     assert "Shortened here" in str(schema)
     assert len(str(schema)) < 40_000
+
+
+def test_a_huge_schema_is_not_copied_whole_for_each_length_and_depth_tried(
+    monkeypatch: MonkeyPatch,
+) -> None:
+    def nested(level: int) -> dict[str, Any]:
+        said = {"description": "A sentence that explains the value in full. " * 5}
+        if level == 0:
+            return {"type": "string", **said}
+        return {"type": "object", **said, "properties": {n: nested(level - 1) for n in "abcd"}}
+
+    handled, map_ = 0, budget._map
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal handled
+        handled += 1
+        return map_(*arguments)
+
+    monkeypatch.setattr(budget, "_map", counted)
+    whole = nested(6)
+    keywords = sum(len(node) for node in budget.walk(whole))
+
+    fitted = budget.fit(whole)
+
+    assert budget.HARD / 8 < budget.size(fitted) <= budget.HARD
+    assert handled < 4 * keywords
 
 
 def obj(**properties: Any) -> dict[str, Any]:
