@@ -23,6 +23,7 @@ from auth_server.gateway_api.plans import router as plans_router
 from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
 from auth_server.metering.endpoint import router as usage_router
+from auth_server.notices.run import EVERY, sending_notices
 from auth_server.oauth.authorize.endpoint import router as authorize_router
 from auth_server.oauth.discovery.endpoint import discovery_router
 from auth_server.oauth.introspect import router as introspect_router
@@ -50,6 +51,8 @@ from auth_server.pages.account.playground.endpoint import router as playground_r
 from auth_server.pages.account.rules import router as rules_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
+from auth_server.pages.account.webhooks.deliveries import router as webhook_router
+from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
 from auth_server.pages.connect.endpoint import router as connect_router
 from auth_server.pages.consent.endpoint import router as consent_router
 from auth_server.pages.sign_in.endpoint import router as sign_in_router
@@ -84,6 +87,8 @@ ROUTERS = (
     rules_router,
     members_router,
     connections_router,
+    webhooks_router,
+    webhook_router,
     plan_router,
     pay_router,
     ask_router,
@@ -111,6 +116,7 @@ def create_app(
     *,
     open_runtime: OpenRuntime = open_runtime,
     make_stripe_http: MakeHttp | None = None,
+    notices_every: float = EVERY,
 ) -> FastAPI:
     """Create the ASGI app.
 
@@ -118,6 +124,7 @@ def create_app(
         settings: the server's settings.
         open_runtime: opens the runtime; tests pass another.
         make_stripe_http: makes the connection to Stripe; tests pass another.
+        notices_every: seconds between two looks for notices and webhooks to send.
     """
 
     @asynccontextmanager
@@ -132,6 +139,7 @@ def create_app(
             await opened.enter_async_context(exporting_usage(exporting))
             await opened.enter_async_context(delivering_mails(_delivery_of(runtime)))
             await opened.enter_async_context(maintained(runtime, billing))
+            await opened.enter_async_context(sending_notices(runtime, every=notices_every))
             app.state.stop_waiting = runtime.feed.close
             yield {"resources": runtime, "billing": billing, "inbox": inbox}
 

@@ -27,7 +27,7 @@ auth_server = LazyGroup(
             "List and end the access that people granted to apps.",
         ),
         "mail": (
-            f"{_COMMANDS}.mail:mail",
+            f"{_COMMANDS}.outgoing.mail:mail",
             "Test the SMTP server, and list the mails that were queued.",
         ),
         "memberships": (f"{_COMMANDS}.memberships:memberships", "Manage the members of tenants."),
@@ -52,6 +52,10 @@ auth_server = LazyGroup(
         "tenants": (
             f"{_COMMANDS}.tenants:tenants",
             "Manage tenants and their rules for agents.",
+        ),
+        "webhooks": (
+            f"{_COMMANDS}.outgoing.webhooks:webhooks",
+            "Manage the endpoints that receive events, and look at deliveries.",
         ),
     },
 )

@@ -16,6 +16,8 @@ from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.db.engine import DbSession
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
+from auth_server.notices.compare_books import compare_books
+from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
@@ -35,8 +37,10 @@ from auth_server.records.quota_notices.store import purge_notices
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
 from auth_server.records.sessions.store import purge_sessions
+from auth_server.records.webhooks.deliveries import purge_deliveries
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.runtime import Runtime
+from auth_server.webhooks.secrets import maintain_signing_secrets
 from gatepost.background import Job, Sleep, repeating
 
 log = structlog.get_logger()
@@ -74,6 +78,7 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_mails, _KEEP),
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
+    (purge_deliveries, timedelta(days=30)),
 )
 """Each purge, and how long it keeps what is over."""
 
@@ -137,6 +142,7 @@ async def _renew_seals(opened: Runtime) -> None:
         await reseal_secrets(db, opened.keys)
     async with opened.database.writing() as db, db.begin():
         await renew_seal_key(db)
+        await maintain_signing_secrets(db, opened.keys, now=opened.now())
 
 
 async def _keep_calls(opened: Runtime) -> None:
@@ -166,6 +172,14 @@ async def _notice_quotas(opened: Runtime) -> None:
     await notice_quotas(opened.database, opened.now())
 
 
+async def _notice_expiring_keys(opened: Runtime) -> None:
+    await notice_expiring_keys(opened.database, (), now=opened.now())
+
+
+async def _compare_books(opened: Runtime) -> None:
+    await compare_books(opened.database, now=opened.now())
+
+
 JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("signing_keys", _keep_keys, 1),
     ("catalogues", _read_catalogues, 1),
@@ -179,6 +193,8 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("audit_log", _keep_audit_log, 1),
     ("quotas", _notice_quotas, 1),
     ("quota_notices", _purge_notices, _DAY),
+    ("expiring_keys", _notice_expiring_keys, 1),
+    ("books", _compare_books, 1),
 )
 """Each job with its name in the log, and the minutes between two runs."""
 

@@ -1,6 +1,7 @@
 """The `Runtime`: everything that the process opens once and closes once."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from auth_server.mail.port import Mailer
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
+from auth_server.outbound.guarded_post import GuardedPost
 from auth_server.outbound.resolver import Resolver
 from auth_server.outbox.open import open_mailer
 from auth_server.rate_limits.buckets import Buckets
@@ -34,6 +36,7 @@ from auth_server.revocations.feed import RevocationFeed
 from auth_server.secrets import NewSecret, new_secret
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.tokens.keyring import Keyring
+from auth_server.webhooks.send import Sender
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
 
@@ -61,6 +64,7 @@ class Runtime:
     """Calls gateways for the playground, and waits as long as a tool may take."""
     denials: Denials
     heads: HeadWriter
+    webhooks: Sender
     now: Now
     new_secret: NewSecret
 
@@ -105,6 +109,25 @@ def open_key_sets(
     loopback = settings.client_documents_on_loopback
     in_use, strangers = _open_fetches(loopback) if fetch is None else (fetch, fetch)
     return KeySets(in_use, strangers, configured, documents, now, allow_loopback=loopback)
+
+
+def open_webhooks(
+    settings: AuthServerSettings,
+    database: Database,
+    keys: Keys,
+    now: Now,
+    *,
+    post: GuardedPost | None = None,
+) -> Sender:
+    """Make the sender of webhooks; `post` replaces the guarded post in tests."""
+    return Sender(
+        database,
+        keys,
+        post or GuardedPost(),
+        now,
+        random.random,
+        private_hosts=frozenset(settings.webhook_private_hosts),
+    )
 
 
 def _open_fetches(loopback: bool) -> tuple[Fetch, Fetch]:
@@ -179,6 +202,7 @@ async def open_runtime(
             gateway_http=gateway_http,
             denials=Denials(),
             heads=HeadWriter(settings.audit_head_file),
+            webhooks=open_webhooks(settings, database, keys, now),
             now=now,
             new_secret=new_secret,
         )

@@ -264,6 +264,11 @@ class AuthServerSettings(ServiceSettings):
         description="The SMTP server that sends mails to people; without it, a server on loopback "
         "prints them, and any other server sends none.",
     )
+    webhook_private_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts to which the operator's own webhooks may be sent although their addresses "
+        "are private, also over http. Endpoints of tenants must be public.",
+    )
     branding: Branding = Field(default=Branding(), description="How the pages present the product.")
     translations: Path | None = Field(
         default=None,

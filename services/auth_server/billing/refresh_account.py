@@ -51,7 +51,7 @@ async def _store(
     account = await lock_account(db, known.tenant_id)
     if account is None or account.version != known.version:
         return False
-    before = account.plan
+    before, known_as = account.plan, _state(account)
     account.version += 1
     account.read_at = now
     account.subscription_id, account.status = subscribed.subscription_id, subscribed.status
@@ -59,6 +59,10 @@ async def _store(
     account.subscribed_at = account.subscribed_at or subscribed.started_at
     account.period_start, account.period_end = subscribed.period_start, subscribed.period_end
     account.plan, account.ends_at = subscribed.plan, subscribed.ends_at
+    if _state(account) != known_as:
+        detail = {**_state(account), "former_status": known_as["status"], "former_plan": before}
+        subscription = Audit("subscription.changed", tenant_id=account.tenant_id, detail=detail)
+        await record(db, subscription, now=now)
     plans = [plan.name for plan in await list_plans(db)]
     if subscribed.plan and subscribed.plan not in plans:
         raise BillingError(
@@ -76,3 +80,9 @@ async def _store(
         log.info("plan_changed", tenant_id=tenant.tenant_id, plan=plan, status=subscribed.status)
     await db.flush()
     return True
+
+
+def _state(account: BillingAccount) -> dict[str, str]:
+    """Return the changes of a subscription that its tenant hears of."""
+    ends_at = account.ends_at.isoformat(timespec="seconds") if account.ends_at else ""
+    return {"status": account.status or "", "plan": account.plan or "", "ends_at": ends_at}

@@ -10,8 +10,10 @@ from auth_server.db.engine import Database
 from auth_server.metering.usage_report import Quota, UsageReport, choose_plan, read_usage_report
 from auth_server.records.plans.store import list_plans
 from auth_server.records.quota_notices.store import add_notices
+from auth_server.records.quota_notices.table import QuotaNotice
 from auth_server.records.tenants.store import find_tenant
 from auth_server.records.usage.store import sum_tenants
+from auth_server.webhooks.messages import Message, make_message, queue_message
 from gatepost.metering.plans import day_of, hour_of, start_of_day
 
 PERCENTS = (80, 100)
@@ -38,6 +40,8 @@ async def notice_quotas(database: Database, now: datetime) -> None:
             continue
         async with database.writing() as db, db.begin():
             added = await add_notices(db, reached)
+            for notice in added:
+                await queue_message(db, message_of_quota(notice), now=now)
         for notice in added:
             log.info(
                 "quota_reached",
@@ -48,6 +52,22 @@ async def notice_quotas(database: Database, now: datetime) -> None:
                 limit=notice.units_limit,
                 used=notice.used,
             )
+
+
+def message_of_quota(notice: QuotaNotice) -> Message:
+    """Make the message that a quota or budget has reached a percentage."""
+    data = {
+        "tenant_id": notice.tenant_id,
+        "kind": notice.kind,
+        "key": notice.key,
+        "period": notice.period,
+        "percent": notice.percent,
+        "limit": notice.units_limit,
+        "used": notice.used,
+    }
+    return make_message(
+        "quota.reached", notice.notice_id, data, tenant_id=notice.tenant_id, at=notice.at
+    )
 
 
 def _ends(now: datetime) -> list[datetime]:

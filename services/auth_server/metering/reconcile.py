@@ -1,5 +1,6 @@
 """Compare the ledger with what is added up from it: they are written together and must agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,12 +25,19 @@ class Difference:
     """The units that are there to be exported; test keys have none."""
 
 
-async def reconcile_usage(db: DbSession, *, since: datetime, until: datetime) -> list[Difference]:
-    """List where the places differ in a time that begins and ends at whole hours."""
+async def reconcile_usage(
+    db: DbSession, *, since: datetime, until: datetime, tenants: Sequence[str] | None = None
+) -> list[Difference]:
+    """List where the places differ in a time that begins and ends at whole hours.
+
+    With `tenants`, the ledger is read for each of them, instead of from its first entry to its last.
+    """
     found = []
     metered = await sum_metered(db, since=since, until=until)
     for env in _ENVIRONMENTS:
-        ledger = await sum_units(db, since=since, until=until, env=env)
+        ledger: dict[tuple[str, str], int] = {}
+        for tenant_id in (None,) if tenants is None else tenants:
+            ledger |= await sum_units(db, since=since, until=until, env=env, tenant_id=tenant_id)
         usage = await sum_meters(db, since=since, until=until, env=env)
         exportable = metered if env == "live" else ledger
         for key in sorted(ledger.keys() | usage.keys() | exportable.keys()):

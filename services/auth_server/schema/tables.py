@@ -27,6 +27,7 @@ import auth_server.records.operators.table
 import auth_server.records.people.table
 import auth_server.records.plan_requests.table
 import auth_server.records.plans.table
+import auth_server.records.progress.table
 import auth_server.records.quota_notices.table
 import auth_server.records.refresh_tokens.table
 import auth_server.records.refused_events.table
@@ -37,5 +38,6 @@ import auth_server.records.signing_keys.table
 import auth_server.records.tenants.table
 import auth_server.records.usage.table
 import auth_server.records.usage_exports.table
+import auth_server.records.webhooks.table
 
 metadata = SQLModel.metadata

@@ -108,6 +108,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisation",
         "/account/organisation/member",
         "/account/plan",
+        "/account/organisation/webhooks",
         "/console/tenants",
         "/console/tenant",
         "/console/operators",

@@ -10,7 +10,9 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import Connection, event
 
 from auth_server.maintenance import maintain
+from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.records.revocations.store import list_after, list_by_names, number_revocations
+from auth_server.webhooks.manage import list_deliveries, send_test
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, month_of
 from gatepost.revocations import REVOCATIONS_PATH
@@ -18,6 +20,7 @@ from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event
 from support.in_process.clock import Clock
 from support.in_process.person import Person
+from support.in_process.receiver import add_hook, send_all
 from support.in_process.revocations import GATEWAY, assertions
 
 GROWING = {
@@ -42,6 +45,7 @@ GROWING = {
     "transactions",
     "usage_hours",
     "used_tickets",
+    "webhook_deliveries",
 }
 """`clients` is missing: once a minute, a job looks which clients nobody uses."""
 Statement = tuple[str, Any]
@@ -108,8 +112,23 @@ async def live_through_everything(server: AuthServer) -> None:
         await list_after(db, "", now=now)
         await list_by_names(db, [("family", "x")], now=now)
     await maintain(server.opened)
+    await send_test_message(server)
     server.clock.advance(days=200)
+    await notice_expiring_keys(server.opened.database, (), now=server.clock())
     await maintain(server.opened)
+
+
+async def send_test_message(server: AuthServer) -> None:
+    """Follow the log, send a message to an endpoint that does not answer, and list it."""
+    await notice_expiring_keys(server.opened.database, (), now=server.clock())
+    await add_hook(server, "http://127.0.0.1:9/", None)
+    async with server.opened.transaction() as db:
+        new_secret = server.opened.new_secret
+        await send_test(db, None, "endpoint_1", new_secret=new_secret, now=server.clock())
+    await send_all(server)
+    async with server.opened.database.reading() as db:
+        [delivery] = await list_deliveries(db, None, "endpoint_1")
+    assert delivery.attempts == 1
 
 
 async def look_at_every_page(server: AuthServer, ada: Person) -> None:
@@ -143,7 +162,9 @@ async def change_what_members_may(ada: Person) -> None:
 async def test_no_statement_reads_a_growing_table_from_end_to_end(
     database_url: str, clock: Clock, monkeypatch: Any
 ) -> None:
-    async with running_auth_server(database_url, clock, resources=(GATEWAY,)) as server:
+    async with running_auth_server(
+        database_url, clock, resources=(GATEWAY,), webhook_private_hosts=("127.0.0.1",)
+    ) as server:
         with recorded(server, monkeypatch) as ran:
             await live_through_everything(server)
         assert len({statement for statement, _ in ran}) > 60

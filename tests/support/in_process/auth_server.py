@@ -17,7 +17,13 @@ from auth_server.mail.port import Message
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
 from auth_server.outbox.deliver import Delivery, deliver_mails
 from auth_server.records.audit.seal import sealing_with
-from auth_server.runtime import Runtime, open_documents, open_key_sets, open_runtime
+from auth_server.runtime import (
+    Runtime,
+    open_documents,
+    open_key_sets,
+    open_runtime,
+    open_webhooks,
+)
 from auth_server.schema.migrate import migrate
 from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
@@ -30,6 +36,7 @@ from support.in_process.person import Person
 from support.mail.mailbox import Mailbox
 
 ISSUER = "http://127.0.0.1:8400"
+_NEVER = 1e9  # tests follow the log and send webhooks themselves
 SECRET_KEY = "for-tests-only-0123456789abcdef0123456789"
 RESOURCE = "http://127.0.0.1:8401/mcp"
 
@@ -201,11 +208,18 @@ class AuthServer:
 
 @asynccontextmanager
 async def running_auth_server(
-    database_url: str, clock: Clock, *, outside: Any = None, stripe_http: Any = None, **changes: Any
+    database_url: str,
+    clock: Clock,
+    *,
+    outside: Any = None,
+    stripe_http: Any = None,
+    post: Any = None,
+    **changes: Any,
 ) -> AsyncIterator[AuthServer]:
     """Start a server; a keyword changes a setting.
 
-    `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe.
+    `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe; `post`
+    sends its webhooks.
     """
     settings = AuthServerSettings(
         **{
@@ -267,11 +281,16 @@ async def running_auth_server(
                     mailer=server.mailbox,
                     documents=documents,
                     key_sets=key_sets,
+                    webhooks=open_webhooks(
+                        settings, resources.database, resources.keys, clock, post=post
+                    ),
                 )
             )
             yield server.opened
 
-    server.app = create_app(settings, open_runtime=opened, make_stripe_http=stripe_http)
+    server.app = create_app(
+        settings, open_runtime=opened, make_stripe_http=stripe_http, notices_every=_NEVER
+    )
     async with running(server.app, settings.issuer) as http:
         server.http = http
         yield server

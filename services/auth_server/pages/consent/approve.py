@@ -138,6 +138,8 @@ def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
         grant_id=grant.grant_id,
         detail={
             "by": by,
+            "client_name": str(grant.client_snapshot.get("name", "")),
+            "resource": grant.resource,
             "version": grant.version,
             "scope": grant.scope,
             "tools": grant.tools,

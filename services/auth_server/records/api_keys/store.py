@@ -36,6 +36,18 @@ async def list_api_keys(
     return (await db.execute(query)).scalars().all()
 
 
+async def list_expiring(
+    db: DbSession, *, after: datetime, until: datetime
+) -> Sequence[StoredApiKey]:
+    """List the keys that are not revoked and expire after one time and not after another."""
+    query = select(StoredApiKey).where(
+        col(StoredApiKey.expires_at) > after,
+        col(StoredApiKey.expires_at) <= until,
+        col(StoredApiKey.revoked_at).is_(None),
+    )
+    return (await db.execute(query.order_by(col(StoredApiKey.expires_at)))).scalars().all()
+
+
 async def note_use(db: DbSession, key_id: str, *, now: datetime) -> None:
     """Record that a key was used, at most once a minute."""
     await db.execute(

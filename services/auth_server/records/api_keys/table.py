@@ -27,6 +27,6 @@ class StoredApiKey(SQLModel, table=True):
     tools: list[str] = Field(sa_type=Json)
     data_scope: str = Field(default="", max_length=4096)
     created_at: datetime = Field(sa_type=UtcDateTime)
-    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -67,12 +67,17 @@ Event = Literal[
     "sign_in.refused",
     "signed_in",
     "signed_out",
+    "subscription.changed",
     "tenant.changed",
     "tenant.created",
     "token.outdated",
     "token.revoked",
     "usage.customer_linked",
     "usage.export_decided",
+    "webhook.added",
+    "webhook.changed",
+    "webhook.disabled",
+    "webhook.removed",
 ]
 """Every kind of event, named in the past tense."""
 
@@ -158,6 +163,18 @@ async def append(db: DbSession, audit: Audit, *, now: datetime) -> None:
         seal.number, seal.hash = entry.number, entry.hash
         renew_seal(seal, keys)
     await db.flush()
+
+
+async def newest_number(db: DbSession) -> int:
+    """Return the number of the newest entry; 0 if there is none."""
+    query = select(col(AuditEntry.number)).order_by(col(AuditEntry.number).desc()).limit(1)
+    return (await db.execute(query)).scalar_one_or_none() or 0
+
+
+async def list_entries_after(db: DbSession, number: int, *, most: int) -> Sequence[AuditEntry]:
+    """List the entries after a number, the oldest first."""
+    query = select(AuditEntry).where(col(AuditEntry.number) > number)
+    return (await db.execute(query.order_by(col(AuditEntry.number)).limit(most))).scalars().all()
 
 
 async def lock_log(db: DbSession) -> None:

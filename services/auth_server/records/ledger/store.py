@@ -39,9 +39,14 @@ async def find_entries(db: DbSession, call_ids: Collection[str]) -> Sequence[Led
 
 
 async def sum_units(
-    db: DbSession, *, since: datetime, until: datetime, env: str = "live"
+    db: DbSession,
+    *,
+    since: datetime,
+    until: datetime,
+    env: str = "live",
+    tenant_id: str | None = None,
 ) -> dict[tuple[str, str], int]:
-    """Sum the units of each tenant and meter in a time."""
+    """Sum the units of each tenant and meter in a time, or of one tenant, with its index."""
     query = (
         select(col(LedgerEntry.tenant_id), col(LedgerEntry.meter), func.sum(col(LedgerEntry.units)))
         .where(
@@ -51,6 +56,8 @@ async def sum_units(
         )
         .group_by(col(LedgerEntry.tenant_id), col(LedgerEntry.meter))
     )
+    if tenant_id is not None:
+        query = query.where(col(LedgerEntry.tenant_id) == tenant_id)
     rows = (await db.execute(query)).all()
     return {(tenant_id, meter): int(units) for tenant_id, meter, units in rows}
 

@@ -1,0 +1,1 @@
+"""The commands for what the server sends: mails and webhooks."""

@@ -1,0 +1,215 @@
+"""`gatepost auth-server webhooks …`: manage the endpoints that receive events."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.db.engine import DbSession
+from auth_server.records.tenants.store import find_tenant
+from auth_server.runtime import keys_of
+from auth_server.secrets import new_secret
+from auth_server.settings import AuthServerSettings
+from auth_server.webhooks.event_types import types_for
+from auth_server.webhooks.manage import (
+    Delivery,
+    Endpoint,
+    NewEndpoint,
+    add_endpoint,
+    enable_endpoint,
+    list_deliveries,
+    list_endpoints,
+    list_every_endpoint,
+    remove_endpoint,
+    resend_delivery,
+    roll_secret,
+    send_test,
+)
+from auth_server.webhooks.urls import UnusableEndpoint
+from gatepost.clock import utc_now
+
+T = TypeVar("T")
+
+tenant_option = click.option(
+    "--tenant", "tenant_id", help="The tenant that owns the endpoint; without it, the operator."
+)
+
+
+@click.group()
+def webhooks() -> None:
+    """Manage the endpoints that receive events, and look at deliveries."""
+
+
+@webhooks.command(name="list")
+@config_option
+@tenant_option
+@click.option("--all", "every", is_flag=True, help="List the endpoints of all owners.")
+def list_(config: Path | None, tenant_id: str | None, every: bool) -> None:
+    """List endpoints, without their secrets."""
+
+    async def work(db: DbSession) -> list[str]:
+        found = await (list_every_endpoint(db) if every else list_endpoints(db, tenant_id))
+        return [_describe(one) for one in found]
+
+    click.echo("\n".join(_run(load_settings(config), work)) or "There are no endpoints.")
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("url")
+@click.option(
+    "--type", "types", multiple=True, help="A type of event; repeatable.  [default: all types]"
+)
+def add(config: Path | None, tenant_id: str | None, url: str, types: tuple[str, ...]) -> None:
+    """Add an endpoint, and show its secret once."""
+    settings = load_settings(config)
+    known = tuple(kind.name for kind in types_for(tenant_id))
+    if unknown := sorted(set(types) - set(known)):
+        raise click.ClickException(f"{unknown[0]} is not one of {', '.join(known)}")
+
+    async def work(db: DbSession) -> tuple[Endpoint, str]:
+        if tenant_id is not None and await find_tenant(db, tenant_id) is None:
+            raise click.ClickException(f"the tenant {tenant_id} does not exist")
+        new = NewEndpoint(tenant_id, url, types or known, f"endpoint_{new_secret()}")
+        return await add_endpoint(
+            db,
+            new,
+            keys=keys_of(settings),
+            new_secret=new_secret,
+            now=utc_now(),
+            private_hosts=settings.webhook_private_hosts,
+        )
+
+    endpoint, secret = _run(settings, work)
+    click.echo(f"{endpoint.endpoint_id} receives events. The secret is shown only once:")
+    click.echo(secret)
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+def remove(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+    """Remove an endpoint with its deliveries."""
+
+    async def work(db: DbSession) -> None:
+        await remove_endpoint(db, tenant_id, endpoint_id, now=utc_now())
+
+    _run(load_settings(config), work)
+    click.echo(f"{endpoint_id} is removed.")
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+def roll(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+    """Give an endpoint a new secret; for 24 hours, messages are signed with both."""
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> str:
+        return await roll_secret(
+            db,
+            tenant_id,
+            endpoint_id,
+            keys=keys_of(settings),
+            new_secret=new_secret,
+            now=utc_now(),
+        )
+
+    secret = _run(settings, work)
+    click.echo("For 24 hours, messages are signed with both secrets. The new one is shown once:")
+    click.echo(secret)
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+def enable(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+    """Send to a disabled endpoint again."""
+
+    async def work(db: DbSession) -> None:
+        await enable_endpoint(db, tenant_id, endpoint_id, now=utc_now())
+
+    _run(load_settings(config), work)
+    click.echo(f"{endpoint_id} is enabled.")
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+def test(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+    """Send a test message; the running service sends it within seconds."""
+
+    async def work(db: DbSession) -> str:
+        return await send_test(db, tenant_id, endpoint_id, new_secret=new_secret, now=utc_now())
+
+    click.echo(f"{_run(load_settings(config), work)} will be sent within seconds.")
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+@click.option("--most", default=50, show_default=True, help="How many to list.")
+def deliveries(config: Path | None, tenant_id: str | None, endpoint_id: str, most: int) -> None:
+    """List the newest deliveries to an endpoint, with its last answers."""
+
+    async def work(db: DbSession) -> list[str]:
+        found = await list_deliveries(db, tenant_id, endpoint_id, most=most)
+        return [_describe_delivery(one) for one in found]
+
+    click.echo("\n".join(_run(load_settings(config), work)) or "There are no deliveries.")
+
+
+@webhooks.command()
+@config_option
+@tenant_option
+@click.argument("endpoint_id")
+@click.argument("message_ids", nargs=-1, required=True)
+def resend(
+    config: Path | None, tenant_id: str | None, endpoint_id: str, message_ids: tuple[str, ...]
+) -> None:
+    """Send messages to an endpoint again, under the same ids."""
+
+    async def work(db: DbSession) -> None:
+        for message_id in message_ids:
+            await resend_delivery(db, tenant_id, endpoint_id, message_id, now=utc_now())
+
+    _run(load_settings(config), work)
+    click.echo(f"{len(message_ids)} will be sent within seconds.")
+
+
+def _run(settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]) -> T:
+    try:
+        return asyncio.run(in_transaction(settings, work))
+    except UnusableEndpoint as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _describe(one: Endpoint) -> str:
+    state = "active"
+    if one.disabled_at is not None:
+        state = f"disabled {one.disabled_at:%Y-%m-%d %H:%M}: {one.disabled_reason}"
+    elif one.failing_since is not None:
+        state = f"failing since {one.failing_since:%Y-%m-%d %H:%M}"
+    owner = one.tenant_id or "operator"
+    return f"{one.endpoint_id}  {owner}  {one.url}  {state}  {', '.join(one.types)}"
+
+
+def _describe_delivery(one: Delivery) -> str:
+    answer = "no answer" if one.status_code is None else f"{one.status_code} {one.answer}"
+    last = f"  {' '.join(answer.split())}" if one.attempts else ""
+    again = (
+        f", next {one.next_attempt_at:%Y-%m-%d %H:%M}" if one.next_attempt_at is not None else ""
+    )
+    return (
+        f"{one.created_at:%Y-%m-%d %H:%M}  {one.message_id}  {one.type}  {one.state}, "
+        f"{one.attempts} attempts{again}{last}"
+    )

@@ -1,0 +1,1 @@
+"""A tenant's webhook endpoints, for its admins."""

@@ -1,0 +1,1 @@
+"""The endpoints to which events are sent, and the deliveries to them."""

@@ -1,0 +1,1 @@
+"""Outgoing webhooks: signed events, sent to endpoints of the operator and of tenants."""
