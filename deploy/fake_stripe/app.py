@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from fake_stripe import catalog, metering, pages
+from fake_stripe import catalog, metering, pages, payments
 from fake_stripe.account import Account, Object, visible
 from fake_stripe.errors import StripeError
 from fake_stripe.form import Params, parse_form
@@ -23,6 +23,7 @@ SESSION = frozenset(
     {
         "mode", "customer", "client_reference_id", "metadata", "subscription_data", "line_items",
         "success_url", "cancel_url", "allow_promotion_codes", "automatic_tax", "locale",
+        "payment_intent_data",
     }
 )  # fmt: skip
 PORTAL = frozenset({"customer", "return_url", "configuration", "locale"})
@@ -118,6 +119,13 @@ def create_app(account: Account, post: Post | None = None) -> Starlette:
             "GET",
             lambda a, p, _: _list(a.every("invoice", customer=p.get("customer"))),
         ),
+        api("/v1/payment_intents", "GET", lambda a, p, _: _list(payments.list_payments(a, p))),
+        api(
+            "/v1/payment_intents/{key}", "GET", lambda a, _, at: a.find("payment_intent", at["key"])
+        ),
+        api("/v1/charges/{key}", "GET", lambda a, _, at: a.find("charge", at["key"])),
+        api("/v1/disputes/{key}", "GET", lambda a, _, at: a.find("dispute", at["key"])),
+        api("/v1/refunds", "POST", lambda a, p, _: payments.create_refund(a, p), payments.REFUND),
         api("/v1/events/{key}", "GET", lambda a, _, at: snapshot(_event(a, at["key"]))),
         api("/v2/core/events/{key}", "GET", lambda a, _, at: thin(_event(a, at["key"]))),
         Route("/checkout/{key}", checkout_page, methods=["GET", "POST"]),
@@ -223,8 +231,19 @@ def _update(kind: str) -> Work:
 
 def _create_session(account: Account, params: Params, _: dict[str, str]) -> Object:
     catalog.find_customer(account, params.get("customer"))
+    if params.get("mode") == "payment":
+        name, amount, currency = payments.read_payment_line(params)
+        return _add_session(
+            account,
+            params,
+            amount_total=amount,
+            currency=currency,
+            payment_intent=None,
+            _line=name,
+            _payment_intent_data=params.get("payment_intent_data", {}),
+        )
     if params.get("mode") != "subscription":
-        raise StripeError("Only subscriptions are imitated.", param="mode")
+        raise StripeError("This mode is not imitated.", param="mode")
     prices: list[tuple[str, int | None]] = []
     for line in params.get("line_items", ()):
         price = account.find("price", line.get("price", ""))
@@ -232,13 +251,28 @@ def _create_session(account: Account, params: Params, _: dict[str, str]) -> Obje
         if metered == ("quantity" in line):
             wrong = "should not be defined for metered prices" if metered else "is required"
             raise StripeError(f"Quantity {wrong}.", param="line_items[0][quantity]")
+        if not account.find("product", price["product"])["active"]:
+            raise StripeError(
+                f"The price `{price['id']}` is inactive because its product is inactive.",
+                param="line_items[0][price]",
+            )
         prices.append((price["id"], None if metered else int(line["quantity"])))
     if not prices:
         raise StripeError("line_items is required.", param="line_items")
+    return _add_session(
+        account,
+        params,
+        subscription=None,
+        _prices=prices,
+        _subscription_data=params.get("subscription_data", {}),
+    )
+
+
+def _add_session(account: Account, params: Params, **members: Any) -> Object:
     session = account.add(
         "checkout.session",
         "cs_test",
-        mode="subscription",
+        mode=params["mode"],
         status="open",
         payment_status="unpaid",
         customer=params["customer"],
@@ -246,9 +280,7 @@ def _create_session(account: Account, params: Params, _: dict[str, str]) -> Obje
         metadata=params.get("metadata", {}),
         success_url=params["success_url"],
         cancel_url=params.get("cancel_url"),
-        subscription=None,
-        _prices=prices,
-        _subscription_data=params.get("subscription_data", {}),
+        **members,
     )
     session["url"] = f"{account.url}/checkout/{session['id']}"
     return session

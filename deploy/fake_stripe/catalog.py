@@ -8,7 +8,7 @@ from fake_stripe.account import Account, Object
 from fake_stripe.errors import StripeError, missing
 from fake_stripe.form import Params
 
-PRODUCT = frozenset({"id", "name", "metadata", "description"})
+PRODUCT = frozenset({"id", "name", "metadata", "description", "active"})
 PRICE = frozenset(
     {
         "product", "currency", "unit_amount_decimal", "recurring", "billing_scheme",

@@ -5,6 +5,7 @@ from html import escape
 
 from fake_stripe.account import Account, Object
 from fake_stripe.errors import StripeError
+from fake_stripe.payments import create_refund, dispute, pay
 from fake_stripe.subscriptions import (
     ENDED,
     cancel_at_period_end,
@@ -35,19 +36,43 @@ def show_home(account: Account) -> str:
         f"<li>{escape(account.find('customer', one['customer'])['name'] or one['customer'])}: {escape(one['status'])}</li>"
         for one in account.every("subscription")
     )
+    payments = "".join(
+        f"<li>Payment: {one['amount']} smallest units of {escape(one['currency'].upper())}, "
+        f"{one['amount_refunded']} refunded{', disputed' * one['disputed']}"
+        f"{_button('refund', one['id'], 'Refund')}{_button('dispute', one['id'], 'Dispute')}</li>"
+        for one in account.every("charge")
+    )
     buttons = "".join(_button("advance", days, f"Let {days} days pass") for days in STEPS)
-    body = f"<p>It is {at:%Y-%m-%d %H:%M} UTC here.</p><ul>{rows}</ul>{buttons}"
+    body = f"<p>It is {at:%Y-%m-%d %H:%M} UTC here.</p><ul>{rows}{payments}</ul>{buttons}"
     return _PAGE.format(title="Imitation of Stripe", body=body)
+
+
+def answer_home(account: Account, action: str, value: str) -> None:
+    """Refund or dispute a charge.
+
+    Raises:
+        StripeError: nothing of this kind can be clicked, or nothing is left to refund.
+    """
+    charge = account.find("charge", value)
+    if action == "refund":
+        create_refund(account, {"charge": charge["id"]})
+    elif action == "dispute":
+        dispute(account, charge)
+    else:
+        raise StripeError("This is not possible.")
 
 
 def show_checkout(account: Account, session: Object, problem: str = "") -> str:
     """Write the page of a Checkout session."""
     if session["status"] != "open":
         return _PAGE.format(title="This page has expired", body="")
-    lines = "".join(
-        f"<li>{escape(account.find('product', price['product'])['name'])}: {escape(_words(price))}</li>"
-        for price, _ in _prices(account, session)
-    )
+    if session["mode"] == "payment":
+        lines = f"<li>{escape(session['_line'])}</li>"
+    else:
+        lines = "".join(
+            f"<li>{escape(account.find('product', price['product'])['name'])}: {escape(_words(price))}</li>"
+            for price, _ in _prices(account, session)
+        )
     buttons = (
         _button("pay", "works", "Pay")
         + _button("pay", "fails", "Pay with a card that fails next month")
@@ -70,6 +95,13 @@ def answer_checkout(account: Account, session: Object, action: str, card: str) -
         return str(session["cancel_url"])
     if card not in ("works", "fails"):
         raise StripeError("Your card was declined.", status=402, kind="card_error")
+    if session["mode"] == "payment":
+        made = pay(account, session)
+        session.update(
+            status="complete", payment_status="paid", payment_intent=made["id"], url=None
+        )
+        account.tell("checkout.session.completed", session)
+        return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
     account.cards[session["customer"]] = card
     data = session["_subscription_data"]
     subscription = start_subscription(

@@ -9,9 +9,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from fake_stripe.account import Account
-from fake_stripe.errors import StripeError
 from fake_stripe.form import parse_form
-from fake_stripe.pages import STEPS, show_home
+from fake_stripe.pages import STEPS, answer_home, show_home
 from fake_stripe.subscriptions import advance
 
 
@@ -26,10 +25,13 @@ def switch_routes(account: Account, deliver_soon: Callable[[], None]) -> list[Ro
     async def home(request: Request) -> Response:
         if request.method == "GET":
             return HTMLResponse(show_home(account))
-        days = parse_form((await request.body()).decode()).get("value", "")
-        if days not in STEPS:
-            raise StripeError("This is not possible.")
-        let_pass(timedelta(days=int(days)))
+        form = parse_form((await request.body()).decode())
+        action, value = form.get("action", ""), form.get("value", "")
+        if action == "advance" and value in STEPS:
+            let_pass(timedelta(days=int(value)))
+        else:
+            answer_home(account, action, value)
+            deliver_soon()
         return RedirectResponse("/", 303)
 
     async def advance_time(request: Request) -> Response:

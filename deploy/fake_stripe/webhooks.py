@@ -12,6 +12,9 @@ Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
 """Posts a body with headers to a URL, and returns the status."""
 
 _PATHS = {
+    "charge": "/v1/charges",
+    "dispute": "/v1/disputes",
+    "payment_intent": "/v1/payment_intents",
     "billing.meter": "/v1/billing/meters",
     "checkout.session": "/v1/checkout/sessions",
     "customer": "/v1/customers",

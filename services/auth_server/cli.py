@@ -63,6 +63,11 @@ billing = LazyGroup(
     "billing",
     help="Manage the plans, their prices at Stripe, and the events that it sends.",
     places={
+        "cap": (f"{_COMMANDS}.credits:cap", "Cap what the usage of a tenant may cost in a month."),
+        "credits": (
+            f"{_COMMANDS}.credits:credits",
+            "Give, list and take back prepaid credit.",
+        ),
         "events": (f"{_COMMANDS}.billing:events", "List the newest events in the inbox."),
         "plans": (
             f"{_COMMANDS}.plans:plans",

@@ -13,6 +13,7 @@ from auth_server.archive.write import archive_calls
 from auth_server.billing.account import Billing
 from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
+from auth_server.credits.change import announce_due_credits
 from auth_server.db.engine import DbSession
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
@@ -180,6 +181,11 @@ async def _compare_books(opened: Runtime) -> None:
     await compare_books(opened.database, now=opened.now())
 
 
+async def _announce_credits(opened: Runtime) -> None:
+    async with opened.transaction() as db:
+        await announce_due_credits(db, now=opened.now())
+
+
 JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("signing_keys", _keep_keys, 1),
     ("catalogues", _read_catalogues, 1),
@@ -192,6 +198,7 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("refused_events", _purge_refused, 1),
     ("audit_log", _keep_audit_log, 1),
     ("quotas", _notice_quotas, 1),
+    ("credits", _announce_credits, 1),
     ("quota_notices", _purge_notices, _DAY),
     ("expiring_keys", _notice_expiring_keys, 1),
     ("books", _compare_books, 1),

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from auth_server.cli import auth_server as command
 from auth_server.cli import billing, usage
+from auth_server.commands.credits import credits
 from auth_server.db.engine import open_database
 from auth_server.settings import ResourceSettings
 from support.in_process.auth_server import RESOURCE, SECRET_KEY, AuthServer, running_auth_server
@@ -94,7 +95,7 @@ def operate(database_url: str, tmp_path: Path) -> Operate:
 
     def run(group: str, verb: str, *arguments: str | Path, input: str = "") -> Result:
         words = [verb, "--config", str(config), *map(str, arguments)]
-        own = {"billing": billing, "usage": usage}.get(group)
+        own = {"billing": billing, "credits": credits, "usage": usage}.get(group)
         if own is not None:
             return CliRunner().invoke(own, words, input=input)
         return CliRunner().invoke(command, [group, *words], input=input)

@@ -1,19 +1,19 @@
 """Send an admin to Stripe: to Checkout for a plan, or to the portal."""
 
-import hashlib
-import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auth_server.billing.account import Billing
+from auth_server.billing.customers import make_reference, require_account
 from auth_server.billing.errors import AlreadySubscribed, BillingError, stripe_errors
 from auth_server.billing.prices import flat_key, usage_key
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.billing.states import TENANT_KEY
-from auth_server.records.billing_accounts.store import add_account, drop_account, find_account
-from auth_server.records.billing_accounts.table import BillingAccount
+from auth_server.records.billing_accounts.store import find_account
 from auth_server.records.plans.store import list_plans
 from auth_server.records.plans.terms import PlanTerms
-from auth_server.records.tenants.store import find_tenant
+
+if TYPE_CHECKING:
+    from stripe.checkout import Session, SessionService
 
 
 async def open_checkout(
@@ -34,7 +34,7 @@ async def open_checkout(
         BillingUnavailable: Stripe does not answer.
     """
     terms = await _require_plan(billing, plan)
-    account = await _require_account(billing, tenant_id, email)
+    account = await require_account(billing, tenant_id, email)
     # A webhook may still be under way, and nobody wants to pay twice.
     known = await refresh_account(billing, tenant_id)
     if known.alive:
@@ -47,7 +47,7 @@ async def open_checkout(
         params: Any = {
             "mode": "subscription",
             "customer": account.customer_id,
-            "client_reference_id": _reference(tenant_id),
+            "client_reference_id": make_reference(tenant_id),
             "metadata": metadata,
             "subscription_data": {
                 "metadata": metadata,
@@ -57,7 +57,7 @@ async def open_checkout(
             "success_url": return_url,
             "cancel_url": return_url,
         }
-        session = await sessions.create_async(params)
+        session = await _create(sessions, params)
         # Of several open pages, only the newest can be paid. They are listed after this one was opened,
         # newest first, so that the later of two admins who click at once sees the other's page.
         page = await sessions.list_async(
@@ -90,12 +90,6 @@ async def open_portal(billing: Billing, tenant_id: str, *, return_url: str) -> s
     return session.url
 
 
-def _reference(tenant_id: str) -> str:
-    """Write a tenant's id in the characters that Stripe allows there."""
-    fits = re.fullmatch(r"[A-Za-z0-9_-]{1,200}", tenant_id)
-    return tenant_id if fits else hashlib.sha256(tenant_id.encode()).hexdigest()
-
-
 async def _require_plan(billing: Billing, name: str) -> PlanTerms:
     async with billing.database.reading() as db:
         plans = await list_plans(db)
@@ -105,41 +99,16 @@ async def _require_plan(billing: Billing, name: str) -> PlanTerms:
     return plan
 
 
-async def _require_account(billing: Billing, tenant_id: str, email: str | None) -> BillingAccount:
-    async with billing.database.reading() as db:
-        tenant, account = await find_tenant(db, tenant_id), await find_account(db, tenant_id)
-    if tenant is None:
-        raise BillingError("This organisation does not exist.")
-    if account is not None and await _exists(billing, account.customer_id):
-        return account
-    params: Any = {"name": tenant.name, "metadata": {TENANT_KEY: tenant_id}}
-    if email:
-        params["email"] = email
-    with stripe_errors():
-        customer = await billing.stripe.v1.customers.create_async(params)
-    async with billing.transaction() as db:
-        if account is not None:
-            await drop_account(db, tenant_id, account.customer_id)
-        # Somebody else may have been faster: their customer counts.
-        await add_account(db, tenant_id, customer.id, now=billing.now())
-        account = await find_account(db, tenant_id)
-    if account is None:
-        raise BillingError("This customer belongs to another organisation.")
-    return account
-
-
-async def _exists(billing: Billing, customer_id: str) -> bool:
-    """Return whether a customer is at Stripe: it is not once the account changed from test to live."""
+async def _create(sessions: "SessionService", params: Any) -> "Session":
     import stripe
 
-    with stripe_errors():
-        try:
-            customer = await billing.stripe.v1.customers.retrieve_async(customer_id)
-        except stripe.InvalidRequestError as error:
-            if error.code != "resource_missing":
-                raise
-            return False
-    return not getattr(customer, "deleted", False)
+    try:
+        return await sessions.create_async(params)
+    except stripe.InvalidRequestError as error:
+        raise BillingError(
+            f"Stripe refuses this: {error.user_message or error.code} If a product or price was "
+            "archived at Stripe, `gatepost billing sync` brings it back."
+        ) from error
 
 
 async def _line_items(billing: Billing, plan: PlanTerms) -> list[dict[str, object]]:

@@ -140,6 +140,14 @@ async def _read_customer(billing: Billing, event: ExternalEvent) -> str | None:
                 if found is None:
                     return None
                 customer = found
+            case "payment_intent":
+                customer = (await api.payment_intents.retrieve_async(key)).customer or ""
+            case "charge":
+                customer = (await api.charges.retrieve_async(key)).customer or ""
+            case "dispute":
+                dispute = await api.disputes.retrieve_async(key)
+                charge = dispute.charge if isinstance(dispute.charge, str) else dispute.charge.id
+                customer = (await api.charges.retrieve_async(charge)).customer or ""
             case _:
                 return None
     return customer if isinstance(customer, str) else customer.id

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auth_server.billing.errors import BillingError, stripe_errors
 from auth_server.billing.states import PLAN_KEY
 from auth_server.records.plans.terms import PlanTerms, Price
+from gatepost.metering.money import minor_units
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -15,28 +16,6 @@ if TYPE_CHECKING:
 METER_EVENT = "gatepost_units"
 """The event name of the meter that counts units."""
 
-# https://docs.stripe.com/currencies: other currencies have two decimals.
-_WITHOUT_DECIMALS = frozenset(
-    [
-        "bif",
-        "clp",
-        "djf",
-        "gnf",
-        "jpy",
-        "kmf",
-        "krw",
-        "mga",
-        "pyg",
-        "rwf",
-        "ugx",
-        "vnd",
-        "vuv",
-        "xaf",
-        "xof",
-        "xpf",
-    ]
-)
-_THREE_DECIMALS = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 _DECIMALS = Decimal("0.000000000001")
 
 
@@ -128,14 +107,22 @@ async def _product_changes(client: "StripeClient", plan: PlanTerms) -> list[Chan
                 ),
             )
         ]
-    if known.name == plan.title:
-        return []
-    return [
-        Change(
-            f"rename the product {key} to {plan.title}",
-            lambda: client.v1.products.update_async(key, {"name": plan.title}),
+    changes = []
+    if not known.active:
+        changes.append(
+            Change(
+                f"bring the archived product {key} back",
+                lambda: client.v1.products.update_async(key, {"active": True}),
+            )
         )
-    ]
+    if known.name != plan.title:
+        changes.append(
+            Change(
+                f"rename the product {key} to {plan.title}",
+                lambda: client.v1.products.update_async(key, {"name": plan.title}),
+            )
+        )
+    return changes
 
 
 async def _price_changes(client: "StripeClient", plan: PlanTerms) -> list[Change]:
@@ -205,11 +192,8 @@ def _usage_price(price: Price) -> dict[str, Any]:
 
 def _minor(amount: Decimal, price: Price) -> str:
     """Convert to the currency's smallest unit, such as cents, without an exponent."""
-    if price.currency in _WITHOUT_DECIMALS:
-        factor = 1
-    else:
-        factor = 1000 if price.currency in _THREE_DECIMALS else 100
-    return f"{(amount * factor).quantize(_DECIMALS).normalize():f}"
+    minor = (amount * minor_units(price.currency)).quantize(_DECIMALS)
+    return f"{minor.normalize():f}"
 
 
 def _same(known: Any, wanted: dict[str, Any]) -> bool:

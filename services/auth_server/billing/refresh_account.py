@@ -3,8 +3,9 @@
 import structlog
 
 from auth_server.billing.account import Billing
+from auth_server.billing.credits import collect_credits
 from auth_server.billing.errors import BillingError, BillingUnavailable, stripe_errors
-from auth_server.billing.states import Subscribed, choose_subscription
+from auth_server.billing.states import NEVER_BEGAN, Subscribed, choose_subscription
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.billing_accounts.store import find_account, lock_account
@@ -18,7 +19,7 @@ log = structlog.get_logger()
 
 
 async def refresh_account(billing: Billing, tenant_id: str) -> Subscribed:
-    """Bring a tenant's plan in line with its subscription, as Stripe has it now.
+    """Bring a tenant's plan and credit in line with its subscription and payments at Stripe.
 
     Events call this, so their order does not matter. If the account changed while Stripe answered, it
     reads again, so that an old answer never overwrites a newer one.
@@ -27,6 +28,7 @@ async def refresh_account(billing: Billing, tenant_id: str) -> Subscribed:
         BillingError: the tenant has no billing account, or its subscription can't be understood.
         BillingUnavailable: Stripe does not answer.
     """
+    await collect_credits(billing, tenant_id)
     for _ in range(_MOST_READINGS):
         async with billing.database.reading() as db:
             account = await find_account(db, tenant_id)
@@ -56,7 +58,10 @@ async def _store(
     account.read_at = now
     account.subscription_id, account.status = subscribed.subscription_id, subscribed.status
     # Usage since the first subscription is exported, also late usage of a former one.
-    account.subscribed_at = account.subscribed_at or subscribed.started_at
+    if subscribed.status not in NEVER_BEGAN:
+        account.subscribed_at = account.subscribed_at or subscribed.started_at
+    elif account.subscribed_at == subscribed.started_at:
+        account.subscribed_at = None
     account.period_start, account.period_end = subscribed.period_start, subscribed.period_end
     account.plan, account.ends_at = subscribed.plan, subscribed.ends_at
     if _state(account) != known_as:

@@ -30,6 +30,8 @@ GIVES_THE_PLAN = {
 """Whether a subscription in a state gives its plan; otherwise the tenant has the default plan."""
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
+NEVER_BEGAN = frozenset({"incomplete", "incomplete_expired"})
+"""The first payment has not succeeded, so no period was billed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
+from auth_server.credits.change import announce_prices
 from auth_server.db.engine import DbSession
 from auth_server.metering.simulate import Simulated, simulate_month
 from auth_server.records.plans.store import list_plans, replace_plans
@@ -19,6 +20,7 @@ from auth_server.records.plans.terms import PlanTerms
 from auth_server.records.tenants.store import list_tenants
 from gatepost.clock import utc_now
 from gatepost.document import DocumentError, read_document
+from gatepost.metering.money import format_amount
 from gatepost.metering.plans import month_of, start_of_month
 
 
@@ -45,6 +47,7 @@ def plans(config: Path | None, file: Path | None) -> None:
         if wanted is not None:
             await _require_no_plan_in_use_is_missing(db, wanted)
             await replace_plans(db, wanted)
+            await announce_prices(db, now=utc_now())
         return await list_plans(db)
 
     found = asyncio.run(in_transaction(settings, work))
@@ -106,7 +109,7 @@ def _units(number: int) -> str:
 
 
 def _amount(currency: str, amount: Decimal) -> str:
-    return f"{amount:.2f} {currency.upper()}"
+    return format_amount(amount, currency)
 
 
 def _add_up(amounts: Iterable[tuple[str, Decimal]]) -> str:

@@ -3,22 +3,26 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.client_authentication.authenticate import Authenticator
-from auth_server.db.engine import Database
+from auth_server.credits.balance import publish_credit, read_balances
+from auth_server.credits.spend_cap import follow_price
+from auth_server.db.engine import Database, DbSession
 from auth_server.db.raw_sql import RawSql, Row
 from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
 from auth_server.records.plans.store import list_plans, read_stored_plans
-from auth_server.records.plans.terms import publish_plans
+from auth_server.records.plans.terms import PlanTerms, find_plan, publish_plans
 from auth_server.records.tenants.store import ChangedPlan, list_changed_plans, read_newest_changes
 from auth_server.records.usage.store import read_used_units
 from auth_server.web.dependencies import Clock, FeedInUse, OpenDatabase, Settings
 from auth_server.web.forms import Parameters, read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
+from gatepost.clock import Now
 from gatepost.metering.plans import (
     PLANS_PATH,
     USAGE_PATH,
@@ -47,6 +51,7 @@ async def follow_plans(
     feed: FeedInUse,
     database: OpenDatabase,
     settings: Settings,
+    now: Clock,
 ) -> Response:
     """Return the plans, and the tenants whose plan changed after a place, waiting if nothing is new.
 
@@ -60,7 +65,7 @@ async def follow_plans(
     upgrade_url = settings.plan_page()
     # 1. Look before reading, so that no change between the two is missed.
     seen = await _look(database.raw_sql, after)
-    page = await _read(database, after, upgrade_url)
+    page = await _read(database, after, upgrade_url, now)
     # 2. Look again at intervals, and read again after each change.
     for _ in range(int(min(int(wait), LONGEST_WAIT) / _EVERY)):
         if page.after != after or not page.complete:
@@ -70,7 +75,7 @@ async def follow_plans(
         await asyncio.sleep(_EVERY)
         before, seen = seen, await _look(database.raw_sql, after)
         if seen != before:
-            page = await _read(database, after, upgrade_url)
+            page = await _read(database, after, upgrade_url, now)
     return _answer(page.model_dump_json())
 
 
@@ -107,16 +112,17 @@ async def _look(raw_sql: RawSql, after: str) -> tuple[list[Row], list[Row]]:
     return await read_stored_plans(raw_sql), changes
 
 
-async def _read(database: Database, after: str, upgrade_url: str) -> PlansPage:
+async def _read(database: Database, after: str, upgrade_url: str, now: Now) -> PlansPage:
     at, tenant_id, known = _parse_place(after)
     async with database.reading() as db:
-        plans = publish_plans(await list_plans(db))
+        terms = await list_plans(db)
+        plans = publish_plans(terms)
         new = await list_changed_plans(db, after=(at, tenant_id), most=_PAGE)
         if len(new) == _PAGE:
             # Catching up: the plans come with the last page.
             last = new[-1]
             place = _write_place(last.at, last.tenant_id, "")
-            tenants = _tenants(new)
+            tenants = await _publish(db, new, terms, now())
             return PlansPage(
                 plans=(), tenants=tenants, after=place, complete=False, upgrade_url=upgrade_url
             )
@@ -124,20 +130,31 @@ async def _read(database: Database, after: str, upgrade_url: str) -> PlansPage:
             at, tenant_id = new[-1].at, new[-1].tenant_id
         # Read again what was committed lately: it may bear a time before the place.
         late = await list_changed_plans(db, after=(at - _OVERLAP, ""), most=_PAGE)
-    digest = _digest(plans, late)
-    changed = {one.tenant_id: one for one in (*new, *late)} if digest != known or new else {}
+        digest = _digest(plans, late)
+        changed = {one.tenant_id: one for one in (*new, *late)} if digest != known or new else {}
+        tenants = await _publish(db, list(changed.values()), terms, now())
     return PlansPage(
         plans=plans,
-        tenants=_tenants(list(changed.values())),
+        tenants=tenants,
         after=_write_place(at, tenant_id, digest),
         upgrade_url=upgrade_url,
     )
 
 
-def _tenants(changed: list[ChangedPlan]) -> tuple[TenantPlan, ...]:
-    return tuple(
-        TenantPlan(tenant_id=one.tenant_id, plan=one.plan, budgets=one.budgets) for one in changed
-    )
+async def _publish(
+    db: DbSession, changed: list[ChangedPlan], plans: Sequence[PlanTerms], now: datetime
+) -> tuple[TenantPlan, ...]:
+    """Write what gateways enforce for tenants: money becomes the units that it pays for."""
+    published = []
+    balances = await read_balances(db, {one.tenant_id for one in changed}) if changed else {}
+    for one in changed:
+        plan, balance = find_plan(plans, one.plan), balances.get(one.tenant_id)
+        credit = balance and await publish_credit(db, one.tenant_id, balance, plan, now=now)
+        budgets = tuple(follow_price(budget, plan.price) for budget in one.budgets)
+        published.append(
+            TenantPlan(tenant_id=one.tenant_id, plan=one.plan, budgets=budgets, credit=credit)
+        )
+    return tuple(published)
 
 
 def _digest(plans: tuple[Plan, ...], late: list[ChangedPlan]) -> str:

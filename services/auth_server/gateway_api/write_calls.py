@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from auth_server.credits.draw import draw_from_credits
 from auth_server.db.engine import Database, DbSession
 from auth_server.db.refused import ROW_REFUSED
 from auth_server.records.call_log.store import add_calls, resolve_calls
@@ -53,6 +54,7 @@ async def write_missing(db: DbSession, events: Sequence[CallEvent], *, now: date
     new = [event for event in billable if event.call_id in billed]
     _, replaced = await resolve_calls(db, new)
     await add_usage(db, new, instead_of=replaced)
+    await draw_from_credits(db, new, now=now)
     await add_metered(db, new)
     return len(new)
 
@@ -91,7 +93,9 @@ async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: dateti
     # What is added up already has a call that the ledger had, such as one that a replay added.
     counted = [event for event in known if not event.cost or event.call_id in billed]
     await add_usage(db, counted, instead_of=replaced)
-    await add_metered(db, [event for event in counted if event.cost])
+    billable = [event for event in counted if event.cost]
+    await draw_from_credits(db, billable, now=now)
+    await add_metered(db, billable)
     return len(new)
 
 

@@ -7,11 +7,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from auth_server.credits.balance import Balance, read_balances
+from auth_server.credits.change import whole_units
+from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import DbSession
 from auth_server.metering.forecast import WINDOW, forecast_exhaustion, forecast_month
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
-from auth_server.records.plans.terms import PlanTerms
+from auth_server.records.plans.terms import PlanTerms, find_plan
 from auth_server.records.tenants.table import Tenant
 from auth_server.records.usage.store import Dimension, UsedBy, rank_usage, sum_hours, sum_units_of
 from gatepost.metering.plans import (
@@ -49,6 +52,9 @@ class Quota(_Value):
     limit: int | None
     used: int
     hard: bool = True
+    amount: Decimal | None = None
+    """A budget in money, in whole units of `currency`; `limit` are the units that it allows."""
+    currency: str = ""
     resets_at: datetime
     runs_out_at: datetime | None = None
     """When it is used up at the present pace; None if it lasts until the reset."""
@@ -72,6 +78,30 @@ class Share(_Value):
     units: int
 
 
+class CreditReport(_Value):
+    """One credit; the amounts are in whole currency units."""
+
+    credit_id: str
+    source: str
+    currency: str
+    amount: Decimal
+    left: Decimal
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class CreditsReport(_Value):
+    """The credit that is left, in the currency of the plan."""
+
+    currency: str
+    left: Decimal
+    units: int
+    """The units beyond those of this month that it pays for; 0 if the plan's units have no price, or a
+    subscription bills them."""
+    credits: tuple[CreditReport, ...]
+    """Those of which something is left, in every currency, the oldest first."""
+
+
 class UsageReport(_Value):
     """What one tenant may use and has used in this month, without calls of test keys."""
 
@@ -83,6 +113,7 @@ class UsageReport(_Value):
     quotas: tuple[Quota, ...]
     """Of a day and of a month, in this order."""
     budgets: tuple[Quota, ...]
+    credit: CreditsReport
     forecast_units: int
     """The units of the whole month, if the pace of the last seven days goes on."""
     forecast_price: Decimal
@@ -96,7 +127,7 @@ class UsageReport(_Value):
 
 def choose_plan(plans: Sequence[PlanTerms], tenant: Tenant) -> PlanTerms:
     """Return a tenant's plan; the first one if it no longer exists, as gateways do."""
-    return next((plan for plan in plans if plan.name == tenant.rate_limit_tier), plans[0])
+    return find_plan(plans, tenant.rate_limit_tier)
 
 
 async def read_usage_report(
@@ -115,7 +146,8 @@ async def read_usage_report(
         await rank_usage(db, tenant.tenant_id, dimension, since=month, until=until, most=_MOST)
         for dimension in ("tool", "sub", "client_id")
     ]
-    budgets = [Budget.model_validate(budget) for budget in tenant.budgets or ()]
+    stored = [Budget.model_validate(budget) for budget in tenant.budgets or ()]
+    budgets = [follow_price(budget, plan.price) for budget in stored]
     person_names = {
         key: person.name
         for key, person in (
@@ -143,16 +175,41 @@ async def read_usage_report(
                 limit=budget.monthly_units,
                 used=of_budgets.get((budget.kind, budget.key), 0),
                 hard=budget.hard,
+                amount=budget.amount,
+                currency=budget.currency,
                 resets_at=until,
             )
             for budget in budgets
         ),
+        credit=await _read_credit(db, tenant.tenant_id, plan, used, now),
         forecast_units=forecast,
         forecast_price=plan.price.of(forecast),
         days=days,
         tools=_shares(tools, {}),
         people=_shares(people, person_names),
         clients=_shares(clients, client_names),
+    )
+
+
+async def _read_credit(
+    db: DbSession, tenant_id: str, plan: PlanTerms, used: int, now: datetime
+) -> CreditsReport:
+    balance = (await read_balances(db, [tenant_id])).get(tenant_id, Balance())
+    return CreditsReport(
+        currency=plan.price.currency,
+        left=whole_units(balance.left(plan.price.currency, now)),
+        units=balance.units(plan, used, now),
+        credits=tuple(
+            CreditReport(
+                **one.model_dump(
+                    include={"credit_id", "source", "currency", "created_at", "expires_at"}
+                ),
+                amount=whole_units(one.amount),
+                left=whole_units(left),
+            )
+            for one in balance.credits
+            if (left := balance.left_of(one)) and (one.expires_at is None or one.expires_at > now)
+        ),
     )
 
 

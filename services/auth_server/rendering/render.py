@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from starlette.responses import HTMLResponse
 from auth_server.rendering.headers import PAGE_HEADERS
 from auth_server.rendering.languages import SOURCE, match_language
 from auth_server.rendering.static import StaticFiles, load_static_files
-from auth_server.rendering.translation import Translation, load_translations
+from auth_server.rendering.translation import Translation, load_translations, translatable
 from auth_server.settings import AuthServerSettings
+from gatepost.metering.money import format_number
 
 TEMPLATES = Path(__file__).parent / "templates"
 _MOST_ITEMS = 200
@@ -96,6 +98,11 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def money(amount: Decimal, currency: str, *, point: str = ".") -> str:
+    """Format an amount without its currency, with the decimals of the currency and a decimal point."""
+    return format_number(amount, currency).replace(".", point)
+
+
 def open_pages(settings: AuthServerSettings) -> Pages:
     """Load the templates, the static files and the texts of every language.
 
@@ -129,6 +136,8 @@ def template_environment() -> Environment:
     environment.filters["brief"] = brief
     environment.filters["moment"] = moment
     environment.filters["grouped"] = grouped
+    environment.filters["money"] = money
+    environment.filters["decimal"] = str
     # `_()` returns markup. A text that is passed in as a value must not be treated as markup, so it
     # goes through this filter and is escaped like every value.
     environment.filters["translated"] = str
@@ -144,6 +153,10 @@ def _environment(
         translation.gettext, translation.ngettext, newstyle=True
     )
     environment.filters["translated"] = translation.gettext
+    # The second character of a translated number is the language's decimal point.
+    point = translation.gettext(translatable("0.5"))[1]
+    environment.filters["money"] = partial(money, point=point)
+    environment.filters["decimal"] = lambda number: number.replace(".", point)
     environment.globals["base"] = settings.path
     environment.globals["language"] = translation.tag
 

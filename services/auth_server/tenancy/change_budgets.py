@@ -8,6 +8,7 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.tenants.store import change_budgets, lock_tenant
 from auth_server.rendering.translation import translatable
 from auth_server.tenancy.change_policy import ChangeRefused, require_admin
+from gatepost.metering.money import format_amount
 from gatepost.metering.plans import Budget, BudgetKind
 
 MOST_BUDGETS = 200
@@ -74,10 +75,15 @@ async def _change(
     change_budgets(tenant, after, now=now)
     await db.flush()
     budgets = [
-        f"{one.kind} {one.key}: {one.monthly_units} units, {'hard' if one.hard else 'soft'}"
-        for one in after
+        f"{one.kind} {one.key}: {_limit_of(one)}, {'hard' if one.hard else 'soft'}" for one in after
     ]
     changed = Audit(
         "tenant.changed", person_id=by or "", tenant_id=tenant_id, detail={"budgets": budgets}
     )
     await record(db, changed, now=now)
+
+
+def _limit_of(budget: Budget) -> str:
+    if budget.amount is None:
+        return f"{budget.monthly_units} units"
+    return format_amount(budget.amount, budget.currency)

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 
 from auth_server.billing.account import Billing, opened_billing
 from auth_server.billing.checkout import open_checkout, open_portal
+from auth_server.billing.credits import open_credit_checkout
 from auth_server.billing.http_client import StripeHttp
 from auth_server.billing.prices import make_changes, plan_changes
 from auth_server.billing.webhook import WEBHOOK_PATH
+from auth_server.credits.balance import read_balances
+from auth_server.credits.change import whole_units
 from auth_server.records.billing_accounts.store import find_account
 from auth_server.records.billing_accounts.table import BillingAccount
 from auth_server.records.external_events.store import list_events
@@ -67,6 +71,26 @@ class Shop:
         """Buy a plan, and let the webhooks arrive."""
         await self.pay(await self.go_to_checkout(plan), card)
         await self.deliver()
+
+    async def buy_credit(self, amount: str, tenant: str = TENANT) -> str:
+        """Buy credit, let the webhooks arrive, and return the charge."""
+        url = await open_credit_checkout(self.billing, tenant, Decimal(amount), return_url=RETURN)
+        await self.pay(url)
+        await self.deliver()
+        return str(next(self.stripe.every("charge"))["id"])
+
+    async def click_home(self, action: str, value: str) -> None:
+        """Click on the page of the account, and let the webhooks arrive."""
+        clicked = await self.browser.post("/", data={"action": action, "value": value})
+        assert clicked.status_code == 303, clicked.text
+        await self.deliver()
+
+    async def credit(self, currency: str = "usd", tenant: str = TENANT) -> Decimal:
+        """Tell what is left of a tenant's credit."""
+        async with self.billing.database.reading() as db:
+            balances = await read_balances(db, [tenant])
+        left = balances[tenant].left(currency, self.clock()) if balances else 0
+        return whole_units(left)
 
     async def click_in_portal(self, action: str, value: str | None = None) -> None:
         """Click in the billing portal."""

@@ -24,6 +24,7 @@ from auth_server.records.tenants.store import list_tenants
 from auth_server.records.tenants.table import Tenant
 from auth_server.records.usage.store import sum_tenants
 from gatepost.clock import utc_now
+from gatepost.metering.money import format_amount
 from gatepost.metering.plans import end_of_day, end_of_month, month_of, start_of_day, start_of_month
 
 
@@ -110,8 +111,13 @@ def _describe(report: UsageReport) -> str:
     lines += [_describe_quota(quota) for quota in (*report.quotas, *report.budgets)]
     lines.append(
         f"forecast: {report.forecast_units} units, "
-        f"{report.forecast_price:.2f} {report.plan.price.currency.upper()}"
+        f"{format_amount(report.forecast_price, report.plan.price.currency)}"
     )
+    if report.credit.credits:
+        lines.append(
+            f"credit: {format_amount(report.credit.left, report.credit.currency)}, "
+            f"which pays for {report.credit.units} more units this month"
+        )
     for title, shares in (
         ("tools", report.tools),
         ("people", report.people),

@@ -43,6 +43,8 @@ Event = Literal[
     "codes.paused",
     "consent.denied",
     "consent.remembered",
+    "credit.added",
+    "credit.taken_back",
     "denied",
     "grant.changed",
     "grant.created",

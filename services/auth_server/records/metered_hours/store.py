@@ -110,6 +110,18 @@ async def list_waiting_units(db: DbSession, *, most: int) -> Sequence[WaitingUni
     ]
 
 
+async def sum_metered_of_tenant(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime
+) -> int:
+    """Sum the units of one tenant in a time that begins and ends at whole hours."""
+    query = select(func.coalesce(func.sum(col(MeteredHour.units)), 0)).where(
+        col(MeteredHour.tenant_id) == tenant_id,
+        col(MeteredHour.hour) >= since,
+        col(MeteredHour.hour) < until,
+    )
+    return int((await db.execute(query)).scalar_one())
+
+
 async def sum_metered(
     db: DbSession, *, since: datetime, until: datetime
 ) -> dict[tuple[str, str], int]:

@@ -1,11 +1,20 @@
 """The terms of a plan: what its tenants may do, and what it costs."""
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gatepost.metering.money import decimals_of, format_amount, minor_units
 from gatepost.metering.plans import NextPlan, Plan
+
+SCALE = 10**12
+"""Exact amounts are whole numbers of the currency unit divided by this, since prices of units have at
+most twelve decimals."""
+MOST_UNITS = (1 << 53) - 1
+_MOST_AT_STRIPE = 99_999_999
+"""Stripe's largest payment, in its smallest unit of the currency."""
 
 _Money = Annotated[Decimal, Field(ge=0, max_digits=20, decimal_places=12)]
 
@@ -32,6 +41,10 @@ class Price(BaseModel):
     steps: tuple[PriceStep, ...] = ()
     """Prices of the units beyond those, each for the units between two steps."""
     trial_days: int = Field(default=0, ge=0, le=730)
+    credits: tuple[_Money, ...] = Field(default=(), max_length=8)
+    """Amounts of credit that a tenant can buy for units beyond the included ones."""
+    credit_days: int | None = Field(default=None, ge=1, le=3650)
+    """How long bought credit is valid; None for ever."""
 
     @model_validator(mode="after")
     def _require_rising_steps(self) -> Self:
@@ -41,6 +54,20 @@ class Price(BaseModel):
         rising = [bound for bound in bounds if bound is not None]
         if rising != sorted(set(rising)) or any(bound <= self.included_units for bound in rising):
             raise ValueError("steps: up_to must rise, from above included_units")
+        return self
+
+    @model_validator(mode="after")
+    def _require_payable_credits(self) -> Self:
+        if self.credits and not self.steps:
+            raise ValueError("credits: only a plan with steps has units that credit can pay for")
+        smallest = Decimal(1).scaleb(-decimals_of(self.currency))
+        for amount in self.credits:
+            if not amount or amount % smallest:
+                raise ValueError(f"credits: each must be a multiple of {smallest}, above 0")
+            if amount * minor_units(self.currency) > _MOST_AT_STRIPE:
+                raise ValueError("credits: Stripe takes no payment of this size")
+        if list(self.credits) != sorted(set(self.credits)):
+            raise ValueError("credits: the amounts must rise")
         return self
 
     def of(self, units: int) -> Decimal:
@@ -54,12 +81,49 @@ class Price(BaseModel):
             counted = until
         return total
 
+    def usage_cost(self, units: int) -> int:
+        """Return the exact price of a month's units without the flat price, divided by `SCALE`."""
+        cost = 0
+        for start, end, unit_price in self._ranges():
+            if units <= start:
+                break
+            cost += (units - start if end is None else min(units, end) - start) * unit_price
+        return cost
+
+    def most_units(self, amount: int, *, after: int = 0) -> int:
+        """Return the most units of a month for which those after the first `after` cost at most an amount.
+
+        Args:
+            amount: the exact amount, divided by `SCALE`.
+            after: the units of the month that are paid already.
+        """
+        reached, left = after, amount
+        for _, end, unit_price in self._ranges():
+            if end is not None and end <= reached:
+                continue
+            room = MOST_UNITS - reached if end is None else end - reached
+            units = min(room, left // unit_price) if unit_price else room
+            reached, left = reached + units, left - units * unit_price
+            if units < room:
+                break
+        return min(reached, MOST_UNITS)
+
+    def _ranges(self) -> Iterator[tuple[int, int | None, int]]:
+        """Yield where each price begins and ends, and the exact price of a unit."""
+        start = self.included_units
+        if start or not self.steps:
+            yield 0, start if self.steps else None, 0
+        for step in self.steps:
+            yield start, step.up_to, int(step.unit_price * SCALE)
+            start = step.up_to or start
+
     def in_words(self) -> str:
         """Write the price for people, such as `49.00 USD a month`."""
         currency = self.currency.upper()
         if not self.monthly and not self.steps:
             return "free"
-        words = [f"{self.monthly:.2f} {currency} a month"] if self.monthly else []
+        flat = format_amount(self.monthly, self.currency)
+        words = [f"{flat} a month"] if self.monthly else []
         if self.steps:
             words.append(f"{self.steps[0].unit_price:f} {currency} a unit")
         return " and ".join(words)
@@ -115,5 +179,11 @@ def publish_plans(plans: tuple[PlanTerms, ...]) -> tuple[Plan, ...]:
             else NextPlan(title=following.title, price=following.price.in_words())
         )
         fields = {name: getattr(plan, name) for name in Plan.model_fields}
-        published.append(Plan(**{**fields, "next_plan": offer}))
+        news = {"next_plan": offer, "sells_credit": bool(plan.price.credits)}
+        published.append(Plan(**{**fields, **news}))
     return tuple(published)
+
+
+def find_plan(plans: Sequence[PlanTerms], name: str) -> PlanTerms:
+    """Return the plan of a name; the first one if it does not exist, as gateways do."""
+    return next((plan for plan in plans if plan.name == name), plans[0])

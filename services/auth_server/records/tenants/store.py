@@ -1,11 +1,11 @@
 """The only SQL on tenants and memberships."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from auth_server.db.engine import DbSession
 from auth_server.db.raw_sql import RawSql, Row
@@ -129,6 +129,29 @@ def change_budgets(tenant: Tenant, budgets: Sequence[Budget], *, now: datetime) 
     tenant.plan_changed_at = now
 
 
+async def announce_tenants(db: DbSession, tenant_ids: Collection[str], *, now: datetime) -> None:
+    """Let gateways hear of tenants again, because something that follows from a plan has changed."""
+    await db.execute(
+        update(Tenant).where(col(Tenant.tenant_id).in_(tenant_ids)).values(plan_changed_at=now)
+    )
+
+
+async def read_plan_times(db: DbSession, tenant_ids: Collection[str]) -> dict[str, datetime | None]:
+    """Return when gateways last had to hear of tenants."""
+    query = select(col(Tenant.tenant_id), col(Tenant.plan_changed_at)).where(
+        col(Tenant.tenant_id).in_(tenant_ids)
+    )
+    return {tenant_id: at for tenant_id, at in (await db.execute(query)).all()}
+
+
+async def list_plan_names(db: DbSession, tenant_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of the plans of tenants."""
+    query = select(col(Tenant.tenant_id), col(Tenant.rate_limit_tier)).where(
+        col(Tenant.tenant_id).in_(tenant_ids)
+    )
+    return {tenant_id: name for tenant_id, name in (await db.execute(query)).all()}
+
+
 async def list_changed_plans(
     db: DbSession, *, after: tuple[datetime, str], most: int
 ) -> list[ChangedPlan]:
@@ -184,6 +207,17 @@ async def list_members(
     query = select(Membership).where(col(Membership.tenant_id) == tenant_id)
     page = query.order_by(col(Membership.person_id)).offset(skip).limit(most)
     return (await db.execute(page)).scalars().all()
+
+
+async def list_admins(db: DbSession, tenant_id: str, *, most: int) -> list[str]:
+    """List some of the people who are admins of a tenant."""
+    query = (
+        select(Membership.person_id)
+        .where(col(Membership.tenant_id) == tenant_id, col(Membership.role) == ADMIN)
+        .order_by(col(Membership.person_id))
+        .limit(most)
+    )
+    return list((await db.execute(query)).scalars().all())
 
 
 async def has_another_admin(db: DbSession, tenant_id: str, person_id: str) -> bool:

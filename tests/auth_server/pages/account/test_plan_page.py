@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
-from auth_server.records.plans.terms import FREE, PRO, Price
+from auth_server.records.people.table import Person as Human
+from auth_server.records.plans.terms import FREE, PRO, Price, PriceStep
 from auth_server.records.tenants.store import find_tenant, put_membership
 from auth_server.records.tenants.table import Membership
 from support.in_process.auth_server import ISSUER, AuthServer
@@ -21,7 +22,8 @@ from support.in_process.stripe import Shop, running_shop
 PLAN = "/account/plan?tenant=org_globex"
 ADA, BO, CY = "ada@acme.example", "bo@globex.example", "cy@nowhere.example"
 ACTIONS = tuple(
-    f"/account/plan/{name}" for name in ("buy", "billing", "requests", "budgets", "budgets/remove")
+    f"/account/plan/{name}"
+    for name in ("buy", "billing", "credit", "requests", "budgets", "budgets/remove")
 )
 
 
@@ -291,3 +293,100 @@ async def test_the_tenant_of_the_link_survives_the_sign_in(server: AuthServer) -
     assert urlsplit(asked.url).path == "/sign-in"
 
     assert (await person.sign_in(asked)).url.endswith(PLAN)
+
+
+PREPAID = FREE.model_copy(
+    update={
+        "daily_units": None,
+        "monthly_units": 10,
+        "price": Price(
+            currency="eur",
+            included_units=10,
+            steps=(PriceStep(unit_price=Decimal("0.5")),),
+            credits=(Decimal(5), Decimal(49)),
+        ),
+    }
+)
+
+
+async def test_an_admin_buys_credit_and_sees_what_it_pays_for(shop: Shop) -> None:
+    await shop.offer(PREPAID, PRO)
+    bo, page = await sign_in(shop.server, BO)
+    assert "0.00 EUR left" in page.text
+
+    left = await bo.press(page, "Buy 49.00 EUR")
+    assert left.moves_on_to is not None
+    paid = await shop.browser.post(left.moves_on_to, data={"action": "pay", "value": "works"})
+    page = await bo.open(paid.headers["location"])
+
+    assert "49.00 EUR left" in page.text
+    assert "It pays for 108 further units this month." in page.text
+
+
+async def test_amounts_are_written_as_the_readers_language_writes_them(shop: Shop) -> None:
+    await shop.offer(PREPAID, PRO)
+    bo, _ = await sign_in(shop.server, BO)
+    bo.http.headers["accept-language"] = "de"
+
+    page = await bo.open(PLAN)
+
+    assert "49,00 EUR kaufen" in page.text
+    assert "0,5 EUR" in page.text
+    assert "49,00 USD im Monat" in page.text
+
+
+@pytest.mark.parametrize(("currency", "said"), [("jpy", "49 JPY"), ("kwd", "49.000 KWD")])
+async def test_amounts_have_the_decimals_of_their_currency(
+    shop: Shop, currency: str, said: str
+) -> None:
+    await shop.offer(
+        FREE, PRO.model_copy(update={"price": Price(currency=currency, monthly=Decimal(49))})
+    )
+
+    _, page = await sign_in(shop.server, BO)
+
+    assert f"{said} a month" in page.text
+
+
+async def test_an_admin_caps_what_usage_may_cost(shop: Shop) -> None:
+    await shop.offer(PREPAID, PRO)
+    bo, page = await sign_in(shop.server, BO)
+    for units in ("7,25", "12.50"):
+        cap = {"whose": "tenant:", "units": units, "measure": "money", "hard": "yes"}
+        page = await bo.press(page, "Set budget", fill=cap)
+
+    assert await budgets_of(shop.server) == [("tenant", "", 35, True)]
+    assert "12.50 EUR" in page.text
+
+
+@pytest.mark.parametrize(
+    ("whose", "units"),
+    [("person:usr_ada", "5"), ("tenant:", "-5"), ("tenant:", "1.234"), ("tenant:", "5e2")],
+)
+async def test_a_cap_that_makes_no_sense_is_refused(shop: Shop, whose: str, units: str) -> None:
+    await shop.offer(PREPAID, PRO)
+    bo, page = await sign_in(shop.server, BO)
+
+    cap = {"whose": whose, "units": units, "measure": "money", "hard": "yes"}
+    page = await bo.press(page, "Set budget", fill=cap)
+
+    assert page.status == 400
+    assert await budgets_of(shop.server) == []
+
+
+async def test_of_many_members_only_some_are_loaded(server: AuthServer) -> None:
+    async with server.opened.transaction() as db:
+        for number in range(300):
+            person = f"usr_{number:04}"
+            db.add(Human(person_id=person, name=f"Member {number}", created_at=server.clock()))
+            await db.flush()
+            await put_membership(
+                db,
+                Membership(person_id=person, tenant_id="org_globex", role="member", data_scope=""),
+            )
+    await use(server, server.clock(), 3, sub="usr_0299")
+
+    _, page = await sign_in(server, BO)
+
+    assert page.html.count('<option value="person:') <= 202
+    assert 'value="person:usr_0299"' in page.html  # it uses the most

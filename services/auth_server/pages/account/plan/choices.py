@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auth_server.db.engine import DbSession
+from auth_server.metering.usage_report import UsageReport
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.ceilings.store import list_service_clients
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.grants.store import list_granted_clients
 from auth_server.records.people.store import find_people
-from auth_server.records.tenants.store import list_memberships
+from auth_server.records.tenants.store import find_membership, list_members
+
+_MOST_MEMBERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,18 @@ class Choices:
         return key in named.get(kind, {})
 
 
-async def list_choices(db: DbSession, tenant_id: str) -> Choices:
-    """List a tenant's members, connected apps, service clients and API keys."""
-    members = await list_memberships(db, tenant_id=tenant_id)
-    people = await find_people(db, {member.person_id for member in members})
+async def list_choices(db: DbSession, tenant_id: str, report: UsageReport) -> Choices:
+    """List a tenant's connected apps, service clients, API keys and members.
+
+    Of many members, these are the first ones, those with a budget, and those who used the most.
+    """
+    members = {
+        one.person_id for one in await list_members(db, tenant_id, skip=0, most=_MOST_MEMBERS)
+    }
+    for key in {*(one.key for one in report.budgets), *(one.key for one in report.people)}:
+        if key not in members and await find_membership(db, key, tenant_id) is not None:
+            members.add(key)
+    people = await find_people(db, members)
     client_ids = {
         *await list_granted_clients(db, tenant_id),
         *await list_service_clients(db, tenant_id),

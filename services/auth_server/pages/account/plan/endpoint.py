@@ -15,13 +15,15 @@ from auth_server.records.billing_accounts.store import find_account
 from auth_server.records.people.store import find_people
 from auth_server.records.plan_requests.store import list_requests
 from auth_server.records.plans.store import list_plans
-from auth_server.records.tenants.store import find_tenant, list_memberships
+from auth_server.records.tenants.store import find_tenant, list_admins
 from auth_server.web.dependencies import Clock, ReadingDb
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
 from gatepost.clock import Now
 
 router = PageRouter()
+_MOST_ADMINS = 20
+_MOST_REQUESTS = 50
 
 
 @router.get(PAGE)
@@ -53,10 +55,11 @@ async def answer_plan(
     assert tenant is not None  # noqa: S101 - the viewer is a member of it
     plan = choose_plan(plans, tenant)
     report = await read_usage_report(db, tenant, plan, now=now())
-    members = await list_memberships(db, tenant_id=viewer.tenant_id)
-    people = await find_people(db, {member.person_id for member in members})
+    admins = await list_admins(db, viewer.tenant_id, most=_MOST_ADMINS)
     admin = viewer.membership.is_admin
     requests = await list_requests(db, viewer.tenant_id, since=tenant.plan_changed_at)
+    asking = requests[:_MOST_REQUESTS] if admin else []
+    people = await find_people(db, {*admins, *(one.person_id for one in asking)})
     subscription = await find_account(db, viewer.tenant_id)
     if subscription is not None and not subscription.subscription_id:
         subscription = None  # they only looked at Checkout
@@ -72,10 +75,10 @@ async def answer_plan(
         subscription=subscription,
         alive=subscription is not None and subscription.status not in ENDED,
         sells=sells,
-        admins=[people[one.person_id] for one in members if one.role == "admin"],
-        requests=[(people[one.person_id], one) for one in requests if one.person_id in people],
+        admins=[people[one] for one in admins],
+        requests=[(people[one.person_id], one) for one in asking if one.person_id in people],
         asked=any(one.person_id == viewer.person_id for one in requests),
-        choices=await list_choices(db, viewer.tenant_id) if admin else None,
+        choices=await list_choices(db, viewer.tenant_id, report) if admin else None,
         done=done,
         refused=refused,
         proof=viewer.proof(),

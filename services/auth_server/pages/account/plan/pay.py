@@ -1,7 +1,9 @@
 """POST /account/plan/buy and /account/plan/billing, and the way back from Stripe."""
 
 import asyncio
+import re
 from collections.abc import Awaitable
+from decimal import Decimal
 
 import structlog
 from fastapi import Request
@@ -9,6 +11,7 @@ from starlette.responses import Response
 
 from auth_server.billing.account import Billing, BillingInUse
 from auth_server.billing.checkout import open_checkout, open_portal
+from auth_server.billing.credits import open_credit_checkout
 from auth_server.billing.errors import AlreadySubscribed, BillingError, BillingUnavailable
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.errors import PageError
@@ -35,6 +38,22 @@ async def buy_plan(
         _require_billing(billing),
         viewer.tenant_id,
         form.get("plan") or "",
+        return_url=_return_url(viewer, settings.issuer),
+        email=viewer.account.signed_in.person.email,
+    )
+    return await _leave(viewer, opening)
+
+
+@router.post(f"{PAGE}/credit")
+async def buy_credit(
+    form: Form, viewer: PostedAdmin, settings: Settings, billing: BillingInUse
+) -> Response:
+    """Send an admin to Checkout for credit."""
+    amount = form.get("amount") or ""
+    opening = open_credit_checkout(
+        _require_billing(billing),
+        viewer.tenant_id,
+        Decimal(amount) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,3})?", amount) else Decimal(-1),
         return_url=_return_url(viewer, settings.issuer),
         email=viewer.account.signed_in.person.email,
     )

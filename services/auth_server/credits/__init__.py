@@ -1,0 +1,1 @@
+"""Prepaid credit: what pays for units beyond those that a plan includes."""

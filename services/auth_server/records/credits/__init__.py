@@ -1,0 +1,1 @@
+"""Prepaid credit of tenants, and what was taken from it."""
