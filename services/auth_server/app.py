@@ -55,6 +55,9 @@ from auth_server.pages.account.webhooks.deliveries import router as webhook_rout
 from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
 from auth_server.pages.connect.endpoint import router as connect_router
 from auth_server.pages.consent.endpoint import router as consent_router
+from auth_server.pages.passwords.change import router as password_router
+from auth_server.pages.passwords.forgotten import router as forgotten_router
+from auth_server.pages.passwords.reset import router as reset_router
 from auth_server.pages.sign_in.endpoint import router as sign_in_router
 from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
@@ -75,6 +78,9 @@ ROUTERS = (
     sign_in_elsewhere_router,
     code_router,
     passkey_router,
+    forgotten_router,
+    reset_router,
+    password_router,
     tenant_router,
     consent_router,
     connect_router,

@@ -33,6 +33,7 @@ from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.mails.store import purge_mails
+from auth_server.records.password_links.store import purge_links
 from auth_server.records.plan_requests.store import KEPT, purge_requests
 from auth_server.records.quota_notices.store import purge_notices
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
@@ -77,6 +78,7 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_sessions, _KEEP),
     (purge_codes, _KEEP),
     (purge_mails, _KEEP),
+    (purge_links, _AT_ONCE),
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
     (purge_deliveries, timedelta(days=30)),

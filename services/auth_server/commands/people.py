@@ -10,7 +10,8 @@ import click
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.people.passwords import LONGEST, hash_password
+from auth_server.records.password_links.store import drop_links
+from auth_server.records.people.passwords import LONGEST, SHORTEST, hash_password
 from auth_server.records.people.store import find_account, list_people, put_person
 from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import drop_second_factors as forget_second_factors
@@ -19,7 +20,6 @@ from auth_server.revocations.revoke import outdate_tokens
 from gatepost.clock import utc_now
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_SHORTEST = 8
 _password_option = click.option(
     "--password-stdin", is_flag=True, help="Read a password from the first line of standard input."
 )
@@ -124,6 +124,8 @@ def set_(
         if disabled is not None:
             person.disabled_at = now if disabled else None
         await put_person(db, person)
+        if password_hash is not None or email is not None:
+            await drop_links(db, person_id)
         if drop_second_factors:
             await forget_second_factors(db, person_id)
         if password_hash is not None or disabled or drop_second_factors:
@@ -160,6 +162,6 @@ def _require_name(name: str) -> str:
 
 def _read_password() -> str:
     password = sys.stdin.readline().rstrip("\r\n")
-    if not _SHORTEST <= len(password) <= LONGEST:
-        raise click.ClickException(f"the password must have {_SHORTEST} to {LONGEST} characters")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise click.ClickException(f"the password must have {SHORTEST} to {LONGEST} characters")
     return hash_password(password)

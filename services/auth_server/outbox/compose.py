@@ -61,8 +61,8 @@ def compose(
         template=template,
         to=to,
         subject=subject,
-        text=found.render("mail/layout.txt", **layout).strip() + "\n",
-        html=found.render("mail/layout.html", **layout),
+        text=found.render("mail/_layout.txt", **layout).strip() + "\n",
+        html=found.render("mail/_layout.html", **layout),
     )
 
 

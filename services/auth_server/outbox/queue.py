@@ -25,7 +25,7 @@ from auth_server.records.audit.seal import keys_of_session
 from auth_server.records.mails.store import add_mail
 from auth_server.records.mails.table import Mail
 
-Template = Literal["test"]
+Template = Literal["password_changed", "password_elsewhere", "password_reset", "test"]
 """The templates of mails; each is a file `mail/NAME.txt` among the templates of pages."""
 
 MOST_IN_AN_HOUR = 5
@@ -48,6 +48,7 @@ async def queue_mail(
     values: Mapping[str, Value],
     now: datetime,
     useful_for: timedelta = USEFUL_FOR,
+    to_nobody: bool = False,
 ) -> bool:
     """Queue a mail, which is sent after the transaction has committed.
 
@@ -59,6 +60,8 @@ async def queue_mail(
         values: the template's values; strings become one line of at most 600 characters.
         now: the time.
         useful_for: how long to try; a mail with a link is not sent once the link has expired.
+        to_nobody: whether nobody has this address, so that nothing is sent. The same work is done, so
+            that a stranger can't tell.
 
     Returns:
         Whether the mail was queued; otherwise the address got too many of them lately, or there is
@@ -82,7 +85,7 @@ async def queue_mail(
         sealed=keys.seal("at_rest", content, context=context_of(mail_id)),
         queued_at=now,
         expires_at=now + useful_for,
-        next_attempt_at=now,
+        next_attempt_at=None if to_nobody else now,
     )
     await add_mail(db, mail)
     return True

@@ -25,6 +25,7 @@ import auth_server.records.ledger.table
 import auth_server.records.mails.table
 import auth_server.records.metered_hours.table
 import auth_server.records.operators.table
+import auth_server.records.password_links.table
 import auth_server.records.people.table
 import auth_server.records.plan_requests.table
 import auth_server.records.plans.table

@@ -36,7 +36,7 @@ async def rows(server: AuthServer) -> list[Mail]:
 
 
 def test_each_kind_of_mail_has_its_template() -> None:
-    layouts = {"layout"}
+    layouts = {"_layout"}
     files = {path.stem for path in TEMPLATES.glob("mail/*.txt")} - layouts
     assert files == set(get_args(Template))
 

@@ -100,6 +100,8 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
     assert walk.shown >= {
         "/",
         "/sign-in",
+        "/sign-in/forgotten",
+        "/account/security/password",
         "/tenant",
         "/consent",
         "/account/apps",

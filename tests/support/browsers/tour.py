@@ -18,9 +18,12 @@ from pyotp import TOTP
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.password_links.store import put_link
+from auth_server.records.password_links.table import PasswordLink
 from auth_server.records.plan_requests.store import put_request
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
 from auth_server.rendering.render import TEMPLATES
+from auth_server.secrets import hash_secret
 from gatepost.metering.plans import Budget
 from support.in_process.auth_server import SEED, prepare_database
 from support.in_process.call_events import call_event
@@ -68,6 +71,7 @@ class Sights:
     """The issuer of another authorization server, where people sign in only at one provider."""
     stripe: str
     """The imitation of Stripe."""
+    database_url: str
 
 
 @contextmanager
@@ -102,7 +106,7 @@ def running_sights(folder: Path) -> Iterator[Sights]:
             log=other / "auth-server.log",
             ready_path="/readyz",
         ):
-            yield Sights(deployment, issuer, stripe)
+            yield Sights(deployment, issuer, stripe, url)
 
 
 async def use_acme(url: str) -> None:
@@ -131,6 +135,22 @@ async def use_acme(url: str) -> None:
         change_plan(acme, "free", now=now)
         change_budgets(acme, budgets, now=now)
         await put_request(db, "org_acme", "usr_eve", now=now + timedelta(seconds=1))
+    await database.close()
+
+
+async def link_to_reset(url: str) -> None:
+    """Give Cy a link to choose a new password."""
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        link = PasswordLink(
+            address_hash="of the tour",
+            token_hash=hash_secret("of-the-tour"),
+            person_id="usr_cy",
+            field="return_to",
+            value="/account",
+            expires_at=datetime.now(UTC) + timedelta(minutes=15),
+        )
+        await put_link(db, link)
     await database.close()
 
 
@@ -237,6 +257,17 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "sign-in"
     sign_in(page, password="not-her-password")
     yield "sign-in-wrong"
+    page.get_by_role("link", name="Forgot password?").click()
+    yield "password-forgotten"
+    page.get_by_label("E-mail address").fill("cy@nowhere.example")
+    page.get_by_role("button", name="Send link").click()
+    yield "password-link-sent"
+    off_the_loop(link_to_reset(sights.database_url))
+    page.goto(f"{issuer}/sign-in/reset?token=of-the-tour")
+    yield "password-reset"
+    page.goto(f"{issuer}/sign-in/reset?token=used")
+    yield "password-link-over"
+    page.goto(claude.authorize_url())
     sign_in(page, "cy@nowhere.example")
     yield "no-organisation"
     page.get_by_role("button", name="Not you?").click()
@@ -354,6 +385,7 @@ def _second_factor(page: Page, issuer: str) -> Iterator[str]:
 ACCOUNT_PAGES = {
     "sessions": "sessions",
     "security-plain": "security",
+    "password": "security/password",
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",

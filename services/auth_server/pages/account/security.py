@@ -23,6 +23,7 @@ from auth_server.records.second_factors.store import (
 from auth_server.records.sessions.table import provider_of
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
+from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 
@@ -86,6 +87,7 @@ async def show_security(
         "account/security.html",
         section="security",
         local=local,
+        changed=read_query(request).get("changed") is not None,
         guessed=await count_wrong_codes(db, person.person_id),
         provider=provider_of(signed_in.session.method),
         passkeys=passkeys,

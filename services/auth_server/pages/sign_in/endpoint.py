@@ -53,6 +53,7 @@ async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -
         email=hint,
         other=given.get("other") is not None,
         second_factor=given.get("second_factor") is not None,
+        changed=given.get("changed") is not None,
     )
 
 

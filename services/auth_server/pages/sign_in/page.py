@@ -47,6 +47,7 @@ class SignInPages:
         minutes: int = 0,
         other: bool = False,
         second_factor: bool = False,
+        changed: bool = False,
         status: int = 200,
     ) -> Response:
         """Show the page.
@@ -58,6 +59,7 @@ class SignInPages:
             minutes: how long to wait after too many attempts.
             other: whether another person will sign in, so that providers must ask again.
             second_factor: whether to say that the page needs the person's second factor.
+            changed: whether to say that the person has a new password.
             status: the HTTP status.
         """
         ways = self.settings.sign_in
@@ -74,6 +76,8 @@ class SignInPages:
             second_factor=second_factor,
             minutes=minutes,
             local=local,
+            forgotten=local and self.settings.can_send_mail,
+            changed=changed,
             passkey=self.offer_passkey(purpose) if local else None,
             elsewhere=elsewhere,
             other=other or refusal == "refused",

@@ -57,6 +57,8 @@ Event = Literal[
     "membership.removed",
     "operator.removed",
     "operator.set",
+    "password.changed",
+    "password.reset",
     "person.changed",
     "person.created",
     "playground.called",

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+Result = TypeVar("Result")
+SHORTEST = 8
 LONGEST = 1024
 MOST_WAITING = 200
 
@@ -37,6 +41,14 @@ class Passwords:
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="argon2")
         self._waiting = 0
 
+    async def hash(self, password: str) -> str:
+        """Hash a new password of at most `LONGEST` characters.
+
+        Raises:
+            PasswordsBusy: too many passwords wait already.
+        """
+        return await self._run(self._hasher.hash, password)
+
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Return whether the password is right; without a hash, the person is unknown.
 
@@ -45,16 +57,17 @@ class Passwords:
         """
         if len(password) > LONGEST:
             return False
+        right = await self._run(self._verify, password_hash or self._nobody, password)
+        return right and password_hash is not None
+
+    async def _run(self, work: Callable[..., Result], *arguments: str) -> Result:
         if self._waiting >= MOST_WAITING:
             raise PasswordsBusy
         self._waiting += 1
         try:
-            right = await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._verify, password_hash or self._nobody, password
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
         finally:
             self._waiting -= 1
-        return right and password_hash is not None
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:

@@ -72,11 +72,17 @@ async def end_session(db: DbSession, session_hash: str, *, now: datetime) -> Non
     )
 
 
-async def end_sessions(db: DbSession, person_id: str, *, now: datetime) -> None:
-    """End all sessions of a person."""
+async def end_sessions(
+    db: DbSession, person_id: str, *, now: datetime, keep: str | None = None
+) -> None:
+    """End all sessions of a person but the one whose hash is `keep`."""
     await db.execute(
         update(Session)
-        .where(col(Session.person_id) == person_id, col(Session.ended_at).is_(None))
+        .where(
+            col(Session.person_id) == person_id,
+            col(Session.ended_at).is_(None),
+            col(Session.session_hash) != (keep or ""),
+        )
         .values(ended_at=now)
     )
 

@@ -1,0 +1,1 @@
+"""Choosing a new password: signed in, or with a link by mail."""

@@ -1,0 +1,67 @@
+"""Give a person a new password, and end what the former one may have opened."""
+
+from datetime import datetime
+from typing import Literal
+
+from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
+from auth_server.outbox.queue import queue_mail
+from auth_server.records.audit.store import Audit, record
+from auth_server.records.password_links.store import drop_links
+from auth_server.records.people.store import find_account
+from auth_server.records.sessions.store import end_sessions
+
+
+async def renew_password(
+    db: DbSession,
+    person_id: str,
+    password_hash: str,
+    event: Literal["password.changed", "password.reset"],
+    *,
+    keep: str | None = None,
+    now: datetime,
+) -> None:
+    """Store a new password, end the person's sessions and links, and tell them by mail.
+
+    Args:
+        db: the open transaction.
+        person_id: the person.
+        password_hash: the hash of the new password.
+        event: what happened, for the audit log.
+        keep: the hash of the session that stays.
+        now: the time.
+
+    Raises:
+        PageError: the account is disabled, or has no password to renew.
+    """
+    person = await find_account(db, person_id=person_id)
+    if person is None or person.disabled_at is not None or person.password_hash is None:
+        raise PageError(
+            "This account has no password",
+            "Sign in another way, or contact an admin.",
+            status=403,
+        )
+    person.password_hash = password_hash
+    if event == "password.reset":
+        person.email_verified_at = now
+    await db.flush()
+    await end_sessions(db, person_id, now=now, keep=keep)
+    await drop_links(db, person_id)
+    await queue_mail(
+        db,
+        "password_changed",
+        to=person.email,
+        language=person.language,
+        values={"name": person.name, "path": "/sign-in/forgotten"},
+        now=now,
+    )
+    await record(db, Audit(event, person_id=person_id), now=now)
+
+
+def busy() -> PageError:
+    """Make the error of a server that hashes as many passwords as it can."""
+    return PageError(
+        "Sign-in is busy",
+        "Too many people are signing in at once. Try again in a minute.",
+        status=503,
+    )

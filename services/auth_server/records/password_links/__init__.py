@@ -1,0 +1,1 @@
+"""Links by mail with which people choose a new password."""
