@@ -20,6 +20,11 @@ from auth_server.db.raw_sql import RawSql
 from auth_server.db.sqlite import SqliteRawSql, prepare_sqlite
 
 _READING = "gatepost_reading"
+REMEMBERED = "gatepost_remembered"
+"""The key in a session's `info` of a dict that all sessions of a process share.
+
+Stores remember rows there that never change.
+"""
 
 DbSession = AsyncSession
 """An open session, which endpoints pass to the records without using SQL themselves."""
@@ -77,7 +82,7 @@ def open_database(url: str, *, info: Mapping[str, object] | None = None) -> Data
         )
         event.listen(engine.sync_engine, "connect", _prepare_postgresql)
         raw_sql = PostgresRawSql(url)
-    given = dict(info or {})
+    given = {**(info or {}), REMEMBERED: {}}
     return Database(
         engine,
         reading=async_sessionmaker(

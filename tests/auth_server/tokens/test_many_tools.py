@@ -7,7 +7,7 @@ import pytest
 
 from auth_server.maintenance import maintain
 from gatepost.allowed_tools import Toolsets
-from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.catalogue import CatalogueDocument, ToolSummary, parse_catalogue
 from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 
@@ -117,3 +117,26 @@ async def test_a_new_tool_list_that_several_see_first_at_once_is_kept_once(
 
     assert [page.status for page in pages] == [200] * 5
     assert all("Tool 4" in page.text for page in pages)
+
+
+async def test_pages_that_show_one_tool_list_again_read_it_once(
+    sqlite_server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading ten thousand tools takes long enough for others to notice."""
+    sqlite_server.catalogue = large_catalogue(1001)
+    client, person = await sqlite_server.client(), sqlite_server.person()
+    await client.connect(person)
+    reads = 0
+
+    async def counted(text: str) -> CatalogueDocument:
+        nonlocal reads
+        reads += 1
+        return await parse_catalogue(text)
+
+    monkeypatch.setattr("auth_server.records.catalogues.store.parse_catalogue", counted)
+    for _ in range(3):
+        page = await person.open("/account/apps")
+        [app] = [link for link in page.links if "/account/app?" in link]
+        await person.press(await person.open(app), "Save")
+
+    assert reads <= 1

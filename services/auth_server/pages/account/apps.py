@@ -17,7 +17,7 @@ from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
 from auth_server.pages.consent.page import vouched_for
 from auth_server.pages.picker.data_choice import NothingChosen, offer_data
 from auth_server.pages.picker.form import PickerForm, picker_form
-from auth_server.pages.picker.offer import kind_of, make_offer
+from auth_server.pages.picker.offer import kind_of, offer_tools
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.audit.store import record
 from auth_server.records.call_log.store import Usage, usage_of_grants
@@ -93,7 +93,7 @@ async def show_app(
     grant = await _require_own(grant_id, account, db)
     membership = await _require_membership(grant, account, db)
     catalogue = await read_catalogue(settings.find_resource(grant.resource), db, catalogues)
-    question = _ask(grant, membership, catalogue, settings, query.get("tool") or "")
+    question = await _ask(grant, membership, catalogue, settings, query.get("tool") or "")
     page = _Page(account, grant, question, db, accounts.now())
     return await page.show(question.suggested, saved=query.get("saved") is not None)
 
@@ -110,7 +110,7 @@ async def change_app(
     if catalogue is None:
         text = "Nothing was changed. Go back, reload the page and try again."
         raise PageError("This form has expired", text, status=403)
-    question = _ask(grant, membership, catalogue, settings, form.get("also") or "")
+    question = await _ask(grant, membership, catalogue, settings, form.get("also") or "")
     account.forms.require(form.get("proof"), "app", *_shown(grant, question))
     choice, page = question.read_choice(form), _Page(account, grant, question, db, now)
     if form.get("preset") is not None:
@@ -165,7 +165,7 @@ async def _require_membership(grant: Grant, account: Account, db: DbSession) -> 
     raise PageError("Connection unavailable", text, status=404)
 
 
-def _ask(
+async def _ask(
     grant: Grant,
     membership: TenantMembership,
     catalogue: CatalogueDocument,
@@ -179,7 +179,7 @@ def _ask(
     entry = settings.find_resource(grant.resource)
     requestable = entry.scopes if entry is not None else ()
     linked = {t.name for t in catalogue.tools if t.name == wanted and covers(requestable, t.scope)}
-    offer = make_offer(
+    offer = await offer_tools(
         catalogue,
         parse_scope(grant.asked_scope),
         membership.policy,

@@ -20,7 +20,7 @@ from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
 from auth_server.pages.picker.data_choice import NothingChosen, offer_data
 from auth_server.pages.picker.duration import choose_duration, offer_durations
 from auth_server.pages.picker.form import picker_form
-from auth_server.pages.picker.offer import make_offer, scopes_for
+from auth_server.pages.picker.offer import offer_tools, scopes_for
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.api_keys.store import find_api_key
 from auth_server.records.catalogues.store import find_catalogue
@@ -91,7 +91,7 @@ async def show_form(
     query = read_query(request)
     membership, resource = await _require_place(account, query, db, settings)
     catalogue = await read_catalogue(resource, db, catalogues)
-    question = _ask(membership, resource, catalogue)
+    question = await _ask(membership, resource, catalogue)
     new = NewKey(account, membership, resource, question, new_secret())
     return await new.answer(question.suggested)
 
@@ -117,7 +117,7 @@ async def create(
             status=403,
             detail="no such version of the catalogue",
         )
-    question = _ask(membership, resource, catalogue)
+    question = await _ask(membership, resource, catalogue)
     new = NewKey(account, membership, resource, question, nonce)
     account.forms.require(form.get("proof"), "new-api-key", *new.shown)
     choice, label = question.read_choice(form), (form.get("label") or "").strip()
@@ -185,11 +185,11 @@ async def _require_place(
     return membership, resource
 
 
-def _ask(
+async def _ask(
     membership: TenantMembership, resource: ResourceSettings, catalogue: CatalogueDocument
 ) -> Question:
     """Offer the tenant's tools and data, with the tools that only read selected for three months."""
-    offer = make_offer(catalogue, resource.scopes, membership.policy)
+    offer = await offer_tools(catalogue, resource.scopes, membership.policy)
     data = offer_data(membership.data_scope)
     durations = offer_durations(min(LONGEST, membership.policy.longest_grant or LONGEST))
     suggested = Choice(

@@ -1,13 +1,18 @@
 """Offer the tools that a client may get, grouped by effect and by whether they are new."""
 
+import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.rendering.translation import translatable
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.scopes import covers, expand_scopes, parse_scope
+
+_AT_ONCE = 1000
+"""The most tools that are grouped in the event loop, within milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Preset:
     tools: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
     """The tools to choose from.
 
@@ -54,18 +59,18 @@ class Offer:
     suggested: frozenset[str]
     beyond: tuple[ToolGroup, ...] = ()
 
-    @property
+    @cached_property
     def tools(self) -> tuple[ToolSummary, ...]:
         """Every requested tool that can be chosen."""
         return tuple(tool for group in (*self.asked, *self.decided) for tool in group.tools)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names of the tools that can be chosen."""
         beyond = (tool for group in self.beyond for tool in group.tools)
         return frozenset(tool.name for tool in (*self.tools, *beyond))
 
-    @property
+    @cached_property
     def presets(self) -> tuple[Preset, ...]:
         """The presets, narrowest first; empty if they would all be the same."""
         sets = (
@@ -167,6 +172,27 @@ def make_offer(
         suggested=frozenset(tool.name for tool in reached if suggest(tool)),
         beyond=_group(beyond),
     )
+
+
+async def offer_tools(
+    catalogue: CatalogueDocument,
+    scopes: Collection[str],
+    policy: TenantPolicy,
+    *,
+    also: Collection[str] = (),
+    before: Grant | None = None,
+    shown_before: CatalogueDocument | None = None,
+) -> Offer:
+    """Make an offer as `make_offer` does, in a thread if the catalogue is large."""
+
+    def make() -> Offer:
+        offer = make_offer(
+            catalogue, scopes, policy, also=also, before=before, shown_before=shown_before
+        )
+        _ = offer.names, offer.presets  # they are kept, so that no page computes them
+        return offer
+
+    return make() if len(catalogue.tools) <= _AT_ONCE else await asyncio.to_thread(make)
 
 
 def scopes_for(

@@ -8,7 +8,7 @@ from auth_server.flow.next_step import AskConsent
 from auth_server.flow.pending import PendingAuthorization
 from auth_server.pages.picker.data_choice import DataOffer, choose_data, offer_data
 from auth_server.pages.picker.duration import choose_duration, offer_durations
-from auth_server.pages.picker.offer import Offer, make_offer
+from auth_server.pages.picker.offer import Offer, offer_tools
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.grants.store import find_live_grant
 from auth_server.records.grants.table import Grant
@@ -132,7 +132,7 @@ async def ask(
     if before is not None:
         version = before.catalogue_hash
         shown_before = await find_catalogue(db, before.resource, version=version)
-    offer = make_offer(
+    offer = await offer_tools(
         catalogue,
         parse_scope(pending.authorization_request.scope),
         step.membership.policy,

@@ -7,9 +7,11 @@ from sqlalchemy import Text, cast, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import REMEMBERED, DbSession
 from auth_server.records.catalogues.table import CatalogueVersion
 from gatepost.catalogue import CatalogueDocument, format_catalogue, parse_catalogue
+
+_MOST_REMEMBERED = 8
 
 
 async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
@@ -32,13 +34,30 @@ async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: dat
 async def find_catalogue(
     db: DbSession, resource: str, *, version: str | None = None
 ) -> CatalogueDocument | None:
-    """Look up a stored version by its hash, or the latest one seen if no hash is given."""
-    # As text, because a document of many tools is read in steps.
-    query = select(cast(col(CatalogueVersion.document), Text)).where(
-        col(CatalogueVersion.resource) == resource
-    )
+    """Look up a stored version by its hash, or the latest one seen if no hash is given.
+
+    A version never changes, so the process remembers the last few: reading thousands of tools takes
+    long.
+    """
+    query = select(col(CatalogueVersion.hash)).where(col(CatalogueVersion.resource) == resource)
     if version is not None:
         query = query.where(col(CatalogueVersion.hash) == version)
     query = query.order_by(col(CatalogueVersion.seen_at).desc()).limit(1)
-    text = (await db.execute(query)).scalar_one_or_none()
-    return None if text is None else await parse_catalogue(text)
+    found = (await db.execute(query)).scalar_one_or_none()
+    if found is None:
+        return None
+    remembered: dict[tuple[str, str], CatalogueDocument] = db.info[REMEMBERED]
+    key = (resource, found)
+    document = remembered.pop(key, None) or await _read_version(db, resource, found)
+    remembered[key] = document
+    if len(remembered) > _MOST_REMEMBERED:
+        del remembered[next(iter(remembered))]
+    return document
+
+
+async def _read_version(db: DbSession, resource: str, version: str) -> CatalogueDocument:
+    # As text, because a document of many tools is read in steps.
+    query = select(cast(col(CatalogueVersion.document), Text)).where(
+        col(CatalogueVersion.resource) == resource, col(CatalogueVersion.hash) == version
+    )
+    return await parse_catalogue((await db.execute(query)).scalar_one())
