@@ -19,6 +19,7 @@ from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.notices.compare_books import compare_books
 from auth_server.notices.expiring_keys import notice_expiring_keys
+from auth_server.notices.mails import queue_key_notice, queue_quota_notice
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
@@ -172,11 +173,11 @@ async def _keep_audit_log(opened: Runtime) -> None:
 
 
 async def _notice_quotas(opened: Runtime) -> None:
-    await notice_quotas(opened.database, opened.now())
+    await notice_quotas(opened.database, opened.now(), take=(queue_quota_notice,))
 
 
 async def _notice_expiring_keys(opened: Runtime) -> None:
-    await notice_expiring_keys(opened.database, (), now=opened.now())
+    await notice_expiring_keys(opened.database, (queue_key_notice,), now=opened.now())
 
 
 async def _compare_books(opened: Runtime) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from auth_server.flow.known_browser import is_known
 from auth_server.keys import make_keys
-from auth_server.pages.sign_in.known_browser import is_known
 from auth_server.rendering.languages import match_language
 from auth_server.web.edge import LARGEST_HEADERS, LONGEST_TARGET
 from support.in_process.auth_server import AuthServer

@@ -7,17 +7,20 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
+from auth_server.flow.known_browser import is_known
 from auth_server.flow.sign_in_purpose import SignInPurpose
+from auth_server.flow.user_agent import describe_user_agent
+from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.people.store import note_language
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import add_session, end_session
-from auth_server.records.sessions.table import Level, Session
+from auth_server.records.sessions.table import Level, Session, provider_of
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
-from auth_server.web.browser import read_session, set_browser, set_session
-from auth_server.web.dependencies import Clock, LocalizedPages, SecretMaker, Settings
+from auth_server.web.browser import read_known, read_session, set_browser, set_session
+from auth_server.web.dependencies import Clock, KeysInUse, LocalizedPages, SecretMaker, Settings
 from gatepost.clock import Now
 
 
@@ -27,6 +30,7 @@ class SessionStarter:
 
     request: Request
     settings: AuthServerSettings
+    keys: Keys
     now: Now
     new_secret: NewSecret
     language: str
@@ -69,10 +73,21 @@ class SessionStarter:
             "signed_in",
             person_id=person.person_id,
             client_id=client_id,
-            detail={"level": level, "method": method},
+            detail={"level": level, "method": method, **self._describe_browser(person, method)},
         )
         await record(db, signed_in, now=now)
         return secret, session
+
+    def _describe_browser(self, person: Person, method: str) -> dict[str, str | bool]:
+        # Providers tell their people of a new browser themselves.
+        if provider_of(method) is not None:
+            return {}
+        known = read_known(self.request, self.settings)
+        seen = describe_user_agent(self.request.headers.get("user-agent", ""))
+        return {
+            "known_browser": known is not None and is_known(known, person.person_id, self.keys),
+            "browser": ", ".join(part for part in (seen.browser, seen.system) if part),
+        }
 
     async def start(
         self, db: DbSession, person: Person, purpose: SignInPurpose, *, level: Level, method: str
@@ -94,11 +109,12 @@ class SessionStarter:
 async def _starter(
     request: Request,
     settings: Settings,
+    keys: KeysInUse,
     now: Clock,
     new_secret: SecretMaker,
     pages: LocalizedPages,
 ) -> SessionStarter:
-    return SessionStarter(request, settings, now, new_secret, pages.language)
+    return SessionStarter(request, settings, keys, now, new_secret, pages.language)
 
 
 NewSession = Annotated[SessionStarter, Depends(_starter)]

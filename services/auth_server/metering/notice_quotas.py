@@ -1,12 +1,12 @@
 """Notice quotas and budgets that have reached 80 or 100 percent, once in their day or month."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
-from auth_server.db.engine import Database
+from auth_server.db.engine import Database, DbSession
 from auth_server.metering.usage_report import Quota, UsageReport, choose_plan, read_usage_report
 from auth_server.records.plans.store import list_plans
 from auth_server.records.quota_notices.store import add_notices
@@ -22,7 +22,13 @@ _SETTLES_IN = timedelta(minutes=10)
 log = structlog.get_logger()
 
 
-async def notice_quotas(database: Database, now: datetime) -> None:
+TakeNotice = Callable[[DbSession, QuotaNotice, datetime], Awaitable[None]]
+"""Stores what follows from a new notice, in its transaction."""
+
+
+async def notice_quotas(
+    database: Database, now: datetime, *, take: Sequence[TakeNotice] = ()
+) -> None:
     """Store and log what tenants that made calls lately have reached."""
     lately = hour_of(now) - timedelta(hours=1)
     async with database.reading() as db:
@@ -42,6 +48,8 @@ async def notice_quotas(database: Database, now: datetime) -> None:
             added = await add_notices(db, reached)
             for notice in added:
                 await queue_message(db, message_of_quota(notice), now=now)
+                for each in take:
+                    await each(db, notice, now)
         for notice in added:
             log.info(
                 "quota_reached",

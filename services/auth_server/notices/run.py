@@ -9,6 +9,7 @@ import structlog
 
 from auth_server.db.engine import DbSession
 from auth_server.notices.follow_log import TakeEntry, follow_log
+from auth_server.notices.mails import queue_notice
 from auth_server.records.audit.table import AuditEntry
 from auth_server.runtime import Runtime
 from auth_server.webhooks.messages import message_of, queue_message
@@ -26,7 +27,7 @@ async def queue_webhooks(db: DbSession, entry: AuditEntry, now: datetime) -> Non
         await queue_message(db, message, now=now)
 
 
-FOLLOWERS: tuple[TakeEntry, ...] = (queue_webhooks,)
+FOLLOWERS: tuple[TakeEntry, ...] = (queue_webhooks, queue_notice)
 """Everything that follows from an entry of the audit log."""
 
 

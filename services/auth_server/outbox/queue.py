@@ -25,7 +25,20 @@ from auth_server.records.audit.seal import keys_of_session
 from auth_server.records.mails.store import add_mail
 from auth_server.records.mails.table import Mail
 
-Template = Literal["password_changed", "password_elsewhere", "password_reset", "test"]
+Template = Literal[
+    "password_changed",
+    "password_elsewhere",
+    "password_reset",
+    "test",
+    "api_key_expiring",
+    "app_connected",
+    "budget_reached",
+    "new_sign_in",
+    "quota_of_a_day",
+    "quota_of_a_month",
+    "second_factor_added",
+    "second_factor_removed",
+]
 """The templates of mails; each is a file `mail/NAME.txt` among the templates of pages."""
 
 MOST_IN_AN_HOUR = 5

@@ -7,8 +7,8 @@ from auth_server.errors import PageError
 from auth_server.flow.flow_state import Sealer, over
 from auth_server.flow.passkeys import read_passkey
 from auth_server.flow.start_session import NewSession
+from auth_server.flow.user_agent import describe_user_agent
 from auth_server.pages.account.security import PAGE, PostedChange
-from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.second_factors.store import add_passkey

@@ -8,8 +8,8 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
+from auth_server.flow.user_agent import describe_user_agent
 from auth_server.pages.account.frame import Account, posted_account, shown_account
-from auth_server.pages.account.user_agent import describe_user_agent
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.sessions.store import end_session_of, list_sessions
 from auth_server.records.sessions.table import Session

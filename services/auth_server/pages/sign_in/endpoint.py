@@ -5,6 +5,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.errors import PageError
+from auth_server.flow.known_browser import Known
 from auth_server.flow.next_step import StepUp
 from auth_server.flow.pending import ShownAuthorization, continue_with
 from auth_server.flow.sign_in_purpose import (
@@ -14,7 +15,6 @@ from auth_server.flow.sign_in_purpose import (
     purpose_of_authorization,
 )
 from auth_server.flow.start_session import NewSession
-from auth_server.pages.sign_in.known_browser import Known
 from auth_server.pages.sign_in.page import SignIn
 from auth_server.pages.sign_in.second_factor import ask_for_code
 from auth_server.pages.sign_in.throttle import throttle_of, wait

@@ -5,10 +5,10 @@ from starlette.responses import Response
 
 from auth_server.errors import PageError
 from auth_server.flow.flow_state import Sealer, over
+from auth_server.flow.known_browser import Known
 from auth_server.flow.passkeys import match_passkey
 from auth_server.flow.sign_in_purpose import PostedPurpose
 from auth_server.flow.start_session import NewSession
-from auth_server.pages.sign_in.known_browser import Known
 from auth_server.pages.sign_in.page import PASSKEY
 from auth_server.records.people.store import find_person
 from auth_server.records.sessions.table import TWO_FACTORS

@@ -6,10 +6,10 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.flow.code_guesses import count_wrong_codes, record_pause
 from auth_server.flow.flow_state import over
+from auth_server.flow.known_browser import Known
 from auth_server.flow.one_time_codes import match_code
 from auth_server.flow.sign_in_purpose import PostedPurpose, SignInPurpose
 from auth_server.flow.start_session import NewSession
-from auth_server.pages.sign_in.known_browser import Known
 from auth_server.pages.sign_in.page import SignIn, SignInPages
 from auth_server.pages.sign_in.throttle import throttle_of_code, wait
 from auth_server.records.audit.store import Audit, record

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.flow.code_guesses import admit_guess, counted_as
-from auth_server.pages.sign_in.known_browser import KnownBrowser, is_known
+from auth_server.flow.known_browser import KnownBrowser, is_known
 from auth_server.records.attempts.store import count_attempt, forget_attempts, give_back_attempt
 from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings

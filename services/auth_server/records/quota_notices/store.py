@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -38,6 +38,19 @@ async def list_notices(db: DbSession, tenant_id: str, *, since: datetime) -> Seq
         .order_by(col(QuotaNotice.at), col(QuotaNotice.percent), col(QuotaNotice.notice_id))
     )
     return (await db.execute(query)).scalars().all()
+
+
+async def was_noticed_before(db: DbSession, notice: QuotaNotice) -> bool:
+    """Return whether the same quota or budget had reached the percentage in the 30 days before."""
+    query = select(col(QuotaNotice.notice_id)).where(
+        col(QuotaNotice.tenant_id) == notice.tenant_id,
+        col(QuotaNotice.at) >= notice.at - timedelta(days=30),
+        col(QuotaNotice.at) < notice.at,
+        col(QuotaNotice.kind) == notice.kind,
+        col(QuotaNotice.key) == notice.key,
+        col(QuotaNotice.percent) == notice.percent,
+    )
+    return (await db.execute(query.limit(1))).scalar_one_or_none() is not None
 
 
 async def purge_notices(db: DbSession, *, before: datetime) -> bool:

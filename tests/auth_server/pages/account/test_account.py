@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_server.pages.account.user_agent import describe_user_agent
+from auth_server.flow.user_agent import describe_user_agent
 from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
 from support.in_process.person import Page, Person
