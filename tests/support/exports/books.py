@@ -69,10 +69,10 @@ class Books:
         self.clock.advance(**parts)
         await self.export()
 
-    async def settle(self, rounds: int = 16) -> None:
-        """Let every attempt be repeated until the system answers, within a few hours."""
-        for _ in range(rounds):
-            await self.export_later(minutes=20)
+    async def settle(self) -> None:
+        """Let every attempt be repeated until the system answers, at least once in each hour of five."""
+        for _ in range(6):
+            await self.export_later(minutes=55)
 
     async def used(self, tenant: str = ACME) -> int:
         """Sum a tenant's live units in the ledger."""
