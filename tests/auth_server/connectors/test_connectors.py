@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -119,6 +119,32 @@ async def place(database_url: str, clock: Clock) -> AsyncIterator[Place]:
         yield running
 
 
+@pytest.fixture(scope="module")
+async def running_table(
+    tmp_path_factory: pytest.TempPathFactory, seeded_sqlite: Path
+) -> AsyncIterator[Place]:
+    """One server for all tables of invalid responses that nobody can sign in with."""
+    path = tmp_path_factory.mktemp("connectors") / "gatepost.db"
+    shutil.copy(seeded_sqlite, path)
+    async with running_place(f"sqlite+aiosqlite:///{path}", Clock()) as running:
+        yield running
+
+
+@pytest.fixture
+def table_place(running_table: Place) -> Place:
+    """The same with an honest provider and product, and a new browser."""
+    clock, provider, product = (
+        running_table.server.clock,
+        running_table.provider,
+        running_table.product,
+    )
+    vars(provider).update(vars(Provider(clock, key=provider.key)))
+    vars(product).update(vars(Product(clock, key=product.key)))
+    # Failed attempts of one address count for 15 minutes.
+    clock.advance(minutes=16)
+    return replace(running_table, http=running_table.server.browser())
+
+
 @pytest.fixture
 async def lied_to(tmp_path: Path, seeded_sqlite: Path, clock: Clock) -> AsyncIterator[Place]:
     """The same on one database, for tables of invalid responses."""
@@ -180,11 +206,11 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_an_id_token_that_is_not_for_this_sign_in_signs_nobody_in_a139(
-    lied_to: Place, lie: str
+    table_place: Place, lie: str
 ) -> None:
     """OpenID Connect Core §3.1.3.7; a missing claim is refused like a wrong one."""
-    lied_to.provider.says, reason = LIES[lie]
-    assert reason in await lied_to.refused()
+    table_place.provider.says, reason = LIES[lie]
+    assert reason in await table_place.refused()
 
 
 ASSERTION_LIES = {
@@ -200,12 +226,12 @@ ASSERTION_LIES = {
 
 @pytest.mark.parametrize("lie", ASSERTION_LIES)
 async def test_a_handed_over_assertion_that_is_not_for_this_sign_in_signs_nobody_in_a139(
-    lied_to: Place, lie: str
+    table_place: Place, lie: str
 ) -> None:
-    lied_to.product.says, reason = ASSERTION_LIES[lie]
-    if lied_to.product.says.get("aud") == ["gatepost", "another"]:
-        lied_to.product.says = {"aud": [lied_to.server.issuer, "another"]}
-    assert reason.replace("azp", "a") in await lied_to.refused("orbit")
+    table_place.product.says, reason = ASSERTION_LIES[lie]
+    if table_place.product.says.get("aud") == ["gatepost", "another"]:
+        table_place.product.says = {"aud": [table_place.server.issuer, "another"]}
+    assert reason.replace("azp", "a") in await table_place.refused("orbit")
 
 
 def unsigned(claims: dict[str, Any]) -> str:
@@ -232,11 +258,11 @@ FORGERIES = ["none", "HS256", "other key", "other kid", "jwk in header", "garbag
 @pytest.mark.parametrize("way", ["acme-id", "orbit"])
 @pytest.mark.parametrize("forgery", FORGERIES)
 async def test_a_statement_that_the_configured_key_did_not_sign_signs_nobody_in_a139(
-    lied_to: Place, way: str, forgery: str
+    table_place: Place, way: str, forgery: str
 ) -> None:
     """Algorithm confusion, keys that a header brings, and plain forgery."""
-    key = lied_to.provider.key if way == "acme-id" else lied_to.product.key
-    lied_to.provider.published = [key.public]
+    key = table_place.provider.key if way == "acme-id" else table_place.product.key
+    table_place.provider.published = [key.public]
     claims = {**CLAIMS, "iss": ISSUER, "aud": "gatepost"}
     typ = "hand-off+jwt" if way == "orbit" else "JWT"
     other = SigningKey(key.kid)
@@ -251,9 +277,9 @@ async def test_a_statement_that_the_configured_key_did_not_sign_signs_nobody_in_
         # Signed by the right key for another purpose, such as an access token.
         "type": lambda: key.sign(claims, typ="at+jwt"),
     }
-    lied_to.provider.id_token = lied_to.product.assertion = made[forgery]()
+    table_place.provider.id_token = table_place.product.assertion = made[forgery]()
 
-    reason = await lied_to.refused(way)
+    reason = await table_place.refused(way)
 
     assert reason.split()[0] in {"the", "kid", "no", "nonce"}
 
@@ -332,11 +358,11 @@ async def test_a_providers_response_counts_for_ten_minutes_a141(place: Place, wa
 
 @pytest.mark.parametrize("state", [None, "", "x", "é", "A" * 200, "A" * 10_000])
 async def test_coming_back_without_a_state_of_ours_leads_nowhere_a141(
-    lied_to: Place, state: str | None
+    table_place: Place, state: str | None
 ) -> None:
-    await lied_to.leave()
+    await table_place.leave()
     sent = {"code": "x"} if state is None else {"code": "x", "state": state}
-    answer = await lied_to.http.get("/sign-in/return/acme-id", params=sent)
+    answer = await table_place.http.get("/sign-in/return/acme-id", params=sent)
     assert answer.status_code == 400
 
 
@@ -436,10 +462,10 @@ async def test_the_page_reports_a_provider_that_is_down_until_it_returns(place: 
     ],
 )
 async def test_any_bad_answer_of_a_token_endpoint_is_a_refusal_and_not_a_fault(
-    lied_to: Place, answer: Response
+    table_place: Place, answer: Response
 ) -> None:
-    lied_to.provider.token_answer = answer
-    assert await lied_to.refused()
+    table_place.provider.token_answer = answer
+    assert await table_place.refused()
 
 
 @pytest.mark.parametrize(
@@ -762,10 +788,10 @@ async def test_who_signs_out_can_choose_another_account_at_every_provider(
 
 @pytest.mark.parametrize("name", ["nobody", "local", "%2e%2e%2f", "acme-id%00", "é"])
 async def test_an_unconfigured_sign_in_method_does_not_have_a_page(
-    lied_to: Place, name: str
+    table_place: Place, name: str
 ) -> None:
     for path in (f"/sign-in/with/{name}", f"/sign-in/return/{name}"):
-        assert (await lied_to.http.get(path)).status_code == 404
+        assert (await table_place.http.get(path)).status_code == 404
 
 
 def resolving(*addresses: str) -> Resolve:
