@@ -146,10 +146,10 @@ async def test_coming_back_does_not_keep_the_window_open_a97(auth_server: AuthSe
 
 
 async def test_an_old_token_leads_to_its_own_successor_and_never_to_a_second_chain_a97(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """A97: three generations within the window are still one chain."""
-    connection = await connect(auth_server)
+    connection = await connect(sqlite_server)
     for generation in (0, 1, 2, 0, 1, 2, 0):
         answer = (await connection.refresh(generation)).json()
         assert answer["refresh_token"] == connection.tokens[generation + 1]
@@ -158,13 +158,13 @@ async def test_an_old_token_leads_to_its_own_successor_and_never_to_a_second_cha
 
 
 async def test_the_owner_coming_back_after_a_month_still_uncovers_the_thief(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """A95: the copy that was used first keeps the family alive; the old one ends it, however old."""
-    connection = await connect(auth_server)
+    connection = await connect(sqlite_server)
     for _ in range(3):
         await connection.refresh()
-        auth_server.clock.advance(days=20)
+        sqlite_server.clock.advance(days=20)
 
     assert error_of(await connection.refresh(0)) == DEAD
     assert error_of(await connection.refresh()) == DEAD
@@ -198,16 +198,16 @@ async def test_no_family_outlives_half_a_year_however_often_it_is_used_a101(
 
 
 async def test_a_scope_narrows_one_access_token_and_leaves_the_next_as_wide_a99(
-    auth_server: AuthServer, read_token: Any
+    sqlite_server: AuthServer, read_token: Any
 ) -> None:
     """RFC 6749 §6. A99."""
-    connection = await connect(auth_server)
+    connection = await connect(sqlite_server)
 
     narrow = (await connection.refresh(scope="mcp:read")).json()
     wide = (await connection.refresh()).json()
 
     assert (narrow["scope"], wide["scope"]) == ("mcp:read", "mcp:read mcp:write")
-    claims = await read_token(auth_server, narrow["access_token"])
+    claims = await read_token(sqlite_server, narrow["access_token"])
     assert claims["scope"] == "mcp:read"
 
 
@@ -240,14 +240,16 @@ async def count_rows(server: AuthServer) -> int:
         return counted.scalar_one()
 
 
-async def test_a_connection_in_daily_use_leaves_a_handful_of_rows(auth_server: AuthServer) -> None:
-    connection = await connect(auth_server)
+async def test_a_connection_in_daily_use_leaves_a_handful_of_rows(
+    sqlite_server: AuthServer,
+) -> None:
+    connection = await connect(sqlite_server)
     for _ in range(40):
         assert (await connection.refresh()).status_code == 200
-        auth_server.clock.advance(minutes=10)
-        await maintain(auth_server.opened)
+        sqlite_server.clock.advance(minutes=10)
+        await maintain(sqlite_server.opened)
 
-    assert await count_rows(auth_server) <= 8
+    assert await count_rows(sqlite_server) <= 8
 
 
 async def test_a_stolen_token_of_long_ago_ends_the_family_although_its_row_is_gone(
@@ -282,15 +284,15 @@ async def test_an_old_token_ends_the_family_while_its_newest_is_used(
 
 
 async def test_an_old_token_ends_the_family_after_the_secret_key_was_replaced(
-    database_url: str, clock: Clock
+    sqlite_url: str, clock: Clock
 ) -> None:
-    async with running_auth_server(database_url, clock, secret_key="a" * 64) as server:
+    async with running_auth_server(sqlite_url, clock, secret_key="a" * 64) as server:
         connection = await connect(server)
         await use_for_hours(connection, server)
     changed = {"secret_key": "b" * 64, "previous_secret_keys": ("a" * 64,)}
-    async with running_auth_server(database_url, clock, **changed) as server:
+    async with running_auth_server(sqlite_url, clock, **changed) as server:
         await maintain(server.opened)
-    async with running_auth_server(database_url, clock, secret_key="b" * 64) as server:
+    async with running_auth_server(sqlite_url, clock, secret_key="b" * 64) as server:
         connection.client.http = server.http
         await use_for_hours(connection, server)
 
@@ -313,14 +315,14 @@ async def test_a_token_that_does_not_name_its_family_ends_it_too(auth_server: Au
 
 
 async def test_a_client_that_lost_its_newest_token_can_revoke_by_an_older_one(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """RFC 7009 §2.1."""
-    connection = await connect(auth_server)
-    await use_for_hours(connection, auth_server)
+    connection = await connect(sqlite_server)
+    await use_for_hours(connection, sqlite_server)
 
     form = {"token": connection.tokens[0], "client_id": connection.client.client_id}
-    assert (await auth_server.http.post("/revoke", data=form)).status_code == 200
+    assert (await sqlite_server.http.post("/revoke", data=form)).status_code == 200
     assert error_of(await connection.refresh()) == DEAD
 
 
@@ -369,11 +371,13 @@ async def test_another_resource_is_refused_and_leaves_the_token_usable_a100(
     assert len(connection.tokens) == 2
 
 
-async def test_another_client_can_neither_use_nor_end_a_family_a98(auth_server: AuthServer) -> None:
+async def test_another_client_can_neither_use_nor_end_a_family_a98(
+    sqlite_server: AuthServer,
+) -> None:
     """A98, A28: also with a token that is used up."""
-    connection, stranger = await connect(auth_server), await auth_server.client()
+    connection, stranger = await connect(sqlite_server), await sqlite_server.client()
     await connection.refresh(0)
-    auth_server.clock.advance(seconds=GRACE + 1)
+    sqlite_server.clock.advance(seconds=GRACE + 1)
 
     for generation in (0, 1):
         stolen = await connection.refresh(generation, client_id=stranger.client_id)
@@ -483,40 +487,40 @@ async def test_a_disabled_client_is_refused(auth_server: AuthServer, change_row:
 
 
 async def test_a_refusal_for_a_while_does_not_use_the_token_up(
-    auth_server: AuthServer, change_row: Any
+    sqlite_server: AuthServer, change_row: Any
 ) -> None:
     """A person who was suspended by mistake finds the connection unchanged."""
-    connection = await connect(auth_server)
-    await change_row(auth_server, PersonRow, "usr_ada", disabled_at=auth_server.clock())
+    connection = await connect(sqlite_server)
+    await change_row(sqlite_server, PersonRow, "usr_ada", disabled_at=sqlite_server.clock())
     assert error_of(await connection.refresh()) == DEAD
-    await change_row(auth_server, PersonRow, "usr_ada", disabled_at=None)
+    await change_row(sqlite_server, PersonRow, "usr_ada", disabled_at=None)
 
     assert (await connection.refresh()).status_code == 200
 
 
 async def test_a_later_consent_counts_for_the_connections_from_before_a48(
-    auth_server: AuthServer, read_token: Any
+    sqlite_server: AuthServer, read_token: Any
 ) -> None:
     """A48: narrowing by approving again reaches the older refresh token."""
-    connection = await connect(auth_server)
+    connection = await connect(sqlite_server)
     url = connection.client.authorize_url()
-    await auth_server.person().approve(url, untick=["create_task", "list_projects"])
+    await sqlite_server.person().approve(url, untick=["create_task", "list_projects"])
 
     tokens = (await connection.refresh()).json()
 
-    claims = await read_token(auth_server, tokens["access_token"])
+    claims = await read_token(sqlite_server, tokens["access_token"])
     assert (claims["allowed_tools"], claims["scope"]) == (["list_tasks"], "mcp:read")
     assert claims["grant_version"] == 2
 
 
 async def test_two_connections_of_one_client_have_families_of_their_own(
-    auth_server: AuthServer,
+    sqlite_server: AuthServer,
 ) -> None:
     """A laptop's theft does not sign out the phone."""
-    client = await auth_server.client()
-    laptop, phone = await connect(auth_server, client), await connect(auth_server, client)
+    client = await sqlite_server.client()
+    laptop, phone = await connect(sqlite_server, client), await connect(sqlite_server, client)
     await laptop.refresh(0)
-    auth_server.clock.advance(seconds=GRACE + 1)
+    sqlite_server.clock.advance(seconds=GRACE + 1)
 
     assert error_of(await laptop.refresh(0)) == DEAD
     assert error_of(await laptop.refresh(1)) == DEAD
