@@ -6,7 +6,7 @@ import pytest
 
 from mcp_gateway.manifest.entries import ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
-from mcp_gateway.openapi.document import load_openapi
+from mcp_gateway.openapi.document import OpenApiDocument, load_openapi
 from mcp_gateway.requests.serialise import serialise
 from support.processes.openapi_corpus import (
     STYLES,
@@ -52,6 +52,12 @@ def test_nearly_every_operation_of_products_is_served(reports: dict[str, Report]
     assert sizes[len(sizes) // 2] < 2048
 
 
+@pytest.fixture(scope="module")
+def styles() -> OpenApiDocument:
+    """The document with every style."""
+    return load_openapi(install(STYLES) / "3.1" / "json" / "parameters-style.json")
+
+
 @pytest.mark.parametrize(
     ("key", "written"),
     [
@@ -85,10 +91,9 @@ def test_nearly_every_operation_of_products_is_served(reports: dict[str, Report]
     ],
 )
 def test_every_style_of_a_published_document_is_written_as_the_tables_say(
-    key: str, written: str
+    styles: OpenApiDocument, key: str, written: str
 ) -> None:
-    document = load_openapi(install(STYLES) / "3.1" / "json" / "parameters-style.json")
-    tool = make_tool(ToolEntry("t", key), document)
+    tool = make_tool(ToolEntry("t", key), styles)
     known = tool.input_schema["properties"]
     request = serialise(tool.operation, BASE, {k: v for k, v in VALUES.items() if k in known})
     headers = dict(request.headers)
