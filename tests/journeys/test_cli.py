@@ -281,17 +281,13 @@ def test_after_init_import_and_seed_both_services_start_from_the_one_file(
     import_api(f"{on_sqlite.saas}/openapi.json", tmp_path)
     config, people = tmp_path / "gatepost.yaml", tmp_path / "people.json"
     people.write_text(json.dumps(SEED))
-    run(*GATEPOST_SCRIPT, "auth-server", "seed", "--config", config, people)
+    run(*GATEPOST, "auth-server", "seed", "--config", config, people)
 
     with ExitStack() as stack:
         for service, url in (("auth-server", issuer), ("mcp-gateway", origin(resource))):
             stack.enter_context(
                 running_service(
-                    (
-                        *serve(service, config, program=GATEPOST_SCRIPT),
-                        "--port",
-                        str(urlsplit(url).port),
-                    ),
+                    (*serve(service, config), "--port", str(urlsplit(url).port)),
                     url=url,
                     log=tmp_path / f"{service}.log",
                     ready_path="/readyz",

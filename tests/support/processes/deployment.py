@@ -177,11 +177,9 @@ def running_deployment(
         yield deployment
 
 
-def serve(
-    service: str, config: Path, *, program: tuple[str | Path, ...] = GATEPOST
-) -> tuple[str | Path, ...]:
+def serve(service: str, config: Path) -> tuple[str | Path, ...]:
     """Write the command that starts a service, but for its port."""
-    return (*program, service, "serve", "--config", config)
+    return (*GATEPOST, service, "serve", "--config", config)
 
 
 def origin(url: str) -> str:
