@@ -168,7 +168,7 @@ class EventRoute:
             database=database,
             name=name,
             now=self.clock,
-            **{"block": 0.1, **options},
+            **{"block": 0.02, **options},
         )
         yield worker
         await worker.close()
@@ -189,9 +189,12 @@ class EventRoute:
                     return known
                 await again.wait()
         async with self.worker() as worker:
-            while not (known := await logged_calls(self.database_url)).keys() >= set(calls):
-                await worker.step()
-        return known
+            while True:
+                while await worker.step():
+                    pass
+                known = await logged_calls(self.database_url)
+                if known.keys() >= set(calls):
+                    return known
 
 
 @pytest.fixture(params=["http", "redis"])
