@@ -12,6 +12,7 @@ from auth_server.billing.account import MakeHttp, opened_billing
 from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
 from auth_server.console.answers import add_console_handlers
+from auth_server.console.calls import router as calls_router
 from auth_server.console.operators import router as operators_router
 from auth_server.console.playground import router as console_playground_router
 from auth_server.console.tenants import router as tenants_router
@@ -103,6 +104,7 @@ ROUTERS = (
     code_app_router,
     account_passkeys_router,
     playground_router,
+    calls_router,
     tenants_router,
     console_playground_router,
     operators_router,

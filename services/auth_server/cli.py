@@ -92,6 +92,11 @@ usage = LazyGroup(
     "usage",
     help="Show and check what tenants use, and look after the export of usage.",
     places={
+        "call": (
+            f"{_COMMANDS}.usage.calls:call",
+            "Tell what allowed one call, what happened, and what it cost.",
+        ),
+        "calls": (f"{_COMMANDS}.usage.calls:calls", "Search the call log, the newest calls first."),
         "exports": (
             f"{_COMMANDS}.usage.exports:exports",
             "List exports of usage, their totals by state, and units that no export holds.",

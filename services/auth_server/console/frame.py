@@ -19,14 +19,18 @@ from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 
 CONSOLE = "/console"
-Section = Literal["tenants", "playground", "operators", "tokens"]
-SECTIONS: tuple[tuple[Section, str, str], ...] = (
-    ("tenants", translatable("Organisations"), "tenants:read"),
-    ("playground", translatable("Playground"), "calls:read"),
-    ("operators", translatable("Operators"), "operators:read"),
-    ("tokens", translatable("Admin tokens"), "operators:read"),
+Section = Literal["playground", "calls", "tenants", "operators", "tokens"]
+_TRAFFIC = translatable("Traffic")
+_CUSTOMERS = translatable("Customers")
+_SECURITY = translatable("Security")
+SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
+    ("calls", translatable("Calls"), "calls:read", _TRAFFIC),
+    ("playground", translatable("Playground"), "calls:read", _TRAFFIC),
+    ("tenants", translatable("Organisations"), "tenants:read", _CUSTOMERS),
+    ("operators", translatable("Operators"), "operators:read", _SECURITY),
+    ("tokens", translatable("Admin tokens"), "operators:read", _SECURITY),
 )
-"""The navigation: each section, its title and the scope that its page requires."""
+"""The navigation: each section, its title, the scope that its page requires, and its group."""
 
 
 @dataclass(frozen=True, slots=True)

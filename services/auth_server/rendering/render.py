@@ -86,11 +86,22 @@ def brief(text: str) -> str:
     return first if len(first) <= 160 else f"{first[:159].rstrip()}…"
 
 
-def moment(at: datetime) -> Markup:
+def moment(at: datetime, seconds: bool = False) -> Markup:
     """Format a time as an element that the script converts to the reader's time zone."""
-    return Markup('<time datetime="{}">{}</time>').format(
-        f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M} UTC"
-    )
+    shown = f"{at:%Y-%m-%d %H:%M:%S} UTC" if seconds else f"{at:%Y-%m-%d %H:%M} UTC"
+    iso = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    if seconds:
+        return Markup('<time datetime="{}" data-seconds>{}</time>').format(iso, shown)
+    return Markup('<time datetime="{}">{}</time>').format(iso, shown)
+
+
+def milliseconds(duration: float | None) -> str:
+    """Format a duration in milliseconds or seconds; a dash if there is none."""
+    if duration is None:
+        return "\N{EN DASH}"
+    if duration < 10:
+        return f"{duration:.1f}\u202fms"
+    return f"{duration:.0f}\u202fms" if duration < 1000 else f"{duration / 1000:.1f}\u202fs"
 
 
 def grouped(number: int) -> str:
@@ -138,6 +149,7 @@ def template_environment() -> Environment:
     environment.filters["grouped"] = grouped
     environment.filters["money"] = money
     environment.filters["decimal"] = str
+    environment.filters["milliseconds"] = milliseconds
     # `_()` returns markup. A text that is passed in as a value must not be treated as markup, so it
     # goes through this filter and is escaped like every value.
     environment.filters["translated"] = str

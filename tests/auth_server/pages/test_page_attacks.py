@@ -111,6 +111,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisation/member",
         "/account/plan",
         "/account/organisation/webhooks",
+        "/console/calls",
         "/console/tenants",
         "/console/tenant",
         "/console/operators",

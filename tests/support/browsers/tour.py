@@ -127,6 +127,19 @@ async def use_acme(url: str) -> None:
         Budget(kind="tenant", key="", monthly_units=1000, hard=False),
         Budget(kind="person", key="usr_eve", monthly_units=700),
     ]
+    events.append(
+        call_event(
+            now - timedelta(minutes=3),
+            call_id="call_of_eve",
+            sub="usr_eve",
+            client_id=MANAGED_CLIENT,
+            cost=0,
+            decision="refused",
+            outcome="refused",
+            reason="quota_exhausted",
+            status=None,
+        )
+    )
     database = open_database(url)
     async with database.writing() as db, db.begin():
         await write_calls(db, events, now=now)
@@ -394,6 +407,8 @@ ACCOUNT_PAGES = {
     "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
 }
 CONSOLE_PAGES = {
+    "calls": "calls",
+    "call": "call?call=call_of_eve",
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
     "operators": "operators",

@@ -24,6 +24,11 @@ async def find_api_key(db: DbSession, key_hash: str) -> StoredApiKey | None:
     return (await db.execute(query)).scalar_one_or_none()
 
 
+async def find_key_by_id(db: DbSession, key_id: str) -> StoredApiKey | None:
+    """Look up a key, also one that was revoked, by the `grant_id` of its tokens."""
+    return await db.get(StoredApiKey, key_id)
+
+
 async def list_api_keys(
     db: DbSession, *, tenant_id: str | None = None, person_id: str | None = None
 ) -> Sequence[StoredApiKey]:

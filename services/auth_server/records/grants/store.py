@@ -23,6 +23,11 @@ async def find_grant(db: DbSession, grant_id: str, *, lock: bool = False) -> Gra
     return grant if grant is not None and grant.revoked_at is None else None
 
 
+async def find_ended_or_live_grant(db: DbSession, grant_id: str) -> Grant | None:
+    """Look up a grant, also one that has ended."""
+    return await db.get(Grant, grant_id)
+
+
 async def find_live_grant(
     db: DbSession,
     *,

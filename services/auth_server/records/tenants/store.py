@@ -89,6 +89,12 @@ async def list_tenants(db: DbSession) -> Sequence[Tenant]:
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
+async def list_tenant_names(db: DbSession, tenant_ids: Collection[str]) -> dict[str, str]:
+    """Look up the names of tenants by their ids, including disabled tenants."""
+    query = select(Tenant.tenant_id, Tenant.name).where(col(Tenant.tenant_id).in_(set(tenant_ids)))
+    return {tenant_id: name for tenant_id, name in (await db.execute(query)).all()}
+
+
 async def search_tenants(db: DbSession, search: str, *, after: str, most: int) -> Sequence[Tenant]:
     """List some tenants after an id, by id, if `search` is a part of their id or name."""
     query = select(Tenant).where(col(Tenant.tenant_id) > after)

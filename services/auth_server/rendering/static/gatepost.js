@@ -26,12 +26,15 @@ document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest
 
 const page = document.documentElement.lang;
 const reader = navigator.languages.find((tag) => tag.split("-")[0] === page) ?? page;
-// <time datetime>: in the reader's own time zone and language.
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
-  time.title = time.textContent;
-  time.textContent = new Intl.DateTimeFormat(reader, {
-    dateStyle: "medium", timeStyle: "short",
-  }).format(at);
+// <time datetime>: in the reader's own time zone and language; with `data-seconds`, to the second.
+function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = new Intl.DateTimeFormat(reader, {
+      dateStyle: "medium", timeStyle: "seconds" in time.dataset ? "medium" : "short",
+    }).format(at);
+  }
 }
+localise(document);

@@ -1,0 +1,57 @@
+"""The words for what happened to a call."""
+
+from collections.abc import Mapping
+
+from auth_server.rendering.translation import translatable
+
+OUTCOMES: Mapping[str, str] = {
+    "success": translatable("Success"),
+    "error": translatable("Error"),
+    "refused": translatable("Refused"),
+    "unknown": translatable("Unknown"),
+}
+"""The title of each outcome of a call event."""
+
+REASONS: Mapping[str, str] = {
+    "answer_refused": translatable("The person's answer was for another call, too late or changed"),
+    "bound_argument_given": translatable("The app sent an argument that the gateway fills in"),
+    "breaker_open": translatable("The API failed repeatedly and is paused"),
+    "cancelled": translatable("The app left before the answer"),
+    "cannot_ask": translatable("The app can't ask its person to confirm"),
+    "claim_missing": translatable("The token lacks a value that the tool requires"),
+    "deadline": translatable("The API didn't answer in time"),
+    "declined": translatable("The person declined"),
+    "foreign_record": translatable("The answer may contain another organisation's data"),
+    "gateway_error": translatable("The gateway failed"),
+    "graphql_error": translatable("The API answered with an error"),
+    "input_required": translatable("The person was asked to confirm"),
+    "instructions": translatable("The answer contains text that reads like instructions"),
+    "insufficient_scope": translatable("The access doesn't include this tool"),
+    "invalid_arguments": translatable("The arguments were invalid"),
+    "unknown_outcome": translatable("The gateway stopped during the call"),
+    "no_credential": translatable("The gateway has no credential for the API"),
+    "no_place": translatable("The API had too many calls at once"),
+    "not_answered": translatable("Nobody answered the question"),
+    "quota_exhausted": translatable("The quota or budget is used up"),
+    "rate_limited": translatable("Too many calls a minute"),
+    "refused": translatable("The gateway refused the call"),
+    "too_large": translatable("The answer is too large"),
+    "too_long_to_confirm": translatable("The arguments are too long to show to a person"),
+    "too_many_at_once": translatable("The organisation had too many calls at once"),
+    "uncountable": translatable("The gateway couldn't count the call"),
+    "unknown_tool": translatable(
+        "The tool doesn't exist, or the organisation or person hasn't allowed it"
+    ),
+    "unreachable": translatable("The API couldn't be reached"),
+    "unreadable": translatable("The API's answer couldn't be read"),
+    "unserialisable": translatable("The arguments don't fit the API's request"),
+    "unshapeable": translatable("The answer has an unexpected form"),
+    "unwritable": translatable("The request to the API couldn't be written"),
+    "upstream_status": translatable("The API answered with an error"),
+}
+"""The words for each `reason` of a call event; docs/call-events.md describes the outcomes."""
+
+
+def explain(reason: str) -> str:
+    """Return the words for a reason, or the reason itself if a newer gateway invented it."""
+    return REASONS.get(reason, reason)
