@@ -13,10 +13,12 @@ from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
 from auth_server.console.answers import add_console_handlers
 from auth_server.console.calls import router as calls_router
+from auth_server.console.limits import router as limits_router
 from auth_server.console.operators import router as operators_router
 from auth_server.console.playground import router as console_playground_router
 from auth_server.console.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
+from auth_server.console.usage import router as overview_router
 from auth_server.exports.open import opened_exports
 from auth_server.exports.run import exporting_usage
 from auth_server.gateway_api.call_events import router as events_router
@@ -104,7 +106,9 @@ ROUTERS = (
     code_app_router,
     account_passkeys_router,
     playground_router,
+    overview_router,
     calls_router,
+    limits_router,
     tenants_router,
     console_playground_router,
     operators_router,

@@ -26,6 +26,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sqlalchemy import Connection, Engine, event, insert, text
 
+from auth_server.administration.calls import CallQuery, read_calls
+from auth_server.administration.limits import read_limits
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.usage import DAYS, read_overview, read_usage
 from auth_server.commands.usage.reports import read_all as show_all
 from auth_server.db.engine import Database, DbSession, open_database, open_sync_engine
 from auth_server.metering.reconcile import reconcile_usage
@@ -231,6 +235,26 @@ def reads(largest: Tenant) -> dict[str, Read]:
             since=NOW - timedelta(days=30),
         ),
     }
+    for days in DAYS:
+        found[f"/console?days={days}"] = partial(
+            read_overview, operator=COMMAND_LINE, days=days, now=NOW
+        )
+        for by in _BY:
+            found[f"/console/usage?by={by}&days={days}"] = partial(
+                read_usage, operator=COMMAND_LINE, by=by, days=days, limit=200, now=NOW
+            )
+    searches = {
+        "": CallQuery(),
+        "?tenant=org_900": CallQuery(tenant="org_900"),
+        "?outcome=error": CallQuery(outcome="error"),
+        "?tool=none": CallQuery(tool="none"),
+        "?tenant=org_0&person=none": CallQuery(tenant="org_0", person="none"),
+    }
+    for name, query in searches.items():
+        found[f"/console/calls{name}"] = partial(
+            read_calls, operator=COMMAND_LINE, query=query, limit=50, now=NOW
+        )
+    found["/console/limits"] = partial(read_limits, operator=COMMAND_LINE, now=NOW)
     for whose, only in (("a tenant", tenant_id), ("all", None)):
         for name, (since, until) in periods.items():
             wanted = UsageFilter(since, until, only)

@@ -5,13 +5,22 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from auth_server.admin_api.calls import router as calls_router
+from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
+from auth_server.admin_api.usage import router as usage_router
 
 ADMIN_API_PATH = "/admin/v1"
-ROUTERS = (calls_router, tenants_router, operators_router, tokens_router)
+ROUTERS = (
+    usage_router,
+    calls_router,
+    limits_router,
+    tenants_router,
+    operators_router,
+    tokens_router,
+)
 
 
 def create_admin_api(base: str) -> FastAPI:

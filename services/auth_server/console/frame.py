@@ -19,12 +19,17 @@ from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 
 CONSOLE = "/console"
-Section = Literal["playground", "calls", "tenants", "operators", "tokens"]
+Section = Literal[
+    "overview", "usage", "calls", "limits", "playground", "tenants", "operators", "tokens"
+]
 _TRAFFIC = translatable("Traffic")
 _CUSTOMERS = translatable("Customers")
 _SECURITY = translatable("Security")
 SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
+    ("overview", translatable("Overview"), "usage:read", _TRAFFIC),
+    ("usage", translatable("Usage"), "usage:read", _TRAFFIC),
     ("calls", translatable("Calls"), "calls:read", _TRAFFIC),
+    ("limits", translatable("Limits"), "usage:read", _TRAFFIC),
     ("playground", translatable("Playground"), "calls:read", _TRAFFIC),
     ("tenants", translatable("Organisations"), "tenants:read", _CUSTOMERS),
     ("operators", translatable("Operators"), "operators:read", _SECURITY),

@@ -6,21 +6,14 @@ from auth_server.administration.errors import Refused
 from auth_server.administration.operators import read_operators, remove_operator, set_operator
 from auth_server.console.frame import CONSOLE, Console, PostedConsole, ShownConsole
 from auth_server.db.engine import DbSession
-from auth_server.pages.account.frame import lead_back
 from auth_server.records.operators.table import Role
 from auth_server.records.people.store import find_person_by_email
-from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
+from auth_server.web.dependencies import Clock, Db, ReadingDb
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 
 PAGE = f"{CONSOLE}/operators"
 router = PageRouter()
-
-
-@router.get(CONSOLE)
-async def open_console(settings: Settings) -> Response:
-    """Lead to the console's first page."""
-    return lead_back(settings.path, f"{CONSOLE}/tenants")
 
 
 @router.get(PAGE)

@@ -30,11 +30,12 @@ from gatepost.metering.plans import (
 
 _MOST = 20
 """How many tools, people and clients are listed."""
-_DIMENSIONS: dict[BudgetKind, Dimension] = {
+DIMENSIONS: dict[BudgetKind, Dimension] = {
     "person": "sub",
     "client": "client_id",
     "grant": "grant_id",
 }
+"""The dimension of usage by which the units of each kind of budget are summed."""
 
 
 class _Value(BaseModel):
@@ -223,7 +224,7 @@ async def _units_of(
     until: datetime,
 ) -> dict[tuple[str, str], int]:
     found = {("tenant", ""): total}
-    for kind, dimension in _DIMENSIONS.items():
+    for kind, dimension in DIMENSIONS.items():
         if keys := _keys_of(budgets, kind):
             units = await sum_units_of(db, tenant_id, dimension, keys, since=since, until=until)
             found |= {(kind, key): one for key, one in units.items()}

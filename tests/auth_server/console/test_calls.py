@@ -50,8 +50,8 @@ async def test_an_operator_finds_a_refused_call_and_reads_why(
 ) -> None:
     client = await sqlite_server.client(client_name="Claude")
     tokens = await client.connect(sqlite_server.person())
-    claims = await read_token(tokens["access_token"])
-    same = {"grant_id": claims.grant_id, "client_id": client.client_id}
+    claims = await read_token(sqlite_server, tokens["access_token"])
+    same = {"grant_id": claims["grant_id"], "client_id": client.client_id}
     await write(sqlite_server, **same)
     refused = await write(
         sqlite_server, **same, **REFUSED, reason="quota_exhausted", error="The quota is used up."

@@ -16,7 +16,7 @@ OP = "op@orbit.example"
 
 
 async def at_the_console(
-    server: AuthServer, page: str = "/console", email: str = OP
+    server: AuthServer, page: str = "/console/tenants", email: str = OP
 ) -> tuple[Person, Page]:
     """Sign a person in on their way to a page of the console."""
     person = server.person(email)

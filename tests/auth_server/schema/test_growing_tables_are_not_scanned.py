@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import Connection, event
 
+from auth_server.gateway_api.write_calls import write_calls
 from auth_server.maintenance import maintain
 from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.records.revocations.store import list_after, list_by_names, number_revocations
@@ -106,6 +107,7 @@ async def live_through_everything(server: AuthServer) -> None:
     )
     await change_what_members_may(ada)
     await be_a_gateway(server)
+    await look_at_the_console(server)
     now = server.clock()
     async with server.opened.database.writing() as db, db.begin():
         await number_revocations(db, now=now)
@@ -136,6 +138,18 @@ async def look_at_every_page(server: AuthServer, ada: Person) -> None:
     for route in iter_route_contexts(server.app.routes):
         if "GET" in (route.methods or ()) and "{" not in (route.path or ""):
             await ada.http.get(f"{route.path}?tenant=org_acme&person=usr_bo")
+
+
+async def look_at_the_console(server: AuthServer) -> None:
+    """Open every page of an operator, and search for calls."""
+    op = server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console/calls?tool=list_tasks&tenant=org_acme"))
+    call = call_event(server.clock())
+    async with server.opened.transaction() as db:
+        await write_calls(db, [call], now=server.clock())
+    for route in iter_route_contexts(server.app.routes):
+        if "GET" in (route.methods or ()) and (route.path or "").startswith("/console"):
+            await op.http.get(f"{route.path}?tenant=org_acme&call={call.call_id}")
 
 
 async def be_a_gateway(server: AuthServer) -> None:

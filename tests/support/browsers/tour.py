@@ -357,7 +357,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{issuer}/console")
     sign_in(page, "op@orbit.example")
     for name, path in CONSOLE_PAGES.items():
-        page.goto(f"{issuer}/console/{path}")
+        page.goto(f"{issuer}/console/{path}".removesuffix("/"))
         yield f"console-{name}"
 
 
@@ -407,8 +407,11 @@ ACCOUNT_PAGES = {
     "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",
 }
 CONSOLE_PAGES = {
+    "overview": "",
+    "usage": "usage?by=person&days=30",
     "calls": "calls",
     "call": "call?call=call_of_eve",
+    "limits": "limits",
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
     "operators": "operators",

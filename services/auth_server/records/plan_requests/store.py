@@ -1,8 +1,9 @@
 """The only SQL on plan requests."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import col, delete, select
 
 from auth_server.db.engine import DbSession
@@ -31,6 +32,16 @@ async def list_requests(
     if since is not None:
         query = query.where(col(PlanRequest.asked_at) > since)
     return (await db.execute(query)).scalars().all()
+
+
+async def count_requests(db: DbSession, tenant_ids: Collection[str]) -> dict[str, int]:
+    """Count the requests in each of some tenants that has any."""
+    query = (
+        select(col(PlanRequest.tenant_id), func.count())
+        .where(col(PlanRequest.tenant_id).in_(set(tenant_ids)))
+        .group_by(col(PlanRequest.tenant_id))
+    )
+    return {tenant_id: count for tenant_id, count in (await db.execute(query)).all()}
 
 
 async def drop_requests(db: DbSession, tenant_id: str) -> None:

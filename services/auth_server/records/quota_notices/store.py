@@ -1,7 +1,7 @@
 """The only SQL on quota notices."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,21 @@ async def was_noticed_before(db: DbSession, notice: QuotaNotice) -> bool:
         col(QuotaNotice.percent) == notice.percent,
     )
     return (await db.execute(query.limit(1))).scalar_one_or_none() is not None
+
+
+async def list_reached(
+    db: DbSession, periods: Collection[str], *, since: datetime, most: int
+) -> Sequence[tuple[str, str, str]]:
+    """List the tenant, kind and key of each quota or budget that was noticed in these days or months."""
+    place = col(QuotaNotice.tenant_id), col(QuotaNotice.kind), col(QuotaNotice.key)
+    query = (
+        select(*place)
+        .where(col(QuotaNotice.at) >= since, col(QuotaNotice.period).in_(periods))
+        .distinct()
+        .order_by(*place)
+        .limit(most)
+    )
+    return [(row[0], row[1], row[2]) for row in (await db.execute(query)).all()]
 
 
 async def purge_notices(db: DbSession, *, before: datetime) -> bool:

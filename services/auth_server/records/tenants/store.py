@@ -89,6 +89,12 @@ async def list_tenants(db: DbSession) -> Sequence[Tenant]:
     return (await db.execute(select(Tenant).order_by(col(Tenant.tenant_id)))).scalars().all()
 
 
+async def find_tenants(db: DbSession, tenant_ids: Collection[str]) -> dict[str, Tenant]:
+    """Look up tenants by their ids, including disabled tenants."""
+    query = select(Tenant).where(col(Tenant.tenant_id).in_(set(tenant_ids)))
+    return {tenant.tenant_id: tenant for tenant in (await db.execute(query)).scalars()}
+
+
 async def list_tenant_names(db: DbSession, tenant_ids: Collection[str]) -> dict[str, str]:
     """Look up the names of tenants by their ids, including disabled tenants."""
     query = select(Tenant.tenant_id, Tenant.name).where(col(Tenant.tenant_id).in_(set(tenant_ids)))

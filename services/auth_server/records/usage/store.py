@@ -135,6 +135,29 @@ async def sum_tenants(
     return dict(sums)
 
 
+async def sum_units_of_tenants(
+    db: DbSession,
+    tenant_ids: Collection[str],
+    *,
+    since: datetime,
+    until: datetime,
+    env: str = "live",
+) -> dict[str, int]:
+    """Sum the units of some tenants."""
+    tenant_id = col(UsageHour.tenant_id)
+    query = (
+        select(tenant_id, func.sum(col(UsageHour.units)))
+        .where(
+            tenant_id.in_(set(tenant_ids)),
+            col(UsageHour.env) == env,
+            col(UsageHour.hour) >= since,
+            col(UsageHour.hour) < until,
+        )
+        .group_by(tenant_id)
+    )
+    return {found: int(units) for found, units in (await db.execute(query)).all()}
+
+
 async def sum_meters(
     db: DbSession, *, since: datetime, until: datetime, env: str = "live"
 ) -> dict[tuple[str, str], int]:

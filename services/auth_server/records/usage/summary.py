@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Date, case, cast, func
 from sqlmodel import col, select
@@ -13,7 +13,7 @@ from auth_server.records.usage.latency import BUCKETS, percentile
 from auth_server.records.usage.table import UsageHour
 
 By = Literal["tool", "tenant", "client", "person"]
-Order = Literal["calls", "errors", "units"]
+Order = Literal["calls", "errors", "refused", "units"]
 
 _KEYS: dict[By, Any] = {
     "tool": UsageHour.tool,
@@ -21,7 +21,7 @@ _KEYS: dict[By, Any] = {
     "client": UsageHour.client_id,
     "person": UsageHour.sub,
 }
-_ORDERS: dict[Order, int] = {"calls": 0, "errors": 1, "units": 4}
+_ORDERS: dict[Order, int] = {"calls": 0, "errors": 1, "refused": 2, "units": 4}
 """The places in `_amounts`."""
 
 
@@ -62,10 +62,18 @@ class Summary:
     p99: float | None
 
 
+class HourCounts(NamedTuple):
+    """The calls of an hour."""
+
+    calls: int
+    errors: int
+    refused: int
+
+
 async def summarize_usage(
     db: DbSession, by: By, wanted: UsageFilter, *, order: Order = "calls", most: int = 50
 ) -> list[Summary]:
-    """List the tools, tenants, clients or people with the most calls, errors or units.
+    """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
 
     Args:
         db: an open database session.
@@ -92,6 +100,14 @@ async def summarize_days(db: DbSession, wanted: UsageFilter) -> list[Summary]:
         day = cast(func.timezone("UTC", UsageHour.hour), Date)
     query = select(day, *_amounts()).where(*_match(wanted)).group_by(day).order_by(day)
     return [_summary(str(row[0]), row[1:]) for row in (await db.execute(query)).all()]
+
+
+async def count_hours(db: DbSession, wanted: UsageFilter) -> dict[datetime, HourCounts]:
+    """Count the calls of each hour; hours without calls are left out."""
+    hour, [calls, errors, refused, *_] = col(UsageHour.hour), _amounts()
+    query = select(hour, calls, errors, refused).where(*_match(wanted)).group_by(hour)
+    rows = (await db.execute(query)).all()
+    return {row[0]: HourCounts(int(row[1]), int(row[2]), int(row[3])) for row in rows}
 
 
 async def summarize_total(db: DbSession, wanted: UsageFilter) -> Summary:

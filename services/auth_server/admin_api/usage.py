@@ -1,0 +1,46 @@
+"""/admin/v1/usage and /admin/v1/overview."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
+
+from auth_server.admin_api.authenticate import Caller
+from auth_server.admin_api.pages import USUAL_LIMIT, Limit
+from auth_server.administration.usage import (
+    Days,
+    Overview,
+    UsageRow,
+    read_overview,
+    read_usage,
+)
+from auth_server.records.usage.summary import By, Order
+from auth_server.web.dependencies import Clock, ReadingDb
+
+router = APIRouter(tags=["usage"])
+Period = Annotated[
+    Days,
+    # A query has text, and the values are numbers.
+    BeforeValidator(lambda days: int(days) if str(days).isdecimal() else days),
+    Query(description="1 is the last 24 hours; 7 and 30 are days with today."),
+]
+
+
+@router.get("/usage")
+async def show_usage(
+    caller: Caller,
+    db: ReadingDb,
+    now: Clock,
+    by: By,
+    days: Period = 1,
+    order: Order = "calls",
+    limit: Limit = USUAL_LIMIT,
+) -> list[UsageRow]:
+    """List the tools, tenants, clients or people with the most calls. Requires `usage:read`."""
+    return await read_usage(db, caller, by, days=days, order=order, limit=limit, now=now())
+
+
+@router.get("/overview")
+async def show_overview(caller: Caller, db: ReadingDb, now: Clock, days: Period = 1) -> Overview:
+    """Summarize a period, with the busiest tools, tenants and clients. Requires `usage:read`."""
+    return await read_overview(db, caller, days=days, now=now())

@@ -1,0 +1,181 @@
+"""Summarize usage: calls, errors and latencies of all tenants, by tool, tenant, client or person."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from auth_server.administration.operator import ActingOperator
+from auth_server.db.engine import DbSession
+from auth_server.records.clients.store import list_client_names
+from auth_server.records.people.store import find_people
+from auth_server.records.tenants.store import list_tenant_names
+from auth_server.records.usage.summary import (
+    By,
+    HourCounts,
+    Order,
+    Summary,
+    UsageFilter,
+    count_hours,
+    summarize_total,
+    summarize_usage,
+)
+from gatepost.metering.plans import end_of_day, hour_of, start_of_day
+
+Days = Literal[1, 7, 30]
+DAYS: tuple[Days, ...] = (1, 7, 30)
+"""The periods: the last 24 hours by the hour, or whole days in UTC with today."""
+_TOP = 8
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class UsageRow(_Value):
+    """The calls of one tool, tenant, client or person.
+
+    The percentiles are milliseconds that 50, 95 and 99 percent of the calls did not exceed, estimated
+    from a histogram without refused calls; null without calls.
+    """
+
+    key: str
+    name: str
+    """The name, or the key if nothing of this id exists any more."""
+    calls: int
+    errors: int
+    """Calls that the API answered without success."""
+    refused: int
+    """Calls that did nothing."""
+    unknown: int
+    """Calls whose result nobody knows."""
+    units: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class TrafficPoint(_Value):
+    """The calls of one hour or day."""
+
+    at: datetime
+    calls: int
+    errors: int
+    refused: int
+
+
+class Overview(_Value):
+    """The traffic of a period."""
+
+    since: datetime
+    until: datetime
+    total: UsageRow
+    points: tuple[TrafficPoint, ...]
+    """By the hour for one day, else by the day."""
+    tools: tuple[UsageRow, ...]
+    tenants: tuple[UsageRow, ...]
+    clients: tuple[UsageRow, ...]
+
+
+async def read_usage(
+    db: DbSession,
+    operator: ActingOperator,
+    by: By,
+    *,
+    days: Days,
+    order: Order = "calls",
+    limit: int,
+    now: datetime,
+) -> list[UsageRow]:
+    """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
+
+    Raises:
+        Forbidden: `usage:read` is missing.
+    """
+    operator.require("usage:read")
+    found = await summarize_usage(db, by, _period(days, now), order=order, most=limit)
+    return await _name_all(db, by, found)
+
+
+async def read_overview(
+    db: DbSession, operator: ActingOperator, *, days: Days, now: datetime
+) -> Overview:
+    """Summarize a period, with the busiest tools, tenants and clients.
+
+    Raises:
+        Forbidden: `usage:read` is missing.
+    """
+    operator.require("usage:read")
+    period = _period(days, now)
+    tools, tenants, clients = [
+        tuple(await _name_all(db, by, await summarize_usage(db, by, period, most=_TOP)))
+        for by in _TOP_OF
+    ]
+    return Overview(
+        since=period.since,
+        until=period.until,
+        total=_row(await summarize_total(db, period), {}),
+        points=_points(await count_hours(db, period), period, days),
+        tools=tools,
+        tenants=tenants,
+        clients=clients,
+    )
+
+
+_TOP_OF: tuple[By, ...] = ("tool", "tenant", "client")
+
+
+def _period(days: Days, now: datetime) -> UsageFilter:
+    if days == 1:
+        until = hour_of(now) + timedelta(hours=1)
+        return UsageFilter(until - timedelta(days=1), until)
+    return UsageFilter(start_of_day(now) - timedelta(days=days - 1), end_of_day(now))
+
+
+def _points(
+    counts: Mapping[datetime, HourCounts], period: UsageFilter, days: Days
+) -> tuple[TrafficPoint, ...]:
+    step = timedelta(hours=1) if days == 1 else timedelta(days=1)
+    number = (period.until - period.since) // step
+    sums = [[0, 0, 0] for _ in range(number)]
+    for hour, counted in counts.items():
+        place = (hour - period.since) // step
+        sums[place] = [one + more for one, more in zip(sums[place], counted, strict=True)]
+    return tuple(
+        TrafficPoint(at=period.since + place * step, calls=one[0], errors=one[1], refused=one[2])
+        for place, one in enumerate(sums)
+    )
+
+
+async def _name_all(db: DbSession, by: By, found: Sequence[Summary]) -> list[UsageRow]:
+    names = await _find_names(db, by, {one.key for one in found})
+    return [_row(one, names) for one in found]
+
+
+async def _find_names(db: DbSession, by: By, keys: Collection[str]) -> Mapping[str, str]:
+    match by:
+        case "tenant":
+            return await list_tenant_names(db, keys)
+        case "client":
+            return await list_client_names(db, keys)
+        case "person":
+            people = await find_people(db, keys)
+            return {key: person.name for key, person in people.items()}
+        case "tool":
+            return {}
+
+
+def _row(one: Summary, names: Mapping[str, str]) -> UsageRow:
+    return UsageRow(
+        key=one.key,
+        name=names.get(one.key) or one.key,
+        calls=one.calls,
+        errors=one.errors,
+        refused=one.refused,
+        unknown=one.unknown,
+        units=one.units,
+        p50=one.p50,
+        p95=one.p95,
+        p99=one.p99,
+    )

@@ -1,0 +1,107 @@
+"""The console's overview and its page of usage."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import get_args
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.responses import Response
+
+from auth_server.administration.calls import CallQuery, read_calls
+from auth_server.administration.limits import read_limits
+from auth_server.administration.paging import MOST
+from auth_server.administration.reasons import OUTCOMES
+from auth_server.administration.usage import DAYS, Days, UsageRow, read_overview, read_usage
+from auth_server.console.chart import draw_traffic
+from auth_server.console.frame import CONSOLE, ShownConsole
+from auth_server.console.limits import KINDS as LIMITS
+from auth_server.records.usage.summary import By, Order
+from auth_server.rendering.translation import translatable
+from auth_server.web.dependencies import Clock, ReadingDb
+from auth_server.web.downloads import stream_rows
+from auth_server.web.forms import Parameters, read_query
+from auth_server.web.routing import PageRouter
+
+PAGE = f"{CONSOLE}/usage"
+router = PageRouter()
+PERIODS: Mapping[Days, str] = {
+    1: translatable("24 hours"),
+    7: translatable("7 days"),
+    30: translatable("30 days"),
+}
+KINDS: Mapping[By, str] = {
+    "tool": translatable("Tools"),
+    "tenant": translatable("Organisations"),
+    "client": translatable("Apps"),
+    "person": translatable("People"),
+}
+_LISTED = 8
+
+
+@router.get(CONSOLE)
+async def show_overview(
+    request: Request, console: ShownConsole, db: ReadingDb, now: Clock
+) -> Response:
+    """Show the traffic of a period, and the last errors."""
+    days, operator = _read_days(read_query(request)), console.operator
+    overview = await read_overview(db, operator, days=days, now=now())
+    errors = None
+    if operator.may("calls:read"):
+        failed = CallQuery(outcome="error", since=overview.since)
+        errors = (await read_calls(db, operator, failed, limit=_LISTED, now=now())).rows
+    return console.answer(
+        "overview.html",
+        section="overview",
+        overview=overview,
+        chart=draw_traffic(overview.points),
+        errors=errors,
+        limits=(await read_limits(db, operator, now=now()))[:_LISTED],
+        kinds=LIMITS,
+        outcomes=OUTCOMES,
+        days=days,
+        periods=PERIODS,
+    )
+
+
+@router.get(PAGE)
+async def show_usage(
+    request: Request, console: ShownConsole, db: ReadingDb, now: Clock
+) -> Response:
+    """List the tools, organisations, apps or people with the most calls."""
+    by, order, days = _read_wanted(read_query(request))
+    rows = await read_usage(db, console.operator, by, days=days, order=order, limit=MOST, now=now())
+    return console.answer(
+        "usage.html",
+        section="usage",
+        rows=rows,
+        by=by,
+        order=order,
+        days=days,
+        periods=PERIODS,
+        kinds=KINDS,
+        query=urlencode({"by": by, "order": order, "days": days}),
+    )
+
+
+@router.get(f"{PAGE}/export")
+async def download_usage(
+    request: Request, console: ShownConsole, db: ReadingDb, now: Clock
+) -> Response:
+    """Download the rows of the page as CSV."""
+    by, order, days = _read_wanted(read_query(request))
+    rows = await read_usage(db, console.operator, by, days=days, order=order, limit=MOST, now=now())
+
+    async def once() -> AsyncIterator[Sequence[UsageRow]]:
+        yield rows
+
+    return stream_rows(once(), UsageRow, "csv", name=f"usage-by-{by}")
+
+
+def _read_wanted(query: Parameters) -> tuple[By, Order, Days]:
+    by: By = next((one for one in get_args(By) if one == query.get("by")), "tool")
+    order: Order = next((one for one in get_args(Order) if one == query.get("order")), "calls")
+    return by, order, _read_days(query)
+
+
+def _read_days(query: Parameters) -> Days:
+    return next((days for days in DAYS if str(days) == query.get("days")), 1)
