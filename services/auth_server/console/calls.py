@@ -48,7 +48,7 @@ async def list_calls(
     given = _read_given(read)
     query = _read_wanted(given, now, after=(read.get("after") or "")[:512])
     answer = console.answer(
-        "calls.html",
+        "console/calls.html",
         section="calls",
         calls=await read_calls(db, console.operator, query, limit=USUAL, now=now()),
         given=given,
@@ -84,7 +84,7 @@ async def show_call(request: Request, console: ShownConsole, db: ReadingDb) -> R
     call_id = read_query(request).get("call") or ""
     story = await read_call(db, console.operator, call_id)
     return console.answer(
-        "call.html", section="calls", story=story, call=story.call, outcomes=OUTCOMES
+        "console/call.html", section="calls", story=story, call=story.call, outcomes=OUTCOMES
     )
 
 

@@ -27,7 +27,7 @@ KINDS: Mapping[str, str] = {
 async def list_limits(console: ShownConsole, db: ReadingDb, now: Clock) -> Response:
     """List the quotas and budgets that are used up or nearly so."""
     limits = await read_limits(db, console.operator, now=now())
-    return console.answer("limits.html", section="limits", limits=limits, kinds=KINDS)
+    return console.answer("console/limits.html", section="limits", limits=limits, kinds=KINDS)
 
 
 @router.get(f"{PAGE}/export")

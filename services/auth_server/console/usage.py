@@ -50,7 +50,7 @@ async def show_overview(
         failed = CallQuery(outcome="error", since=overview.since)
         errors = (await read_calls(db, operator, failed, limit=_LISTED, now=now())).rows
     return console.answer(
-        "overview.html",
+        "console/overview.html",
         section="overview",
         overview=overview,
         chart=draw_traffic(overview.points),
@@ -71,7 +71,7 @@ async def show_usage(
     by, order, days = _read_wanted(read_query(request))
     rows = await read_usage(db, console.operator, by, days=days, order=order, limit=MOST, now=now())
     return console.answer(
-        "usage.html",
+        "console/usage.html",
         section="usage",
         rows=rows,
         by=by,
