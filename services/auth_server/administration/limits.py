@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.paging import MOST
+from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import DbSession
 from auth_server.metering.usage_report import DIMENSIONS, choose_plan
 from auth_server.records.plan_requests.store import count_requests
@@ -123,4 +124,4 @@ def _limit(tenant: Tenant, plan: PlanTerms, kind: str, key: str) -> int | None:
         return plan.monthly_units
     budgets = [Budget.model_validate(budget) for budget in tenant.budgets or ()]
     same = (one for one in budgets if (one.kind, one.key) == (kind, key))
-    return next((one.monthly_units for one in same), None)
+    return next((follow_price(one, plan.price).monthly_units for one in same), None)
