@@ -1,5 +1,6 @@
 """Credit that is bought at Stripe: one payment for each, refunds and disputes take the rest back."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ async def open_credit_checkout(
     price = find_plan(plans, names.get(tenant_id, "")).price
     if amount not in price.credits:
         raise BillingError("This credit can't be bought.")
-    if account is not None and account.plan:
+    if account is not None and account.bills(billing.now()):
         raise AlreadySubscribed("The usage of this organisation is billed by its subscription.")
     account = await require_account(billing, tenant_id, email)
     metadata = {TENANT_KEY: tenant_id, CREDIT_KEY: str(price.credit_days or 0)}
@@ -93,14 +94,24 @@ async def collect_credits(billing: Billing, tenant_id: str) -> None:
         page = await billing.stripe.v1.payment_intents.list_async(
             {"customer": account.customer_id, "limit": 100, "expand": ["data.latest_charge"]}
         )
+    problem: BillingError | None = None
     for payment in page.data:
         if payment.status == "succeeded" and CREDIT_KEY in (payment.metadata or ()):
-            await _collect(billing, tenant_id, payment)
+            try:
+                await _collect(billing, tenant_id, payment)
+            except BillingError as error:
+                problem = error  # the other payments count
+    if problem is not None:
+        raise problem
 
 
 async def _collect(billing: Billing, tenant_id: str, payment: "PaymentIntent") -> None:
     metadata: Any = payment.metadata
-    at, days = datetime.fromtimestamp(payment.created, UTC), int(metadata[CREDIT_KEY])
+    at, days = datetime.fromtimestamp(payment.created, UTC), str(metadata[CREDIT_KEY])
+    if not re.fullmatch(r"[0-9]{1,4}", days):
+        raise BillingError(
+            f"the payment {payment.id} has {days!r} as {CREDIT_KEY} in its metadata: enter whole days there"
+        )
     per_unit = SCALE // minor_units(payment.currency)
     now = billing.now()
     credit = PrepaidCredit(
@@ -110,7 +121,7 @@ async def _collect(billing: Billing, tenant_id: str, payment: "PaymentIntent") -
         amount=payment.amount_received * per_unit,
         source="purchase",
         created_at=at,
-        expires_at=at + timedelta(days=days) if days else None,
+        expires_at=at + timedelta(days=int(days)) if int(days) else None,
     )
     charge: Charge | Any = payment.latest_charge
     async with billing.transaction() as db:

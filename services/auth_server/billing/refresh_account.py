@@ -28,7 +28,13 @@ async def refresh_account(billing: Billing, tenant_id: str) -> Subscribed:
         BillingError: the tenant has no billing account, or its subscription can't be understood.
         BillingUnavailable: Stripe does not answer.
     """
+    subscribed = await _refresh_subscription(billing, tenant_id)
+    # Last, so that a payment that can't be understood does not keep the plan from the tenant.
     await collect_credits(billing, tenant_id)
+    return subscribed
+
+
+async def _refresh_subscription(billing: Billing, tenant_id: str) -> Subscribed:
     for _ in range(_MOST_READINGS):
         async with billing.database.reading() as db:
             account = await find_account(db, tenant_id)
@@ -53,7 +59,7 @@ async def _store(
     account = await lock_account(db, known.tenant_id)
     if account is None or account.version != known.version:
         return False
-    before, known_as = account.plan, _state(account)
+    before, known_as, billed = account.plan, _state(account), account.bills(now)
     account.version += 1
     account.read_at = now
     account.subscription_id, account.status = subscribed.subscription_id, subscribed.status
@@ -77,6 +83,9 @@ async def _store(
     # the tenant another.
     default = plans[0] if before and tenant and tenant.rate_limit_tier == before else ""
     plan = subscribed.plan or default
+    if tenant is not None and account.bills(now) != billed:
+        # Gateways hear whether credit pays for units, also if the plan stays the same.
+        tenant.plan_changed_at = now
     if tenant is not None and plan and tenant.rate_limit_tier != plan:
         change_plan(tenant, plan, now=now)
         detail = {"rate_limit_tier": plan, "subscription": subscribed.status}

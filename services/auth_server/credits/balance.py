@@ -7,7 +7,8 @@ from datetime import datetime
 
 from auth_server.credits.burn_down import OpenCredit, in_order
 from auth_server.db.engine import DbSession
-from auth_server.records.billing_accounts.store import list_invoiced_tenants
+from auth_server.records.billing_accounts.store import find_accounts
+from auth_server.records.billing_accounts.table import BillingAccount
 from auth_server.records.credits.store import list_credits, list_uses
 from auth_server.records.credits.table import CreditUse, PrepaidCredit
 from auth_server.records.metered_hours.store import sum_metered_of_tenant
@@ -21,8 +22,12 @@ class Balance:
 
     credits: Sequence[PrepaidCredit] = ()
     uses: Mapping[str, Mapping[str, CreditUse]] = field(default_factory=dict)
-    invoiced: bool = False
-    """Whether a subscription bills the tenant's usage, so that its units draw nothing."""
+    account: BillingAccount | None = None
+    """The billing account of a tenant that has, or once had, a subscription."""
+
+    def invoiced(self, at: datetime) -> bool:
+        """Return whether a subscription bills the usage of a time, so that its units draw nothing."""
+        return self.account is not None and self.account.bills(at)
 
     def left_of(self, credit: PrepaidCredit) -> int:
         """Return what is left of a credit, also after it has expired."""
@@ -45,7 +50,7 @@ class Balance:
     def units(self, plan: PlanTerms, used: int, now: datetime) -> int:
         """Return how many units after those used in the month the credit pays for."""
         left = self.left(plan.price.currency, now)
-        if self.invoiced or not plan.price.steps or not left:
+        if self.invoiced(now) or not plan.price.steps or not left:
             return 0
         return plan.price.most_units(left, after=used) - used
 
@@ -60,9 +65,9 @@ async def read_balances(
     if not credits:
         return {}
     uses = await list_uses(db, [one.credit_id for found in credits.values() for one in found])
-    invoiced = await list_invoiced_tenants(db, credits)
+    accounts = {one.tenant_id: one for one in await find_accounts(db, credits)}
     return {
-        tenant_id: Balance(found, uses, tenant_id in invoiced)
+        tenant_id: Balance(found, uses, accounts.get(tenant_id))
         for tenant_id, found in credits.items()
     }
 

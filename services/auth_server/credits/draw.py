@@ -32,7 +32,7 @@ async def draw_from_credits(db: DbSession, added: Sequence[CallEvent], *, now: d
     plans, names = await list_plans(db), await list_plan_names(db, balances)
     for tenant_id, balance in sorted(balances.items()):
         plan = find_plan(plans, names.get(tenant_id, ""))
-        if balance.invoiced or not plan.price.steps:
+        if not plan.price.steps:
             continue
         events = sorted(calls[tenant_id], key=lambda event: (event.at, event.call_id))
         opened = balance.opened(plan.price.currency)
@@ -46,9 +46,15 @@ async def draw_from_credits(db: DbSession, added: Sequence[CallEvent], *, now: d
                 reached[month] = await sum_metered_of_tenant(
                     db, tenant_id, since=since, until=until
                 )
-            for draw in draw_units(
-                opened, plan.price, after=reached[month], units=event.cost, at=event.at
-            ):
+            # The time of the call decides, as it does for exports: it may be written much later.
+            draws = (
+                []
+                if balance.invoiced(event.at)
+                else draw_units(
+                    opened, plan.price, after=reached[month], units=event.cost, at=event.at
+                )
+            )
+            for draw in draws:
                 paid[draw.credit_id, month] += draw.amount
                 units[draw.credit_id, month] += draw.units
             reached[month] += event.cost

@@ -1,6 +1,7 @@
 """What happens to a tenant that buys credit, and whose payment is refunded or disputed."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from auth_server.billing.prices import plan_changes
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.plans.terms import FREE, PRO, Price, PriceStep
+from auth_server.records.tenants.store import change_plan, lock_tenant
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.stripe import TENANT, Shop, running_shop
@@ -35,10 +37,10 @@ async def shop(sqlite_url: str, clock: Clock) -> AsyncIterator[Shop]:
         yield made
 
 
-async def use(shop: Shop, units: int) -> None:
-    """Let Globex use units a second later."""
+async def use(shop: Shop, units: int, at: datetime | None = None) -> None:
+    """Let Globex use units a second later, or write a call of another time."""
     shop.clock.advance(seconds=1)
-    event = call_event(shop.clock(), tenant_id=TENANT, cost=units)
+    event = call_event(at or shop.clock(), tenant_id=TENANT, cost=units)
     async with shop.billing.transaction() as db:
         await write_calls(db, [event], now=shop.clock())
 
@@ -119,6 +121,96 @@ async def test_a_subscriber_keeps_its_credit_and_buys_no_more(shop: Shop) -> Non
     assert await shop.credit() == 20
     with pytest.raises(AlreadySubscribed):
         await shop.buy_credit("20")
+
+
+METERED = PRO.model_copy(
+    update={
+        "overage": True,
+        "price": Price(monthly=Decimal(49), steps=(PriceStep(unit_price=Decimal("0.1")),)),
+    }
+)
+
+
+async def subscribe(shop: Shop) -> None:
+    """Let Globex, which has 20 dollars of credit, subscribe a minute later."""
+    await shop.offer(PREPAID, METERED)
+    await shop.sync()
+    await shop.buy_credit("20")
+    shop.clock.advance(seconds=60)
+    await shop.buy("pro")
+
+
+async def test_a_call_from_a_subscription_that_has_ended_is_not_paid_by_credit_too(
+    shop: Shop,
+) -> None:
+    await subscribe(shop)
+    during = shop.clock()
+    await shop.click_in_portal("cancel")
+    await shop.pass_days(await shop.days_left())
+    assert await shop.plan() == "free"
+
+    await use(shop, 10, during)
+    assert await shop.credit() == 20
+    await use(shop, 10)
+    assert await shop.credit() == Decimal("17.50")
+
+
+async def test_a_call_from_before_a_subscription_is_paid_by_credit(shop: Shop) -> None:
+    await subscribe(shop)
+    credit = next(shop.stripe.every("payment_intent"))
+
+    await use(shop, 10, datetime.fromtimestamp(credit["created"] + 1, shop.clock().tzinfo))
+
+    assert await shop.credit() == 19
+
+
+async def test_an_unpaid_subscription_still_bills_what_credit_would_pay_for(shop: Shop) -> None:
+    await subscribe(shop)
+    (subscription,) = shop.stripe.every("subscription")
+    subscription["status"] = "unpaid"
+    await refresh_account(shop.billing, TENANT)
+    assert await shop.plan() == "free"
+
+    await use(shop, 10)
+
+    assert await shop.credit() == 20
+    with pytest.raises(AlreadySubscribed):
+        await shop.buy_credit("20")
+
+
+async def test_gateways_hear_of_a_subscription_to_the_plan_that_the_operator_gave(
+    shop: Shop,
+) -> None:
+    async with shop.billing.transaction() as db:
+        tenant = await lock_tenant(db, TENANT)
+        assert tenant is not None
+        change_plan(tenant, "pro", now=shop.clock())
+    shop.clock.advance(seconds=60)
+
+    await shop.buy("pro")
+
+    async with shop.billing.transaction() as db:
+        tenant = await lock_tenant(db, TENANT)
+    assert tenant is not None
+    assert tenant.plan_changed_at == shop.clock()
+
+
+async def test_a_payment_with_unreadable_metadata_keeps_nothing_else_waiting(shop: Shop) -> None:
+    await subscribe(shop)
+    (subscription,) = shop.stripe.every("subscription")
+    subscription["status"] = "canceled"
+    (payment,) = shop.stripe.every("payment_intent")
+    payment["metadata"]["gatepost_credit_days"] = "a year"
+    shop.clock.advance(days=2)
+
+    await maintain_billing(shop.billing)
+
+    assert await shop.plan() == "free"
+
+
+def test_credit_with_a_third_decimal_that_stripe_refuses_is_not_offered() -> None:
+    with pytest.raises(ValueError, match=r"multiple of 0\.01"):
+        Price(currency="kwd", steps=PREPAID.price.steps, credits=(Decimal("1.505"),))
 
 
 @pytest.mark.parametrize(

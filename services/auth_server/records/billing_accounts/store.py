@@ -44,14 +44,6 @@ async def find_accounts(db: DbSession, tenant_ids: Collection[str]) -> Sequence[
     return (await db.execute(query)).scalars().all()
 
 
-async def list_invoiced_tenants(db: DbSession, tenant_ids: Collection[str]) -> frozenset[str]:
-    """List those of the tenants whose plan comes from a subscription now, which bills their usage."""
-    query = select(BillingAccount.tenant_id).where(
-        col(BillingAccount.tenant_id).in_(tenant_ids), col(BillingAccount.plan) != ""
-    )
-    return frozenset((await db.execute(query)).scalars().all())
-
-
 async def add_account(db: DbSession, tenant_id: str, customer_id: str, *, now: datetime) -> bool:
     """Add a tenant's billing account; return False if the tenant or the customer has one."""
     insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert

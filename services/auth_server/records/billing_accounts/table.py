@@ -6,6 +6,8 @@ from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
 
+_BILLS_NOTHING = frozenset({"", "incomplete", "incomplete_expired", "paused"})
+
 
 class BillingAccount(SQLModel, table=True):
     """A tenant's customer at Stripe, and its subscription as it was last read.
@@ -34,3 +36,12 @@ class BillingAccount(SQLModel, table=True):
     read_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     """When the subscription was last read."""
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+    def bills(self, at: datetime) -> bool:
+        """Return whether an invoice of the subscription bills usage of a time.
+
+        An unpaid subscription gives no plan, but Stripe goes on preparing its invoices.
+        """
+        if self.subscribed_at is None or at < self.subscribed_at or self.status in _BILLS_NOTHING:
+            return False
+        return self.status != "canceled" or (self.ends_at is not None and at < self.ends_at)

@@ -60,7 +60,8 @@ class Price(BaseModel):
     def _require_payable_credits(self) -> Self:
         if self.credits and not self.steps:
             raise ValueError("credits: only a plan with steps has units that credit can pay for")
-        smallest = Decimal(1).scaleb(-decimals_of(self.currency))
+        # Stripe takes no payment that has a third decimal.
+        smallest = Decimal(1).scaleb(-min(decimals_of(self.currency), 2))
         for amount in self.credits:
             if not amount or amount % smallest:
                 raise ValueError(f"credits: each must be a multiple of {smallest}, above 0")
