@@ -1,14 +1,16 @@
 """Which packages `./dev` installs, with an imitation of pip that installs nothing."""
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SMALL = "auth-server.txt build.txt demo-saas.txt mcp-gateway.txt"
+SMALL = "build.txt demo.txt"
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def installed(copy: Path, *arguments: str) -> str:
     return " ".join(sorted(log.read_text().split())) if log.exists() else ""
 
 
-def test_the_demo_and_its_commands_install_only_what_the_services_need(copy: Path) -> None:
+def test_the_demo_and_its_commands_share_a_small_environment(copy: Path) -> None:
     assert installed(copy, "demo") == SMALL
     assert installed(copy, "run", "gatepost", "connect") == ""
 
@@ -55,3 +57,23 @@ def test_development_commands_install_the_development_packages_once(copy: Path) 
     assert installed(copy, "run", "true") == "dev.txt"
     assert installed(copy, "run", "gatepost", "connect") == ""
     assert installed(copy, "demo") == ""
+
+
+def test_the_demos_environment_has_each_package_that_connecting_a_client_needs() -> None:
+    """Otherwise the first command after `./dev demo` fails for want of the MCP client."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    names = [*re.findall(r"[a-z-]+", extras["demo"][0]), "demo"]
+    needed = {
+        re.split(r"[\[>; ]", requirement)[0] for name in names[1:] for requirement in extras[name]
+    }
+    pinned = {
+        name
+        for file in SMALL.split()
+        for name in re.findall(
+            r"^([\w.-]+)==", (ROOT / "requirements" / file).read_text(), re.MULTILINE
+        )
+    }
+    assert "mcp" in needed
+    assert needed - {"gatepost"} - pinned == set()
