@@ -49,6 +49,18 @@ def test_the_prose_uses_every_symbol_of_the_list_and_names_no_file() -> None:
     assert [span for span in named if span.endswith(".py")] == []
 
 
+def test_each_guarantee_of_the_readme_names_code_that_exists() -> None:
+    named = spans(section(read("README.md"), "## Guarantees"))
+    defined = {
+        name.rpartition(".")[2]
+        for folder in ("services", "shared")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in defined_in(path.read_text(encoding="utf-8"))
+    }
+    assert "confirm" in named  # A key of the manifest.
+    assert set(named) - defined == {"confirm"}
+
+
 def steps_of(heading: str) -> list[str]:
     """The first symbol of each numbered step below a heading."""
     return re.findall(r"^\d+\. `([\w.]+)`", section(read(PATHS), heading), re.MULTILINE)

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from gatepost_cli.main import main
-from support.markdown import ROOT, fences, markdown_files, read
+from support.markdown import ROOT, fences, markdown_files, read, spans
 
 LANGUAGES = ("console", "sh", "")
 
@@ -42,6 +42,19 @@ def test_documents_tell_the_two_commands_of_the_first_five_minutes() -> None:
     assert "./dev demo" in DEV
     assert all(f"`./dev {name}`" in read("README.md") for name in ("demo", "test"))
     assert "gatepost connect http://127.0.0.1:8401/mcp" in GATEPOST
+
+
+def test_the_readme_lists_every_command() -> None:
+    table = read("README.md").partition("| `gatepost` | purpose |")[2]
+    rows = re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
+    told = {name.split()[0]: spans(what) for names, what in rows for name in spans(names)}
+    context = click.Context(main)
+    assert set(main.list_commands(context)) == told.keys()
+    for name in ("auth-server", "billing", "usage", "keys", "tools"):
+        group = main.get_command(context, name)
+        assert isinstance(group, click.Group)
+        # `revision` is for developers.
+        assert set(group.list_commands(context)) - {"revision"} <= set(told[name])
 
 
 @pytest.mark.parametrize("line", DEV)
