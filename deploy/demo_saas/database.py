@@ -1,4 +1,4 @@
-"""The SQLite file: its schema, and connections to it (WAL, foreign keys on)."""
+"""The SQLite file: its schema, and connections to it that enforce foreign keys."""
 
 import sqlite3
 from pathlib import Path

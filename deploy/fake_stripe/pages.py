@@ -160,7 +160,7 @@ def _words(price: Object) -> str:
     currency = price["currency"].upper()
     if price["billing_scheme"] == "tiered":
         return "by usage"
-    return f"{price['unit_amount_decimal']} hundredths of {currency} a month"
+    return f"{price['unit_amount_decimal']} smallest units of {currency} a month"
 
 
 def _button(action: str, value: str, label: str) -> str:

