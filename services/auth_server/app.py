@@ -12,9 +12,12 @@ from auth_server.billing.account import MakeHttp, opened_billing
 from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
 from auth_server.console.answers import add_console_handlers
+from auth_server.console.audit import router as audit_router
 from auth_server.console.calls import router as calls_router
+from auth_server.console.clients import router as clients_router
 from auth_server.console.limits import router as limits_router
 from auth_server.console.operators import router as operators_router
+from auth_server.console.people import router as people_router
 from auth_server.console.playground import router as console_playground_router
 from auth_server.console.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
@@ -111,6 +114,9 @@ ROUTERS = (
     limits_router,
     tenants_router,
     console_playground_router,
+    people_router,
+    clients_router,
+    audit_router,
     operators_router,
     tokens_router,
     registrations_router,

@@ -13,8 +13,9 @@ auth_server = LazyGroup(
             "Manage the tokens of the admin API.",
         ),
         "api-keys": (f"{_COMMANDS}.api_keys:api_keys", "Manage API keys."),
+        "audit": (f"{_COMMANDS}.audit.export:audit", "List and export the audit log."),
         "audit-verify": (
-            f"{_COMMANDS}.audit_verify:audit_verify",
+            f"{_COMMANDS}.audit.verify:audit_verify",
             "Verify the audit log; fail if an entry was changed, added or removed.",
         ),
         "clients": (f"{_COMMANDS}.clients:clients", "Manage the clients that operators register."),

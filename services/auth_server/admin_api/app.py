@@ -4,9 +4,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from auth_server.admin_api.audit import router as audit_router
 from auth_server.admin_api.calls import router as calls_router
+from auth_server.admin_api.clients import router as clients_router
 from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.operators import router as operators_router
+from auth_server.admin_api.people import router as people_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
@@ -18,6 +21,9 @@ ROUTERS = (
     calls_router,
     limits_router,
     tenants_router,
+    people_router,
+    clients_router,
+    audit_router,
     operators_router,
     tokens_router,
 )

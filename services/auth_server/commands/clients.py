@@ -2,32 +2,34 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from auth_server.administration.clients import (
+    SHOWN,
+    add_client_secret,
+    block_client,
+    drop_client_secret,
+    read_client,
+    rename_client,
+    verify_client,
+)
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.ceilings.store import list_ceilings
-from auth_server.records.clients.store import (
-    TooManySecrets,
-    add_secret,
-    disable_client,
-    drop_secrets,
-    find_client,
-    list_live_secrets,
-    list_managed_clients,
-)
-from auth_server.records.clients.table import ClientSecret
-from auth_server.revocations.revoke import outdate_tokens
-from auth_server.secrets import hash_secret, new_secret
+from auth_server.records.clients.store import list_live_secrets, list_managed_clients
+from auth_server.secrets import new_secret
 from auth_server.seed import SeedError, read_seed, store_client
+from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
 
-_SHOWN = 12
 _SECRET = "The secret is shown only once:"  # noqa: S105 - a label, not a secret
 
 
@@ -140,7 +142,7 @@ def list_(config: Path | None) -> None:
             lines.append(f"{client.client_id}  {state}  {method}  {client.name}{asks}")
             for secret in await list_live_secrets(db, client.client_id, now=utc_now()):
                 until = f", until {secret.expires_at:%Y-%m-%d %H:%M}" if secret.expires_at else ""
-                shown = secret.secret_hash[:_SHOWN]
+                shown = secret.secret_hash[:SHOWN]
                 lines.append(f"  secret {shown}, since {secret.created_at:%Y-%m-%d %H:%M}{until}")
             lines += [
                 f"  itself in {ceiling.tenant_id} at {ceiling.resource}: {ceiling.scope}; "
@@ -160,28 +162,14 @@ def list_(config: Path | None) -> None:
 def add_second_secret(config: Path | None, client_id: str, expires_in_days: int | None) -> None:
     """Add a second secret to a client; both are valid until one is dropped."""
     secret = new_secret()
+    lifetime = None if expires_in_days is None else timedelta(days=expires_in_days)
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
-        client = await find_client(db, client_id)
-        if client is None or not client.token_endpoint_auth_method.startswith("client_secret"):
-            raise click.ClickException(f"{client_id} is not an active client that uses a secret")
-        lifetime = None if expires_in_days is None else timedelta(days=expires_in_days)
-        row = ClientSecret(
-            client_id=client_id,
-            secret_hash=hash_secret(secret),
-            created_at=now,
-            expires_at=None if lifetime is None else now + lifetime,
+        await add_client_secret(
+            db, COMMAND_LINE, client_id, secret=secret, lifetime=lifetime, now=utc_now()
         )
-        try:
-            await add_secret(db, row)
-        except TooManySecrets:
-            raise click.ClickException(
-                f"{client_id} has two secrets; drop one first (clients drop-secret)"
-            ) from None
-        await record(db, Audit("client.secret_added", client_id=client_id), now=now)
 
-    asyncio.run(in_transaction(load_settings(config), work))
+    _change(load_settings(config), work)
     click.echo(f"{_SECRET}\n{secret}")
 
 
@@ -193,14 +181,9 @@ def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
     """Delete the secret whose hash begins with BEGINNING, as `clients list` shows it."""
 
     async def work(db: DbSession) -> None:
-        too_short = len(beginning) < _SHOWN
-        if too_short or not await drop_secrets(db, client_id, beginning=beginning):
-            raise click.ClickException(
-                f"{client_id} does not have a secret {beginning}; `clients list` shows {_SHOWN} digits"
-            )
-        await record(db, Audit("client.secret_dropped", client_id=client_id), now=utc_now())
+        await drop_client_secret(db, COMMAND_LINE, client_id, beginning, now=utc_now())
 
-    asyncio.run(in_transaction(load_settings(config), work))
+    _change(load_settings(config), work)
     click.echo("The secret is deleted.")
 
 
@@ -208,20 +191,67 @@ def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
 @config_option
 @click.argument("client_id")
 def disable(config: Path | None, client_id: str) -> None:
-    """Disable a client of any kind and end all its tokens."""
+    """Block a client of any kind, and end all its connections and tokens."""
+    _block(config, client_id, True)
+    click.echo(f"{client_id} is disabled.")
+
+
+@clients.command(name="enable")
+@config_option
+@click.argument("client_id")
+def enable(config: Path | None, client_id: str) -> None:
+    """Allow a disabled client again; people have to connect it again."""
+    _block(config, client_id, False)
+    click.echo(f"{client_id} is enabled.")
+
+
+@clients.command(name="verify")
+@config_option
+@click.argument("client_id")
+@click.option("--undo", is_flag=True, help="Remove the mark.")
+def verify(config: Path | None, client_id: str, undo: bool) -> None:
+    """Mark a client that registered itself as verified, so that pages don't warn of it."""
+
+    async def work(db: DbSession) -> None:
+        await verify_client(db, COMMAND_LINE, client_id, not undo, now=utc_now())
+
+    _change(load_settings(config), work)
+    click.echo(f"{client_id} is {'not verified any more' if undo else 'verified'}.")
+
+
+@clients.command(name="rename")
+@config_option
+@click.argument("client_id")
+@click.argument("name")
+def rename(config: Path | None, client_id: str, name: str) -> None:
+    """Change the name that pages show for a client."""
+
+    async def work(db: DbSession) -> None:
+        await rename_client(db, COMMAND_LINE, client_id, name, now=utc_now())
+
+    _change(load_settings(config), work)
+    click.echo(f"{client_id} is now called {name}.")
+
+
+def _block(config: Path | None, client_id: str, blocked: bool) -> None:
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
-        if not await disable_client(db, client_id, now=now):
-            raise click.ClickException(f"{client_id} is not an active client")
+        client = await read_client(db, COMMAND_LINE, client_id)
+        if blocked == (client.disabled_at is not None):
+            state = "an active" if blocked else "a disabled"
+            raise click.ClickException(f"{client_id} is not {state} client")
         lifetime = settings.longest_token_lifetime
-        await outdate_tokens(db, "client", client_id, lifetime=lifetime, now=now)
-        changed = Audit("client.changed", client_id=client_id, detail={"disabled": True})
-        await record(db, changed, now=now)
+        await block_client(db, COMMAND_LINE, client_id, blocked, lifetime=lifetime, now=utc_now())
 
-    asyncio.run(in_transaction(settings, work))
-    click.echo(f"{client_id} is disabled.")
+    _change(settings, work)
+
+
+def _change(settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[None]]) -> None:
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _read_json(path: Path) -> object:

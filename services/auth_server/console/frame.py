@@ -20,7 +20,17 @@ from auth_server.web.posted_form import PostedForm
 
 CONSOLE = "/console"
 Section = Literal[
-    "overview", "usage", "calls", "limits", "playground", "tenants", "operators", "tokens"
+    "overview",
+    "usage",
+    "calls",
+    "limits",
+    "playground",
+    "tenants",
+    "people",
+    "clients",
+    "audit",
+    "operators",
+    "tokens",
 ]
 _TRAFFIC = translatable("Traffic")
 _CUSTOMERS = translatable("Customers")
@@ -32,6 +42,9 @@ SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
     ("limits", translatable("Limits"), "usage:read", _TRAFFIC),
     ("playground", translatable("Playground"), "calls:read", _TRAFFIC),
     ("tenants", translatable("Organisations"), "tenants:read", _CUSTOMERS),
+    ("people", translatable("People"), "people:read", _CUSTOMERS),
+    ("clients", translatable("Apps"), "clients:read", _CUSTOMERS),
+    ("audit", translatable("Audit log"), "audit:read", _SECURITY),
     ("operators", translatable("Operators"), "operators:read", _SECURITY),
     ("tokens", translatable("Admin tokens"), "operators:read", _SECURITY),
 )

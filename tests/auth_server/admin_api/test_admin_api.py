@@ -85,14 +85,17 @@ async def test_a_token_that_only_reads_changes_nothing(sqlite_server: AuthServer
         "/tenants/{tenant_id}": {"name": "x", "plan": "pro"},
         "/tenants/{tenant_id}/disabled": {"disabled": True},
         "/operators/{person_id}": {"role": "operator"},
+        "/people/{person_id}/disabled": {"disabled": True},
+        "/client": {"name": "x"},
+        "/client/secrets": {"expires_in_days": 1},
         "/tokens": {"label": "x", "scopes": ["tenants:read"]},
     }
     for method, path in operations():
         if method != "GET":
-            body = bodies.get(path)
-            answer = (
-                await api.call(method, path, json=body) if body else await api.call(method, path)
-            )
+            body = bodies.get(path) if method != "DELETE" else None
+            options = {} if body is None else {"json": body}
+            named = {"client_id": "orbit-cli"}
+            answer = await api.call(method, path, params=named, **options)
             assert answer.status_code == 403, (method, path)
             assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 

@@ -117,6 +117,10 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/console/limits",
         "/console/tenants",
         "/console/tenant",
+        "/console/people",
+        "/console/person",
+        "/console/clients",
+        "/console/audit",
         "/console/operators",
         "/console/tokens",
     }

@@ -74,6 +74,7 @@ async def change_registration(
     secret = await _fit_secrets(client, db, now(), new_secret)
     ended = 0
     if not changes.keys().isdisjoint(_TRUSTED):
+        client.verified_at = None
         ended = await _end_trust(
             client,
             "the app changed its registration",

@@ -55,7 +55,7 @@ def find_lookalike(
 ) -> Lookalike | None:
     """Find a name in a client's name that belongs to another owner (A45).
 
-    Managed clients may have any name. Any other client belongs to the host of its document, or of
+    Managed and verified clients may have any name. Any other client belongs to the host of its document, or of
     its https redirect URI, because nobody else can read responses there.
 
     Args:
@@ -63,7 +63,7 @@ def find_lookalike(
         redirect_uri: where it receives the response.
         own_names: the names of the connected service and of this server.
     """
-    if client.source == "managed":
+    if client.source == "managed" or client.verified_at is not None:
         return None
     hosts = {_host(client.client_id), "" if is_loopback(redirect_uri) else _host(redirect_uri)}
     readings = list(_readings(client.name))

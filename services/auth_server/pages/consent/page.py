@@ -118,4 +118,4 @@ def vouched_for(client: Client) -> str:
         case "document":
             return redirect_uris.redirect_host(client.client_id)
         case _:
-            return ""
+            return "operator" if client.verified_at is not None else ""

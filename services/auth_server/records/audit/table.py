@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
@@ -13,13 +14,18 @@ class AuditEntry(SQLModel, table=True):
     """
 
     __tablename__ = "audit_log"
+    __table_args__ = tuple(
+        # With the number, so that a search reads no more entries than it returns.
+        Index(f"ix_audit_log_{name}_number", name, "number")
+        for name in ("event", "person_id", "client_id", "tenant_id", "grant_id")
+    )
 
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    at: datetime = Field(sa_type=UtcDateTime)
-    event: str = Field(max_length=64, index=True)
-    person_id: str = Field(default="", max_length=255, index=True)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    event: str = Field(max_length=64)
+    person_id: str = Field(default="", max_length=255)
     client_id: str = Field(default="", max_length=1024)
-    tenant_id: str = Field(default="", max_length=255, index=True)
+    tenant_id: str = Field(default="", max_length=255)
     grant_id: str = Field(default="", max_length=64)
     detail: str = Field(default="{}")
     previous_hash: str = Field(max_length=64)

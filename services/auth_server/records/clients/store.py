@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlalchemy import ColumnElement, String, and_, cast, delete, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
@@ -102,6 +102,32 @@ async def put_document_client(
         )
         known = await db.get(Client, client_id, populate_existing=True)
     return known if known is not None and known.disabled_at is None else None
+
+
+async def lock_client(db: DbSession, client_id: str) -> Client | None:
+    """Look up and lock a client, including a disabled one."""
+    if len(client_id) > LONGEST_CLIENT_ID or not client_id.isprintable():
+        return None
+    query = select(Client).where(col(Client.client_id) == client_id)
+    return (await db.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
+
+
+async def search_clients(
+    db: DbSession, search: str, *, source: str, after: str, most: int
+) -> Sequence[Client]:
+    """List some clients after an id, by id, if `search` is a part of their id, name or redirect URIs."""
+    query = select(Client).where(col(Client.client_id) > after)
+    if source:
+        query = query.where(col(Client.source) == source)
+    if search:
+        query = query.where(
+            or_(
+                col(Client.client_id).icontains(search, autoescape=True),
+                col(Client.name).icontains(search, autoescape=True),
+                cast(col(Client.redirect_uris), String).icontains(search, autoescape=True),
+            )
+        )
+    return (await db.execute(query.order_by(col(Client.client_id)).limit(most))).scalars().all()
 
 
 async def list_managed_clients(db: DbSession) -> Sequence[Client]:

@@ -18,6 +18,7 @@ class Client(SQLModel, table=True):
     """A registered client; `source` says how it was registered.
 
     `registration_token_hash` is the hash of the token that manages a dynamic client (RFC 7592).
+    `verified_at` is when an operator verified the name of a dynamic client.
     `document_read_at` is when the document that describes the client was last read.
     `introspects`: an operator allows the client to introspect any token (RFC 7662).
     `jwks` contains its public keys for `private_key_jwt`, or `jwks_uri` their address.
@@ -37,6 +38,7 @@ class Client(SQLModel, table=True):
     application_type: str = Field(max_length=8)
     introspects: bool = Field(default=False)
     registration_token_hash: str | None = Field(default=None, max_length=64)
+    verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     document_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

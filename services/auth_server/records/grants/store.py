@@ -1,11 +1,11 @@
 """The only SQL on grants."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, update
+from sqlalchemy import ColumnElement, exists, func, or_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped
@@ -133,6 +133,16 @@ async def list_live_grants(
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
+
+
+async def count_live_grants(db: DbSession, client_ids: Collection[str]) -> dict[str, int]:
+    """Count the live grants of each client; the result omits clients without one."""
+    query = (
+        sa_select(col(Grant.client_id), func.count())
+        .where(col(Grant.client_id).in_(set(client_ids)), col(Grant.revoked_at).is_(None))
+        .group_by(col(Grant.client_id))
+    )
+    return {client_id: count for client_id, count in (await db.execute(query)).all()}
 
 
 async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:

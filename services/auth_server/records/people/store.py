@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 
@@ -48,6 +49,20 @@ async def find_people(db: DbSession, person_ids: Collection[str]) -> dict[str, P
 async def list_people(db: DbSession) -> Sequence[Person]:
     """List all people, including disabled ones, by id."""
     return (await db.execute(select(Person).order_by(col(Person.person_id)))).scalars().all()
+
+
+async def search_people(db: DbSession, search: str, *, after: str, most: int) -> Sequence[Person]:
+    """List some people after an id, by id, if `search` is a part of their id, name or address."""
+    query = select(Person).where(col(Person.person_id) > after)
+    if search:
+        query = query.where(
+            or_(
+                col(Person.person_id).icontains(search, autoescape=True),
+                col(Person.name).icontains(search, autoescape=True),
+                col(Person.email).icontains(search, autoescape=True),
+            )
+        )
+    return (await db.execute(query.order_by(col(Person.person_id)).limit(most))).scalars().all()
 
 
 async def put_person(db: DbSession, person: Person) -> None:

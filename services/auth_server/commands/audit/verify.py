@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auth_server.administration.audit.verify_export import verify_export
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.heads import parse_head, read_heads
@@ -26,13 +27,24 @@ from gatepost.clock import utc_now
     help="A former head, from a log line audit_head; repeatable.",
 )
 @click.option(
+    "--file",
+    "exported",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Verify this export in CSV or NDJSON, without configuration or database.",
+)
+@click.option(
     "--accept", is_flag=True, help="Verify only what follows a break that you looked into."
 )
-def audit_verify(config: Path | None, written: tuple[str, ...], accept: bool) -> None:
+def audit_verify(
+    config: Path | None, written: tuple[str, ...], exported: Path | None, accept: bool
+) -> None:
     """Verify the audit log; fail if an entry was changed, added or removed."""
-    settings = load_settings(config)
     try:
         heads = [parse_head(text) for text in written]
+        if exported is not None:
+            _verify_file(exported, heads)
+            return
+        settings = load_settings(config)
         if settings.audit_head_file is not None and settings.audit_head_file.exists():
             heads += read_heads(settings.audit_head_file)
     except (OSError, ValueError) as error:
@@ -48,6 +60,21 @@ def audit_verify(config: Path | None, written: tuple[str, ...], accept: bool) ->
             f"the audit log is broken at entry {found.number}: {found.reason}"
         )
     click.echo(message)
+
+
+def _verify_file(file: Path, heads: Sequence[Head]) -> None:
+    verified = verify_export(file, heads)
+    if (found := verified.found) is not None:
+        raise click.ClickException(f"the export is broken at entry {found.number}: {found.reason}")
+    if verified.head is None:
+        raise click.ClickException("the export is incomplete: its last line is not the log's head")
+    click.echo(f"The export's {verified.entries} entries are as they were recorded.")
+    if verified.gaps:
+        click.echo(
+            f"Entries are left out in {verified.gaps} places, as in an export of a search; what was "
+            "there is not verified."
+        )
+    click.echo(f"The head of the log was {verified.head.number}:{verified.head.hash}.")
 
 
 async def _verify(settings: AuthServerSettings, heads: Sequence[Head]) -> tuple[Break | None, str]:

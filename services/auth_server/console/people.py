@@ -1,0 +1,81 @@
+"""The console's pages of people."""
+
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.responses import Response
+
+from auth_server.administration.paging import USUAL
+from auth_server.administration.people import (
+    disable_person,
+    read_people,
+    read_person,
+    reset_factors,
+    sign_out_person,
+)
+from auth_server.console.frame import CONSOLE, Console, PostedConsole, ShownConsole
+from auth_server.console.lists import read_list_query
+from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
+from auth_server.web.forms import read_query
+from auth_server.web.posted_form import Form
+from auth_server.web.routing import PageRouter
+
+LIST = f"{CONSOLE}/people"
+PAGE = f"{CONSOLE}/person"
+router = PageRouter()
+
+
+@router.get(LIST)
+async def list_people(request: Request, console: ShownConsole, db: ReadingDb) -> Response:
+    """List and search people."""
+    query = read_list_query(request)
+    people = await read_people(
+        db, console.operator, search=query.search, after=query.after, limit=USUAL
+    )
+    return console.answer("console/people.html", section="people", query=query, people=people)
+
+
+@router.get(PAGE)
+async def show_person(
+    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings, now: Clock
+) -> Response:
+    """Show one person."""
+    query = read_query(request)
+    person_id, idle = query.get("person") or "", settings.session_idle_lifetime
+    return console.answer(
+        "console/person.html",
+        section="people",
+        shown=await read_person(db, console.operator, person_id, now=now(), idle=idle),
+        saved=query.get("saved") == "yes",
+    )
+
+
+@router.post(f"{PAGE}/access")
+async def change_access(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
+    """Lock a person out, or let them in again."""
+    person_id, disabled = form.get("person") or "", form.get("access") != "allow"
+    lifetime = settings.longest_token_lifetime
+    await disable_person(db, console.operator, person_id, disabled, lifetime=lifetime, now=now())
+    return _lead_back(console, person_id)
+
+
+@router.post(f"{PAGE}/sign-out")
+async def end_sessions(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """Sign a person out everywhere."""
+    person_id = form.get("person") or ""
+    await sign_out_person(db, console.operator, person_id, now=now())
+    return _lead_back(console, person_id)
+
+
+@router.post(f"{PAGE}/factors")
+async def drop_factors(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """Delete the second factors that a person lost."""
+    person_id = form.get("person") or ""
+    await reset_factors(db, console.operator, person_id, now=now())
+    return _lead_back(console, person_id)
+
+
+def _lead_back(console: Console, person_id: str) -> Response:
+    return console.lead_back(f"{PAGE}?{urlencode({'person': person_id, 'saved': 'yes'})}")
