@@ -15,6 +15,7 @@ from auth_server.console.answers import add_console_handlers
 from auth_server.console.audit import router as audit_router
 from auth_server.console.calls import router as calls_router
 from auth_server.console.clients import router as clients_router
+from auth_server.console.keys import router as keys_router
 from auth_server.console.limits import router as limits_router
 from auth_server.console.operators import router as operators_router
 from auth_server.console.people import router as people_router
@@ -116,6 +117,7 @@ ROUTERS = (
     console_playground_router,
     people_router,
     clients_router,
+    keys_router,
     audit_router,
     operators_router,
     tokens_router,

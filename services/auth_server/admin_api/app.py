@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from auth_server.admin_api.audit import router as audit_router
 from auth_server.admin_api.calls import router as calls_router
 from auth_server.admin_api.clients import router as clients_router
+from auth_server.admin_api.keys import router as keys_router
 from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.people import router as people_router
@@ -23,6 +24,7 @@ ROUTERS = (
     tenants_router,
     people_router,
     clients_router,
+    keys_router,
     audit_router,
     operators_router,
     tokens_router,

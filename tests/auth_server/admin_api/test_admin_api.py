@@ -86,6 +86,7 @@ async def test_a_token_that_only_reads_changes_nothing(sqlite_server: AuthServer
         "/tenants/{tenant_id}/disabled": {"disabled": True},
         "/operators/{person_id}": {"role": "operator"},
         "/people/{person_id}/disabled": {"disabled": True},
+        "/keys/withdraw": {"confirm": "x"},
         "/client": {"name": "x"},
         "/client/secrets": {"expires_in_days": 1},
         "/tokens": {"label": "x", "scopes": ["tenants:read"]},

@@ -418,6 +418,7 @@ CONSOLE_PAGES = {
     "person": "person?person=usr_ada",
     "apps": "clients",
     "app": "client?client=orbit-cli",
+    "keys": "keys",
     "audit": "audit",
     "operators": "operators",
     "playground": "playground?tenant=org_acme&person=usr_eve",
