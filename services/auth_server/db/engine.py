@@ -93,6 +93,15 @@ def open_database(url: str, *, info: Mapping[str, object] | None = None) -> Data
     )
 
 
+async def keep_snapshot(db: DbSession) -> None:
+    """Let all queries of a transaction that has not begun see one state of the database.
+
+    On SQLite, they always do.
+    """
+    if db.get_bind().dialect.name == "postgresql":
+        await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
 def open_sync_engine(url: str) -> Engine:
     """Open the same database for synchronous work, such as migrations."""
     engine = create_engine(url.replace("sqlite+aiosqlite:", "sqlite:"), hide_parameters=True)

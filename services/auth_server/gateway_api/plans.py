@@ -12,7 +12,7 @@ from starlette.responses import Response
 from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.credits.balance import publish_credit, read_balances
 from auth_server.credits.spend_cap import follow_price
-from auth_server.db.engine import Database, DbSession
+from auth_server.db.engine import Database, DbSession, keep_snapshot
 from auth_server.db.raw_sql import RawSql, Row
 from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
 from auth_server.records.plans.store import list_plans, read_stored_plans
@@ -115,6 +115,8 @@ async def _look(raw_sql: RawSql, after: str) -> tuple[list[Row], list[Row]]:
 async def _read(database: Database, after: str, upgrade_url: str, now: Now) -> PlansPage:
     at, tenant_id, known = _parse_place(after)
     async with database.reading() as db:
+        # Used units and what is left of credit belong together.
+        await keep_snapshot(db)
         terms = await list_plans(db)
         plans = publish_plans(terms)
         new = await list_changed_plans(db, after=(at, tenant_id), most=_PAGE)

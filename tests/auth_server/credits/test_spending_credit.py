@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from auth_server.credits.balance import read_balances
 from auth_server.credits.change import announce_due_credits, exact, give_credit, take_back
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.credits.table import PrepaidCredit
+from auth_server.records.metered_hours.store import sum_metered_of_tenant
 from auth_server.records.plans.store import replace_plans
 from auth_server.records.plans.terms import FREE, PRO, Price, PriceStep
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
@@ -74,8 +76,8 @@ class Books:
     async def left(self) -> Decimal:
         """Tell what is left of all credit, in dollars."""
         async with self.server.opened.database.reading() as db:
-            balance = (await read_balances(db, [TENANT]))[TENANT]
-        return Decimal(balance.left("usd", self.clock())) / 10**12
+            found = (await read_balances(db, [TENANT]))[TENANT]
+        return Decimal(found.left("usd", self.clock())) / 10**12
 
     async def heard(self) -> TenantPlan:
         """Tell what a gateway that asks for everything hears of Globex."""
@@ -114,6 +116,22 @@ async def test_units_beyond_the_included_ones_draw_from_credit_by_the_steps_of_t
 
     await books.use(13)
     assert (await books.left(), await books.limit()) == (Decimal("0.15"), 30)
+
+
+@pytest.mark.both_databases
+async def test_a_call_that_is_written_while_gateways_ask_does_not_count_twice(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books.give("5.30")
+
+    async def read_after_a_call(*args: Any, **times: Any) -> int:
+        monkeypatch.undo()
+        await books.use(15)
+        return await sum_metered_of_tenant(*args, **times)
+
+    monkeypatch.setattr("auth_server.credits.balance.sum_metered_of_tenant", read_after_a_call)
+
+    assert await books.limit() == 30
 
 
 async def test_a_spent_credit_leaves_the_quota_of_the_plan(books: Books) -> None:

@@ -8,10 +8,10 @@ import click
 
 from auth_server.administration.audit.verify_export import verify_export
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.db.engine import DbSession, open_database
+from auth_server.db.engine import DbSession, keep_snapshot, open_database
 from auth_server.records.audit.heads import parse_head, read_heads
 from auth_server.records.audit.seal import find_seal, sealing_with
-from auth_server.records.audit.verify import Break, Head, accept_break, find_break, read_one_state
+from auth_server.records.audit.verify import Break, Head, accept_break, find_break
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
@@ -82,7 +82,7 @@ async def _verify(settings: AuthServerSettings, heads: Sequence[Head]) -> tuple[
     database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
     try:
         async with database.reading() as db:
-            await read_one_state(db)
+            await keep_snapshot(db)
             found, seal = await find_break(db, heads), await find_seal(db)
     finally:
         await database.close()

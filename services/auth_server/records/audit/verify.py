@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
@@ -35,15 +35,6 @@ class Break:
 
     number: int
     reason: str
-
-
-async def read_one_state(db: DbSession) -> None:
-    """Make a session see one state of the log while others append; call it before the first query.
-
-    SQLite does so by itself.
-    """
-    if db.get_bind().dialect.name == "postgresql":
-        await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
 
 
 async def find_break(db: DbSession, heads: Iterable[Head] = ()) -> Break | None:
