@@ -55,13 +55,18 @@ from auth_server.pages.account.plan.budgets import router as budgets_router
 from auth_server.pages.account.plan.endpoint import router as plan_router
 from auth_server.pages.account.plan.pay import router as pay_router
 from auth_server.pages.account.playground.endpoint import router as playground_router
-from auth_server.pages.account.rules import router as rules_router
+from auth_server.pages.account.rules.endpoint import router as rules_router
+from auth_server.pages.account.rules.requests import router as requests_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
 from auth_server.pages.account.webhooks.deliveries import router as webhook_router
 from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
 from auth_server.pages.connect.endpoint import router as connect_router
+from auth_server.pages.consent.ask_admin import router as ask_admin_router
 from auth_server.pages.consent.endpoint import router as consent_router
+from auth_server.pages.invitations.accept import router as invitation_router
+from auth_server.pages.invitations.manage import router as invitations_router
+from auth_server.pages.invitations.prove import router as prove_router
 from auth_server.pages.passwords.change import router as password_router
 from auth_server.pages.passwords.forgotten import router as forgotten_router
 from auth_server.pages.passwords.reset import router as reset_router
@@ -90,6 +95,7 @@ ROUTERS = (
     password_router,
     tenant_router,
     consent_router,
+    ask_admin_router,
     connect_router,
     account_router,
     apps_router,
@@ -98,7 +104,11 @@ ROUTERS = (
     new_api_key_router,
     organisations_router,
     rules_router,
+    requests_router,
     members_router,
+    invitations_router,
+    invitation_router,
+    prove_router,
     connections_router,
     webhooks_router,
     webhook_router,

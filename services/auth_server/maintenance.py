@@ -20,6 +20,8 @@ from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.notices.compare_books import compare_books
 from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.notices.mails import queue_key_notice, queue_quota_notice
+from auth_server.records.app_requests.store import KEPT as KEPT_APP_REQUESTS
+from auth_server.records.app_requests.store import purge_app_requests
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
@@ -33,6 +35,8 @@ from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
+from auth_server.records.invitations.store import KEPT as KEPT_INVITATIONS
+from auth_server.records.invitations.store import purge_invitations
 from auth_server.records.mails.store import purge_mails
 from auth_server.records.password_links.store import purge_links
 from auth_server.records.plan_requests.store import KEPT, purge_requests
@@ -80,6 +84,8 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_codes, _KEEP),
     (purge_mails, _KEEP),
     (purge_links, _AT_ONCE),
+    (purge_invitations, KEPT_INVITATIONS),
+    (purge_app_requests, KEPT_APP_REQUESTS),
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
     (purge_deliveries, timedelta(days=30)),

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from auth_server.admin_api.audit import router as audit_router
 from auth_server.admin_api.calls import router as calls_router
 from auth_server.admin_api.clients import router as clients_router
+from auth_server.admin_api.invitations import router as invitations_router
 from auth_server.admin_api.keys import router as keys_router
 from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.operators import router as operators_router
@@ -22,6 +23,7 @@ ROUTERS = (
     calls_router,
     limits_router,
     tenants_router,
+    invitations_router,
     people_router,
     clients_router,
     keys_router,

@@ -5,6 +5,13 @@ from pathlib import Path
 
 import click
 
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.invitations import (
+    invite_person,
+    read_invitations,
+    withdraw_invitation,
+)
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.tenants.store import list_memberships
@@ -83,3 +90,67 @@ def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
     except ChangeRefused as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{person_id} is no longer a member of {tenant_id}.")
+
+
+@memberships.command(name="invite")
+@config_option
+@click.argument("email")
+@click.argument("tenant_id")
+@click.option("--role", default="member", show_default=True, help="An admin sets the policy.")
+@click.option("--data-scope", default="", help="Such as team:design; by default all data.")
+@click.option("--language", help="The language of the mail, such as de.")
+def invite(
+    config: Path | None,
+    email: str,
+    tenant_id: str,
+    role: str,
+    data_scope: str,
+    language: str | None,
+) -> None:
+    """Invite the owner of EMAIL by mail, which the running server sends."""
+    settings = load_settings(config)
+    if not settings.can_send_mail:
+        raise click.ClickException("auth_server.mail is not configured")
+
+    async def work(db: DbSession) -> str:
+        made = await invite_person(
+            db,
+            COMMAND_LINE,
+            tenant_id,
+            email,
+            role=role,
+            data_scope=data_scope,
+            language=language,
+            now=utc_now(),
+        )
+        return (
+            f"{made.email} is invited to {tenant_id}, until {made.expires_at:%Y-%m-%d %H:%M} UTC."
+        )
+
+    try:
+        click.echo(asyncio.run(in_transaction(settings, work)))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@memberships.command(name="invitations")
+@config_option
+@click.argument("tenant_id")
+@click.option("--withdraw", "invitation_id", help="End the invitation with this id.")
+def invitations(config: Path | None, tenant_id: str, invitation_id: str | None) -> None:
+    """List the invitations of TENANT_ID that nobody has accepted, or withdraw one."""
+
+    async def work(db: DbSession) -> list[str]:
+        if invitation_id is not None:
+            await withdraw_invitation(db, COMMAND_LINE, tenant_id, invitation_id, now=utc_now())
+        return [
+            f"{row.invitation_id}  {row.email}  {row.role}  {row.data_scope or 'all data'}  "
+            f"until {row.expires_at:%Y-%m-%d %H:%M}"
+            for row in await read_invitations(db, COMMAND_LINE, tenant_id)
+        ]
+
+    try:
+        lines = asyncio.run(in_transaction(load_settings(config), work))
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("\n".join(lines) or "There are no open invitations.")

@@ -66,6 +66,7 @@ def resolve_entitlement(
         data_scope=parse_data_scope(grant.membership.data_scope),
         allowed_at=grant.approved_at,
         catalogue=grant.catalogue,
+        redirect_host=grant.redirect_host,
     )
     try:
         return narrow(allowed, bounds, now=now)

@@ -32,7 +32,7 @@ class Bounds:
     `data_scope` is the member's, or unrestricted for tokens without a person. `allowed_at` is when
     a person approved, from which the policy's `longest_grant` counts, or None without a person.
     `catalogue` is needed if the policy is `read_only`. `any_client` skips the policy's list of
-    clients.
+    clients. `redirect_host` is where the client's code went.
     """
 
     policy: TenantPolicy
@@ -40,6 +40,7 @@ class Bounds:
     allowed_at: datetime | None
     catalogue: CatalogueDocument | None
     any_client: bool = False
+    redirect_host: str = ""
 
 
 def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlement:
@@ -56,7 +57,7 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
         NothingLeft: the entitlement has expired, or shares no data with the member's.
     """
     policy = bounds.policy
-    if not bounds.any_client and not policy.admits(allowed.client_id):
+    if not bounds.any_client and not policy.admits(allowed.client_id, bounds.redirect_host):
         raise ClientNotAdmitted("client forbidden by the tenant")
     latest = None if bounds.allowed_at is None else policy.latest_end(bounds.allowed_at)
     ends_at = min((end for end in (allowed.ends_at, latest) if end is not None), default=None)

@@ -26,6 +26,11 @@ from auth_server.records.mails.store import add_mail
 from auth_server.records.mails.table import Mail
 
 Template = Literal[
+    "app_approved",
+    "app_declined",
+    "app_request",
+    "invitation",
+    "invitation_code",
     "password_changed",
     "password_elsewhere",
     "password_reset",

@@ -34,6 +34,7 @@ class GrantFacts:
     asked_scope: str
     tools: tuple[str, ...]
     data_scope: str
+    redirect_host: str
     approved_at: datetime
     expires_at: datetime
     client_enabled: bool

@@ -40,7 +40,7 @@ _GRANT_COLUMNS = {
     **_columns(
         "g",
         "grant_id version person_id client_id tenant_id resource scope asked_scope tools data_scope "
-        "approved_at expires_at",
+        "redirect_host approved_at expires_at",
     ),
     **_columns(
         "n", "rate_limit_tier required_level allowed_clients read_only longest_grant longest_token"
@@ -176,6 +176,7 @@ async def _read_grant(row: Any) -> GrantFacts | None:
         asked_scope=row.asked_scope,
         tools=tuple(read_json(row.tools)),
         data_scope=row.data_scope,
+        redirect_host=row.redirect_host,
         approved_at=read_time(row.approved_at),
         expires_at=read_time(row.expires_at),
         client_enabled=bool(row.client_enabled),

@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 
 import auth_server.records.admin_tokens.table
 import auth_server.records.api_keys.table
+import auth_server.records.app_requests.table
 import auth_server.records.attempts.table
 import auth_server.records.audit.table
 import auth_server.records.authorization_codes.table
@@ -21,6 +22,7 @@ import auth_server.records.export_customers.table
 import auth_server.records.external_events.table
 import auth_server.records.flow_states.table
 import auth_server.records.grants.table
+import auth_server.records.invitations.table
 import auth_server.records.ledger.table
 import auth_server.records.mails.table
 import auth_server.records.metered_hours.table

@@ -54,17 +54,14 @@ async def set_membership(
         ChangeRefused: the person or tenant is unknown, or the admin may not do this (A151).
     """
     await require_admin(db, by, tenant_id)
-    if not role or len(role) > LONGEST_ROLE or not role.isprintable():
-        raise ChangeRefused("The role must be 1 to 32 printable characters.")
-    if len(str(data_scope)) > LONGEST_DATA_SCOPE:
-        raise ChangeRefused("The data must be at most 4096 characters.")
+    require_role_and_data(role, data_scope)
     if await lock_tenant(db, tenant_id) is None:
         raise ChangeRefused(f"the tenant {tenant_id} does not exist")
     if not await is_person(db, person_id):
         raise ChangeRefused(f"the person {person_id} does not exist")
     known = await find_membership(db, person_id, tenant_id)
     if by is not None:
-        await _require_within(db, by, known, person_id, tenant_id, data_scope)
+        await require_within(db, by, known, person_id, tenant_id, data_scope)
     if known is not None and (known.role, known.data_scope) == (role, str(data_scope)):
         return known
     if known is not None and known.role == ADMIN != role:
@@ -126,7 +123,19 @@ async def remove_membership(
     await record(db, removed, now=now)
 
 
-async def _require_within(
+def require_role_and_data(role: str, data_scope: DataScope) -> None:
+    """Refuse a role or data that can't be stored.
+
+    Raises:
+        ChangeRefused: with the limit.
+    """
+    if not role or len(role) > LONGEST_ROLE or not role.isprintable():
+        raise ChangeRefused("The role must be 1 to 32 printable characters.")
+    if len(str(data_scope)) > LONGEST_DATA_SCOPE:
+        raise ChangeRefused("The data must be at most 4096 characters.")
+
+
+async def require_within(
     db: DbSession,
     by: str,
     known: Membership | None,
@@ -134,6 +143,11 @@ async def _require_within(
     tenant_id: str,
     data_scope: DataScope,
 ) -> None:
+    """Refuse an admin who gives data that neither they nor the person have, or changes themselves.
+
+    Raises:
+        ChangeRefused: with the reason.
+    """
     if by == person_id:
         raise ChangeRefused("You can't change your own membership. Ask another admin.")
     membership = await find_tenant_membership(db, by, tenant_id)

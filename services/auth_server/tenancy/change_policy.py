@@ -8,7 +8,7 @@ from auth_server.records.grants.store import list_live_grants, shorten_grants
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.store import find_tenant_membership, lock_tenant
 from auth_server.records.tenants.table import Tenant
-from auth_server.revocations.revoke import outdate_tokens, revoke_grants
+from auth_server.revocations.revoke import outdate_tokens, revoke_grant
 
 
 class ChangeRefused(Exception):
@@ -70,16 +70,10 @@ async def change_policy(
     )
     await record(db, changed, now=now)
     grants = await list_live_grants(db, tenant_id=tenant_id, lock=True)
-    for client_id in sorted({grant.client_id for grant in grants}):
-        if not policy.admits(client_id):
-            await revoke_grants(
-                db,
-                "not allowed by the tenant",
-                lifetime=lifetime,
-                now=now,
-                tenant_id=tenant_id,
-                client_id=client_id,
-            )
+    for grant in grants:
+        if not policy.admits(grant.client_id, grant.redirect_host):
+            reason = "not allowed by the tenant"
+            await revoke_grant(db, grant.grant_id, reason, lifetime=lifetime, now=now)
     if longest is not None:
         await shorten_grants(db, tenant_id, longest)
     await outdate_tokens(db, "tenant", tenant_id, lifetime=lifetime, now=now)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -11,6 +12,8 @@ import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from auth_server.records.invitations.store import add_invitation
+from auth_server.records.invitations.table import Invitation
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH
 from gatepost.revocations import REVOCATIONS_PATH
@@ -109,6 +112,8 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisations",
         "/account/organisation",
         "/account/organisation/member",
+        "/account/organisation/invitations",
+        "/account/organisation/requests",
         "/account/plan",
         "/account/organisation/webhooks",
         "/console",
@@ -208,6 +213,18 @@ async def forms(sqlite_server: AuthServer) -> Forms:
     query = parse_qs(urlsplit(app).query) | parse_qs(urlsplit(consent.url).query)
     fields = {name: value for name, [value] in query.items()}
     fields |= {"tenant": "org_acme", "person": "usr_ada", "resource": RESOURCE}
+    invitation = Invitation(
+        invitation_id="0" * 32,
+        tenant_id="org_acme",
+        email="dee@new.example",
+        role="member",
+        data_scope="",
+        sent_at=sqlite_server.clock(),
+        expires_at=sqlite_server.clock() + timedelta(days=7),
+    )
+    async with sqlite_server.opened.transaction() as db:
+        await add_invitation(db, invitation)
+    fields["id"] = invitation.invitation_id
     paths = [
         route.path or ""
         for route in iter_route_contexts(sqlite_server.app.routes)

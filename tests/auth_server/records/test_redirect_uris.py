@@ -264,7 +264,7 @@ def test_only_the_port_of_a_program_on_this_device_may_differ_a08(
         ("http://127.0.0.1:3000/cb", "127.0.0.1:3000", True),
         ("http://[::1]:3000", "[::1]:3000", True),
         ("cursor://anysphere.cursor-mcp/cb", "cursor://anysphere.cursor-mcp", False),
-        ("com.example.app:/cb", "com.example.app", False),
+        ("com.example.app:/cb", "com.example.app:", False),
     ],
 )
 def test_a_person_is_shown_where_an_address_leads(uri: str, shown: str, loopback: bool) -> None:

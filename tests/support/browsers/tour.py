@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shutil
+import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from pyotp import TOTP
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.invitations.store import add_invitation
+from auth_server.records.invitations.table import Invitation
 from auth_server.records.password_links.store import put_link
 from auth_server.records.password_links.table import PasswordLink
 from auth_server.records.plan_requests.store import put_request
@@ -165,6 +168,61 @@ async def link_to_reset(url: str) -> None:
         )
         await put_link(db, link)
     await database.close()
+
+
+async def invite_to_acme(url: str) -> None:
+    """Invite Cy, who has an account, and somebody who has none."""
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        for number, email in enumerate(("cy@nowhere.example", "dee@new.example")):
+            invitation = Invitation(
+                invitation_id=f"{number}" * 32,
+                tenant_id="org_acme",
+                email=email,
+                role="member",
+                data_scope="team:design",
+                invited_by="usr_ada",
+                sent_at=datetime.now(UTC),
+                expires_at=datetime.now(UTC) + timedelta(days=7),
+            )
+            await add_invitation(db, invitation)
+    await database.close()
+
+
+def newest_code(deployment: Deployment, email: str) -> str:
+    """Wait for the mail with a code, which the server prints, and read the code."""
+    log = deployment.folder / "auth-server.log"
+    for _ in range(300):
+        mails = log.read_text(errors="replace").split(f"--- Mail to {email}\n")[1:]
+        codes = [found[0] for mail in mails if (found := re.search(r"\d{4} \d{4}", mail))]
+        if codes:
+            return codes[-1]
+        time.sleep(0.1)
+    raise AssertionError(f"no code for {email} in {log}")
+
+
+def _invitations(page: Page, sights: Sights) -> Iterator[str]:
+    deployment = sights.deployment
+    off_the_loop(invite_to_acme(sights.database_url))
+    page.goto(f"{deployment.issuer}/account/organisation/invitations?tenant=org_acme")
+    yield "account-invitations"
+    page.context.clear_cookies()
+    for number, email in enumerate(("cy@nowhere.example", "dee@new.example")):
+        page.goto(f"{deployment.issuer}/account/invitation?id={f'{number}' * 32}")
+        yield f"invitation-{number}"
+        page.get_by_role("button", name="Create an account").click()
+        yield f"invitation-code-{number}"
+        page.get_by_label("Code").fill(newest_code(deployment, email))
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_label("Code")).to_have_count(0)
+        yield f"invitation-proved-{number}"
+    page.get_by_label("Your name").fill("Dee Doe")
+    page.get_by_label("Password").fill("four random words here")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are a member of Acme")
+    yield "account-welcome"
+    page.goto(f"{deployment.issuer}/account/invitation?id={'0' * 32}")
+    yield "invitation-of-another"
 
 
 def _provider(name: str, title: str) -> dict[str, Any]:
@@ -342,6 +400,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     expect(page).to_have_url(re.compile("/consent"))
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     yield "forbidden"
+    page.get_by_label("Why you need it").fill("for the weekly report")
+    page.get_by_role("button", name="Ask your admin").click()
+    yield "forbidden-asked"
+    page.goto(f"{issuer}/account/organisation/requests?tenant=org_acme")
+    yield "account-requests"
     _allow(page, issuer, "Any app")
     page.goto(claude.authorize_url(ui_locales="de"))
     page.get_by_role("button", name="Acme").click()
@@ -353,6 +416,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-security-german"
     page.goto(f"{issuer}/account/plan?tenant=org_acme")
     yield "account-plan-german"
+    yield from _invitations(page, sights)
     page.context.clear_cookies()
     page.goto(f"{issuer}/console")
     sign_in(page, "op@orbit.example")

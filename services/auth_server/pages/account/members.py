@@ -10,7 +10,7 @@ from auth_server.errors import PageError
 from auth_server.pages.account.admin import PAGE, Admin, require_admin
 from auth_server.pages.account.frame import Accounts
 from auth_server.records.people.store import find_people
-from auth_server.records.tenants.store import find_membership
+from auth_server.records.tenants.store import find_membership, list_roles
 from auth_server.records.tenants.table import Membership
 from auth_server.rendering.translation import translatable
 from auth_server.tenancy.change_membership import remove_membership, set_membership
@@ -67,6 +67,11 @@ async def change_member(
     role, data = form.get("role") or "", form.get("data_scope") or ""
     try:
         if form.get("decision") == "remove":
+            people = await find_people(db, {member.person_id})
+            typed = (form.get("typed") or "").strip().casefold()
+            if typed != people[member.person_id].known_as.casefold():
+                text = translatable("Type the e-mail address or name as shown, to confirm.")
+                return await _answer(admin, member, db, refused=text, removing=True)
             await remove_membership(
                 db,
                 member.person_id,
@@ -101,6 +106,7 @@ async def _answer(
     *,
     given: tuple[str, str] | None = None,
     refused: str = "",
+    removing: bool = False,
 ) -> Response:
     people = await find_people(db, {member.person_id})
     role, data_scope = given or (member.role, member.data_scope)
@@ -113,6 +119,8 @@ async def _answer(
         is_self=member.person_id == admin.person_id,
         role=role,
         data_scope=data_scope,
+        roles=await list_roles(db, admin.membership.tenant_id),
         refused=refused,
+        removing=removing,
         proof=admin.proof(member.person_id),
     )

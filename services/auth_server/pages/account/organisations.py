@@ -11,11 +11,14 @@ from auth_server.db.engine import DbSession
 from auth_server.pages.account.admin import LIST, PAGE, Admin, require_admin
 from auth_server.pages.account.frame import Account, Accounts, shown_account
 from auth_server.pages.account.paging import read_number, read_page
+from auth_server.pages.account.rules.allowed_apps import list_allowed_apps
+from auth_server.records.app_requests.store import list_app_requests
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.grants.store import list_grants_of_tenant
 from auth_server.records.people.store import find_people
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.records.tenants.store import list_members, list_tenant_memberships
+from auth_server.tenancy.app_requests import MOST_SHOWN
 from auth_server.web.dependencies import Clock, ReadingDb
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
@@ -52,6 +55,7 @@ async def show_organisation(
         now(),
         members=read_number(query, "members"),
         connections=read_number(query, "connections"),
+        search=(query.get("search") or "")[:100],
         saved=query.get("saved") == "rules",
     )
 
@@ -63,6 +67,7 @@ async def answer_organisation(
     *,
     members: int = 1,
     connections: int = 1,
+    search: str = "",
     refused: str = "",
     saved: bool = False,
 ) -> Response:
@@ -74,13 +79,16 @@ async def answer_organisation(
         now: the time.
         members: the page of members to show.
         connections: the page of connections to show.
+        search: a part of the name, e-mail address or role of the members to show.
         refused: why the rules could not be stored.
         saved: whether the rules have just been stored.
     """
     membership = admin.membership
     memberships = await read_page(
         members,
-        lambda skip, most: list_members(db, membership.tenant_id, skip=skip, most=most),
+        lambda skip, most: list_members(
+            db, membership.tenant_id, search=search, skip=skip, most=most
+        ),
     )
     grants = await read_page(
         connections,
@@ -90,13 +98,18 @@ async def answer_organisation(
     )
     usage = await usage_of_grants(db, [grant.grant_id for grant in grants.rows], now - SINCE)
     concerned = {row.person_id for row in (*memberships.rows, *grants.rows)}
+    apps, other_entries = await list_allowed_apps(db, membership.tenant_id, membership.policy)
     return admin.account.answer(
         "account/organisation.html",
+        apps=apps,
+        other_entries=other_entries,
+        wishes=len(await list_app_requests(db, membership.tenant_id, most=MOST_SHOWN)),
         section="organisations",
         status=400 if refused else 200,
         membership=membership,
         people=await find_people(db, concerned),
         memberships=memberships,
+        search=search,
         grants=grants,
         usage=usage,
         policy=membership.policy,

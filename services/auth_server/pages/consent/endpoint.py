@@ -26,6 +26,7 @@ from auth_server.pages.picker.question import Question, ask
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.authorization_requests.store import finish_authorization_request
 from auth_server.records.catalogues.store import find_catalogue
+from auth_server.records.clients.redirect_uris import redirect_host
 from auth_server.web.dependencies import Db, ReadingDb, Settings, Transaction
 from auth_server.web.routing import PageRouter
 
@@ -46,7 +47,7 @@ async def show_consent(
     """Show the app, where it receives the response, and the tools and data to choose from."""
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)
-    if not pending.step.membership.policy.admits(pending.client.client_id):
+    if not _is_admitted(pending, pending.step):
         return pages.show_forbidden(pending, pending.step)
     entry = settings.find_resource(pending.authorization_request.resource)
     catalogue = await read_catalogue(entry, db, catalogues)
@@ -83,7 +84,7 @@ async def answer_consent(
         case _:
             text = "The form was sent without an answer. Go back and try again."
             raise PageError("Approve or deny", text)
-    if not step.membership.policy.admits(pending.client.client_id):
+    if not _is_admitted(pending, step):
         return pages.show_forbidden(pending, step)
     if not choice.tools:
         return await pages.show(pending, step, question, choice, nothing_chosen="tool", status=400)
@@ -96,6 +97,11 @@ async def answer_consent(
     await _finish(pending, db, approval.now())
     url = await approval.approve(pending, step, question, choice, data_scope, db)
     return pages.leave(pending, url, approved=True)
+
+
+def _is_admitted(pending: PendingAuthorization, step: AskConsent) -> bool:
+    host = redirect_host(pending.authorization_request.redirect_uri)
+    return step.membership.policy.admits(pending.client.client_id, host)
 
 
 async def _continue_silently(

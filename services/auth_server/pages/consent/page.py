@@ -1,7 +1,7 @@
 """The consent page, and the page for an app that the tenant does not allow."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends
 from starlette.responses import Response
@@ -54,11 +54,24 @@ class ConsentPages:
             **self._frame(pending, step, service=catalogue.name),
         )
 
-    def show_forbidden(self, pending: PendingAuthorization, step: AskConsent) -> Response:
-        """Show that the tenant does not allow the app, with links to other tenants and back."""
+    def show_forbidden(
+        self,
+        pending: PendingAuthorization,
+        step: AskConsent,
+        *,
+        asked: Literal["yes", "too often"] | None = None,
+    ) -> Response:
+        """Show that the tenant does not allow the app, with ways to ask its admins and back.
+
+        Args:
+            pending: the pending authorization.
+            step: the person and the tenant.
+            asked: whether the person has just asked the admins, or asked for too many apps.
+        """
         return self.pages.answer(
             "forbidden.html",
             status=403,
+            asked=asked,
             proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
             **self._frame(pending, step, service=""),
         )

@@ -113,16 +113,19 @@ def match_redirect_uri(registered: Collection[str], asked: str) -> bool:
 
 
 def redirect_host(uri: str) -> str:
-    """Return where a redirect URI leads, for people: the host with any port, or the scheme.
+    """Return where a redirect URI leads: the host with any port, or the scheme with its colon.
 
-    A device resolves the URI of a private-use scheme by the scheme itself.
+    A device resolves the URI of a private-use scheme by the scheme itself. The colon tells such a
+    scheme, which may look like a host, from a host.
     """
     match = _URI.fullmatch(uri)
     if match is None:
         return uri
     if match["scheme"] in {"https", "http"}:
         return match["authority"] or ""
-    return f"{match['scheme']}://{match['authority']}" if match["authority"] else match["scheme"]
+    return (
+        f"{match['scheme']}://{match['authority']}" if match["authority"] else f"{match['scheme']}:"
+    )
 
 
 def is_loopback(uri: str) -> bool:

@@ -145,6 +145,17 @@ async def count_live_grants(db: DbSession, client_ids: Collection[str]) -> dict[
     return {client_id: count for client_id, count in (await db.execute(query)).all()}
 
 
+async def list_connected_apps(db: DbSession, tenant_id: str, *, most: int) -> list[tuple[str, str]]:
+    """List some of the apps with live grants in a tenant: client id and redirect host."""
+    query = (
+        sa_select(col(Grant.client_id), col(Grant.redirect_host))
+        .where(col(Grant.tenant_id) == tenant_id, col(Grant.revoked_at).is_(None))
+        .distinct()
+        .order_by(col(Grant.client_id), col(Grant.redirect_host))
+    )
+    return [(row[0], row[1]) for row in (await db.execute(query.limit(most))).all()]
+
+
 async def list_granted_clients(db: DbSession, tenant_id: str) -> Sequence[str]:
     """List the ids of the clients with a live grant in a tenant."""
     query = select(Grant.client_id).where(

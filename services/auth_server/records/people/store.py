@@ -65,6 +65,16 @@ async def search_people(db: DbSession, search: str, *, after: str, most: int) ->
     return (await db.execute(query.order_by(col(Person.person_id)).limit(most))).scalars().all()
 
 
+async def add_person(db: DbSession, person: Person) -> bool:
+    """Add a person; False if another has their id or e-mail address."""
+    try:
+        async with db.begin_nested():
+            db.add(person)
+    except IntegrityError:
+        return False
+    return True
+
+
 async def put_person(db: DbSession, person: Person) -> None:
     """Add a person, or replace the one with the same id."""
     await db.merge(person)

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_
+from sqlalchemy import String, column, or_, table
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select, update
 
 from auth_server.db.engine import DbSession
@@ -18,6 +19,11 @@ _READ_NEWEST_CHANGES = """
 SELECT tenant_id, plan_changed_at FROM tenants WHERE plan_changed_at >= :since
 ORDER BY plan_changed_at DESC, tenant_id DESC LIMIT :most
 """
+
+_MOST_ROLES = 50
+_PEOPLE = table(
+    "people", column("person_id", String), column("name", String), column("email", String)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +219,24 @@ async def list_memberships(
 
 
 async def list_members(
-    db: DbSession, tenant_id: str, *, skip: int, most: int
+    db: DbSession, tenant_id: str, *, search: str = "", skip: int, most: int
 ) -> Sequence[Membership]:
-    """List some of a tenant's memberships, by person."""
+    """List some of a tenant's memberships, by person.
+
+    With `search`, only those of people whose name, e-mail address or role contains it.
+    """
     query = select(Membership).where(col(Membership.tenant_id) == tenant_id)
+    if search:
+        found = or_(
+            _PEOPLE.c.name.icontains(search, autoescape=True),
+            _PEOPLE.c.email.icontains(search, autoescape=True),
+        )
+        people = sql_select(_PEOPLE.c.person_id).where(
+            _PEOPLE.c.person_id == col(Membership.person_id), found
+        )
+        query = query.where(
+            or_(people.exists(), col(Membership.role).icontains(search, autoescape=True))
+        )
     page = query.order_by(col(Membership.person_id)).offset(skip).limit(most)
     return (await db.execute(page)).scalars().all()
 
@@ -230,6 +250,13 @@ async def list_admins(db: DbSession, tenant_id: str, *, most: int) -> list[str]:
         .limit(most)
     )
     return list((await db.execute(query)).scalars().all())
+
+
+async def list_roles(db: DbSession, tenant_id: str) -> list[str]:
+    """List the roles that a tenant's members have, with `member` and `admin`."""
+    query = select(Membership.role).where(col(Membership.tenant_id) == tenant_id).distinct()
+    found = (await db.execute(query.limit(_MOST_ROLES))).scalars().all()
+    return sorted({"member", ADMIN, *found})
 
 
 async def has_another_admin(db: DbSession, tenant_id: str, person_id: str) -> bool:

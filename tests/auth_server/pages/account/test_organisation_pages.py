@@ -96,6 +96,25 @@ async def test_an_admin_of_a_large_organisation_turns_pages(sqlite_server: AuthS
     assert beyond.status == 200
 
 
+async def test_an_admin_finds_a_member_by_name_address_or_role(
+    sqlite_server: AuthServer,
+) -> None:
+    await with_bo_in_acme(sqlite_server, role="analyst")
+    ada, _ = await signed_in(sqlite_server, ACME)
+    for text, bo, herself in (
+        ("BO@GLOB", True, False),
+        ("analy", True, False),
+        ("ada", False, True),
+    ):
+        page = await ada.open(f"{ACME}&search={text}")
+        links = "".join(link for link in page.links if "organisation/member" in link)
+        assert ("usr_bo" in links, "usr_ada" in links) == (bo, herself), text
+    assert "Nobody matches" in (await ada.open(f"{ACME}&search=%25")).text
+    member = await ada.open(f"{ORGANISATION}/member?tenant=org_acme&person=usr_ada")
+    other = await ada.open(f"{ORGANISATION}/member?tenant=org_acme&person=usr_bo")
+    assert 'value="analyst"></option>' in other.html and "This is you" in member.text
+
+
 @pytest.mark.both_databases
 async def test_an_admin_narrows_a_members_data_and_their_apps_at_once(
     auth_server: AuthServer, read_token: Any
@@ -132,7 +151,10 @@ async def test_an_admin_removes_a_member_and_their_connections_with_them(
     ada, _ = await signed_in(auth_server, ACME)
     member = await ada.open(f"{ORGANISATION}/member?tenant=org_acme&person=usr_bo")
 
-    after = await send(ada, member, f"{ORGANISATION}/member", decision="remove")
+    unsure = await send(ada, member, f"{ORGANISATION}/member", decision="remove", typed="Bo")
+    assert "Type the e-mail address or name as shown" in unsure.text
+    assert await row_of(auth_server, Membership, ("usr_bo", "org_acme")) is not None
+    after = await send(ada, member, f"{ORGANISATION}/member", decision="remove", typed=BO)
 
     assert "Bo Lind" not in after.text.partition("Rules for apps")[0].replace("Members", "")
     assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"

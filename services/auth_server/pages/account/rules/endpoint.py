@@ -17,7 +17,7 @@ from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 # Enough for two hundred client ids that are URLs.
-_FORM = PostedForm(limit=512 * 1024)
+_FORM = PostedForm(limit=512 * 1024, repeated=frozenset({"allow"}))
 RulesForm = Annotated[Parameters, Depends(_FORM)]
 PostedAdmin = Annotated[Admin, Depends(posted_admin(_FORM))]
 
@@ -62,7 +62,9 @@ def _read(form: Parameters, before: TenantPolicy) -> TenantPolicy:
     api_keys = form.get("api_keys")
     return require_policy(
         required_level=level,
-        allowed_clients=listed.split() if form.get("clients") == "listed" else None,
+        allowed_clients=[*form.all("allow"), *listed.split()]
+        if form.get("clients") == "listed"
+        else None,
         read_only=form.get("read_only") == "yes",
         longest_grant=longest,
         longest_token=before.longest_token if token_minutes is None else longest_token,

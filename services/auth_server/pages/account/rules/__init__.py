@@ -1,0 +1,1 @@
+"""The rules that an admin sets for the apps of their tenant."""

@@ -1,0 +1,1 @@
+"""Invitations: an admin sends them, and the invited person accepts."""

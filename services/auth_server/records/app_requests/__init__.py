@@ -1,0 +1,1 @@
+"""Members who asked the admins of their tenant to allow an app."""
