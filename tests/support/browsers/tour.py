@@ -385,6 +385,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     expect(page.get_by_role("heading", name="Permissions", exact=True)).to_be_visible()
     yield "account-app"
     yield from _second_factor(page, issuer)
+    yield from _webhooks(page, issuer)
     for name, path in ACCOUNT_PAGES.items():
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{name}"
@@ -430,6 +431,18 @@ def _allow(page: Page, issuer: str, which: str) -> None:
     page.get_by_role("radio", name=which).check()
     page.get_by_role("button", name="Save rules").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def _webhooks(page: Page, issuer: str) -> Iterator[str]:
+    page.goto(f"{issuer}/account/organisation/webhooks?tenant=org_acme")
+    yield "account-webhooks"
+    page.get_by_label("URL").fill("https://hooks.example.com/gatepost")
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Add endpoint").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Signing secret")
+    yield "account-webhook-secret"
+    page.get_by_role("link", name="Done").click()
+    yield "account-webhook"
 
 
 def _second_factor(page: Page, issuer: str) -> Iterator[str]:
