@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,15 @@ def test_every_text_of_a_template_has_a_german_one() -> None:
 def test_every_text_that_the_code_hands_to_people_has_a_german_one() -> None:
     german = load_translations(None)["de"].texts
     assert sorted(where for where in texts_of_code() if where[1] not in german) == []
+
+
+def test_no_text_is_translated_twice() -> None:
+    """The later of two translations of one text would win unnoticed."""
+    source = (Path(auth_server.__file__).parent / "rendering/translations/de.yaml").read_bytes()
+    file: Any = yaml.compose(source)
+    [texts] = [value for key, value in file.value if key.value == "texts"]
+    named = [key.value for key, _ in texts.value]
+    assert sorted({text for text in named if named.count(text) > 1}) == []
 
 
 @pytest.mark.parametrize(
