@@ -75,7 +75,7 @@ async def send_code(
 
 
 @router.post(f"{PAGE}/confirm")
-async def confirm(
+async def check_code(
     form: Form, reading: ReadingDb, invitations: Invitations, transaction: Transaction, now: Clock
 ) -> Response:
     """Check the code; then the signed-in person joins, or somebody new creates an account."""
