@@ -119,7 +119,7 @@ def create_app(account: Account, post: Post | None = None) -> Starlette:
             "GET",
             lambda a, p, _: _list(a.every("invoice", customer=p.get("customer"))),
         ),
-        api("/v1/payment_intents", "GET", lambda a, p, _: _list(payments.list_payments(a, p))),
+        api("/v1/payment_intents", "GET", _list_payments),
         api(
             "/v1/payment_intents/{key}", "GET", lambda a, _, at: a.find("payment_intent", at["key"])
         ),
@@ -284,6 +284,15 @@ def _add_session(account: Account, params: Params, **members: Any) -> Object:
     )
     session["url"] = f"{account.url}/checkout/{session['id']}"
     return session
+
+
+def _list_payments(account: Account, params: Params, _: dict[str, str]) -> Object:
+    """List payments in pages, the newest first: 10 of them, or up to 100 by `limit`."""
+    found, after = payments.list_payments(account, params), params.get("starting_after")
+    keys = [one["id"] for one in found]
+    begin = keys.index(after) + 1 if after in keys else 0
+    end = begin + min(int(params.get("limit", 10)), 100)
+    return {**_list(found[begin:end]), "has_more": end < len(found), "url": "/v1/payment_intents"}
 
 
 def _list_sessions(account: Account, params: Params, _: dict[str, str]) -> Object:

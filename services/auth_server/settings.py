@@ -298,6 +298,15 @@ class AuthServerSettings(ServiceSettings):
             raise ValueError("secret_key must be 32 or more random characters")
         return self
 
+    @property
+    def admits_credit(self) -> bool:
+        """Whether tenants may have prepaid credit.
+
+        Stripe bills only the usage of subscribers. Another system gets all usage, and would bill units
+        that credit has paid for.
+        """
+        return self.usage_export is None or isinstance(self.usage_export, StripeExport)
+
     @model_validator(mode="after")
     def refuse_export_without_account(self) -> Self:
         """Refuse to export to a Stripe account that is not named."""

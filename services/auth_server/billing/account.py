@@ -30,6 +30,8 @@ class Billing:
     database: Database
     transaction: OpenTransaction
     now: Now
+    sells_credit: bool
+    """Whether credit can be bought."""
 
 
 async def _billing_of(request: Request) -> Billing | None:
@@ -58,6 +60,7 @@ async def opened_billing(
             database=runtime.database,
             transaction=runtime.transaction,
             now=runtime.now,
+            sells_credit=runtime.settings.admits_credit,
         )
 
 

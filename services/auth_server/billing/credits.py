@@ -38,14 +38,15 @@ async def open_credit_checkout(
 
     Raises:
         AlreadySubscribed: a subscription bills the tenant's usage, so that credit would pay for nothing.
-        BillingError: the plan does not offer this amount.
+        BillingError: the plan does not offer this amount, or usage is exported to another system, which
+            would bill it as well.
         BillingUnavailable: Stripe does not answer.
     """
     async with billing.database.reading() as db:
         plans, names = await list_plans(db), await list_plan_names(db, [tenant_id])
         account = await find_account(db, tenant_id)
     price = find_plan(plans, names.get(tenant_id, "")).price
-    if amount not in price.credits:
+    if amount not in price.credits or not billing.sells_credit:
         raise BillingError("This credit can't be bought.")
     if account is not None and account.bills(billing.now()):
         raise AlreadySubscribed("The usage of this organisation is billed by its subscription.")
@@ -80,8 +81,7 @@ async def open_credit_checkout(
 async def collect_credits(billing: Billing, tenant_id: str) -> None:
     """Add the credits that a tenant has paid for, and take back what was refunded or disputed.
 
-    It reads the customer's newest hundred payments, so that neither the order of events matters nor a
-    lost one.
+    It reads all payments of the customer, so that neither the order of events matters nor a lost one.
 
     Raises:
         BillingError: Stripe refuses or does not answer.
@@ -94,8 +94,9 @@ async def collect_credits(billing: Billing, tenant_id: str) -> None:
         page = await billing.stripe.v1.payment_intents.list_async(
             {"customer": account.customer_id, "limit": 100, "expand": ["data.latest_charge"]}
         )
+        payments = [payment async for payment in page.auto_paging_iter()]
     problem: BillingError | None = None
-    for payment in page.data:
+    for payment in payments:
         if payment.status == "succeeded" and CREDIT_KEY in (payment.metadata or ()):
             try:
                 await _collect(billing, tenant_id, payment)

@@ -125,6 +125,7 @@ async def _with_billing(settings: AuthServerSettings, work: Callable[[Billing], 
                     database=database,
                     transaction=database.writing.begin,
                     now=utc_now,
+                    sells_credit=settings.admits_credit,
                 )
             )
     finally:

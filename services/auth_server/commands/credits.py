@@ -82,7 +82,12 @@ def grant(
     reason: str,
 ) -> None:
     """Give a tenant credit of AMOUNT, in whole currency units such as 49.50."""
-    now = utc_now()
+    now, settings = utc_now(), load_settings(config)
+    if not settings.admits_credit:
+        raise click.ClickException(
+            "usage_export sends all usage to another system, which would bill units that credit has "
+            "paid for; give the credit there"
+        )
     if expires is not None and expires <= now:
         raise click.BadParameter("must be in the future", param_hint="--expires")
 
@@ -103,7 +108,7 @@ def grant(
         await give_credit(db, credit, now=now)
         return f"{tenant_id} has {format_amount(value, code)} more: {credit.credit_id}"
 
-    click.echo(asyncio.run(in_transaction(load_settings(config), work)))
+    click.echo(asyncio.run(in_transaction(settings, work)))
 
 
 @credits.command()

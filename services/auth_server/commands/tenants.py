@@ -42,22 +42,23 @@ def list_(config: Path | None) -> None:
 @config_option
 @click.argument("tenant_id")
 @click.option("--name", required=True, help="The name on the consent page.")
-@click.option("--tier", default="free", show_default=True, help="The rate limit tier.")
-def add(config: Path | None, tenant_id: str, name: str, tier: str) -> None:
+@click.option("--tier", help="The plan.  [default: the present one, or free for a new tenant]")
+def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> None:
     """Add a tenant by its id in your product, or change its name and tier."""
-    too_long = len(tenant_id) > 255 or len(name) > 200 or len(tier) > 32
-    if too_long or not (tenant_id and name and tier):
+    too_long = len(tenant_id) > 255 or len(name) > 200 or len(tier or "") > 32
+    if too_long or not (tenant_id and name) or tier == "":
         raise click.ClickException("id, name and tier must have 1 to 255, 200 and 32 characters")
 
     async def work(db: DbSession) -> None:
         now = utc_now()
         known = await lock_tenant(db, tenant_id)
-        tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=tier, created_at=now)
+        plan = tier or ("free" if known is None else known.rate_limit_tier)
+        tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=plan, created_at=now)
         await put_tenant(db, tenant, now=now)
         put = Audit(
             "tenant.created" if known is None else "tenant.changed",
             tenant_id=tenant_id,
-            detail={"name": name, "rate_limit_tier": tier},
+            detail={"name": name, "rate_limit_tier": plan},
         )
         await record(db, put, now=now)
 

@@ -84,6 +84,29 @@ async def test_a_refund_takes_the_rest_back_and_spent_credit_stays_spent(shop: S
     assert await shop.credit() == 0
 
 
+async def test_a_refund_of_a_payment_behind_hundreds_of_newer_ones_counts(shop: Shop) -> None:
+    charge = await shop.buy_credit("20")
+    (payment,) = shop.stripe.every("payment_intent")
+    newer = {name: value for name, value in payment.items() if name not in {"id", "object"}}
+    for _ in range(250):
+        shop.stripe.add("payment_intent", "pi", **{**newer, "metadata": {}})
+
+    await shop.click_home("refund", charge)
+    await refresh_account(shop.billing, TENANT)
+
+    assert await shop.credit() == 0
+
+
+async def test_credit_is_not_sold_where_another_system_bills_all_usage(
+    sqlite_url: str, clock: Clock
+) -> None:
+    elsewhere = {"kind": "cloud_events", "url": "https://usage.example/events"}
+    async with running_shop(sqlite_url, clock, usage_export=elsewhere) as shop:
+        await shop.offer(PREPAID, PRO)
+        with pytest.raises(BillingError, match="can't be bought"):
+            await shop.buy_credit("20")
+
+
 async def test_a_partial_refund_takes_its_amount_once(shop: Shop) -> None:
     await shop.buy_credit("20")
     (payment,) = shop.stripe.every("payment_intent")

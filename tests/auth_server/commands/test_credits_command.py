@@ -99,3 +99,15 @@ def test_credit_that_nothing_could_use_is_not_offered(operate: Operate, tmp_path
         refused = operate("billing", "plans", "--set", file)
         assert refused.exit_code == 1
         assert said in refused.output
+
+
+@pytest.mark.usefixtures("plans")
+def test_credit_is_not_given_where_another_system_bills_all_usage(
+    operate: Operate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = '{"kind": "cloud_events", "url": "https://usage.example/events"}'
+    monkeypatch.setenv("GATEPOST_AUTH_USAGE_EXPORT", elsewhere)
+    refused = operate("credits", "grant", "org_globex", "20", "--reason", "sorry")
+
+    assert refused.exit_code == 1
+    assert "usage_export sends all usage to another system" in refused.output

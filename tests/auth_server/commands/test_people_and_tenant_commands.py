@@ -42,6 +42,12 @@ def offered(database_url: str, email: str, password: str = ADA[1]) -> str:
     return text
 
 
+def test_a_tenant_that_is_renamed_keeps_its_plan(operate: Operate) -> None:
+    said(operate("tenants", "add", "org_initech", "--name", "Initech", "--tier", "pro"))
+    said(operate("tenants", "add", "org_initech", "--name", "Initech Ltd"))
+    assert "org_initech  active  pro  Initech Ltd" in said(operate("tenants", "list"))
+
+
 @pytest.mark.both_databases
 def test_an_operator_sets_up_a_tenant_a_person_and_a_membership_who_can_then_connect(
     operate: Operate, database_url: str

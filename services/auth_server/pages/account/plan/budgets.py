@@ -36,7 +36,7 @@ async def set_budget(
         budget = await _read_budget(form, viewer, db, now)
         await put_budget(db, viewer.tenant_id, budget, by=viewer.person_id, now=now())
     except ChangeRefused as error:
-        return await answer_plan(viewer, db, now, sells=billing is not None, refused=str(error))
+        return await answer_plan(viewer, db, now, billing=billing, refused=str(error))
     return viewer.account.lead_back(f"{viewer.page}&done=budgets#budgets")
 
 
@@ -49,7 +49,7 @@ async def end_budget(
         kind, key = _read_whose(form.get("whose") or "")
         await remove_budget(db, viewer.tenant_id, kind, key, by=viewer.person_id, now=now())
     except ChangeRefused as error:
-        return await answer_plan(viewer, db, now, sells=billing is not None, refused=str(error))
+        return await answer_plan(viewer, db, now, billing=billing, refused=str(error))
     return viewer.account.lead_back(f"{viewer.page}&done=budgets#budgets")
 
 

@@ -3,7 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from auth_server.billing.account import BillingInUse
+from auth_server.billing.account import Billing, BillingInUse
 from auth_server.billing.states import ENDED
 from auth_server.db.engine import DbSession
 from auth_server.metering.usage_report import choose_plan, read_usage_report
@@ -33,13 +33,17 @@ async def show_plan(
     """Show the plan and what is used of it; to admins also the whole usage, budgets and offers."""
     query = read_query(request)
     viewer = await require_viewer(accounts, query.get("tenant"), db)
-    return await answer_plan(
-        viewer, db, now, sells=billing is not None, done=query.get("done") or ""
-    )
+    return await answer_plan(viewer, db, now, billing=billing, done=query.get("done") or "")
 
 
 async def answer_plan(
-    viewer: Viewer, db: DbSession, now: Now, *, sells: bool, done: str = "", refused: str = ""
+    viewer: Viewer,
+    db: DbSession,
+    now: Now,
+    *,
+    billing: Billing | None,
+    done: str = "",
+    refused: str = "",
 ) -> Response:
     """Render the page.
 
@@ -47,7 +51,7 @@ async def answer_plan(
         viewer: the member who sees it.
         db: an open database session.
         now: the clock.
-        sells: whether plans can be bought.
+        billing: the connection to Stripe; without one, nothing can be bought.
         done: the form that was just carried out: `asked` or `budgets`.
         refused: why a form was refused.
     """
@@ -74,7 +78,8 @@ async def answer_plan(
         chart=draw_days(report.days, report.at),
         subscription=subscription,
         alive=subscription is not None and subscription.status not in ENDED,
-        sells=sells,
+        sells=billing is not None,
+        sells_credit=billing is not None and billing.sells_credit,
         admins=[people[one] for one in admins],
         requests=[(people[one.person_id], one) for one in asking if one.person_id in people],
         asked=any(one.person_id == viewer.person_id for one in requests),
