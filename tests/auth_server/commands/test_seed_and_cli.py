@@ -78,7 +78,7 @@ def test_a_seed_may_be_json_and_may_be_loaded_again(tmp_path: Path, database: st
         result = seed(tmp_path, database, json.dumps(SEED), "seed.json")
         assert (result.exit_code, result.output.strip()) == (
             0,
-            "2 tenants, 3 people, 1 managed client",
+            "2 tenants, 4 people, 1 managed client",
         )
 
 
