@@ -29,7 +29,7 @@ auth_server = LazyGroup(
         ),
         "mail": (
             f"{_COMMANDS}.outgoing.mail:mail",
-            "Test the SMTP server, and list the mails that were queued.",
+            "Test the SMTP server, and list the mails of the last days.",
         ),
         "memberships": (f"{_COMMANDS}.memberships:memberships", "Manage the members of tenants."),
         "migrate": (
