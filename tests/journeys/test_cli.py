@@ -105,6 +105,7 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         assert {account["email"] for account in state["accounts"]} == {
             "ada@acme.example",
             "bo@globex.example",
+            "op@orbit.example",
         }
         for url in (issuer, resource, f"{saas}/docs", stripe):
             assert url in said

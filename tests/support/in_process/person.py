@@ -21,6 +21,7 @@ class Form:
     buttons: list[tuple[str, str, str]] = field(default_factory=list)
     options: str = ""
     """The form's data for the browser's passkeys."""
+    method: str = "post"
 
 
 class _Reader(HTMLParser):
@@ -38,7 +39,11 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = Form(given["action"], options=given.get("data-options", ""))
+            self._form = Form(
+                given["action"],
+                options=given.get("data-options", ""),
+                method=given.get("method", "get").lower(),
+            )
             self.forms[given.get("id", given["action"])] = self._form
         elif tag == "a":
             self.links.append(given.get("href", ""))
