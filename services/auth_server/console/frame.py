@@ -109,7 +109,9 @@ async def require_console(
 
 
 def _page_of(request: Request) -> str:
-    page = f"{request.scope['path']}?{request.url.query}".removesuffix("?")
+    # Not `request.url`, which fails on bytes that are not UTF-8.
+    query = request.scope["query_string"].decode("latin-1")
+    page = f"{request.scope['path']}?{query}".removesuffix("?")
     return page if request.method == "GET" and is_account_page(page) else CONSOLE
 
 

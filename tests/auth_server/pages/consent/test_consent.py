@@ -539,7 +539,7 @@ async def test_every_page_comes_with_the_headers_that_protect_it_a16_a43_a55_a56
         assert "<script>" not in page.html
         for attribute in ("src=", "href="):
             for value in page.html.split(attribute)[1:]:
-                local = value.startswith(('"/static/', '"/tenant?', '"#'))
+                local = value.startswith(('"/static/', '"/sign-in/', '"/tenant?', '"#'))
                 assert local or page is left, value[:60]
 
 
