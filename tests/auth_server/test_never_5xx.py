@@ -169,7 +169,8 @@ async def test_no_odd_value_makes_a_route_fail(auth_server: AuthServer) -> None:
             form = form_encode([(name, value) for name in NAMES if name.isprintable()])
             document = json.dumps(dict.fromkeys(NAMES, value)).encode()
             for method, content_type, body in (
-                *((method, TYPES[0], document) for method in methods),
+                # HEAD runs what GET runs.
+                *((method, TYPES[0], document) for method in methods if method != "HEAD"),
                 ("POST", TYPES[1], form),
             ):
                 request = {
