@@ -128,7 +128,7 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
 async def _answer_http_error(_: Request, error: Exception) -> Response:
     refusal = cast("HTTPException", error)
     detail = {
-        404: "there is no such path; see /admin/v1/openapi.json",
+        404: "this path does not exist; see /admin/v1/openapi.json",
         405: "this path has no such method; see /admin/v1/openapi.json",
     }.get(refusal.status_code, str(refusal.detail))
     return answer_problem(refusal.status_code, detail, headers=refusal.headers)

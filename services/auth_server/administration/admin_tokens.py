@@ -106,7 +106,7 @@ async def revoke_token(
     """
     operator.act(db, "operators:write")
     if await revoke_admin_token(db, token_id, now=now) is None:
-        raise NotFound(f"there is no live admin token {token_id}")
+        raise NotFound(f"the admin token {token_id} does not exist, or has ended")
     await record(db, Audit("admin_token.revoked", detail={"token": token_id}), now=now)
 
 

@@ -77,7 +77,7 @@ async def read_clients(
 
     Raises:
         Forbidden: `clients:read` is missing.
-        Refused: there is no such source.
+        Refused: the source does not exist.
     """
     operator.require("clients:read")
     if source and source not in SOURCES:

@@ -19,7 +19,7 @@ Area = Literal[
     "usage",
     "webhooks",
 ]
-"""What a scope is about."""
+"""The subject of a scope."""
 
 READS = frozenset(f"{area}:read" for area in get_args(Area))
 WRITES = frozenset(f"{area}:write" for area in get_args(Area))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stripe import Charge, PaymentIntent
 
 CREDIT_KEY = "gatepost_credit_days"
-"""The metadata of a payment for credit: how many days the credit is valid; 0 for ever."""
+"""The metadata of a payment for credit: how many days the credit is valid; 0 without end."""
 
 
 async def open_credit_checkout(

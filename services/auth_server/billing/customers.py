@@ -16,7 +16,7 @@ async def require_account(billing: Billing, tenant_id: str, email: str | None) -
     """Return the tenant's billing account, whose customer is at Stripe.
 
     Raises:
-        BillingError: there is no such tenant, or Stripe refuses.
+        BillingError: the tenant does not exist, or Stripe refuses.
     """
     async with billing.database.reading() as db:
         tenant, account = await find_tenant(db, tenant_id), await find_account(db, tenant_id)

@@ -53,7 +53,9 @@ def list_command(config: Path | None, tenant_id: str | None) -> None:
         now, lines = utc_now(), []
         for one in found:
             left = in_words(balances[one.tenant_id].left_of(one), one.currency)
-            until = f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "for ever"
+            until = (
+                f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "without end"
+            )
             over = ", expired" if one.expires_at and one.expires_at <= now else ""
             reason = f": {one.reason}" if one.reason else ""
             lines.append(

@@ -68,7 +68,7 @@ EVENT_WORDS: Mapping[Event, str] = {
     "webhook.disabled": translatable("Webhook switched off"),
     "webhook.removed": translatable("Webhook removed"),
 }
-"""What each event is called on pages."""
+"""The name of each event on pages."""
 _BY_NAME = dict[str, str](EVENT_WORDS.items())
 
 

@@ -44,7 +44,7 @@ class Price(BaseModel):
     credits: tuple[_Money, ...] = Field(default=(), max_length=8)
     """Amounts of credit that a tenant can buy for units beyond the included ones."""
     credit_days: int | None = Field(default=None, ge=1, le=3650)
-    """How long bought credit is valid; None for ever."""
+    """How long bought credit is valid; None means without end."""
 
     @model_validator(mode="after")
     def _require_rising_steps(self) -> Self:
