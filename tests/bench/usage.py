@@ -119,7 +119,7 @@ def make_calls(count: int, tenants: int, seed: int) -> Iterator[CallEvent]:
             bytes_in=120,
             bytes_out=900,
             cost=cost,
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,  # type: ignore[arg-type]  # one of the outcomes above
             meter="calls" if cost else "",
         )
 

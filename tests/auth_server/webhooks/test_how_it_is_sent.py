@@ -107,7 +107,7 @@ async def test_a_crash_between_sending_and_recording_repeats_the_message_under_i
 
     class Crash(GuardedPost):
         async def __call__(self, *given: object, **more: object) -> Answered:
-            await network.post()(*given, **more)  # type: ignore[arg-type]
+            await network.post()(*given, **more)  # type: ignore[arg-type]  # what the sender gave, passed on
             raise asyncio.CancelledError  # the process ends here
 
     opened = server.opened
