@@ -48,6 +48,7 @@ from auth_server.pages.account.connections import router as connections_router
 from auth_server.pages.account.endpoint import router as account_router
 from auth_server.pages.account.members import router as members_router
 from auth_server.pages.account.new_api_key import router as new_api_key_router
+from auth_server.pages.account.notices import router as notices_router
 from auth_server.pages.account.organisations import router as organisations_router
 from auth_server.pages.account.passkeys import router as account_passkeys_router
 from auth_server.pages.account.plan.ask import router as ask_router
@@ -100,6 +101,7 @@ ROUTERS = (
     account_router,
     apps_router,
     sessions_router,
+    notices_router,
     api_keys_router,
     new_api_key_router,
     organisations_router,

@@ -31,6 +31,7 @@ from auth_server.records.clients.table import AuthMethod, Client, ClientSecret
 from auth_server.records.operators.store import put_operator
 from auth_server.records.operators.table import Operator, Role
 from auth_server.records.people.passwords import hash_password
+from auth_server.records.people.store import find_account as find_person_account
 from auth_server.records.people.store import is_person, put_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.table import ONE_FACTOR, Level
@@ -271,16 +272,7 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
             now=now,
         )
     for person in contents.people:
-        await put_person(
-            db,
-            Person(
-                person_id=person.id,
-                email=person.email.lower(),
-                name=person.name,
-                password_hash=hash_password(person.password.get_secret_value()),
-                created_at=now,
-            ),
-        )
+        await _store_person(db, person, now=now)
         if person.operator is not None:
             operator = Operator(person_id=person.id, role=person.operator, created_at=now)
             await put_operator(db, operator)
@@ -298,6 +290,17 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
         await store_client(db, client, now=now)
     for key in contents.api_keys:
         await _store_api_key(db, key, now=now)
+
+
+async def _store_person(db: DbSession, entry: SeedPerson, *, now: datetime) -> None:
+    person = await find_person_account(db, person_id=entry.id)
+    if person is None:
+        person = Person(person_id=entry.id, name=entry.name, created_at=now)
+    if person.email != (email := entry.email.lower()):
+        person.email, person.email_verified_at = email, None
+    person.name = entry.name
+    person.password_hash = hash_password(entry.password.get_secret_value())
+    await put_person(db, person)
 
 
 async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> None:

@@ -62,6 +62,8 @@ class ConnectionView(_View):
     client_id: str
     client_name: str
     tenant_id: str
+    redirect_host: str
+    """Where the client's authorization codes go."""
     approved_at: datetime
     expires_at: datetime
 
@@ -149,6 +151,7 @@ async def read_person(
                 client_id=grant.client_id,
                 client_name=names.get(grant.client_id, grant.client_id),
                 tenant_id=grant.tenant_id,
+                redirect_host=grant.redirect_host,
                 approved_at=grant.approved_at,
                 expires_at=grant.expires_at,
             )

@@ -15,7 +15,7 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.people.store import note_language
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import add_session, end_session
-from auth_server.records.sessions.table import Level, Session, provider_of
+from auth_server.records.sessions.table import Level, Session
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
@@ -73,15 +73,12 @@ class SessionStarter:
             "signed_in",
             person_id=person.person_id,
             client_id=client_id,
-            detail={"level": level, "method": method, **self._describe_browser(person, method)},
+            detail={"level": level, "method": method, **self._describe_browser(person)},
         )
         await record(db, signed_in, now=now)
         return secret, session
 
-    def _describe_browser(self, person: Person, method: str) -> dict[str, str | bool]:
-        # Providers tell their people of a new browser themselves.
-        if provider_of(method) is not None:
-            return {}
+    def _describe_browser(self, person: Person) -> dict[str, str | bool]:
         known = read_known(self.request, self.settings)
         seen = describe_user_agent(self.request.headers.get("user-agent", ""))
         return {

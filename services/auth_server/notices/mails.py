@@ -8,6 +8,7 @@ from typing import Any
 from auth_server.db.engine import DbSession
 from auth_server.outbox.compose import Value
 from auth_server.outbox.queue import Template, queue_mail
+from auth_server.outbox.switches import is_wanted
 from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.people.store import find_person
@@ -118,6 +119,8 @@ async def queue_quota_notice(db: DbSession, notice: QuotaNotice, now: datetime) 
 async def _queue(
     db: DbSession, person: Person, template: Template, values: Mapping[str, Value], *, now: datetime
 ) -> None:
+    if not is_wanted(template, person.muted_notices):
+        return
     named = {"name": person.name, **values}
     language = person.language
     await queue_mail(db, template, to=person.email, language=language, values=named, now=now)

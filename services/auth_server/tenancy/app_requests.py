@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from auth_server.db.engine import DbSession
 from auth_server.outbox.queue import Template, queue_mail
+from auth_server.outbox.switches import is_wanted
 from auth_server.records.app_requests.store import (
     drop_app_request,
     find_app_request,
@@ -65,6 +66,8 @@ async def ask_admins(db: DbSession, request: AppRequest, *, now: datetime) -> bo
             "note": request.note,
             "path": f"{PAGE}?{urlencode({'tenant': request.tenant_id})}",
         }
+        if not is_wanted("app_request", admin.muted_notices):
+            continue
         await queue_mail(
             db, "app_request", to=admin.email, language=admin.language, values=values, now=now
         )
@@ -152,7 +155,8 @@ async def _answer(
     await drop_app_request(db, request)
     await _record(db, event, request, by=by, now=now)
     person = (await find_people(db, {request.person_id})).get(request.person_id)
-    if person is not None and person.disabled_at is None:
+    wanted = person is not None and is_wanted(template, person.muted_notices)
+    if person is not None and wanted and person.disabled_at is None:
         values = {"app": request.client_name, "tenant": tenant.name, "path": "/account/apps"}
         await queue_mail(
             db, template, to=person.email, language=person.language, values=values, now=now

@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auth_server.cli import auth_server as command
-from support.in_process.auth_server import SEED, running_auth_server
+from auth_server.records.people.store import find_account, find_people
+from auth_server.seed import read_seed, store_seed
+from support.in_process.auth_server import SEED, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient
 from support.processes.configuration import issuing, write_config
@@ -153,3 +155,24 @@ def test_a_mistake_in_a_seed_is_explained_with_the_fix(
     assert advice in result.output
     assert "s3cret" not in result.output
     assert "Input should" not in result.output
+
+
+async def test_seeding_again_keeps_what_people_did_themselves(sqlite_server: AuthServer) -> None:
+    """The language, the verified address and a disabled account are not in the file."""
+    opened, now = sqlite_server.opened, sqlite_server.clock()
+    async with opened.transaction() as db:
+        for person_id in ("usr_ada", "usr_bo"):
+            person = await find_account(db, person_id=person_id)
+            assert person is not None
+            person.language, person.email_verified_at, person.disabled_at = "de", now, now
+    moved = json.loads(json.dumps(SEED).replace("bo@globex.example", "bo@new.example"))
+    async with opened.transaction() as db:
+        await store_seed(db, read_seed(moved), now=now)
+    async with opened.database.reading() as db:
+        people = await find_people(db, ["usr_ada", "usr_bo"])
+    kept = {
+        person_id: (person.language, person.email_verified_at, person.disabled_at)
+        for person_id, person in people.items()
+    }
+    # A new address is not verified.
+    assert kept == {"usr_ada": ("de", now, now), "usr_bo": ("de", None, now)}

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from auth_server.connectors.transport import LIMIT, GuardedTransport
 from auth_server.db.engine import open_database
+from auth_server.notices.run import follow
 from auth_server.outbound.guarded_fetch import Resolve
 from auth_server.records.people.table import Identity
 from auth_server.records.people.table import Person as PersonRow
@@ -875,3 +876,18 @@ async def test_the_callbacks_url_depends_on_the_settings_and_not_the_host_a146(
     asked = parse_qs(urlsplit(answer.headers["location"]).query)
     assert asked["redirect_uri"] == ["http://127.0.0.1:8400/sign-in/return/acme-id"]
     assert "evil" not in answer.headers["location"]
+
+
+async def test_a_sign_in_at_a_provider_with_a_new_browser_is_told(place: Place) -> None:
+    async def told() -> list[str]:
+        await follow(place.server.opened)
+        return [mail.subject for mail in await place.server.mails()]
+
+    await place.handle_callback()
+    await told()
+    place.server.clock.advance(hours=2)
+    await place.handle_callback()
+    assert await told() == []
+    place.http = place.server.browser()
+    await place.handle_callback()
+    assert await told() == ["New sign-in to your account"]

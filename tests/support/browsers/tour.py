@@ -476,6 +476,7 @@ ACCOUNT_PAGES = {
     "sessions": "sessions",
     "security-plain": "security",
     "password": "security/password",
+    "notices": "notices",
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",

@@ -13,7 +13,7 @@ BO = ("bo@globex.example", "gatepost-demo")
 
 @dataclass
 class Form:
-    """A form as a page holds it."""
+    """A form as a page holds it; `method` is `get` or `post`."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -132,6 +132,9 @@ class Person:
                             data.append((box, choice))
                     if name:
                         data.append((name, value))
+                    if form.method == "get":
+                        target = urlsplit(urljoin(page.url, form.action))
+                        return await self.open(target._replace(query=urlencode(data)).geturl())
                     return await self.send(page, form.action, data)
         raise AssertionError(f"no button {label!r} on {page.url}:\n{page.text}")
 

@@ -72,6 +72,7 @@ class ConsentPages:
             "forbidden.html",
             status=403,
             asked=asked,
+            mails=self.settings.can_send_mail,
             proof=pending.forms.make("consent-forbidden", step.membership.tenant_id),
             **self._frame(pending, step, service=""),
         )

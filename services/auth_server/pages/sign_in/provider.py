@@ -12,6 +12,7 @@ from auth_server.connectors.port import Connector, ProviderRequest, SignInRefuse
 from auth_server.db.conflict import repeat
 from auth_server.errors import PageError
 from auth_server.flow.flow_state import FlowState, over
+from auth_server.flow.known_browser import Known
 from auth_server.flow.sign_in_purpose import Purposes, SignInPurpose
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.sign_in.page import SignIn, SignInPages
@@ -90,6 +91,7 @@ async def handle_callback(
     pages: SignIn,
     transaction: Transaction,
     new_session: NewSession,
+    known: Known,
 ) -> Response:
     """Read a provider's response, and start a session for the person.
 
@@ -133,13 +135,15 @@ async def handle_callback(
                     lifetime=pages.settings.longest_token_lifetime,
                     now=pages.sealer.now(),
                 )
-                return await new_session.start(
+                response = await new_session.start(
                     writing,
                     person,
                     purpose,
                     level=TWO_FACTORS if asserted.two_factors else ONE_FACTOR,
                     method=from_provider(name),
                 )
+                known.remember(response, person.person_id)
+                return response
 
         # Two people of a new tenant may sign in at the same moment.
         return await repeat(start)

@@ -1,6 +1,7 @@
 """The only SQL on people."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
@@ -85,6 +86,30 @@ async def note_language(db: DbSession, person_id: str, language: str) -> None:
     """Store the language of mails to a person."""
     await db.execute(
         update(Person).where(col(Person.person_id) == person_id).values(language=language)
+    )
+
+
+async def take_email(db: DbSession, person_id: str, email: str, *, now: datetime) -> bool:
+    """Give a person an address that they proved; False if another person has it."""
+    taken = (
+        update(Person)
+        .where(col(Person.person_id) == person_id)
+        .values(email=email, email_verified_at=now)
+    )
+    try:
+        async with db.begin_nested():
+            await db.execute(taken)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def mute_notices(db: DbSession, person_id: str, kinds: Sequence[str]) -> None:
+    """Store the kinds of notices that a person does not want."""
+    await db.execute(
+        update(Person)
+        .where(col(Person.person_id) == person_id)
+        .values(muted_notices=list(kinds) or None)
     )
 
 

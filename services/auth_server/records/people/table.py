@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from auth_server.db.types import UtcDateTime
+from auth_server.db.types import Json, UtcDateTime
 
 
 class Person(SQLModel, table=True):
@@ -23,6 +23,8 @@ class Person(SQLModel, table=True):
     """The language in which they last signed in, for mails to them."""
     email_verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When they last proved that mails to `email` reach them."""
+    muted_notices: list[str] | None = Field(default=None, sa_type=Json)
+    """The kinds of notices that they switched off."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -385,3 +385,11 @@ async def test_an_empty_list_of_apps_allows_none(auth_server: AuthServer) -> Non
 
     assert forbidden.status == 403
     assert "Acme does not allow Test client" in forbidden.text
+
+
+async def test_a_search_is_pressed_as_a_browser_does_it(sqlite_server: AuthServer) -> None:
+    ada = sqlite_server.person()
+    await ada.sign_in(await ada.open("/account/organisations"))
+    page = await ada.open("/account/organisation?tenant=org_acme")
+    page = await ada.press(page, "Search", fill={"search": "nobody here"})
+    assert (page.status, "search=nobody+here" in page.url) == (200, True)

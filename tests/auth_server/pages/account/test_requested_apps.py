@@ -7,7 +7,8 @@ import pytest
 from auth_server.records.tenants.store import put_membership
 from auth_server.records.tenants.table import Membership, Tenant
 from auth_server.tenancy.app_requests import MOST_IN_A_DAY
-from support.in_process.auth_server import AuthServer
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.person import Page, Person
 
@@ -147,3 +148,10 @@ async def test_only_an_admin_of_the_tenant_answers_a_request_a173(
     elsewhere = [("tenant", "org_globex"), *foreign[1:]]
     assert "no longer exists" in (await bo.send(own, REQUESTS, elsewhere)).text
     await refused(sqlite_server, app)
+
+
+async def test_a_server_without_mail_promises_none(sqlite_url: str, clock: Clock) -> None:
+    async with running_auth_server(sqlite_url, clock, issuer="https://id.example") as server:
+        page = await asked(server, await an_app(server))
+    assert "You get a mail" not in page.text
+    assert "This server can't send mail: tell an admin" in page.text

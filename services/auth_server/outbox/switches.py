@@ -1,0 +1,70 @@
+"""Which mails people can switch off, and which they always get."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from auth_server.outbox.queue import Template
+from auth_server.rendering.translation import translatable
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A kind of notice that a person can switch off.
+
+    Attributes:
+        key: its name in `Person.muted_notices` and in the form.
+        title: what it tells of.
+        templates: the mails.
+        for_admins: whether only admins of a tenant get it.
+    """
+
+    key: str
+    title: str
+    templates: tuple[Template, ...]
+    for_admins: bool = False
+
+
+SWITCHES = (
+    Switch("api-keys", translatable("one of your API keys expires soon"), ("api_key_expiring",)),
+    Switch(
+        "app-answers",
+        translatable("an admin answers your request for an app"),
+        ("app_approved", "app_declined"),
+    ),
+    Switch(
+        "app-requests",
+        translatable("a member asks for an app"),
+        ("app_request",),
+        for_admins=True,
+    ),
+    Switch(
+        "quotas",
+        translatable("a quota or budget is used up to 80 or 100 percent"),
+        ("budget_reached", "quota_of_a_day", "quota_of_a_month"),
+        for_admins=True,
+    ),
+)
+ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
+    (translatable("A sign-in with a new browser"), ("new_sign_in",)),
+    (translatable("A new app on your account"), ("app_connected",)),
+    (translatable("A new password"), ("password_changed",)),
+    (
+        translatable("A second factor that was added or removed"),
+        ("second_factor_added", "second_factor_removed"),
+    ),
+)
+"""The notices about the security of an account, which nobody can switch off."""
+ASKED_FOR: tuple[Template, ...] = (
+    "invitation",
+    "invitation_code",
+    "password_elsewhere",
+    "password_reset",
+    "test",
+)
+"""The mails that answer what somebody has just done."""
+_KEY_OF = {template: each.key for each in SWITCHES for template in each.templates}
+
+
+def is_wanted(template: Template, muted: Collection[str] | None) -> bool:
+    """Return whether a person with these muted notices gets a mail."""
+    return _KEY_OF.get(template) not in (muted or ())
