@@ -20,6 +20,8 @@ from auth_server.console.limits import router as limits_router
 from auth_server.console.operators import router as operators_router
 from auth_server.console.people import router as people_router
 from auth_server.console.playground import router as console_playground_router
+from auth_server.console.services.deliveries import router as console_webhook_router
+from auth_server.console.services.webhooks import router as console_webhooks_router
 from auth_server.console.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
 from auth_server.console.usage import router as overview_router
@@ -129,6 +131,8 @@ ROUTERS = (
     console_playground_router,
     people_router,
     clients_router,
+    console_webhooks_router,
+    console_webhook_router,
     keys_router,
     audit_router,
     operators_router,

@@ -13,6 +13,8 @@ from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.people import router as people_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
+from auth_server.admin_api.services.deliveries import router as deliveries_router
+from auth_server.admin_api.services.webhooks import router as webhooks_router
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
 from auth_server.admin_api.usage import router as usage_router
@@ -26,6 +28,8 @@ ROUTERS = (
     invitations_router,
     people_router,
     clients_router,
+    webhooks_router,
+    deliveries_router,
     keys_router,
     audit_router,
     operators_router,

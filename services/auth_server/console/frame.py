@@ -28,6 +28,7 @@ Section = Literal[
     "tenants",
     "people",
     "clients",
+    "webhooks",
     "keys",
     "audit",
     "operators",
@@ -35,6 +36,7 @@ Section = Literal[
 ]
 _TRAFFIC = translatable("Traffic")
 _CUSTOMERS = translatable("Customers")
+_OPERATION = translatable("Operation")
 _SECURITY = translatable("Security")
 SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
     ("overview", translatable("Overview"), "usage:read", _TRAFFIC),
@@ -45,6 +47,7 @@ SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
     ("tenants", translatable("Organisations"), "tenants:read", _CUSTOMERS),
     ("people", translatable("People"), "people:read", _CUSTOMERS),
     ("clients", translatable("Apps"), "clients:read", _CUSTOMERS),
+    ("webhooks", translatable("Webhooks"), "webhooks:read", _OPERATION),
     ("keys", translatable("Signing keys"), "keys:read", _SECURITY),
     ("audit", translatable("Audit log"), "audit:read", _SECURITY),
     ("operators", translatable("Operators"), "operators:read", _SECURITY),

@@ -12,17 +12,20 @@ from auth_server.db.engine import DbSession
 from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, Event, record
 from auth_server.records.webhooks.deliveries import (
+    DeliveryPlace,
     add_deliveries,
     find_delivery,
     list_deliveries_of,
 )
 from auth_server.records.webhooks.endpoints import (
+    EndpointPlace,
+    EndpointState,
     add_endpoint_row,
     delete_endpoint,
     find_endpoint,
-    list_all_endpoints,
     list_endpoints_of,
     lock_endpoint,
+    search_endpoints,
 )
 from auth_server.records.webhooks.table import WebhookDelivery, WebhookEndpoint
 from auth_server.rendering.translation import translatable
@@ -33,6 +36,8 @@ from auth_server.webhooks.secrets import BOTH_VALID, make_signing_secret, seal_s
 from auth_server.webhooks.urls import UnusableEndpoint, require_endpoint_url
 
 MOST_ENDPOINTS = 10
+BY_HAND = "by an operator"
+"""The reason of an endpoint that an operator disabled."""
 _UNKNOWN = translatable("This endpoint does not exist.")
 
 
@@ -92,15 +97,23 @@ async def list_endpoints(db: DbSession, owner: str | None) -> Sequence[Endpoint]
     return [_view(row) for row in await list_endpoints_of(db, owner)]
 
 
-async def list_every_endpoint(db: DbSession) -> Sequence[Endpoint]:
-    """List the endpoints of the operator and of all tenants, for the operator."""
-    return [_view(row) for row in await list_all_endpoints(db)]
-
-
 async def find_owned(db: DbSession, owner: str | None, endpoint_id: str) -> Endpoint | None:
     """Look up an endpoint of an owner."""
     row = await find_endpoint(db, endpoint_id)
     return _view(row) if row is not None and row.tenant_id == owner else None
+
+
+async def find_any(db: DbSession, endpoint_id: str) -> Endpoint | None:
+    """Look up an endpoint of whatever owner, for the operator."""
+    row = await find_endpoint(db, endpoint_id)
+    return None if row is None else _view(row)
+
+
+async def search_every_endpoint(
+    db: DbSession, search: str, state: EndpointState | None, *, after: EndpointPlace, most: int
+) -> Sequence[Endpoint]:
+    """List some endpoints of all owners after a place, those of the operator first."""
+    return [_view(row) for row in await search_endpoints(db, search, state, after=after, most=most)]
 
 
 async def add_endpoint(
@@ -131,7 +144,9 @@ async def add_endpoint(
     require_endpoint_url(new.url, private_hosts=private_hosts if new.owner is None else ())
     types = _require_types(new.owner, new.types)
     if len(await list_endpoints_of(db, new.owner)) >= MOST_ENDPOINTS:
-        raise UnusableEndpoint(translatable("There can be at most 10 endpoints."))
+        raise UnusableEndpoint(
+            translatable("There can be at most 10 endpoints."), field="endpoints"
+        )
     secret = make_signing_secret(new_secret())
     row = WebhookEndpoint(
         endpoint_id=new.endpoint_id,
@@ -198,6 +213,21 @@ async def enable_endpoint(
     await _record(db, "webhook.changed", row, by, now, change="enabled")
 
 
+async def stop_endpoint(
+    db: DbSession, owner: str | None, endpoint_id: str, *, now: datetime, by: str = ""
+) -> None:
+    """Send nothing more to an endpoint until somebody enables it; deliveries that wait stay.
+
+    Raises:
+        UnusableEndpoint: the owner has no such endpoint.
+    """
+    row = await _lock(db, owner, endpoint_id)
+    if row.disabled_at is not None:
+        return
+    row.disabled_at, row.disabled_reason = now, BY_HAND
+    await _record(db, "webhook.disabled", row, by, now, url=row.url, reason=BY_HAND)
+
+
 async def send_test(
     db: DbSession, owner: str | None, endpoint_id: str, *, new_secret: NewSecret, now: datetime
 ) -> str:
@@ -208,7 +238,7 @@ async def send_test(
     """
     row = await _lock(db, owner, endpoint_id)
     if row.disabled_at is not None:
-        raise UnusableEndpoint(translatable("Enable the endpoint first."))
+        raise UnusableEndpoint(translatable("Enable the endpoint first."), field="enabled")
     message_id = f"msg_{new_secret()}"
     delivery = WebhookDelivery(
         message_id=message_id,
@@ -223,31 +253,44 @@ async def send_test(
 
 
 async def list_deliveries(
-    db: DbSession, owner: str | None, endpoint_id: str, *, most: int = 50
+    db: DbSession,
+    owner: str | None,
+    endpoint_id: str,
+    *,
+    before: DeliveryPlace | None = None,
+    most: int = 50,
 ) -> Sequence[Delivery]:
-    """List the newest deliveries to an endpoint.
+    """List the newest deliveries to an endpoint before a place.
 
     Raises:
         UnusableEndpoint: the owner has no such endpoint.
     """
     if await find_owned(db, owner, endpoint_id) is None:
-        raise UnusableEndpoint(_UNKNOWN)
-    return [_view_delivery(row) for row in await list_deliveries_of(db, endpoint_id, most=most)]
+        raise UnusableEndpoint(_UNKNOWN, field="endpoint_id")
+    rows = await list_deliveries_of(db, endpoint_id, before=before, most=most)
+    return [_view_delivery(row) for row in rows]
 
 
 async def resend_delivery(
-    db: DbSession, owner: str | None, endpoint_id: str, message_id: str, *, now: datetime
+    db: DbSession,
+    owner: str | None,
+    endpoint_id: str,
+    message_id: str,
+    *,
+    now: datetime,
+    by: str = "",
 ) -> None:
     """Send a message to an endpoint again, under the same id.
 
     Raises:
         UnusableEndpoint: the owner has no such endpoint or delivery.
     """
-    await _lock(db, owner, endpoint_id)
+    row = await _lock(db, owner, endpoint_id)
     delivery = await find_delivery(db, endpoint_id, message_id, lock=True)
     if delivery is None:
-        raise UnusableEndpoint(translatable("This delivery does not exist."))
+        raise UnusableEndpoint(translatable("This delivery does not exist."), field="message_id")
     delivery.attempts, delivery.next_attempt_at, delivery.delivered_at = 0, now, None
+    await _record(db, "webhook.resent", row, by, now, message_id=message_id)
 
 
 async def disable_endpoint(
@@ -261,14 +304,16 @@ async def disable_endpoint(
 def _require_types(owner: str | None, types: Collection[str]) -> list[str]:
     known = [kind.name for kind in types_for(owner)]
     if not types or not set(types) <= set(known):
-        raise UnusableEndpoint(translatable("Choose at least one type of event from the list."))
+        raise UnusableEndpoint(
+            translatable("Choose at least one type of event from the list."), field="types"
+        )
     return [name for name in known if name in set(types)]
 
 
 async def _lock(db: DbSession, owner: str | None, endpoint_id: str) -> WebhookEndpoint:
     row = await lock_endpoint(db, endpoint_id)
     if row is None or row.tenant_id != owner:
-        raise UnusableEndpoint(_UNKNOWN)
+        raise UnusableEndpoint(_UNKNOWN, field="endpoint_id")
     return row
 
 

@@ -11,7 +11,16 @@ _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a
 
 
 class UnusableEndpoint(ValueError):
-    """The endpoint can't be added or changed like this; the message is for the person."""
+    """The endpoint can't be added or changed like this; the message is for the person.
+
+    Attributes:
+        field: the name of the refused value.
+    """
+
+    def __init__(self, message: str, *, field: str = "url") -> None:
+        """Take the message and the field."""
+        super().__init__(message)
+        self.field = field
 
 
 def require_endpoint_url(url: str, *, private_hosts: Collection[str] = ()) -> None:

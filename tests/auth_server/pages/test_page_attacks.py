@@ -125,6 +125,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/console/people",
         "/console/person",
         "/console/clients",
+        "/console/webhooks",
         "/console/keys",
         "/console/audit",
         "/console/operators",

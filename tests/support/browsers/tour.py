@@ -496,6 +496,7 @@ CONSOLE_PAGES = {
     "person": "person?person=usr_ada",
     "apps": "clients",
     "app": "client?client=orbit-cli",
+    "webhooks": "webhooks",
     "keys": "keys",
     "audit": "audit",
     "operators": "operators",

@@ -109,6 +109,7 @@ CLASSES: Mapping[Event, _Class] = {
     "webhook.changed": _managed("webhook", _UPDATE),
     "webhook.disabled": _managed("webhook", _UPDATE),
     "webhook.removed": _managed("webhook", _DELETE),
+    "webhook.resent": _managed("webhook", _UPDATE),
 }
 """The class and activity of each event."""
 _BY_NAME = dict[str, _Class](CLASSES.items())

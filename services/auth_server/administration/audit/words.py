@@ -67,6 +67,7 @@ EVENT_WORDS: Mapping[Event, str] = {
     "webhook.changed": translatable("Webhook changed"),
     "webhook.disabled": translatable("Webhook switched off"),
     "webhook.removed": translatable("Webhook removed"),
+    "webhook.resent": translatable("Webhook message sent again"),
 }
 """The name of each event on pages."""
 _BY_NAME = dict[str, str](EVENT_WORDS.items())

@@ -7,35 +7,34 @@ from typing import TypeVar
 
 import click
 
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.paging import MOST
+from auth_server.administration.services.deliveries import (
+    DeliveryView,
+    read_deliveries,
+    resend_message,
+)
+from auth_server.administration.services.webhooks import (
+    STATES,
+    EndpointView,
+    create_endpoint,
+    delete_endpoint,
+    read_endpoints,
+    replace_secret,
+    send_test_message,
+    switch_endpoint,
+)
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
-from auth_server.records.tenants.store import find_tenant
 from auth_server.runtime import keys_of
 from auth_server.secrets import new_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.webhooks.event_types import types_for
-from auth_server.webhooks.manage import (
-    Delivery,
-    Endpoint,
-    NewEndpoint,
-    add_endpoint,
-    enable_endpoint,
-    list_deliveries,
-    list_endpoints,
-    list_every_endpoint,
-    remove_endpoint,
-    resend_delivery,
-    roll_secret,
-    send_test,
-)
-from auth_server.webhooks.urls import UnusableEndpoint
+from auth_server.webhooks.manage import NewEndpoint
 from gatepost.clock import utc_now
 
 T = TypeVar("T")
-
-tenant_option = click.option(
-    "--tenant", "tenant_id", help="The tenant that owns the endpoint; without it, the operator."
-)
 
 
 @click.group()
@@ -45,21 +44,29 @@ def webhooks() -> None:
 
 @webhooks.command(name="list")
 @config_option
-@tenant_option
-@click.option("--all", "every", is_flag=True, help="List the endpoints of all owners.")
-def list_(config: Path | None, tenant_id: str | None, every: bool) -> None:
-    """List endpoints, without their secrets."""
+@click.option("--search", default="", help="A part of a URL or of a tenant's id.")
+@click.option("--state", type=click.Choice(STATES), help="Only the endpoints in this state.")
+def list_(config: Path | None, search: str, state: str | None) -> None:
+    """List the endpoints of the operator and of all tenants, without their secrets."""
 
     async def work(db: DbSession) -> list[str]:
-        found = await (list_every_endpoint(db) if every else list_endpoints(db, tenant_id))
-        return [_describe(one) for one in found]
+        lines, after = [], ""
+        while True:
+            page = await read_endpoints(
+                db, COMMAND_LINE, search=search, state=state or "", after=after, limit=MOST
+            )
+            lines += [_describe(one) for one in page.rows]
+            if not (after := page.next):
+                return lines
 
     click.echo("\n".join(_run(load_settings(config), work)) or "There are no endpoints.")
 
 
 @webhooks.command()
 @config_option
-@tenant_option
+@click.option(
+    "--tenant", "tenant_id", help="The tenant that owns the endpoint; without it, the operator."
+)
 @click.argument("url")
 @click.option(
     "--type", "types", multiple=True, help="A type of event; repeatable.  [default: all types]"
@@ -71,17 +78,15 @@ def add(config: Path | None, tenant_id: str | None, url: str, types: tuple[str, 
     if unknown := sorted(set(types) - set(known)):
         raise click.ClickException(f"{unknown[0]} is not one of {', '.join(known)}")
 
-    async def work(db: DbSession) -> tuple[Endpoint, str]:
-        if tenant_id is not None and await find_tenant(db, tenant_id) is None:
-            raise click.ClickException(f"the tenant {tenant_id} does not exist")
-        new = NewEndpoint(tenant_id, url, types or known, f"endpoint_{new_secret()}")
-        return await add_endpoint(
+    async def work(db: DbSession) -> tuple[EndpointView, str]:
+        return await create_endpoint(
             db,
-            new,
+            COMMAND_LINE,
+            NewEndpoint(tenant_id, url, types or known, f"endpoint_{new_secret()}"),
+            private_hosts=settings.webhook_private_hosts,
             keys=keys_of(settings),
             new_secret=new_secret,
             now=utc_now(),
-            private_hosts=settings.webhook_private_hosts,
         )
 
     endpoint, secret = _run(settings, work)
@@ -91,13 +96,12 @@ def add(config: Path | None, tenant_id: str | None, url: str, types: tuple[str, 
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
-def remove(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+def remove(config: Path | None, endpoint_id: str) -> None:
     """Remove an endpoint with its deliveries."""
 
     async def work(db: DbSession) -> None:
-        await remove_endpoint(db, tenant_id, endpoint_id, now=utc_now())
+        await delete_endpoint(db, COMMAND_LINE, endpoint_id, now=utc_now())
 
     _run(load_settings(config), work)
     click.echo(f"{endpoint_id} is removed.")
@@ -105,16 +109,15 @@ def remove(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
-def roll(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+def roll(config: Path | None, endpoint_id: str) -> None:
     """Give an endpoint a new secret; for 24 hours, messages are signed with both."""
     settings = load_settings(config)
 
     async def work(db: DbSession) -> str:
-        return await roll_secret(
+        return await replace_secret(
             db,
-            tenant_id,
+            COMMAND_LINE,
             endpoint_id,
             keys=keys_of(settings),
             new_secret=new_secret,
@@ -128,73 +131,87 @@ def roll(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
-def enable(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+def enable(config: Path | None, endpoint_id: str) -> None:
     """Send to a disabled endpoint again."""
-
-    async def work(db: DbSession) -> None:
-        await enable_endpoint(db, tenant_id, endpoint_id, now=utc_now())
-
-    _run(load_settings(config), work)
+    _switch(config, endpoint_id, enabled=True)
     click.echo(f"{endpoint_id} is enabled.")
 
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
-def test(config: Path | None, tenant_id: str | None, endpoint_id: str) -> None:
+def disable(config: Path | None, endpoint_id: str) -> None:
+    """Send nothing more to an endpoint until it is enabled."""
+    _switch(config, endpoint_id, enabled=False)
+    click.echo(f"{endpoint_id} is disabled.")
+
+
+@webhooks.command()
+@config_option
+@click.argument("endpoint_id")
+def test(config: Path | None, endpoint_id: str) -> None:
     """Send a test message; the running service sends it within seconds."""
 
     async def work(db: DbSession) -> str:
-        return await send_test(db, tenant_id, endpoint_id, new_secret=new_secret, now=utc_now())
+        return await send_test_message(
+            db, COMMAND_LINE, endpoint_id, new_secret=new_secret, now=utc_now()
+        )
 
     click.echo(f"{_run(load_settings(config), work)} will be sent within seconds.")
 
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
-@click.option("--most", default=50, show_default=True, help="How many to list.")
-def deliveries(config: Path | None, tenant_id: str | None, endpoint_id: str, most: int) -> None:
+@click.option(
+    "--most",
+    type=click.IntRange(1, MOST),
+    default=50,
+    show_default=True,
+    help="How many to list.",
+)
+def deliveries(config: Path | None, endpoint_id: str, most: int) -> None:
     """List the newest deliveries to an endpoint, with its last answers."""
 
     async def work(db: DbSession) -> list[str]:
-        found = await list_deliveries(db, tenant_id, endpoint_id, most=most)
-        return [_describe_delivery(one) for one in found]
+        found = await read_deliveries(db, COMMAND_LINE, endpoint_id, limit=most)
+        return [_describe_delivery(one) for one in found.rows]
 
     click.echo("\n".join(_run(load_settings(config), work)) or "There are no deliveries.")
 
 
 @webhooks.command()
 @config_option
-@tenant_option
 @click.argument("endpoint_id")
 @click.argument("message_ids", nargs=-1, required=True)
-def resend(
-    config: Path | None, tenant_id: str | None, endpoint_id: str, message_ids: tuple[str, ...]
-) -> None:
+def resend(config: Path | None, endpoint_id: str, message_ids: tuple[str, ...]) -> None:
     """Send messages to an endpoint again, under the same ids."""
 
     async def work(db: DbSession) -> None:
         for message_id in message_ids:
-            await resend_delivery(db, tenant_id, endpoint_id, message_id, now=utc_now())
+            await resend_message(db, COMMAND_LINE, endpoint_id, message_id, now=utc_now())
 
     _run(load_settings(config), work)
     click.echo(f"{len(message_ids)} will be sent within seconds.")
 
 
+def _switch(config: Path | None, endpoint_id: str, *, enabled: bool) -> None:
+    async def work(db: DbSession) -> None:
+        await switch_endpoint(db, COMMAND_LINE, endpoint_id, enabled, now=utc_now())
+
+    _run(load_settings(config), work)
+
+
 def _run(settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]) -> T:
     try:
         return asyncio.run(in_transaction(settings, work))
-    except UnusableEndpoint as error:
+    except (NotFound, Refused) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _describe(one: Endpoint) -> str:
-    state = "active"
+def _describe(one: EndpointView) -> str:
+    state: str = one.state
     if one.disabled_at is not None:
         state = f"disabled {one.disabled_at:%Y-%m-%d %H:%M}: {one.disabled_reason}"
     elif one.failing_since is not None:
@@ -203,7 +220,7 @@ def _describe(one: Endpoint) -> str:
     return f"{one.endpoint_id}  {owner}  {one.url}  {state}  {', '.join(one.types)}"
 
 
-def _describe_delivery(one: Delivery) -> str:
+def _describe_delivery(one: DeliveryView) -> str:
     answer = "no answer" if one.status_code is None else f"{one.status_code} {one.answer}"
     last = f"  {' '.join(answer.split())}" if one.attempts else ""
     again = (

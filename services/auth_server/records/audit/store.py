@@ -89,6 +89,7 @@ Event = Literal[
     "webhook.changed",
     "webhook.disabled",
     "webhook.removed",
+    "webhook.resent",
 ]
 """Every kind of event, named in the past tense."""
 

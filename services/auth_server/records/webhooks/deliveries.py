@@ -1,15 +1,25 @@
 """The only SQL on webhook deliveries."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import and_, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, exists, select, update
 
 from auth_server.db.engine import DbSession
 from auth_server.db.purge import delete_some
 from auth_server.records.webhooks.table import WebhookDelivery, WebhookEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlace:
+    """The place of a delivery in the list of an endpoint's."""
+
+    created_at: datetime
+    message_id: str
 
 
 async def add_deliveries(db: DbSession, deliveries: Sequence[WebhookDelivery]) -> None:
@@ -33,16 +43,18 @@ async def find_delivery(
 
 
 async def list_deliveries_of(
-    db: DbSession, endpoint_id: str, *, most: int
+    db: DbSession, endpoint_id: str, *, before: DeliveryPlace | None = None, most: int
 ) -> Sequence[WebhookDelivery]:
-    """List the newest deliveries to an endpoint."""
-    query = (
-        select(WebhookDelivery)
-        .where(col(WebhookDelivery.endpoint_id) == endpoint_id)
-        .order_by(col(WebhookDelivery.created_at).desc(), col(WebhookDelivery.message_id))
-        .limit(most)
-    )
-    return (await db.execute(query)).scalars().all()
+    """List the newest deliveries to an endpoint before a place."""
+    created_at, message_id = col(WebhookDelivery.created_at), col(WebhookDelivery.message_id)
+    query = select(WebhookDelivery).where(col(WebhookDelivery.endpoint_id) == endpoint_id)
+    if before is not None:
+        same = and_(created_at == before.created_at, message_id < before.message_id)
+        query = query.where(
+            created_at <= before.created_at, or_(created_at < before.created_at, same)
+        )
+    newest = query.order_by(created_at.desc(), message_id.desc()).limit(most)
+    return (await db.execute(newest)).scalars().all()
 
 
 async def list_endpoints_due(

@@ -1,12 +1,25 @@
 """The only SQL on webhook endpoints."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from sqlalchemy import and_, func
 from sqlmodel import col, delete, or_, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.webhooks.table import WebhookEndpoint
+
+EndpointState = Literal["active", "failing", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlace:
+    """The place of an endpoint in the list of all; the operator's tenant id is empty."""
+
+    tenant_id: str = ""
+    endpoint_id: str = ""
 
 
 async def add_endpoint_row(db: DbSession, endpoint: WebhookEndpoint) -> None:
@@ -45,6 +58,34 @@ async def list_all_endpoints(db: DbSession) -> Sequence[WebhookEndpoint]:
         owner.is_not(None), owner, col(WebhookEndpoint.created_at)
     )
     return (await db.execute(query)).scalars().all()
+
+
+async def search_endpoints(
+    db: DbSession, search: str, state: EndpointState | None, *, after: EndpointPlace, most: int
+) -> Sequence[WebhookEndpoint]:
+    """List some endpoints after a place, the operator's first and then by tenant.
+
+    `search` is a part of the URL or of the tenant's id.
+    """
+    owner, endpoint_id = col(WebhookEndpoint.tenant_id), col(WebhookEndpoint.endpoint_id)
+    failing, disabled = col(WebhookEndpoint.failing_since), col(WebhookEndpoint.disabled_at)
+    tenant_id = func.coalesce(owner, "")
+    later = and_(tenant_id == after.tenant_id, endpoint_id > after.endpoint_id)
+    query = select(WebhookEndpoint).where(or_(tenant_id > after.tenant_id, later))
+    if search:
+        query = query.where(
+            or_(
+                col(WebhookEndpoint.url).icontains(search, autoescape=True),
+                owner.icontains(search, autoescape=True),
+            )
+        )
+    if state == "disabled":
+        query = query.where(disabled.is_not(None))
+    elif state is not None:
+        is_failing = failing.is_not(None) if state == "failing" else failing.is_(None)
+        query = query.where(disabled.is_(None), is_failing)
+    ordered = query.order_by(tenant_id, endpoint_id).limit(most)
+    return (await db.execute(ordered)).scalars().all()
 
 
 async def list_receivers(db: DbSession, tenant_id: str | None) -> Sequence[WebhookEndpoint]:

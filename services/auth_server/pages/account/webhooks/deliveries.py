@@ -57,7 +57,7 @@ async def change_webhook(
     await _require(admin, endpoint_id, db)
     try:
         if message_id is not None:
-            await resend_delivery(db, owner, endpoint_id, message_id, now=now())
+            await resend_delivery(db, owner, endpoint_id, message_id, now=now(), by=by)
             done = "sent"
         elif form.get("do") == "roll":
             secret = await roll_secret(

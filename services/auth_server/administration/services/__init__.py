@@ -1,0 +1,1 @@
+"""The services around the authorization server: gateways, and receivers of webhooks."""
