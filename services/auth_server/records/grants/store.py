@@ -178,6 +178,7 @@ async def list_grants_of_tenant(
         Grant.person_id,
         Grant.tools,
         Grant.data_scope,
+        Grant.redirect_host,
         Grant.approved_at,
         Grant.revoked_at,
     )
