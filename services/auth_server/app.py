@@ -58,6 +58,9 @@ from auth_server.pages.account.plan.budgets import router as budgets_router
 from auth_server.pages.account.plan.endpoint import router as plan_router
 from auth_server.pages.account.plan.pay import router as pay_router
 from auth_server.pages.account.playground.endpoint import router as playground_router
+from auth_server.pages.account.profile.email import router as email_router
+from auth_server.pages.account.profile.endpoint import router as profile_router
+from auth_server.pages.account.profile.undo import router as undo_router
 from auth_server.pages.account.rules.endpoint import router as rules_router
 from auth_server.pages.account.rules.requests import router as requests_router
 from auth_server.pages.account.security import router as security_router
@@ -104,6 +107,9 @@ ROUTERS = (
     apps_router,
     sessions_router,
     notices_router,
+    profile_router,
+    email_router,
+    undo_router,
     api_keys_router,
     new_api_key_router,
     organisations_router,

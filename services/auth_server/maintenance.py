@@ -33,6 +33,7 @@ from auth_server.records.authorization_requests.store import (
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
+from auth_server.records.email_changes.store import purge_email_changes
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.invitations.store import KEPT as KEPT_INVITATIONS
@@ -84,6 +85,7 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_codes, _KEEP),
     (purge_mails, _KEEP),
     (purge_links, _AT_ONCE),
+    (purge_email_changes, _AT_ONCE),
     (purge_invitations, KEPT_INVITATIONS),
     (purge_app_requests, KEPT_APP_REQUESTS),
     (purge_refresh_tokens, _KEEP_TOKENS),

@@ -90,6 +90,9 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
     "--disable/--enable", "disabled", default=None, help="Disabling signs them out everywhere."
 )
 @click.option(
+    "--email-verified", is_flag=True, help="Confirm that mails to their address reach them."
+)
+@click.option(
     "--drop-second-factors",
     is_flag=True,
     help="Delete passkeys, authenticator app and recovery codes, if the person lost them all.",
@@ -101,6 +104,7 @@ def set_(
     name: str | None,
     password_stdin: bool,
     disabled: bool | None,
+    email_verified: bool,
     drop_second_factors: bool,
 ) -> None:
     """Change a person; a new password or disabling the account ends all their sessions."""
@@ -116,7 +120,10 @@ def set_(
             other = await find_account(db, email=_require_email(email))
             if other is not None and other.person_id != person_id:
                 raise click.ClickException(f"{email} belongs to {other.person_id}")
-            person.email = _require_email(email)
+            if person.email != _require_email(email):
+                person.email, person.email_verified_at = _require_email(email), None
+        if email_verified:
+            person.email_verified_at = now
         if name is not None:
             person.name = _require_name(name)
         if password_hash is not None:
@@ -135,6 +142,7 @@ def set_(
             await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
         given = {
             "email": email,
+            "verified address": email_verified or None,
             "name": name,
             "password": password_hash,
             "disabled": disabled,

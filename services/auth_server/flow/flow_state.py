@@ -86,6 +86,9 @@ class FlowStates:
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
+        # Another spelling of the same bytes would count as another flow state that was not used yet.
+        if base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() != text:
+            return None
         plain = self.keys.unseal("tickets", sealed, context=hash_secret(browser))
         if plain is None:
             return None

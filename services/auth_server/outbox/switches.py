@@ -48,6 +48,7 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
     (translatable("A sign-in with a new browser"), ("new_sign_in",)),
     (translatable("A new app on your account"), ("app_connected",)),
     (translatable("A new password"), ("password_changed",)),
+    (translatable("A new e-mail address, told to the former one"), ("email_changed",)),
     (
         translatable("A second factor that was added or removed"),
         ("second_factor_added", "second_factor_removed"),
@@ -55,6 +56,8 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
 )
 """The notices about the security of an account, which nobody can switch off."""
 ASKED_FOR: tuple[Template, ...] = (
+    "email_code",
+    "email_taken",
     "invitation",
     "invitation_code",
     "password_elsewhere",

@@ -18,6 +18,7 @@ import auth_server.records.ceilings.table
 import auth_server.records.client_assertions.table
 import auth_server.records.clients.table
 import auth_server.records.credits.table
+import auth_server.records.email_changes.table
 import auth_server.records.export_customers.table
 import auth_server.records.external_events.table
 import auth_server.records.flow_states.table

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from auth_server.records.people.store import find_person
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.person import ADA
@@ -139,3 +140,19 @@ def test_an_impossible_command_is_refused_in_one_line(
     assert result.exit_code == 1
     assert refusal in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_new_address_counts_as_verified_only_when_the_operator_says_so(
+    operate: Operate, database_url: str
+) -> None:
+    async def verified(server: AuthServer) -> bool:
+        async with server.opened.database.reading() as db:
+            person = await find_person(db, "usr_ada")
+            return person is not None and person.email_verified_at is not None
+
+    said(operate("people", "set", "usr_ada", "--email-verified"))
+    assert asked(database_url, verified)
+    said(operate("people", "set", "usr_ada", "--name", "Ada Marsh-Lind"))
+    assert asked(database_url, verified)
+    said(operate("people", "set", "usr_ada", "--email", "ada@new.example"))
+    assert not asked(database_url, verified)

@@ -19,6 +19,8 @@ from pyotp import TOTP
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.email_changes.store import add_email_change
+from auth_server.records.email_changes.table import EmailChange
 from auth_server.records.invitations.store import add_invitation
 from auth_server.records.invitations.table import Invitation
 from auth_server.records.password_links.store import put_link
@@ -167,6 +169,20 @@ async def link_to_reset(url: str) -> None:
             expires_at=datetime.now(UTC) + timedelta(minutes=15),
         )
         await put_link(db, link)
+    await database.close()
+
+
+async def change_of_address(url: str) -> None:
+    """Have Cy's address changed."""
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        change = EmailChange(
+            change_id="of-the-tour",
+            person_id="usr_cy",
+            former_email="cy@former.example",
+            undo_until=datetime.now(UTC) + timedelta(days=7),
+        )
+        await add_email_change(db, change)
     await database.close()
 
 
@@ -389,6 +405,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     for name, path in ACCOUNT_PAGES.items():
         page.goto(f"{issuer}/account/{path}")
         yield f"account-{name}"
+    yield from _address(page, sights)
     page.goto(f"{issuer}/account/plan?tenant=org_acme")
     with page.expect_request(f"{sights.stripe}/checkout/*"):
         page.get_by_role("button", name="Buy Pro").click()
@@ -431,6 +448,21 @@ def _allow(page: Page, issuer: str, which: str) -> None:
     page.get_by_role("radio", name=which).check()
     page.get_by_role("button", name="Save rules").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def _address(page: Page, sights: Sights) -> Iterator[str]:
+    issuer = sights.deployment.issuer
+    page.goto(f"{issuer}/account/email")
+    page.get_by_label("New e-mail address").fill("ada@new.example")
+    page.get_by_role("button", name="Send code", exact=True).click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    yield "account-email-code"
+    off_the_loop(change_of_address(sights.database_url))
+    page.goto(f"{issuer}/sign-in/address?change=of-the-tour")
+    yield "address-undo"
+    page.get_by_role("button", name="Send a code to my former address").click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    yield "address-undo-code"
 
 
 def _webhooks(page: Page, issuer: str) -> Iterator[str]:
@@ -477,6 +509,8 @@ ACCOUNT_PAGES = {
     "security-plain": "security",
     "password": "security/password",
     "notices": "notices",
+    "profile": "profile",
+    "email": "email",
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",

@@ -34,16 +34,23 @@ FRESH = timedelta(minutes=15)
 """How long after a sign-in a person may change their ways to sign in."""
 
 
-async def require_recent_sign_in(accounts: AccountResolver, db: DbSession) -> Account:
+async def require_recent_sign_in(
+    accounts: AccountResolver, db: DbSession, page: str = PAGE
+) -> Account:
     """Find the account of a person who signed in recently, with a second factor if they have one.
+
+    Args:
+        accounts: finds accounts.
+        db: an open database session.
+        page: the path to return to after a sign-in.
 
     Raises:
         SignInRequired: the person must sign in again, because an unattended browser or a stolen
             password must not be enough to replace a second factor.
     """
-    account = await accounts.require_full_sign_in(db, PAGE)
+    account = await accounts.require_full_sign_in(db, page)
     if accounts.now() >= account.signed_in.session.signed_in_at + FRESH:
-        raise SignInRequired(PAGE)
+        raise SignInRequired(page)
     return account
 
 

@@ -4,7 +4,6 @@ The code travels sealed in the form, so that only the browser that asked for it 
 else who has the link can neither guess nor replace it.
 """
 
-import hashlib
 from datetime import timedelta
 from typing import Literal
 
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from auth_server.errors import PageError
 from auth_server.flow.flow_state import LIFETIME, over
 from auth_server.flow.known_browser import Known
+from auth_server.flow.mailed_codes import admit_guess, is_right, make_code, spell
 from auth_server.flow.start_session import NewSession
 from auth_server.outbox.queue import queue_mail
 from auth_server.pages.account.frame import lead_back
@@ -29,7 +29,7 @@ from auth_server.records.people.store import add_person, find_account
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.table import ONE_FACTOR
 from auth_server.rendering.translation import translatable
-from auth_server.secrets import hash_secret, matches
+from auth_server.secrets import hash_secret
 from auth_server.tenancy.invitations import PAGE
 from auth_server.web.address import address_of
 from auth_server.web.dependencies import Clock, Db, PasswordsInUse, ReadingDb, Transaction
@@ -38,7 +38,6 @@ from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 CODE, PROVED = "invitation code", "invited address"
-MOST_GUESSES = 5
 MOST_OF_ADDRESS = 20
 LONGEST_NAME = 100
 _HOUR = timedelta(hours=1)
@@ -55,13 +54,13 @@ async def send_code(
         _require_accounts(invited)
     sender = hash_secret(f"invitation code for {address_of(request, invited.settings)}")
     limited = await count_attempt(db, sender, most=MOST_OF_ADDRESS, window=_HOUR, now=now())
-    code = _make_code(invited.new_secret())
+    code = make_code(invited.new_secret())
     queued = limited is None and await queue_mail(
         db,
         "invitation_code",
         to=invited.invitation.email,
         language=invited.pages.language,
-        values={"tenant": invited.tenant.name, "code": f"{code[:4]} {code[4:]}"},
+        values={"tenant": invited.tenant.name, "code": spell(code)},
         now=now(),
         useful_for=LIFETIME,
     )
@@ -85,10 +84,9 @@ async def check_code(
     flow_state = invited.unseal(ticket, CODE)
     await reading.close()
     async with transaction() as db:
-        guesses = hash_secret(f"guesses of {ticket}")
-        if await count_attempt(db, guesses, most=MOST_GUESSES, window=_HOUR, now=now()) is not None:
+        if not await admit_guess(db, ticket, now=now()):
             return _ask(invited, ticket, refusal="too often", status=429)
-    if not matches(flow_state.secret, "".join((form.get("code") or "").split())):
+    if not is_right(flow_state, form.get("code")):
         return _ask(invited, ticket, refusal="wrong", status=401)
     async with transaction() as db:
         if not await use_flow_state(db, hash_secret(ticket), expires_at=flow_state.until):
@@ -156,11 +154,6 @@ async def create_account(
     new_session.set_cookie(response, secret)
     known.remember(response, person.person_id)
     return response
-
-
-def _make_code(secret: str) -> str:
-    """Make a code of eight digits from a random secret."""
-    return f"{int(hashlib.sha256(secret.encode()).hexdigest(), 16) % 10**8:08}"
 
 
 def _find_name_problem(name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""What people do with their own accounts, and what follows from it at once."""

@@ -1,0 +1,1 @@
+"""A person's own data: their e-mail address."""

@@ -1,0 +1,1 @@
+"""Addresses that people had before, to which they can return for some days."""
