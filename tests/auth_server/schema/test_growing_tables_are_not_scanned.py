@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import Connection, event
+from sqlmodel import select
 
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.maintenance import maintain
 from auth_server.notices.expiring_keys import notice_expiring_keys
+from auth_server.records.grants.table import Grant
 from auth_server.records.revocations.store import list_after, list_by_names, number_revocations
 from auth_server.webhooks.manage import list_deliveries, send_test
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, month_of
 from gatepost.revocations import REVOCATIONS_PATH
+from support.in_process.admin_api import admin_api
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event
 from support.in_process.clock import Clock
+from support.in_process.console_requests import Known, admin_routes, console_pages
 from support.in_process.person import Person
 from support.in_process.receiver import add_hook, send_all
 from support.in_process.revocations import GATEWAY, assertions
@@ -44,6 +48,7 @@ GROWING = {
     "sessions",
     "tenants",
     "transactions",
+    "usage_days",
     "usage_hours",
     "used_tickets",
     "webhook_deliveries",
@@ -107,6 +112,7 @@ async def live_through_everything(server: AuthServer) -> None:
     )
     await change_what_members_may(ada)
     await be_a_gateway(server)
+    await send_test_message(server)
     await look_at_the_console(server)
     now = server.clock()
     async with server.opened.database.writing() as db, db.begin():
@@ -114,7 +120,6 @@ async def live_through_everything(server: AuthServer) -> None:
         await list_after(db, "", now=now)
         await list_by_names(db, [("family", "x")], now=now)
     await maintain(server.opened)
-    await send_test_message(server)
     server.clock.advance(days=200)
     await notice_expiring_keys(server.opened.database, (), now=server.clock())
     await maintain(server.opened)
@@ -141,15 +146,29 @@ async def look_at_every_page(server: AuthServer, ada: Person) -> None:
 
 
 async def look_at_the_console(server: AuthServer) -> None:
-    """Open every page of an operator, and search for calls."""
+    """Open every page of an operator with every search, and read all that the admin API has."""
     op = server.person("op@orbit.example")
-    await op.sign_in(await op.open("/console/calls?tool=list_tasks&tenant=org_acme"))
-    call = call_event(server.clock())
+    await op.sign_in(await op.open("/console"))
+    call = call_event(server.clock(), tool="list_tasks")
     async with server.opened.transaction() as db:
         await write_calls(db, [call], now=server.clock())
-    for route in iter_route_contexts(server.app.routes):
-        if "GET" in (route.methods or ()) and (route.path or "").startswith("/console"):
-            await op.http.get(f"{route.path}?tenant=org_acme&call={call.call_id}")
+        grant = (await db.execute(select(Grant).limit(1))).scalar_one()
+    known = Known(
+        tenant=grant.tenant_id,
+        person=grant.person_id,
+        email="ada@acme.example",
+        client=grant.client_id,
+        call=call.call_id,
+        grant=grant.grant_id,
+        tool=call.tool,
+        endpoint="endpoint_1",
+    )
+    api = await admin_api(server)
+    pages = [await op.http.get(page) for page in console_pages(server, known)]
+    pages += [await api.call("GET", route) for route in await admin_routes(server, known)]
+    await op.http.get("/console/playground?tenant=org_acme&person=usr_ada")
+    refused = [(str(page.url), page.status_code) for page in pages if page.status_code != 200]
+    assert refused == []
 
 
 async def be_a_gateway(server: AuthServer) -> None:
