@@ -13,14 +13,17 @@ from sqlmodel import col, select
 
 from auth_server.commands.common import in_transaction
 from auth_server.db.engine import DbSession, open_sync_engine
+from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.grants.store import find_grant
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.records.usage.table import UsageDay
 from auth_server.revocations.revoke import revoke_grants
 from auth_server.tenancy.change_policy import change_policy
 from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.providers import Provider
 
@@ -165,3 +168,26 @@ async def test_an_operators_command_is_run_again_after_a_deadlock(
     assert all(grant.revoked_at for grant in await rows(auth_server, Grant))
     revoked = await rows(auth_server, AuditEntry, col(AuditEntry.event) == "grant.revoked")
     assert len(revoked) == 2
+
+
+@on_postgresql
+async def test_two_gateways_that_deliver_calls_of_one_day_wait_for_one_another(
+    auth_server: AuthServer,
+) -> None:
+    opened, now = auth_server.opened, auth_server.clock()
+    tools = ("add_task", "list_tasks")
+    batches = [[call_event(now, tool=tool) for tool in order] for order in (tools, tools[::-1])]
+
+    async def deliver() -> None:
+        async with opened.transaction() as db:
+            await write_calls(db, batches[1], now=now)
+
+    async with opened.transaction() as db:
+        await write_calls(db, batches[0], now=now)
+        other = asyncio.create_task(deliver())
+        await somebody_waits(auth_server)
+    await other
+
+    days = await rows(auth_server, UsageDay)
+    calls = {(day.kind, day.key): day.calls for day in days if day.kind in ("total", "tool")}
+    assert calls == {("total", ""): 4, ("tool", "add_task"): 2, ("tool", "list_tasks"): 2}

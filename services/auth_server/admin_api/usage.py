@@ -36,7 +36,10 @@ async def show_usage(
     order: Order = "calls",
     limit: Limit = USUAL_LIMIT,
 ) -> list[UsageRow]:
-    """List the tools, tenants, clients or people with the most calls. Requires `usage:read`."""
+    """List the tools, tenants, clients or people with the most calls. Requires `usage:read`.
+
+    `p95` lists the slowest of the 1,000 with the most calls.
+    """
     return await read_usage(db, caller, by, days=days, order=order, limit=limit, now=now())
 
 

@@ -18,7 +18,7 @@ from auth_server.records.plans.terms import PlanTerms
 from auth_server.records.quota_notices.store import list_reached
 from auth_server.records.tenants.store import find_tenants
 from auth_server.records.tenants.table import Tenant
-from auth_server.records.usage.store import sum_units_of, sum_units_of_tenants
+from auth_server.records.usage.store import sum_tenants, sum_units_of
 from gatepost.metering.plans import (
     Budget,
     BudgetKind,
@@ -107,7 +107,7 @@ async def _sum_used(
         keys[kind, "" if kind in since else tenant_id].append(tenant_id if kind in since else key)
     for (kind, tenant_id), names in keys.items():
         if kind in since:
-            sums = await sum_units_of_tenants(db, names, since=since[kind], until=until)
+            sums = await sum_tenants(db, names, since=since[kind], until=until)
             used |= {(found, kind, ""): units for found, units in sums.items()}
         else:
             dimension = DIMENSIONS[cast("BudgetKind", kind)]

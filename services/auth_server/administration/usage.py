@@ -13,10 +13,11 @@ from auth_server.records.people.store import find_people
 from auth_server.records.tenants.store import list_tenant_names
 from auth_server.records.usage.summary import (
     By,
-    HourCounts,
+    Counts,
     Order,
     Summary,
     UsageFilter,
+    count_days,
     count_hours,
     summarize_total,
     summarize_usage,
@@ -27,6 +28,7 @@ Days = Literal[1, 7, 30]
 DAYS: tuple[Days, ...] = (1, 7, 30)
 """The periods: the last 24 hours by the hour, or whole days in UTC with today."""
 _TOP = 8
+_NO_CALLS = Counts(0, 0, 0)
 
 
 class _Value(BaseModel):
@@ -116,7 +118,7 @@ async def read_overview(
         since=period.since,
         until=period.until,
         total=_row(await summarize_total(db, period), {}),
-        points=_points(await count_hours(db, period), period, days),
+        points=await _read_points(db, period, days),
         tools=tools,
         tenants=tenants,
         clients=clients,
@@ -133,18 +135,16 @@ def _period(days: Days, now: datetime) -> UsageFilter:
     return UsageFilter(start_of_day(now) - timedelta(days=days - 1), end_of_day(now))
 
 
-def _points(
-    counts: Mapping[datetime, HourCounts], period: UsageFilter, days: Days
-) -> tuple[TrafficPoint, ...]:
-    step = timedelta(hours=1) if days == 1 else timedelta(days=1)
-    number = (period.until - period.since) // step
-    sums = [[0, 0, 0] for _ in range(number)]
-    for hour, counted in counts.items():
-        place = (hour - period.since) // step
-        sums[place] = [one + more for one, more in zip(sums[place], counted, strict=True)]
+async def _read_points(db: DbSession, period: UsageFilter, days: Days) -> tuple[TrafficPoint, ...]:
+    if days == 1:
+        step, counts = timedelta(hours=1), await count_hours(db, period)
+    else:
+        step, counts = timedelta(days=1), await count_days(db, period)
+    times = [period.since + place * step for place in range((period.until - period.since) // step)]
     return tuple(
-        TrafficPoint(at=period.since + place * step, calls=one[0], errors=one[1], refused=one[2])
-        for place, one in enumerate(sums)
+        TrafficPoint(at=at, calls=found.calls, errors=found.errors, refused=found.refused)
+        for at in times
+        for found in [counts.get(at, _NO_CALLS)]
     )
 
 

@@ -1,7 +1,7 @@
 """The console's overview and its page of usage."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import get_args
+from typing import TypeVar, get_args
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -15,6 +15,7 @@ from auth_server.administration.usage import DAYS, Days, UsageRow, read_overview
 from auth_server.console.chart import draw_traffic
 from auth_server.console.frame import CONSOLE, ShownConsole
 from auth_server.console.limits import KINDS as LIMITS
+from auth_server.errors import PageError
 from auth_server.records.usage.summary import By, Order
 from auth_server.rendering.translation import translatable
 from auth_server.web.dependencies import Clock, ReadingDb
@@ -36,6 +37,12 @@ KINDS: Mapping[By, str] = {
     "person": translatable("People"),
 }
 _LISTED = 8
+_CHOICES = {
+    "by": translatable("“by” in the address must be tool, tenant, client or person."),
+    "order": translatable("“order” in the address must be calls, errors, refused, units or p95."),
+    "days": translatable("“days” in the address must be 1, 7 or 30."),
+}
+T = TypeVar("T")
 
 
 @router.get(CONSOLE)
@@ -98,10 +105,20 @@ async def download_usage(
 
 
 def _read_wanted(query: Parameters) -> tuple[By, Order, Days]:
-    by: By = next((one for one in get_args(By) if one == query.get("by")), "tool")
-    order: Order = next((one for one in get_args(Order) if one == query.get("order")), "calls")
+    by: By = _choose(query, "by", get_args(By), "tool")
+    order: Order = _choose(query, "order", get_args(Order), "calls")
     return by, order, _read_days(query)
 
 
 def _read_days(query: Parameters) -> Days:
-    return next((days for days in DAYS if str(days) == query.get("days")), 1)
+    return _choose(query, "days", DAYS, 1)
+
+
+def _choose(query: Parameters, name: str, choices: Sequence[T], usual: T) -> T:
+    given = query.get(name)
+    if not given:
+        return usual
+    for choice in choices:
+        if str(choice) == given:
+            return choice
+    raise PageError("Invalid request", _CHOICES[name], detail=f"unknown {name}")

@@ -53,9 +53,9 @@ async def write_missing(db: DbSession, events: Sequence[CallEvent], *, now: date
     billed = await add_entries(db, billable, now=now)
     new = [event for event in billable if event.call_id in billed]
     _, replaced = await resolve_calls(db, new)
-    await add_usage(db, new, instead_of=replaced)
     await draw_from_credits(db, new, now=now)
     await add_metered(db, new)
+    await add_usage(db, new, instead_of=replaced)
     return len(new)
 
 
@@ -92,10 +92,10 @@ async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: dateti
     billed = await add_entries(db, [event for event in known if event.cost], now=now)
     # What is added up already has a call that the ledger had, such as one that a replay added.
     counted = [event for event in known if not event.cost or event.call_id in billed]
-    await add_usage(db, counted, instead_of=replaced)
     billable = [event for event in counted if event.cost]
     await draw_from_credits(db, billable, now=now)
     await add_metered(db, billable)
+    await add_usage(db, counted, instead_of=replaced)
     return len(new)
 
 

@@ -8,6 +8,7 @@ from auth_server.db.engine import Database, DbSession
 from auth_server.metering.reconcile import Difference, reconcile_usage
 from auth_server.records.progress.store import find_progress, lock_progress
 from auth_server.records.tenants.store import search_tenants
+from auth_server.records.usage.days import find_wrong_days, rebuild_day
 from auth_server.webhooks.messages import Message, make_message, queue_message
 from gatepost.metering.plans import day_of, start_of_day, start_of_month
 
@@ -20,7 +21,8 @@ log = structlog.get_logger()
 async def compare_books(database: Database, *, now: datetime) -> None:
     """Compare the month up to the last midnight, once for each day.
 
-    A difference is told again each day until it is mended.
+    A difference is told again each day until it is mended. Days that differ from their hours are added
+    up again.
     """
     until, today = start_of_day(now), now.date().toordinal()
     since = start_of_month(until - timedelta(days=1))
@@ -30,6 +32,11 @@ async def compare_books(database: Database, *, now: datetime) -> None:
             return
         tenants = await _list_tenant_ids(db)
         found = await reconcile_usage(db, since=since, until=until, tenants=tenants)
+        wrong = await find_wrong_days(db, since=since, until=until)
+    for day in wrong:
+        async with database.writing() as db, db.begin():
+            await rebuild_day(db, day)
+        log.warning("usage_day_rebuilt", day=day.isoformat())
     async with database.writing() as db, db.begin():
         progress = await lock_progress(db, JOB, start=today - 1)
         if progress is None or progress.reached >= today:

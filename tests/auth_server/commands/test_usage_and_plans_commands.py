@@ -14,8 +14,9 @@ from sqlmodel import col, update
 
 from auth_server.db.engine import DbSession, open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.notices.compare_books import compare_books
 from auth_server.records.metered_hours.table import MeteredHour
-from auth_server.records.usage.table import UsageHour
+from auth_server.records.usage.table import UsageDay, UsageHour
 from support.in_process.call_events import call_event
 
 Operate = Callable[..., Result]
@@ -94,6 +95,27 @@ def test_the_books_are_found_to_agree_or_not(operate: Operate, database_url: str
     assert "org_acme  live" in differ.output
     assert "15 units in the ledger, 14 in the usage by the hour, 15 to export" in differ.output
     assert "test" not in differ.output
+
+
+def test_a_day_that_is_not_the_sum_of_its_hours_is_found_and_the_server_mends_it(
+    operate: Operate, database_url: str
+) -> None:
+    call(database_url, (LAST_MONTH, 3, {"cost": 5}))
+    change(database_url, lambda db: db.execute(update(UsageDay).values(calls=1)))
+    month = f"{LAST_MONTH:%Y-%m}"
+
+    async def mend() -> None:
+        database = open_database(database_url)
+        await compare_books(database, now=LAST_MONTH.replace(hour=1) + timedelta(days=1))
+        await database.close()
+
+    differ = operate("usage", "reconcile", "--month", month)
+    asyncio.run(mend())
+    agree = operate("usage", "reconcile", "--month", month)
+
+    assert differ.exit_code == 1
+    assert f"{LAST_MONTH:%Y-%m-%d}: the usage by the day is not the sum" in differ.output
+    assert agree.exit_code == 0, agree.output
 
 
 @pytest.mark.both_databases

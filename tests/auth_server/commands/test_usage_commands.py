@@ -20,12 +20,13 @@ from auth_server.records.ledger.store import sum_units
 from auth_server.records.ledger.table import LedgerEntry
 from auth_server.records.metered_hours.table import MeteredHour
 from auth_server.records.refused_events.store import Refused, add_refused, list_refused
+from auth_server.records.usage.days import find_wrong_days
 from auth_server.records.usage.summary import UsageFilter, summarize_total
 from auth_server.records.usage.table import UsageHour
 from auth_server.records.usage_exports.store import add_export, list_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
 from gatepost.metering.call_event import CallEvent, write_event
-from gatepost.metering.plans import hour_of
+from gatepost.metering.plans import end_of_month, hour_of, start_of_month
 from support.in_process.auth_server import RESOURCE, SECRET_KEY
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
@@ -246,9 +247,10 @@ def archived(tmp_path: Path, *events: CallEvent) -> Path:
 
 
 async def _books(db: DbSession, clock: Clock) -> tuple[int, int, int]:
-    """Return the units of the ledger, and the calls and units of the usage by the hour."""
-    wanted = UsageFilter(clock() - timedelta(days=10), clock() + timedelta(days=1))
-    usage = await summarize_total(db, wanted)
+    """Return the units of the ledger, and the calls and units of the usage."""
+    since, until = start_of_month(clock()), end_of_month(clock())
+    usage = await summarize_total(db, UsageFilter(since, until))
+    assert await find_wrong_days(db, since=since, until=until) == []
     return await _units(db, clock), usage.calls, usage.units
 
 

@@ -72,8 +72,8 @@ async def test_an_operator_sees_what_fails_and_opens_the_call(sqlite_server: Aut
     assert "The API answered with an error (503)" in page.text
     assert f"/console/call?call={call_id}" in page.html
     assert "100.0%" in page.text
-    empty = await op.open("/console/usage?by=tool&days=365")
-    assert "broken" in empty.text
+    month = await op.open("/console/usage?by=tool&days=30")
+    assert "broken" in month.text
 
 
 async def test_an_operator_sorts_the_people_and_downloads_them(sqlite_server: AuthServer) -> None:
@@ -91,6 +91,31 @@ async def test_an_operator_sorts_the_people_and_downloads_them(sqlite_server: Au
     assert by_errors.html.index("usr_bo") < by_errors.html.index("usr_ada")
     rows = list(csv.DictReader(StringIO(answer.text)))
     assert [(row["name"], row["calls"]) for row in rows] == [("Bo Lind", "1"), ("Ada Marsh", "3")]
+
+
+async def test_an_operator_sorts_by_the_slowest_and_is_told_what_does_not_exist(
+    sqlite_server: AuthServer,
+) -> None:
+    await write(sqlite_server, tool="quick", duration_ms=3)
+    await write(sqlite_server, tool="quick", duration_ms=3)
+    await write(sqlite_server, tool="slow", duration_ms=900)
+    op = sqlite_server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console"))
+
+    by_calls = await op.open("/console/usage?days=7")
+    by_p95 = await op.open("/console/usage?days=7&order=p95")
+    refused = {
+        query: await op.open(f"/console/usage?{query}")
+        for query in ("order=p51", "by=colour", "days=365")
+    }
+
+    assert "order=p95" in by_calls.html
+    assert by_calls.html.index("quick") < by_calls.html.index("slow")
+    assert by_p95.html.index("slow") < by_p95.html.index("quick")
+    for query, page in refused.items():
+        assert page.status == 400
+        assert f"“{query.partition('=')[0]}” in the address must be" in page.text
+    assert (await op.open("/console?days=2")).status == 400
 
 
 async def test_nobody_else_sees_the_traffic(sqlite_server: AuthServer) -> None:

@@ -2,24 +2,34 @@
 
 import bisect
 import math
+import random
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from operator import itemgetter
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import col, delete, select, update
 
+from auth_server.db.engine import DbSession
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.records.usage.days import day_rows, find_wrong_days, rebuild_day
 from auth_server.records.usage.latency import BUCKETS, bucket_of, percentile
+from auth_server.records.usage.store import usage_rows
 from auth_server.records.usage.summary import (
     By,
+    Order,
     Summary,
     UsageFilter,
-    summarize_days,
+    count_days,
     summarize_total,
     summarize_usage,
 )
-from auth_server.records.usage.table import BOUNDS
+from auth_server.records.usage.table import BOUNDS, UsageDay
+from gatepost.metering.call_event import CallEvent
 from support.in_process.auth_server import AuthServer
 from support.in_process.call_events import call_event
 
@@ -126,16 +136,14 @@ async def test_a_report_is_about_one_tenant_or_all(used: AuthServer) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.both_databases
-async def test_a_report_shows_each_day_and_the_total_and_test_keys_apart(used: AuthServer) -> None:
+async def test_a_report_shows_the_total_and_test_keys_apart(used: AuthServer) -> None:
     test_keys = UsageFilter(MONTH.since, MONTH.until, env="test")
     async with used.opened.database.reading() as db:
-        days = await summarize_days(db, MONTH)
         total = await summarize_total(db, MONTH)
         tested = await summarize_total(db, test_keys)
         [first, *rest] = await summarize_usage(db, "tenant", MONTH, order="units", most=1)
         nothing = await summarize_total(db, UsageFilter(MONTH.since, MONTH.since))
 
-    assert [(one.key, one.calls) for one in days] == [("2026-11-10", 5), ("2026-11-11", 1)]
     assert (total.key, total.calls, total.units) == ("", 6, 14)
     assert (tested.calls, tested.units) == (1, 50)
     assert (first.key, rest) == ("org_globex", [])
@@ -151,3 +159,122 @@ async def test_a_call_whose_result_came_late_is_counted_once(auth_server: AuthSe
     tools = await by(auth_server, "tool")
 
     assert {key: (one.calls, one.unknown) for key, one in tools.items()} == {"list_tasks": (1, 0)}
+
+
+def sums(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], Counter[str]]:
+    """Add rows of hours up to what the days must be."""
+    found: dict[tuple[Any, ...], Counter[str]] = {}
+    for row in rows:
+        kinds = {
+            "total": "",
+            "tool": row["tool"],
+            "tenant": row["tenant_id"],
+            "client": row["client_id"],
+            "person": row["sub"],
+        }
+        outcome = row["outcome"]
+        for kind, key in kinds.items():
+            sum_ = found.setdefault((row["env"], kind, row["hour"].date(), key), Counter())
+            for name in ("calls", "units", *(BUCKETS if outcome != "refused" else ())):
+                sum_[name] += row[name]
+            if outcome != "success":
+                sum_["errors" if outcome == "error" else outcome] += row["calls"]
+    return found
+
+
+CALLS = st.lists(
+    st.builds(
+        call_event,
+        st.datetimes(datetime(2026, 11, 1), datetime(2026, 11, 3), timezones=st.just(UTC)),
+        tenant_id=st.sampled_from(["org_acme", "org_globex"]),
+        env=st.sampled_from(["live", "test"]),
+        tool=st.sampled_from(["list_tasks", "add_task"]),
+        sub=st.sampled_from(["usr_ada", "usr_bo"]),
+        outcome=st.sampled_from(["success", "error", "refused", "unknown"]),
+        cost=st.integers(0, 9),
+        duration_ms=st.floats(0, 90_000),
+    ),
+    max_size=20,
+)
+
+
+@given(CALLS, CALLS, st.randoms(use_true_random=False))
+def test_days_are_the_sum_of_their_hours_in_one_order(
+    new: list[CallEvent], replaced: list[CallEvent], chance: random.Random
+) -> None:
+    days = day_rows(new, instead_of=replaced)
+
+    key = ("env", "kind", "day", "key")
+    numbers = {
+        tuple(row[name] for name in key): {
+            name: amount for name, amount in row.items() if name not in key and amount
+        }
+        for row in days
+    }
+    hours = sums(usage_rows(new, instead_of=replaced))
+    assert numbers == {
+        where: {name: amount for name, amount in sum_.items() if amount}
+        for where, sum_ in hours.items()
+    }
+    # Two gateways that deliver at once change the same rows in the same order.
+    chance.shuffle(new)
+    assert day_rows(new, instead_of=replaced) == days == sorted(days, key=itemgetter(*key))
+
+
+@pytest.mark.anyio
+@pytest.mark.both_databases
+@pytest.mark.parametrize("order", get_args(Order))
+async def test_a_report_of_whole_days_equals_one_of_their_hours(
+    used: AuthServer, order: Order
+) -> None:
+    by_hour = replace(MONTH, since=MONTH.since + timedelta(hours=1))
+    async with used.opened.database.reading() as db:
+        for key in get_args(By):
+            days = await summarize_usage(db, key, MONTH, order=order)
+            assert days == await summarize_usage(db, key, by_hour, order=order)
+            assert days
+        assert await summarize_total(db, MONTH) == await summarize_total(db, by_hour)
+        counted = await count_days(db, MONTH)
+    assert {at.day: counts.calls for at, counts in counted.items()} == {10: 5, 11: 1}
+
+
+@pytest.mark.anyio
+async def test_the_slowest_come_first(sqlite_server: AuthServer) -> None:
+    for tool, milliseconds in (("quick", 3), ("slow", 700), ("medium", 60)):
+        await write(sqlite_server, tool=tool, duration_ms=milliseconds)
+    await write(sqlite_server, tool="refused", outcome="refused", duration_ms=9000, cost=0)
+
+    async with sqlite_server.opened.database.reading() as db:
+        found = await summarize_usage(db, "tool", MONTH, order="p95", most=3)
+
+    assert [one.key for one in found] == ["slow", "medium", "quick"]
+
+
+@pytest.mark.anyio
+@pytest.mark.both_databases
+async def test_days_that_an_older_version_left_out_are_added_up_again(used: AuthServer) -> None:
+    """Its worker went on for a while after the upgrade had made the days."""
+    await write(used, call_id="late", outcome="unknown", cost=0, sub="usr_" + "x" * 900)
+    await write(used, call_id="late", sub="usr_" + "x" * 900)
+    database = used.opened.database
+    async with database.writing() as db, db.begin():
+        before = await read_days(db)
+        await db.execute(delete(UsageDay).where(col(UsageDay.kind) == "tool"))
+        await db.execute(update(UsageDay).values(calls=9))
+
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+    async with database.writing() as db, db.begin():
+        wrong = await find_wrong_days(db, since=MONTH.since, until=until)
+        for day in wrong:
+            await rebuild_day(db, day)
+
+    assert [day.day for day in wrong] == [10, 11, 10]
+    async with database.reading() as db:
+        assert await find_wrong_days(db, since=MONTH.since, until=until) == []
+        assert await read_days(db) == before
+
+
+async def read_days(db: DbSession) -> list[dict[str, Any]]:
+    """Read the whole table, in the order of its key."""
+    rows = (await db.execute(select(UsageDay))).scalars().all()
+    return sorted((row.model_dump() for row in rows), key=itemgetter("env", "kind", "day", "key"))

@@ -1,8 +1,8 @@
-"""`gatepost usage …`: what tenants use, and whether the ledger and the usage by the hour agree."""
+"""`gatepost usage …`: what tenants use, and whether the ledger and the usage agree."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from auth_server.metering.usage_report import (
 from auth_server.records.plans.store import list_plans
 from auth_server.records.tenants.store import list_tenants
 from auth_server.records.tenants.table import Tenant
+from auth_server.records.usage.days import find_wrong_days
 from auth_server.records.usage.store import sum_tenants
 from gatepost.clock import utc_now
 from gatepost.metering.money import format_amount
@@ -54,21 +55,28 @@ def show(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
 @config_option
 @month_option
 def reconcile(config: Path | None, month: datetime | None) -> None:
-    """Compare the ledger with the usage by the hour; fail if they differ."""
+    """Compare the ledger with the usage, by the hour and by the day; fail if they differ."""
     since = month or start_of_month(utc_now())
+    until = end_of_month(since)
 
-    async def work(db: DbSession) -> list[Difference]:
-        return await reconcile_usage(db, since=since, until=end_of_month(since))
+    async def work(db: DbSession) -> tuple[list[Difference], list[date]]:
+        found = await reconcile_usage(db, since=since, until=until)
+        return found, await find_wrong_days(db, since=since, until=until)
 
-    found = asyncio.run(in_transaction(load_settings(config), work))
-    if found:
-        lines = (
-            f"{one.tenant_id}  {one.env}  {one.meter}: {one.ledger} units in the ledger, "
-            f"{one.usage} in the usage by the hour, {one.metered} to export"
-            for one in found
-        )
+    found, wrong = asyncio.run(in_transaction(load_settings(config), work))
+    lines = [
+        f"{one.tenant_id}  {one.env}  {one.meter}: {one.ledger} units in the ledger, "
+        f"{one.usage} in the usage by the hour, {one.metered} to export"
+        for one in found
+    ]
+    lines += [
+        f"{day}: the usage by the day is not the sum of its hours; the server adds it up again after "
+        "midnight in UTC"
+        for day in wrong
+    ]
+    if lines:
         raise click.ClickException("\n".join(["these differ:", *lines]))
-    click.echo(f"The ledger and the usage by the hour agree in {month_of(since)}.")
+    click.echo(f"The ledger and the usage agree in {month_of(since)}.")
 
 
 async def read_all(db: DbSession, tenants: Iterable[Tenant], now: datetime) -> list[dict[str, Any]]:

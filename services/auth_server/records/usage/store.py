@@ -1,4 +1,4 @@
-"""The only SQL on usage by the hour."""
+"""Add to usage, and sum it: by the hour, and of all tenants by the day where whole days are asked for."""
 
 import hashlib
 from collections import Counter
@@ -12,8 +12,9 @@ from sqlmodel import col, select
 
 from auth_server.db.add_rows import add_rows
 from auth_server.db.engine import DbSession
+from auth_server.records.usage.days import add_days, are_whole_days, match_days
 from auth_server.records.usage.latency import BUCKETS, bucket_of
-from auth_server.records.usage.table import UsageHour
+from auth_server.records.usage.table import UsageDay, UsageHour
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import UsedUnits, day_of, hour_of
 
@@ -50,9 +51,15 @@ class _Dimensions(NamedTuple):
 async def add_usage(
     db: DbSession, events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
 ) -> None:
-    """Add calls to their hours, and take away the calls that they replace."""
+    """Add calls to their hours and days, and take away the calls that they replace.
+
+    Every batch of a day changes the row of the day's total, which is locked until the transaction ends.
+    So this comes last in a transaction.
+    """
+    events, instead_of = list(events), list(instead_of)
     rows = usage_rows(events, instead_of=instead_of)
     await add_rows(db, UsageHour, rows, key="usage_id", sums=_COUNTED)
+    await add_days(db, events, instead_of=instead_of)
 
 
 def usage_rows(
@@ -126,36 +133,27 @@ async def sum_hours(
 
 
 async def sum_tenants(
-    db: DbSession, *, since: datetime, until: datetime, env: str = "live"
-) -> dict[str, int]:
-    """Sum the units of each tenant."""
-    sums: Counter[str] = Counter()
-    for (tenant_id, _), units in (await sum_meters(db, since=since, until=until, env=env)).items():
-        sums[tenant_id] += units
-    return dict(sums)
-
-
-async def sum_units_of_tenants(
     db: DbSession,
-    tenant_ids: Collection[str],
+    tenant_ids: Collection[str] | None = None,
     *,
     since: datetime,
     until: datetime,
     env: str = "live",
 ) -> dict[str, int]:
-    """Sum the units of some tenants."""
-    tenant_id = col(UsageHour.tenant_id)
-    query = (
-        select(tenant_id, func.sum(col(UsageHour.units)))
-        .where(
-            tenant_id.in_(set(tenant_ids)),
-            col(UsageHour.env) == env,
-            col(UsageHour.hour) >= since,
-            col(UsageHour.hour) < until,
-        )
-        .group_by(tenant_id)
-    )
-    return {found: int(units) for found, units in (await db.execute(query)).all()}
+    """Sum the units of all tenants, or of some, if there are any."""
+    tenant_id, units = col(UsageHour.tenant_id), col(UsageHour.units)
+    conditions = [
+        col(UsageHour.hour) >= since,
+        col(UsageHour.hour) < until,
+        col(UsageHour.env) == env,
+    ]
+    if are_whole_days(since, until):
+        tenant_id, units = col(UsageDay.key), col(UsageDay.units)
+        conditions = match_days("tenant", since, until, env)
+    query = select(tenant_id, func.sum(units)).where(*conditions, units != 0).group_by(tenant_id)
+    if tenant_ids is not None:
+        query = query.where(tenant_id.in_(set(tenant_ids)))
+    return {found: int(sums) for found, sums in (await db.execute(query)).all()}
 
 
 async def sum_meters(

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Date, case, cast, func
+from sqlalchemy import case, func
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
+from auth_server.records.usage.days import Kind, are_whole_days, match_days
 from auth_server.records.usage.latency import BUCKETS, percentile
-from auth_server.records.usage.table import UsageHour
+from auth_server.records.usage.table import UsageDay, UsageHour
 
 By = Literal["tool", "tenant", "client", "person"]
-Order = Literal["calls", "errors", "refused", "units"]
+Order = Literal["calls", "errors", "refused", "units", "p95"]
 
 _KEYS: dict[By, Any] = {
     "tool": UsageHour.tool,
@@ -21,8 +22,9 @@ _KEYS: dict[By, Any] = {
     "client": UsageHour.client_id,
     "person": UsageHour.sub,
 }
-_ORDERS: dict[Order, int] = {"calls": 0, "errors": 1, "refused": 2, "units": 4}
-"""The places in `_amounts`."""
+_ORDERS: dict[Order, int] = {"calls": 0, "errors": 1, "refused": 2, "units": 4, "p95": 0}
+"""The places in the amounts of a source; an order by `p95` is among the keys with the most calls."""
+_MOST_SORTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,31 @@ class Summary:
     p99: float | None
 
 
-class HourCounts(NamedTuple):
-    """The calls of an hour."""
+class Counts(NamedTuple):
+    """The calls of an hour or day."""
 
     calls: int
     errors: int
     refused: int
 
 
+class _Source(NamedTuple):
+    """Where calls are summed up: the days, for whole days of all tenants, or the hours."""
+
+    key: Any
+    amounts: list[Any]
+    conditions: list[Any]
+
+    def select(self, *columns: Any) -> Any:
+        return select(*columns).where(*self.conditions)
+
+
 async def summarize_usage(
     db: DbSession, by: By, wanted: UsageFilter, *, order: Order = "calls", most: int = 50
 ) -> list[Summary]:
     """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
+
+    An order by `p95` lists the slowest of the 1,000 with the most calls.
 
     Args:
         db: an open database session.
@@ -82,48 +97,71 @@ async def summarize_usage(
         order: the number to order by, the largest first, and then by the key.
         most: how many keys to list.
     """
-    key, amounts = _KEYS[by], _amounts()
-    query = (
-        select(key, *amounts)
-        .where(*_match(wanted))
+    source = _choose_source(by, wanted)
+    key, place = source.key, _ORDERS[order]
+    number = source.amounts[place]
+    # First the keys, because all sums of every person would take several times as long.
+    first = (
+        source.select(key)
         .group_by(key)
-        .order_by(amounts[_ORDERS[order]].desc(), key)
-        .limit(most)
+        .order_by(number.desc(), key)
+        .limit(_MOST_SORTED if order == "p95" else most)
     )
-    return [_summary(row[0], row[1:]) for row in (await db.execute(query)).all()]
+    query = source.select(key, *source.amounts).where(key.in_(first)).group_by(key)
+    found = [_summary(row[0], row[1:]) for row in (await db.execute(query)).all()]
+    found.sort(key=lambda one: (-(getattr(one, order) or 0), one.key))
+    return found[:most]
 
 
-async def summarize_days(db: DbSession, wanted: UsageFilter) -> list[Summary]:
-    """Summarize each day in UTC, in order; days without calls are left out."""
-    day: Any = func.substr(UsageHour.hour, 1, 10)
-    if db.get_bind().dialect.name == "postgresql":
-        day = cast(func.timezone("UTC", UsageHour.hour), Date)
-    query = select(day, *_amounts()).where(*_match(wanted)).group_by(day).order_by(day)
-    return [_summary(str(row[0]), row[1:]) for row in (await db.execute(query)).all()]
+async def count_days(db: DbSession, wanted: UsageFilter) -> dict[datetime, Counts]:
+    """Count the calls of each day of a period of whole days; days without calls are left out.
+
+    The keys are the times in UTC when the days begin.
+    """
+    found = await _count(db, col(UsageDay.day), _days("total", wanted))
+    return {datetime.combine(day, time(), UTC): counts for day, counts in found.items()}
 
 
-async def count_hours(db: DbSession, wanted: UsageFilter) -> dict[datetime, HourCounts]:
+async def count_hours(db: DbSession, wanted: UsageFilter) -> dict[datetime, Counts]:
     """Count the calls of each hour; hours without calls are left out."""
-    hour, [calls, errors, refused, *_] = col(UsageHour.hour), _amounts()
-    query = select(hour, calls, errors, refused).where(*_match(wanted)).group_by(hour)
+    return await _count(db, col(UsageHour.hour), _hours("total", wanted))
+
+
+async def _count(db: DbSession, key: Any, source: _Source) -> dict[Any, Counts]:
+    query = source.select(key, *source.amounts[:3]).group_by(key)
     rows = (await db.execute(query)).all()
-    return {row[0]: HourCounts(int(row[1]), int(row[2]), int(row[3])) for row in rows}
+    return {row[0]: Counts(int(row[1]), int(row[2]), int(row[3])) for row in rows}
 
 
 async def summarize_total(db: DbSession, wanted: UsageFilter) -> Summary:
     """Summarize all calls together."""
-    query = select(*_amounts()).where(*_match(wanted))
-    return _summary("", (await db.execute(query)).one())
+    source = _choose_source("total", wanted)
+    return _summary("", (await db.execute(source.select(*source.amounts))).one())
 
 
-def _amounts() -> list[Any]:
+def _choose_source(kind: Kind, wanted: UsageFilter) -> _Source:
+    return _days(kind, wanted) if _reads_days(wanted) else _hours(kind, wanted)
+
+
+def _reads_days(wanted: UsageFilter) -> bool:
+    return wanted.tenant_id is None and are_whole_days(wanted.since, wanted.until)
+
+
+def _days(kind: Kind, wanted: UsageFilter) -> _Source:
+    names = ("calls", "errors", "refused", "unknown", "units", *BUCKETS)
+    conditions = match_days(kind, wanted.since, wanted.until, wanted.env)
+    amounts = [func.sum(getattr(UsageDay, name)) for name in names]
+    return _Source(col(UsageDay.key), amounts, [*conditions, col(UsageDay.calls) != 0])
+
+
+def _hours(kind: Kind, wanted: UsageFilter) -> _Source:
     calls, outcome = col(UsageHour.calls), col(UsageHour.outcome)
 
     def of(wanted: str) -> Any:
         return func.sum(case((outcome == wanted, calls), else_=0))
 
     reached = outcome != "refused"
-    return [
+    amounts = [
         func.sum(calls),
         of("error"),
         of("refused"),
@@ -131,19 +169,16 @@ def _amounts() -> list[Any]:
         func.sum(col(UsageHour.units)),
         *(func.sum(case((reached, getattr(UsageHour, name)), else_=0)) for name in BUCKETS),
     ]
-
-
-def _match(wanted: UsageFilter) -> list[Any]:
     conditions = [
         col(UsageHour.hour) >= wanted.since,
         col(UsageHour.hour) < wanted.until,
         col(UsageHour.env) == wanted.env,
         # A row stays without calls if events that came later replaced them all.
-        col(UsageHour.calls) != 0,
+        calls != 0,
     ]
     if wanted.tenant_id is not None:
         conditions.append(col(UsageHour.tenant_id) == wanted.tenant_id)
-    return conditions
+    return _Source(None if kind == "total" else _KEYS[kind], amounts, conditions)
 
 
 def _summary(key: str, row: Iterable[Any]) -> Summary:
