@@ -25,6 +25,7 @@ async def list_operators(console: ShownConsole, db: ReadingDb) -> Response:
 @router.post(PAGE)
 async def put_operator(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
     """Make a person an operator, or change their role."""
+    console.operator.require("operators:write")  # before the answer tells who has an account
     role: Role = "viewer" if form.get("role") == "viewer" else "operator"
     try:
         person = await find_person_by_email(db, form.get("email") or "")

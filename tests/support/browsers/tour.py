@@ -272,8 +272,12 @@ def template_of(page: Page) -> str:
 
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """Start the system's Chromium; while it runs, no async code of this thread can."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    """Start the system's Chromium; while it runs, no async code of this thread can.
+
+    The headless shell renders with the same engine in a third of the CPU time.
+    """
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    program = next(filter(None, map(shutil.which, names)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser

@@ -44,3 +44,18 @@ async def admin_api(
             now=server.clock(),
         )
     return AdminApi(server.http, text)
+
+
+def least_body(document: dict[str, Any], method: str, path: str) -> Any:
+    """The smallest body that the API's document allows for an operation; None if it has none."""
+    body = document["paths"][path][method.lower()].get("requestBody")
+    if body is None:
+        return None
+    reference = body["content"]["application/json"]["schema"]["$ref"]
+    schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+    examples = {"string": "x", "boolean": True, "integer": 1, "array": ["tenants:read"]}
+    properties = schema["properties"]
+    return {
+        name: properties[name].get("enum", [examples[properties[name]["type"]]])[0]
+        for name in schema.get("required", [])
+    }

@@ -1,0 +1,231 @@
+"""Who may use each page and each JSON route: the table of docs/roles.md against every route."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
+from auth_server.administration.scopes import READS, SCOPES
+from auth_server.web.form_proof import FormProof
+from gatepost.metering.call_event import EVENTS_PATH
+from support.in_process.admin_api import admin_api, least_body
+from support.in_process.auth_server import SEED, AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.operator import add
+from support.markdown import read
+
+ROLES = {
+    "Nobody": "",
+    "Member": "mia@acme.example",
+    "Other admin": "gus@globex.example",
+    "Admin": "ada@acme.example",
+    "Viewer": "vera@orbit.example",
+    "Operator": "op@orbit.example",
+}
+"""The columns of the table, and who signs in."""
+TOKENS = {"Viewer": READS, "Operator": SCOPES}
+FIELDS = {"tenant": "org_acme", "person": "usr_mia", "password": "gatepost-demo"}
+REGISTRATION = {"redirect_uris": ["https://app.example/callback"]}
+PARTS = {"tenant_id": "org_acme", "person_id": "usr_mia"}
+RESTS_ON = (
+    "SELECT ended_at FROM sessions ORDER BY session_hash",
+    "SELECT disabled_at FROM people ORDER BY person_id",
+    "SELECT role FROM memberships ORDER BY person_id, tenant_id",
+    "SELECT disabled_at FROM tenants ORDER BY tenant_id",
+    "SELECT role FROM operators ORDER BY person_id",
+    "SELECT revoked_at FROM admin_tokens ORDER BY token_id",
+)
+"""What says who is who; a request that changes some of it ends its copy."""
+LINE = re.compile(r"^\| `([A-Z]+) (/\S*)` \|(.+)\|$", re.MULTILINE)
+
+Outcome = str
+Route = tuple[str, str]
+
+
+def table() -> dict[Route, dict[str, Outcome]]:
+    """Read the table of the document, by method and pattern of paths."""
+    return {
+        (method, pattern): dict(
+            zip(ROLES, (cell.strip() for cell in cells.split("|")), strict=True)
+        )
+        for method, pattern, cells in LINE.findall(read("docs/roles.md"))
+    }
+
+
+def person(person_id: str, tenant: str = "", role: str = "member", **more: Any) -> dict[str, Any]:
+    """Write a person of a seed file."""
+    memberships = [{"tenant": tenant, "role": role}] if tenant else []
+    email = next(email for email in ROLES.values() if email.startswith(f"{person_id[4:]}@"))
+    return {
+        "id": person_id,
+        "email": email,
+        "name": person_id,
+        "password": "gatepost-demo",
+        "memberships": memberships,
+        **more,
+    }
+
+
+@dataclass
+class Copies:
+    """Servers on copies of one database, in which each role is signed in."""
+
+    folder: Path
+    jars: dict[str, dict[str, str]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    _server: AuthServer | None = None
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _number: int = 0
+    _before: list[Any] = field(default_factory=list)
+
+    @property
+    def seeded(self) -> Path:
+        """The database that is copied."""
+        return self.folder / "seeded.db"
+
+    async def ask(self, role: str, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a role's request to a server in which nobody has lost anything."""
+        server = await self._open()
+        browser = server.browser()
+        for name, value in self.jars[role].items():
+            browser.cookies.set(name, value)
+        headers = {}
+        if path.startswith(ADMIN_API_PATH) and role in self.tokens:
+            headers["Authorization"] = f"Bearer {self.tokens[role]}"
+        answer = await browser.request(method, path, headers=headers, **options)
+        if method != "GET" and answer.status_code < 400 and self._read() != self._before:
+            await self.close()
+        return answer
+
+    async def close(self) -> None:
+        """Stop the server."""
+        await self._stack.aclose()
+        self._stack, self._server = AsyncExitStack(), None
+
+    async def _open(self) -> AuthServer:
+        if self._server is None:
+            self._number += 1
+            shutil.copy(self.seeded, self._copy)
+            server = running_auth_server(f"sqlite+aiosqlite:///{self._copy}", Clock())
+            self._server = await self._stack.enter_async_context(server)
+            self._before = self._read()
+        return self._server
+
+    @property
+    def _copy(self) -> Path:
+        return self.folder / f"{self._number}.db"
+
+    def _read(self) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self._copy}?mode=ro", uri=True)) as database:
+            return [database.execute(query).fetchall() for query in RESTS_ON]
+
+
+@pytest.fixture
+async def copies(
+    tmp_path: Path, seeded_sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Copies]:
+    """Everybody of the table is signed in; the proofs of forms are the matter of other tests."""
+    monkeypatch.setattr(FormProof, "require", lambda *_: None)
+    made = Copies(tmp_path)
+    shutil.copy(seeded_sqlite, made.seeded)
+    async with _preparing(made) as server:
+        for role, email in ROLES.items():
+            who = server.person(email)
+            if email:
+                await who.sign_in(await who.open("/account/sessions"))
+            made.jars[role] = dict(who.http.cookies)
+        for role, scopes in TOKENS.items():
+            made.tokens[role] = (await admin_api(server, scopes)).token
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def _preparing(made: Copies) -> AsyncIterator[AuthServer]:
+    async with running_auth_server(f"sqlite+aiosqlite:///{made.seeded}", Clock()) as server:
+        people = [
+            person("usr_mia", "org_acme"),
+            person("usr_gus", "org_globex", "admin"),
+            person("usr_vera", operator="viewer"),
+        ]
+        await add(server, tenants=SEED["tenants"], people=people)
+        yield server
+
+
+def routes_of(app: Any, prefix: str = "") -> Iterator[Route]:
+    """List the methods and paths of an app, without HEAD, which is served as GET."""
+    for route in iter_route_contexts(app.routes):
+        for method in sorted((route.methods or set()) - {"HEAD"}):
+            yield method, f"{prefix}{route.path}"
+
+
+def name_outcome(answer: httpx2.Response) -> Outcome:
+    """Say as the table does what became of a request."""
+    if answer.status_code == 303 and "/sign-in" in answer.headers["location"]:
+        return "sign in"
+    return {401: "401", 403: "no"}.get(answer.status_code, "yes")
+
+
+def line_of(lines: dict[Route, dict[str, Outcome]], method: str, path: str) -> Route:
+    """Find the line of a route: its own, or the longest that matches."""
+    matching = [one for one in lines if one[0] == method and fnmatchcase(path, one[1])]
+    assert matching, f"docs/roles.md has no line for {method} {path}"
+    return max(matching, key=lambda one: ("*" not in one[1], len(one[1])))
+
+
+async def test_each_route_admits_whom_the_table_of_roles_names_and_nobody_else(
+    copies: Copies,
+) -> None:
+    lines = table()
+    server = await copies._open()
+    document = (await server.http.get(f"{ADMIN_API_PATH}/openapi.json")).json()
+    routes = [
+        *routes_of(server.app),
+        *routes_of(create_admin_api(""), ADMIN_API_PATH),
+    ]
+    wrong, used = [], set()
+    for method, path in routes:
+        line = line_of(lines, method, path)
+        used.add(line)
+        options = _options(document, method, path)
+        for role, expected in lines[line].items():
+            answer = await copies.ask(role, method, path.format_map(_Parts()), **options)
+            outcome = name_outcome(answer)
+            if outcome != ("yes" if expected == "own" else expected):
+                wrong.append(f"{method} {path}: {role} {outcome}, {expected} in the table")
+
+    assert not wrong, "\n".join(wrong)
+    assert used == set(lines), "a line matches nothing"
+
+
+class _Parts(dict[str, str]):
+    """The parts of paths that records fill; any other is `x`."""
+
+    def __missing__(self, key: str) -> str:
+        return PARTS.get(key, "x")
+
+
+def _options(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """Fill a request with what it requires at least, so that rules about roles are reached."""
+    if not path.startswith(f"{ADMIN_API_PATH}/"):
+        if method == "GET":
+            return {"params": FIELDS}
+        return (
+            {"json": REGISTRATION} if method == "PUT" or path == EVENTS_PATH else {"data": FIELDS}
+        )
+    operation = path.removeprefix(ADMIN_API_PATH)
+    described = document["paths"].get(operation, {}).get(method.lower(), {})
+    required = [one["name"] for one in described.get("parameters", []) if one.get("required")]
+    query = {name: "x" for name in required if f"{{{name}}}" not in path}
+    body = least_body(document, method, operation) if described else None
+    return {"params": query} | ({} if body is None else {"json": body})
