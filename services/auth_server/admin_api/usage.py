@@ -38,7 +38,7 @@ async def show_usage(
 ) -> list[UsageRow]:
     """List the tools, tenants, clients or people with the most calls. Requires `usage:read`.
 
-    `p95` lists the slowest of the 1,000 with the most calls.
+    `p95` lists the slowest of the 1,000 with the most calls; of people, it orders those with the most calls.
     """
     return await read_usage(db, caller, by, days=days, order=order, limit=limit, now=now())
 

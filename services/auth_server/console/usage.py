@@ -37,6 +37,7 @@ KINDS: Mapping[By, str] = {
     "person": translatable("People"),
 }
 _LISTED = 8
+_ROWS = 100
 _CHOICES = {
     "by": translatable("“by” in the address must be tool, tenant, client or person."),
     "order": translatable("“order” in the address must be calls, errors, refused, units or p95."),
@@ -76,7 +77,9 @@ async def show_usage(
 ) -> Response:
     """List the tools, organisations, apps or people with the most calls."""
     by, order, days = _read_wanted(read_query(request))
-    rows = await read_usage(db, console.operator, by, days=days, order=order, limit=MOST, now=now())
+    rows = await read_usage(
+        db, console.operator, by, days=days, order=order, limit=_ROWS, now=now()
+    )
     return console.answer(
         "console/usage.html",
         section="usage",
@@ -94,7 +97,7 @@ async def show_usage(
 async def download_usage(
     request: Request, console: ShownConsole, db: ReadingDb, now: Clock
 ) -> Response:
-    """Download the rows of the page as CSV."""
+    """Download the rows of the page, and up to 200, as CSV."""
     by, order, days = _read_wanted(read_query(request))
     rows = await read_usage(db, console.operator, by, days=days, order=order, limit=MOST, now=now())
 

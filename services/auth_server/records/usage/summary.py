@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import case, func
+from sqlalchemy import BigInteger, case, cast, func
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
@@ -88,7 +88,8 @@ async def summarize_usage(
 ) -> list[Summary]:
     """List the tools, tenants, clients or people with the most calls, errors, refused calls or units.
 
-    An order by `p95` lists the slowest of the 1,000 with the most calls.
+    An order by `p95` lists the slowest of the 1,000 with the most calls; of people, who are many, it orders
+    the `most` with the most calls.
 
     Args:
         db: an open database session.
@@ -105,7 +106,7 @@ async def summarize_usage(
         source.select(key)
         .group_by(key)
         .order_by(number.desc(), key)
-        .limit(_MOST_SORTED if order == "p95" else most)
+        .limit(_MOST_SORTED if order == "p95" and by != "person" else most)
     )
     query = source.select(key, *source.amounts).where(key.in_(first)).group_by(key)
     found = [_summary(row[0], row[1:]) for row in (await db.execute(query)).all()]
@@ -130,7 +131,7 @@ async def count_hours(db: DbSession, wanted: UsageFilter) -> dict[datetime, Coun
 async def _count(db: DbSession, key: Any, source: _Source) -> dict[Any, Counts]:
     query = source.select(key, *source.amounts[:3]).group_by(key)
     rows = (await db.execute(query)).all()
-    return {row[0]: Counts(int(row[1]), int(row[2]), int(row[3])) for row in rows}
+    return {row[0]: Counts(*row[1:]) for row in rows}
 
 
 async def summarize_total(db: DbSession, wanted: UsageFilter) -> Summary:
@@ -150,7 +151,7 @@ def _reads_days(wanted: UsageFilter) -> bool:
 def _days(kind: Kind, wanted: UsageFilter) -> _Source:
     names = ("calls", "errors", "refused", "unknown", "units", *BUCKETS)
     conditions = match_days(kind, wanted.since, wanted.until, wanted.env)
-    amounts = [func.sum(getattr(UsageDay, name)) for name in names]
+    amounts = [_sum(getattr(UsageDay, name)) for name in names]
     return _Source(col(UsageDay.key), amounts, [*conditions, col(UsageDay.calls) != 0])
 
 
@@ -158,16 +159,16 @@ def _hours(kind: Kind, wanted: UsageFilter) -> _Source:
     calls, outcome = col(UsageHour.calls), col(UsageHour.outcome)
 
     def of(wanted: str) -> Any:
-        return func.sum(case((outcome == wanted, calls), else_=0))
+        return _sum(case((outcome == wanted, calls), else_=0))
 
     reached = outcome != "refused"
     amounts = [
-        func.sum(calls),
+        _sum(calls),
         of("error"),
         of("refused"),
         of("unknown"),
-        func.sum(col(UsageHour.units)),
-        *(func.sum(case((reached, getattr(UsageHour, name)), else_=0)) for name in BUCKETS),
+        _sum(col(UsageHour.units)),
+        *(_sum(case((reached, getattr(UsageHour, name)), else_=0)) for name in BUCKETS),
     ]
     conditions = [
         col(UsageHour.hour) >= wanted.since,
@@ -181,9 +182,14 @@ def _hours(kind: Kind, wanted: UsageFilter) -> _Source:
     return _Source(None if kind == "total" else _KEYS[kind], amounts, conditions)
 
 
+def _sum(amount: Any) -> Any:
+    # PostgreSQL sums to decimals, which are slow to read.
+    return cast(func.sum(amount), BigInteger)
+
+
 def _summary(key: str, row: Iterable[Any]) -> Summary:
-    # The sums of no rows are NULL, and those of PostgreSQL are decimals.
-    calls, errors, refused, unknown, units, *counts = (int(amount or 0) for amount in row)
+    # The sums of no rows are NULL.
+    calls, errors, refused, unknown, units, *counts = (amount or 0 for amount in row)
     return Summary(
         key=key,
         calls=calls,
