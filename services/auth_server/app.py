@@ -48,6 +48,7 @@ from auth_server.pages.account.apps import router as apps_router
 from auth_server.pages.account.authenticator_app import router as code_app_router
 from auth_server.pages.account.connections import router as connections_router
 from auth_server.pages.account.endpoint import router as account_router
+from auth_server.pages.account.enrol import router as enrol_router
 from auth_server.pages.account.members import router as members_router
 from auth_server.pages.account.new_api_key import router as new_api_key_router
 from auth_server.pages.account.notices import router as notices_router
@@ -129,6 +130,7 @@ ROUTERS = (
     security_router,
     code_app_router,
     account_passkeys_router,
+    enrol_router,
     playground_router,
     overview_router,
     calls_router,

@@ -156,6 +156,15 @@ class SignInRequired(Exception):
         self.second_factor = second_factor
 
 
+class EnrolmentRequired(Exception):
+    """The person must set up a second factor first; `page` offers it and then leads back."""
+
+    def __init__(self, page: str) -> None:
+        """Take the page, as a path below the issuer's."""
+        super().__init__(page)
+        self.page = page
+
+
 class PageError(Exception):
     """A refusal that is shown to a person on a page, and never sent to a client.
 

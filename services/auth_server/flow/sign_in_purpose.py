@@ -24,7 +24,7 @@ from gatepost.clock import Now
 
 ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
-_ACCOUNT_PAGE = re.compile(r"/(?:account|console)(?:/\w[\w.~-]*)*(?:\?[\w.~=&-]*)?", re.ASCII)
+_ACCOUNT_PAGE = re.compile(r"/(?:account|console)(?:/\w[\w.~-]*)*(?:\?[\w.~=&%-]*)?", re.ASCII)
 _LONGEST = 512
 _MISFIT = translatable("Nothing was saved. Go back and try again.")
 

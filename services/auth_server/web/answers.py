@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from auth_server.db.conflict import MOST_ATTEMPTS, Conflict
 from auth_server.db.raw_sql import DatabaseUnavailable
 from auth_server.errors import (
+    EnrolmentRequired,
     InvalidClient,
     InvalidToken,
     OAuthError,
@@ -79,6 +80,7 @@ def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
     app.add_exception_handler(SignInRequired, _lead_to_sign_in)
+    app.add_exception_handler(EnrolmentRequired, _lead_to_enrolment)
     app.add_exception_handler(HTTPException, _answer_http_error)
     for outage in OUTAGES:
         app.add_exception_handler(outage, _answer_outage)
@@ -108,6 +110,12 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
     if required.second_factor:
         query += "&second_factor=yes"
     url = f"{runtime_of(request).settings.path}/sign-in?{query}"
+    return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def _lead_to_enrolment(request: Request, error: Exception) -> Response:
+    required = cast("EnrolmentRequired", error)
+    url = f"{runtime_of(request).settings.path}{required.page}"
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 

@@ -26,6 +26,8 @@ from auth_server.records.invitations.table import Invitation
 from auth_server.records.password_links.store import put_link
 from auth_server.records.password_links.table import PasswordLink
 from auth_server.records.plan_requests.store import put_request
+from auth_server.records.second_factors.store import drop_authenticator_app, put_authenticator_app
+from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
 from auth_server.rendering.render import TEMPLATES
 from auth_server.secrets import hash_secret
@@ -254,6 +256,19 @@ def _provider(name: str, title: str) -> dict[str, Any]:
     }
 
 
+async def use_code_app(url: str, *, used: bool) -> None:
+    """Give Ada an authenticator app that nobody has, or take it away."""
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        await drop_authenticator_app(db, "usr_ada")
+        if used:
+            app = AuthenticatorApp(
+                person_id="usr_ada", sealed_secret=b"", last_step=0, created_at=datetime.now(UTC)
+            )
+            await put_authenticator_app(db, app)
+    await database.close()
+
+
 def whole_pages() -> set[str]:
     """List the templates that are pages: neither included (`_…`) nor extended by another."""
     sources = {
@@ -368,10 +383,16 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{issuer}/tenant?{urlsplit(page.url).query}")
     yield "organisation"
     page.get_by_role("button", name="Globex").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set up two-step verification")
+    yield "enrol"
+    # A second factor that this session did not use.
+    off_the_loop(use_code_app(sights.database_url, used=True))
+    page.goto(f"{issuer}/sign-in/more?{urlsplit(page.url).query}")
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "Globex requires two-step verification"
     )
     yield "step-up"
+    off_the_loop(use_code_app(sights.database_url, used=False))
     page.get_by_role("link", name="Choose another organisation").click()
     page.get_by_role("button", name="Acme").click()
     expect(page.get_by_role("button", name="Approve")).to_be_visible()

@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 from fastapi import Depends
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import PageError
+from auth_server.errors import EnrolmentRequired, PageError
+from auth_server.flow.sign_in_purpose import is_account_page
 from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
+from auth_server.pages.account.onward import ENROL, Onward
 from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
 from auth_server.web.dependencies import Db
 from auth_server.web.forms import Parameters
@@ -55,6 +57,7 @@ async def require_admin(
 
     Raises:
         SignInRequired: the browser has no session, or the admin's second factor is missing.
+        EnrolmentRequired: the tenant requires a second factor, and the admin has none yet.
         PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
     account = await accounts.require_full_sign_in(db, page)
@@ -66,8 +69,9 @@ async def require_admin(
             status=403,
             detail="not an admin of this tenant",
         )
-    require_level(account.signed_in, membership)
-    return Admin(account, membership)
+    admin = Admin(account, membership)
+    require_level(account.signed_in, membership, admin.page)
+    return admin
 
 
 def posted_admin(posted: PostedForm) -> Callable[..., Awaitable[Admin]]:
@@ -83,17 +87,26 @@ def posted_admin(posted: PostedForm) -> Callable[..., Awaitable[Admin]]:
     return resolve
 
 
-def require_level(signed_in: SignedIn, membership: TenantMembership) -> None:
+def require_level(signed_in: SignedIn, membership: TenantMembership, page: str) -> None:
     """Refuse a session whose sign-in is weaker than the tenant requires.
 
+    Args:
+        signed_in: the person and their session.
+        membership: their membership.
+        page: the page to return to after setting up a second factor.
+
     Raises:
-        PageError: the session's level is below the tenant's.
+        EnrolmentRequired: the person can set up a second factor here.
+        PageError: the person signs in with a provider, which has to ask for the second factor.
     """
-    if signed_in.session.level < membership.policy.required_level:
-        raise PageError(
-            "Two-step verification required",
-            "This organisation requires it. Set it up under Sign-in methods, then sign out and "
-            "sign in again.",
-            status=403,
-            detail="session level below the tenant's",
-        )
+    if signed_in.session.level >= membership.policy.required_level:
+        return
+    if signed_in.person.password_hash is not None:
+        waiting = Onward("return_to", page, page) if is_account_page(page) else Onward()
+        raise EnrolmentRequired(waiting.on(ENROL))
+    raise PageError(
+        "Two-step verification required",
+        "Set it up at the service that you sign in with, then sign out and sign in again.",
+        status=403,
+        detail="session level below the tenant's",
+    )

@@ -14,6 +14,7 @@ from auth_server.flow.one_time_codes import STEP, match_step, renew_recovery_cod
 from auth_server.flow.signed_in import SignedIn
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.account.frame import Account, Accounts
+from auth_server.pages.account.onward import Onward, read_onward
 from auth_server.pages.account.security import PAGE, PostedChange, require_recent_sign_in
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.second_factors.store import find_authenticator_app, put_authenticator_app
@@ -40,7 +41,8 @@ async def show_setup(
     new_secret: SecretMaker,
 ) -> Response:
     """Show a new secret as a QR code and as text, and ask for its first code."""
-    account = await require_recent_sign_in(accounts, db)
+    onward = read_onward(read_query(request))
+    account = await require_recent_sign_in(accounts, db, onward.on(APP))
     _require_local(account.signed_in)
     browser = read_browser(request, settings) or new_secret()
     flow_state = FlowState(
@@ -51,9 +53,8 @@ async def show_setup(
         secret=pyotp.random_base32(),
         left_at=int(sealer.now().timestamp()),
     )
-    transaction = read_query(request).get("transaction") or ""
     text = sealer.seal(flow_state, browser)
-    response = _setup(account, flow_state, text, settings.branding.name, transaction=transaction)
+    response = _setup(account, flow_state, text, settings.branding.name, onward=onward)
     set_browser(response, settings, browser)
     return response
 
@@ -75,7 +76,7 @@ async def set_up(
     flow_state = sealer.unseal(text, read_browser(request, settings))
     if flow_state is None or (flow_state.way, flow_state.value) != (WAY, person.person_id):
         raise over()
-    transaction = form.get("transaction") or ""
+    onward = read_onward(form)
     step = match_step(flow_state.secret, form.get("code") or "", now=now, after=0)
     if step is None:
         return _setup(
@@ -83,7 +84,7 @@ async def set_up(
             flow_state,
             text,
             settings.branding.name,
-            transaction=transaction,
+            onward=onward,
             wrong=True,
             status=422,
         )
@@ -101,7 +102,7 @@ async def set_up(
         db, person, level=TWO_FACTORS, method="password and code"
     )
     renewed = accounts.of(SignedIn(session, person))
-    response = _codes(renewed, codes, transaction=transaction)
+    response = _codes(renewed, codes, onward=onward)
     new_session.set_cookie(response, secret)
     return response
 
@@ -115,7 +116,7 @@ async def renew(account: PostedChange, db: Db, new_secret: SecretMaker) -> Respo
             "Recovery codes are a backup for an authenticator app. Set one up first.",
         )
     codes = await renew_recovery_codes(db, account.person_id, new_secret)
-    return _codes(account, codes)
+    return _codes(account, codes, onward=Onward())
 
 
 def _require_local(signed_in: SignedIn) -> None:
@@ -132,7 +133,7 @@ def _setup(
     text: str,
     name: str | None,
     *,
-    transaction: str,
+    onward: Onward,
     wrong: bool = False,
     status: int = 200,
 ) -> Response:
@@ -152,16 +153,16 @@ def _setup(
         ),
         seconds=STEP,
         flow_state=text,
-        transaction=transaction,
+        onward=onward,
         wrong=wrong,
         proof=account.forms.make("security"),
     )
 
 
-def _codes(account: Account, codes: list[str], *, transaction: str = "") -> Response:
+def _codes(account: Account, codes: list[str], *, onward: Onward) -> Response:
     return account.answer(
         "account/recovery_codes.html",
         section="security",
         codes=codes,
-        transaction=transaction,
+        onward=onward,
     )

@@ -174,7 +174,7 @@ async def _require_place(
             "Go back to API keys and choose an organisation and a service.",
             detail="no such tenant of the person, or no such resource",
         )
-    require_level(account.signed_in, membership)
+    require_level(account.signed_in, membership, PAGE)
     if not membership.policy.admits_api_keys:
         raise PageError(
             "API keys are turned off",

@@ -8,6 +8,7 @@ from auth_server.flow.flow_state import Sealer, over
 from auth_server.flow.passkeys import read_passkey
 from auth_server.flow.start_session import NewSession
 from auth_server.flow.user_agent import describe_user_agent
+from auth_server.pages.account.onward import read_onward
 from auth_server.pages.account.security import PAGE, PostedChange
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
@@ -55,6 +56,6 @@ async def keep_passkey(
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})
     await record(db, added, now=now)
     secret, _ = await new_session.begin(db, person, level=TWO_FACTORS, method="passkey")
-    response = account.lead_back(PAGE)
+    response = account.lead_back(read_onward(form).page)
     new_session.set_cookie(response, secret)
     return response

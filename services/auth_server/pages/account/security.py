@@ -1,5 +1,7 @@
 """GET /account/security: show a person's ways to sign in, and remove one of them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
@@ -9,10 +11,12 @@ from starlette.responses import Response
 from auth_server.db.engine import DbSession
 from auth_server.errors import SignInRequired
 from auth_server.flow.code_guesses import count_wrong_codes
-from auth_server.flow.flow_state import FlowState, Sealer
+from auth_server.flow.flow_state import FlowState, FlowStates, Sealer
 from auth_server.flow.passkeys import are_possible, offer_passkey
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts, shown_account
+from auth_server.pages.account.onward import ENROL, read_onward
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import (
     count_recovery_codes,
     drop_authenticator_app,
@@ -20,7 +24,9 @@ from auth_server.records.second_factors.store import (
     find_authenticator_app,
     list_passkeys,
 )
+from auth_server.records.second_factors.table import Passkey
 from auth_server.records.sessions.table import provider_of
+from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.forms import read_query
@@ -32,6 +38,14 @@ PAGE = "/account/security"
 Page = Annotated[Account, Depends(shown_account(PAGE))]
 FRESH = timedelta(minutes=15)
 """How long after a sign-in a person may change their ways to sign in."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasskey:
+    """The options and flow state of a form that creates a passkey."""
+
+    options: str
+    flow_state: str
 
 
 async def require_recent_sign_in(
@@ -55,7 +69,9 @@ async def require_recent_sign_in(
 
 
 async def _posted_change(form: Form, db: Db, accounts: Accounts) -> Account:
-    account = await require_recent_sign_in(accounts, db)
+    onward = read_onward(form)
+    page = onward.on(ENROL) if onward.field else PAGE
+    account = await require_recent_sign_in(accounts, db, page)
     account.forms.require(form.get("proof"), "security")
     return account
 
@@ -78,18 +94,9 @@ async def show_security(
     passkeys = await list_passkeys(db, person.person_id)
     local = person.password_hash is not None
     browser = read_browser(request, settings)
-    flow_state = options = ""
-    if local and browser and are_possible(settings):
-        made = FlowState(
-            way="new passkey",
-            field="person",
-            value=person.person_id,
-            nonce=new_secret(),
-            secret="",
-            left_at=int(sealer.now().timestamp()),
-        )
-        flow_state = sealer.seal(made, browser)
-        options = offer_passkey(made, person, passkeys, settings)
+    passkey = None
+    if local and browser:
+        passkey = offer_new_passkey(person, passkeys, settings, sealer, browser, new_secret())
     return account.answer(
         "account/security.html",
         section="security",
@@ -101,10 +108,31 @@ async def show_security(
         possible=are_possible(settings),
         authenticator_app=await find_authenticator_app(db, person.person_id),
         recovery_codes=await count_recovery_codes(db, person.person_id),
-        flow_state=flow_state,
-        options=options,
+        passkey=passkey,
         proof=account.forms.make("security"),
     )
+
+
+def offer_new_passkey(
+    person: Person,
+    passkeys: Sequence[Passkey],
+    settings: AuthServerSettings,
+    sealer: FlowStates,
+    browser: str,
+    nonce: str,
+) -> NewPasskey | None:
+    """Make what a form needs to create a passkey; None if this server can't have passkeys."""
+    if not are_possible(settings):
+        return None
+    made = FlowState(
+        way="new passkey",
+        field="person",
+        value=person.person_id,
+        nonce=nonce,
+        secret="",
+        left_at=int(sealer.now().timestamp()),
+    )
+    return NewPasskey(offer_passkey(made, person, passkeys, settings), sealer.seal(made, browser))
 
 
 @router.post(f"{PAGE}/remove")

@@ -61,7 +61,6 @@ async def show_welcome(request: Request, db: ReadingDb, accounts: Accounts) -> R
         section="organisations",
         membership=membership,
         needs_factor=needs and account.signed_in.session.level < TWO_FACTORS,
-        local=account.signed_in.person.password_hash is not None,
     )
 
 

@@ -1,8 +1,10 @@
 """GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
 
+from urllib.parse import urlencode
+
 import structlog
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from auth_server.errors import PageError
 from auth_server.flow.known_browser import Known
@@ -15,6 +17,7 @@ from auth_server.flow.sign_in_purpose import (
     purpose_of_authorization,
 )
 from auth_server.flow.start_session import NewSession
+from auth_server.pages.account.onward import ENROL
 from auth_server.pages.sign_in.page import SignIn
 from auth_server.pages.sign_in.second_factor import ask_for_code
 from auth_server.pages.sign_in.throttle import throttle_of, wait
@@ -119,10 +122,22 @@ async def sign_in(
 
 @router.get("/sign-in/more")
 async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn) -> Response:
-    """Show that the chosen tenant requires a stronger sign-in, and the ways to continue."""
+    """Show that the chosen tenant requires a stronger sign-in, and the ways to continue.
+
+    A person with a password and without a second factor is led to set one up.
+    """
     if not isinstance(pending.step, StepUp):
         return continue_with(pending)
     purpose, person = purpose_of_authorization(pending), pending.step.person
+    enrolled, local = (
+        await has_second_factor(db, person.person_id),
+        person.password_hash is not None,
+    )
+    if local and not enrolled:
+        enrol = urlencode({"transaction": pending.authorization_request.transaction_id})
+        return RedirectResponse(
+            f"{pending.base}{ENROL}?{enrol}", status_code=303, headers={"Cache-Control": "no-store"}
+        )
     return pages.pages.answer(
         "step_up.html",
         status=403,
@@ -130,8 +145,7 @@ async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn
         email=person.known_as,
         membership=pending.step.membership,
         several_tenants=len(pending.step.memberships) > 1,
-        local=person.password_hash is not None,
-        enrolled=await has_second_factor(db, person.person_id),
+        enrolled=enrolled,
         passkey=pages.offer_passkey(purpose),
         purpose=purpose,
         transaction=pending.authorization_request.transaction_id,

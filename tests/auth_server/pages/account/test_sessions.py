@@ -244,8 +244,12 @@ async def test_a_password_is_not_enough_for_a_tenant_that_requires_more_a52(
     elsewhere = await person.reach_consent(client.authorize_url(), tenant="Globex")
 
     for page in (stopped, reopened):
-        assert (path_of(page), page.status, page.moves_on_to) == ("/sign-in/more", 403, None)
-        assert "Acme requires two-step verification" in page.text
+        assert (path_of(page), page.status, page.moves_on_to) == (
+            "/account/security/enrol",
+            200,
+            None,
+        )
+        assert "Acme requires it before you connect" in page.text
         assert "Choose another organisation" in page.text
     assert path_of(elsewhere) == "/consent"
 

@@ -94,12 +94,15 @@ async def test_an_invited_person_creates_an_account_enrols_and_connects_an_app(
     welcome = await create_account(sqlite_server, dee, link)
     assert "You are a member of Acme" in welcome.text
     assert "requires two-step verification" in welcome.text
-    setup = await dee.open("/account/security/app")
+    enrol = await dee.open(next(x for x in welcome.links if "/security/enrol" in x))
+    setup = await dee.open(next(x for x in enrol.links if "/security/app" in x))
     secret = re.search(r"secret=([A-Z2-7]+)|<code>([A-Z2-7 ]+)</code>", setup.html)
     assert secret is not None
     totp = TOTP((secret[1] or secret[2]).replace(" ", ""))
     code = totp.at(sqlite_server.clock())
-    await dee.press(setup, "Verify and turn on", fill={"code": code})
+    codes = await dee.press(setup, "Verify and turn on", fill={"code": code})
+    done = await dee.open(next(x for x in codes.links if "/account/welcome" in x))
+    assert "Connect an app, and choose what it can access" in done.text
     client = await sqlite_server.client()
     tokens = await client.connect(dee)
 

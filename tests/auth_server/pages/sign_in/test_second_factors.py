@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pyotp
 import pytest
@@ -424,14 +424,19 @@ async def test_a_session_from_before_the_factor_can_not_take_it_off_a52(place: P
     assert (len(await place.rows(AuthenticatorApp)), await place.rows(Passkey)) == (1, [])
 
 
+async def step_up(place: Place) -> tuple[Person, Page]:
+    """A person without a second factor whose app waits, where Acme requires one."""
+    await place.change(Tenant, "org_acme", required_level=2)
+    client = await place.server.client()
+    person = place.server.person()
+    return person, await person.reach_consent(client.authorize_url())
+
+
 async def test_a_person_goes_from_a_tenant_that_asks_for_more_to_its_consent(
     place: Place,
 ) -> None:
     """A52, step-up: the app is set up on the way, and the request is still there."""
-    await place.change(Tenant, "org_acme", required_level=2)
-    client = await place.server.client()
-    person = place.server.person()
-    more = await person.reach_consent(client.authorize_url())
+    person, more = await step_up(place)
     link = next(link for link in more.links if link.startswith("/account/security/app"))
     page = await person.open(f"{ISSUER}{link}")
     codes = await person.press(
@@ -440,9 +445,50 @@ async def test_a_person_goes_from_a_tenant_that_asks_for_more_to_its_consent(
     back = next(link for link in codes.links if "/authorize/continue" in link)
     consent = await person.open(f"{ISSUER}{back}")
 
-    assert path_of(more) == "/sign-in/more"
+    assert path_of(more) == "/account/security/enrol"
+    assert "Acme requires it" in more.text
     assert path_of(consent) == "/consent"
     assert "Acme" in consent.text
+
+
+async def test_a_person_adds_a_passkey_on_the_way_to_the_consent(place: Place) -> None:
+    person, more = await step_up(place)
+    consent = await place.add(person, more, Authenticator())
+    assert (path_of(more), path_of(consent)) == ("/account/security/enrol", "/consent")
+
+
+async def test_whoever_signed_in_long_ago_signs_in_again_and_keeps_the_request(
+    place: Place,
+) -> None:
+    """The change of sign-in methods needs a recent sign-in; the app's request waits for it."""
+    await place.change(Tenant, "org_acme", required_level=2)
+    person, _ = await place.ada()
+    place.server.clock.advance(minutes=16)
+    client = await place.server.client()
+    page = await person.reach_consent(client.authorize_url())
+    assert path_of(page) == "/sign-in"
+
+    page = await person.sign_in(page)
+    assert path_of(page) == "/account/security/enrol"
+    consent = await place.add(person, page, Authenticator())
+    assert path_of(consent) == "/consent"
+
+
+async def test_an_admin_enrols_on_the_way_to_the_page_of_their_organisation(place: Place) -> None:
+    await place.change(Tenant, "org_acme", required_level=2)
+    person, _ = await place.ada()
+    page = await person.open("/account/organisation?tenant=org_acme")
+    shown = await place.add(person, page, Authenticator())
+    assert path_of(page) == "/account/security/enrol"
+    assert path_of(shown) == "/account/organisation"
+
+
+async def test_the_way_on_from_a_second_factor_leads_to_no_other_site_a14(place: Place) -> None:
+    person, _ = await place.ada()
+    for evil in ("https://evil.example/", "//evil.example", "/account/../evil", "/\\evil.example"):
+        page = await person.open(f"/account/security/enrol?return_to={quote(evil)}")
+        assert path_of(page) == "/account/security/enrol"
+        assert "evil" not in page.html
 
 
 async def test_a_passkey_is_added_and_signs_in_without_name_and_password(place: Place) -> None:

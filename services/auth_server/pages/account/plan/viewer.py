@@ -67,7 +67,7 @@ async def require_viewer(accounts: AccountResolver, tenant_id: str | None, db: D
             status=403,
             detail="not a member of this tenant",
         )
-    require_level(account.signed_in, membership)
+    require_level(account.signed_in, membership, page_of(membership.tenant_id))
     return Viewer(account, membership)
 
 
