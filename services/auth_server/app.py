@@ -49,7 +49,6 @@ from auth_server.pages.account.authenticator_app import router as code_app_route
 from auth_server.pages.account.connections import router as connections_router
 from auth_server.pages.account.endpoint import router as account_router
 from auth_server.pages.account.enrol import router as enrol_router
-from auth_server.pages.account.members import router as members_router
 from auth_server.pages.account.new_api_key import router as new_api_key_router
 from auth_server.pages.account.notices import router as notices_router
 from auth_server.pages.account.organisations import router as organisations_router
@@ -66,6 +65,8 @@ from auth_server.pages.account.rules.endpoint import router as rules_router
 from auth_server.pages.account.rules.requests import router as requests_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
+from auth_server.pages.account.tenant.audit import router as trail_router
+from auth_server.pages.account.tenant.members import router as members_router
 from auth_server.pages.account.webhooks.deliveries import router as webhook_router
 from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
 from auth_server.pages.connect.endpoint import router as connect_router
@@ -117,6 +118,7 @@ ROUTERS = (
     rules_router,
     requests_router,
     members_router,
+    trail_router,
     invitations_router,
     invitation_router,
     prove_router,

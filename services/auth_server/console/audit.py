@@ -1,14 +1,14 @@
 """The console's pages of the audit log."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import get_args
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from auth_server.administration.audit.export import Format, open_export
-from auth_server.administration.audit.read import read_entries
+from auth_server.administration.audit.read import read_day, read_entries
 from auth_server.administration.audit.words import EVENT_WORDS
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL, Slice
@@ -77,22 +77,13 @@ async def _filter(db: DbSession, asked: Mapping[str, str]) -> AuditFilter:
     person_id = asked["person"]
     if "@" in person_id and (person := await find_person_by_email(db, person_id)) is not None:
         person_id = person.person_id
-    until = _day(asked, "until")
+    until = read_day(asked["until"], "until")
     return AuditFilter(
         event=asked["event"],
         person_id=person_id,
         client_id=asked["client"],
         tenant_id=asked["tenant"],
         grant_id=asked["grant"],
-        since=_day(asked, "since"),
+        since=read_day(asked["since"], "since"),
         until=None if until is None else until + timedelta(days=1),
     )
-
-
-def _day(asked: Mapping[str, str], name: str) -> datetime | None:
-    if not (text := asked[name]):
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise Refused(name, "must be a day such as 2026-11-28") from None

@@ -56,5 +56,7 @@ def _write_csv(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, dict):
+        value = orjson.dumps(value).decode()
     # A spreadsheet would run a text that begins like a formula.
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -539,6 +539,7 @@ ACCOUNT_PAGES = {
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",
+    "organisation-audit": "organisation/audit?tenant=org_acme",
     "plan": "plan?tenant=org_acme",
     "organisation-member": "organisation/member?tenant=org_acme&person=usr_eve",
     "organisation-yourself": "organisation/member?tenant=org_acme&person=usr_ada",

@@ -1,7 +1,7 @@
 """Search the audit log."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -70,6 +70,20 @@ def require_filter(which: AuditFilter) -> None:
         at = getattr(which, name)
         if at is not None and (at.tzinfo is None or not 1970 < at.year < 9999):
             raise Refused(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z")
+
+
+def read_day(text: str, name: str) -> datetime | None:
+    """Read the beginning of a day in UTC; None if there is no text.
+
+    Raises:
+        Refused: it is not a day.
+    """
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused(name, "must be a day such as 2026-11-28") from None
 
 
 def view_entry(row: AuditEntry) -> AuditEntryView:

@@ -39,7 +39,7 @@ def _filter_options(command: F) -> F:
     return command
 
 
-def _filter(since: datetime | None, until: datetime | None, **names: str) -> AuditFilter:
+def _filter(since: datetime | None, until: datetime | None, **names: Any) -> AuditFilter:
     return AuditFilter(
         **names,
         since=None if since is None else since.replace(tzinfo=UTC),
