@@ -17,6 +17,10 @@ from auth_server.console.calls import router as calls_router
 from auth_server.console.clients import router as clients_router
 from auth_server.console.keys import router as keys_router
 from auth_server.console.limits import router as limits_router
+from auth_server.console.money.books import router as books_router
+from auth_server.console.money.exports import router as exports_router
+from auth_server.console.money.plans import router as console_plans_router
+from auth_server.console.money.stripe_events import router as stripe_events_router
 from auth_server.console.operators import router as operators_router
 from auth_server.console.people import router as people_router
 from auth_server.console.playground import router as console_playground_router
@@ -139,6 +143,10 @@ ROUTERS = (
     limits_router,
     tenants_router,
     console_playground_router,
+    books_router,
+    exports_router,
+    console_plans_router,
+    stripe_events_router,
     people_router,
     clients_router,
     console_webhooks_router,
@@ -187,7 +195,12 @@ def create_app(
             await opened.enter_async_context(maintained(runtime, billing))
             await opened.enter_async_context(sending_notices(runtime, every=notices_every))
             app.state.stop_waiting = runtime.feed.close
-            yield {"resources": runtime, "billing": billing, "inbox": inbox}
+            yield {
+                "resources": runtime,
+                "billing": billing,
+                "inbox": inbox,
+                "exporting": exporting,
+            }
 
     discovery = discovery_router(settings)
     routers = (*ROUTERS, token_router, register_router, stripe_router, discovery)

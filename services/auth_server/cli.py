@@ -70,6 +70,7 @@ billing = LazyGroup(
             "Give, list and take back prepaid credit.",
         ),
         "events": (f"{_COMMANDS}.billing:events", "List the newest events in the inbox."),
+        "move": (f"{_COMMANDS}.plans:move", "Give a tenant another plan."),
         "plans": (
             f"{_COMMANDS}.plans:plans",
             "Print the plans, or replace them by those of a file.",
@@ -77,6 +78,10 @@ billing = LazyGroup(
         "refresh": (
             f"{_COMMANDS}.billing:refresh",
             "Read the subscriptions of tenants at Stripe again.",
+        ),
+        "requests": (
+            f"{_COMMANDS}.plans:requests",
+            "List the members who asked for a larger plan.",
         ),
         "resend": (f"{_COMMANDS}.billing:resend", "Process events of the inbox again."),
         "simulate": (
@@ -93,6 +98,10 @@ usage = LazyGroup(
     "usage",
     help="Show and check what tenants use, and look after the export of usage.",
     places={
+        "books": (
+            f"{_COMMANDS}.usage.books:books",
+            "Say whether every billable unit of a month is exported.",
+        ),
         "call": (
             f"{_COMMANDS}.usage.calls:call",
             "Tell what allowed one call, what happened, and what it cost.",

@@ -10,6 +10,9 @@ from auth_server.admin_api.clients import router as clients_router
 from auth_server.admin_api.invitations import router as invitations_router
 from auth_server.admin_api.keys import router as keys_router
 from auth_server.admin_api.limits import router as limits_router
+from auth_server.admin_api.money.billing import router as billing_router
+from auth_server.admin_api.money.books import router as books_router
+from auth_server.admin_api.money.plans import router as plans_router
 from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.people import router as people_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
@@ -24,6 +27,9 @@ ROUTERS = (
     usage_router,
     calls_router,
     limits_router,
+    books_router,
+    plans_router,
+    billing_router,
     tenants_router,
     invitations_router,
     people_router,

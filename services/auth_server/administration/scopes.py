@@ -8,6 +8,7 @@ from auth_server.records.operators.table import Role
 Area = Literal[
     "audit",
     "billing",
+    "books",
     "calls",
     "clients",
     "gateways",

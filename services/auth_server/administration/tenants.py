@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.money.plans import require_free_choice
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.paging import Slice, cut
 from auth_server.db.engine import DbSession
@@ -69,7 +70,7 @@ async def set_tenant(
 
     Raises:
         Forbidden: `tenants:write` is missing.
-        Refused: a value is invalid.
+        Refused: a value is invalid, or a subscription at Stripe decides about the plan.
     """
     operator.act(db, "tenants:write")
     if not 1 <= len(tenant_id) <= 255 or not tenant_id.isprintable():
@@ -80,6 +81,8 @@ async def set_tenant(
     if plan not in plans:
         raise Refused("plan", f"must be one of {', '.join(plans)}")
     known = await lock_tenant(db, tenant_id)
+    if known is not None and known.rate_limit_tier != plan:
+        await require_free_choice(db, tenant_id)
     row = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=plan, created_at=now)
     await put_tenant(db, row, now=now)
     put = Audit(

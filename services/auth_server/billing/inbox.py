@@ -88,6 +88,7 @@ async def process_event(billing: Billing, event_id: str) -> str:
     if event is None:
         return f"the event {event_id} is not in the inbox"
     problem = ""
+    tenant_id: str | None = None
     try:
         if event.kind in ERROR_REPORTS:
             await take_error_report(billing, event_id)
@@ -98,7 +99,9 @@ async def process_event(billing: Billing, event_id: str) -> str:
         problem = str(error)
         log.warning("billing_event_failed", event_id=event_id, kind=type(error).__name__)
     async with billing.transaction() as db:
-        await note_attempt(db, event_id, now=billing.now(), problem=problem)
+        await note_attempt(
+            db, event_id, tenant_id=tenant_id or "", now=billing.now(), problem=problem
+        )
     return problem
 
 

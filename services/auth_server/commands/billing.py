@@ -7,17 +7,18 @@ from typing import TypeVar
 
 import click
 
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.money.stripe_events import process_stripe_event
+from auth_server.administration.money.stripe_prices import make_price_changes, read_price_changes
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.billing.account import Billing, open_stripe
 from auth_server.billing.errors import BillingError
-from auth_server.billing.inbox import process_event
-from auth_server.billing.prices import make_changes, plan_changes
 from auth_server.billing.refresh_account import refresh_account
 from auth_server.commands.common import config_option, load_settings
 from auth_server.db.engine import open_database
 from auth_server.records.audit.seal import sealing_with
 from auth_server.records.billing_accounts.store import list_accounts_read_before
 from auth_server.records.external_events.store import list_events
-from auth_server.records.plans.store import list_plans
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
@@ -32,16 +33,13 @@ def sync(config: Path | None, yes: bool) -> None:
     """Create what the plans need at Stripe: products, prices and the meter."""
 
     async def work(billing: Billing) -> str:
-        async with billing.database.reading() as db:
-            plans = await list_plans(db)
-        changes = await plan_changes(billing.stripe, plans)
+        changes = await read_price_changes(billing, COMMAND_LINE)
         if not changes:
             return "Stripe has everything that the plans need."
-        click.echo("\n".join(f"will {change.said}" for change in changes))
+        click.echo("\n".join(f"will {change}" for change in changes))
         if not yes:
             click.confirm("Make these changes?", abort=True)
-        await make_changes(changes)
-        return f"{len(changes)} changes are made."
+        return f"{len(await make_price_changes(billing, COMMAND_LINE))} changes are made."
 
     click.echo(_run(config, work))
 
@@ -72,11 +70,15 @@ def resend(config: Path | None, event_ids: tuple[str, ...]) -> None:
     """Process events of the inbox again."""
 
     async def work(billing: Billing) -> list[str]:
-        return [
-            f"{event_id}: {problem}"
-            for event_id in event_ids
-            if (problem := await process_event(billing, event_id))
-        ]
+        problems = []
+        for event_id in event_ids:
+            try:
+                done = await process_stripe_event(billing, COMMAND_LINE, event_id)
+            except NotFound as error:
+                problems.append(str(error))
+            else:
+                problems += [f"{event_id}: {done.problem}"] if done.problem else []
+        return problems
 
     if problems := _run(config, work):
         raise click.ClickException("\n".join(problems))
@@ -109,6 +111,8 @@ def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
         return asyncio.run(_with_billing(settings, work))
     except BillingError as error:
         raise click.ClickException(str(error)) from None
+    except Refused as refused:
+        raise click.ClickException(refused.reason) from None
 
 
 async def _with_billing(settings: AuthServerSettings, work: Callable[[Billing], Awaitable[T]]) -> T:

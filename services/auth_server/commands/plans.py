@@ -11,6 +11,14 @@ import click
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.money.plans import (
+    PlanRequestView,
+    move_tenant,
+    read_plan_requests,
+)
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.paging import MOST, USUAL, Slice
 from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
 from auth_server.credits.change import announce_prices
 from auth_server.db.engine import DbSession
@@ -92,6 +100,45 @@ def simulate(config: Path | None, month: datetime | None, name: str, tenant_id: 
         before = _add_up((one.currency, one.price) for one in simulated)
         after = _add_up((other.price.currency, one.other_price) for one in simulated)
         click.echo(f"all: {before} on their plans, {after} on {other.name}")
+
+
+@click.command()
+@config_option
+@click.argument("tenant_id")
+@click.argument("plan")
+def move(config: Path | None, tenant_id: str, plan: str) -> None:
+    """Give a tenant another plan, unless a subscription at Stripe decides about it."""
+
+    async def work(db: DbSession) -> None:
+        await move_tenant(db, COMMAND_LINE, tenant_id, plan=plan, now=utc_now())
+
+    try:
+        asyncio.run(in_transaction(load_settings(config), work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{tenant_id} has the plan {plan}. Gateways learn it within two seconds.")
+
+
+@click.command()
+@config_option
+@click.option("--limit", type=click.IntRange(1, MOST), default=USUAL, show_default=True)
+@click.option("--after", default="", help="Where the page before said that it ends.")
+def requests(config: Path | None, limit: int, after: str) -> None:
+    """List the members who asked for a larger plan in the last 30 days, the newest first."""
+
+    async def work(db: DbSession) -> Slice[PlanRequestView]:
+        return await read_plan_requests(db, COMMAND_LINE, after=after, limit=limit)
+
+    try:
+        page = asyncio.run(in_transaction(load_settings(config), work))
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
+    for one in page.rows:
+        click.echo(f"{one.asked_at:%Y-%m-%d %H:%M}  {one.tenant_id}  {one.plan}  {one.person_id}")
+    if page.next:
+        click.echo(f"for more: --after '{page.next}'", err=True)
+    elif not page.rows:
+        click.echo("Nobody asked for a larger plan.", err=True)
 
 
 def _describe(one: Simulated, other: PlanTerms) -> str:

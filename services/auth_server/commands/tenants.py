@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from auth_server.administration.errors import Refused
+from auth_server.administration.money.plans import require_free_choice
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
@@ -53,6 +55,11 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> Non
         now = utc_now()
         known = await lock_tenant(db, tenant_id)
         plan = tier or ("free" if known is None else known.rate_limit_tier)
+        if known is not None and known.rate_limit_tier != plan:
+            try:
+                await require_free_choice(db, tenant_id)
+            except Refused as refused:
+                raise click.ClickException(str(refused)) from None
         tenant = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=plan, created_at=now)
         await put_tenant(db, tenant, now=now)
         put = Audit(

@@ -14,9 +14,9 @@ from auth_server.flow.sign_in_purpose import is_account_page
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.rendering.translation import translatable
 from auth_server.settings import AuthServerSettings
-from auth_server.web.dependencies import Db, ReadingDb, Settings
+from auth_server.web.dependencies import Db, OpenDatabase, ReadingDb, Settings
 from auth_server.web.forms import Parameters
-from auth_server.web.posted_form import PostedForm
+from auth_server.web.posted_form import Form, PostedForm
 
 CONSOLE = "/console"
 Section = Literal[
@@ -25,6 +25,9 @@ Section = Literal[
     "calls",
     "limits",
     "playground",
+    "books",
+    "plans",
+    "stripe-events",
     "tenants",
     "people",
     "clients",
@@ -35,6 +38,7 @@ Section = Literal[
     "tokens",
 ]
 _TRAFFIC = translatable("Traffic")
+_MONEY = translatable("Billing")
 _CUSTOMERS = translatable("Customers")
 _OPERATION = translatable("Operation")
 _SECURITY = translatable("Security")
@@ -44,6 +48,9 @@ SECTIONS: tuple[tuple[Section, str, str, str], ...] = (
     ("calls", translatable("Calls"), "calls:read", _TRAFFIC),
     ("limits", translatable("Limits"), "usage:read", _TRAFFIC),
     ("playground", translatable("Playground"), "calls:read", _TRAFFIC),
+    ("books", translatable("Books"), "books:read", _MONEY),
+    ("plans", translatable("Plans"), "plans:read", _MONEY),
+    ("stripe-events", translatable("Stripe events"), "billing:read", _MONEY),
     ("tenants", translatable("Organisations"), "tenants:read", _CUSTOMERS),
     ("people", translatable("People"), "people:read", _CUSTOMERS),
     ("clients", translatable("Apps"), "clients:read", _CUSTOMERS),
@@ -146,3 +153,23 @@ def posted_console(posted: PostedForm | None = None) -> Callable[..., Awaitable[
 
 
 PostedConsole = Annotated[Console, Depends(posted_console())]
+
+
+async def _shown_alone(
+    request: Request, database: OpenDatabase, accounts: Accounts, settings: Settings
+) -> Console:
+    async with database.reading() as db:
+        return await require_console(request, db, accounts, settings)
+
+
+ShownAlone = Annotated[Console, Depends(_shown_alone)]
+"""The console of a page that waits for others; no database session stays open."""
+
+
+async def _posted_alone(console: ShownAlone, form: Form) -> Console:
+    console.account.forms.require(form.get("proof"), "console")
+    return console
+
+
+PostedAlone = Annotated[Console, Depends(_posted_alone)]
+"""The console of a form whose work opens its own transactions, or waits for others."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from sqlmodel.sql.expression import SelectOfScalar
 
 from auth_server.db.engine import DbSession
+from auth_server.export_settings import AwsMarketplaceExport, StripeExport, UsageExportSettings
 from auth_server.exports.port import Customer
 from auth_server.records.billing_accounts.store import find_accounts, select_subscribed_tenants
 from auth_server.records.export_customers.store import find_customers, select_linked_tenants
@@ -68,3 +69,14 @@ class Subscribers:
             )
             for account in await find_accounts(db, tenant_ids)
         }
+
+
+def choose_customers(wanted: UsageExportSettings) -> Customers:
+    """Return who the customers are at the system that the settings name."""
+    match wanted:
+        case StripeExport():
+            return Subscribers()
+        case AwsMarketplaceExport():
+            return Linked()
+        case _:
+            return TenantsThemselves()

@@ -18,7 +18,7 @@ from auth_server.export_settings import (
 from auth_server.exports.aws_marketplace import AwsMarketplace
 from auth_server.exports.aws_signing import make_signer
 from auth_server.exports.cloud_events import CloudEvents
-from auth_server.exports.customers import Customers, Linked, Subscribers, TenantsThemselves
+from auth_server.exports.customers import choose_customers
 from auth_server.exports.exporting import Exporting
 from auth_server.exports.http import open_http
 from auth_server.exports.metronome import Metronome
@@ -46,7 +46,6 @@ async def opened_exports(
         return
     async with open_http(transport) as http:
         exporter: UsageExporter
-        customers: Customers = TenantsThemselves()
         match wanted:
             case StripeExport():
                 assert billing is not None  # noqa: S101 - the settings require the account
@@ -55,7 +54,6 @@ async def opened_exports(
                     meter_event=METER_EVENT,
                     carries_after=timedelta(hours=wanted.final_after_hours),
                 )
-                customers = Subscribers()
             case MetronomeExport():
                 exporter = Metronome(
                     http,
@@ -71,7 +69,6 @@ async def opened_exports(
                     dimensions=wanted.dimensions,
                     product_code=wanted.product_code,
                 )
-                customers = Linked()
             case CloudEventsExport():
                 secret = wanted.authorization
                 exporter = CloudEvents(
@@ -85,7 +82,7 @@ async def opened_exports(
                 )
         yield Exporting(
             exporter=exporter,
-            customers=customers,
+            customers=choose_customers(wanted),
             database=runtime.database,
             issuer=issuer,
             now=runtime.now,

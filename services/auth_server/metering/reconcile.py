@@ -25,14 +25,24 @@ class Difference:
     """The units that are there to be exported; test keys have none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The live units in all places together, and where the places differ."""
+
+    ledger: int
+    usage: int
+    metered: int
+    differences: Sequence[Difference]
+
+
 async def reconcile_usage(
     db: DbSession, *, since: datetime, until: datetime, tenants: Sequence[str] | None = None
-) -> list[Difference]:
-    """List where the places differ in a time that begins and ends at whole hours.
+) -> Comparison:
+    """Compare the places in a time that begins and ends at whole hours.
 
     With `tenants`, the ledger is read for each of them, instead of from its first entry to its last.
     """
-    found = []
+    found, totals = [], (0, 0, 0)
     metered = await sum_metered(db, since=since, until=until)
     for env in _ENVIRONMENTS:
         ledger: dict[tuple[str, str], int] = {}
@@ -40,8 +50,10 @@ async def reconcile_usage(
             ledger |= await sum_units(db, since=since, until=until, env=env, tenant_id=tenant_id)
         usage = await sum_meters(db, since=since, until=until, env=env)
         exportable = metered if env == "live" else ledger
+        if env == "live":
+            totals = sum(ledger.values()), sum(usage.values()), sum(metered.values())
         for key in sorted(ledger.keys() | usage.keys() | exportable.keys()):
             units = ledger.get(key, 0), usage.get(key, 0), exportable.get(key, 0)
             if len(set(units)) > 1:
                 found.append(Difference(key[0], env, key[1], *units))
-    return found
+    return Comparison(*totals, found)

@@ -1,16 +1,19 @@
 """Compare the ledger with the usage once a day, and tell the operator if they disagree."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import structlog
 
 from auth_server.db.engine import Database, DbSession
-from auth_server.metering.reconcile import Difference, reconcile_usage
+from auth_server.metering.reconcile import Comparison, Difference, reconcile_usage
+from auth_server.records.book_comparisons.store import put_comparison
+from auth_server.records.book_comparisons.table import BookComparison, BookDifference
 from auth_server.records.progress.store import find_progress, lock_progress
 from auth_server.records.tenants.store import search_tenants
 from auth_server.records.usage.days import find_wrong_days, rebuild_day
 from auth_server.webhooks.messages import Message, make_message, queue_message
-from gatepost.metering.plans import day_of, start_of_day, start_of_month
+from gatepost.metering.plans import day_of, month_of, start_of_day, start_of_month
 
 JOB = "comparison of the books"
 _AT_ONCE = 500
@@ -31,8 +34,9 @@ async def compare_books(database: Database, *, now: datetime) -> None:
         if reached is not None and reached >= today:
             return
         tenants = await _list_tenant_ids(db)
-        found = await reconcile_usage(db, since=since, until=until, tenants=tenants)
+        compared = await reconcile_usage(db, since=since, until=until, tenants=tenants)
         wrong = await find_wrong_days(db, since=since, until=until)
+    found = compared.differences
     for day in wrong:
         async with database.writing() as db, db.begin():
             await rebuild_day(db, day)
@@ -42,6 +46,7 @@ async def compare_books(database: Database, *, now: datetime) -> None:
         if progress is None or progress.reached >= today:
             return
         progress.reached = today
+        await _store(db, compared, since, until, now)
         for one in found:
             await queue_message(db, _message_of(one, since, until), now=now)
     for one in found:
@@ -61,6 +66,23 @@ async def _list_tenant_ids(db: DbSession) -> list[str]:
     while some := await search_tenants(db, "", after=found[-1] if found else "", most=_AT_ONCE):
         found += [tenant.tenant_id for tenant in some]
     return found
+
+
+async def _store(
+    db: DbSession, compared: Comparison, since: datetime, until: datetime, now: datetime
+) -> None:
+    month, found = month_of(since), compared.differences
+    comparison = BookComparison(
+        month=month,
+        until=until,
+        compared_at=now,
+        ledger=compared.ledger,
+        usage=compared.usage,
+        metered=compared.metered,
+        differences=len(found),
+    )
+    differences = [BookDifference(month=month, **asdict(one)) for one in found]
+    await put_comparison(db, comparison, differences)
 
 
 def _message_of(one: Difference, since: datetime, until: datetime) -> Message:

@@ -12,6 +12,7 @@ import auth_server.records.audit.table
 import auth_server.records.authorization_codes.table
 import auth_server.records.authorization_requests.table
 import auth_server.records.billing_accounts.table
+import auth_server.records.book_comparisons.table
 import auth_server.records.call_log.table
 import auth_server.records.catalogues.table
 import auth_server.records.ceilings.table

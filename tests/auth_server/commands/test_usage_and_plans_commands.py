@@ -15,7 +15,9 @@ from sqlmodel import col, update
 from auth_server.db.engine import DbSession, open_database
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.notices.compare_books import compare_books
+from auth_server.records.billing_accounts.store import add_account, lock_account
 from auth_server.records.metered_hours.table import MeteredHour
+from auth_server.records.plan_requests.store import put_request
 from auth_server.records.usage.table import UsageDay, UsageHour
 from support.in_process.call_events import call_event
 
@@ -229,3 +231,54 @@ def test_an_unknown_plan_tenant_or_month_is_named(operate: Operate) -> None:
     assert "the tenant org_nowhere does not exist" in tenant.output
     assert "must be a month such as 2026-11" in month.output
     assert {plan.exit_code, tenant.exit_code} == {1} and month.exit_code == 2
+
+
+def test_an_operator_reads_the_books_of_a_month_and_of_a_tenant(
+    operate: Operate, sqlite_url: str
+) -> None:
+    call(sqlite_url, (LAST_MONTH, 3, {"cost": 5, "meter": "calls"}))
+    month = ("--month", f"{LAST_MONTH:%Y-%m}")
+
+    told = operate("usage", "books", *month)
+    tenant = operate("usage", "books", *month, "--tenant", "org_acme").output
+    as_json = json.loads(operate("usage", "books", *month, "--json").output)
+
+    assert "Nothing is exported: the settings name no system" in told.output
+    assert "org_acme  15 billable, 0 confirmed" in told.output
+    assert "15 units: no export" in tenant
+    assert (as_json["verdict"], as_json["units"]) == ("not_exported", 15)
+    nobody = operate("usage", "books", "--tenant", "org_none")
+    assert (nobody.exit_code, "org_none does not exist" in nobody.output) == (1, True)
+
+
+def test_an_operator_gives_a_tenant_that_asked_another_plan(
+    operate: Operate, sqlite_url: str
+) -> None:
+    change(sqlite_url, lambda db: put_request(db, "org_globex", "usr_bo", now=NOW))
+
+    asked = operate("billing", "requests").output
+    moved = operate("billing", "move", "org_globex", "enterprise")
+    listed = operate("usage", "show").output
+
+    assert "org_globex  free  usr_bo" in asked
+    assert "org_globex has the plan enterprise." in moved.output
+    assert "org_globex  enterprise" in listed
+    gold = operate("billing", "move", "org_globex", "gold")
+    assert (gold.exit_code, "plan: must be one of free, pro" in gold.output) == (1, True)
+
+
+def test_a_tenant_whose_subscription_gives_its_plan_keeps_it(
+    operate: Operate, sqlite_url: str
+) -> None:
+    async def subscribe(db: DbSession) -> None:
+        await add_account(db, "org_globex", "cus_globex", now=NOW)
+        account = await lock_account(db, "org_globex")
+        assert account is not None
+        account.status, account.plan = "active", "free"
+
+    change(sqlite_url, subscribe)
+    add = ("tenants", "add", "org_globex", "--name", "Globex", "--tier", "pro")
+    for arguments in (("billing", "move", "org_globex", "pro"), add):
+        refused = operate(*arguments)
+        assert refused.exit_code == 1
+        assert "the subscription at Stripe gives this tenant the plan free" in refused.output

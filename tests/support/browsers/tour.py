@@ -21,17 +21,21 @@ from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.email_changes.store import add_email_change
 from auth_server.records.email_changes.table import EmailChange
+from auth_server.records.external_events.table import ExternalEvent
 from auth_server.records.invitations.store import add_invitation
 from auth_server.records.invitations.table import Invitation
+from auth_server.records.metered_hours.store import find_hour
 from auth_server.records.password_links.store import put_link
 from auth_server.records.password_links.table import PasswordLink
 from auth_server.records.plan_requests.store import put_request
+from auth_server.records.refused_events.store import Refused, add_refused
 from auth_server.records.second_factors.store import drop_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
+from auth_server.records.usage_exports.table import UsageExport
 from auth_server.rendering.render import TEMPLATES
 from auth_server.secrets import hash_secret
-from gatepost.metering.plans import Budget
+from gatepost.metering.plans import Budget, hour_of
 from support.in_process.auth_server import SEED, prepare_database
 from support.in_process.call_events import call_event
 from support.in_process.oauth_client import OAuthClient, register
@@ -127,6 +131,7 @@ async def use_acme(url: str) -> None:
             sub=("usr_ada", "usr_eve")[number % 2],
             client_id=MANAGED_CLIENT,
             cost=3 + 11 * number % 17,
+            meter="calls",
         )
         for number in range(100)
     ]
@@ -155,7 +160,50 @@ async def use_acme(url: str) -> None:
         change_plan(acme, "free", now=now)
         change_budgets(acme, budgets, now=now)
         await put_request(db, "org_acme", "usr_eve", now=now + timedelta(seconds=1))
+        await add_refused(db, [Refused(b"{", "the stream entry does not contain events")], now=now)
+        hour = await find_hour(db, "org_acme", "calls", hour_of(now - timedelta(hours=7)))
+        assert hour is not None
+        hour.exported = hour.units
+        db.add_all(money_of_acme(now, hour.units))
     await database.close()
+
+
+def money_of_acme(now: datetime, units: int) -> list[UsageExport | ExternalEvent]:
+    """An export that Stripe refused, an event that was processed, and one that failed too often."""
+    processed, failed = (
+        ExternalEvent(
+            event_id=event_id,
+            kind="customer.subscription.updated",
+            object_type="subscription",
+            object_id="sub_1",
+            tenant_id="org_acme",
+            received_at=now - timedelta(minutes=5),
+            processed_at=at,
+            attempts=attempts,
+            problem=problem,
+        )
+        for event_id, at, attempts, problem in (
+            ("evt_before", now, 1, ""),
+            ("evt_of_the_tour", None, 20, "Stripe does not answer. Try again in a minute."),
+        )
+    )
+    parked = UsageExport(
+        identifier="gatepost_of_the_tour",
+        system="stripe",
+        tenant_id="org_acme",
+        meter="calls",
+        hour=hour_of(now - timedelta(hours=7)),
+        since=hour_of(now - timedelta(hours=7)),
+        at=hour_of(now - timedelta(hours=7)),
+        sequence=0,
+        units=units,
+        customer="cus_acme",
+        state="parked",
+        attempts=1,
+        next_attempt_at=now,
+        problem="meter_event_customer_not_found",
+    )
+    return [processed, failed, parked]
 
 
 async def link_to_reset(url: str) -> None:
@@ -466,6 +514,10 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     for name, path in CONSOLE_PAGES.items():
         page.goto(f"{issuer}/console/{path}".removesuffix("/"))
         yield f"console-{name}"
+    page.goto(f"{issuer}/console/books/tenant?tenant=org_acme")
+    page.locator('main a[href*="/console/books/hour"]').first.click()
+    expect(page.get_by_role("heading", name="Exports")).to_be_visible()
+    yield "console-books-hour"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
@@ -563,4 +615,14 @@ CONSOLE_PAGES = {
     "playground": "playground?tenant=org_acme&person=usr_eve",
     "playground-tool": "playground/tool?tenant=org_acme&person=usr_eve&tool=list_tasks",
     "tokens": "tokens",
+    "books": "books?shown=all",
+    "books-tenant": "books/tenant?tenant=org_acme",
+    "books-system": "books/tenant/system?tenant=org_acme",
+    "books-exports": "books/exports?shown=all",
+    "books-refused": "books/refused",
+    "plans": "plans",
+    "plan": "plan?plan=free",
+    "plan-prices": "plans/prices",
+    "stripe-events": "stripe-events",
+    "stripe-event": "stripe-event?event=evt_of_the_tour",
 }

@@ -2,24 +2,25 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.money.exports import decide_export, link_customer
+from auth_server.administration.money.refused_events import write_refused_event
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import Database, DbSession, open_database
-from auth_server.exports.resend import renew_identifier
-from auth_server.gateway_api.read_events import read_entry
-from auth_server.gateway_api.write_calls import write_or_refuse
-from auth_server.records.audit.store import Audit, record
-from auth_server.records.export_customers.store import put_customer
-from auth_server.records.export_customers.table import ExportCustomer
+from auth_server.gateway_api.write_again import write_again
+from auth_server.records.audit.seal import sealing_with
 from auth_server.records.metered_hours.store import list_waiting_units
-from auth_server.records.refused_events.store import delete_refused, list_refused
+from auth_server.records.refused_events.store import list_refused
 from auth_server.records.refused_events.table import RefusedEvent
-from auth_server.records.tenants.store import find_tenant
-from auth_server.records.usage_exports.store import find_export, list_exports, sum_exports
+from auth_server.records.usage_exports.store import list_exports, sum_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
+from auth_server.runtime import keys_of
 from gatepost.clock import utc_now
 
 _DECIDED_BY_PEOPLE = (ExportState.PARKED, ExportState.AMBIGUOUS)
@@ -65,24 +66,20 @@ def resend(config: Path | None, identifiers: tuple[str, ...], counted: bool) -> 
     settings = load_settings(config)
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
         for identifier in identifiers:
-            export = await find_export(db, identifier)
-            if export is None or export.state not in _DECIDED_BY_PEOPLE:
-                raise click.ClickException(f"{identifier} is not parked or ambiguous")
-            if counted:
-                export.state, export.confirmed_at, export.problem = ExportState.CONFIRMED, now, ""
-            else:
-                renew_identifier(export, settings.issuer, now=now)
-            detail: dict[str, str | int | bool | list[str]] = {
-                "identifier": identifier,
-                "units": export.units,
-                "counted": counted,
-            }
-            decided = Audit("usage.export_decided", tenant_id=export.tenant_id, detail=detail)
-            await record(db, decided, now=now)
+            await decide_export(
+                db,
+                COMMAND_LINE,
+                identifier,
+                counted=counted,
+                issuer=settings.issuer,
+                now=utc_now(),
+            )
 
-    asyncio.run(in_transaction(settings, work))
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(getattr(error, "reason", str(error))) from None
     click.echo(f"{len(identifiers)} changed.")
 
 
@@ -100,24 +97,22 @@ def link(
     config: Path | None, tenant_id: str, customer: str, licence: str, since: datetime | None
 ) -> None:
     """Name the customer that a tenant is at the system to which usage is exported."""
-    if not 1 <= len(customer) <= 255 or len(licence) > 255:
-        raise click.ClickException("customer and licence must have at most 255 characters")
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
-        if await find_tenant(db, tenant_id) is None:
-            raise click.ClickException(f"the tenant {tenant_id} does not exist")
-        await put_customer(
+        await link_customer(
             db,
-            ExportCustomer(
-                tenant_id=tenant_id, customer=customer, licence=licence, since=since or now
-            ),
+            COMMAND_LINE,
+            tenant_id,
+            customer=customer,
+            licence=licence,
+            since=since,
+            now=utc_now(),
         )
-        detail = {"customer": customer, "licence": licence}
-        linked = Audit("usage.customer_linked", tenant_id=tenant_id, detail=detail)
-        await record(db, linked, now=now)
 
-    asyncio.run(in_transaction(load_settings(config), work))
+    try:
+        asyncio.run(in_transaction(load_settings(config), work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"{tenant_id} is the customer {customer}.")
 
 
@@ -131,7 +126,7 @@ def refused(config: Path | None, digests: tuple[str, ...], write_all: bool, most
     settings = load_settings(config)
 
     async def work() -> list[str]:
-        database = open_database(settings.database_url)
+        database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
         try:
             async with database.reading() as db:
                 rows = await list_refused(db, most=most, digests=digests or None)
@@ -148,14 +143,17 @@ def refused(config: Path | None, digests: tuple[str, ...], write_all: bool, most
 
 async def _write_again(database: Database, row: RefusedEvent) -> str:
     """Write the events of a refused entry; it stays if any of them is refused again."""
-    data = row.payload if row.payload.startswith(b"[") else b"[" + row.payload + b"]"
-    events, again = read_entry(data, resource=row.resource or None)
-    written, unwritable = await write_or_refuse(database, events, (), now=utc_now())
-    if again or unwritable:
-        return f"{row.digest[:16]}  refused again: {again[0].reason if again else row.reason}"
-    async with database.writing() as db, db.begin():
-        await delete_refused(db, row.digest)
-    return f"{row.digest[:16]}  {written} written"
+    done = await write_refused_event(
+        database,
+        database.writing.begin,
+        COMMAND_LINE,
+        row.digest,
+        write_again=partial(write_again, now=utc_now),
+        now=utc_now(),
+    )
+    if done.problem:
+        return f"{row.digest[:16]}  refused again: {done.problem}"
+    return f"{row.digest[:16]}  {done.written} written"
 
 
 def _describe(export: UsageExport) -> str:

@@ -59,9 +59,9 @@ def reconcile(config: Path | None, month: datetime | None) -> None:
     since = month or start_of_month(utc_now())
     until = end_of_month(since)
 
-    async def work(db: DbSession) -> tuple[list[Difference], list[date]]:
-        found = await reconcile_usage(db, since=since, until=until)
-        return found, await find_wrong_days(db, since=since, until=until)
+    async def work(db: DbSession) -> tuple[Sequence[Difference], list[date]]:
+        compared = await reconcile_usage(db, since=since, until=until)
+        return compared.differences, await find_wrong_days(db, since=since, until=until)
 
     found, wrong = asyncio.run(in_transaction(load_settings(config), work))
     lines = [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select, update
 
@@ -45,14 +46,30 @@ async def list_waiting(
     return (await db.execute(query)).scalars().all()
 
 
-async def list_events(db: DbSession, *, most: int) -> Sequence[ExternalEvent]:
-    """List the newest events."""
-    query = select(ExternalEvent).order_by(col(ExternalEvent.received_at).desc()).limit(most)
+async def list_events(
+    db: DbSession,
+    *,
+    waiting: bool = False,
+    before: tuple[datetime, str] | None = None,
+    most: int,
+) -> Sequence[ExternalEvent]:
+    """List events, the newest first; with `waiting`, those that were not processed.
+
+    `before` is the time and the id of the event after which the list goes on.
+    """
+    at, event_id = col(ExternalEvent.received_at), col(ExternalEvent.event_id)
+    query = select(ExternalEvent).order_by(at.desc(), event_id.desc()).limit(most)
+    if waiting:
+        query = query.where(col(ExternalEvent.processed_at).is_(None))
+    if before is not None:
+        query = query.where(tuple_(at, event_id) < tuple_(*before))
     return (await db.execute(query)).scalars().all()
 
 
-async def note_attempt(db: DbSession, event_id: str, *, now: datetime, problem: str = "") -> None:
-    """Note that an event was processed, or why it was not."""
+async def note_attempt(
+    db: DbSession, event_id: str, *, tenant_id: str = "", now: datetime, problem: str = ""
+) -> None:
+    """Note that an event was processed, or why it was not, and whom it is about if that is known."""
     event = col(ExternalEvent.event_id) == event_id
     await db.execute(
         update(ExternalEvent)
@@ -61,6 +78,7 @@ async def note_attempt(db: DbSession, event_id: str, *, now: datetime, problem: 
             attempts=col(ExternalEvent.attempts) + 1,
             processed_at=None if problem else now,
             problem=problem[:500],
+            **({"tenant_id": tenant_id} if tenant_id else {}),
         )
     )
 

@@ -17,6 +17,8 @@ class ExternalEvent(SQLModel, table=True):
     """Such as `customer.subscription.updated`; thin events have the prefix `v1.`."""
     object_type: str = Field(max_length=255)
     object_id: str = Field(max_length=255)
+    tenant_id: str = Field(default="", max_length=255)
+    """The tenant whose account was read for it; empty until then, and if it is about none."""
     received_at: datetime = Field(sa_type=UtcDateTime, index=True)
     processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     attempts: int = Field(default=0)

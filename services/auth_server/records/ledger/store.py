@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 
 from auth_server.db.add_rows import add_rows
@@ -35,6 +35,38 @@ async def add_entries(
 async def find_entries(db: DbSession, call_ids: Collection[str]) -> Sequence[LedgerEntry]:
     """Look up the entries of calls."""
     query = select(LedgerEntry).where(col(LedgerEntry.call_id).in_(call_ids))
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_entries(
+    db: DbSession,
+    tenant_id: str,
+    meter: str,
+    *,
+    since: datetime,
+    until: datetime,
+    after: tuple[datetime, str] | None,
+    most: int,
+) -> Sequence[LedgerEntry]:
+    """List the live entries of one tenant and meter in a time, the earliest first.
+
+    `after` is the time and the call of the entry after which to begin.
+    """
+    at, call_id = col(LedgerEntry.at), col(LedgerEntry.call_id)
+    query = (
+        select(LedgerEntry)
+        .where(
+            col(LedgerEntry.tenant_id) == tenant_id,
+            col(LedgerEntry.meter) == meter,
+            col(LedgerEntry.env) == "live",
+            at >= since,
+            at < until,
+        )
+        .order_by(at, call_id)
+        .limit(most)
+    )
+    if after is not None:
+        query = query.where(tuple_(at, call_id) > tuple_(*after))
     return (await db.execute(query)).scalars().all()
 
 

@@ -1,11 +1,11 @@
 """The only SQL on metered hours."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, tuple_
+from sqlalchemy import and_, case, func, not_, or_, true, tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -46,6 +46,42 @@ async def add_metered(db: DbSession, added: Iterable[CallEvent]) -> None:
     ]
     key = ("tenant_id", "meter", "hour")
     await add_rows(db, MeteredHour, rows, key=key, sums=["units"], values={"problem": ""})
+
+
+class MonthTotals(NamedTuple):
+    """The units of a time, by what became of them."""
+
+    units: int
+    exported: int
+    """The units that belong to exports."""
+    present: int
+    """Those of the present hour, which is exported when it is over."""
+    waiting: int
+    """Those that can be exported and belong to no export yet."""
+    without_customer: int
+    """Those of tenants without a customer."""
+    held_back: int
+    """Those that can't be exported any more."""
+    waiting_since: datetime | None
+    """The earliest hour with waiting units."""
+    waiting_tenants: int
+    """The tenants that have waiting units."""
+    first_waiting: str | None
+    """One of them."""
+
+
+class TenantUnits(NamedTuple):
+    """The units of one tenant in a time."""
+
+    tenant_id: str
+    units: int
+    exported: int
+    unplanned: int
+    """The units of hours that are over, which belong to no export and have no problem."""
+    held_back: int
+    """The units that can't be exported any more."""
+    since: datetime | None
+    """The earliest hour with unplanned units."""
 
 
 async def lock_hours_to_export(
@@ -134,6 +170,127 @@ async def sum_metered(
     )
     rows = (await db.execute(query)).all()
     return {(tenant_id, meter): int(units) for tenant_id, meter, units in rows}
+
+
+async def sum_month(
+    db: DbSession,
+    *,
+    since: datetime,
+    until: datetime,
+    over_before: datetime,
+    only: SelectOfScalar[str] | None,
+) -> MonthTotals:
+    """Sum the units of all tenants in a time by what became of them.
+
+    Args:
+        db: an open database session.
+        since: the beginning, a whole hour.
+        until: the end, a whole hour.
+        over_before: the hours before this one are exported now.
+        only: selects the tenants that have a customer; None for all.
+    """
+    hour, units, exported = col(MeteredHour.hour), col(MeteredHour.units), col(MeteredHour.exported)
+    left, exportable = units - exported, (units != exported, col(MeteredHour.problem) == "")
+    has_customer = true() if only is None else col(MeteredHour.tenant_id).in_(only)
+
+    def add_up(*conditions: Any) -> Any:
+        return func.coalesce(func.sum(case((and_(*conditions), left), else_=0)), 0)
+
+    over = hour < over_before
+    waiting = and_(*exportable, over, has_customer)
+    tenant_id = case((waiting, col(MeteredHour.tenant_id)))
+    query = select(
+        func.coalesce(func.sum(units), 0),
+        func.coalesce(func.sum(exported), 0),
+        add_up(*exportable, not_(over)),
+        add_up(waiting),
+    ).add_columns(
+        add_up(*exportable, over, not_(has_customer)),
+        add_up(col(MeteredHour.problem) != ""),
+        func.min(case((waiting, hour))),
+        func.count(func.distinct(tenant_id)),
+        func.min(tenant_id),
+    )
+    row = (await db.execute(query.where(hour >= since, hour < until))).one()
+    units_, exported_, present, waits, without, held = (int(amount) for amount in row[:6])
+    return MonthTotals(units_, exported_, present, waits, without, held, *row[6:])
+
+
+async def sum_tenants_of_month(
+    db: DbSession,
+    *,
+    since: datetime,
+    until: datetime,
+    over_before: datetime,
+    tenant_id: str | None = None,
+    after: str = "",
+    unfinished: Collection[str] | None = None,
+    most: int,
+) -> Sequence[TenantUnits]:
+    """Sum the units of each tenant in a time, by id.
+
+    Args:
+        db: an open database session.
+        since: the beginning, a whole hour.
+        until: the end, a whole hour.
+        over_before: the hours before this one are exported now.
+        tenant_id: only this tenant.
+        after: the id of the tenant after which to begin.
+        unfinished: lists only these tenants, and those of which some units belong to no export; None
+            lists all.
+        most: how many to list.
+    """
+    hour, key = col(MeteredHour.hour), col(MeteredHour.tenant_id)
+    units, exported, problem = (
+        col(MeteredHour.units),
+        col(MeteredHour.exported),
+        col(MeteredHour.problem),
+    )
+    unplanned = and_(units != exported, problem == "", hour < over_before)
+    left = units - exported
+    query = (
+        select(key, func.sum(units), func.sum(exported))
+        .add_columns(
+            func.sum(case((unplanned, left), else_=0)),
+            func.sum(case((problem != "", left), else_=0)),
+            func.min(case((unplanned, hour))),
+        )
+        .where(hour >= since, hour < until, key > after)
+        .group_by(key)
+        .order_by(key)
+        .limit(most)
+    )
+    if tenant_id is not None:
+        query = query.where(key == tenant_id)
+    if unfinished is not None:
+        query = query.having(or_(func.sum(left) != 0, key.in_(unfinished)))
+    rows = (await db.execute(query)).all()
+    return [
+        TenantUnits(row[0], int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5])
+        for row in rows
+    ]
+
+
+async def list_hours_of_tenant(
+    db: DbSession,
+    tenant_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    before: tuple[datetime, str] | None,
+    most: int,
+) -> Sequence[MeteredHour]:
+    """List the hours of a tenant in a time, the newest first; `before` is the place to go on from."""
+    hour, meter = col(MeteredHour.hour), col(MeteredHour.meter)
+    query = (
+        select(MeteredHour)
+        .where(col(MeteredHour.tenant_id) == tenant_id, hour >= since, hour < until)
+        .order_by(hour.desc(), meter.desc())
+        .limit(most)
+    )
+    if before is not None:
+        query = query.where(tuple_(hour, meter) < tuple_(*before))
+    return (await db.execute(query)).scalars().all()
 
 
 async def sum_unplanned(db: DbSession, *, before: datetime) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, tuple_
 from sqlmodel import col, delete, select
 
 from auth_server.db.engine import DbSession
@@ -31,6 +31,24 @@ async def list_requests(
     )
     if since is not None:
         query = query.where(col(PlanRequest.asked_at) > since)
+    return (await db.execute(query)).scalars().all()
+
+
+async def list_newest_requests(
+    db: DbSession, *, before: tuple[datetime, str, str] | None, most: int
+) -> Sequence[PlanRequest]:
+    """List the requests in all tenants, the newest first.
+
+    `before` is the time, tenant and person of the request after which the list goes on.
+    """
+    at, tenant_id, person_id = (
+        col(PlanRequest.asked_at),
+        col(PlanRequest.tenant_id),
+        col(PlanRequest.person_id),
+    )
+    query = select(PlanRequest).order_by(at.desc(), tenant_id.desc(), person_id.desc()).limit(most)
+    if before is not None:
+        query = query.where(tuple_(at, tenant_id, person_id) < tuple_(*before))
     return (await db.execute(query)).scalars().all()
 
 

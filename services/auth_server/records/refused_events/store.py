@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sqlalchemy import tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, delete, select
 
@@ -42,14 +43,29 @@ async def add_refused(db: DbSession, refused: Sequence[Refused], *, now: datetim
 
 
 async def list_refused(
-    db: DbSession, *, most: int, digests: Sequence[str] | None = None
+    db: DbSession,
+    *,
+    before: tuple[datetime, str] | None = None,
+    most: int,
+    digests: Sequence[str] | None = None,
 ) -> Sequence[RefusedEvent]:
-    """List refused events, the newest first; `digests` names some by the start of their digests."""
-    query = select(RefusedEvent).order_by(col(RefusedEvent.refused_at).desc()).limit(most)
+    """List refused events, the newest first; `digests` names some by the start of their digests.
+
+    `before` is the time and the digest of the event after which the list goes on.
+    """
+    at, digest = col(RefusedEvent.refused_at), col(RefusedEvent.digest)
+    query = select(RefusedEvent).order_by(at.desc(), digest.desc()).limit(most)
+    if before is not None:
+        query = query.where(tuple_(at, digest) < tuple_(*before))
     rows = (await db.execute(query)).scalars().all()
     if digests is None:
         return rows
     return [row for row in rows if row.digest.startswith(tuple(digests))]
+
+
+async def find_refused(db: DbSession, digest: str) -> RefusedEvent | None:
+    """Look up a refused event."""
+    return await db.get(RefusedEvent, digest)
 
 
 async def purge_refused(db: DbSession, *, before: datetime) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import String, column, or_, table
+from sqlalchemy import String, column, func, or_, table
 from sqlalchemy import select as sql_select
 from sqlmodel import col, select, update
 
@@ -118,6 +118,25 @@ async def search_tenants(db: DbSession, search: str, *, after: str, most: int) -
             )
         )
     return (await db.execute(query.order_by(col(Tenant.tenant_id)).limit(most))).scalars().all()
+
+
+async def list_tenants_of_plan(
+    db: DbSession, plan: str, *, after: str, most: int
+) -> Sequence[Tenant]:
+    """List some tenants that have a plan after an id, by id."""
+    query = (
+        select(Tenant)
+        .where(col(Tenant.rate_limit_tier) == plan, col(Tenant.tenant_id) > after)
+        .order_by(col(Tenant.tenant_id))
+        .limit(most)
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def count_tenants_of_plan(db: DbSession, plan: str, *, most: int) -> int:
+    """Count the tenants that have a plan, but not beyond a number."""
+    some = select(col(Tenant.tenant_id)).where(col(Tenant.rate_limit_tier) == plan).limit(most)
+    return (await db.execute(sql_select(func.count()).select_from(some.subquery()))).scalar_one()
 
 
 async def put_tenant(db: DbSession, tenant: Tenant, *, now: datetime) -> None:

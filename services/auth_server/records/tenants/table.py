@@ -23,7 +23,7 @@ class Tenant(SQLModel, table=True):
 
     tenant_id: str = Field(primary_key=True, max_length=255)
     name: str = Field(max_length=200)
-    rate_limit_tier: str = Field(default="free", max_length=32)
+    rate_limit_tier: str = Field(default="free", max_length=32, index=True)
     required_level: int = Field(default=1)
     allowed_clients: list[str] | None = Field(default=None, sa_type=Json)
     read_only: bool = Field(default=False)

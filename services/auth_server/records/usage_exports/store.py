@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlmodel import col, select, update
 
 from auth_server.db.engine import DbSession
@@ -21,6 +21,18 @@ class ExportTotal(NamedTuple):
     units: int
     since: datetime
     """The earliest hour."""
+
+
+class OpenUnits(NamedTuple):
+    """The units of a tenant's exports that are not confirmed."""
+
+    tenant_id: str
+    sending: int
+    """Those that are planned or sent."""
+    undecided: int
+    """Those that are ambiguous or parked."""
+    since: datetime | None
+    """The earliest hour of those that are planned or sent."""
 
 
 async def add_export(db: DbSession, export: UsageExport) -> None:
@@ -179,16 +191,78 @@ async def list_exports_counted_in(
 
 
 async def list_exports(
-    db: DbSession, states: Collection[ExportState], *, most: int
+    db: DbSession, states: Collection[ExportState], *, before: int | None = None, most: int
 ) -> Sequence[UsageExport]:
-    """List exports in some states, the newest first."""
+    """List exports in some states, the newest first, or those before a number."""
     query = (
         select(UsageExport)
         .where(col(UsageExport.state).in_(states))
         .order_by(col(UsageExport.number).desc())
         .limit(most)
     )
+    if before is not None:
+        query = query.where(col(UsageExport.number) < before)
     return (await db.execute(query)).scalars().all()
+
+
+async def list_exports_of_hours(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime
+) -> Sequence[UsageExport]:
+    """List the exports of a tenant's units of some hours, in the order in which they were planned."""
+    query = (
+        select(UsageExport)
+        .where(
+            col(UsageExport.tenant_id) == tenant_id,
+            col(UsageExport.hour) >= since,
+            col(UsageExport.hour) < until,
+        )
+        .order_by(col(UsageExport.number))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
+async def sum_unconfirmed(
+    db: DbSession, *, since: datetime, until: datetime, tenant_ids: Collection[str] | None = None
+) -> Sequence[OpenUnits]:
+    """Sum the units of hours whose exports are not confirmed by tenant, of some tenants or of all."""
+    units, state = col(UsageExport.units), col(UsageExport.state)
+    query = (
+        select(
+            col(UsageExport.tenant_id),
+            func.sum(case((state.in_(_OPEN), units), else_=0)),
+            func.sum(case((state.in_(_OPEN), 0), else_=units)),
+            func.min(case((state.in_(_OPEN), col(UsageExport.hour)))),
+        )
+        .where(
+            # Listed one by one for the index, because most exports are confirmed.
+            state.in_((*_OPEN, ExportState.AMBIGUOUS, ExportState.PARKED)),
+            col(UsageExport.hour) >= since,
+            col(UsageExport.hour) < until,
+        )
+        .group_by(col(UsageExport.tenant_id))
+    )
+    if tenant_ids is not None:
+        query = query.where(col(UsageExport.tenant_id).in_(set(tenant_ids)))
+    rows = (await db.execute(query)).all()
+    return [OpenUnits(row[0], int(row[1]), int(row[2]), row[3]) for row in rows]
+
+
+async def sum_confirmed_in(
+    db: DbSession, system: str, tenant_id: str, *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Sum the confirmed units of a tenant that a system counts in a time, by meter."""
+    query = (
+        select(col(UsageExport.meter), func.sum(col(UsageExport.units)))
+        .where(
+            col(UsageExport.tenant_id) == tenant_id,
+            col(UsageExport.system) == system,
+            col(UsageExport.state) == ExportState.CONFIRMED,
+            col(UsageExport.at) >= since,
+            col(UsageExport.at) < until,
+        )
+        .group_by(col(UsageExport.meter))
+    )
+    return {meter: int(units) for meter, units in (await db.execute(query)).all()}
 
 
 async def sum_exports(db: DbSession) -> Sequence[ExportTotal]:

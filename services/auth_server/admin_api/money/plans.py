@@ -1,0 +1,55 @@
+"""/admin/v1/plans."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth_server.admin_api.authenticate import Caller
+from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit, Page
+from auth_server.administration.money.plans import (
+    PlanRequestView,
+    PlanTenantView,
+    PlanView,
+    move_tenant,
+    read_plan_requests,
+    read_plan_tenants,
+    read_plans,
+)
+from auth_server.web.dependencies import Clock, Db, ReadingDb
+
+router = APIRouter(prefix="/plans", tags=["plans"])
+
+
+class Move(BaseModel):
+    """The tenant that gets a plan."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tenant_id: str = Field(description="The tenant's id.", max_length=255)
+
+
+@router.get("")
+async def list_plans(caller: Caller, db: ReadingDb) -> list[PlanView]:
+    """List the plans in force, and how many tenants have them. Requires `plans:read`."""
+    return await read_plans(db, caller)
+
+
+@router.get("/requests")
+async def list_requests(
+    caller: Caller, db: ReadingDb, after: After = "", limit: Limit = USUAL_LIMIT
+) -> Page[PlanRequestView]:
+    """List the members who asked for a larger plan, the newest first. Requires `plans:read`."""
+    return Page.of(await read_plan_requests(db, caller, after=after, limit=limit))
+
+
+@router.get("/{plan}/tenants")
+async def list_tenants(
+    caller: Caller, db: ReadingDb, plan: str, after: After = "", limit: Limit = USUAL_LIMIT
+) -> Page[PlanTenantView]:
+    """List the tenants that have a plan, by id. Requires `plans:read`."""
+    return Page.of(await read_plan_tenants(db, caller, plan, after=after, limit=limit))
+
+
+@router.post("/{plan}/tenants")
+async def add_tenant(caller: Caller, db: Db, now: Clock, plan: str, given: Move) -> PlanTenantView:
+    """Give a tenant this plan, unless a subscription decides about it. Requires `plans:write`."""
+    return await move_tenant(db, caller, given.tenant_id, plan=plan, now=now())

@@ -1,0 +1,1 @@
+"""Plans, the books, and the events of the billing system."""
