@@ -52,7 +52,7 @@ def require_signature(billing: Billing, body: bytes, header: str) -> None:
     if not any(_signed(stripe, body, header, secret) for secret in _secrets(billing)):
         raise InvalidRequest("Stripe-Signature does not match a secret of stripe.webhook_secrets")
     # The library allows any time in the future.
-    at = next(part[2:] for part in header.split(",") if part.startswith("t="))
+    at = next(part.split("=")[1] for part in header.split(",") if part.startswith("t="))
     if abs(billing.now().timestamp() - int(at)) > _TOLERANCE:
         raise InvalidRequest("Stripe-Signature is too old, or this server's clock is wrong")
 
@@ -64,8 +64,8 @@ def _secrets(billing: Billing) -> list[str]:
 def _signed(stripe: Any, body: bytes, header: str, secret: str) -> bool:
     try:
         stripe.WebhookSignature.verify_header(body, header, secret, None)
-    except (stripe.SignatureVerificationError, ValueError):
-        return False
+    except (stripe.SignatureVerificationError, ValueError, TypeError):
+        return False  # The library raises TypeError for a signature that is not ASCII.
     return True
 
 

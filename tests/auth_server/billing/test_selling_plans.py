@@ -186,6 +186,25 @@ async def test_an_event_with_a_wrong_or_old_signature_is_refused(
     assert secret not in answer.text
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"t=1,v1=\xe9",
+        b"t=1,v1=",
+        b"t=,v1=a",
+        b"v1=a",
+        b"t=1=2,v1=a",
+        b"t=" + b"9" * 5_000 + b",v1=a",
+    ],
+)
+async def test_a_signature_that_is_none_is_refused(shop: Shop, signature: bytes) -> None:
+    headers = {b"Stripe-Signature": signature}
+
+    answer = await shop.server.http.post(WEBHOOK_PATH, content=b"{}", headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
 async def test_the_period_is_that_of_the_plan_and_not_of_an_operators_addition(shop: Shop) -> None:
     await shop.buy()
     before = (await shop.account()).period_end
