@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -147,13 +148,14 @@ _ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}}
 def _plain(value: Any) -> Any:
     """Convert a value that is not JSON by itself, deterministically; functions are left out."""
     kind: Any = type(value)
-    if (names := _fields_of(kind)) is not None:
-        items = ((name, getattr(value, name)) for name in names)
-        return {
-            _FORMER_NAMES.get(name, name): item
-            for name, item in items
-            if not callable(item) and not (name in _ADDED and item == _ADDED[name])
-        }
+    if (fields := _fields_of(kind)) is not None:
+        names, read, added = fields
+        pairs = zip(names, read(value), strict=False)
+        items = {name: item for name, item in pairs if not callable(item)}
+        for name in added:
+            if items[name] == _ADDED[name]:
+                del items[name]
+        return items
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, frozenset):
@@ -164,7 +166,18 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _fields_of(kind: type) -> tuple[str, ...] | None:
-    """Return the names of a dataclass's fields; None for another type."""
-    is_record = dataclasses.is_dataclass(kind)
-    return tuple(field.name for field in dataclasses.fields(kind)) if is_record else None
+def _fields_of(
+    kind: type,
+) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[str, ...]] | None:
+    """Return a dataclass's fields as a fingerprint names them; None for another type.
+
+    Returns:
+        The names, a function that reads their values and more, and the names that were added later.
+    """
+    if not dataclasses.is_dataclass(kind):
+        return None
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    written = tuple(_FORMER_NAMES.get(name, name) for name in names)
+    # A getter returns a tuple only if it reads several attributes, so this one always does.
+    read = attrgetter(*names, "__class__", "__class__")
+    return written, read, tuple(name for name in names if name in _ADDED)

@@ -103,10 +103,14 @@ def _verb(operation: FoundOperation, *, on_one: bool) -> str:
     return "get" if on_one or not plural else "list"
 
 
+_WORD_STARTS = re.compile(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])")
+_WORD = re.compile(r"[a-z0-9]+")
+
+
 def split_words(text: str) -> list[str]:
     """Split camelCase and punctuation into lower-case ASCII words."""
-    spaced = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", text)
-    return re.findall(r"[a-z0-9]+", spaced.lower())
+    spaced = _WORD_STARTS.sub(r"\1\3 \2\4", text) if not text.islower() else text
+    return _WORD.findall(spaced.lower())
 
 
 def _singular(words: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ Only names that many APIs share count; without them, the listing counts as not p
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from mcp_gateway.documents.references import References, UnresolvableReference
@@ -147,5 +148,6 @@ def _follow(source: object, references: References) -> Any:
         return None
 
 
+@lru_cache(10_000)
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())

@@ -261,4 +261,6 @@ def walk(schema: Schema) -> Iterator[Schema]:
 
 def list_references(schema: Schema) -> list[str]:
     """Return the references in a converted schema."""
+    if "$ref" not in schema and _NESTING.isdisjoint(schema):
+        return []
     return [node["$ref"] for node in walk(schema) if "$ref" in node]

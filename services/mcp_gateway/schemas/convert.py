@@ -50,7 +50,8 @@ class Schemas:
         self._converting: set[str] = set()
         self._patterns: dict[str, bool] = {}
         self._edges: dict[str, list[str]] = {}
-        self._secret: dict[int, bool] = {}
+        self._harmless: set[str] = set()
+        """References to components that ask for no password at any depth."""
         self._renamed: dict[int, dict[str, str]] = {}
         self._originals: dict[str, str] = {}
         self._subtypes = Subtypes(references)
@@ -244,20 +245,30 @@ class Schemas:
             ref = queue.pop()
             if ref not in found:
                 found[ref] = self.component(ref)
-                if ref not in self._edges:
-                    self._edges[ref] = list_references(found[ref])
-                queue += self._edges[ref]
+                queue += self._references_of(ref)
         return list(found.values())
+
+    def _references_of(self, ref: str) -> list[str]:
+        """Return the references in a converted component."""
+        if ref not in self._edges:
+            self._edges[ref] = list_references(self.component(ref))
+        return self._edges[ref]
 
     def asks_for_password(self, key: str, schema: Schema) -> bool:
         """Tell whether an argument is a password, or contains one at any depth."""
         if find_password({"properties": {key: schema}}) is not None:
             return True
-        for part in self.reachable(schema):
-            if id(part) not in self._secret:
-                self._secret[id(part)] = find_password(part) is not None
-            if self._secret[id(part)]:
+        waiting = list_references(schema)
+        seen: set[str] = set()
+        while waiting:
+            ref = waiting.pop()
+            if ref in seen or ref in self._harmless:
+                continue
+            seen.add(ref)
+            if find_password(self.component(ref)) is not None:
                 return True
+            waiting += self._references_of(ref)
+        self._harmless |= seen  # Everything that they refer to was seen too.
         return False
 
     def _convert_properties(self, source: Schema, out: Schema) -> None:

@@ -288,3 +288,44 @@ def test_forms_that_lead_from_schema_to_schema_are_converted_one_by_one() -> Non
     for n in range(0, 400, 2):
         chain[f"S{n}"] |= {"anyOf": [ref(f"S{n + 1}"), {"required": ["a"]}]}
     assert published(ref("S0"), **chain, S400=obj(end={}))["type"] == "object"
+
+
+def test_a_web_of_components_is_searched_for_passwords_once(monkeypatch: MonkeyPatch) -> None:
+    """Each operation asks again about every argument, and large documents refer in circles."""
+    names = [f"C{n}" for n in range(30)]
+    components = {
+        name: {"type": "object", "properties": {f"to_{other}": ref(other) for other in names}}
+        for name in names
+    }
+    root = {"components": {"schemas": components}}
+    schemas = Schemas(References(root), openapi_30=False)
+    arguments = [schemas.convert(ref(name)) for name in names]
+    looked_up, component = 0, Schemas.component
+
+    def counted(self: Schemas, name: str) -> dict[str, Any]:
+        nonlocal looked_up
+        looked_up += 1
+        return component(self, name)
+
+    monkeypatch.setattr(Schemas, "component", counted)
+
+    assert not any(schemas.asks_for_password("body", argument) for argument in arguments)
+    assert looked_up < 4 * len(names)
+
+
+def test_a_password_is_found_behind_components_that_were_searched_before() -> None:
+    root = {
+        "components": {
+            "schemas": {
+                "Plain": {"type": "object", "properties": {"next": ref("Plain")}},
+                "Login": {"type": "object", "properties": {"plain": ref("Plain"), "s": ref("S")}},
+                "S": {"type": "string", "format": "password"},
+            }
+        }
+    }
+    schemas = Schemas(References(root), openapi_30=False)
+    asked = {
+        name: schemas.asks_for_password("body", schemas.convert(ref(name)))
+        for name in ("Plain", "Login", "Plain", "S", "Login")
+    }
+    assert asked == {"Plain": False, "Login": True, "S": True}
