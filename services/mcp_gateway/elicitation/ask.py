@@ -9,7 +9,7 @@ import orjson
 
 from mcp_gateway.catalogue.inputs import Draft, Question
 from mcp_gateway.catalogue.prompts import PromptArgument
-from mcp_gateway.results.visible import strip_text
+from mcp_gateway.text import strip_text
 
 ELICITATION = "elicitation"
 _ELICIT = "elicitation/create"

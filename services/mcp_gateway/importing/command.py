@@ -22,7 +22,7 @@ from mcp_gateway.manifest.load import load_catalogue, load_manifest
 from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
 from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
-from mcp_gateway.text import shorten_text
+from mcp_gateway.text import shorten_text, write_line
 
 MANIFEST = "tools.yaml"
 _NOTHING_TO_SERVE = 3
@@ -165,7 +165,7 @@ def import_openapi(source: str, **options: Any) -> None:
             f"this fault of gatepost:\n{problem}"
         )
     for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
-        click.echo(line)
+        click.echo(write_line(line))
     _conclude(given, changed)
     if problem is not None:
         raise click.ClickException(f"the gateway can't load this manifest yet:\n{problem}")

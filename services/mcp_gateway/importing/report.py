@@ -8,6 +8,7 @@ import click
 from mcp_gateway.importing.merge import Drift
 from mcp_gateway.importing.proposal import Proposal, Proposed
 from mcp_gateway.openapi.document import OpenApiDocument
+from mcp_gateway.text import write_line
 
 _MOST_SHOWN = 50
 _FEW = 5
@@ -84,7 +85,8 @@ def report_drift(drift: Drift) -> list[str]:
 def select_by_number(proposal: Proposal) -> set[str]:
     """List the operations and ask which to expose, until the answer is valid."""
     for number, proposed in enumerate(proposal.proposed, 1):
-        click.echo(f"{number:5}  {proposed.entry.name}  {proposed.found.key}{_mark(proposed)}")
+        line = f"{number:5}  {proposed.entry.name}  {proposed.found.key}{_mark(proposed)}"
+        click.echo(write_line(line))
     while True:
         answer = click.prompt("Which to expose? (1-3,7 or @tag, reads, all, none)", default="reads")
         try:

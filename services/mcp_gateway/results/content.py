@@ -19,7 +19,7 @@ from mcp_gateway.results.fit import LeftOut, fit
 from mcp_gateway.results.instructions import InstructionGuard, find_instructions
 from mcp_gateway.results.pagination import Pagination
 from mcp_gateway.results.parts import split_parts
-from mcp_gateway.results.visible import strip_text
+from mcp_gateway.text import strip_text
 
 MOST_BYTES = 64 << 10
 """The default limit of one answer's text, in bytes."""

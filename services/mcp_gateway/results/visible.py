@@ -1,23 +1,10 @@
-"""Remove characters from an answer that a model would read but a person would not see.
+"""Remove from a JSON answer the characters that a model would read but a person would not see."""
 
-Zero width and bidirectional characters, tags, fillers and control characters can hide instructions
-from people who look at the data (OWASP LLM01). Joiners stay within words of scripts that need them.
-"""
-
-import re
 from typing import Any
 
 from mcp_gateway.results.exact import read_json, write_json
+from mcp_gateway.text import strip_text
 
-_ALWAYS = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e"
-    "\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-_SEEN = re.compile(rf"[^\x00-\x7f\s\u180b-\u180d\u180f\u200c\u200d{_ALWAYS}]")
-_JOINERS = "\u200c\u200d"
-_MAY_HIDE = re.compile(f"[{_ALWAYS}{_JOINERS}]|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]")
-"""Mongolian selectors choose the form of the letter before them, and hide elsewhere."""
 _ESCAPES = (b"\\u", b"\\b", b"\\f")
 # The first bytes of their UTF-8 forms, which are faster to search for.
 _LEADS = (
@@ -25,19 +12,6 @@ _LEADS = (
     *(b"\xe2\x81", b"\xe3\x85", b"\xef\xb8", b"\xef\xbb", b"\xef\xbe", b"\xef\xbf"),
     *(b"\xf0\x9b\xb2", b"\xf0\x9d", b"\xf3\xa0"),
 )
-
-
-def strip_text(text: str) -> str:
-    """Remove hidden characters from a text, except line breaks and tabs."""
-    return _MAY_HIDE.sub(_judge, text)
-
-
-def _judge(found: re.Match[str]) -> str:
-    """Keep a joiner that stands between two visible characters outside of ASCII."""
-    text, start, end = found.string, found.start(), found.end()
-    if found[0] in _JOINERS and start and _SEEN.match(text, start - 1) and _SEEN.match(text, end):
-        return found[0]
-    return ""
 
 
 def strip_json(body: bytes) -> bytes:

@@ -254,6 +254,26 @@ def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path
         assert ("get_a0: the path's {id} is not declared" in output) != warns
 
 
+@pytest.mark.parametrize("choose", [False, True])
+def test_a_document_controls_no_terminal_and_hides_nothing_from_who_reviews_it(
+    tmp_path: Path, *, choose: bool
+) -> None:
+    paths: dict[str, Any] = {
+        "/a\r\x1b[2K\u202e\nWrote tools.yaml": {"get": {"summary": "List"}, "trace": {}},
+        "b\r\x07\x9b": {"get": {}},
+    }
+    document = {"openapi": "3.1.0", "servers": [{"url": "https://a\r\x07"}], "paths": paths}
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    arguments = ["openapi", str(tmp_path / "api.json"), "--out", str(tmp_path / "out")]
+    more = ["--choose"] if choose else []
+
+    result = CliRunner().invoke(import_, [*arguments, *more], input="all\n", color=True)
+
+    assert (result.exit_code, "TRACE /a" in result.output) == (0, True)
+    assert "\nWrote tools.yaml" not in result.output
+    assert all(c.isprintable() or c == "\n" for c in result.output)
+
+
 def test_a_file_that_is_not_an_openapi_document_is_refused_without_a_traceback(
     tmp_path: Path,
 ) -> None:

@@ -86,6 +86,15 @@ async def test_graphql_errors_become_a_tool_error_without_their_extensions(
     assert shop.records[-1]["reason"] == "graphql_error"
 
 
+async def test_a_graphql_error_tells_no_model_how_the_server_is_made(shop: World) -> None:
+    told = "No order 7 at db.internal:5432, password=hunter2\nTraceback (most recent call last)\n x"
+    answer = {"errors": [{"message": told}, {"message": "<html><body>Down"}]}
+    shop.api.answer = lambda _: HttpResponse(200, "application/json", orjson.dumps(answer))
+    text = (await shop.call("new", "cancel_order", {"id": "7"}))["content"][0]["text"]
+    assert "No order 7" in text
+    assert not [word for word in ("internal", "hunter2", "Traceback", "html") if word in text]
+
+
 async def test_variables_are_checked_before_anything_is_sent(shop: World) -> None:
     for arguments in ({"state": "lost"}, {"org": "org_globex"}, {"query": "{ all }"}):
         assert (await shop.call("new", "find_orders", arguments))["isError"] is True

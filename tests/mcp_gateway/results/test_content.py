@@ -12,7 +12,7 @@ from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.results.content import CompiledShape, Unshapeable, shape_answer
 from mcp_gateway.results.edit import compile_edit
 from mcp_gateway.results.pagination import Pagination
-from mcp_gateway.results.visible import strip_text
+from mcp_gateway.text import strip_text
 
 
 def shape(content_type: str, body: bytes, status: int = 200) -> tuple[list[dict[str, Any]], Any]:

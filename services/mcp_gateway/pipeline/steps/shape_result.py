@@ -19,7 +19,7 @@ from mcp_gateway.pipeline.call import (
 from mcp_gateway.results.answer import Answer, TooMuch, read_answer
 from mcp_gateway.results.content import UNTRUSTED, Unshapeable, shape_answer
 from mcp_gateway.results.instructions import find_instructions
-from mcp_gateway.results.visible import strip_text
+from mcp_gateway.text import strip_text
 from mcp_gateway.upstream.error_answers import describe_refusal
 from mcp_gateway.upstream.graphql_errors import graphql_errors
 from mcp_gateway.upstream.retries import read_retry_after
