@@ -1,6 +1,5 @@
 """Usage by the day: what the hours add up to, by tool, tenant, client and person."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
@@ -22,10 +21,12 @@ _KINDS: dict[Kind, str] = {
     "client": "client_id",
     "person": "sub",
 }
-"""The column of calls, and of hours, that holds the keys of a kind."""
+"""The column of hours that holds the keys of a kind."""
 _KEY = ("env", "kind", "day", "key")
 _OUTCOMES = {"error": "errors", "refused": "refused", "unknown": "unknown"}
 _COUNTED = ("calls", "units", *_OUTCOMES.values(), *BUCKETS)
+_PLACES = {name: place for place, name in enumerate(_COUNTED)}
+_COLUMNS = (*_KEY, *_COUNTED)
 
 
 async def add_days(
@@ -39,24 +40,30 @@ def day_rows(
     events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
 ) -> list[dict[str, Any]]:
     """Add calls up to rows of days, ordered by their key, without the calls that they replace."""
-    totals: dict[tuple[Any, ...], Counter[str]] = {}
+    totals: dict[tuple[Any, ...], list[int]] = {}
     for sign, counted in ((1, events), (-1, instead_of)):
         for event in counted:
-            added = {"calls": sign, "units": sign * event.cost}
+            places = [0]
             if event.outcome in _OUTCOMES:
-                added[_OUTCOMES[event.outcome]] = sign
+                places.append(_PLACES[_OUTCOMES[event.outcome]])
             if event.outcome != "refused":
-                added[bucket_of(event.duration_ms)] = sign
+                places.append(_PLACES[bucket_of(event.duration_ms)])
+            units, env = sign * event.cost, event.env
             day = event.at.astimezone(UTC).date()
-            for kind, name in _KINDS.items():
-                key = getattr(event, name)[:LONGEST_KEY] if name else ""
-                total = totals.setdefault((event.env, kind, day, key), Counter())
-                for column, amount in added.items():
-                    total[column] += amount
-    return [
-        {**dict(zip(_KEY, where, strict=True)), **dict.fromkeys(_COUNTED, 0), **totals[where]}
-        for where in sorted(totals)
-    ]
+            for kind, key in (
+                ("total", ""),
+                ("tool", event.tool),
+                ("tenant", event.tenant_id),
+                ("client", event.client_id),
+                ("person", event.sub),
+            ):
+                where = (env, kind, day, key[:LONGEST_KEY])
+                if (total := totals.get(where)) is None:
+                    total = totals[where] = [0] * len(_COUNTED)
+                total[1] += units
+                for place in places:
+                    total[place] += sign
+    return [dict(zip(_COLUMNS, (*where, *totals[where]), strict=True)) for where in sorted(totals)]
 
 
 def are_whole_days(since: datetime, until: datetime) -> bool:

@@ -20,6 +20,7 @@ from gatepost.metering.plans import UsedUnits, day_of, hour_of
 
 Dimension = Literal["tool", "sub", "client_id", "grant_id"]
 _COUNTED = ("calls", "units", *BUCKETS)
+_PLACES = {name: place for place, name in enumerate(_COUNTED)}
 
 
 class UsedBy(NamedTuple):
@@ -66,16 +67,22 @@ def usage_rows(
     events: Iterable[CallEvent], *, instead_of: Iterable[CallEvent] = ()
 ) -> list[dict[str, Any]]:
     """Add calls up to rows of hours, ordered by their key, without the calls that they replace."""
-    totals: dict[_Dimensions, Counter[str]] = {}
+    totals: dict[_Dimensions, list[int]] = {}
     for sign, counted in ((1, events), (-1, instead_of)):
         for event in counted:
-            total = totals.setdefault(_dimensions(event), Counter())
-            total["calls"] += sign
-            total["units"] += sign * event.cost
-            total[bucket_of(event.duration_ms)] += sign
+            where = _dimensions(event)
+            if (total := totals.get(where)) is None:
+                total = totals[where] = [0] * len(_COUNTED)
+            total[0] += sign
+            total[1] += sign * event.cost
+            total[_PLACES[bucket_of(event.duration_ms)]] += sign
     return sorted(
         (
-            {"usage_id": where.usage_id(), **where._asdict(), **dict.fromkeys(_COUNTED, 0), **total}
+            {
+                "usage_id": where.usage_id(),
+                **where._asdict(),
+                **dict(zip(_COUNTED, total, strict=True)),
+            }
             for where, total in totals.items()
         ),
         key=lambda row: row["usage_id"],
