@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, func, not_, or_, true, tuple_
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -189,31 +190,50 @@ async def sum_month(
         over_before: the hours before this one are exported now.
         only: selects the tenants that have a customer; None for all.
     """
-    hour, units, exported = col(MeteredHour.hour), col(MeteredHour.units), col(MeteredHour.exported)
-    left, exportable = units - exported, (units != exported, col(MeteredHour.problem) == "")
-    has_customer = true() if only is None else col(MeteredHour.tenant_id).in_(only)
-
-    def add_up(*conditions: Any) -> Any:
-        return func.coalesce(func.sum(case((and_(*conditions), left), else_=0)), 0)
-
-    over = hour < over_before
-    waiting = and_(*exportable, over, has_customer)
-    tenant_id = case((waiting, col(MeteredHour.tenant_id)))
-    query = select(
-        func.coalesce(func.sum(units), 0),
-        func.coalesce(func.sum(exported), 0),
-        add_up(*exportable, not_(over)),
-        add_up(waiting),
-    ).add_columns(
-        add_up(*exportable, over, not_(has_customer)),
-        add_up(col(MeteredHour.problem) != ""),
-        func.min(case((waiting, hour))),
-        func.count(func.distinct(tenant_id)),
-        func.min(tenant_id),
+    hour, units, exported, problem = (
+        col(MeteredHour.hour),
+        col(MeteredHour.units),
+        col(MeteredHour.exported),
+        col(MeteredHour.problem),
     )
-    row = (await db.execute(query.where(hour >= since, hour < until))).one()
-    units_, exported_, present, waits, without, held = (int(amount) for amount in row[:6])
-    return MonthTotals(units_, exported_, present, waits, without, held, *row[6:])
+    left, exportable = units - exported, and_(units != exported, problem == "")
+    over = and_(exportable, hour < over_before)
+    # Tenants are looked up in `only` once each, not once an hour.
+    of_tenant = (
+        select(col(MeteredHour.tenant_id).label("tenant_id"), func.sum(units).label("units"))
+        .add_columns(
+            func.sum(exported).label("exported"),
+            func.sum(case((and_(exportable, hour >= over_before), left), else_=0)).label("present"),
+            func.sum(case((over, left), else_=0)).label("over"),
+            func.sum(case((problem != "", left), else_=0)).label("held_back"),
+            func.min(case((over, hour))).label("since"),
+        )
+        .where(hour >= since, hour < until)
+        .group_by(col(MeteredHour.tenant_id))
+        .subquery()
+        .c
+    )
+    has_customer = true() if only is None else of_tenant.tenant_id.in_(only)
+    waits = and_(of_tenant.over != 0, has_customer)
+
+    def add_up(amount: Any, *conditions: Any) -> Any:
+        chosen = case((and_(*conditions), amount), else_=0) if conditions else amount
+        return func.coalesce(func.sum(chosen), 0)
+
+    query = sql_select(
+        add_up(of_tenant.units),
+        add_up(of_tenant.exported),
+        add_up(of_tenant.present),
+        add_up(of_tenant.over, has_customer),
+        add_up(of_tenant.over, not_(has_customer)),
+        add_up(of_tenant.held_back),
+        func.min(case((waits, of_tenant.since))),
+        func.count(case((waits, of_tenant.tenant_id))),
+        func.min(case((waits, of_tenant.tenant_id))),
+    )
+    row = (await db.execute(query)).one()
+    total, exported_, present, waiting, without, held = (int(amount) for amount in row[:6])
+    return MonthTotals(total, exported_, present, waiting, without, held, *row[6:])
 
 
 async def sum_tenants_of_month(
