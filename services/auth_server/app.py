@@ -11,6 +11,8 @@ from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
 from auth_server.billing.account import MakeHttp, opened_billing
 from auth_server.billing.inbox import opened_inbox
 from auth_server.billing.webhook import router as stripe_router
+from auth_server.console.adoption.funnel import router as funnel_router
+from auth_server.console.adoption.intent import router as intent_router
 from auth_server.console.answers import add_console_handlers
 from auth_server.console.audit import router as audit_router
 from auth_server.console.calls import router as calls_router
@@ -141,6 +143,8 @@ ROUTERS = (
     overview_router,
     calls_router,
     limits_router,
+    funnel_router,
+    intent_router,
     tenants_router,
     console_playground_router,
     books_router,

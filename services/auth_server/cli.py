@@ -111,6 +111,14 @@ usage = LazyGroup(
             f"{_COMMANDS}.usage.exports:exports",
             "List exports of usage, their totals by state, and units that no export holds.",
         ),
+        "funnel": (
+            f"{_COMMANDS}.usage.funnel:funnel",
+            "Count apps and people on their way to a first call, and where they stopped.",
+        ),
+        "intent": (
+            f"{_COMMANDS}.usage.intent:intent",
+            "List what agents tried and could not do, the most frequent first.",
+        ),
         "link": (
             f"{_COMMANDS}.usage.exports:link",
             "Name the customer that a tenant is at the system to which usage is exported.",

@@ -1,6 +1,7 @@
 """Run maintenance every minute: rotate keys, read catalogues, delete expired records."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.credits.change import announce_due_credits
 from auth_server.db.engine import DbSession
+from auth_server.db.purge import AT_ONCE
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.notices.compare_books import compare_books
@@ -28,11 +30,12 @@ from auth_server.records.audit.verify import purge_entries, renew_seal_key
 from auth_server.records.authorization_codes.store import purge_codes
 from auth_server.records.authorization_requests.store import (
     is_under_way,
-    purge_authorization_requests,
+    take_expired_requests,
 )
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
+from auth_server.records.connect_steps.store import add_steps, purge_steps
 from auth_server.records.email_changes.store import purge_email_changes
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
@@ -45,11 +48,13 @@ from auth_server.records.quota_notices.store import purge_notices
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
 from auth_server.records.sessions.store import purge_sessions
+from auth_server.records.unmet_calls.store import purge_unmet
 from auth_server.records.webhooks.deliveries import purge_deliveries
 from auth_server.revocations.revoke import revoke_grant
 from auth_server.runtime import Runtime
 from auth_server.webhooks.secrets import maintain_signing_secrets
 from gatepost.background import Job, Sleep, repeating
+from gatepost.metering.plans import start_of_day
 
 log = structlog.get_logger()
 
@@ -66,6 +71,7 @@ _UNUSED = timedelta(days=90)
 _KEEP_NOTICES = timedelta(days=400)
 _DAY = 24 * 60
 _MOST_ROUNDS = 500
+_TOLD_AS_STEPS = {"/authorize", "/register", "/sign-in", "/token"}
 
 
 class Purge(Protocol):
@@ -77,7 +83,6 @@ class Purge(Protocol):
 
 
 PURGES: tuple[tuple[Purge, timedelta], ...] = (
-    (purge_authorization_requests, _AT_ONCE),
     (purge_assertions, _AT_ONCE),
     (purge_flow_states, _AT_ONCE),
     (purge_attempts, _KEEP),
@@ -91,6 +96,8 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
     (purge_deliveries, timedelta(days=30)),
+    (purge_steps, timedelta(days=400)),
+    (purge_unmet, timedelta(days=90)),
 )
 """Each purge, and how long it keeps what is over."""
 
@@ -114,11 +121,30 @@ async def _read_catalogues(opened: Runtime) -> None:
 
 
 async def _tell_denials(opened: Runtime) -> None:
-    if not (denials := opened.denials.take()):
+    denials, now = opened.denials.take(), opened.now()
+    day, steps = start_of_day(now), Counter[tuple[datetime, str, str]]()
+    for step, times in opened.steps.take().items():
+        steps[day, step, ""] += times
+    for denial in denials:
+        if (path := str(denial["path"])) in _TOLD_AS_STEPS:
+            steps[day, f"refused_{path[1:]}", str(denial["error"])] += int(denial["times"])
+    if not denials and not steps:
         return
     async with opened.database.writing() as db, db.begin():
+        await add_steps(db, steps)
         for denial in denials:
-            await record(db, Audit("denied", detail=denial), now=opened.now())
+            await record(db, Audit("denied", detail=denial), now=now)
+
+
+async def _count_requests(opened: Runtime) -> None:
+    for _ in range(_MOST_ROUNDS):
+        async with opened.database.writing() as db, db.begin():
+            gone = await take_expired_requests(db, before=opened.now())
+            await add_steps(
+                db, Counter((start_of_day(at), "authorization", came) for at, came in gone)
+            )
+        if len(gone) < AT_ONCE:
+            break
 
 
 async def _end_grants(opened: Runtime) -> None:
@@ -202,6 +228,7 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("catalogues", _read_catalogues, 1),
     ("denials", _tell_denials, 1),
     ("grants", _end_grants, 1),
+    ("authorization_requests", _count_requests, 1),
     ("expired", _purge, 1),
     ("clients", _forget_clients, 1),
     ("seals", _renew_seals, 1),

@@ -29,6 +29,7 @@ from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
 from auth_server.records.audit.heads import HeadWriter
 from auth_server.records.audit.seal import sealing_with
+from auth_server.records.connect_steps.counts import StepCounts
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations.announce import announcing
@@ -63,6 +64,7 @@ class Runtime:
     gateway_http: httpx2.AsyncClient
     """Calls gateways for the playground, and waits as long as a tool may take."""
     denials: Denials
+    steps: StepCounts
     heads: HeadWriter
     webhooks: Sender
     now: Now
@@ -201,6 +203,7 @@ async def open_runtime(
             begun=Buckets(settings.authorizations_per_minute),
             gateway_http=gateway_http,
             denials=Denials(),
+            steps=StepCounts(),
             heads=HeadWriter(settings.audit_head_file),
             webhooks=open_webhooks(settings, database, keys, now),
             now=now,

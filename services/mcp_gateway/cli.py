@@ -192,6 +192,10 @@ tools = LazyGroup(
             f"{_REVIEW}.list:list_command",
             "List the tools with scope, effect on data, tokens and operation.",
         ),
+        "propose": (
+            "mcp_gateway.importing.wanted:propose_tools",
+            "Propose entries of the manifest for tools that agents asked for in vain.",
+        ),
         "show": (
             f"{_REVIEW}.show:show",
             "Show a tool as `tools/list` returns it, and the settings that models don't see.",

@@ -69,10 +69,10 @@ def parse_claims(payload: Mapping[str, Any]) -> AccessClaims:
         MalformedClaims: the message names the first claim that is missing or has another type.
     """
 
-    def text(name: str, *, empty: bool = False) -> str:
+    def text(name: str, *, empty: bool = False, longest: int = 2048) -> str:
         value = payload.get(name)
-        if not isinstance(value, str) or not (value or empty) or len(value) > 2048:
-            raise MalformedClaims(f"claim {name} is missing or not a string")
+        if not isinstance(value, str) or not (value or empty) or len(value) > longest:
+            raise MalformedClaims(f"claim {name} is missing, too long or not a string")
         return value
 
     def whole(name: str) -> int:
@@ -93,7 +93,7 @@ def parse_claims(payload: Mapping[str, Any]) -> AccessClaims:
             scopes=parse_scope(text("scope", empty=True)),
             tenant_id=text("tenant_id", empty=True),
             allowed_tools=parse_allowed_tools(payload.get("allowed_tools")),
-            data_scope=parse_data_scope(text("data_scope", empty=True)),
+            data_scope=parse_data_scope(text("data_scope", empty=True, longest=4096)),
             rate_limit_tier=text("rate_limit_tier", empty=True),
             grant_id=text("grant_id", empty=True),
             grant_version=whole("grant_version"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gatepost.rate import MINUTE
+from gatepost.metering.rate import MINUTE
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.redis_limits import RedisLimits

@@ -27,7 +27,10 @@ claims = st.builds(
     allowed_tools=st.frozensets(names | names.map(lambda name: f"@{name}")),
     data_scope=st.dictionaries(
         st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True),
-        st.frozensets(st.from_regex(r"[A-Za-z0-9._~-]{1,8}", fullmatch=True), min_size=1),
+        st.frozensets(
+            st.from_regex(r"[A-Za-z0-9._~-]{1,8}", fullmatch=True), min_size=1, max_size=20
+        ),
+        max_size=10,
     ).map(lambda kinds: DataScope(MappingProxyType(kinds))),
     rate_limit_tier=st.text(max_size=10),
     grant_id=st.text(max_size=10),
@@ -93,3 +96,10 @@ def test_no_payload_is_read_but_by_its_claims_or_a_refusal(changes: dict[str, An
         return
     assert parse_claims(read.to_json()) == read
     assert read.tenant_id == payload["tenant_id"]
+
+
+def test_the_longest_data_scope_that_a_person_can_have_is_read() -> None:
+    longest = " ".join(f"team:{number:04}" for number in range(409))
+    assert str(parse_claims({**EXAMPLE, "data_scope": longest}).data_scope) == longest
+    with pytest.raises(MalformedClaims, match="data_scope is missing, too long"):
+        parse_claims({**EXAMPLE, "data_scope": f"{longest} team:long"})

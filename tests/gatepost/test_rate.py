@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.rate import MINUTE, take
+from gatepost.metering.rate import MINUTE, take
 
 
 def taken(times: list[int], *, interval: int, burst: int) -> list[int]:

@@ -4,6 +4,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from auth_server.admin_api.adoption.funnel import router as funnel_router
+from auth_server.admin_api.adoption.intent import router as intent_router
 from auth_server.admin_api.audit import router as audit_router
 from auth_server.admin_api.calls import router as calls_router
 from auth_server.admin_api.clients import router as clients_router
@@ -38,6 +40,8 @@ ROUTERS = (
     deliveries_router,
     keys_router,
     audit_router,
+    funnel_router,
+    intent_router,
     operators_router,
     tokens_router,
 )

@@ -51,7 +51,7 @@ async def show_overview(
     request: Request, console: ShownConsole, db: ReadingDb, now: Clock
 ) -> Response:
     """Show the traffic of a period, and the last errors."""
-    days, operator = _read_days(read_query(request)), console.operator
+    days, operator = read_days(read_query(request)), console.operator
     overview = await read_overview(db, operator, days=days, now=now())
     errors = None
     if operator.may("calls:read"):
@@ -110,10 +110,15 @@ async def download_usage(
 def _read_wanted(query: Parameters) -> tuple[By, Order, Days]:
     by: By = _choose(query, "by", get_args(By), "tool")
     order: Order = _choose(query, "order", get_args(Order), "calls")
-    return by, order, _read_days(query)
+    return by, order, read_days(query)
 
 
-def _read_days(query: Parameters) -> Days:
+def read_days(query: Parameters) -> Days:
+    """Read the period of a page.
+
+    Raises:
+        PageError: it is not one of `DAYS`.
+    """
     return _choose(query, "days", DAYS, 1)
 
 

@@ -8,13 +8,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse
 
-from auth_server.db.engine import DbSession
+from auth_server.db.engine import DbSession, OpenTransaction
 from auth_server.errors import PageError
 from auth_server.flow.next_step import NextStep, next_step
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.keys import Keys
-from auth_server.records.authorization_requests.store import find_authorization_request
-from auth_server.records.authorization_requests.table import AuthorizationRequest
+from auth_server.records.authorization_requests.store import (
+    find_authorization_request,
+    note_progress,
+)
+from auth_server.records.authorization_requests.table import AuthorizationRequest, Progress
 from auth_server.records.clients.store import find_client
 from auth_server.records.clients.table import Client
 from auth_server.records.grants.store import find_usual_tenant
@@ -92,6 +95,16 @@ async def resolve_pending_authorization(
         "Nothing was saved. Go back to your app and connect again.",
     )
     return PendingAuthorization(authorization_request, browser, client, step, settings.path, forms)
+
+
+async def record_progress(
+    pending: PendingAuthorization, progress: Progress, transaction: OpenTransaction
+) -> None:
+    """Store how far the request came, unless that is known."""
+    stored = pending.authorization_request
+    if stored.progress != progress:
+        async with transaction() as db:
+            await note_progress(db, stored.transaction_id, progress)
 
 
 def continue_with(pending: PendingAuthorization) -> RedirectResponse:

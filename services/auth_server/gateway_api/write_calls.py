@@ -12,6 +12,7 @@ from auth_server.records.call_log.store import add_calls, resolve_calls
 from auth_server.records.ledger.store import add_entries
 from auth_server.records.metered_hours.store import add_metered
 from auth_server.records.refused_events.store import Refused, add_refused
+from auth_server.records.unmet_calls.store import add_unmet
 from auth_server.records.usage.store import add_usage
 from gatepost.metering.call_event import CallEvent, write_event
 
@@ -96,6 +97,7 @@ async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: dateti
     await draw_from_credits(db, billable, now=now)
     await add_metered(db, billable)
     await add_usage(db, counted, instead_of=replaced)
+    await add_unmet(db, new)
     return len(new)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from datetime import datetime
 
 from auth_server.rate_limits.recent import Recent
-from gatepost.rate import MINUTE, take
+from gatepost.metering.rate import MINUTE, take
 
 _SECOND = 1_000_000
 

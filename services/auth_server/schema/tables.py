@@ -18,6 +18,7 @@ import auth_server.records.catalogues.table
 import auth_server.records.ceilings.table
 import auth_server.records.client_assertions.table
 import auth_server.records.clients.table
+import auth_server.records.connect_steps.table
 import auth_server.records.credits.table
 import auth_server.records.email_changes.table
 import auth_server.records.export_customers.table
@@ -42,6 +43,7 @@ import auth_server.records.second_factors.table
 import auth_server.records.sessions.table
 import auth_server.records.signing_keys.table
 import auth_server.records.tenants.table
+import auth_server.records.unmet_calls.table
 import auth_server.records.usage.table
 import auth_server.records.usage_exports.table
 import auth_server.records.webhooks.table

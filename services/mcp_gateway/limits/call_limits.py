@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from gatepost.metering.plans import Plan
-from gatepost.rate import MINUTE
+from gatepost.metering.rate import MINUTE
 from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.running_calls import RunningCalls

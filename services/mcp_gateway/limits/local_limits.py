@@ -9,7 +9,7 @@ import structlog
 from gatepost.clock import Now
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import UsedUnits, month_of
-from gatepost.rate import take
+from gatepost.metering.rate import take
 from mcp_gateway.limits.counters import counters_from, split_month
 from mcp_gateway.limits.port import (
     Bucket,

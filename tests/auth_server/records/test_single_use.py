@@ -116,7 +116,9 @@ async def authorization_request(server: AuthServer) -> Use:
         row = (await db.execute(select(AuthorizationRequest))).scalars().one()
     return in_transactions(
         server,
-        lambda db: finish_authorization_request(db, row.transaction_id, now=server.clock()),
+        lambda db: finish_authorization_request(
+            db, row.transaction_id, "approved", now=server.clock()
+        ),
     )
 
 

@@ -602,6 +602,8 @@ CONSOLE_PAGES = {
     "calls": "calls",
     "call": "call?call=call_of_eve",
     "limits": "limits",
+    "funnel": "funnel?days=30",
+    "intent": "intent?days=30",
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
     "people": "people",

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from auth_server.client_documents.reader import ClientDocuments
 from auth_server.errors import OAuthError, PageError
 from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
-from auth_server.flow.pending import CONTINUE, ShownAuthorization
+from auth_server.flow.pending import CONTINUE, ShownAuthorization, record_progress
 from auth_server.flow.respond import error_url
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
@@ -36,6 +36,7 @@ from auth_server.web.dependencies import (
     OpenDatabase,
     SecretMaker,
     Settings,
+    Transaction,
     part,
 )
 from auth_server.web.forms import read_query
@@ -107,19 +108,25 @@ async def authorize(
 
 
 @router.get(CONTINUE)
-async def continue_authorization(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
+async def continue_authorization(
+    pending: ShownAuthorization, pages: LocalizedPages, transaction: Transaction
+) -> Response:
     """Redirect the browser to the next page of its authorization request."""
     transaction_id = pending.authorization_request.transaction_id
     match pending.step:
         case SignIn():
             page = "/sign-in"
         case ChooseTenant():
+            await record_progress(pending, "choose_tenant", transaction)
             page = "/tenant"
         case StepUp():
+            await record_progress(pending, "step_up", transaction)
             page = "/sign-in/more"
         case AskConsent():
+            await record_progress(pending, "consent", transaction)
             page = "/consent"
         case NoTenant(person):
+            await record_progress(pending, "no_tenant", transaction)
             return pages.answer(
                 "no_tenant.html",
                 status=403,

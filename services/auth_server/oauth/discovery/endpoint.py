@@ -13,7 +13,7 @@ from auth_server.oauth.discovery.metadata import describe_server
 from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.settings import AuthServerSettings
 from auth_server.tokens.keyring import JWKS_MAX_AGE
-from auth_server.web.dependencies import ReadingDb
+from auth_server.web.dependencies import ReadingDb, runtime_of
 from auth_server.web.routing import MachineRouter
 
 _DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
@@ -39,6 +39,7 @@ def discovery_router(settings: AuthServerSettings) -> MachineRouter:
     document = json.dumps(describe_server(settings)).encode()
 
     async def metadata(request: Request) -> Response:
+        runtime_of(request).steps.count("discovery")
         return _answer(request, document)
 
     for path in well_known_paths(settings):

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from auth_server.errors import TooManyRequests
@@ -12,10 +13,11 @@ from auth_server.oauth.register.quota import RegistrationQuota
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.clients.store import add_client, add_secret
 from auth_server.records.clients.table import Client, ClientSecret
+from auth_server.records.connect_steps.counts import StepCounts
 from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
-from auth_server.web.dependencies import Clock, Db, SecretMaker, Settings
+from auth_server.web.dependencies import Clock, Db, SecretMaker, Settings, part
 from auth_server.web.routing import MachineRouter
 
 router = MachineRouter(any_origin=True)
@@ -43,7 +45,12 @@ def limit_registrations(settings: AuthServerSettings) -> Callable[..., Awaitable
 
 @router.post("/register")
 async def register_client(
-    metadata: Metadata, db: Db, settings: Settings, clock: Clock, new_secret: SecretMaker
+    metadata: Metadata,
+    db: Db,
+    settings: Settings,
+    clock: Clock,
+    new_secret: SecretMaker,
+    steps: Annotated[StepCounts, Depends(part(lambda runtime: runtime.steps))],
 ) -> Response:
     """Register a client at its own request (RFC 7591 §3)."""
     now = clock()
@@ -68,6 +75,7 @@ async def register_client(
         "client.registered", client_id=client.client_id, detail={"name": client.name}
     )
     await record(db, registered, now=now)
+    steps.count("registration")
     answer = describe_client(
         client,
         issuer=settings.issuer,

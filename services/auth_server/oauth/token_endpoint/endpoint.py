@@ -71,6 +71,8 @@ async def issue_tokens(request: Request) -> Response:
         _count_wrong(client, request, authenticator)
         return answer_json_error(outcome.error, request)
     # 5. Issue the tokens.
+    if grant_type == "authorization_code":
+        opened.steps.count("token")
     return _answer(outcome, opened.settings, signer, opened.catalogues, now)
 
 

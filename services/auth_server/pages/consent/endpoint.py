@@ -1,7 +1,7 @@
 """GET and POST /consent."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from auth_server.flow.pending import (
     ShownAuthorization,
     continue_with,
     posted_authorization,
+    record_progress,
 )
 from auth_server.flow.respond import error_url
 from auth_server.pages.consent.approve import Approval, Approvals
@@ -48,6 +49,7 @@ async def show_consent(
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)
     if not _is_admitted(pending, pending.step):
+        await record_progress(pending, "not_allowed", transaction)
         return pages.show_forbidden(pending, pending.step)
     entry = settings.find_resource(pending.authorization_request.resource)
     catalogue = await read_catalogue(entry, db, catalogues)
@@ -94,7 +96,7 @@ async def answer_consent(
         return await pages.show(
             pending, step, question, choice, nothing_chosen=str(kind), status=400
         )
-    await _finish(pending, db, approval.now())
+    await _finish(pending, db, "approved", approval.now())
     url = await approval.approve(pending, step, question, choice, data_scope, db)
     return pages.leave(pending, url, approved=True)
 
@@ -114,7 +116,7 @@ async def _continue_silently(
     grant = question.before
     if grant is None:
         raise LookupError("a remembered consent must have a grant")
-    await _finish(pending, db, approval.now())
+    await _finish(pending, db, "approved", approval.now())
     url = await approval.issue_code(pending, grant, db)
     remembered = Audit(
         "consent.remembered",
@@ -135,7 +137,7 @@ async def _deny(
     pages: ConsentPages,
     now: datetime,
 ) -> Response:
-    await _finish(pending, db, now)
+    await _finish(pending, db, "denied", now)
     denied = Audit(
         "consent.denied",
         person_id=step.person.person_id,
@@ -152,8 +154,13 @@ async def _deny(
     return pages.leave(pending, url, approved=False)
 
 
-async def _finish(pending: PendingAuthorization, db: DbSession, now: datetime) -> None:
+async def _finish(
+    pending: PendingAuthorization,
+    db: DbSession,
+    answer: Literal["approved", "denied"],
+    now: datetime,
+) -> None:
     if not await finish_authorization_request(
-        db, pending.authorization_request.transaction_id, now=now
+        db, pending.authorization_request.transaction_id, answer, now=now
     ):
         raise PageError("You already answered this request", "You can return to your app.")

@@ -1,14 +1,16 @@
 """The only SQL on authorization requests."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import ColumnElement, delete, exists, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from auth_server.db.engine import DbSession
-from auth_server.db.purge import delete_some
-from auth_server.records.authorization_requests.table import AuthorizationRequest
+from auth_server.db.purge import AT_ONCE
+from auth_server.records.authorization_requests.table import AuthorizationRequest, Progress
 
 
 async def add_authorization_request(
@@ -42,8 +44,20 @@ async def choose_tenant(db: DbSession, transaction_id: str, tenant_id: str | Non
     )
 
 
+async def note_progress(db: DbSession, transaction_id: str, progress: Progress) -> None:
+    """Store how far a pending request came."""
+    await db.execute(
+        update(AuthorizationRequest)
+        .where(
+            col(AuthorizationRequest.transaction_id) == transaction_id,
+            col(AuthorizationRequest.finished_at).is_(None),
+        )
+        .values(progress=progress)
+    )
+
+
 async def finish_authorization_request(
-    db: DbSession, transaction_id: str, *, now: datetime
+    db: DbSession, transaction_id: str, answer: Literal["approved", "denied"], *, now: datetime
 ) -> bool:
     """Mark an authorization request as answered; return whether this call did it."""
     finished = await db.execute(
@@ -52,7 +66,7 @@ async def finish_authorization_request(
             col(AuthorizationRequest.transaction_id) == transaction_id,
             col(AuthorizationRequest.finished_at).is_(None),
         )
-        .values(finished_at=now)
+        .values(finished_at=now, progress=answer)
         .returning(col(AuthorizationRequest.transaction_id))
     )
     return finished.scalar_one_or_none() is not None
@@ -70,8 +84,35 @@ def is_under_way(client_id: Mapped[str]) -> ColumnElement[bool]:
     return exists().where(col(AuthorizationRequest.client_id) == client_id)
 
 
-async def purge_authorization_requests(db: DbSession, *, before: datetime) -> bool:
-    """Delete some of the authorization requests that expired before a time; return whether there may be more."""
-    return await delete_some(
-        db, AuthorizationRequest, col(AuthorizationRequest.expires_at) < before
+async def take_expired_requests(
+    db: DbSession, *, before: datetime
+) -> Sequence[tuple[datetime, str]]:
+    """Delete up to `AT_ONCE` requests that expired before a time.
+
+    Returns:
+        When each was made, and how far it came.
+    """
+    transaction_id = col(AuthorizationRequest.transaction_id)
+    # A row that a request has locked is left for the next time.
+    some = (
+        select(transaction_id)
+        .where(col(AuthorizationRequest.expires_at) < before)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
     )
+    gone = await db.execute(
+        delete(AuthorizationRequest)
+        .where(transaction_id.in_(some))
+        .returning(col(AuthorizationRequest.created_at), col(AuthorizationRequest.progress))
+    )
+    return [(created_at, progress) for created_at, progress in gone.all()]
+
+
+async def count_progress(db: DbSession, *, since: datetime) -> dict[str, int]:
+    """Count the stored requests that expire after a time, by how far they came."""
+    query = (
+        select(col(AuthorizationRequest.progress), func.count())
+        .where(col(AuthorizationRequest.expires_at) > since)
+        .group_by(col(AuthorizationRequest.progress))
+    )
+    return {progress: times for progress, times in (await db.execute(query)).all()}

@@ -1,14 +1,27 @@
 """The table of authorization requests."""
 
 from datetime import datetime
+from typing import Literal
 
 from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
 
+Progress = Literal[
+    "sign_in",
+    "no_tenant",
+    "choose_tenant",
+    "step_up",
+    "consent",
+    "not_allowed",
+    "denied",
+    "approved",
+]
+"""The page that the person came to last, or their answer."""
+
 
 class AuthorizationRequest(SQLModel, table=True):
-    """A checked authorization request. Only `tenant_id` and `finished_at` change once it is stored.
+    """A checked authorization request. Only the last three columns change once it is stored.
 
     `browser_hash` binds it to the browser that began it; `signed_in_after` requires a sign-in since
     that time. `may_be_silent` is true if no other site led the browser here and the app did not ask
@@ -32,5 +45,7 @@ class AuthorizationRequest(SQLModel, table=True):
     may_be_silent: bool = Field(default=False)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    progress: str = Field(default="sign_in", max_length=32)
+    """How far it came: a `Progress`."""
     tenant_id: str | None = Field(default=None, max_length=255)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func
+from sqlalchemy import String, column, delete, exists, func, values
 from sqlmodel import col, select
 
 from auth_server.db.add_rows import add_rows
@@ -71,6 +71,21 @@ async def usage_of_grants(
     )
     rows = (await db.execute(query)).all()
     return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
+
+
+async def count_called(db: DbSession, grant_ids: Collection[str], *, since: datetime) -> int:
+    """Count the grants under which a tool was called since a time."""
+    if not grant_ids:
+        return 0
+    listed = values(column("grant_id", String), name="listed")
+    asked = listed.data([(one,) for one in grant_ids]).cte("asked")
+    called = exists().where(
+        col(LoggedCall.grant_id) == asked.c.grant_id,
+        col(LoggedCall.at) >= since,
+        col(LoggedCall.decision) == "allowed",
+    )
+    query = select(func.count()).select_from(asked).where(called)
+    return (await db.execute(query)).scalar_one()
 
 
 async def list_calls_before(db: DbSession, before: datetime) -> list[CallEvent]:

@@ -63,6 +63,13 @@ async def find_usual_tenant(db: DbSession, person_id: str, client_id: str) -> st
     return (await db.execute(query)).scalar_one_or_none()
 
 
+async def list_new_grants(db: DbSession, *, since: datetime, most: int) -> Sequence[str]:
+    """List the ids of the newest grants since a time, also of those that have ended."""
+    query = select(Grant.grant_id).where(col(Grant.created_at) >= since)
+    query = query.order_by(col(Grant.created_at).desc()).limit(most)
+    return (await db.execute(query)).scalars().all()
+
+
 async def put_grant(db: DbSession, grant: Grant) -> Grant:
     """Store a person's latest choice as a new grant or as the next version of the live one.
 

@@ -48,7 +48,7 @@ class Grant(SQLModel, table=True):
     client_snapshot: dict[str, Any] = Field(sa_type=Json)
     catalogue_hash: str = Field(max_length=64)
     version: int = Field(default=1)
-    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     approved_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)

@@ -1,0 +1,1 @@
+"""The admin API of how apps and people come to use the service."""

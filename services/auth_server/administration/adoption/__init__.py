@@ -1,0 +1,1 @@
+"""How apps and people come to use the service, and what agents try in vain."""

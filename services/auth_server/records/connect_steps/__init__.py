@@ -1,0 +1,1 @@
+"""How far apps and people come on the way to a first call, counted by the day."""

@@ -1,0 +1,1 @@
+"""Calls that agents made in vain, counted by the day."""

@@ -1,0 +1,82 @@
+"""Operators see what agents tried and could not do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from auth_server.gateway_api.write_calls import write_calls
+from auth_server.maintenance import maintain
+from support.in_process.admin_api import AdminApi, admin_api
+from support.in_process.auth_server import AuthServer
+from support.in_process.call_events import call_event
+
+REFUSED: dict[str, Any] = {"decision": "refused", "outcome": "refused", "cost": 0, "status": None}
+
+
+async def call(server: AuthServer, tool: str, reason: str, error: str = "", times: int = 1) -> None:
+    """Write calls that were refused, with one delivered twice."""
+    members = {**REFUSED, "tool": tool, "reason": reason, "error": error}
+    events = [call_event(server.clock(), **members) for _ in range(times)]
+    for batch in (events, events[:1]):
+        async with server.opened.transaction() as db:
+            await write_calls(db, batch, now=server.clock())
+
+
+async def intent(api: AdminApi, days: int = 1) -> list[dict[str, Any]]:
+    """Read what agents tried in vain."""
+    answer = await api.call("GET", "/intent", params={"days": days})
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+@pytest.mark.both_databases
+async def test_names_with_the_same_words_are_one_attempt(auth_server: AuthServer) -> None:
+    await maintain(auth_server.opened)  # reads the catalogue
+    await call(auth_server, "archive_task", "unknown_tool", times=2)
+    await call(auth_server, "archiveTasks", "unknown_tool", times=3)
+    await call(auth_server, "find_task", "unknown_tool")
+    await call(auth_server, "delete_task", "unknown_tool")
+    await call(auth_server, "list_tasks", "rate_limited")
+    await call(auth_server, "create_task", "invalid_arguments", "title is missing", times=2)
+    await call(auth_server, "create_task", "invalid_arguments", "due is not a date")
+    api = await admin_api(auth_server, lifetime=timedelta(days=7))
+
+    found = await intent(api)
+
+    assert [(one["kind"], one["names"], one["times"]) for one in found] == [
+        ("missing", ["archiveTasks", "archive_task"], 5),
+        ("invalid", ["create_task"], 3),
+        ("not_allowed", ["delete_task"], 1),
+        ("missing", ["find_task"], 1),
+    ]
+    assert found[0]["similar"] == []
+    assert found[1]["errors"] == ["title is missing", "due is not a date"]
+    assert found[3]["similar"] == ["list_tasks"]
+
+    auth_server.clock.advance(days=2)
+    assert await intent(api) == []
+    assert len(await intent(api, 7)) == 4
+
+
+async def test_the_page_names_the_command_that_proposes_entries(
+    sqlite_server: AuthServer,
+) -> None:
+    await call(sqlite_server, "archive_task", "unknown_tool")
+    await call(sqlite_server, "<b>", "unknown_tool")
+    op = sqlite_server.person("op@orbit.example")
+
+    page = await op.sign_in(await op.open("/console/intent"))
+
+    assert "Tools that don't exist" in page.text
+    assert "archive_task" in page.text
+    assert "<b>" not in page.html
+    assert "gatepost usage intent --days 1 --json | gatepost tools propose -" in page.text
+
+
+async def test_nothing_in_vain_is_told_as_such(sqlite_server: AuthServer) -> None:
+    op = sqlite_server.person("op@orbit.example")
+
+    page = await op.sign_in(await op.open("/console/intent"))
+
+    assert "Agents got everything that they tried." in page.text
