@@ -3,6 +3,7 @@
 Each fixture has its own imports, so that a file of pure values starts at once.
 """
 
+import gc
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -94,6 +95,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("both_databases"):
         for fixture in {"database_url", "deployment"} & set(metafunc.fixturenames):
             metafunc.parametrize(fixture, ["sqlite", "postgresql"], indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the imported modules out of garbage collections: pytest makes five at the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -198,6 +198,20 @@ def answer(
         yield lambda case: portal.call(send, case, server)
 
 
+@pytest.fixture(scope="module")
+def cases_of() -> Callable[[Any, GenerationMode], st.SearchStrategy[Case[Any]]]:
+    """Makes the strategy of an operation, once for all of its examples."""
+    made: dict[tuple[str, GenerationMode], st.SearchStrategy[Case[Any]]] = {}
+
+    def cases(operation: Any, mode: GenerationMode) -> st.SearchStrategy[Case[Any]]:
+        key = operation.label, mode
+        if key not in made:
+            made[key] = operation.as_strategy(generation_mode=mode)
+        return made[key]
+
+    return cases
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("operation", operations())
 @given(data=st.data())
@@ -211,11 +225,12 @@ def answer(
 )
 def test_no_request_that_schemathesis_thinks_of_makes_the_server_fail_a65(
     answer: Callable[[Case[Any]], httpx2.Response],
+    cases_of: Callable[[Any, GenerationMode], st.SearchStrategy[Case[Any]]],
     operation: Any,
     mode: GenerationMode,
     data: st.DataObject,
 ) -> None:
-    case = data.draw(operation.as_strategy(generation_mode=mode))
+    case = data.draw(cases_of(operation, mode))
 
     assert 200 <= answer(case).status_code < 500
 

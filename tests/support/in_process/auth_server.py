@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
+from pydantic_settings import InitSettingsSource
 
 from auth_server.app import create_app
 from auth_server.catalogues.cache import CatalogueCache
@@ -221,22 +222,24 @@ async def running_auth_server(
     `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe; `post`
     sends its webhooks.
     """
-    settings = AuthServerSettings(
-        **{
-            "issuer": ISSUER,
-            "secret_key": SECRET_KEY,
-            "database_url": database_url,
-            "resources": (ResourceSettings(resource=RESOURCE),),
-            # Every client of a test comes from one address, at one moment.
-            "registrations_per_minute": 10_000,
-            "registrations_per_day": 10_000,
-            "registrations_overall_per_minute": 10_000,
-            "wrong_guesses_per_minute": 10_000,
-            "authorizations_per_minute": 10_000,
-            "operator_sign_in_level": 1,
-            **changes,
-        }
-    )
+    values: dict[str, Any] = {
+        "issuer": ISSUER,
+        "secret_key": SECRET_KEY,
+        "database_url": database_url,
+        "resources": (ResourceSettings(resource=RESOURCE),),
+        # Every client of a test comes from one address, at one moment.
+        "registrations_per_minute": 10_000,
+        "registrations_per_day": 10_000,
+        "registrations_overall_per_minute": 10_000,
+        "wrong_guesses_per_minute": 10_000,
+        "authorizations_per_minute": 10_000,
+        "operator_sign_in_level": 1,
+        **changes,
+    }
+    # Reading the environment takes longer than validating, and a test has its own settings.
+    sources = (InitSettingsSource(AuthServerSettings, init_kwargs=values),)
+    make: Any = AuthServerSettings
+    settings: AuthServerSettings = make(_build_sources=(sources, {}))
     server = AuthServer(
         http=httpx2.AsyncClient(),
         app=None,

@@ -4,6 +4,7 @@ import functools
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
 import httpcore2
@@ -15,6 +16,7 @@ from sqlalchemy import Dialect, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from auth_server import runtime
+from auth_server.admin_api import app as admin_api
 from auth_server.branding import Branding
 from auth_server.db import engine as database_engine
 from auth_server.outbox import deliver
@@ -34,7 +36,8 @@ def cheap_starts() -> Iterator[None]:
     """Make once per test process what is alike in every server and takes longest to make.
 
     Those are the compiled page templates and SQL statements, the signatures and dependencies of
-    endpoints and the machine's certificates. Passwords are hashed with little effort: hundreds of
+    endpoints, the installed version and the machine's certificates. Routers that do nothing at start
+    and stop are left out of the app's lifespan. Passwords are hashed with little effort: hundreds of
     people sign in, and another test checks a hash's cost. A server looks less often for
     revocations that another process committed; it still announces its own at once. Mails wait until
     a test delivers them.
@@ -48,6 +51,9 @@ def cheap_starts() -> Iterator[None]:
         patch.setattr(fastapi_dependencies, "get_typed_signature", signature)
         context = fastapi_routing._EffectiveRouteContext
         patch.setattr(context, "from_api_route", _share_contexts(context.from_api_route))
+        merge = fastapi_routing._merge_lifespan_context
+        patch.setattr(fastapi_routing, "_merge_lifespan_context", _leave_out_defaults(merge))
+        patch.setattr(admin_api, "version", functools.cache(version))
         patch.setattr(feed, "EVERY", 1.0)
         patch.setattr(deliver, "EVERY", 3600.0)
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
@@ -91,6 +97,17 @@ def _share_contexts(build: Any) -> Any:
         return known[id(original_route)]
 
     return share
+
+
+def _leave_out_defaults(merge: Any) -> Any:
+    def leave_out(original_context: Any, nested_context: Any) -> Any:
+        if isinstance(nested_context, fastapi_routing._DefaultLifespan):
+            router = nested_context._router
+            if not (router.on_startup or router.on_shutdown):
+                return original_context
+        return merge(original_context, nested_context)
+
+    return leave_out
 
 
 def _share_default(create: Any) -> Any:
