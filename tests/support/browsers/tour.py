@@ -259,8 +259,9 @@ def newest_code(deployment: Deployment, email: str) -> str:
     """Wait for the mail with a code, which the server prints, and read the code."""
     log = deployment.folder / "auth-server.log"
     for _ in range(300):
-        mails = log.read_text(errors="replace").split(f"--- Mail to {email}\n")[1:]
-        codes = [found[0] for mail in mails if (found := re.search(r"\d{4} \d{4}", mail))]
+        mails = log.read_text(errors="replace").split("--- Mail to ")
+        to_them = [mail for mail in mails if mail.startswith(f"{email}\n")]
+        codes = [found[0] for mail in to_them if (found := re.search(r"\d{4} \d{4}", mail))]
         if codes:
             return codes[-1]
         time.sleep(0.1)
