@@ -519,6 +519,9 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.locator('main a[href*="/console/books/hour"]').first.click()
     expect(page.get_by_role("heading", name="Exports")).to_be_visible()
     yield "console-books-hour"
+    page.goto(f"{issuer}/console/webhooks")
+    page.get_by_role("link", name="https://hooks.example.com/gatepost").click()
+    yield "console-webhook"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
