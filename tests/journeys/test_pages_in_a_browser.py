@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from support.browsers.tour import running_chromium, sign_in
+from support.mail.printed import newest_match
 from support.processes.deployment import Deployment
 
 pytestmark = pytest.mark.whole_machine
@@ -112,3 +113,32 @@ def test_the_keyboard_skips_to_the_content_and_sees_where_it_is(
         page.keyboard.press("Tab")
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid"
+
+
+def test_a_password_is_reset_once_and_the_other_browser_is_signed_out(
+    on_sqlite: Deployment, chromium: Browser
+) -> None:
+    cy, new = "cy@nowhere.example", "correct horse battery"
+    with chromium.new_context() as elsewhere, chromium.new_context() as context:
+        other, page = elsewhere.new_page(), context.new_page()
+        other.goto(f"{on_sqlite.issuer}/account/sessions")
+        sign_in(other, cy)
+        expect(other.get_by_role("heading", level=1)).to_have_text("Sessions")
+
+        page.goto(f"{on_sqlite.issuer}/account/sessions")
+        page.get_by_role("link", name="Forgot password?").click()
+        page.get_by_label("E-mail address").fill(cy)
+        page.get_by_role("button", name="Send link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
+        log = on_sqlite.folder / "auth-server.log"
+        link = newest_match(log, cy, r"https?://\S+/sign-in/reset\?token=\S+")
+        page.goto(link)
+        page.get_by_label("New password").fill(new)
+        page.get_by_role("button", name="Save password").click()
+        sign_in(page, cy, new)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sessions")
+
+        other.reload()
+        expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
+        other.goto(link)
+        expect(other.get_by_label("New password")).to_have_count(0)
