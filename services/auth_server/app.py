@@ -64,6 +64,7 @@ from auth_server.pages.account.plan.budgets import router as budgets_router
 from auth_server.pages.account.plan.endpoint import router as plan_router
 from auth_server.pages.account.plan.pay import router as pay_router
 from auth_server.pages.account.playground.endpoint import router as playground_router
+from auth_server.pages.account.profile.data import router as data_router
 from auth_server.pages.account.profile.email import router as email_router
 from auth_server.pages.account.profile.endpoint import router as profile_router
 from auth_server.pages.account.profile.undo import router as undo_router
@@ -84,9 +85,11 @@ from auth_server.pages.invitations.prove import router as prove_router
 from auth_server.pages.passwords.change import router as password_router
 from auth_server.pages.passwords.forgotten import router as forgotten_router
 from auth_server.pages.passwords.reset import router as reset_router
+from auth_server.pages.sign_in.cancel_recovery import router as cancel_recovery_router
 from auth_server.pages.sign_in.endpoint import router as sign_in_router
 from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
+from auth_server.pages.sign_in.recovery import router as recovery_router
 from auth_server.pages.sign_in.second_factor import router as code_router
 from auth_server.pages.tenant_choice import router as tenant_router
 from auth_server.runtime import OpenRuntime, Runtime, open_runtime
@@ -103,6 +106,8 @@ ROUTERS = (
     sign_in_router,
     sign_in_elsewhere_router,
     code_router,
+    recovery_router,
+    cancel_recovery_router,
     passkey_router,
     forgotten_router,
     reset_router,
@@ -117,6 +122,7 @@ ROUTERS = (
     notices_router,
     profile_router,
     email_router,
+    data_router,
     undo_router,
     api_keys_router,
     new_api_key_router,

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from auth_server.accounts.recover_factors import tell_ready_recoveries
 from auth_server.archive.write import archive_calls
 from auth_server.billing.account import Billing
 from auth_server.billing.inbox import maintain_billing
@@ -37,6 +38,7 @@ from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.connect_steps.store import add_steps, purge_steps
 from auth_server.records.email_changes.store import purge_email_changes
+from auth_server.records.factor_recoveries.store import purge_recoveries
 from auth_server.records.flow_states.store import purge_flow_states
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.invitations.store import KEPT as KEPT_INVITATIONS
@@ -91,6 +93,7 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_mails, _KEEP),
     (purge_links, _AT_ONCE),
     (purge_email_changes, _AT_ONCE),
+    (purge_recoveries, _AT_ONCE),
     (purge_invitations, KEPT_INVITATIONS),
     (purge_app_requests, KEPT_APP_REQUESTS),
     (purge_refresh_tokens, _KEEP_TOKENS),
@@ -206,6 +209,11 @@ async def _keep_audit_log(opened: Runtime) -> None:
         await opened.heads.write(db, now=now)
 
 
+async def _tell_recoveries(opened: Runtime) -> None:
+    async with opened.transaction() as db:
+        await tell_ready_recoveries(db, now=opened.now())
+
+
 async def _notice_quotas(opened: Runtime) -> None:
     await notice_quotas(opened.database, opened.now(), take=(queue_quota_notice,))
 
@@ -235,6 +243,7 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("call_log", _keep_calls, 1),
     ("refused_events", _purge_refused, 1),
     ("audit_log", _keep_audit_log, 1),
+    ("recoveries", _tell_recoveries, 1),
     ("quotas", _notice_quotas, 1),
     ("credits", _announce_credits, 1),
     ("quota_notices", _purge_notices, _DAY),

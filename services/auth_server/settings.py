@@ -174,6 +174,11 @@ class AuthServerSettings(ServiceSettings):
         ge=timedelta(hours=1),
         description="How long the server signs with one key before it switches to the next.",
     )
+    factor_recovery_delay: Duration | None = Field(
+        default=timedelta(hours=24),
+        ge=timedelta(hours=1),
+        description="How long a recovery of lost second factors by mail waits. Null turns it off.",
+    )
     session_idle_lifetime: Duration = Field(
         default=timedelta(hours=12),
         gt=timedelta(0),

@@ -8,6 +8,7 @@ from auth_server.outbox.queue import queue_mail
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.email_changes.store import add_email_change
 from auth_server.records.email_changes.table import EmailChange
+from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.store import find_account, is_signed_in_elsewhere, take_email
 from auth_server.records.people.table import Person
@@ -53,6 +54,7 @@ async def take_proved_email(
         await record(db, Audit("email.verified", person_id=person_id), now=now)
         return True
     await end_sessions(db, person_id, now=now, keep=keep)
+    await drop_pending_recovery(db, person_id)
     await drop_links(db, person_id)
     if former is not None:
         until = now + timedelta(days=UNDO_DAYS)

@@ -6,6 +6,7 @@ from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.email_changes.store import drop_email_changes
 from auth_server.records.email_changes.table import EmailChange
+from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.store import find_account, take_email
 from auth_server.records.sessions.store import end_sessions
@@ -34,6 +35,7 @@ async def undo_email_change(
     person.password_hash = password_hash
     await db.flush()
     await end_sessions(db, person.person_id, now=now)
+    await drop_pending_recovery(db, person.person_id)
     await drop_links(db, person.person_id)
     await drop_email_changes(db, person.person_id)
     await record(db, Audit("email.change_undone", person_id=person.person_id), now=now)

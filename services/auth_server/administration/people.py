@@ -13,6 +13,7 @@ from auth_server.db.engine import DbSession
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.clients.store import list_client_names
+from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.grants.store import list_live_grants
 from auth_server.records.people.store import find_account, search_people
 from auth_server.records.people.table import Person
@@ -227,6 +228,7 @@ async def reset_factors(
     operator.act(db, "people:write")
     person = await _require_person(db, person_id)
     await drop_second_factors(db, person_id)
+    await drop_pending_recovery(db, person_id)
     await end_sessions(db, person_id, now=now)
     disabled = person.disabled_at is not None
     await _record_change(db, person_id, ["second factors"], disabled=disabled, now=now)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from auth_server.accounts.delete_person import delete_person
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.passwords import LONGEST, SHORTEST, hash_password
 from auth_server.records.people.store import find_account, list_people, put_person
@@ -17,6 +19,7 @@ from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import drop_second_factors as forget_second_factors
 from auth_server.records.sessions.store import end_sessions
 from auth_server.revocations.revoke import outdate_tokens
+from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -127,7 +130,7 @@ def set_(
         if name is not None:
             person.name = _require_name(name)
         if password_hash is not None:
-            person.password_hash = password_hash
+            person.password_hash, person.password_by_mail_at = password_hash, None
         if disabled is not None:
             person.disabled_at = now if disabled else None
         await put_person(db, person)
@@ -137,6 +140,7 @@ def set_(
             await forget_second_factors(db, person_id)
         if password_hash is not None or disabled or drop_second_factors:
             await end_sessions(db, person_id, now=now)
+            await drop_pending_recovery(db, person_id)
         if disabled:
             lifetime = settings.longest_token_lifetime
             await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
@@ -154,6 +158,25 @@ def set_(
 
     asyncio.run(in_transaction(settings, work))
     click.echo(f"{person_id} is changed.")
+
+
+@people.command(name="delete")
+@config_option
+@click.argument("person_id")
+@click.confirmation_option(prompt="Delete the person for good?")
+def delete(config: Path | None, person_id: str) -> None:
+    """Delete a person; the call log, the ledger and the audit log keep their id."""
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> None:
+        lifetime = settings.longest_token_lifetime
+        try:
+            await delete_person(db, person_id, by=None, lifetime=lifetime, now=utc_now())
+        except ChangeRefused as error:
+            raise click.ClickException(str(error)) from None
+
+    asyncio.run(in_transaction(settings, work))
+    click.echo(f"{person_id} is deleted.")
 
 
 def _require_email(email: str) -> str:

@@ -12,10 +12,17 @@ from auth_server.flow.sign_in_purpose import SignInPurpose
 from auth_server.flow.user_agent import describe_user_agent
 from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.people.store import note_language
+from auth_server.records.factor_recoveries.store import was_completed
+from auth_server.records.people.store import note_language, trust_password
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import add_session, end_session
-from auth_server.records.sessions.table import Level, Session
+from auth_server.records.sessions.table import (
+    MUST_ENROL,
+    ONE_FACTOR,
+    TWO_FACTORS,
+    Session,
+    SessionLevel,
+)
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
@@ -37,14 +44,21 @@ class SessionStarter:
     """The language of the page, which becomes that of mails to the person."""
 
     async def begin(
-        self, db: DbSession, person: Person, *, level: Level, method: str, client_id: str = ""
+        self,
+        db: DbSession,
+        person: Person,
+        *,
+        level: SessionLevel,
+        method: str,
+        client_id: str = "",
     ) -> tuple[str, Session]:
         """End the browser's session, and begin one for a person who has authenticated.
 
         Args:
             db: the open transaction.
             person: the person who signed in.
-            level: the strength of the sign-in.
+            level: the strength of the sign-in; one factor becomes 0 for a person whose lost second
+                factors were removed, until they have added one.
             method: the `method` of the session.
             client_id: the id of the app whose request is pending, if any.
 
@@ -54,6 +68,14 @@ class SessionStarter:
         settings, now = self.settings, self.now()
         if old := read_session(self.request, settings):
             await end_session(db, hash_secret(old), now=now)
+        if (
+            level == ONE_FACTOR
+            and method == "password"
+            and await was_completed(db, person.person_id)
+        ):
+            level = MUST_ENROL
+        if level == TWO_FACTORS and method.startswith("password and"):
+            await trust_password(db, person.person_id)
         secret = self.new_secret()
         session = Session(
             session_hash=hash_secret(secret),
@@ -87,7 +109,13 @@ class SessionStarter:
         }
 
     async def start(
-        self, db: DbSession, person: Person, purpose: SignInPurpose, *, level: Level, method: str
+        self,
+        db: DbSession,
+        person: Person,
+        purpose: SignInPurpose,
+        *,
+        level: SessionLevel,
+        method: str,
     ) -> Response:
         """Begin a session; return the response that sets its cookie and redirects the browser."""
         secret, _ = await self.begin(

@@ -26,6 +26,7 @@ from auth_server.records.mails.store import add_mail
 from auth_server.records.mails.table import Mail
 
 Template = Literal[
+    "account_deleted",
     "app_approved",
     "app_declined",
     "app_request",
@@ -37,6 +38,11 @@ Template = Literal[
     "password_changed",
     "password_elsewhere",
     "password_reset",
+    "recovery_cancelled",
+    "recovery_code",
+    "recovery_completed",
+    "recovery_ready",
+    "recovery_started",
     "test",
     "api_key_expiring",
     "app_connected",

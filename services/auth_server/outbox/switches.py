@@ -48,6 +48,11 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
     (translatable("A sign-in with a new browser"), ("new_sign_in",)),
     (translatable("A new app on your account"), ("app_connected",)),
     (translatable("A new password"), ("password_changed",)),
+    (translatable("The end of your account"), ("account_deleted",)),
+    (
+        translatable("A recovery of your second factors"),
+        ("recovery_cancelled", "recovery_completed", "recovery_ready", "recovery_started"),
+    ),
     (translatable("A new e-mail address, told to the former one"), ("email_changed",)),
     (
         translatable("A second factor that was added or removed"),
@@ -62,6 +67,7 @@ ASKED_FOR: tuple[Template, ...] = (
     "invitation_code",
     "password_elsewhere",
     "password_reset",
+    "recovery_code",
     "test",
 )
 """The mails that answer what somebody has just done."""

@@ -156,3 +156,12 @@ def test_a_new_address_counts_as_verified_only_when_the_operator_says_so(
     assert asked(database_url, verified)
     said(operate("people", "set", "usr_ada", "--email", "ada@new.example"))
     assert not asked(database_url, verified)
+
+
+def test_an_operator_deletes_a_person(operate: Operate) -> None:
+    assert "is deleted." in said(operate("people", "delete", "usr_bo", "--yes"))
+    assert "usr_bo" not in said(operate("people", "list"))
+    assert "does not exist" in operate("people", "delete", "usr_bo", "--yes").output
+    assert (
+        "Remove the operator's role first" in operate("people", "delete", "usr_op", "--yes").output
+    )

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,6 +40,7 @@ from support.in_process.call_events import call_event
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import ADA
 from support.in_process.providers import SigningKey
+from support.mail.printed import newest_match
 from support.processes.configuration import issuing, write_config
 from support.processes.deployment import (
     MANAGED_CLIENT,
@@ -257,15 +257,7 @@ async def invite_to_acme(url: str) -> None:
 
 def newest_code(deployment: Deployment, email: str) -> str:
     """Wait for the mail with a code, which the server prints, and read the code."""
-    log = deployment.folder / "auth-server.log"
-    for _ in range(300):
-        mails = log.read_text(errors="replace").split("--- Mail to ")
-        to_them = [mail for mail in mails if mail.startswith(f"{email}\n")]
-        codes = [found[0] for mail in to_them if (found := re.search(r"\d{4} \d{4}", mail))]
-        if codes:
-            return codes[-1]
-        time.sleep(0.1)
-    raise AssertionError(f"no code for {email} in {log}")
+    return newest_match(deployment.folder / "auth-server.log", email, r"\d{4} \d{4}")
 
 
 def _invitations(page: Page, sights: Sights) -> Iterator[str]:
@@ -510,6 +502,12 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-plan-german"
     yield from _invitations(page, sights)
     page.context.clear_cookies()
+    page.goto(f"{issuer}/account/delete")
+    sign_in(page, "cy@nowhere.example")
+    page.get_by_label("Type cy@nowhere.example to confirm").fill("cy@nowhere.example")
+    page.get_by_role("button", name="Delete account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your account was deleted")
+    yield "account-deleted"
     page.goto(f"{issuer}/console")
     sign_in(page, "op@orbit.example")
     for name, path in CONSOLE_PAGES.items():
@@ -578,6 +576,16 @@ def _second_factor(page: Page, issuer: str) -> Iterator[str]:
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     yield "second-factor-wrong"
+    page.get_by_role("button", name="Lost your authenticator").click()
+    yield "recovery"
+    page.get_by_role("button", name="Send code").click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    yield "recovery-code"
+    page.goto(f"{issuer}/sign-in/recovery/cancel?id=over")
+    yield "recovery-over"
+    page.goto(f"{issuer}/account/security")
+    sign_in(page)
+    code = page.get_by_label("code", exact=False).first
     code.fill(recovery_code)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(f"{issuer}/account/security")
@@ -592,6 +600,7 @@ ACCOUNT_PAGES = {
     "notices": "notices",
     "profile": "profile",
     "email": "email",
+    "delete": "delete",
     "api-keys": "api-keys",
     "organisations": "organisations",
     "organisation": "organisation?tenant=org_acme",

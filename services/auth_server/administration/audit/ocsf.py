@@ -15,6 +15,7 @@ ACCOUNT_CHANGE, AUTHENTICATION, ENTITY_MANAGEMENT, API_ACTIVITY = 3001, 3002, 30
 _CREATE, _UPDATE, _DELETE, _OTHER = 1, 3, 4, 99
 _LOGON, _LOGOFF = 1, 2
 _PASSWORD_CHANGE, _PASSWORD_RESET = 3, 4
+_DELETED_ACCOUNT = 6
 _ATTACH_POLICY, _DETACH_POLICY, _LOCK, _FACTOR_ON, _FACTOR_OFF = 7, 8, 9, 10, 11
 _INFORMATIONAL, _LOW, _MEDIUM = 1, 2, 3
 _SUCCESS, _FAILURE = 1, 2
@@ -74,6 +75,9 @@ CLASSES: Mapping[Event, _Class] = {
     "email.change_undone": _Class(ACCOUNT_CHANGE, _OTHER, severity=_MEDIUM),
     "email.changed": _Class(ACCOUNT_CHANGE, _OTHER),
     "email.verified": _Class(ACCOUNT_CHANGE, _OTHER),
+    "factor_recovery.cancelled": _Class(ACCOUNT_CHANGE, _OTHER, severity=_MEDIUM),
+    "factor_recovery.completed": _Class(ACCOUNT_CHANGE, _FACTOR_OFF, severity=_MEDIUM),
+    "factor_recovery.started": _Class(ACCOUNT_CHANGE, _OTHER, severity=_MEDIUM),
     "grant.changed": _managed("grant", _UPDATE),
     "grant.created": _managed("grant", _CREATE),
     "grant.revoked": _managed("grant", _DELETE),
@@ -93,6 +97,8 @@ CLASSES: Mapping[Event, _Class] = {
     "password.reset": _Class(ACCOUNT_CHANGE, _PASSWORD_RESET),
     "person.changed": _Class(ACCOUNT_CHANGE, _OTHER),
     "person.created": _Class(ACCOUNT_CHANGE, _CREATE),
+    "person.deleted": _Class(ACCOUNT_CHANGE, _DELETED_ACCOUNT, severity=_MEDIUM),
+    "person.exported": _Class(ACCOUNT_CHANGE, _OTHER),
     "playground.called": _Class(API_ACTIVITY, _OTHER),
     "policy.changed": _managed("tenant", _UPDATE),
     "recovery_code.used": _Class(AUTHENTICATION, _OTHER, severity=_LOW),

@@ -17,6 +17,7 @@ from auth_server.pages.account.frame import Account, Accounts
 from auth_server.pages.account.onward import Onward, read_onward
 from auth_server.pages.account.security import PAGE, PostedChange, require_recent_sign_in
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.factor_recoveries.store import drop_recovery
 from auth_server.records.second_factors.store import find_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.sessions.table import TWO_FACTORS
@@ -98,6 +99,7 @@ async def set_up(
     codes = await renew_recovery_codes(db, person.person_id, new_session.new_secret)
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "code app"})
     await record(db, added, now=now)
+    await drop_recovery(db, person.person_id)
     secret, session = await new_session.begin(
         db, person, level=TWO_FACTORS, method="password and code"
     )

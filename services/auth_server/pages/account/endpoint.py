@@ -13,7 +13,7 @@ from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
-Posted = Annotated[Account, Depends(posted_account("/account/apps", "sign-out"))]
+Posted = Annotated[Account, Depends(posted_account("/account/apps", "sign-out", enrolling=True))]
 
 
 @router.get("/account")

@@ -11,7 +11,7 @@ from auth_server.pages.account.frame import Accounts
 from auth_server.pages.account.onward import ENROL, read_onward
 from auth_server.pages.account.security import offer_new_passkey, require_recent_sign_in
 from auth_server.records.second_factors.store import has_second_factor
-from auth_server.records.sessions.table import TWO_FACTORS
+from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS
 from auth_server.web.browser import read_browser, set_browser
 from auth_server.web.dependencies import ReadingDb, SecretMaker
 from auth_server.web.forms import read_query
@@ -52,6 +52,7 @@ async def show_enrolment(
         section="security",
         onward=onward,
         membership=step.membership if isinstance(step, StepUp) else None,
+        lost=signed_in.session.level < ONE_FACTOR,
         several_tenants=isinstance(step, StepUp) and len(step.memberships) > 1,
         client_name=purpose.pending.client.name if purpose and purpose.pending else None,
         transaction=onward.value,

@@ -1,7 +1,7 @@
 """The frame of the account pages: the signed-in person, the proofs of forms, the navigation."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -9,12 +9,14 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession, OpenTransaction
-from auth_server.errors import SignInRequired
+from auth_server.errors import EnrolmentRequired, SignInRequired
 from auth_server.flow.signed_in import SignedIn, resolve_signed_in
 from auth_server.keys import Keys
+from auth_server.records.factor_recoveries.store import find_recovery
+from auth_server.records.factor_recoveries.table import FactorRecovery
 from auth_server.records.second_factors.store import has_second_factor
 from auth_server.records.sessions.store import touch_session
-from auth_server.records.sessions.table import TWO_FACTORS
+from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS
 from auth_server.rendering.render import Pages
 from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import (
@@ -43,12 +45,14 @@ class Account:
         forms: the proofs of forms, bound to the session.
         pages: the pages in the person's language.
         base: the issuer's path, with which every path of this server begins.
+        recovery: the pending recovery of the person's second factors, which every page shows.
     """
 
     signed_in: SignedIn
     forms: FormProof
     pages: Pages
     base: str
+    recovery: FactorRecovery | None = None
 
     @property
     def person_id(self) -> str:
@@ -66,12 +70,7 @@ class Account:
             values: the template's values.
         """
         return self.pages.answer(
-            template,
-            status=status,
-            section=section,
-            person=self.signed_in.person,
-            leave_proof=self.forms.make("sign-out"),
-            **values,
+            template, status=status, section=section, **self._frame(), **values
         )
 
     async def answer_list(self, template: str, *, items: int, **values: Any) -> Response:
@@ -79,10 +78,17 @@ class Account:
         return await self.pages.answer_list(
             template,
             items=items,
-            person=self.signed_in.person,
-            leave_proof=self.forms.make("sign-out"),
+            **self._frame(),
             **values,
         )
+
+    def _frame(self) -> dict[str, Any]:
+        return {
+            "person": self.signed_in.person,
+            "leave_proof": self.forms.make("sign-out"),
+            "recovery": self.recovery,
+            "recovery_proof": self.forms.make("cancel-recovery") if self.recovery else "",
+        }
 
     def lead_back(self, page: str) -> Response:
         """Redirect the browser after a form to a page such as `/account/apps`, with GET."""
@@ -107,27 +113,36 @@ class AccountResolver:
     now: Now
     transaction: OpenTransaction
 
-    async def require(self, db: DbSession, page: str) -> Account:
+    async def require(self, db: DbSession, page: str, *, enrolling: bool = False) -> Account:
         """Find the account of the signed-in person.
 
         Args:
             db: an open database session, reading or writing.
             page: the path to return to after a sign-in, such as `/account/apps`.
+            enrolling: whether a person who must add a second factor first may see it.
 
         Raises:
             SignInRequired: the browser has no session.
+            EnrolmentRequired: the person must add a second factor first.
         """
         now = self.now()
         signed_in = await resolve_signed_in(self.request, db, self.settings, now)
         if signed_in is None:
             raise SignInRequired(page)
+        if signed_in.session.level < ONE_FACTOR and not enrolling:
+            raise EnrolmentRequired("/account/security")
         last_seen = signed_in.session.last_seen_at
         if self.request.method == "GET" and now - last_seen >= USE_IS_NOTED_EVERY:
             async with self.transaction() as writing:
                 await touch_session(writing, signed_in.session.session_hash, now=now)
-        return self.of(signed_in)
+        if self.settings.factor_recovery_delay is None:
+            return self.of(signed_in)
+        recovery = await find_recovery(db, signed_in.person.person_id, now=now)
+        return replace(self.of(signed_in), recovery=recovery)
 
-    async def require_full_sign_in(self, db: DbSession, page: str) -> Account:
+    async def require_full_sign_in(
+        self, db: DbSession, page: str, *, enrolling: bool = False
+    ) -> Account:
         """Find the account of a person who signed in with their second factor, if they have one.
 
         Sessions from before the person added it are asked for it too.
@@ -135,11 +150,12 @@ class AccountResolver:
         Args:
             db: an open database session, reading or writing.
             page: the path to return to after a sign-in.
+            enrolling: as in `require`.
 
         Raises:
             SignInRequired: the browser has no session, or not one with the second factor.
         """
-        account = await self.require(db, page)
+        account = await self.require(db, page, enrolling=enrolling)
         if (
             account.signed_in.session.level < TWO_FACTORS
             and self.settings.has_accounts
@@ -173,21 +189,29 @@ async def _accounts(
 Accounts = Annotated[AccountResolver, Depends(_accounts)]
 
 
-def shown_account(page: str, *, full: bool = False) -> Callable[..., Awaitable[Account]]:
+def shown_account(
+    page: str, *, full: bool = False, enrolling: bool = False
+) -> Callable[..., Awaitable[Account]]:
     """Make the dependency of a page's GET; after a sign-in, the browser returns to `page`.
 
-    `full` also requires the second factor of a person who has one.
+    `full` also requires the second factor of a person who has one. `enrolling` admits a person who must
+    add one first.
     """
 
     async def resolve(db: ReadingDb, accounts: Accounts) -> Account:
         require = accounts.require_full_sign_in if full else accounts.require
-        return await require(db, page)
+        return await require(db, page, enrolling=enrolling)
 
     return resolve
 
 
 def posted_account(
-    page: str, proof: str | None, posted: PostedForm | None = None, *, full: bool = False
+    page: str,
+    proof: str | None,
+    posted: PostedForm | None = None,
+    *,
+    full: bool = False,
+    enrolling: bool = False,
 ) -> Callable[..., Awaitable[Account]]:
     """Make the dependency of a page's POST.
 
@@ -197,13 +221,14 @@ def posted_account(
             proof covers values that the endpoint looks up.
         posted: reads the form.
         full: whether the second factor of a person who has one is also required.
+        enrolling: whether a person who must add a second factor first is admitted.
     """
 
     async def resolve(
         form: Annotated[Parameters, Depends(posted or PostedForm())], db: Db, accounts: Accounts
     ) -> Account:
         require = accounts.require_full_sign_in if full else accounts.require
-        account = await require(db, page)
+        account = await require(db, page, enrolling=enrolling)
         if proof is not None:
             account.forms.require(form.get("proof"), proof)
         return account

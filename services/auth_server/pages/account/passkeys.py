@@ -11,6 +11,7 @@ from auth_server.flow.user_agent import describe_user_agent
 from auth_server.pages.account.onward import read_onward
 from auth_server.pages.account.security import PAGE, PostedChange
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.factor_recoveries.store import drop_recovery
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.second_factors.store import add_passkey
 from auth_server.records.sessions.table import TWO_FACTORS
@@ -55,6 +56,7 @@ async def keep_passkey(
         )
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})
     await record(db, added, now=now)
+    await drop_recovery(db, person.person_id)
     secret, _ = await new_session.begin(db, person, level=TWO_FACTORS, method="passkey")
     response = account.lead_back(read_onward(form).page)
     new_session.set_cookie(response, secret)

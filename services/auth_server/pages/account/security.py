@@ -25,7 +25,7 @@ from auth_server.records.second_factors.store import (
     list_passkeys,
 )
 from auth_server.records.second_factors.table import Passkey
-from auth_server.records.sessions.table import provider_of
+from auth_server.records.sessions.table import ONE_FACTOR, provider_of
 from auth_server.settings import AuthServerSettings
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
@@ -35,7 +35,7 @@ from auth_server.web.routing import PageRouter
 
 router = PageRouter()
 PAGE = "/account/security"
-Page = Annotated[Account, Depends(shown_account(PAGE))]
+Page = Annotated[Account, Depends(shown_account(PAGE, enrolling=True))]
 FRESH = timedelta(minutes=15)
 """How long after a sign-in a person may change their ways to sign in."""
 
@@ -62,7 +62,7 @@ async def require_recent_sign_in(
         SignInRequired: the person must sign in again, because an unattended browser or a stolen
             password must not be enough to replace a second factor.
     """
-    account = await accounts.require_full_sign_in(db, page)
+    account = await accounts.require_full_sign_in(db, page, enrolling=page.startswith(PAGE))
     if accounts.now() >= account.signed_in.session.signed_in_at + FRESH:
         raise SignInRequired(page)
     return account
@@ -101,6 +101,7 @@ async def show_security(
         "account/security.html",
         section="security",
         local=local,
+        must_enrol=signed_in.session.level < ONE_FACTOR,
         changed=read_query(request).get("changed") is not None,
         guessed=await count_wrong_codes(db, person.person_id),
         provider=provider_of(signed_in.session.method),

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
+from auth_server.accounts.recover_factors import cancel_recovery
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.outbox.queue import queue_mail
@@ -44,9 +45,11 @@ async def renew_password(
     person.password_hash = password_hash
     if event == "password.reset":
         person.email_verified_at = now
+    person.password_by_mail_at = now if event == "password.reset" else None
     await db.flush()
     await end_sessions(db, person_id, now=now, keep=keep)
     await drop_links(db, person_id)
+    await cancel_recovery(db, person, now=now)
     await queue_mail(
         db,
         "password_changed",

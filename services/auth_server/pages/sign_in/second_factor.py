@@ -11,6 +11,7 @@ from auth_server.flow.one_time_codes import match_code
 from auth_server.flow.sign_in_purpose import PostedPurpose, SignInPurpose
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.sign_in.page import SignIn, SignInPages
+from auth_server.pages.sign_in.recovery import can_recover
 from auth_server.pages.sign_in.throttle import throttle_of_code, wait
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
@@ -127,6 +128,8 @@ def _page(
         wrong=wrong,
         minutes=minutes,
         guessed=guessed,
+        recovery=can_recover(sign_in),
+        forgotten=sign_in.settings.can_send_mail,
         passkey=sign_in.offer_passkey(purpose),
         proof=purpose.forms.make(WAY, flow_state),
     )

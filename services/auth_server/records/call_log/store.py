@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import String, column, delete, exists, func, values
+from sqlalchemy import String, and_, column, delete, exists, func, or_, values
 from sqlmodel import col, select
 
 from auth_server.db.add_rows import add_rows
@@ -102,6 +102,19 @@ async def list_calls_before(db: DbSession, before: datetime) -> list[CallEvent]:
 async def delete_calls(db: DbSession, call_ids: Collection[str]) -> None:
     """Delete calls."""
     await db.execute(delete(LoggedCall).where(col(LoggedCall.call_id).in_(call_ids)))
+
+
+async def list_calls_of_grant(
+    db: DbSession, grant_id: str, *, after: tuple[datetime, str] | None, most: int
+) -> Sequence[LoggedCall]:
+    """List some calls of a grant or API key after a time and call id, the oldest first."""
+    at, call_id = col(LoggedCall.at), col(LoggedCall.call_id)
+    query = select(LoggedCall).where(col(LoggedCall.grant_id) == grant_id)
+    if after is not None:
+        query = query.where(
+            at >= after[0], or_(at > after[0], and_(at == after[0], call_id > after[1]))
+        )
+    return (await db.execute(query.order_by(at, call_id).limit(most))).scalars().all()
 
 
 async def purge_calls(db: DbSession, *, before: datetime) -> bool:

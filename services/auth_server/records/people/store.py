@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_
+from sqlalchemy import delete, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 
@@ -104,6 +104,13 @@ async def take_email(db: DbSession, person_id: str, email: str, *, now: datetime
     return True
 
 
+async def trust_password(db: DbSession, person_id: str) -> None:
+    """Note that a person signed in with their password and a second factor."""
+    await db.execute(
+        update(Person).where(col(Person.person_id) == person_id).values(password_by_mail_at=None)
+    )
+
+
 async def mute_notices(db: DbSession, person_id: str, kinds: Sequence[str]) -> None:
     """Store the kinds of notices that a person does not want."""
     await db.execute(
@@ -111,6 +118,17 @@ async def mute_notices(db: DbSession, person_id: str, kinds: Sequence[str]) -> N
         .where(col(Person.person_id) == person_id)
         .values(muted_notices=list(kinds) or None)
     )
+
+
+async def list_identities(db: DbSession, person_id: str) -> Sequence[Identity]:
+    """List a person's identities at providers."""
+    query = select(Identity).where(col(Identity.person_id) == person_id)
+    return (await db.execute(query.order_by(col(Identity.issuer)))).scalars().all()
+
+
+async def drop_person(db: DbSession, person_id: str) -> None:
+    """Delete a person with everything that belongs to them alone."""
+    await db.execute(delete(Person).where(col(Person.person_id) == person_id))
 
 
 async def find_identity(db: DbSession, issuer: str, subject: str) -> Identity | None:

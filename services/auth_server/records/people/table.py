@@ -23,6 +23,8 @@ class Person(SQLModel, table=True):
     """The language in which they last signed in, for mails to them."""
     email_verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When they last proved that mails to `email` reach them."""
+    password_by_mail_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When they set the password by mail; None once they signed in with it and a second factor."""
     muted_notices: list[str] | None = Field(default=None, sa_type=Json)
     """The kinds of notices that they switched off."""
     created_at: datetime = Field(sa_type=UtcDateTime)

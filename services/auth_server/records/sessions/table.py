@@ -10,6 +10,10 @@ from auth_server.db.types import UtcDateTime
 Level = Literal[1, 2]
 """The strength of a sign-in: 1 for one factor, 2 for two factors or a passkey."""
 
+SessionLevel = Literal[0, 1, 2]
+"""The level of a session: that of its sign-in, or 0 until the person has added a second factor."""
+
+MUST_ENROL: SessionLevel = 0
 ONE_FACTOR: Level = 1
 TWO_FACTORS: Level = 2
 

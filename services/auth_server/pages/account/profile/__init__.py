@@ -1,1 +1,1 @@
-"""A person's own data: their e-mail address."""
+"""A person's own data: their e-mail address, the export, and the end of the account."""

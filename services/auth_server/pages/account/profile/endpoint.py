@@ -26,5 +26,6 @@ async def show_profile(
         section="profile",
         local=await manages_email_here(db, account.signed_in.person),
         mails=settings.can_send_mail,
+        proof=account.forms.make("data"),
         saved=read_query(request).get("saved") is not None,
     )

@@ -1,0 +1,1 @@
+"""Recoveries of lost second factors, which wait before they take effect."""
