@@ -27,6 +27,7 @@ from auth_server.console.operators import router as operators_router
 from auth_server.console.people import router as people_router
 from auth_server.console.playground import router as console_playground_router
 from auth_server.console.services.deliveries import router as console_webhook_router
+from auth_server.console.services.gateways import router as gateways_router
 from auth_server.console.services.webhooks import router as console_webhooks_router
 from auth_server.console.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
@@ -35,6 +36,7 @@ from auth_server.exports.open import opened_exports
 from auth_server.exports.run import exporting_usage
 from auth_server.gateway_api.call_events import router as events_router
 from auth_server.gateway_api.plans import router as plans_router
+from auth_server.gateway_api.reports import router as reports_router
 from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
 from auth_server.metering.endpoint import router as usage_router
@@ -159,6 +161,7 @@ ROUTERS = (
     stripe_events_router,
     people_router,
     clients_router,
+    gateways_router,
     console_webhooks_router,
     console_webhook_router,
     keys_router,
@@ -170,6 +173,7 @@ ROUTERS = (
     introspect_router,
     feed_router,
     events_router,
+    reports_router,
     plans_router,
     usage_router,
 )

@@ -40,6 +40,7 @@ from auth_server.records.connect_steps.store import add_steps, purge_steps
 from auth_server.records.email_changes.store import purge_email_changes
 from auth_server.records.factor_recoveries.store import purge_recoveries
 from auth_server.records.flow_states.store import purge_flow_states
+from auth_server.records.gateways.store import purge_reports
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.invitations.store import KEPT as KEPT_INVITATIONS
 from auth_server.records.invitations.store import purge_invitations
@@ -98,6 +99,7 @@ PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_app_requests, KEPT_APP_REQUESTS),
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
+    (purge_reports, timedelta(days=1)),
     (purge_deliveries, timedelta(days=30)),
     (purge_steps, timedelta(days=400)),
     (purge_unmet, timedelta(days=90)),

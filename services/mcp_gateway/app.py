@@ -41,6 +41,7 @@ from mcp_gateway.operational import (
 from mcp_gateway.pipeline_factory import pipeline_factory
 from mcp_gateway.revocations.followed import Revocations
 from mcp_gateway.runtime import NewId, OpenRuntime, Runtime, open_runtime
+from mcp_gateway.self_report import Parts, reporting
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key, publish_key
 from mcp_gateway.upstream.credentials.open import require_usable
@@ -111,7 +112,12 @@ def create_app(
 
             await auth.keys.refresh()
             log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
-            async with auth.revocations.following(), live.following(switch):
+            parts = Parts(live, auth.revocations, runtime.plans, guards, runtime.reporting)
+            async with (
+                auth.revocations.following(),
+                live.following(switch),
+                reporting(parts, new_id(), now),
+            ):
                 yield State(
                     endpoint=_make_endpoint(settings, auth, current, now, new_id),
                     verifier=auth.verifier,

@@ -40,6 +40,11 @@ class LiveCatalogue:
         self.catalogue, self.document = self._load()
         """The served catalogue, and the document of it that the authorization server reads."""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether newer files can't be served, so that an older catalogue is."""
+        return self._is_stale
+
     def describe(self) -> str:
         """Describe whether the served catalogue matches the files."""
         return "kept: the files can't be served" if self._is_stale else "current"

@@ -1,13 +1,16 @@
 """Open the resources that live as long as the gateway serves."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from joserfc.jwk import ECKey
 
+from gatepost.background import Sleep
 from gatepost.clock import Now
+from gatepost.health import EventsReport, GatewayReport, RedisReport
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import Plan
 from mcp_gateway.auth.api_keys import ExchangeKey
@@ -42,6 +45,16 @@ NewId = Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
+class Reporting:
+    """How a process reports its state to the authorization server."""
+
+    send: Callable[[GatewayReport], Awaitable[None]]
+    events: Callable[[], Awaitable[EventsReport]]
+    redis: Callable[[], Awaitable[RedisReport]] | None = None
+    sleep: Sleep = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """The resources that the gateway opens when it starts and closes when it stops."""
 
@@ -58,6 +71,8 @@ class Runtime:
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
     worker: Worker = field(default_factory=Worker)
     """Reads and shapes long answers."""
+    reporting: Reporting | None = None
+    """None for a gateway that reports to nobody."""
 
 
 OpenRuntime = Callable[
@@ -117,6 +132,7 @@ async def open_runtime(
             answers=backends.answers,
             confirmations=backends.confirmations,
             details={"events": backends.recorder.describe},
+            reporting=Reporting(server.post_report, backends.recorder.report, backends.redis),
         )
 
 
@@ -129,6 +145,7 @@ class _Backends:
     limits: "LocalLimits | RedisLimits"
     answers: Answers
     confirmations: Confirmations
+    redis: Callable[[], Awaitable[RedisReport]] | None = None
 
 
 def open_plans(settings: McpGatewaySettings, read: ReadPlans, now: Now) -> KnownPlans:
@@ -191,4 +208,5 @@ async def _open_redis(
         limits,
         answers,
         RedisConfirmations(redis, resource=settings.resource, now=now),
+        delivery.report,
     )

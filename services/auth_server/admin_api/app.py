@@ -19,6 +19,7 @@ from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.people import router as people_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
 from auth_server.admin_api.services.deliveries import router as deliveries_router
+from auth_server.admin_api.services.gateways import router as gateways_router
 from auth_server.admin_api.services.webhooks import router as webhooks_router
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
@@ -36,6 +37,7 @@ ROUTERS = (
     invitations_router,
     people_router,
     clients_router,
+    gateways_router,
     webhooks_router,
     deliveries_router,
     keys_router,

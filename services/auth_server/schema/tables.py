@@ -25,6 +25,7 @@ import auth_server.records.export_customers.table
 import auth_server.records.external_events.table
 import auth_server.records.factor_recoveries.table
 import auth_server.records.flow_states.table
+import auth_server.records.gateways.table
 import auth_server.records.grants.table
 import auth_server.records.invitations.table
 import auth_server.records.ledger.table

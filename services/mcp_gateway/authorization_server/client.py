@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, TOKEN_EXCHANGE
+from gatepost.health import REPORTS_PATH, GatewayReport
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, UsedUnits
 from gatepost.revocations import REVOCATIONS_PATH
@@ -28,6 +29,10 @@ _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _JSON = (("Content-Type", "application/json"),)
 
 log = structlog.get_logger()
+
+
+class ReportFailed(Exception):
+    """The state of this process was not reported; the message is for the log."""
 
 
 class AuthorizationServer:
@@ -60,6 +65,18 @@ class AuthorizationServer:
         """
         request = HttpRequest("POST", self._url + EVENTS_PATH, _JSON, body)
         return (await self._send(request, 30, DeliveryFailed)).status
+
+    async def post_report(self, report: GatewayReport) -> None:
+        """Report the state of this process.
+
+        Raises:
+            ReportFailed: there was no answer, or its status was not 204.
+        """
+        body = orjson.dumps({**self._prove(), "report": report.model_dump(mode="json")})
+        request = HttpRequest("POST", self._url + REPORTS_PATH, _JSON, body)
+        response = await self._send(request, 10, ReportFailed)
+        if response.status != 204:
+            raise ReportFailed(f"{self._url}{REPORTS_PATH} answered {response.status}")
 
     async def exchange_api_key(self, key: str) -> bytes:
         """Exchange an API key for an access token (RFC 8693).

@@ -5,12 +5,21 @@ import functools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+import orjson
 import structlog
 
-from gatepost.metering.call_event import MOST_EVENTS, CallEvent, take_batch, write_event
+from gatepost.health import EventsReport
+from gatepost.metering.call_event import (
+    MOST_EVENTS,
+    CallEvent,
+    MalformedEvent,
+    read_event,
+    take_batch,
+    write_event,
+)
 from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.spool import Spool, SpoolBroken, StoredEvent, StoredIntent
 
@@ -125,6 +134,15 @@ class Recorder:
         if self._lost:
             states.append(f"{self._lost} lost")
         return ", ".join(states) or "delivered"
+
+    async def report(self) -> EventsReport:
+        """Return how many events are waiting and were lost, and when the oldest one happened."""
+        oldest_at = None
+        # A broken spool is noticed when events are lost.
+        with suppress(SpoolBroken, MalformedEvent, orjson.JSONDecodeError):
+            for _, oldest in await self._in_thread(lambda: self._spool.first(1)):
+                oldest_at = read_event(orjson.loads(oldest)).at
+        return EventsReport(waiting=len(self._spool), oldest_at=oldest_at, lost=self._lost)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 import orjson
 
+from gatepost.health import RedisReport
 from gatepost.metering.call_event import (
     EVENTS_FIELD,
+    PARTITIONS,
     CallEvent,
+    calls_stream,
     events_stream,
     read_event,
     write_events,
@@ -38,7 +42,26 @@ class RedisDelivery:
         self._redis = redis
         self._settle = settle
         self._key = events_stream(issuer)
+        self._streams = (self._key, *(calls_stream(issuer, n) for n in range(PARTITIONS)))
         self._most = most_entries
+
+    async def report(self) -> RedisReport:
+        """Return whether Redis answers, and how many entries wait in the streams since when."""
+        try:
+            answers = await asyncio.gather(
+                *(self._redis.ask("XLEN", key) for key in self._streams),
+                *(self._redis.ask("XRANGE", key, "-", "+", "COUNT", 1) for key in self._streams),
+            )
+        except RedisUnavailable:
+            return RedisReport(up=False)
+        lengths, firsts = answers[: len(self._streams)], answers[len(self._streams) :]
+        # An entry's id begins with the time at which it was added, in milliseconds.
+        added = [int(entry[0].partition(b"-")[0]) for found in firsts for entry in found or ()]
+        return RedisReport(
+            up=True,
+            entries=sum(lengths),
+            oldest_at=datetime.fromtimestamp(min(added) / 1000, UTC) if added else None,
+        )
 
     async def send(self, events: Sequence[bytes]) -> None:
         """Deliver some events.

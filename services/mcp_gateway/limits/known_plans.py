@@ -75,6 +75,11 @@ class KnownPlans:
             lambda: follow_feed(self._read_pages, tell=_tell, pauses=_PAUSES, sleep=self._sleep)
         )
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """When the feed last answered; None if it never did."""
+        return self._heard
+
     def describe(self) -> str:
         """Describe how current the plans are."""
         if self._heard is None:

@@ -95,6 +95,11 @@ class Revocations:
         if self._heard is None and self._now() < self._started + PATIENCE:
             raise FeedSilent
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """When the feed last answered; None if it never did."""
+        return self._heard
+
     def describe(self) -> str:
         """Describe how current the known revocations are."""
         if self._heard is None:

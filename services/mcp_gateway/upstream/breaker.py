@@ -1,8 +1,10 @@
 """The circuit breaker: pauses calls to an origin or tool that keeps failing, then probes it."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from gatepost.clock import Now
+from gatepost.health import BreakerReport
 
 WINDOW = timedelta(seconds=30)
 """Failures further apart than this are not counted together."""
@@ -50,6 +52,20 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether the breaker refuses some calls."""
         return self._until is not None
+
+    def report(self, kind: Literal["origin", "tool"], name: str) -> BreakerReport:
+        """Return its state, for operators."""
+        state: Literal["closed", "open", "probing"] = "closed"
+        if self._until is not None:
+            state = "probing" if self._probing else "open"
+        return BreakerReport(
+            kind=kind,
+            name=name,
+            state=state,
+            failures=self._streak,
+            until=self._until,
+            for_one_tenant=self._until is not None and self._only is not None,
+        )
 
     def wait(self, tenant: str) -> float:
         """Return how many seconds a tenant must wait; 0 if it may call now."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gatepost.clock import Now
+from gatepost.health import BreakerReport
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.upstream.breaker import Breaker
@@ -12,6 +13,7 @@ from mcp_gateway.upstream.retries import RetryBudget
 # The origin tolerates more failures than a tool, so that one failing tool opens only its own breaker.
 _TOOL_PATIENCE = 5
 _ORIGIN_PATIENCE = 10
+_MOST_REPORTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ class Guards:
         broken = [name for name, origin in self._origins.items() if origin.breaker.is_open]
         broken += [name for name, guard in self._tools.items() if guard.breaker.is_open]
         return f"open breakers: {', '.join(broken)}" if broken else "no breaker is open"
+
+    def report(self) -> tuple[BreakerReport, ...]:
+        """Return the breakers of all origins, and of the tools whose last call failed."""
+        tools = [guard.breaker.report("tool", name) for name, guard in self._tools.items()]
+        origins = [one.breaker.report("origin", one.name) for one in self._origins.values()]
+        failing = [one for one in tools if one.failures]
+        # Open ones first, because only so many are reported.
+        found = sorted((*origins, *failing), key=lambda one: one.state == "closed")
+        return tuple(found[:_MOST_REPORTED])
 
     def _make(self, base_url: str | None) -> Guard:
         origin = "://".join(origin_of(base_url or self._upstream_url))

@@ -14,6 +14,7 @@ from fastapi.routing import iter_route_contexts
 
 from auth_server.records.invitations.store import add_invitation
 from auth_server.records.invitations.table import Invitation
+from gatepost.health import REPORTS_PATH
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH
 from gatepost.revocations import REVOCATIONS_PATH
@@ -29,6 +30,7 @@ POSTED_BY_PROGRAMS = (
     "/introspect",
     REVOCATIONS_PATH,
     EVENTS_PATH,
+    REPORTS_PATH,
     PLANS_PATH,
     USAGE_PATH,
 )
@@ -125,6 +127,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/console/people",
         "/console/person",
         "/console/clients",
+        "/console/gateways",
         "/console/webhooks",
         "/console/keys",
         "/console/audit",

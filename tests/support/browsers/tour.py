@@ -623,6 +623,7 @@ CONSOLE_PAGES = {
     "person": "person?person=usr_ada",
     "apps": "clients",
     "app": "client?client=orbit-cli",
+    "gateways": "gateways",
     "webhooks": "webhooks",
     "keys": "keys",
     "audit": "audit",

@@ -12,6 +12,7 @@ import orjson
 from joserfc.jwk import ECKey
 
 from gatepost.clock import Now
+from gatepost.health import EventsReport, GatewayReport
 from gatepost.metering.call_event import CallEvent, read_event
 from gatepost.metering.plans import UsedUnits
 from gatepost.revocations import Revocation
@@ -25,7 +26,7 @@ from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.local_limits import LocalLimits
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.runtime import NewId, Runtime, open_plans
+from mcp_gateway.runtime import NewId, Reporting, Runtime, open_plans
 from mcp_gateway.settings import McpGatewaySettings
 from support.in_process import tokens
 from support.in_process.asgi import running
@@ -148,6 +149,44 @@ class Looks:
             self.waiting.clear()
             self.wanted.release()
         await self.waiting.wait()
+
+
+@dataclass
+class Reports:
+    """The gateway's reports of itself, each when a test wants one."""
+
+    sent: list[GatewayReport] = field(default_factory=list)
+    problem: Exception | None = None
+    """Raised by each attempt to send."""
+    wanted: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    pausing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, report: GatewayReport) -> None:
+        """Take a report."""
+        self.sent.append(report)
+        if self.problem is not None:
+            raise self.problem
+
+    async def events(self) -> EventsReport:
+        """Say that no events wait."""
+        return EventsReport()
+
+    async def sleep(self, _: float) -> None:
+        """Wait until a test wants the next report."""
+        self.pausing.set()
+        await self.wanted.acquire()
+
+    def reporting(self) -> Reporting:
+        """Return what the gateway reports through."""
+        return Reporting(self.send, self.events, sleep=self.sleep)
+
+    async def next(self) -> GatewayReport:
+        """Return the first report that is sent from now on, or the one at the start."""
+        if self.pausing.is_set():
+            self.pausing.clear()
+            self.wanted.release()
+        await self.pausing.wait()
+        return self.sent[-1]
 
 
 @dataclass
@@ -286,6 +325,7 @@ async def a_world(
     upstream: HttpClient | None = None,
     silent: bool = False,
     answers: Answers | None = None,
+    reports: Reports | None = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
     """Open a gateway with the settings changed."""
@@ -322,6 +362,7 @@ async def a_world(
             plans=plans,
             answers=answers or LocalAnswers(new_id),
             confirmations=LocalConfirmations(now),
+            reporting=None if reports is None else reports.reporting(),
         )
 
     journal, ledger, looks = Journal(record), Ledger(), Looks()

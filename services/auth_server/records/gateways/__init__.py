@@ -1,0 +1,1 @@
+"""The processes of gateways, as they report themselves."""
