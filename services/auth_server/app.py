@@ -29,7 +29,8 @@ from auth_server.console.playground import router as console_playground_router
 from auth_server.console.services.deliveries import router as console_webhook_router
 from auth_server.console.services.gateways import router as gateways_router
 from auth_server.console.services.webhooks import router as console_webhooks_router
-from auth_server.console.tenants import router as tenants_router
+from auth_server.console.tenancy.members import router as console_members_router
+from auth_server.console.tenancy.tenants import router as tenants_router
 from auth_server.console.tokens import router as tokens_router
 from auth_server.console.usage import router as overview_router
 from auth_server.exports.open import opened_exports
@@ -154,6 +155,7 @@ ROUTERS = (
     funnel_router,
     intent_router,
     tenants_router,
+    console_members_router,
     console_playground_router,
     books_router,
     exports_router,

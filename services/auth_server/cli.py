@@ -13,6 +13,10 @@ auth_server = LazyGroup(
             "Manage the tokens of the admin API.",
         ),
         "api-keys": (f"{_COMMANDS}.api_keys:api_keys", "Manage API keys."),
+        "app-requests": (
+            f"{_COMMANDS}.tenancy.app_requests:app_requests",
+            "Answer the members who ask for an app.",
+        ),
         "audit": (f"{_COMMANDS}.audit.export:audit", "List and export the audit log."),
         "audit-verify": (
             f"{_COMMANDS}.audit.verify:audit_verify",
@@ -32,7 +36,10 @@ auth_server = LazyGroup(
             f"{_COMMANDS}.outgoing.mail:mail",
             "Test the SMTP server, and list the mails of the last days.",
         ),
-        "memberships": (f"{_COMMANDS}.memberships:memberships", "Manage the members of tenants."),
+        "memberships": (
+            f"{_COMMANDS}.tenancy.memberships:memberships",
+            "Manage the members of tenants.",
+        ),
         "migrate": (
             f"{_COMMANDS}.server:migrate_command",
             "Migrate the database to the newest schema.",

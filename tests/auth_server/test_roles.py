@@ -17,6 +17,7 @@ from fastapi.routing import iter_route_contexts
 from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
 from auth_server.administration.scopes import READS, SCOPES
 from auth_server.web.form_proof import FormProof
+from gatepost.health import REPORTS_PATH
 from gatepost.metering.call_event import EVENTS_PATH
 from support.in_process.admin_api import admin_api, least_body
 from support.in_process.auth_server import SEED, AuthServer, running_auth_server
@@ -220,9 +221,8 @@ def _options(document: dict[str, Any], method: str, path: str) -> dict[str, Any]
     if not path.startswith(f"{ADMIN_API_PATH}/"):
         if method == "GET":
             return {"params": FIELDS}
-        return (
-            {"json": REGISTRATION} if method == "PUT" or path == EVENTS_PATH else {"data": FIELDS}
-        )
+        is_json = method == "PUT" or path in {EVENTS_PATH, REPORTS_PATH}
+        return {"json": REGISTRATION} if is_json else {"data": FIELDS}
     operation = path.removeprefix(ADMIN_API_PATH)
     described = document["paths"].get(operation, {}).get(method.lower(), {})
     required = [one["name"] for one in described.get("parameters", []) if one.get("required")]

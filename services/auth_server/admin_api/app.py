@@ -21,6 +21,8 @@ from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
 from auth_server.admin_api.services.deliveries import router as deliveries_router
 from auth_server.admin_api.services.gateways import router as gateways_router
 from auth_server.admin_api.services.webhooks import router as webhooks_router
+from auth_server.admin_api.tenancy.app_requests import router as app_requests_router
+from auth_server.admin_api.tenancy.members import router as members_router
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
 from auth_server.admin_api.usage import router as usage_router
@@ -34,6 +36,8 @@ ROUTERS = (
     plans_router,
     billing_router,
     tenants_router,
+    members_router,
+    app_requests_router,
     invitations_router,
     people_router,
     clients_router,

@@ -619,6 +619,7 @@ CONSOLE_PAGES = {
     "intent": "intent?days=30",
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
+    "organisation-members": "tenant/members?tenant=org_acme",
     "people": "people",
     "person": "person?person=usr_ada",
     "apps": "clients",

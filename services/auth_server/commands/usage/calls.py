@@ -14,7 +14,7 @@ from auth_server.administration.calls import (
     read_call,
     read_calls,
 )
-from auth_server.administration.errors import NotFound
+from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.paging import MOST, USUAL
 from auth_server.administration.reasons import OUTCOMES, REASONS
@@ -64,7 +64,10 @@ def calls(  # noqa: PLR0913 - one for each option
     async def work(db: DbSession) -> CallPage:
         return await read_calls(db, COMMAND_LINE, query, limit=limit, now=now)
 
-    page = asyncio.run(in_transaction(load_settings(config), work))
+    try:
+        page = asyncio.run(in_transaction(load_settings(config), work))
+    except Refused as error:
+        raise click.ClickException(str(error)) from None
     for one in page.rows:
         click.echo(one.model_dump_json() if as_json else _line(one))
     if page.next:

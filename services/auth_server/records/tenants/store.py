@@ -238,13 +238,15 @@ async def list_memberships(
 
 
 async def list_members(
-    db: DbSession, tenant_id: str, *, search: str = "", skip: int, most: int
+    db: DbSession, tenant_id: str, *, search: str = "", after: str = "", skip: int, most: int
 ) -> Sequence[Membership]:
-    """List some of a tenant's memberships, by person.
+    """List some of a tenant's memberships after a person, by person.
 
     With `search`, only those of people whose name, e-mail address or role contains it.
     """
-    query = select(Membership).where(col(Membership.tenant_id) == tenant_id)
+    query = select(Membership).where(
+        col(Membership.tenant_id) == tenant_id, col(Membership.person_id) > after
+    )
     if search:
         found = or_(
             _PEOPLE.c.name.icontains(search, autoescape=True),

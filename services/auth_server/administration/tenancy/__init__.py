@@ -1,0 +1,1 @@
+"""The members of a tenant, and the apps that they ask for."""
