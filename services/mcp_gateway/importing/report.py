@@ -92,7 +92,7 @@ def select_by_number(proposal: Proposal) -> set[str]:
         try:
             return {name for part in answer.split(",") for name in _chosen(part.strip(), proposal)}
         except ValueError as error:
-            click.echo(str(error), err=True)
+            click.echo(write_line(str(error)), err=True)
 
 
 def _chosen(part: str, proposal: Proposal) -> list[str]:

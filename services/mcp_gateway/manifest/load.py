@@ -24,7 +24,7 @@ from mcp_gateway.manifest.read_resources import read_resources, resource_problem
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 from mcp_gateway.results.instructions import InstructionGuard
-from mcp_gateway.text import tidy_text
+from mcp_gateway.text import tidy_text, write_line
 
 _MOST_SHOWN = 20
 
@@ -112,7 +112,8 @@ def load_document(manifest: Manifest) -> OpenApiDocument:
     try:
         return load_openapi(manifest.openapi)
     except DocumentError as error:
-        raise ManifestError(f"{manifest.path}: openapi: {manifest.openapi} {error}") from None
+        problem = write_line(f"openapi: {manifest.openapi} {error}")
+        raise ManifestError(f"{manifest.path}: {problem}") from None
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -180,5 +181,6 @@ def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 def _raise_all(problems: list[str]) -> None:
     if problems:
         more = len(problems) - _MOST_SHOWN
-        shown = [*problems[:_MOST_SHOWN], *([f"and {more} more problems"] if more > 0 else [])]
+        shown = [write_line(problem) for problem in problems[:_MOST_SHOWN]]
+        shown += [f"and {more} more problems"] if more > 0 else []
         raise ManifestError("\n".join(shown))

@@ -1,9 +1,7 @@
 """Remove from a JSON answer the characters that a model would read but a person would not see."""
 
-from typing import Any
-
 from mcp_gateway.results.exact import read_json, write_json
-from mcp_gateway.text import strip_text
+from mcp_gateway.text import strip_text, strip_value
 
 _ESCAPES = (b"\\u", b"\\b", b"\\f")
 # The first bytes of their UTF-8 forms, which are faster to search for.
@@ -25,19 +23,9 @@ def strip_json(body: bytes) -> bytes:
         value = read_json(body)
         written = write_json(value)
         hides = any(escape in written for escape in _ESCAPES) or _may_hide(written)
-        return write_json(_strip(value)) if hides else written
+        return write_json(strip_value(value)) if hides else written
     return strip_text(body.decode()).encode() if _may_hide(body) else body
 
 
 def _may_hide(body: bytes) -> bool:
     return b"\x7f" in body or (not body.isascii() and any(lead in body for lead in _LEADS))
-
-
-def _strip(value: Any) -> Any:
-    if type(value) is str:
-        return strip_text(value)
-    if type(value) is list:
-        return [_strip(item) for item in value]
-    if type(value) is dict:
-        return {strip_text(name): _strip(item) for name, item in value.items()}
-    return value

@@ -12,6 +12,7 @@ from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.results.fields import format_field
+from mcp_gateway.text import escape_text
 
 LOCK_FILE = "tools.lock.json"
 """Its file name, beside a manifest."""
@@ -30,9 +31,10 @@ class Lock:
     tools: Mapping[str, Published]
 
     def write(self) -> bytes:
-        """Return the file's content, sorted and indented so that diffs are readable."""
+        """Return the content, readable in diffs: sorted, indented, with hidden characters escaped."""
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-        return orjson.dumps({"version": _VERSION, "tools": self.tools}, option=options)
+        written = orjson.dumps({"version": _VERSION, "tools": self.tools}, option=options)
+        return escape_text(written.decode()).encode()
 
 
 def lock_catalogue(catalogue: Catalogue) -> Lock:

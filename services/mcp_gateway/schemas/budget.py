@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from mcp_gateway.text import tidy_text
+
 SOFT = 8 << 10
 """Bytes of JSON above which nested texts are shortened."""
 HARD = 32 << 10
@@ -160,7 +162,7 @@ def _without_long_enums(schema: Schema) -> Schema:
     out = {k: _map(k, value, _without_long_enums) for k, value in schema.items()}
     values = out.get("enum")
     if isinstance(values, list) and len(values) > _MOST_VALUES:
-        shown = ", ".join(str(value) for value in values[:8])
+        shown = tidy_text(", ".join(str(value) for value in values[:8]))
         said = _first(str(out.get("description", "")), 100)
         out["description"] = f"{said} One of {len(values)} values, such as {shown}.".strip()
         del out["enum"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mcp_gateway.schemas.budget import Schema
-from mcp_gateway.text import tidy_text
+from mcp_gateway.text import strip_value, tidy_text
 
 _TEXTS = ("description", "title", "format", "contentEncoding", "contentMediaType")
 _NUMBERS = ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum")
@@ -73,6 +73,8 @@ def convert_values(source: Schema, out: Schema) -> None:
         out["examples"] = [source["example"]]
     if len(str(out.get("examples", ""))) > _LONGEST_EXAMPLE:
         del out["examples"]
+    if "examples" in out:
+        out["examples"] = strip_value(out["examples"])
     for keyword in ("const", "default"):
         if keyword in source:
             out[keyword] = source[keyword]

@@ -1,5 +1,7 @@
 """Text that a person can't see is removed before a model reads the answer."""
 
+import sys
+
 import orjson
 import pytest
 from hypothesis import given
@@ -59,6 +61,17 @@ def test_text_that_is_seen_stays(text: str) -> None:
 
 def test_joiners_outside_of_words_are_taken_out() -> None:
     assert strip_text("a\u200d\u200cb \u200c c\u200d") == "ab  c"
+
+
+@pytest.mark.parametrize("text", ["\x7fa", "\U000e0041", "\u0915\u200c", "a\u200d", "a\u180b"])
+def test_many_hidden_characters_cost_no_call_of_python_each(text: str) -> None:
+    calls: list[str] = []
+    sys.setprofile(lambda frame, event, _: calls.append(event))
+    try:
+        strip_text(text * 1_000)
+    finally:
+        sys.setprofile(None)
+    assert calls.count("call") == 1
 
 
 @given(st.text())

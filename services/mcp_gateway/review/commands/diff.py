@@ -8,6 +8,7 @@ import click
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.diff import KINDS, compare_locks
 from mcp_gateway.review.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
+from mcp_gateway.text import write_line
 
 _BREAKING, _SECURITY = 1, 3
 
@@ -39,7 +40,7 @@ def diff(path: Path, write: bool) -> None:
     replaced = {name: other for name, other in successors.items() if other is not None}
     changes = compare_locks(old, new, replaced) if old is not None else []
     for change in changes:
-        click.echo(f"{change.kind}: {change.tool}: {change.message}")
+        click.echo(write_line(f"{change.kind}: {change.tool}: {change.message}"))
     counts = Counter(change.kind for change in changes)
     if old is not None:
         said = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)

@@ -34,6 +34,7 @@ from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
 from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.text import escape_text
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.guards import Guards
@@ -101,7 +102,7 @@ def dry_run(
     if request is None:
         raise click.ClickException(str(result.content[0]["text"]))
     for line in _describe(tool, caller, request):
-        click.echo(line)
+        click.echo(escape_text(line))
 
 
 async def _walk(

@@ -8,6 +8,7 @@ from gatepost.clock import utc_now
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.lint import lint
 from mcp_gateway.review.lint.finding import ReviewedManifest
+from mcp_gateway.text import write_line
 
 
 @click.command(name="lint")
@@ -18,7 +19,8 @@ def lint_command(path: Path) -> None:
     found = lint(ReviewedManifest(manifest, document, catalogue, utc_now().date()))
     for rule, finding in found:
         where = finding.tool or "all tools"
-        click.echo(f"{finding.severity}: {where}: {rule}: {finding.message}; {finding.fix}")
+        said = f"{finding.severity}: {where}: {rule}: {finding.message}; {finding.fix}"
+        click.echo(write_line(said))
     errors = sum(finding.severity == "error" for _, finding in found)
     click.echo(f"{len(catalogue.tools)} tools, {errors} errors, {len(found) - errors} warnings")
     if errors:

@@ -7,6 +7,7 @@ import click
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.token_estimate import tool_tokens
+from mcp_gateway.text import write_line
 
 
 @click.command(name="list")
@@ -28,7 +29,7 @@ def list_command(path: Path) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[4]]).rstrip())
+        click.echo(write_line("  ".join([*cells, row[4]]).rstrip()))
     hidden = len(manifest.tools) - len(catalogue.tools)
     click.echo(f"{len(catalogue.tools)} exposed, {hidden} not exposed; hash {catalogue.hash[:12]}")
 

@@ -1,5 +1,6 @@
 """`gatepost tools list | show | tokens`: display a manifest."""
 
+import json
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -61,3 +62,48 @@ def test_r17_a_searched_catalogue_costs_as_much_as_its_three_tools(review: Any) 
 def test_the_tools_command_is_part_of_gatepost() -> None:
     points = {point.name: point.value for point in entry_points(group="gatepost.commands")}
     assert points["tools"] == "mcp_gateway.cli:tools"
+
+
+def test_a_reviewer_sees_hidden_characters_of_values_and_models_get_them_exactly(
+    review: Any,
+) -> None:
+    hidden = "\u202e\x9b\U000e0041"
+    shown = json.dumps(hidden)[1:-1]
+    limit = review.operation("/tasks", "get")["parameters"][1]
+    limit["schema"] = {"type": "string", "enum": ["one", f"all{hidden}"]}
+    limit["example"] = f"on{hidden}e"
+    review.operation("/tasks", "get")["parameters"][0]["schema"] = {
+        "type": "string",
+        "examples": [{f"a{hidden}": [f"b{hidden}"]}],
+    }
+    review.api["paths"][f"/all{hidden}"] = {"get": {"operationId": "listAll"}}
+    review.tools += "  list_all: {operation: listAll}\n"
+
+    output = review.run("show", "list_tasks").output
+    listed = review.run("list").output
+    linted = review.run("lint").output
+    review.run("diff", "--write")
+    lock = (review.path / "tools.lock.json").read_text()
+    unchanged = review.run("diff").output
+    limit["schema"]["enum"].pop()
+    changed = review.run("diff").output
+
+    arguments = orjson.loads(output.partition("\n}\n")[0] + "}")["inputSchema"]["properties"]
+    assert arguments["limit"]["enum"] == ["one", f"all{hidden}"]
+    assert arguments["cursor"]["examples"] == [{"a": ["b"]}]
+    assert unchanged == "No changes.\n"
+    assert f'can no longer be "all{shown}"' in changed
+    assert f"GET /all{shown}" in listed
+    for text in (output, listed, linted, lock, changed):
+        assert all(c.isprintable() or c == "\n" for c in text)
+        assert "\U000e0041" not in text
+
+
+def test_a_problem_of_a_manifest_is_told_on_one_line_without_hidden_characters(
+    review: Any,
+) -> None:
+    review.tools += '  "a\\n\\x9b2K\\u202eWrote tools.yaml": {operation: listTasks}\n'
+    output = review.run("list").output
+    assert "\\u202eWrote tools.yaml" in output
+    assert all(c.isprintable() or c == "\n" for c in output)
+    assert "\na" not in output
