@@ -7,15 +7,17 @@ from typing import Self, TypeVar
 
 LONG = 1 << 17
 """Bytes of an answer from which it is read, checked and shaped in the thread."""
-MANY = 10_000
-"""Values from which a shorter answer is too, because each of them costs time."""
+MANY = 5_000
+"""Commas, lists and objects from which a shorter answer is too, because each of them costs time."""
 
 _T = TypeVar("_T")
 
 
 def takes_long(body: bytes) -> bool:
     """Tell whether an answer is read in the thread."""
-    return len(body) > LONG or (len(body) > 2 * MANY and body.count(b",") >= MANY)
+    return len(body) > LONG or (
+        len(body) > MANY and sum(map(body.count, (b",", b"[", b"{"))) >= MANY
+    )
 
 
 class Worker:

@@ -24,18 +24,29 @@ class Steps:
 
 @contextmanager
 def watched_steps() -> Iterator[Steps]:
-    """Measure each callback that the event loop runs within the block."""
+    """Measure each callback that the event loop runs within the block.
+
+    This includes the one that enters the block: a call that waits for nothing ends within it.
+    """
     steps, run = Steps(), asyncio.Handle._run
+    began = time.thread_time()
+
+    def note() -> None:
+        nonlocal began
+        now = time.thread_time()
+        steps.longest = max(steps.longest, now - began)
+        began = now
 
     def measured(self: asyncio.Handle) -> None:
-        began = time.thread_time()
+        note()
         try:
             run(self)
         finally:
-            steps.longest = max(steps.longest, time.thread_time() - began)
+            note()
 
     asyncio.Handle._run = measured  # type: ignore[method-assign]
     try:
         yield steps
     finally:
         asyncio.Handle._run = run  # type: ignore[method-assign]
+        note()
