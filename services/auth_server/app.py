@@ -76,6 +76,7 @@ from auth_server.pages.account.rules.requests import router as requests_router
 from auth_server.pages.account.security import router as security_router
 from auth_server.pages.account.sessions import router as sessions_router
 from auth_server.pages.account.tenant.audit import router as trail_router
+from auth_server.pages.account.tenant.domains import router as domains_router
 from auth_server.pages.account.tenant.members import router as members_router
 from auth_server.pages.account.webhooks.deliveries import router as webhook_router
 from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
@@ -133,6 +134,7 @@ ROUTERS = (
     rules_router,
     requests_router,
     members_router,
+    domains_router,
     trail_router,
     invitations_router,
     invitation_router,

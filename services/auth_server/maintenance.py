@@ -20,6 +20,7 @@ from auth_server.db.engine import DbSession
 from auth_server.db.purge import AT_ONCE
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
+from auth_server.notices.check_domains import check_domains
 from auth_server.notices.compare_books import compare_books
 from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.notices.mails import queue_key_notice, queue_quota_notice
@@ -251,6 +252,7 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("quota_notices", _purge_notices, _DAY),
     ("expiring_keys", _notice_expiring_keys, 1),
     ("books", _compare_books, 1),
+    ("domains", check_domains, 10),
 )
 """Each job with its name in the log, and the minutes between two runs."""
 

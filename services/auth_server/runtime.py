@@ -23,6 +23,7 @@ from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
 from auth_server.outbound.guarded_post import GuardedPost
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbound.txt_records import LookUpTxt, look_up_txt
 from auth_server.outbox.open import open_mailer
 from auth_server.rate_limits.buckets import Buckets
 from auth_server.rate_limits.wrong_guesses import WrongGuesses
@@ -67,6 +68,7 @@ class Runtime:
     steps: StepCounts
     heads: HeadWriter
     webhooks: Sender
+    look_up_txt: LookUpTxt
     now: Now
     new_secret: NewSecret
 
@@ -206,6 +208,7 @@ async def open_runtime(
             steps=StepCounts(),
             heads=HeadWriter(settings.audit_head_file),
             webhooks=open_webhooks(settings, database, keys, now),
+            look_up_txt=look_up_txt,
             now=now,
             new_secret=new_secret,
         )

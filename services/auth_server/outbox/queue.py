@@ -47,6 +47,7 @@ Template = Literal[
     "api_key_expiring",
     "app_connected",
     "budget_reached",
+    "domain_record_missing",
     "new_sign_in",
     "quota_of_a_day",
     "quota_of_a_month",

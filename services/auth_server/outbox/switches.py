@@ -53,6 +53,10 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
         translatable("A recovery of your second factors"),
         ("recovery_cancelled", "recovery_completed", "recovery_ready", "recovery_started"),
     ),
+    (
+        translatable("A domain of your organisation that can't be verified any more"),
+        ("domain_record_missing",),
+    ),
     (translatable("A new e-mail address, told to the former one"), ("email_changed",)),
     (
         translatable("A second factor that was added or removed"),

@@ -116,6 +116,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisation/member",
         "/account/organisation/invitations",
         "/account/organisation/requests",
+        "/account/organisation/domains",
         "/account/plan",
         "/account/organisation/webhooks",
         "/console",

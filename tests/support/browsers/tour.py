@@ -489,6 +489,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "forbidden-asked"
     page.goto(f"{issuer}/account/organisation/requests?tenant=org_acme")
     yield "account-requests"
+    page.goto(f"{issuer}/account/organisation/domains?tenant=org_acme")
+    page.get_by_label("Domain", exact=True).fill("acme.example")
+    page.get_by_role("button", name="Add domain").click()
+    expect(page.get_by_role("heading", name="acme.example")).to_be_visible()
+    yield "account-domains"
     _allow(page, issuer, "Any app")
     page.goto(claude.authorize_url(ui_locales="de"))
     page.get_by_role("button", name="Acme").click()

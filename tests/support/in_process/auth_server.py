@@ -16,6 +16,7 @@ from auth_server.db.engine import open_database
 from auth_server.keys import make_keys
 from auth_server.mail.port import Message
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
+from auth_server.outbound.txt_records import NoAnswer
 from auth_server.outbox.deliver import Delivery, deliver_mails
 from auth_server.records.audit.seal import sealing_with
 from auth_server.runtime import (
@@ -165,6 +166,8 @@ class AuthServer:
     """The documents that can be fetched, by URL: client documents, key sets."""
     fetched: list[str] = field(default_factory=list)
     """Which were."""
+    dns: dict[str, list[str] | NoAnswer] = field(default_factory=dict)
+    """The TXT records, by name; other names do not exist."""
     mailbox: Mailbox = field(default_factory=Mailbox)
     """Where its mails arrive."""
     _opened: list[Runtime] = field(default_factory=list)
@@ -263,6 +266,12 @@ async def running_auth_server(
             raise answer
         return answer
 
+    async def look_up_txt(name: str) -> list[str]:
+        answer = server.dns.get(name, [])
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:
         async with open_runtime(settings, now=clock) as resources:
@@ -282,6 +291,7 @@ async def running_auth_server(
                     connectors=connectors,
                     catalogues=catalogues,
                     mailer=server.mailbox,
+                    look_up_txt=look_up_txt,
                     documents=documents,
                     key_sets=key_sets,
                     webhooks=open_webhooks(
