@@ -11,12 +11,20 @@ from typing import Protocol
 import structlog
 
 from auth_server.accounts.recover_factors import tell_ready_recoveries
-from auth_server.archive.write import archive_calls
+from auth_server.archive.write import archive_calls, archive_month
 from auth_server.billing.account import Billing
 from auth_server.billing.inbox import maintain_billing
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.credits.change import announce_due_credits
 from auth_server.db.engine import DbSession
+from auth_server.db.months import (
+    claim_detached_month,
+    detach_month,
+    drop_detached_month,
+    find_strays,
+    list_months,
+    make_months,
+)
 from auth_server.db.purge import AT_ONCE
 from auth_server.flow.one_time_codes import reseal_secrets
 from auth_server.metering.notice_quotas import notice_quotas
@@ -35,6 +43,7 @@ from auth_server.records.authorization_requests.store import (
     take_expired_requests,
 )
 from auth_server.records.call_log.store import purge_calls
+from auth_server.records.call_log.table import CALL_LOG
 from auth_server.records.client_assertions.store import purge_assertions
 from auth_server.records.clients.store import purge_unused_clients
 from auth_server.records.connect_steps.store import add_steps, purge_steps
@@ -45,6 +54,7 @@ from auth_server.records.gateways.store import purge_reports
 from auth_server.records.grants.store import list_grants_over, was_granted
 from auth_server.records.invitations.store import KEPT as KEPT_INVITATIONS
 from auth_server.records.invitations.store import purge_invitations
+from auth_server.records.ledger.table import LEDGER
 from auth_server.records.mails.store import purge_mails
 from auth_server.records.password_links.store import purge_links
 from auth_server.records.plan_requests.store import KEPT, purge_requests
@@ -58,7 +68,7 @@ from auth_server.revocations.revoke import revoke_grant
 from auth_server.runtime import Runtime
 from auth_server.webhooks.secrets import maintain_signing_secrets
 from gatepost.background import Job, Sleep, repeating
-from gatepost.metering.plans import start_of_day
+from gatepost.metering.plans import end_of_month, start_of_day
 
 log = structlog.get_logger()
 
@@ -191,12 +201,44 @@ async def _renew_seals(opened: Runtime) -> None:
 
 async def _keep_calls(opened: Runtime) -> None:
     old = opened.now() - opened.settings.call_log_retention
-    if (folder := opened.settings.call_log_archive) is None:
+    folder = opened.settings.call_log_archive
+    async with opened.database.reading() as db:
+        months = await list_months(db, CALL_LOG)
+    for month in months:
+        if end_of_month(month) <= old:
+            async with opened.database.writing() as db, db.begin():
+                await detach_month(db, CALL_LOG, month)
+    async with opened.database.reading() as db:
+        over = await list_months(db, CALL_LOG, attached=False)
+    for month in over:
+        async with opened.database.writing() as db, db.begin():
+            if await claim_detached_month(db, CALL_LOG, month):
+                if folder is not None:
+                    await archive_month(db, folder, month)
+                await drop_detached_month(db, CALL_LOG, month)
+    # Where months are dropped, only what is older than all of them is left to be deleted.
+    old = min([old, *(month for month in months if end_of_month(month) > old)])
+    if folder is None:
         await _in_steps(opened, purge_calls, before=old)
         return
     for _ in range(_MOST_ROUNDS):
         if not await archive_calls(opened.database, folder, before=old):
             break
+
+
+async def _make_months(opened: Runtime) -> None:
+    for table in (CALL_LOG, LEDGER):
+        async with opened.database.writing() as db, db.begin():
+            await make_months(db, table, now=opened.now())
+            strays = await find_strays(db, table)
+        if strays is not None:
+            log.warning(
+                "rows_without_month",
+                table=table,
+                rows=strays.rows,
+                first=strays.first.isoformat(),
+                last=strays.last.isoformat(),
+            )
 
 
 async def _purge_refused(opened: Runtime) -> None:
@@ -243,6 +285,7 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("expired", _purge, 1),
     ("clients", _forget_clients, 1),
     ("seals", _renew_seals, 1),
+    ("months", _make_months, _DAY),
     ("call_log", _keep_calls, 1),
     ("refused_events", _purge_refused, 1),
     ("audit_log", _keep_audit_log, 1),

@@ -192,7 +192,8 @@ class AuthServerSettings(ServiceSettings):
     call_log_retention: Duration = Field(
         default=timedelta(days=90),
         ge=timedelta(days=1),
-        description="How long the call log keeps a call.",
+        description="How long the call log keeps a call; PostgreSQL drops whole months, up to a month "
+        "later.",
     )
     call_log_archive: Path | None = Field(
         default=None,

@@ -77,7 +77,7 @@ async def drain(redis_url: str, database: Database, count: int) -> None:
 async def measure_entries(database: Database, count: int) -> None:
     """Print the bytes of the ledger for each entry, with its indexes."""
     if database.engine.dialect.name == "postgresql":
-        size = "SELECT pg_total_relation_size('ledger')"
+        size = "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('ledger')"
     else:
         size = (
             "SELECT sum(pgsize) FROM dbstat WHERE name IN "

@@ -223,10 +223,10 @@ async def read_call(db: DbSession, operator: ActingOperator, call_id: str) -> Ca
     if call is None:
         raise NotFound(f"the call {call_id[:64]} is not in the call log")
     [view] = await _view_all(db, [call])
-    entries = await find_entries(db, [call.call_id])
+    entries = await find_entries(db, {call.call_id: call.at})
     ledger, exports = None, []
     if entries:
-        [entry] = entries
+        entry = entries[0]
         ledger = LedgerView(units=entry.units, meter=entry.meter, written_at=entry.written_at)
         hour = hour_of(call.at)
         exports = [

@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auth_server.db.engine import Database
-from auth_server.records.call_log.store import delete_calls, list_calls_before
+from auth_server.db.engine import Database, DbSession
+from auth_server.records.call_log.store import (
+    delete_calls,
+    list_calls_before,
+    list_calls_of_month,
+)
 from gatepost.metering.call_event import CallEvent, write_event
 
 
@@ -25,8 +29,15 @@ async def archive_calls(database: Database, folder: Path, *, before: datetime) -
         return False
     await asyncio.to_thread(_write, folder, events)
     async with database.writing() as db, db.begin():
-        await delete_calls(db, [event.call_id for event in events])
+        await delete_calls(db, events)
     return True
+
+
+async def archive_month(db: DbSession, folder: Path, month: datetime) -> None:
+    """Write a detached month of the call log to files, whose names and contents are always the same."""
+    events: list[CallEvent] = []
+    while events := await list_calls_of_month(db, month, after=events[-1] if events else None):
+        await asyncio.to_thread(_write, folder, events)
 
 
 def _write(folder: Path, events: Sequence[CallEvent]) -> None:

@@ -1,12 +1,23 @@
 """Add many rows in one statement, or add to those that exist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Table, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, String, Table, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_server.db.engine import DbSession
+
+
+def is_among(db: DbSession, column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+    """Match a column against many texts; on PostgreSQL, they are one array, as in `add_rows`."""
+    if db.get_bind().dialect.name == "postgresql":
+        among: ColumnElement[bool] = column == any_(
+            bindparam(None, list(values), type_=ARRAY(String))
+        )
+        return among
+    matched: ColumnElement[bool] = column.in_(list(values))
+    return matched
 
 
 async def add_rows(

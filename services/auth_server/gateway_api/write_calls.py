@@ -8,7 +8,7 @@ import structlog
 from auth_server.credits.draw import draw_from_credits
 from auth_server.db.engine import Database, DbSession
 from auth_server.db.refused import ROW_REFUSED
-from auth_server.records.call_log.store import add_calls, resolve_calls
+from auth_server.records.call_log.store import add_calls, find_times, resolve_calls
 from auth_server.records.ledger.store import add_entries
 from auth_server.records.metered_hours.store import add_metered
 from auth_server.records.refused_events.store import Refused, add_refused
@@ -32,9 +32,8 @@ async def write_or_refuse(
     """
     try:
         async with database.writing() as db, db.begin():
-            written = await write_calls(db, events, now=now)
-            await add_refused(db, refused, now=now)
-        unwritable: list[Refused] = []
+            written, unwritable = await _write(db, events, now)
+            await add_refused(db, (*refused, *unwritable), now=now)
     except ROW_REFUSED:
         written, unwritable = await _write_each(database, events, now)
         async with database.writing() as db, db.begin():
@@ -64,15 +63,31 @@ async def _write_each(
     database: Database, events: Sequence[CallEvent], now: datetime
 ) -> tuple[int, list[Refused]]:
     """Write events one by one, because the database refuses at least one of them."""
-    written, unwritable = 0, []
+    written, unwritable = 0, list[Refused]()
     for event in events:
         try:
             async with database.writing() as db, db.begin():
-                written += await write_calls(db, [event], now=now)
+                some, refused = await _write(db, [event], now)
+            written += some
+            unwritable += refused
         except ROW_REFUSED as error:
             reason = f"the database refuses it: {type(error).__name__}"
             unwritable.append(Refused(write_event(event), reason, event.resource))
     return written, unwritable
+
+
+async def _write(
+    db: DbSession, events: Sequence[CallEvent], now: datetime
+) -> tuple[int, list[Refused]]:
+    """Write events; refuse those that name another time than what is stored under their id.
+
+    Their key would be a new one, and their calls would count twice.
+    """
+    times, reason = await find_times(db, events), "its call is stored with another time"
+    right = [one for one in events if times.get(one.call_id, one.at) == one.at]
+    wrong = [one for one in events if times.get(one.call_id, one.at) != one.at]
+    written = await write_calls(db, right, now=now)
+    return written, [Refused(write_event(one), reason, one.resource) for one in wrong]
 
 
 async def write_calls(db: DbSession, events: Sequence[CallEvent], *, now: datetime) -> int:

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from auth_server.db.engine import open_sync_engine
-from auth_server.schema.tables import metadata
+from auth_server.schema.tables import is_compared, metadata
 
 # An arbitrary number; every process locks the same one.
 _LOCK = 7_405_112_600_011
@@ -71,7 +71,8 @@ def schema_drift(database_url: str) -> list[object]:
     engine = open_sync_engine(database_url)
     try:
         with engine.connect() as connection:
-            migrations = MigrationContext.configure(connection, opts={"compare_type": True})
+            opts = {"compare_type": True, "include_name": is_compared}
+            migrations = MigrationContext.configure(connection, opts=opts)
             return list(compare_metadata(migrations, metadata))
     finally:
         engine.dispose()

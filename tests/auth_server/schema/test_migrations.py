@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, text
 
 from auth_server.schema.migrate import _config, migrate, schema_drift
+from support.in_process.call_events import call_event
 from support.processes.postgres import PostgresServer
+
+DIVIDED = ("call_log", "ledger")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -57,6 +61,43 @@ def test_undoing_every_migration_leaves_no_table(empty_database_url: str) -> Non
 
     migrate(empty_database_url)
     assert schema_drift(empty_database_url) == []
+
+
+def rows_of(connection: Connection, table: str) -> list[tuple[object, ...]]:
+    """Read a table in the order of the calls."""
+    query = text(f"SELECT * FROM {table} ORDER BY call_id")  # noqa: S608
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def test_calls_of_every_month_stay_when_their_tables_are_divided(empty_database_url: str) -> None:
+    """An operator upgrades with the calls of years, and with one of a gateway whose clock is wrong."""
+    engine = create_engine(empty_database_url.replace("sqlite+aiosqlite:", "sqlite:"))
+    times = [
+        datetime(2024, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2099, 1, 1, tzinfo=UTC),
+    ]
+    times += [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0027")
+        connection.commit()
+        log, ledger = (Table(name, MetaData(), autoload_with=connection) for name in DIVIDED)
+        events = [call_event(at, status=None)._asdict() for at in times]
+        connection.execute(log.insert(), events)
+        members = ("call_id", "at", "tenant_id", "env", "meter", "tool")
+        entries = [{name: event[name] for name in members} for event in events]
+        connection.execute(
+            ledger.insert(), [{**one, "units": 3, "written_at": one["at"]} for one in entries]
+        )
+        connection.commit()
+        before = [rows_of(connection, name) for name in DIVIDED]
+        command.upgrade(_config(connection), "0028")
+        after = [rows_of(connection, name) for name in DIVIDED]
+        command.downgrade(_config(connection), "0027")
+        undone = [rows_of(connection, name) for name in DIVIDED]
+    engine.dispose()
+
+    assert len(before[0]) == len(before[1]) == 14
+    assert after == before == undone
 
 
 def test_processes_that_start_together_migrate_once(empty_database_url: str) -> None:

@@ -70,7 +70,7 @@ async def _replay(database: Database, files: tuple[Path, ...], write: bool) -> d
     found: dict[str, _Compared] = defaultdict(_Compared)
     for events in _batches(files):
         async with database.reading() as db:
-            entries = await find_entries(db, list(events))
+            entries = await find_entries(db, {one.call_id: one.at for one in events.values()})
         known = {entry.call_id: (entry.tenant_id, entry.meter, entry.units) for entry in entries}
         missing = []
         for event in events.values():

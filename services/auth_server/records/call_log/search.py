@@ -52,8 +52,9 @@ class FoundCalls:
 
 
 async def find_call(db: DbSession, call_id: str) -> LoggedCall | None:
-    """Look up one call."""
-    return await db.get(LoggedCall, call_id)
+    """Look up one call; of several with one id, which no gateway sends, the newest."""
+    query = select(LoggedCall).where(col(LoggedCall.call_id) == call_id)
+    return (await db.execute(query.order_by(col(LoggedCall.at).desc()).limit(1))).scalar()
 
 
 async def search_calls(

@@ -1,18 +1,32 @@
 """The only SQL on the call log."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import String, and_, column, delete, exists, func, or_, values
+from sqlalchemy import (
+    MetaData,
+    String,
+    Table,
+    and_,
+    column,
+    delete,
+    exists,
+    func,
+    or_,
+    tuple_,
+    values,
+)
 from sqlmodel import col, select
 
-from auth_server.db.add_rows import add_rows
+from auth_server.db.add_rows import add_rows, is_among
 from auth_server.db.engine import DbSession
+from auth_server.db.months import name_month
 from auth_server.db.purge import delete_some
-from auth_server.records.call_log.table import LoggedCall
+from auth_server.records.call_log.table import CALL_LOG, LoggedCall
 from gatepost.metering.call_event import CallEvent
 
+_MONTH = timedelta(days=31)
 AT_ONCE = 5_000
 """The number of rows that are archived at once."""
 
@@ -30,7 +44,20 @@ async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> frozenset[str
     Of any number of parallel deliveries of one event, exactly one writes it.
     """
     rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
-    return frozenset(await add_rows(db, LoggedCall, rows, key="call_id"))
+    return frozenset(await add_rows(db, LoggedCall, rows, key=("call_id", "at")))
+
+
+async def find_times(db: DbSession, events: Sequence[CallEvent]) -> dict[str, datetime]:
+    """Look up the times of the calls that are stored, within a month of the times of the events."""
+    if not events:
+        return {}
+    at, call_id, times = col(LoggedCall.at), col(LoggedCall.call_id), [one.at for one in events]
+    query = select(call_id, at).where(
+        is_among(db, call_id, (one.call_id for one in events)),
+        at >= min(times) - _MONTH,
+        at <= max(times) + _MONTH,
+    )
+    return {found: stored_at for found, stored_at in (await db.execute(query)).all()}
 
 
 async def resolve_calls(
@@ -43,7 +70,11 @@ async def resolve_calls(
     """
     resolved, replaced = [], []
     for event in sorted(events, key=lambda event: event.call_id):
-        unknown = (col(LoggedCall.call_id) == event.call_id, col(LoggedCall.outcome) == "unknown")
+        unknown = (
+            col(LoggedCall.call_id) == event.call_id,
+            col(LoggedCall.at) == event.at,
+            col(LoggedCall.outcome) == "unknown",
+        )
         stored = (
             await db.execute(select(LoggedCall).where(*unknown).with_for_update())
         ).scalar_one_or_none()
@@ -99,9 +130,23 @@ async def list_calls_before(db: DbSession, before: datetime) -> list[CallEvent]:
     return [_event_of(stored) for stored in (await db.execute(query)).scalars().all()]
 
 
-async def delete_calls(db: DbSession, call_ids: Collection[str]) -> None:
+async def list_calls_of_month(
+    db: DbSession, month: datetime, *, after: CallEvent | None
+) -> list[CallEvent]:
+    """List some of the calls of a detached month in order, those after an event."""
+    calls: Table = LoggedCall.__table__  # type: ignore[attr-defined]
+    calls = calls.to_metadata(MetaData(), name=name_month(CALL_LOG, month))
+    query = calls.select().order_by(calls.c.at, calls.c.call_id).limit(AT_ONCE)
+    if after is not None:
+        query = query.where(tuple_(calls.c.at, calls.c.call_id) > tuple_(after.at, after.call_id))
+    return [_event_of(stored) for stored in (await db.execute(query)).all()]
+
+
+async def delete_calls(db: DbSession, events: Collection[CallEvent]) -> None:
     """Delete calls."""
-    await db.execute(delete(LoggedCall).where(col(LoggedCall.call_id).in_(call_ids)))
+    keys = [(event.call_id, event.at) for event in events]
+    key = tuple_(col(LoggedCall.call_id), col(LoggedCall.at))
+    await db.execute(delete(LoggedCall).where(key.in_(keys)))
 
 
 async def list_calls_of_grant(
@@ -122,5 +167,5 @@ async def purge_calls(db: DbSession, *, before: datetime) -> bool:
     return await delete_some(db, LoggedCall, col(LoggedCall.at) < before)
 
 
-def _event_of(stored: LoggedCall) -> CallEvent:
+def _event_of(stored: Any) -> CallEvent:
     return CallEvent(**{name: getattr(stored, name) for name in CallEvent._fields})

@@ -7,21 +7,24 @@ from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import UtcDateTime
 
+CALL_LOG = "call_log"
+
 
 class LoggedCall(SQLModel, table=True):
-    """One `CallEvent`; its id is the primary key, so that no call is written twice.
+    """One `CallEvent`; its id and time are the primary key, so that no call is written twice.
 
-    It has no foreign keys, because it stays in the log when its grant or tenant is deleted.
+    PostgreSQL divides the table by the month of `at`, and so the key must contain it. It has no foreign keys, because it stays in the log when its grant or tenant is deleted.
     """
 
-    __tablename__ = "call_log"
+    __tablename__ = CALL_LOG
     __table_args__ = (
         Index("calls_of_a_grant", "grant_id", "at"),
         Index("calls_of_a_tenant", "tenant_id", "at"),
+        {"postgresql_partition_by": "RANGE (at)"},
     )
 
     call_id: str = Field(primary_key=True, max_length=64)
-    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    at: datetime = Field(primary_key=True, sa_type=UtcDateTime, index=True)
     request_id: str = Field(max_length=64)
     resource: str = Field(max_length=2048)
     tenant_id: str = Field(max_length=255)

@@ -1,15 +1,17 @@
 """The only SQL on the ledger."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 
-from auth_server.db.add_rows import add_rows
+from auth_server.db.add_rows import add_rows, is_among
 from auth_server.db.engine import DbSession
 from auth_server.records.ledger.table import LedgerEntry
 from gatepost.metering.call_event import CallEvent
+
+_MONTH = timedelta(days=31)
 
 
 async def add_entries(
@@ -29,12 +31,16 @@ async def add_entries(
         }
         for event in sorted(events, key=lambda event: event.call_id)
     ]
-    return frozenset(await add_rows(db, LedgerEntry, rows, key="call_id"))
+    return frozenset(await add_rows(db, LedgerEntry, rows, key=("call_id", "at")))
 
 
-async def find_entries(db: DbSession, call_ids: Collection[str]) -> Sequence[LedgerEntry]:
-    """Look up the entries of calls."""
-    query = select(LedgerEntry).where(col(LedgerEntry.call_id).in_(call_ids))
+async def find_entries(db: DbSession, calls: Mapping[str, datetime]) -> Sequence[LedgerEntry]:
+    """Look up the entries of calls by their ids, within a month of the times of the calls."""
+    if not calls:
+        return []
+    at = col(LedgerEntry.at)
+    near = (at >= min(calls.values()) - _MONTH, at <= max(calls.values()) + _MONTH)
+    query = select(LedgerEntry).where(is_among(db, col(LedgerEntry.call_id), calls), *near)
     return (await db.execute(query)).scalars().all()
 
 

@@ -6,7 +6,7 @@ from alembic import context
 from sqlmodel.sql.sqltypes import AutoString
 
 from auth_server.db.types import Json, UtcDateTime
-from auth_server.schema.tables import metadata
+from auth_server.schema.tables import is_compared, metadata
 
 
 def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
@@ -26,6 +26,7 @@ context.configure(
     # SQLite can't alter most columns in place; a batch copies the table.
     render_as_batch=True,
     compare_type=True,
+    include_name=is_compared,
     render_item=render_item,
 )
 with context.begin_transaction():
