@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from auth_server.admin_api.authenticate import Caller
-from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit
+from auth_server.admin_api.pages import USUAL_LIMIT, After, Instant, Limit
 from auth_server.administration.calls import (
     CallQuery,
     CallStory,
@@ -46,8 +46,8 @@ async def _read_query(
     tool: _Text = "",
     outcome: Literal["", "success", "error", "refused", "unknown"] = "",
     reason: _Text = "",
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
 ) -> CallQuery:
     return CallQuery(tenant, person, client, tool, outcome, reason, since, until)
 

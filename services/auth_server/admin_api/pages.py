@@ -1,13 +1,24 @@
 """The form of long lists in the admin API."""
 
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
-from auth_server.administration.paging import MOST, USUAL, Slice
+from auth_server.administration.paging import MOST, USUAL, Slice, is_instant
 
 T = TypeVar("T", bound=BaseModel)
+
+
+def _require_instant(at: datetime) -> datetime:
+    if not is_instant(at):
+        raise ValueError("must be a time from 1970 on")
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_require_instant)]
+"""A time with its offset."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="The most items to return.")]
 After = Annotated[

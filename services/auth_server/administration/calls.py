@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.errors import NotFound
 from auth_server.administration.operator import ActingOperator
+from auth_server.administration.paging import read_place, write_place
 from auth_server.administration.reasons import explain
 from auth_server.db.engine import Database, DbSession
 from auth_server.records.api_keys.store import find_key_by_id
@@ -178,12 +179,12 @@ async def read_calls(
         db,
         CallFilter(query.tenant, person, query.client, query.tool, query.outcome, query.reason),
         since=query.since or _EVER,
-        before=_read_place(query.after) or CallPlace(query.until or now, "\U0010ffff"),
+        before=CallPlace(*(read_place(query.after) or (query.until or now, "\U0010ffff"))),
         most=limit,
     )
     return CallPage(
         await _view_all(db, calls.calls),
-        _write_place(calls.next),
+        write_place(calls.next.at, calls.next.call_id) if calls.next else "",
         calls.is_partial,
         calls.next.at if calls.is_partial and calls.next else None,
     )
@@ -319,20 +320,3 @@ async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView
 
 def _name(people: Mapping[str, Person], person_id: str) -> str:
     return people[person_id].name if person_id in people else ""
-
-
-def _write_place(place: CallPlace | None) -> str:
-    return "" if place is None else f"{place.at.isoformat()}~{place.call_id}"
-
-
-def _read_place(text: str) -> CallPlace | None:
-    if not text:
-        return None
-    at, _, call_id = text.partition("~")
-    try:
-        place = CallPlace(datetime.fromisoformat(at), call_id)
-    except ValueError:
-        raise Refused("after", "must be the `next` of the page before") from None
-    if place.at.tzinfo is None:
-        raise Refused("after", "must be the `next` of the page before")
-    return place

@@ -11,6 +11,7 @@ from auth_server.accounts.delete_person import delete_person
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.email_changes.store import drop_email_changes
 from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.passwords import LONGEST, SHORTEST, hash_password
@@ -136,6 +137,9 @@ def set_(
         await put_person(db, person)
         if password_hash is not None or email is not None:
             await drop_links(db, person_id)
+        if email is not None:
+            # The operator knows who owns the account; a former address may be a thief's.
+            await drop_email_changes(db, person_id)
         if drop_second_factors:
             await forget_second_factors(db, person_id)
         if password_hash is not None or disabled or drop_second_factors:

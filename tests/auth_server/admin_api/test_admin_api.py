@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlmodel import col, select
@@ -96,6 +97,36 @@ async def test_an_expired_and_a_revoked_token_end_at_once(sqlite_server: AuthSer
     newest = min(listed, key=lambda token: token["expires_at"])
     assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 204
     assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 404
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_that_utc_does_not_have_is_refused(table_server: AuthServer, at: str) -> None:
+    """The first and the last day of the calendar overflow where they become UTC."""
+    api, time = await admin_api(table_server), quote(at)
+    added = await api.call(
+        "POST",
+        "/webhooks",
+        json={"url": "https://hooks.example.com/in", "types": ["grant.created"]},
+    )
+    endpoint = added.json()["endpoint_id"]
+    tenant, month = "/books/tenants/org_acme", at[:7]
+    paths = {
+        "after": [
+            *(
+                f"{path}?after={time}~x"
+                for path in ("/calls", "/billing/events", "/books/refused", "/plans/requests")
+            ),
+            f"/webhooks/{endpoint}/deliveries?after={time}~x",
+        ],
+        "since": [f"{path}?since={time}" for path in ("/calls", "/calls/export", "/audit")],
+        "month": [f"/books?month={month}", f"{tenant}?month={month}"],
+        "hour": [f"{tenant}/calls?meter=calls&hour={time}"],
+    }
+    for field, some in paths.items():
+        for path in some:
+            answer = await api.call("GET", path)
+            assert answer.status_code == 422, (path, answer.text)
+            assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 @pytest.mark.parametrize(

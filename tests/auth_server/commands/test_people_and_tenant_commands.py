@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from auth_server.records.email_changes.store import add_email_change, find_email_change
+from auth_server.records.email_changes.table import EmailChange
 from auth_server.records.people.store import find_person
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -165,3 +168,30 @@ def test_an_operator_deletes_a_person(operate: Operate) -> None:
     assert (
         "Remove the operator's role first" in operate("people", "delete", "usr_op", "--yes").output
     )
+
+
+def test_an_operators_new_address_outlives_the_undoing_of_an_earlier_change(
+    operate: Operate, database_url: str
+) -> None:
+    """A thief who reads the former mailbox would otherwise undo the operator's rescue."""
+    now = Clock()()
+    change = EmailChange(
+        change_id="change",
+        person_id="usr_ada",
+        former_email="ada@stolen.example",
+        undo_until=now + timedelta(days=7),
+    )
+
+    async def store(server: AuthServer) -> None:
+        async with server.opened.transaction() as db:
+            await add_email_change(db, change)
+
+    async def is_open(server: AuthServer) -> bool:
+        async with server.opened.database.reading() as db:
+            return await find_email_change(db, "change", now=now) is not None
+
+    asked(database_url, store)
+    said(operate("people", "set", "usr_ada", "--name", "Ada Marsh"))
+    assert asked(database_url, is_open)
+    said(operate("people", "set", "usr_ada", "--email", "ada@rescued.example"))
+    assert not asked(database_url, is_open)

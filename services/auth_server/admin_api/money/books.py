@@ -4,11 +4,11 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from auth_server.admin_api.authenticate import Caller
-from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit, Page
+from auth_server.admin_api.pages import USUAL_LIMIT, After, Instant, Limit, Page
 from auth_server.administration.money.books import BooksView, read_books
 from auth_server.administration.money.exports import (
     ShownExports,
@@ -64,7 +64,7 @@ class Link(BaseModel):
 
     customer: str = Field(description="The customer as the system knows it.")
     licence: str = Field(default="", description="The ARN of the licence, for AWS Marketplace.")
-    since: AwareDatetime | None = Field(
+    since: Instant | None = Field(
         default=None, description="When usage begins to count; null for now."
     )
 
@@ -134,7 +134,7 @@ async def show_hour(
     db: ReadingDb,
     tenant_id: str,
     meter: Annotated[str, Query(max_length=255)],
-    hour: Annotated[AwareDatetime, Query(description="A time in the hour.")],
+    hour: Annotated[Instant, Query(description="A time in the hour.")],
     after: After = "",
     limit: Limit = USUAL_LIMIT,
 ) -> HourCallsView:

@@ -1,7 +1,7 @@
 """Search the audit log."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from auth_server.administration.audit.words import describe
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, is_instant, read_instant
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.search import AuditFilter, search_newest
 from auth_server.records.audit.table import AuditEntry
@@ -68,7 +68,7 @@ def require_filter(which: AuditFilter) -> None:
             raise Refused(name, "must be printable characters")
     for name in ("since", "until"):
         at = getattr(which, name)
-        if at is not None and (at.tzinfo is None or not 1970 < at.year < 9999):
+        if at is not None and not is_instant(at):
             raise Refused(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z")
 
 
@@ -80,10 +80,10 @@ def read_day(text: str, name: str) -> datetime | None:
     """
     if not text:
         return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise Refused(name, "must be a day such as 2026-11-28") from None
+    day = read_instant(f"{text}T00:00+00:00")
+    if day is None:
+        raise Refused(name, "must be a day such as 2026-11-28")
+    return day
 
 
 def view_entry(row: AuditEntry) -> AuditEntryView:

@@ -1,12 +1,13 @@
 """Say whether every billable unit of a month is exported, and what is in the way."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
+from auth_server.administration.paging import read_instant
 from auth_server.db.engine import DbSession
 from auth_server.export_settings import UsageExportSettings
 from auth_server.exports.customers import choose_customers
@@ -106,10 +107,10 @@ def read_month(text: str, *, now: datetime) -> datetime:
     """
     if not text:
         return start_of_month(now)
-    try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
-        raise Refused("month", "must be a month such as 2026-11") from None
+    month = read_instant(f"{text}-01T00:00+00:00")
+    if month is None or month_of(month) != text:
+        raise Refused("month", "must be a month such as 2026-11")
+    return month
 
 
 async def read_books(

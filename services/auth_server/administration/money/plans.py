@@ -7,9 +7,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import NotFound, Refused
-from auth_server.administration.money.places import read_place, write_place
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, read_place, write_place
 from auth_server.billing.states import ENDED
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record

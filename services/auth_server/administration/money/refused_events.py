@@ -6,9 +6,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import NotFound
-from auth_server.administration.money.places import read_place, write_place
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, read_place, write_place
 from auth_server.db.engine import Database, DbSession, OpenTransaction
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.refused_events.store import delete_refused, find_refused, list_refused

@@ -6,9 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import NotFound, Refused
-from auth_server.administration.money.places import read_place, write_place
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, read_place, write_place
 from auth_server.billing.account import Billing
 from auth_server.billing.inbox import process_event
 from auth_server.db.engine import DbSession

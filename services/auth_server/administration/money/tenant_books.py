@@ -14,9 +14,8 @@ from auth_server.administration.money.books import (
     read_month,
 )
 from auth_server.administration.money.exports import UsageExportView
-from auth_server.administration.money.places import read_place, write_place
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, read_place, write_place
 from auth_server.db.engine import DbSession
 from auth_server.export_settings import UsageExportSettings
 from auth_server.exports.customers import choose_customers

@@ -5,9 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
-from auth_server.administration.paging import Slice, cut
+from auth_server.administration.paging import Slice, cut, read_place, write_place
 from auth_server.administration.services.webhooks import refusing, require_endpoint
 from auth_server.db.engine import DbSession
 from auth_server.records.webhooks.deliveries import DeliveryPlace
@@ -46,10 +45,11 @@ async def read_deliveries(
     """
     operator.require("webhooks:read")
     owner = (await require_endpoint(db, endpoint_id)).tenant_id
-    before = _read_place(after)
+    place = read_place(after)
+    before = DeliveryPlace(*place) if place else None
     found = await list_deliveries(db, owner, endpoint_id, before=before, most=limit + 1)
     views = [DeliveryView.model_validate(one) for one in found]
-    return cut(views, limit, place=lambda view: f"{view.created_at.isoformat()}~{view.message_id}")
+    return cut(views, limit, place=lambda view: write_place(view.created_at, view.message_id))
 
 
 async def resend_message(
@@ -66,16 +66,3 @@ async def resend_message(
     owner = (await require_endpoint(db, endpoint_id)).tenant_id
     with refusing():
         await resend_delivery(db, owner, endpoint_id, message_id, now=now)
-
-
-def _read_place(text: str) -> DeliveryPlace | None:
-    if not text:
-        return None
-    at, _, message_id = text.partition("~")
-    try:
-        place = DeliveryPlace(datetime.fromisoformat(at), message_id)
-    except ValueError:
-        raise Refused("after", "must be the `next` of the page before") from None
-    if place.created_at.tzinfo is None:
-        raise Refused("after", "must be the `next` of the page before")
-    return place

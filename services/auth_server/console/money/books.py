@@ -16,7 +16,7 @@ from auth_server.administration.money.tenant_books import (
     read_tenant_month,
     read_tenants_books,
 )
-from auth_server.administration.paging import USUAL
+from auth_server.administration.paging import USUAL, read_instant
 from auth_server.console.frame import (
     CONSOLE,
     Console,
@@ -194,10 +194,7 @@ def _months_around(month: str, now: datetime) -> list[str]:
 
 
 def _hour_of(query: Parameters) -> datetime:
-    try:
-        hour = datetime.fromisoformat(query.get("hour") or "")
-    except ValueError:
-        hour = None
-    if hour is None or hour.tzinfo is None:
+    hour = read_instant(query.get("hour") or "")
+    if hour is None:
         raise NotFound("hour is not a time with its offset")
     return hour

@@ -1,10 +1,11 @@
 """A person verifies and changes their e-mail address, and its former owner undoes a change."""
 
 import re
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from auth_server.flow.flow_state import FlowStates
 from auth_server.flow.mailed_codes import MOST_GUESSES, MOST_IN_AN_HOUR
@@ -12,6 +13,8 @@ from auth_server.mail.port import Message
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.people.table import Identity
 from auth_server.records.people.table import Person as PersonRow
+from auth_server.records.second_factors.table import AuthenticatorApp, Passkey
+from auth_server.records.sessions.table import Session
 from support.in_process.auth_server import AuthServer
 from support.in_process.person import ADA as ADA_SIGNS_IN
 from support.in_process.person import Page, Person
@@ -44,9 +47,11 @@ def code_of(mail: Message) -> str:
     return str(code)
 
 
-async def changed(server: AuthServer) -> tuple[Person, Message]:
+async def changed(server: AuthServer, *, level: int = 1) -> tuple[Person, Message]:
     """Ada changes her address; returns the mail to the former one."""
     ada, _ = await at_email(server)
+    async with server.opened.transaction() as db:
+        await db.execute(update(Session).values(level=level))
     page = await ask(ada)
     [mail] = await server.mails()
     assert mail.to == NEW
@@ -54,6 +59,23 @@ async def changed(server: AuthServer) -> tuple[Person, Message]:
     assert NEW in page.text and "Saved." in page.text
     [told] = await server.mails()
     return ada, told
+
+
+def thiefs(server: AuthServer, credential_id: str) -> Passkey:
+    """A passkey that somebody adds now."""
+    return Passkey(
+        credential_id=credential_id,
+        person_id="usr_ada",
+        public_key=b"",
+        name="Thief's",
+        created_at=server.clock(),
+    )
+
+
+async def keep(server: AuthServer, factor: Passkey | AuthenticatorApp) -> None:
+    """Store a second factor."""
+    async with server.opened.transaction() as db:
+        db.add(factor)
 
 
 async def may_sign_in(server: AuthServer, email: str, password: str = ADA_KNOWS) -> bool:
@@ -204,6 +226,37 @@ async def test_an_address_from_a_provider_is_changed_there(sqlite_server: AuthSe
     page = await ada.open(PAGE)
     assert (page.status, "You sign in through another service." in page.text) == (403, True)
     assert "Change them there" in (await ada.open("/account/profile")).text
+
+
+async def test_a_thief_keeps_no_second_factor_when_the_owner_undoes_the_change(
+    sqlite_server: AuthServer,
+) -> None:
+    """A passkey signs in without the password; an authenticator app would lock the owner out."""
+    owned = Passkey(
+        credential_id="owner's",
+        person_id="usr_ada",
+        public_key=b"",
+        name="Owner's",
+        created_at=sqlite_server.clock() - timedelta(days=2),
+    )
+    await keep(sqlite_server, owned)
+    await keep(sqlite_server, thiefs(sqlite_server, "before"))
+    # The thief has the session of somebody who signed in with two factors.
+    _, told = await changed(sqlite_server, level=2)
+    sqlite_server.clock.advance(hours=1)
+    await keep(sqlite_server, thiefs(sqlite_server, "after"))
+    app = AuthenticatorApp(
+        person_id="usr_ada", sealed_secret=b"", last_step=0, created_at=sqlite_server.clock()
+    )
+    await keep(sqlite_server, app)
+
+    owner = sqlite_server.person()
+    page = await owner.press(await owner.open(link_of(told)), "Send a code")
+    [mail] = [mail for mail in await sqlite_server.mails() if mail.template == "email_code"]
+    await enter(owner, page, code_of(mail), "Undo the change")
+    async with sqlite_server.opened.database.reading() as db:
+        assert (await db.execute(select(Passkey.credential_id))).scalars().all() == ["owner's"]
+        assert (await db.execute(select(AuthenticatorApp))).first() is None
 
 
 async def test_a_change_is_undone_within_days_alone(sqlite_server: AuthServer) -> None:
