@@ -78,7 +78,7 @@ def test_calls_of_every_month_stay_when_their_tables_are_divided(empty_database_
     ]
     times += [datetime(2025, month, 1, tzinfo=UTC) for month in range(1, 13)]
     with engine.connect() as connection:
-        command.upgrade(_config(connection), "0027")
+        command.upgrade(_config(connection), "0028")
         connection.commit()
         log, ledger = (Table(name, MetaData(), autoload_with=connection) for name in DIVIDED)
         events = [call_event(at, status=None)._asdict() for at in times]
@@ -90,9 +90,9 @@ def test_calls_of_every_month_stay_when_their_tables_are_divided(empty_database_
         )
         connection.commit()
         before = [rows_of(connection, name) for name in DIVIDED]
-        command.upgrade(_config(connection), "0028")
+        command.upgrade(_config(connection), "0029")
         after = [rows_of(connection, name) for name in DIVIDED]
-        command.downgrade(_config(connection), "0027")
+        command.downgrade(_config(connection), "0028")
         undone = [rows_of(connection, name) for name in DIVIDED]
     engine.dispose()
 
