@@ -69,11 +69,13 @@ class Watched:
 
     delivery: Delivery
     lose_answers: int = 0
+    begun: int = 0
     sizes: list[int] = field(default_factory=list)
     again: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, events: Sequence[bytes]) -> None:
         """Pass the events on."""
+        self.begun += 1
         try:
             await self.delivery.send(events)
             self.sizes.append(len(events))
@@ -209,6 +211,14 @@ async def route(
 
 
 @pytest.fixture
+async def http_route(sqlite_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[EventRoute]:
+    made = EventRoute(sqlite_url, clock, tmp_path, None)
+    await made.start_server()
+    yield made
+    await made.stop_server()
+
+
+@pytest.fixture
 async def redis_road(
     database_url: str, clock: Clock, tmp_path: Path, redis: RedisServer
 ) -> AsyncIterator[EventRoute]:
@@ -237,6 +247,21 @@ async def test_calls_that_come_together_travel_together_and_each_counts_once(
 
     assert len(known) == 510
     assert route.watched.sizes == [500, 10]
+
+
+async def test_calls_that_are_stored_one_after_another_travel_together_soon_or_at_the_end(
+    http_route: EventRoute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *later = (call_event(http_route.clock()) for _ in range(6))
+    async with http_route.gateway() as gateway:
+        await gateway.store_event(first.call_id, first)
+        await http_route.until_delivered(1)
+        monkeypatch.setattr("mcp_gateway.call_events.recorder.LINGER", 3600)
+        for event in later:
+            await gateway.store_event(event.call_id, event)
+
+    assert (http_route.watched.begun, http_route.watched.sizes) == (2, [1, 5])
+    assert len(await logged_calls(http_route.database_url)) == 6
 
 
 async def test_a_delivery_whose_answer_was_lost_is_made_again_and_counts_nothing_twice(

@@ -73,6 +73,7 @@ class Recorder:
         self._entries: list[tuple[StoredIntent | StoredEvent, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        self._delivering: asyncio.TimerHandle | None = None
         self._due = asyncio.Event()
         self._spooled = asyncio.Event()
         self._closing = False
@@ -101,7 +102,8 @@ class Recorder:
         """Store an event on the disk in place of the call's intent, and deliver it later."""
         self.log(event)
         await self._commit(StoredEvent(call_id, write_event(event)))
-        self._spooled.set()
+        if self._delivering is None:
+            self._delivering = asyncio.get_running_loop().call_later(LINGER, self._deliver_next)
 
     async def take_due_intents(self, now: float) -> Sequence[str]:
         """Turn the intents that are due into events, and return their call ids."""
@@ -185,6 +187,10 @@ class Recorder:
         if self._lingering is None:
             self._lingering = asyncio.get_running_loop().call_later(LINGER, self._due.set)
 
+    def _deliver_next(self) -> None:
+        self._delivering = None
+        self._spooled.set()
+
     async def _commit(self, entry: StoredIntent | StoredEvent) -> None:
         """Store an entry together with those that wait while another commit is under way."""
         stored = asyncio.get_running_loop().create_future()
@@ -258,14 +264,19 @@ class Recorder:
     async def _deliver(self) -> None:
         """Deliver the oldest events of the spool, then remove them from it."""
         self._spooled.clear()
-        found = await self._in_thread(lambda: self._spool.first(MOST_EVENTS))
-        taken = found[: take_batch([event for _, event in found])]
-        if not taken:
-            return
-        self._spooled.set()
-        await self._delivery.send([event for _, event in taken])
-        self._failing = False
-        await self._in_thread(lambda: self._spool.remove(taken[-1][0]))
+        try:
+            found = await self._in_thread(lambda: self._spool.first(MOST_EVENTS))
+            taken = found[: take_batch([event for _, event in found])]
+            if not taken:
+                return
+            await self._delivery.send([event for _, event in taken])
+            self._failing = False
+            await self._in_thread(lambda: self._spool.remove(taken[-1][0]))
+        except BaseException:
+            self._spooled.set()
+            raise
+        if len(taken) == MOST_EVENTS or len(taken) < len(found):
+            self._spooled.set()  # events that are stored meanwhile are delivered together, later
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
