@@ -1,11 +1,13 @@
-"""Authenticate a program by its admin token."""
+"""Authenticate a program by its admin token, and refuse values that no database stores."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from auth_server.administration.admin_tokens import find_token_operator
+from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.errors import InvalidToken
 from auth_server.rate_limits.wrong_guesses import WrongGuesses
@@ -18,6 +20,35 @@ _bearer = HTTPBearer(
     description="A token from `gatepost auth-server admin-tokens create` or from the console.",
     auto_error=False,
 )
+# Tabs and line ends are text.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
+async def _require_text(request: Request) -> None:
+    """Refuse control characters in the path, the query and the body.
+
+    PostgreSQL can't store NUL or half of a surrogate pair, which JSON can contain.
+
+    Raises:
+        Refused: with the name of the value.
+    """
+    given: list[tuple[str, Any]] = [
+        *request.path_params.items(),
+        *request.query_params.multi_items(),
+    ]
+    if await request.body():
+        try:
+            given.append(("body", await request.json()))
+        except ValueError:
+            return  # The operation refuses malformed JSON itself.
+    while given:
+        name, value = given.pop()
+        if isinstance(value, dict):
+            given.extend(value.items())
+        elif isinstance(value, list):
+            given.extend((name, one) for one in value)
+        elif isinstance(value, str) and _NO_TEXT.search(value):
+            raise Refused(name, "must not contain control characters")
 
 
 async def _authenticate(
@@ -34,6 +65,7 @@ async def _authenticate(
     Raises:
         InvalidToken: the token is missing, unknown, expired or revoked.
         TooManyRequests: the address has sent too many wrong tokens.
+        Refused: a value contains a control character.
     """
     if given is None:
         raise InvalidToken("send an admin token as Authorization: Bearer …")
@@ -48,6 +80,7 @@ async def _authenticate(
     if needs_note_of_use(token, now=at):
         async with transaction() as writing:
             await note_use(writing, token.token_id, now=at)
+    await _require_text(request)
     return operator
 
 

@@ -1,6 +1,7 @@
 """Operators' programs read and change what their tokens allow, and nothing else."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from sqlmodel import col, select
 
 from auth_server.admin_api.app import ADMIN_API_PATH
 from auth_server.records.audit.table import AuditEntry
-from support.in_process.admin_api import PROBLEM, AdminApi, admin_api
+from support.in_process.admin_api import PROBLEM, AdminApi, admin_api, least_body
 from support.in_process.auth_server import AuthServer
 
 
@@ -97,6 +98,34 @@ async def test_an_expired_and_a_revoked_token_end_at_once(sqlite_server: AuthSer
     newest = min(listed, key=lambda token: token["expires_at"])
     assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 204
     assert (await mine.call("DELETE", f"/tokens/{newest['token_id']}")).status_code == 404
+
+
+@pytest.mark.both_databases
+async def test_no_operation_fails_because_of_characters_that_no_database_stores(
+    auth_server: AuthServer,
+) -> None:
+    """PostgreSQL refuses NUL in every text."""
+    api = await admin_api(auth_server)
+    document = (await api.call("GET", "/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        odd, plain = re.sub(r"\{\w+\}", "x%00", path), re.sub(r"\{\w+\}", "x", path)
+        for method, operation in operations.items():
+            if odd != path:
+                answer = await api.call(method, odd, json=least_body(document, method, path))
+                assert answer.status_code == 422, (method, odd, answer.text)
+            texts = [
+                one["name"]
+                for one in operation.get("parameters", ())
+                if one["in"] == "query" and one["schema"].get("type") == "string"
+            ]
+            for name in texts:
+                answer = await api.call(method, f"{plain}?{name}=x%00")
+                assert answer.status_code == 422, (method, plain, name, answer.text)
+                assert name in [error["field"] for error in answer.json()["errors"]]
+            least = least_body(document, method, path) or {}
+            for name in least:
+                answer = await api.call(method, plain, json={**least, name: "x\x00"})
+                assert answer.status_code == 422, (method, plain, name, answer.text)
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
