@@ -8,6 +8,7 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.email_changes.store import drop_email_changes
 from auth_server.records.email_changes.table import EmailChange
 from auth_server.records.factor_recoveries.store import drop_pending_recovery
+from auth_server.records.operators.store import find_operator
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.store import find_account, take_email
 from auth_server.records.second_factors.store import (
@@ -31,6 +32,7 @@ async def undo_email_change(
     Every session ends, nobody's password works until the owner has chosen a new one, and no other
     change can be undone. Second factors that were added since a day before the change are removed: a
     thief's passkey would still sign in, and a thief's authenticator app would lock the owner out.
+    Those of operators stay.
 
     Args:
         db: the open transaction.
@@ -50,7 +52,9 @@ async def undo_email_change(
     await drop_pending_recovery(db, person.person_id)
     await drop_links(db, person.person_id)
     await drop_email_changes(db, person.person_id)
-    await _drop_factors(db, person.person_id, since=change.undo_until - _DISTRUSTED, now=now)
+    # A former mailbox alone must not open the console.
+    if await find_operator(db, person.person_id) is None:
+        await _drop_factors(db, person.person_id, since=change.undo_until - _DISTRUSTED, now=now)
     await record(db, Audit("email.change_undone", person_id=person.person_id), now=now)
     return True
 
