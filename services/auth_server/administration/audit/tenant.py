@@ -91,7 +91,7 @@ class TenantEntry(BaseModel):
     person_id: str
     """Whom it concerns."""
     person: str
-    """Their e-mail address or name."""
+    """Their e-mail address, or the name of somebody who is not a member."""
     by: str
     """Who else did it: another member, or an operator, whose name a tenant does not see."""
     client_id: str
@@ -168,10 +168,11 @@ class Trail:
     async def _view(self, db: DbSession, rows: Sequence[AuditEntry]) -> list[TenantEntry]:
         details = [json.loads(row.detail) for row in rows]
         by = {str(detail.get("by", "")) for detail in details}
-        members = await list_members_among(db, self.tenant_id, by)
         concerned = {row.person_id for row in rows} | _named(details)
+        members = await list_members_among(db, self.tenant_id, by | concerned)
+        # The address of somebody who left may be that of another organisation by now.
         people = {
-            person_id: person.known_as
+            person_id: person.known_as if person_id in members else person.name
             for person_id, person in (await find_people(db, concerned | members)).items()
         }
         apps = await list_client_names(db, {row.client_id for row in rows if row.client_id})

@@ -181,3 +181,15 @@ async def test_an_impossible_search_is_refused_and_explained(
 def test_a_tenant_sees_no_detail_that_names_an_operator() -> None:
     seen = {name for names in TENANT_SEES.values() for name in names}
     assert seen.isdisjoint({"operator", "by", "token", "jti", "kid", "note", "identifier", "cause"})
+
+
+async def test_a_tenant_does_not_learn_the_address_of_somebody_who_left(
+    sqlite_server: AuthServer,
+) -> None:
+    """Bo is a member of Globex alone by now."""
+    await write(sqlite_server, Audit("membership.removed", "usr_bo", tenant_id="org_acme"))
+    ada, page = await open_trail(sqlite_server)
+    everything = page.html + (await export(ada, "ndjson")).text
+    assert "bo@globex.example" not in everything
+    [entry] = [one for one in shown(await export(ada, "ndjson")) if one["person_id"] == "usr_bo"]
+    assert entry["person"].startswith("Bo")
