@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 LONG = 1 << 17
 """Bytes of an answer from which it is read, checked and shaped in the thread."""
-MANY = 5_000
+MANY = 10_000
 """Commas, lists and objects from which a shorter answer is too, because each of them costs time."""
 
 _T = TypeVar("_T")
