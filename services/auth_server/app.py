@@ -91,6 +91,7 @@ from auth_server.pages.passwords.forgotten import router as forgotten_router
 from auth_server.pages.passwords.reset import router as reset_router
 from auth_server.pages.sign_in.cancel_recovery import router as cancel_recovery_router
 from auth_server.pages.sign_in.endpoint import router as sign_in_router
+from auth_server.pages.sign_in.organisation import router as sign_in_organisation_router
 from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
 from auth_server.pages.sign_in.recovery import router as recovery_router
@@ -109,6 +110,7 @@ ROUTERS = (
     authorize_router,
     sign_in_router,
     sign_in_elsewhere_router,
+    sign_in_organisation_router,
     code_router,
     recovery_router,
     cancel_recovery_router,

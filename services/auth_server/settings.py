@@ -23,7 +23,7 @@ from auth_server.branding import Branding
 from auth_server.export_settings import StripeExport, UsageExportSettings
 from auth_server.jwks import parse_jwk_set
 from auth_server.mail.settings import MailSettings
-from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, SignIn
+from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, OidcSignIn, SignIn
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.references import UrlWithSecret
 from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
@@ -389,6 +389,12 @@ class AuthServerSettings(ServiceSettings):
     def has_accounts(self) -> bool:
         """Whether people can sign in with accounts of this server."""
         return any(isinstance(entry, LocalSignIn) for entry in self.sign_in)
+
+    @property
+    def customers_providers(self) -> frozenset[str]:
+        """The names of the providers that belong to customers."""
+        ways = self.sign_in
+        return frozenset(way.name for way in ways if isinstance(way, OidcSignIn) and way.customer)
 
     @property
     def longest_token_lifetime(self) -> timedelta:

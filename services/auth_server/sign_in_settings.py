@@ -147,6 +147,12 @@ class OidcSignIn(_External):
     scopes: tuple[str, ...] = Field(
         default=("openid", "profile", "email"), description="The scopes to request."
     )
+    customer: bool = Field(
+        default=False,
+        description="Whether the provider is that of one customer. It has no button, and signs nobody in "
+        "until an operator assigns it to a tenant; then it signs in the owners of addresses in the "
+        "tenant's verified domains, and changes no memberships.",
+    )
     private_network: bool = Field(
         default=False,
         description="Whether the provider and the URLs in its metadata may have private addresses. "
@@ -160,6 +166,19 @@ class OidcSignIn(_External):
         if "openid" not in scopes:
             raise ValueError("must include openid")
         return scopes
+
+    @model_validator(mode="after")
+    def refuse_what_customers_may_not_assert(self) -> Self:
+        """Refuse a customer's provider that could choose people's ids or memberships."""
+        allowed = {"name", "email", "email_verified"}
+        if self.customer and self.adopts_people:
+            raise ValueError("a provider with customer: true can't have adopts_people")
+        if self.customer and (others := self.claims.model_fields_set - allowed):
+            raise ValueError(
+                f"a provider with customer: true can't map {', '.join(sorted(others))}; its people have "
+                "random ids, and memberships by invitation"
+            )
+        return self
 
 
 class HandOffSignIn(_External):

@@ -23,6 +23,7 @@ from auth_server.admin_api.services.gateways import router as gateways_router
 from auth_server.admin_api.services.webhooks import router as webhooks_router
 from auth_server.admin_api.tenancy.app_requests import router as app_requests_router
 from auth_server.admin_api.tenancy.members import router as members_router
+from auth_server.admin_api.tenancy.providers import router as providers_router
 from auth_server.admin_api.tenants import router as tenants_router
 from auth_server.admin_api.tokens import router as tokens_router
 from auth_server.admin_api.usage import router as usage_router
@@ -38,6 +39,7 @@ ROUTERS = (
     tenants_router,
     members_router,
     app_requests_router,
+    providers_router,
     invitations_router,
     people_router,
     clients_router,

@@ -9,8 +9,14 @@ from typing import Any
 
 import click
 
-from auth_server.administration.errors import Refused
+from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.money.plans import require_free_choice
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.tenancy.providers import (
+    TenantProviderView,
+    assign_provider,
+    read_provider,
+)
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
@@ -71,6 +77,33 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> Non
 
     asyncio.run(in_transaction(load_settings(config), work))
     click.echo(f"{tenant_id} is a tenant.")
+
+
+@tenants.command(name="provider")
+@config_option
+@click.argument("tenant_id")
+@click.argument("provider", required=False)
+@click.option("--none", "none", is_flag=True, help="Take the tenant's provider away.")
+def provider_(config: Path | None, tenant_id: str, provider: str | None, none: bool) -> None:
+    """Show or assign the tenant's own identity provider, by its name in the settings."""
+    if provider and none:
+        raise click.ClickException("give PROVIDER or --none, not both")
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> TenantProviderView:
+        try:
+            if provider is None and not none:
+                return await read_provider(db, COMMAND_LINE, tenant_id)
+            customers = settings.customers_providers
+            return await assign_provider(
+                db, COMMAND_LINE, tenant_id, provider, customers=customers, now=utc_now()
+            )
+        except (NotFound, Refused) as refused:
+            raise click.ClickException(str(refused)) from None
+
+    view = asyncio.run(in_transaction(settings, work))
+    domains = ", ".join(view.verified_domains) or "no verified domains"
+    click.echo(f"{tenant_id}  {view.provider or 'no provider of its own'}  ({domains})")
 
 
 @tenants.command(name="set")

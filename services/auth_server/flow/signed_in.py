@@ -9,9 +9,10 @@ from auth_server.db.engine import DbSession
 from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import find_session
-from auth_server.records.sessions.table import Session
+from auth_server.records.sessions.table import Session, provider_of
 from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings
+from auth_server.tenancy.customers_providers import NotAdmitted, require_customers_person
 from auth_server.web.browser import read_session
 
 
@@ -21,12 +22,17 @@ class SignedIn:
 
     session: Session
     person: Person
+    only_tenant: str | None = None
+    """The tenant whose own provider signed the person in; None for all other ways to sign in."""
 
 
 async def resolve_signed_in(
     request: Request, db: DbSession, settings: AuthServerSettings, now: datetime
 ) -> SignedIn | None:
-    """Find the signed-in person of the browser that sends a request."""
+    """Find the signed-in person of the browser that sends a request.
+
+    A session from a customer's provider counts only while that provider may sign the person in.
+    """
     secret = read_session(request, settings)
     if not secret:
         return None
@@ -35,4 +41,13 @@ async def resolve_signed_in(
     if session is None:
         return None
     person = await find_person(db, session.person_id)
-    return None if person is None else SignedIn(session, person)
+    if person is None:
+        return None
+    provider = provider_of(session.method)
+    if provider is None or provider not in settings.customers_providers:
+        return SignedIn(session, person)
+    try:
+        tenant_id = await require_customers_person(db, provider, person.email, person.person_id)
+    except NotAdmitted:
+        return None
+    return SignedIn(session, person, tenant_id)

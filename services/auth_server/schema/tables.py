@@ -47,6 +47,7 @@ import auth_server.records.second_factors.table
 import auth_server.records.sessions.table
 import auth_server.records.signing_keys.table
 import auth_server.records.tenant_domains.table
+import auth_server.records.tenant_providers.table
 import auth_server.records.tenants.table
 import auth_server.records.unmet_calls.table
 import auth_server.records.usage.table

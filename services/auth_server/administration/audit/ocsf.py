@@ -105,6 +105,8 @@ CLASSES: Mapping[Event, _Class] = {
     "person.exported": _Class(ACCOUNT_CHANGE, _OTHER),
     "playground.called": _Class(API_ACTIVITY, _OTHER),
     "policy.changed": _managed("tenant", _UPDATE),
+    "provider.assigned": _managed("identity provider", _CREATE),
+    "provider.withdrawn": _managed("identity provider", _DELETE),
     "recovery_code.used": _Class(AUTHENTICATION, _OTHER, severity=_LOW),
     "refresh_token.reused": _refused(),
     "second_factor.added": _Class(ACCOUNT_CHANGE, _FACTOR_ON),

@@ -61,6 +61,8 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
         "api_keys",
         "longest_token",
     ),
+    "provider.assigned": ("provider",),
+    "provider.withdrawn": ("provider",),
     "refresh_token.reused": (),
     "subscription.changed": ("status", "plan", "former_status", "former_plan"),
     "tenant.changed": ("name", "rate_limit_tier", "budgets", "disabled"),
@@ -74,7 +76,14 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
 """Everything that a tenant may see of its entries: the events, and the names of their details."""
 
 _BY_OPERATORS = frozenset(
-    {"client.registered", "policy.changed", "tenant.changed", "tenant.created"}
+    {
+        "client.registered",
+        "provider.assigned",
+        "provider.withdrawn",
+        "policy.changed",
+        "tenant.changed",
+        "tenant.created",
+    }
 ) | {event for event in TENANT_SEES if event.startswith("invitation.")}
 """Events that an operator causes if no person is named."""
 

@@ -62,6 +62,8 @@ EVENT_WORDS: Mapping[Event, str] = {
     "person.exported": translatable("Own data downloaded"),
     "playground.called": translatable("Tool called in the playground"),
     "policy.changed": translatable("Rules changed"),
+    "provider.assigned": translatable("Identity provider assigned"),
+    "provider.withdrawn": translatable("Identity provider withdrawn"),
     "recovery_code.used": translatable("Recovery code used"),
     "refresh_token.reused": translatable("Refresh token used twice"),
     "second_factor.added": translatable("Second factor added"),

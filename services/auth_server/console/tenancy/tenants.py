@@ -1,5 +1,6 @@
 """The console's pages of organisations."""
 
+from collections.abc import Collection
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -7,6 +8,7 @@ from starlette.responses import Response
 
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL
+from auth_server.administration.tenancy.providers import assign_provider, read_provider
 from auth_server.administration.tenants import (
     disable_tenant,
     read_tenant,
@@ -53,15 +55,20 @@ async def add_tenant(
 
 
 @router.get(PAGE)
-async def show_tenant(request: Request, console: ShownConsole, db: ReadingDb) -> Response:
+async def show_tenant(
+    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings
+) -> Response:
     """Show one organisation."""
     query = read_query(request)
     saved = query.get("saved") == "yes"
-    return await _answer_tenant(console, db, query.get("tenant") or "", saved=saved)
+    tenant_id = query.get("tenant") or ""
+    return await _answer_tenant(console, db, tenant_id, settings.customers_providers, saved=saved)
 
 
 @router.post(PAGE)
-async def change_tenant(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+async def change_tenant(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
     """Change an organisation's name and plan."""
     tenant_id = form.get("tenant") or ""
     await read_tenant(db, console.operator, tenant_id)
@@ -75,7 +82,24 @@ async def change_tenant(console: PostedConsole, form: Form, db: Db, now: Clock) 
             now=now(),
         )
     except Refused as refused:
-        return await _answer_tenant(console, db, tenant_id, refused=refused)
+        customers = settings.customers_providers
+        return await _answer_tenant(console, db, tenant_id, customers, refused=refused)
+    return _lead_back(console, tenant_id)
+
+
+@router.post(f"{PAGE}/provider")
+async def change_provider(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
+    """Assign an identity provider to an organisation, or none."""
+    tenant_id, provider = form.get("tenant") or "", form.get("provider") or None
+    customers = settings.customers_providers
+    try:
+        await assign_provider(
+            db, console.operator, tenant_id, provider, customers=customers, now=now()
+        )
+    except Refused as refused:
+        return await _answer_tenant(console, db, tenant_id, customers, refused=refused)
     return _lead_back(console, tenant_id)
 
 
@@ -116,6 +140,7 @@ async def _answer_tenant(
     console: Console,
     db: DbSession,
     tenant_id: str,
+    customers: Collection[str],
     *,
     refused: Refused | None = None,
     saved: bool = False,
@@ -125,6 +150,8 @@ async def _answer_tenant(
         section="tenants",
         status=400 if refused else 200,
         tenant=await read_tenant(db, console.operator, tenant_id),
+        own=await read_provider(db, console.operator, tenant_id),
+        customers=sorted(customers),
         plans=await list_plans(db),
         refused=refused,
         saved=saved,

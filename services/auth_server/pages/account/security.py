@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import SignInRequired
+from auth_server.errors import PageError, SignInRequired
 from auth_server.flow.code_guesses import count_wrong_codes
 from auth_server.flow.flow_state import FlowState, FlowStates, Sealer
 from auth_server.flow.passkeys import are_possible, offer_passkey
@@ -36,6 +36,7 @@ from auth_server.web.routing import PageRouter
 router = PageRouter()
 PAGE = "/account/security"
 Page = Annotated[Account, Depends(shown_account(PAGE, enrolling=True))]
+_OWN_PAGES = (PAGE, "/account/email")
 FRESH = timedelta(minutes=15)
 """How long after a sign-in a person may change their ways to sign in."""
 
@@ -59,10 +60,19 @@ async def require_recent_sign_in(
         page: the path to return to after a sign-in.
 
     Raises:
+        PageError: a customer's provider signed the person in, which may not add other ways to sign in.
         SignInRequired: the person must sign in again, because an unattended browser or a stolen
             password must not be enough to replace a second factor.
     """
     account = await accounts.require_full_sign_in(db, page, enrolling=page.startswith(PAGE))
+    if account.signed_in.only_tenant is not None and page.startswith(_OWN_PAGES):
+        # Otherwise the provider could give itself a way to sign in that outlives its own.
+        raise PageError(
+            "Your organisation manages how you sign in",
+            "You signed in with its identity provider. Change your sign-in there.",
+            status=403,
+            detail="a session of a customer's provider",
+        )
     if accounts.now() >= account.signed_in.session.signed_in_at + FRESH:
         raise SignInRequired(page)
     return account

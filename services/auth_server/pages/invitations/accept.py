@@ -43,6 +43,13 @@ async def accept_invitation(form: Form, db: Db, invitations: Invitations, now: C
     invited.require_proof(form, "invitation-accept", *_account_of(invited))
     if invited.account is None:
         raise PageError("Sign in first", "Open the link in the mail again.", status=403)
+    only = invited.account.signed_in.only_tenant
+    if only is not None and only != invited.invitation.tenant_id:
+        raise PageError(
+            "You can't accept this invitation",
+            "You signed in with the identity provider of another organisation. Sign in another way.",
+            status=403,
+        )
     await join(db, invited, invited.account.signed_in.person, now)
     return lead_back(invited.settings.path, invited.welcome)
 

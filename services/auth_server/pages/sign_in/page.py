@@ -43,7 +43,7 @@ class SignInPages:
         purpose: SignInPurpose,
         *,
         email: str = "",
-        refusal: Literal["wrong", "too often"] | Refusal | None = None,
+        refusal: Literal["wrong", "too often", "unknown domain"] | Refusal | None = None,
         minutes: int = 0,
         other: bool = False,
         second_factor: bool = False,
@@ -63,16 +63,20 @@ class SignInPages:
             status: the HTTP status.
         """
         ways = self.settings.sign_in
-        elsewhere = [way for way in ways if isinstance(way, ExternalSignIn)]
+        unknown_domain = refusal == "unknown domain"
+        customers = self.settings.customers_providers
+        elsewhere = [
+            way for way in ways if isinstance(way, ExternalSignIn) and way.name not in customers
+        ]
         local = self.settings.has_accounts
         # A single provider needs no choice, except after a refusal, which the page must show.
-        directly = len(elsewhere) == 1 and not local and refusal is None and not other
+        directly = len(elsewhere) == 1 and not (local or customers or other) and refusal is None
         response = self.pages.answer(
             "leave_to_sign_in.html" if directly else "sign_in.html",
             status=status,
             client_name=purpose.pending.client.name if purpose.pending else None,
             email=email,
-            refusal=refusal,
+            refusal=None if unknown_domain else refusal,
             second_factor=second_factor,
             minutes=minutes,
             local=local,
@@ -80,10 +84,19 @@ class SignInPages:
             changed=changed,
             passkey=self.offer_passkey(purpose) if local else None,
             elsewhere=elsewhere,
+            organisations=bool(customers),
+            unknown_domain=unknown_domain,
             other=other or refusal == "refused",
             purpose=purpose,
             proof=purpose.forms.make("sign-in"),
         )
+        set_browser(response, self.settings, purpose.browser)
+        return response
+
+    def lead_to(self, purpose: SignInPurpose, name: str) -> Response:
+        """Show the page that leads to a provider, because a form may not redirect there."""
+        way = next(way for way in self.settings.sign_in if getattr(way, "name", "") == name)
+        response = self.pages.answer("leave_to_sign_in.html", elsewhere=[way], purpose=purpose)
         set_browser(response, self.settings, purpose.browser)
         return response
 

@@ -16,6 +16,7 @@ from auth_server.flow.known_browser import Known
 from auth_server.flow.sign_in_purpose import Purposes, SignInPurpose
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.sign_in.page import SignIn, SignInPages
+from auth_server.pages.sign_in.resolve_customers_person import resolve_customers_person
 from auth_server.pages.sign_in.resolve_person import resolve_person
 from auth_server.pages.sign_in.throttle import throttle_of_callback, wait
 from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS, from_provider
@@ -128,13 +129,18 @@ async def handle_callback(
         async def start() -> Response:
             async with transaction() as writing:
                 await throttle.give_back(writing)
-                person = await resolve_person(
-                    writing,
-                    asserted,
-                    connector.settings,
-                    lifetime=pages.settings.longest_token_lifetime,
-                    now=pages.sealer.now(),
-                )
+                if name in pages.settings.customers_providers:
+                    person = await resolve_customers_person(
+                        writing, asserted, name, now=pages.sealer.now()
+                    )
+                else:
+                    person = await resolve_person(
+                        writing,
+                        asserted,
+                        connector.settings,
+                        lifetime=pages.settings.longest_token_lifetime,
+                        now=pages.sealer.now(),
+                    )
                 response = await new_session.start(
                     writing,
                     person,

@@ -84,6 +84,8 @@ Event = Literal[
     "person.exported",
     "playground.called",
     "policy.changed",
+    "provider.assigned",
+    "provider.withdrawn",
     "recovery_code.used",
     "refresh_token.reused",
     "second_factor.added",

@@ -1,0 +1,1 @@
+"""Which configured identity provider belongs to which tenant."""

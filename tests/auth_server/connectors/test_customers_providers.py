@@ -1,0 +1,311 @@
+"""A customer's own identity provider signs in that customer's people, and nobody else's."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.routing import Host
+from structlog.testing import capture_logs
+
+from auth_server.administration.errors import Refused
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.tenancy.providers import assign_provider
+from auth_server.records.operators.store import put_operator
+from auth_server.records.operators.table import Operator
+from auth_server.records.people.store import find_account
+from auth_server.records.tenant_domains.store import add_domain, find_domain, verify_domain
+from auth_server.records.tenant_domains.table import TenantDomain
+from auth_server.records.tenants.store import drop_membership, find_membership, put_membership
+from auth_server.records.tenants.table import Membership
+from auth_server.sign_in_settings import ClaimMapping, LocalSignIn
+from auth_server.tenancy.invitations import invite
+from gatepost.data_scope import parse_data_scope
+from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.clock import Clock
+from support.in_process.person import Page, Person
+from support.in_process.providers import Provider
+
+NOBODY = ClaimMapping()
+CUSTOMERS = {"acme-id", "globex-id"}
+BO = "bo@globex.example"
+DEE = "dee@acme.example"
+GLOBEX_ID = "https://id.globex.example"
+
+
+@dataclass
+class Place:
+    """A server where Acme and Globex have their own providers and a verified domain."""
+
+    server: AuthServer
+    acme: Provider
+    globex: Provider
+
+    async def sign_in(
+        self, provider: Provider, email: str | None, **says: Any
+    ) -> tuple[Person, Page]:
+        """Have a provider assert that the owner of an address is at a new browser."""
+        name = "acme-id" if provider is self.acme else "globex-id"
+        provider.says = {"email": email, "sub": f"idp of {email}", **says}
+        provider.userinfo = {"sub": provider.says["sub"]}
+        person = self.server.person(email or "")
+        left = await person.http.get(f"/sign-in/with/{name}?return_to=/account/apps")
+        if left.status_code != 303:
+            return person, await person.open(f"/sign-in/with/{name}?return_to=/account/apps")
+        return person, await person.open(provider.handle_callback(left.headers["location"]))
+
+    async def refused(self, provider: Provider, email: str | None, **says: Any) -> str:
+        """Have it refused; return the reason from the log."""
+        with capture_logs() as events:
+            person, page = await self.sign_in(provider, email, **says)
+        assert page.status == 403
+        assert (await person.open("/account/apps")).url.partition("?")[0].endswith("/sign-in")
+        (reason,) = [one["reason"] for one in events if one["event"] == "sign_in_refused"]
+        assert reason not in page.text
+        return str(reason)
+
+    async def verify(self, tenant_id: str, domain: str) -> None:
+        """Make a domain a verified one of a tenant."""
+        now = self.server.clock()
+        async with self.server.opened.transaction() as db:
+            row = TenantDomain(tenant_id=tenant_id, domain=domain, token="1", claimed_at=now)
+            await add_domain(db, row)
+            assert await verify_domain(db, tenant_id, domain, check_at=now, now=now)
+
+    async def assign(self, tenant_id: str, provider: str | None) -> None:
+        """Assign a provider as an operator does."""
+        async with self.server.opened.transaction() as db:
+            now = self.server.clock()
+            await assign_provider(
+                db, COMMAND_LINE, tenant_id, provider, customers=CUSTOMERS, now=now
+            )
+
+    async def leave_globex(self) -> None:
+        """Make Ada a member of Acme alone."""
+        async with self.server.opened.transaction() as db:
+            seat = await find_membership(db, "usr_ada", "org_globex")
+            assert seat is not None
+            await drop_membership(db, seat)
+
+
+@pytest.fixture
+async def place(sqlite_url: str, clock: Clock) -> AsyncIterator[Place]:
+    """The server, whose operator has assigned both providers."""
+    acme, globex = Provider(clock), Provider(clock, issuer=GLOBEX_ID)
+    outside = Starlette(
+        routes=[Host("id.example", acme.app), Host("id.globex.example", globex.app)]
+    )
+    ways = (
+        LocalSignIn(kind="local"),
+        acme.settings(customer=True, claims=NOBODY),
+        globex.settings(customer=True, claims=NOBODY, name="globex-id", title="Globex ID"),
+    )
+    async with running_auth_server(sqlite_url, clock, outside=outside, sign_in=ways) as server:
+        made = Place(server, acme, globex)
+        for tenant_id, domain, name in (
+            ("org_acme", "acme.example", "acme-id"),
+            ("org_globex", "globex.example", "globex-id"),
+        ):
+            await made.verify(tenant_id, domain)
+            await made.assign(tenant_id, name)
+        yield made
+
+
+async def test_a_new_person_gets_a_random_id_and_no_membership(place: Place) -> None:
+    _, page = await place.sign_in(place.acme, DEE, id="usr_ada", organisations=["org_globex"])
+    assert page.status == 200 and page.url.endswith("/account/apps")
+    async with place.server.opened.database.reading() as db:
+        row = await find_account(db, email=DEE)
+        assert row is not None and row.person_id.startswith("usr_") and len(row.person_id) == 36
+        assert row.email_verified_at is not None
+        assert await find_membership(db, row.person_id, "org_globex") is None
+    again, page = await place.sign_in(place.acme, DEE)
+    assert "Dee Ortiz" in (await again.open("/account/profile")).text
+
+
+async def test_a_member_of_this_tenant_alone_is_known_by_the_address(place: Place) -> None:
+    await place.leave_globex()
+    ada, _ = await place.sign_in(place.acme, "ada@acme.example")
+    assert "Acme" in (await ada.open("/account/organisations")).text
+
+
+@pytest.mark.parametrize("email", [BO, "new@globex.example", "new@nowhere.example"])
+async def test_a_provider_does_not_speak_for_another_customers_addresses_a178(
+    place: Place, email: str
+) -> None:
+    assert "verified domain" in await place.refused(place.acme, email)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"email_verified": False},
+        {"email_verified": None},
+        {"email_verified": "true"},
+    ],
+)
+async def test_an_address_that_the_provider_has_not_verified_does_not_count_a178(
+    place: Place, says: dict[str, Any]
+) -> None:
+    assert "not verified" in await place.refused(place.acme, DEE, **says)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "dee@\u0430cme.example",  # with a Cyrillic letter
+        "dee@acme.example.evil.example",
+        "dee@sub.acme.example",
+        "dee@evil.example@globex.example",
+        "acme.example",
+        "dee@",
+    ],
+)
+async def test_an_address_that_only_looks_like_one_of_the_domain_is_refused_a176_a178(
+    place: Place, email: str
+) -> None:
+    assert "verified domain" in await place.refused(place.acme, email)
+
+
+async def test_a_provider_signs_in_no_operator_a178(place: Place) -> None:
+    await place.leave_globex()
+    async with place.server.opened.transaction() as db:
+        now = place.server.clock()
+        await put_operator(db, Operator(person_id="usr_ada", role="operator", created_at=now))
+    assert "operator" in await place.refused(place.acme, "ada@acme.example")
+
+
+async def test_a_provider_signs_in_nobody_who_is_in_another_tenant_too_a178(place: Place) -> None:
+    assert "another tenant" in await place.refused(place.acme, "ada@acme.example")
+
+
+async def test_another_subject_with_the_address_of_an_account_gets_no_other_account_a178(
+    place: Place,
+) -> None:
+    await place.sign_in(place.acme, DEE)
+    await place.sign_in(place.acme, "eve@acme.example")
+    reason = await place.refused(place.acme, DEE, sub="idp of eve@acme.example")
+    assert "another account" in reason
+
+
+async def test_a_provider_that_is_not_assigned_signs_nobody_in_a178(place: Place) -> None:
+    await place.assign("org_acme", None)
+    assert "not assigned" in await place.refused(place.acme, DEE)
+    page = await place.server.person().open("/sign-in?return_to=/account/apps")
+    assert "Acme ID" not in page.text
+
+
+async def test_a_provider_belongs_to_one_tenant(place: Place) -> None:
+    with pytest.raises(Refused, match="assigned to org_acme"):
+        await place.assign("org_globex", "acme-id")
+    with pytest.raises(Refused, match="customer: true"):
+        await place.assign("org_globex", "local")
+
+
+async def test_a_lost_domain_ends_the_session_at_once_a177(place: Place) -> None:
+    dee, page = await place.sign_in(place.acme, DEE)
+    assert page.status == 200
+    async with place.server.opened.transaction() as db:
+        domain = await find_domain(db, "org_acme", "acme.example")
+        assert domain is not None
+        domain.verified_domain = None
+    assert "/sign-in" in (await dee.open("/account/apps")).url
+    assert "verified domain" in await place.refused(place.acme, DEE)
+
+
+@pytest.mark.parametrize("what", ["operator", "member elsewhere", "unassigned"])
+async def test_a_session_ends_when_the_provider_may_not_speak_any_more_a178(
+    place: Place, what: str
+) -> None:
+    await place.leave_globex()
+    ada, page = await place.sign_in(place.acme, "ada@acme.example")
+    assert page.status == 200
+    if what == "unassigned":
+        await place.assign("org_acme", None)
+    else:
+        async with place.server.opened.transaction() as db:
+            if what == "operator":
+                now = place.server.clock()
+                await put_operator(
+                    db, Operator(person_id="usr_ada", role="operator", created_at=now)
+                )
+            else:
+                await put_membership(db, Membership(person_id="usr_ada", tenant_id="org_globex"))
+    for path in ("/account/apps", "/console", "/account/organisation?tenant=org_globex"):
+        assert "/sign-in" in (await ada.open(path)).url, path
+
+
+async def test_a_provider_adds_no_other_way_to_sign_in_to_an_account_a179(place: Place) -> None:
+    await place.leave_globex()
+    ada, _ = await place.sign_in(place.acme, "ada@acme.example")
+    for path in ("/account/security/app", "/account/security/enrol", "/account/email"):
+        page = await ada.open(path)
+        assert page.status == 403 and "Your organisation manages how you sign in" in page.text, path
+
+
+async def test_a_provider_accepts_no_invitation_of_another_tenant_a179(place: Place) -> None:
+    dee, _ = await place.sign_in(place.acme, DEE)
+    links = {}
+    for tenant_id in ("org_globex", "org_acme"):
+        async with place.server.opened.transaction() as db:
+            invited = await invite(
+                db,
+                DEE,
+                tenant_id,
+                role="member",
+                data_scope=parse_data_scope(""),
+                by=None,
+                language=None,
+                now=place.server.clock(),
+            )
+        links[tenant_id] = f"/account/invitation?id={invited.invitation_id}"
+    page = await dee.press(await dee.open(links["org_globex"]), "Accept invitation")
+    assert page.status == 403 and "identity provider of another organisation" in page.text
+    page = await dee.press(await dee.open(links["org_acme"]), "Accept invitation")
+    assert "You are a member of Acme" in page.text
+
+
+async def test_the_page_finds_the_provider_by_the_domain_alone(place: Place) -> None:
+    person = place.server.person()
+    page = await person.open("/sign-in?return_to=/account/apps")
+    answers = {}
+    for email in (DEE, "nobody@ACME.example", BO, "x@nowhere.example", "ada@gmail.com", "junk"):
+        answers[email] = await person.press(page, "Continue with single", fill={"email": email})
+    assert [one.status for one in answers.values()] == [200] * 6
+    assert answers[DEE].moves_on_to == "/sign-in/with/acme-id?return_to=%2Faccount%2Fapps"
+    # An address without an account is answered alike.
+    assert answers[DEE].html == answers["nobody@ACME.example"].html
+    assert answers[BO].moves_on_to == "/sign-in/with/globex-id?return_to=%2Faccount%2Fapps"
+    for email in ("x@nowhere.example", "ada@gmail.com", "junk"):
+        assert "No organisation signs in here" in answers[email].text
+        assert answers[email].moves_on_to is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adopts_people": True},
+        {"claims": ClaimMapping(tenant="org_acme")},
+        {"claims": ClaimMapping(tenants="orgs", allowed_tenants=("org_acme",))},
+        {"claims": ClaimMapping(person_id="email")},
+        {"claims": ClaimMapping(role="role")},
+    ],
+)
+def test_a_customers_provider_is_not_configured_to_choose_ids_or_memberships_a178(
+    clock: Clock, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match="customer: true"):
+        Provider(clock).settings(customer=True, **changes)
+
+
+async def test_an_operator_assigns_a_provider_at_the_console(place: Place) -> None:
+    op = place.server.person("op@orbit.example")
+    page = await op.sign_in(await op.open("/console/tenant?tenant=org_acme"))
+    assert "acme.example" in page.text
+    page = await op.press(page, "Save provider", fill={"provider": "globex-id"})
+    assert page.status == 400 and "is assigned to org_globex" in page.text
+    page = await op.press(page, "Save provider", fill={"provider": ""})
+    assert "Saved." in page.text
+    assert "not assigned" in await place.refused(place.acme, DEE)
