@@ -2,10 +2,11 @@
 
 import argparse
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from support.browsers.tour import running_chromium, running_sights, tour
+from support.browsers.tour import console_tour, running_chromium, running_sights, tour
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs/pictures"
@@ -43,7 +44,7 @@ def main() -> None:
                     timezone_id="Europe/Berlin",
                 ) as context:
                     page = context.new_page()
-                    for shown in tour(page, sights):
+                    for shown in chain(tour(page, sights), console_tour(page, sights)):
                         picture = f"{shown}-{width}-{scheme}.png"
                         if options.keep and picture in KEPT:
                             page.screenshot(path=PICTURES / picture)

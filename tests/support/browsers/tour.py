@@ -513,8 +513,18 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.get_by_role("button", name="Delete account").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your account was deleted")
     yield "account-deleted"
-    page.goto(f"{issuer}/console")
+
+
+def console_tour(page: Page, sights: Sights) -> Iterator[str]:
+    """Walk through the console as an operator; yields a page's name while the browser shows it."""
+    issuer = sights.deployment.issuer
+    page.goto(f"{issuer}/console/webhooks")
     sign_in(page, "op@orbit.example")
+    page.get_by_label("URL", exact=True).fill("https://hooks.example.com/console")
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Add endpoint").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Webhook endpoint")
+    yield "console-webhook-secret"
     for name, path in CONSOLE_PAGES.items():
         page.goto(f"{issuer}/console/{path}".removesuffix("/"))
         yield f"console-{name}"
@@ -523,8 +533,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     expect(page.get_by_role("heading", name="Exports")).to_be_visible()
     yield "console-books-hour"
     page.goto(f"{issuer}/console/webhooks")
-    page.get_by_role("link", name="https://hooks.example.com/gatepost").click()
+    page.get_by_role("link", name="https://hooks.example.com/console").first.click()
     yield "console-webhook"
+    page.goto(f"{issuer}/console/gateways")
+    page.locator('main a[href*="/console/gateway?"]').first.click()
+    yield "console-gateway"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
