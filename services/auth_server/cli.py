@@ -15,7 +15,7 @@ auth_server = LazyGroup(
         "api-keys": (f"{_COMMANDS}.api_keys:api_keys", "Manage API keys."),
         "app-requests": (
             f"{_COMMANDS}.tenancy.app_requests:app_requests",
-            "Answer the members who ask for an app.",
+            "List, approve and decline the apps that members of a tenant ask for.",
         ),
         "audit": (f"{_COMMANDS}.audit.export:audit", "List and export the audit log."),
         "audit-verify": (

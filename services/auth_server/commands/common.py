@@ -12,6 +12,7 @@ from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.seal import sealing_with
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
+from gatepost.metering.plans import end_of_month
 from gatepost.settings import SettingsError
 
 T = TypeVar("T")
@@ -25,9 +26,11 @@ config_option = click.option(
 
 def _month(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
+        month = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        end_of_month(month)  # the last month of the calendar has no end
+    except (ValueError, OverflowError):
         raise click.BadParameter("must be a month such as 2026-11") from None
+    return month
 
 
 month_option = click.option("--month", type=_month, help="A month in UTC, such as 2026-11.")

@@ -7,6 +7,7 @@ import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.maintenance import maintain
+from auth_server.records.unmet_calls import store
 from support.in_process.admin_api import AdminApi, admin_api
 from support.in_process.auth_server import AuthServer
 from support.in_process.call_events import call_event
@@ -80,3 +81,19 @@ async def test_nothing_in_vain_is_told_as_such(sqlite_server: AuthServer) -> Non
     page = await op.sign_in(await op.open("/console/intent"))
 
     assert "Agents got everything that they tried." in page.text
+
+
+async def test_an_agent_that_invents_names_fills_no_table(
+    sqlite_server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_A_DAY", 5)
+    await call(sqlite_server, "archive_task", "unknown_tool")
+    for number in range(20):
+        await call(sqlite_server, f"made{'x' * number}", "unknown_tool")
+    await call(sqlite_server, "archive_task", "unknown_tool", times=40)
+
+    found = await intent(await admin_api(sqlite_server))
+
+    assert (found[0]["names"], found[0]["times"]) == (["archive_task"], 41)
+    assert (found[1]["names"], found[1]["times"]) == (["…"], 16)
+    assert len(found) == 6

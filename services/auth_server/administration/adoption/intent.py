@@ -35,7 +35,8 @@ class Attempt(BaseModel):
 
     kind: Kind
     names: list[str]
-    """The names that agents used, the most frequent first; at most five."""
+    """The names that agents used, the most frequent first; at most five. `…` stands for the names of a day
+    on which agents used too many."""
     words: list[str]
     """The words that the names have, in the form in which they are compared."""
     errors: list[str]
@@ -99,7 +100,7 @@ def _attempt(kind: Kind, some: Sequence[Tried], known: Mapping[str, frozenset[st
         similar = sorted((-value, name) for value, name in compared if value >= ALIKE)
     return Attempt(
         kind=kind,
-        names=_distinct(one.tool for one in some),
+        names=_distinct(one.tool for one in some) or ["…"],
         words=sorted(words),
         errors=_distinct(one.error for one in some) if kind == "invalid" else [],
         similar=[name for _, name in similar[:_MOST_NAMES]],

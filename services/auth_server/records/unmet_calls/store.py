@@ -27,6 +27,11 @@ UNMET = frozenset(
 """The reasons for which an agent could not do what it tried."""
 
 
+MOST_A_DAY = 2_000
+"""The rows of a day, because agents can invent any number of names."""
+_Key = tuple[datetime, str, str, str]
+
+
 class Tried(NamedTuple):
     """What agents tried in vain, and how often."""
 
@@ -43,11 +48,31 @@ async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
         for event in events
         if event.reason in UNMET
     )
+    if not counts:
+        return
+    for day in {day for day, *_ in counts}:
+        await _fold_what_is_new(db, day, counts)
     rows = [
         {"day": day, "reason": reason, "tool": tool, "error": error, "times": times}
         for (day, reason, tool, error), times in sorted(counts.items())
     ]
     await add_rows(db, UnmetCall, rows, key=("day", "reason", "tool", "error"), sums=("times",))
+
+
+async def _fold_what_is_new(db: DbSession, day: datetime, counts: Counter[_Key]) -> None:
+    """Once a day has `MOST_A_DAY` rows, count what is new under no name and no error."""
+    of_day = col(UnmetCall.day) == day
+    number = (await db.execute(select(func.count()).where(of_day))).scalar_one()
+    if number < MOST_A_DAY:
+        return
+    asked = [key for key in counts if key[0] == day]
+    kept = (col(UnmetCall.reason), col(UnmetCall.tool), col(UnmetCall.error))
+    tools = {tool for _, _, tool, _ in asked}
+    rows = (await db.execute(select(*kept).where(of_day, kept[1].in_(tools)))).all()
+    known = {(day, reason, tool, error) for reason, tool, error in rows}
+    for key in asked:
+        if key not in known:
+            counts[day, key[1], "", ""] += counts.pop(key)
 
 
 async def list_unmet(db: DbSession, *, since: datetime, most: int) -> list[Tried]:
