@@ -27,7 +27,10 @@ auth_server = LazyGroup(
             f"{_COMMANDS}.events_worker:events_worker",
             "Copy the call events that gateways write to Redis into the call log, until stopped.",
         ),
-        "gateways": (f"{_COMMANDS}.gateways:gateways", "See the processes of gateways."),
+        "gateways": (
+            f"{_COMMANDS}.gateways:gateways",
+            "See the processes of gateways, and what is wrong with them.",
+        ),
         "grants": (
             f"{_COMMANDS}.grants:grants",
             "List and end the access that people granted to apps.",
