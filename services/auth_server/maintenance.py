@@ -209,8 +209,9 @@ async def _keep_calls(opened: Runtime) -> None:
             async with opened.database.writing() as db, db.begin():
                 await detach_month(db, CALL_LOG, month)
     async with opened.database.reading() as db:
-        over = await list_months(db, CALL_LOG, attached=False)
-    for month in over:
+        detached = await list_months(db, CALL_LOG, attached=False)
+    # A restored backup may have detached months that are not over.
+    for month in (month for month in detached if end_of_month(month) <= old):
         async with opened.database.writing() as db, db.begin():
             if await claim_detached_month(db, CALL_LOG, month):
                 if folder is not None:

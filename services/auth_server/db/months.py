@@ -23,6 +23,7 @@ WHERE relkind = 'r' AND relispartition = :attached AND relname ~ :pattern
   AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass(:of_table))
 ORDER BY relname
 """)
+_SCHEMA = text("SELECT relnamespace::regnamespace FROM pg_class WHERE oid = to_regclass(:of_table)")
 # Other statements queue behind one that waits for a lock, so it gives up, and a later round tries again.
 _PATIENCE = text("SET LOCAL lock_timeout = '2s'")
 
@@ -69,7 +70,8 @@ async def list_months(db: DbSession, table: str, *, attached: bool = True) -> li
 async def make_months(db: DbSession, table: str, *, now: datetime) -> None:
     """Create the missing partitions, from the newest one to `AHEAD` months after the present one.
 
-    Rows of these months move out of the default partition. Only statements that use the default
+    Rows of these months move out of the default partition. A table that a month already has, such as one
+    that a restored backup did not attach, becomes its partition. Only statements that use the default
     partition wait meanwhile.
     """
     if not _is_divided(db) or not await _find_missing(db, table, now):
@@ -77,12 +79,14 @@ async def make_months(db: DbSession, table: str, *, now: datetime) -> None:
     await db.execute(_PATIENCE)
     # Of processes that do this at the same time, one waits for the other.
     await db.execute(text(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"))
+    # New tables would be in the first schema of the search path.
+    schema = (await db.execute(_SCHEMA, {"of_table": table})).scalar_one()
     for month in await _find_missing(db, table, now):
-        name, default = name_month(table, month), f"{table}_default"
+        name, default = f"{schema}.{name_month(table, month)}", f"{table}_default"
         since, until = _literal(month), _literal(end_of_month(month))
         strays = f"FROM {default} WHERE at >= {since} AND at < {until}"
         for statement in (
-            f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
+            f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING ALL)",
             f"LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE",
             f"WITH moved AS (DELETE {strays} RETURNING *) INSERT INTO {name} SELECT * FROM moved",  # noqa: S608 - our names
             # Unlike `CREATE TABLE … PARTITION OF`, it does not wait for statements on other months.
@@ -107,7 +111,8 @@ async def claim_detached_month(db: DbSession, table: str, month: datetime) -> bo
 
 
 async def drop_detached_month(db: DbSession, table: str, month: datetime) -> None:
-    """Delete a detached month with its rows."""
+    """Delete a detached month with its rows; give up if somebody uses it, such as a backup."""
+    await db.execute(_PATIENCE)
     await db.execute(text(f"DROP TABLE {name_month(table, month)}"))
 
 

@@ -31,6 +31,7 @@ Outcome = Literal["success", "error", "refused", "unknown"]
 """What the call did: it succeeded; the upstream was called without success; nothing was done; or the
 request was sent and nobody knows the result."""
 
+_LATEST_YEAR = 9998
 # PostgreSQL can't store these characters, and our gateways don't send them.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -44,6 +45,9 @@ def _require_storable(text: str) -> str:
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("must name its time zone")
+    # Nearer to the ends of the calendar, adding a month fails.
+    if not 1970 <= moment.year <= _LATEST_YEAR:
+        raise ValueError(f"must be between the years 1970 and {_LATEST_YEAR}")
     return moment.astimezone(UTC)
 
 

@@ -84,11 +84,13 @@ async def test_of_many_deliveries_at_once_each_call_is_written_by_one(server: Au
 
 async def test_an_unreadable_event_does_not_stop_the_others(server: AuthServer) -> None:
     good = call_event(server.clock())
-    events = [{"call_id": "x"}, "nonsense", None, as_json(good)]
+    early, late = "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00"
+    extreme = [{**as_json(good), "at": at} for at in (early, late)]
+    events = [{"call_id": "x"}, "nonsense", None, *extreme, as_json(good)]
 
     answer = await deliver(server, events=events)
 
-    assert answer.json() == {"written": 1, "known": 0, "passed_over": 3}
+    assert answer.json() == {"written": 1, "known": 0, "passed_over": 5}
     assert list(await logged_calls(server.database_url)) == [good.call_id]
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from auth_server.archive.read import read_archive
-from auth_server.db.months import list_months, name_month
+from auth_server.db.months import detach_month, list_months, make_months, name_month
 from auth_server.gateway_api.write_calls import write_or_refuse
 from auth_server.maintenance import JOBS
 from auth_server.records.ledger.store import sum_units
@@ -39,10 +40,10 @@ async def write(server: AuthServer, *events: CallEvent) -> tuple[int, int]:
     return await write_or_refuse(server.opened.database, events, (), now=server.clock())
 
 
-async def tend(server: AuthServer) -> None:
-    """Run the jobs that make and drop months."""
+async def tend(server: AuthServer, *names: str) -> None:
+    """Run the jobs that make and drop months, or one of them."""
     for name, run, _ in JOBS:
-        if name in {"months", "call_log"}:
+        if name in (names or {"months", "call_log"}):
             await run(server.opened)
 
 
@@ -174,6 +175,58 @@ async def test_servers_that_make_and_drop_the_same_months_do_not_disturb_each_ot
     assert archived(tmp_path) == [call.call_id]
     assert await places(server, "ledger") == {call.call_id: name_month("ledger", call.at)}
     assert len(await months(server, "ledger")) == len(set(await months(server, "ledger")))
+
+
+@on_postgresql
+async def test_a_month_that_a_restored_backup_did_not_attach_is_not_dropped(
+    server: AuthServer, tmp_path: Path
+) -> None:
+    call = call_event(server.clock())
+    await write(server, call)
+    async with server.opened.database.writing() as db, db.begin():
+        await detach_month(db, "call_log", start_of_month(call.at))
+
+    await tend(server, "call_log")
+    await tend(server, "months")
+
+    assert archived(tmp_path) == []
+    assert await places(server, "call_log") == {call.call_id: name_month("call_log", call.at)}
+
+
+@on_postgresql
+async def test_a_backup_that_reads_an_old_month_does_not_block_all_maintenance(
+    server: AuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drop would wait for hours, and other jobs with it, such as the rotation of keys."""
+    monkeypatch.setattr("auth_server.db.months._PATIENCE", text("SET LOCAL lock_timeout = '10ms'"))
+    call = call_event(server.clock())
+    await write(server, call)
+    async with server.opened.database.writing() as db, db.begin():
+        await detach_month(db, "call_log", start_of_month(call.at))
+    server.clock.advance(days=200)
+
+    async with server.opened.database.reading() as backup:
+        await backup.execute(text(f"SELECT * FROM {name_month('call_log', call.at)}"))  # noqa: S608
+        with pytest.raises(OperationalError):
+            async with asyncio.timeout(10):
+                await tend(server, "call_log")
+    await tend(server, "call_log")
+
+    assert archived(tmp_path) == [call.call_id]
+
+
+@on_postgresql
+async def test_a_schema_that_precedes_the_tables_does_not_get_the_months(
+    server: AuthServer,
+) -> None:
+    """By default, PostgreSQL searches the schema with the name of the role before `public`."""
+    later = end_of_month(server.clock() + timedelta(days=200))
+    async with server.opened.database.writing() as db, db.begin():
+        await db.execute(text("CREATE SCHEMA gatepost"))
+        for _ in range(2):
+            await make_months(db, "ledger", now=later)
+
+    assert later in await months(server, "ledger")
 
 
 @pytest.mark.both_databases

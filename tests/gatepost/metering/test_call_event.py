@@ -39,6 +39,8 @@ def test_members_that_a_newer_gateway_adds_are_ignored() -> None:
     [
         ("at", "yesterday"),
         ("at", "2026-01-02T03:04:05"),
+        ("at", "0001-01-01T00:00:00+14:00"),
+        ("at", "9999-12-31T23:59:59-12:00"),
         ("call_id", ""),
         ("call_id", "x" * 65),
         ("tenant_id", "org\x00acme"),
