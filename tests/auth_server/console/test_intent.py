@@ -97,3 +97,14 @@ async def test_an_agent_that_invents_names_fills_no_table(
     assert (found[0]["names"], found[0]["times"]) == (["archive_task"], 41)
     assert (found[1]["names"], found[1]["times"]) == (["…"], 16)
     assert len(found) == 6
+
+
+async def test_calls_without_a_name_are_counted_once_when_the_table_is_full(
+    sqlite_server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_A_DAY", 0)
+    await call(sqlite_server, "", "unknown_tool", times=3)
+
+    [found] = await intent(await admin_api(sqlite_server))
+
+    assert found["times"] == 3

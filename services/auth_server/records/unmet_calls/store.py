@@ -72,7 +72,8 @@ async def _fold_what_is_new(db: DbSession, day: datetime, counts: Counter[_Key])
     known = {(day, reason, tool, error) for reason, tool, error in rows}
     for key in asked:
         if key not in known:
-            counts[day, key[1], "", ""] += counts.pop(key)
+            times = counts.pop(key)
+            counts[day, key[1], "", ""] += times
 
 
 async def list_unmet(db: DbSession, *, since: datetime, most: int) -> list[Tried]:
