@@ -196,6 +196,15 @@ def redirect_uri_of(process: subprocess.Popen[str]) -> str:
     return parse_qs(urlsplit(shown.strip()).query)["redirect_uri"][0]
 
 
+@pytest.fixture
+def _listens_to_ctrl_c() -> Iterator[None]:
+    """Undo what a shell does to a program in the background, which passes it on to its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_listens_to_ctrl_c")
 def test_ctrl_c_ends_connect_at_once_while_it_waits_for_the_browser(
     on_sqlite: Deployment,
 ) -> None:
