@@ -25,6 +25,7 @@ from auth_server.tenancy.change_policy import change_policy
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
+from support.in_process.locks import somebody_waits
 from support.in_process.providers import Provider
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -41,16 +42,6 @@ async def two_grants(server: AuthServer) -> list[str]:
     for _ in range(2):
         await (await server.client()).connect(server.person())
     return sorted(grant.grant_id for grant in await rows(server, Grant))
-
-
-async def somebody_waits(server: AuthServer) -> None:
-    """Return once a transaction waits for another one's lock."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    while True:
-        async with server.opened.database.reading() as db:
-            if (await db.execute(waiting)).scalar_one():
-                return
-        await asyncio.sleep(0.01)
 
 
 @on_postgresql

@@ -1,5 +1,6 @@
 """A customer's own identity provider signs in that customer's people, and nobody else's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.tenancy.providers import assign_provider
+from auth_server.db.engine import DbSession
 from auth_server.records.operators.store import put_operator
 from auth_server.records.operators.table import Operator
 from auth_server.records.people.store import find_account
@@ -25,6 +27,7 @@ from auth_server.tenancy.invitations import invite
 from gatepost.data_scope import parse_data_scope
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.locks import somebody_waits
 from support.in_process.person import Page, Person
 from support.in_process.providers import Provider
 
@@ -309,3 +312,33 @@ async def test_an_operator_assigns_a_provider_at_the_console(place: Place) -> No
     page = await op.press(page, "Save provider", fill={"provider": ""})
     assert "Saved." in page.text
     assert "not assigned" in await place.refused(place.acme, DEE)
+
+
+@pytest.mark.both_databases
+async def test_of_two_operators_who_assign_one_provider_at_once_one_is_refused(
+    auth_server: AuthServer,
+) -> None:
+    async def assign(db: DbSession, tenant_id: str, provider: str | None = "acme-id") -> None:
+        await assign_provider(
+            db, COMMAND_LINE, tenant_id, provider, customers=CUSTOMERS, now=auth_server.clock()
+        )
+
+    async def assign_second() -> str:
+        async with auth_server.opened.transaction() as db:
+            try:
+                await assign(db, "org_globex")
+            except Refused as refused:
+                return refused.reason
+        return ""
+
+    async with auth_server.opened.transaction() as first:
+        await assign(first, "org_acme")
+        second = asyncio.create_task(assign_second())
+        if first.get_bind().dialect.name == "postgresql":
+            await somebody_waits(auth_server)
+    said = await second
+
+    assert said in {"was just assigned to another tenant", "is assigned to org_acme"}
+    async with auth_server.opened.transaction() as db:
+        await assign(db, "org_acme", None)
+        await assign(db, "org_globex")

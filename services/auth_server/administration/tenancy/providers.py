@@ -93,9 +93,9 @@ async def assign_provider(
         await drop_assignment(db, former)
         await record(db, Audit("provider.withdrawn", tenant_id=tenant_id, detail=detail), now=now)
     if provider is not None:
-        await add_assignment(
-            db, TenantProvider(provider=provider, tenant_id=tenant_id, assigned_at=now)
-        )
+        assignment = TenantProvider(provider=provider, tenant_id=tenant_id, assigned_at=now)
+        if not await add_assignment(db, assignment):
+            raise Refused("provider", "was just assigned to another tenant")
         detail = {"provider": provider}
         await record(db, Audit("provider.assigned", tenant_id=tenant_id, detail=detail), now=now)
     return await read_provider(db, operator, tenant_id)

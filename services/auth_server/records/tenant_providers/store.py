@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from auth_server.db.engine import DbSession
@@ -25,10 +26,14 @@ async def list_assignments(db: DbSession) -> Sequence[TenantProvider]:
     return (await db.execute(query)).scalars().all()
 
 
-async def add_assignment(db: DbSession, assignment: TenantProvider) -> None:
-    """Assign a provider that has no tenant to a tenant that has no provider."""
-    db.add(assignment)
-    await db.flush()
+async def add_assignment(db: DbSession, assignment: TenantProvider) -> bool:
+    """Assign a provider to a tenant that has none; return False if another tenant just got it."""
+    try:
+        async with db.begin_nested():
+            db.add(assignment)
+    except IntegrityError:
+        return False
+    return True
 
 
 async def drop_assignment(db: DbSession, assignment: TenantProvider) -> None:
