@@ -45,7 +45,8 @@ def _write(folder: Path, events: Sequence[CallEvent]) -> None:
     first, digest = events[0].at.astimezone(UTC), hashlib.sha256(lines).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"calls-{first:%Y%m%dT%H%M%SZ}-{digest[:16]}.ndjson.gz"
-    part = file.with_suffix(f".{os.getpid()}.part")
+    # Processes in containers have the same ids.
+    part = file.with_suffix(f".{os.uname().nodename}.{os.getpid()}.part")
     with part.open("wb") as opened:
         opened.write(gzip.compress(lines, mtime=0))
         opened.flush()
