@@ -46,18 +46,19 @@ def shown(answer: Response) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
+@pytest.mark.both_databases
 async def test_an_admin_reads_searches_and_exports_what_happened_in_their_tenant(
-    sqlite_server: AuthServer,
+    auth_server: AuthServer,
 ) -> None:
     """A denied app and a changed rule, with the names of people and apps."""
-    client = await sqlite_server.client()
-    await sqlite_server.person().deny(client.authorize_url())
-    ada, page = await open_trail(sqlite_server)
+    client = await auth_server.client()
+    await auth_server.person().deny(client.authorize_url())
+    ada, page = await open_trail(auth_server)
     # The list of events to search for names it too.
     assert page.text.count("App declined") == 2
 
     await write(
-        sqlite_server,
+        auth_server,
         Audit(
             "policy.changed", "usr_ada", tenant_id="org_acme", detail={"read_only": True, "by": "x"}
         ),
@@ -145,16 +146,17 @@ async def test_a_member_an_admin_of_another_tenant_and_nobody_see_no_trail_a151(
     assert (await bo.open(TRAIL.replace("acme", "globex"))).status == 200
 
 
+@pytest.mark.both_databases
 async def test_pages_follow_one_another_without_gaps_and_belong_to_one_tenant(
-    sqlite_server: AuthServer,
+    auth_server: AuthServer,
 ) -> None:
     entries = [
         Audit("policy.changed", "usr_ada", tenant_id=tenant, detail={"required_level": number})
         for number in range(60)
         for tenant in ("org_acme", "org_globex")
     ]
-    await write(sqlite_server, *entries)
-    ada, page = await open_trail(sqlite_server)
+    await write(auth_server, *entries)
+    ada, page = await open_trail(auth_server)
     following = next(link for link in page.links if "after=" in link)
     second = await ada.open(f"/account/organisation/audit{following}")
     rows = [*page.text.split("required_level ")[1:], *second.text.split("required_level ")[1:]]
