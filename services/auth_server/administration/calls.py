@@ -18,7 +18,7 @@ from auth_server.records.call_log.table import LoggedCall
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.grants.store import find_ended_or_live_grant
 from auth_server.records.ledger.store import find_entries
-from auth_server.records.people.store import find_people, find_person_by_email
+from auth_server.records.people.store import find_people, resolve_person_id
 from auth_server.records.people.table import Person
 from auth_server.records.tenants.store import list_tenant_names
 from auth_server.records.usage_exports.store import list_exports_of_hour
@@ -171,10 +171,7 @@ async def read_calls(
         Refused: `after` is not the `next` of another page.
     """
     operator.require("calls:read")
-    person = query.person
-    if "@" in person:
-        found = await find_person_by_email(db, person)
-        person = person if found is None else found.person_id
+    person = await resolve_person_id(db, query.person)
     calls = await search_calls(
         db,
         CallFilter(query.tenant, person, query.client, query.tool, query.outcome, query.reason),

@@ -30,7 +30,7 @@ async def open_checkout(
 
     Raises:
         AlreadySubscribed: the tenant has a subscription; `open_portal` changes it.
-        BillingError: there is no such plan or tenant, or the plan has no price at Stripe.
+        BillingError: the plan or the tenant does not exist, or the plan has no price at Stripe.
         BillingUnavailable: Stripe does not answer.
     """
     terms = await _require_plan(billing, plan)

@@ -15,7 +15,7 @@ from auth_server.administration.paging import USUAL, Slice
 from auth_server.console.frame import CONSOLE, ShownConsole
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.search import AuditFilter
-from auth_server.records.people.store import find_people, find_person_by_email
+from auth_server.records.people.store import find_people, resolve_person_id
 from auth_server.web.dependencies import OpenDatabase, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter
@@ -74,13 +74,10 @@ def _read(request: Request) -> Mapping[str, str]:
 
 
 async def _filter(db: DbSession, asked: Mapping[str, str]) -> AuditFilter:
-    person_id = asked["person"]
-    if "@" in person_id and (person := await find_person_by_email(db, person_id)) is not None:
-        person_id = person.person_id
     until = read_day(asked["until"], "until")
     return AuditFilter(
         event=asked["event"],
-        person_id=person_id,
+        person_id=await resolve_person_id(db, asked["person"]),
         client_id=asked["client"],
         tenant_id=asked["tenant"],
         grant_id=asked["grant"],

@@ -9,7 +9,7 @@ from auth_server.console.frame import CONSOLE, Console, ShownConsole, require_co
 from auth_server.pages.account.frame import Accounts
 from auth_server.pages.account.playground.show import AnswerPage, run_tool, show_list, show_tool
 from auth_server.pages.account.playground.workshop import Wish, WorkshopInUse, read_wish
-from auth_server.records.people.store import find_person_by_email
+from auth_server.records.people.store import resolve_person_id
 from auth_server.web.dependencies import ReadingDb
 from auth_server.web.forms import Parameters, read_query
 from auth_server.web.posted_form import Form
@@ -27,10 +27,8 @@ async def list_tools(
     console.operator.require("calls:read")
     query = read_query(request)
     wish = _wish(query)
-    if "@" in wish.person_id:
-        person = await find_person_by_email(db, wish.person_id)
-        if person is not None:
-            wish = read_wish(query, tenant_id=wish.tenant_id, person_id=person.person_id)
+    person_id = await resolve_person_id(db, wish.person_id)
+    wish = read_wish(query, tenant_id=wish.tenant_id, person_id=person_id)
     return await show_list(workshop, wish, _in_frame(console))
 
 

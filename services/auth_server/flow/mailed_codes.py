@@ -61,7 +61,7 @@ class MailedCodes:
         """Make a code for an address; return it, and the ticket for the form.
 
         Args:
-            way: what the code is for.
+            way: the purpose of the code.
             owner: the id of the person or thing that it is about.
             address: the address that it proves.
             browser: the secret in the browser's cookie.

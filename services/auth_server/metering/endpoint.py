@@ -39,7 +39,7 @@ async def show_usage(
     Raises:
         InvalidClient: the client did not authenticate.
         UnauthorizedClient: it is another kind of client.
-        InvalidRequest: there is no such tenant.
+        InvalidRequest: the tenant does not exist.
     """
     client = await authenticator.authenticate(Parameters({}), request)
     if client.source != "managed" or not client.introspects:

@@ -174,7 +174,7 @@ async def test_both_secrets_count_while_one_is_rolled(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("secret", "late"), [("whsec_other", 0), (SECRET, 301), (SECRET, -301)])
-async def test_an_event_with_a_wrong_or_old_signature_is_refused(
+async def test_an_event_with_a_wrong_or_old_signature_is_refused_a152(
     shop: Shop, secret: str, late: int
 ) -> None:
     body = b'{"id":"evt_1","object":"event","type":"x","data":{"object":{}}}'

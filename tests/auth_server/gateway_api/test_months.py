@@ -49,7 +49,7 @@ async def tend(server: AuthServer, *names: str) -> None:
 
 async def places(server: AuthServer, table: str) -> dict[str, str]:
     """Tell in which partition the row of each call is."""
-    query = text(f"SELECT call_id, tableoid::regclass::text FROM {table}")  # noqa: S608
+    query = text(f"SELECT call_id, tableoid::regclass::text FROM {table}")  # noqa: S608 - our names
     async with server.opened.database.reading() as db:
         return {row[0]: row[1] for row in (await db.execute(query)).all()}
 
@@ -206,7 +206,7 @@ async def test_a_backup_that_reads_an_old_month_does_not_block_all_maintenance(
     server.clock.advance(days=200)
 
     async with server.opened.database.reading() as backup:
-        await backup.execute(text(f"SELECT * FROM {name_month('call_log', call.at)}"))  # noqa: S608
+        await backup.execute(text(f"SELECT * FROM {name_month('call_log', call.at)}"))  # noqa: S608 - our names
         with pytest.raises(OperationalError):
             async with asyncio.timeout(10):
                 await tend(server, "call_log")

@@ -73,7 +73,7 @@ def require_filter(which: AuditFilter) -> None:
 
 
 def read_day(text: str, name: str) -> datetime | None:
-    """Read the beginning of a day in UTC; None if there is no text.
+    """Read the beginning of a day in UTC; None if the text is empty.
 
     Raises:
         Refused: it is not a day.

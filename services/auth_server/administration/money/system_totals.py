@@ -50,7 +50,8 @@ async def compare_with_system(
 
     Raises:
         Forbidden: `books:read` is missing.
-        Refused: there is no system or no customer, the system does not answer, or the month is malformed.
+        Refused: the settings name no system, the tenant has no customer there, the system does not
+            answer, or the month is malformed.
     """
     operator.require("books:read")
     since = read_month(month, now=now)

@@ -181,7 +181,7 @@ async def read_tenant_month(
 
     Raises:
         Forbidden: `books:read` is missing.
-        NotFound: there is no such tenant, and no units of one.
+        NotFound: neither the tenant nor any unit of it exists.
         Refused: the month or `after` is malformed.
     """
     operator.require("books:read")

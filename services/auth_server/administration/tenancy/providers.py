@@ -74,7 +74,7 @@ async def assign_provider(
     Raises:
         Forbidden: `tenants:write` is missing.
         NotFound: the tenant does not exist.
-        Refused: there is no such provider of a customer, or another tenant has it.
+        Refused: the settings have no customer's provider of this name, or another tenant has it.
     """
     operator.act(db, "tenants:write")
     await lock_tenant(db, tenant_id)

@@ -29,6 +29,12 @@ async def find_person_by_email(db: DbSession, email: str) -> Person | None:
     return person if person is not None and person.disabled_at is None else None
 
 
+async def resolve_person_id(db: DbSession, named: str) -> str:
+    """Return the id of the person whom an address names; any other text, or an unknown address, as it is."""
+    person = await find_person_by_email(db, named) if "@" in named else None
+    return named if person is None else person.person_id
+
+
 async def find_account(
     db: DbSession, *, person_id: str | None = None, email: str | None = None
 ) -> Person | None:

@@ -18,7 +18,7 @@ from auth_server.pages.account.admin import PAGE as ORGANISATION
 from auth_server.pages.account.admin import Admin, require_admin
 from auth_server.pages.account.frame import AccountResolver, Accounts
 from auth_server.records.audit.search import AuditFilter
-from auth_server.records.people.store import find_person_by_email
+from auth_server.records.people.store import resolve_person_id
 from auth_server.web.dependencies import OpenDatabase, ReadingDb
 from auth_server.web.downloads import Format, stream_rows
 from auth_server.web.forms import read_query
@@ -83,13 +83,10 @@ def _read(request: Request) -> Mapping[str, str]:
 
 
 async def _filter(db: DbSession, asked: Mapping[str, str]) -> AuditFilter:
-    person_id = asked["person"]
-    if "@" in person_id and (person := await find_person_by_email(db, person_id)) is not None:
-        person_id = person.person_id
     until = read_day(asked["until"], "until")
     return AuditFilter(
         event=asked["event"],
-        person_id=person_id,
+        person_id=await resolve_person_id(db, asked["person"]),
         since=read_day(asked["since"], "since"),
         until=None if until is None else until + timedelta(days=1),
     )

@@ -56,7 +56,7 @@ def _add_up(kind: str, column: str, day: str) -> str:
     }
     # Only names that are written above.
     return (
-        f"INSERT INTO usage_days (env, kind, day, key, {', '.join(sums)}) "  # noqa: S608
+        f"INSERT INTO usage_days (env, kind, day, key, {', '.join(sums)}) "  # noqa: S608 - our names
         f"SELECT env, '{kind}', {day}, substr({column}, 1, 400), "
         f"{', '.join(f'sum({amount})' for amount in sums.values())} "
         "FROM usage_hours GROUP BY 1, 3, 4"
