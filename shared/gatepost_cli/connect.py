@@ -68,7 +68,7 @@ def connect(
     try:
         asyncio.run(_connect(url, tool, given, mode, open_browser=not no_browser))
     except (*_EXPECTED, BaseExceptionGroup) as error:
-        cause = _innermost(error)
+        cause = innermost(error)
         if isinstance(cause, click.ClickException):
             raise cause from None
         if not isinstance(cause, _EXPECTED):
@@ -114,7 +114,7 @@ async def _connect(
             click.echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
             for tool in listed.tools:
                 click.echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
-            chosen = name or _first_easy_one(listed.tools)
+            chosen = name or first_easy_one(listed.tools)
             if chosen is None:
                 click.echo("Choose a tool to call with --tool.")
                 return
@@ -150,7 +150,8 @@ def _explain(url: str) -> str | None:
         return f"{said}; type {better}" if found else f"{said}. {_ADVICE}"
 
 
-def _first_easy_one(tools: list[Tool]) -> str | None:
+def first_easy_one(tools: list[Tool]) -> str | None:
+    """Name the first tool that only reads and needs no arguments; None without one."""
     for tool in tools:
         reads = tool.annotations is not None and tool.annotations.read_only_hint
         if reads and not tool.input_schema.get("required"):
@@ -158,7 +159,7 @@ def _first_easy_one(tools: list[Tool]) -> str | None:
     return None
 
 
-def _innermost(error: BaseException) -> BaseException:
+def innermost(error: BaseException) -> BaseException:
     """Find the first error in nested exception groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

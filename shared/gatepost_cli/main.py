@@ -19,6 +19,7 @@ _HELP = {
     "init": "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
     "keys": "List and rotate the keys that sign access tokens.",
     "mcp-gateway": "The MCP gateway: the resource server in front of your REST API.",
+    "smoke": "Check the MCP endpoint at URL after a roll-out, as a client sees it.",
     "tools": "Review the tools of a manifest before a gateway serves them.",
 }
 """The short help of each command, so that the list does not import them all."""

@@ -1,8 +1,7 @@
 """`gatepost doctor` finds no fault in this product, and names faults that a test causes."""
 
-import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from gatepost_cli.doctor.clients import CLIENTS, KnownClient
 from gatepost_cli.doctor.command import diagnose, doctor, write_line
 from gatepost_cli.doctor.examine import Verdict
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
+from support.in_process.between import Between, Change, answering, without
 from support.in_process.clock import Clock
 from support.in_process.gateway import a_world
 from support.in_process.oauth_client import OAuthClient
@@ -28,25 +28,6 @@ from support.processes.services import free_port
 
 METADATA = f"{ISSUER}/.well-known/oauth-authorization-server"
 RESOURCE_METADATA = "http://127.0.0.1:8401/.well-known/oauth-protected-resource/mcp"
-Change = Callable[[httpx2.Response], httpx2.Response]
-
-
-class Between(httpx2.AsyncBaseTransport):
-    """The network between the doctor and a deployment, where a test can change answers."""
-
-    def __init__(self, http: httpx2.AsyncClient, breakages: dict[str, Change]) -> None:
-        """Lead to a service; an answer is changed where a breakage has its URL."""
-        self._inner = http._transport
-        self._breakages = breakages
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Pass on, and change what comes back."""
-        answer = await self._inner.handle_async_request(request)
-        change = self._breakages.get(str(request.url).partition("?")[0])
-        if change is None or request.method == "OPTIONS":
-            return answer
-        await answer.aread()
-        return change(answer)
 
 
 @dataclass
@@ -67,8 +48,8 @@ class Patient:
             self.auth_server.clock.advance(seconds=seconds)
 
         mounts = {
-            "all://127.0.0.1:8400": Between(self.auth_server.http, self.breakages),
-            "all://127.0.0.1:8401": Between(self.gateway, self.breakages),
+            "all://127.0.0.1:8400": Between(self.auth_server.http._transport, self.breakages),
+            "all://127.0.0.1:8401": Between(self.gateway._transport, self.breakages),
         }
         async with httpx2.AsyncClient(mounts=mounts) as http:
             verdicts, self.left_behind = await diagnose(http, issuer, resource, sleep=sleep)
@@ -107,28 +88,6 @@ async def patient(tmp_path: Path, seeded_sqlite: Path) -> AsyncIterator[Patient]
     """Both services, as they are."""
     async with a_patient(tmp_path, seeded_sqlite) as patient:
         yield patient
-
-
-def answering(**members: Any) -> Change:
-    """Change members of a JSON answer; `...` takes one out."""
-
-    def change(answer: httpx2.Response) -> httpx2.Response:
-        document = {**answer.json(), **members}
-        kept = {name: value for name, value in document.items() if value is not ...}
-        headers = [(n, v) for n, v in answer.headers.multi_items() if n != "content-length"]
-        return httpx2.Response(answer.status_code, headers=headers, content=json.dumps(kept))
-
-    return change
-
-
-def without(header: str) -> Change:
-    """Take a header out of an answer."""
-
-    def change(answer: httpx2.Response) -> httpx2.Response:
-        headers = [(n, v) for n, v in answer.headers.multi_items() if n != header]
-        return httpx2.Response(answer.status_code, headers=headers, content=answer.content)
-
-    return change
 
 
 def failing(verdicts: list[Verdict]) -> dict[str, str]:

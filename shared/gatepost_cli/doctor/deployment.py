@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 PROTOCOL = {"mcp-protocol-version": "2025-11-25"}
-_POINTER = re.compile(r'\bresource_metadata="([^"]+)"')
+POINTER = re.compile(r'\bresource_metadata="([^"]+)"')
 _SCOPE = re.compile(r'\bscope="([^"]*)"')
-_INITIALIZE = {
+INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 0,
     "method": "initialize",
@@ -52,12 +52,12 @@ class Seen:
 async def look_at(http: httpx2.AsyncClient, issuer: str, resource: str | None) -> Seen:
     """Read everything once; a failed read adds a problem and raises nothing."""
     problems: list[str] = []
-    documents = await _read_all(http, _metadata_places(issuer), problems)
+    documents = await _read_all(http, metadata_places(issuer), problems)
     if not documents:
-        looked = ", ".join(_metadata_places(issuer))
+        looked = ", ".join(metadata_places(issuer))
         problems.insert(0, f"no metadata document at any of {looked}")
     for place, document in documents.items():
-        problems += (f"{place}: {what}" for what in _judge_metadata(document, issuer))
+        problems += (f"{place}: {what}" for what in judge_metadata(document, issuer))
     scope, pointed = None, dict[str, Mapping[str, Any]]()
     if resource is not None:
         scope, pointed = await _look_at_resource(http, issuer, resource, problems)
@@ -71,7 +71,8 @@ async def look_at(http: httpx2.AsyncClient, issuer: str, resource: str | None) -
     )
 
 
-def _metadata_places(issuer: str) -> list[str]:
+def metadata_places(issuer: str) -> list[str]:
+    """List the URLs at which clients look for an issuer's metadata."""
     # MCP authorization 2025-11-25, Authorization Server Metadata Discovery: in this order.
     parts = urlsplit(issuer)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
@@ -82,7 +83,8 @@ def _metadata_places(issuer: str) -> list[str]:
     return [*places, f"{origin}{path}/.well-known/openid-configuration"] if path else places
 
 
-def _judge_metadata(document: Mapping[str, Any], issuer: str) -> Iterator[str]:
+def judge_metadata(document: Mapping[str, Any], issuer: str) -> Iterator[str]:
+    """Name the faults of an authorization server's metadata that stop clients (RFC 8414 §2)."""
     named = document.get("issuer")
     if named != issuer:
         yield f"issuer is {named!r}, not byte for byte {issuer!r} (RFC 8414 section 3.3)"
@@ -125,12 +127,12 @@ async def _look_at_resource(
     places, scope = [f"{well_known}{path}"], None
     headers = {**PROTOCOL, "accept": "application/json, text/event-stream"}
     try:
-        answer = await http.post(resource, json=_INITIALIZE, headers=headers)
+        answer = await http.post(resource, json=INITIALIZE, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         problems.append(f"{resource}: {describe(error)}")
         return None, {}
     challenge = answer.headers.get("www-authenticate", "")
-    pointer = _POINTER.search(challenge)
+    pointer = POINTER.search(challenge)
     if answer.status_code != 401:
         problems.append(f"{resource} answers {answer.status_code} without a token, not 401")
     elif not challenge.lower().startswith("bearer"):
