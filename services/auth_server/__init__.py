@@ -22,7 +22,8 @@ Routes:
     GET  /  GET /llms.txt                          pages/connect/
     POST /internal/revocations, /internal/events   gateway_api/           for gateways
     POST /internal/gateways                        gateway_api/reports.py
-    GET  /livez /readyz /static/{name}             operational.py
+    GET  /livez /readyz /startupz                  operational.py
+    GET  /static/{name}                            operational.py
 
 A page of an authorization never leads to another page: each redirects to /authorize/continue, which
 decides the next page from stored state.

@@ -105,6 +105,7 @@ from auth_server.web.edge import Edge
 from auth_server.web.prefix import BelowPath
 from auth_server.web.routing import machine_paths
 from gatepost.logs import RequestId
+from gatepost.network.stopping import Stopping
 
 ROUTERS = (
     authorize_router,
@@ -191,6 +192,7 @@ def create_app(
     open_runtime: OpenRuntime = open_runtime,
     make_stripe_http: MakeHttp | None = None,
     notices_every: float = EVERY,
+    stopping: Stopping | None = None,
 ) -> FastAPI:
     """Create the ASGI app.
 
@@ -199,7 +201,9 @@ def create_app(
         open_runtime: opens the runtime; tests pass another.
         make_stripe_http: makes the connection to Stripe; tests pass another.
         notices_every: seconds between two looks for notices and webhooks to send.
+        stopping: says when the process is going to stop.
     """
+    stopping = stopping or Stopping()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -214,7 +218,7 @@ def create_app(
             await opened.enter_async_context(delivering_mails(_delivery_of(runtime)))
             await opened.enter_async_context(maintained(runtime, billing))
             await opened.enter_async_context(sending_notices(runtime, every=notices_every))
-            app.state.stop_waiting = runtime.feed.close
+            stopping.when_waits_end(runtime.feed.close)
             yield {
                 "resources": runtime,
                 "billing": billing,
@@ -255,6 +259,7 @@ def create_app(
     machines = machine_paths(routers).and_below(f"{ADMIN_API_PATH}/")
     add_error_handlers(app, machines)
     add_console_handlers(app)
+    app.state.stopping = stopping
     admin_api = create_admin_api(settings.path)
     admin_api.state.machine_paths = machines
     app.mount(ADMIN_API_PATH, admin_api)

@@ -9,5 +9,5 @@ call into one upstream request. Two lists show everything that happens to a call
     GET  /.well-known/oauth-protected-resource[{path}]     RFC 9728 document
     GET  /.well-known/jwks.json                            the key that signs identity assertions
     GET  /internal/catalogue                               for the authorization server only
-    GET  /livez, /readyz                                   for load balancers
+    GET  /livez, /readyz, /startupz                        for load balancers
 """

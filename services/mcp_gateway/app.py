@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
+from gatepost.network.stopping import Stopping
 from mcp_gateway.auth.api_keys import ApiKeys
 from mcp_gateway.auth.authenticator import Authenticator
 from mcp_gateway.auth.challenge import Challenge
@@ -62,6 +63,7 @@ def create_app(
     random: Random = _RANDOM.random,
     pause: Pause = asyncio.sleep,
     open_runtime: OpenRuntime = open_runtime,
+    stopping: Stopping | None = None,
 ) -> Gateway:
     """Wire the gateway.
 
@@ -69,6 +71,7 @@ def create_app(
         SettingsError: the signing key or a credential of the upstream can't be used.
         ManifestError: the manifest or its OpenAPI document can't be served.
     """
+    stopping = stopping or Stopping()
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
     require_usable(settings.upstream_credentials, live.catalogue)
@@ -113,15 +116,18 @@ def create_app(
             await auth.keys.refresh()
             log.info("serving", resource=settings.resource, tools=len(live.catalogue.tools))
             parts = Parts(live, auth.revocations, runtime.plans, guards, runtime.reporting)
+            watch = ClientWatch(settings.keep_alive)
+            stopping.when_waits_end(runtime.answers.close)
+            stopping.when_cut_off(watch.cut_off)
             async with (
                 auth.revocations.following(),
                 live.following(switch),
                 reporting(parts, new_id(), now),
             ):
                 yield State(
-                    endpoint=_make_endpoint(settings, auth, current, now, new_id),
+                    endpoint=_make_endpoint(settings, auth, current, watch, now, new_id),
                     verifier=auth.verifier,
-                    health=_describe_health(live, auth, guards, runtime),
+                    health=_describe_health(live, auth, guards, runtime, stopping),
                 )
 
     operational = Starlette(
@@ -174,7 +180,12 @@ def _make_auth(
 
 
 def _make_endpoint(
-    settings: McpGatewaySettings, auth: _Auth, current: CurrentServer, now: Now, new_id: NewId
+    settings: McpGatewaySettings,
+    auth: _Auth,
+    current: CurrentServer,
+    watch: ClientWatch,
+    now: Now,
+    new_id: NewId,
 ) -> McpEndpoint:
     origins = _encode((settings.origin, *settings.allowed_origins))
     front = build_front(
@@ -184,14 +195,17 @@ def _make_endpoint(
         authenticator=auth.authenticator,
         challenge=auth.challenge,
         current=current,
-        watch=ClientWatch(settings.keep_alive),
+        watch=watch,
         now=now,
     )
     return McpEndpoint(front, origins, new_id)
 
 
-def _describe_health(live: LiveCatalogue, auth: _Auth, guards: Guards, runtime: Runtime) -> Health:
+def _describe_health(
+    live: LiveCatalogue, auth: _Auth, guards: Guards, runtime: Runtime, stopping: Stopping
+) -> Health:
     return Health(
+        stopping=stopping,
         checks={"keys": auth.keys.ping, "revocations": auth.revocations.ping},
         details={
             "catalogue": live.describe,

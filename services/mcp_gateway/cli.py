@@ -39,6 +39,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     from gatepost.collector import keep_loaded_objects
     from gatepost.logs import configure_logs
     from gatepost.network.listen import CannotListen, bind
+    from gatepost.network.serve import DrainingServer, StopTimes
+    from gatepost.network.stopping import Stopping
     from gatepost.settings import SettingsError
     from mcp_gateway.app import create_app
     from mcp_gateway.call_events.spool import Spool, SpoolBroken
@@ -49,8 +51,9 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     try:
         settings = McpGatewaySettings.load(config)
         configure_logs(level=settings.level)
+        stopping = Stopping()
         with keep_loaded_objects():
-            app = create_app(settings)
+            app = create_app(settings, stopping=stopping)
         Spool(settings.spool).close()
         bound = bind(settings.resource, host, port, usual_port=8401)
     except (SettingsError, ManifestError, CannotListen) as error:
@@ -58,7 +61,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     except SpoolBroken as error:
         problem = f"event_spool: {settings.spool} can't be used: {error}"
         raise click.ClickException(problem) from None
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
             app,
             http=OneWrite,
@@ -69,8 +72,9 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=settings.idle_connection_seconds,
-            timeout_graceful_shutdown=30,
-        )
+        ),
+        stopping,
+        StopTimes(settings.lame_duck(settings.resource), settings.finish_seconds),
     )
     server.run([bound])
     if not server.started:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.health import check_readiness
+from gatepost.network.stopping import Stopping
 from gatepost.scopes import CATALOGUE
 from mcp_gateway.auth.jwks import KeysUnavailable
 from mcp_gateway.auth.protected_resource import WELL_KNOWN
@@ -43,6 +44,7 @@ class Health:
     """Each raises while the gateway must not receive requests."""
     details: Mapping[str, Callable[[], str]]
     """Each describes the state of a part whose failure does not stop calls."""
+    stopping: Stopping
 
 
 def operational_routes(documents: Documents) -> list[BaseRoute]:
@@ -85,9 +87,13 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     async def livez(_: Request) -> Response:
         return answer_json({"status": "ok"})
 
+    async def startupz(_: Request) -> Response:
+        # Before it has started, the gateway accepts no connection.
+        return answer_json({"status": "started"})
+
     async def readyz(request: Request) -> Response:
         health: Health = request.state.health
-        status, body = await check_readiness(health.checks)
+        status, body = await check_readiness(health.checks, draining=health.stopping.draining)
         details = {name: describe() for name, describe in health.details.items()}
         return answer_json({**body, "details": details}, status=status)
 
@@ -97,6 +103,7 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
         Route("/.well-known/jwks.json", jwks),
         Route(CATALOGUE_PATH, catalogue),
         Route("/livez", livez),
+        Route("/startupz", startupz),
         Route("/readyz", readyz),
     ]
 

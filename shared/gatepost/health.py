@@ -1,4 +1,4 @@
-"""How a service is: the answers of `/livez` and `/readyz`, and what a gateway reports of itself."""
+"""How a service is: the answers of `/readyz`, and what a gateway reports of itself."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,13 +12,21 @@ log = structlog.get_logger()
 Ping = Callable[[], Awaitable[None]]
 
 
-async def check_readiness(pings: Mapping[str, Ping]) -> tuple[int, dict[str, object]]:
+async def check_readiness(
+    pings: Mapping[str, Ping], *, draining: bool = False
+) -> tuple[int, dict[str, object]]:
     """Run every ping, each for at most two seconds.
+
+    Args:
+        pings: raise while their part must not receive requests.
+        draining: whether the process is going to stop, so that it is not ready for more.
 
     Returns:
         200 or 503, and `{"status": …, "checks": {name: "ok" | "failing"}}`. The answer is public
         and names only the part; the log has the reason.
     """
+    if draining:
+        return 503, {"status": "draining", "checks": {}}
 
     async def run(name: str, ping: Ping) -> str:
         try:

@@ -28,6 +28,7 @@ from gatepost.references import FileValues, Place, UrlWithSecret
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SECTIONS = ("auth_server", "mcp_gateway")
+_LAME_DUCK_SECONDS = 10.0
 
 
 class SettingsError(Exception):
@@ -47,6 +48,21 @@ class ServiceSettings(BaseSettings):
         description="How long an idle connection stays open. Choose more than your load balancer's "
         "idle timeout, or it may send a request on a connection that is being closed.",
     )
+    lame_duck_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=300,
+        description="How long a process that was told to stop serves everything while `/readyz` says "
+        "that it drains, so that load balancers send their requests elsewhere. By default 10, or 0 "
+        "if the public URL is on this machine.",
+    )
+    finish_seconds: float = Field(
+        default=15,
+        ge=0,
+        le=600,
+        description="How long running requests have after that to finish. The process needs up to ten "
+        "seconds more to deliver what it holds: give it the sum before you kill it.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -59,6 +75,12 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources as the module docstring says."""
         return (env_settings, file_secret_settings, init_settings)
+
+    def lame_duck(self, public_url: str) -> float:
+        """Return how long a process of this public URL serves everything after it was told to stop."""
+        if self.lame_duck_seconds is not None:
+            return self.lame_duck_seconds
+        return 0 if urlsplit(public_url).hostname in LOOPBACK_HOSTS else _LAME_DUCK_SECONDS
 
     @staticmethod
     def config_file(given: Path | None) -> Path | None:

@@ -46,7 +46,7 @@ class Source:
         self.server = await self._up.enter_async_context(context)
 
     async def stop(self) -> None:
-        self.server.app.state.stop_waiting()
+        self.server.app.state.stopping.end_waits()
         async with AsyncExitStack() as requests:
             for lock in self._under_way:
                 await requests.enter_async_context(lock)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import sys
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 import click
@@ -22,6 +22,8 @@ from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
 from gatepost.network.http11 import Http11
 from gatepost.network.listen import CannotListen, bind
+from gatepost.network.serve import DrainingServer, StopTimes
+from gatepost.network.stopping import Stopping
 
 
 @click.command()
@@ -44,16 +46,10 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     except CannotListen as error:
         raise click.ClickException(str(error)) from None
     migrate(settings.database_url)
+    stopping = Stopping()
     with keep_loaded_objects():
-        app = create_app(settings)
-
-    class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket] | None = None) -> None:
-            # Gateways wait for revocations in open requests, which would delay the shutdown.
-            app.state.stop_waiting()
-            await super().shutdown(sockets)
-
-    Server(
+        app = create_app(settings, stopping=stopping)
+    server = DrainingServer(
         uvicorn.Config(
             app,
             http=Http11,
@@ -64,9 +60,13 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
             # `trusted_proxies` decides which proxies may name client addresses.
             proxy_headers=False,
             timeout_keep_alive=settings.idle_connection_seconds,
-            timeout_graceful_shutdown=10,
-        )
-    ).run([bound])
+        ),
+        stopping,
+        StopTimes(settings.lame_duck(settings.issuer), settings.finish_seconds),
+    )
+    server.run([bound])
+    if not server.started:
+        sys.exit(3)  # As `uvicorn.run` does: the log has the reason.
 
 
 @click.command(name="migrate")

@@ -21,6 +21,10 @@ class TooManyOpen(Exception):
     """A client has left as many questions open as it may."""
 
 
+class AnswersClosed(Exception):
+    """The process stops, so no answer arrives any more."""
+
+
 class AnswerNotTaken(Exception):
     """The answer can't be delivered to the waiting call at the moment."""
 
@@ -33,6 +37,7 @@ class Answers(Protocol):
 
         Raises:
             TooManyOpen: this principal has `MOST_OPEN` open questions.
+            AnswersClosed: the process stops; awaiting an answer raises it, too.
         """
         ...
 
@@ -44,6 +49,10 @@ class Answers(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End every open question of this process."""
+        ...
+
 
 class LocalAnswers:
     """Questions and answers within one process."""
@@ -53,10 +62,13 @@ class LocalAnswers:
         self._new_id = new_id
         self._waiting: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._open: Counter[str] = Counter()
+        self._closed = False
 
     @contextmanager
     def expect(self, principal: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
         """Register a new id."""
+        if self._closed:
+            raise AnswersClosed
         if self._open[principal] >= MOST_OPEN:
             raise TooManyOpen
         ask_id = self._new_id()
@@ -76,3 +88,11 @@ class LocalAnswers:
         waiting = self._waiting.get((principal, ask_id))
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
+
+    def close(self) -> None:
+        """End every open question, and refuse new ones."""
+        self._closed = True
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(AnswersClosed())
+                waiting.exception()  # a call may have several questions, and awaits one of them

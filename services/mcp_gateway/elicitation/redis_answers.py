@@ -82,6 +82,10 @@ class RedisAnswers:
             log.warning("answer_not_passed_on", reason=str(problem))
             raise AnswerNotTaken from problem
 
+    def close(self) -> None:
+        """End every open question of this process, and refuse new ones."""
+        self._local.close()
+
     def listening(self) -> AbstractAsyncContextManager[None]:
         """Read the answers for this process for as long as the block lasts."""
         return in_background(self._listen)

@@ -1,4 +1,4 @@
-"""Types of the ASGI interface, and the exception for a client that disconnected."""
+"""Types of the ASGI interface, and the exceptions for work that ends early."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -11,3 +11,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 class Disconnected(Exception):
     """The client disconnected, so an answer can't be sent."""
+
+
+class CutOff(Exception):
+    """The process stops, and the work took too long."""

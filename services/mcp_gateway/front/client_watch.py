@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from mcp_gateway.front.asgi import Disconnected, Receive
+from mcp_gateway.front.asgi import CutOff, Disconnected, Receive
 from mcp_gateway.front.event_stream import EventStream
 
 _T = TypeVar("_T")
@@ -19,6 +19,7 @@ class ClientWatch:
         """Take the seconds of silence after which a client receives a keep-alive."""
         self._every = every
         self._calls: dict[_Call, None] = {}
+        self._watched: dict[_Call, None] = {}
         self._looking: asyncio.TimerHandle | None = None
 
     async def run(
@@ -40,6 +41,7 @@ class ClientWatch:
 
         Raises:
             Disconnected: the client disconnected, and the work was cancelled.
+            CutOff: the process stops, and the work was cancelled.
         """
         call = _Call(receive, stream, leaving_cancels=leaving_cancels)
         self._calls[call] = None
@@ -51,11 +53,19 @@ class ClientWatch:
             if not call.stopped:
                 raise
             call.running.uncancel()
-            raise Disconnected from None
+            raise (CutOff if call.cut_off else Disconnected) from None
         finally:
             self._calls.pop(call, None)
             if call.watching is not None:
+                self._watched.pop(call, None)
                 call.watching.cancel()
+
+    def cut_off(self) -> None:
+        """Cancel all running work, because the process stops."""
+        for call in (*self._calls, *self._watched):
+            if not call.stopped:
+                call.stopped = call.cut_off = True
+                call.running.cancel()
 
     def _look_later(self) -> None:
         self._looking = asyncio.get_running_loop().call_later(_INTERVAL, self._look)
@@ -64,6 +74,7 @@ class ClientWatch:
         self._looking = None
         for call in [call for call in self._calls if call.seen]:
             del self._calls[call]
+            self._watched[call] = None
             call.watching = asyncio.create_task(call.watch(self._every))
         for call in self._calls:
             call.seen = True
@@ -78,6 +89,7 @@ class _Call:
         "_leaving_cancels",
         "_receive",
         "_stream",
+        "cut_off",
         "running",
         "seen",
         "stopped",
@@ -95,6 +107,7 @@ class _Call:
         self.running: asyncio.Task[Any] = running
         self.seen = False
         self.stopped = False
+        self.cut_off = False
         self.watching: asyncio.Task[None] | None = None
 
     async def watch(self, every: float) -> None:
@@ -112,6 +125,8 @@ class _Call:
             heard.cancel()
         if stream is not None:
             stream.gone = True
+        if self.stopped:
+            return
         if self._leaving_cancels or (stream is not None and stream.waiting):
             self.stopped = True
             self.running.cancel()

@@ -7,11 +7,16 @@ from mcp_types.jsonrpc import INTERNAL_ERROR
 
 from mcp_gateway.front.accept import accepts_json, accepts_stream
 from mcp_gateway.front.answer_headers import answer_headers
-from mcp_gateway.front.asgi import Disconnected, Receive, Scope, Send
+from mcp_gateway.front.asgi import CutOff, Disconnected, Receive, Scope, Send
 from mcp_gateway.front.event_stream import EventStream
 from mcp_gateway.front.exchange import Check, Exchange, Refused
 from mcp_gateway.wire.headers import fold_headers
 from mcp_gateway.wire.jsonrpc import Reply, RpcError, read_id, reply_error, write_error
+
+_STOPS = (
+    "The gateway stopped before this request was finished. If it was to change something, find out "
+    "whether it did before you repeat it."
+)
 
 log = structlog.get_logger()
 
@@ -51,9 +56,12 @@ class McpEndpoint:
             )
         except Disconnected:
             return
+        except CutOff:
+            log.warning("request_cut_off", request_id=exchange.id)
+            reply = _report(exchange, _STOPS)
         except Exception:
             log.exception("request_fault", request_id=exchange.id)
-            reply = _report_fault(exchange)
+            reply = _report(exchange, "The gateway could not answer this request.")
         if stream is not None and (
             stream.opened or (reply.status == 200 and not accepts_json(headers))
         ):
@@ -69,10 +77,9 @@ class McpEndpoint:
         await send({"type": "http.response.body", "body": reply.body})
 
 
-def _report_fault(exchange: Exchange) -> Reply:
-    """Answer a request that failed by a fault of the gateway, with an id to quote to the operator."""
-    said = f"The gateway could not answer this request. Request id: {exchange.id}"
-    error = RpcError(INTERNAL_ERROR, said)
+def _report(exchange: Exchange, said: str) -> Reply:
+    """Answer a request that the gateway could not complete, with an id to quote to the operator."""
+    error = RpcError(INTERNAL_ERROR, f"{said} Request id: {exchange.id}")
     if not isinstance(exchange.message, dict):
         return Reply(503, write_error(b"null", error))
     return reply_error(read_id(exchange.message), error, modern=True)

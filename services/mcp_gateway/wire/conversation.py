@@ -11,7 +11,13 @@ from mcp_types import LOG_LEVEL_META_KEY
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Era
-from mcp_gateway.elicitation.answers import MOST_OPEN, Answer, Answers, TooManyOpen
+from mcp_gateway.elicitation.answers import (
+    MOST_OPEN,
+    Answer,
+    Answers,
+    AnswersClosed,
+    TooManyOpen,
+)
 from mcp_gateway.elicitation.ask import Ask
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.limits.states import LimitState
@@ -31,6 +37,9 @@ LEVELS: Mapping[str, int] = MappingProxyType(
     }
 )
 """From the least to the most severe (RFC 5424 §6.2.1)."""
+
+
+_STOPS = "The gateway restarts, so the question was withdrawn. Call the tool again."
 
 
 class MessageSink(Protocol):
@@ -116,7 +125,7 @@ class HandshakeConversation(_Telling):
         Raises:
             CannotAsk: the client did not declare the capability, or does not accept a stream.
             NobodyAnswered: the client disconnected, refused the question, has too many open ones, or
-                did not answer in time, or the connection was revoked meanwhile.
+                did not answer in time, the connection was revoked meanwhile, or the process stops.
         """
         for one in asked:
             self.require_capability(one.capability)
@@ -130,6 +139,8 @@ class HandshakeConversation(_Telling):
             for one in asked:
                 try:
                     ask_id, waiting[one.key] = stack.enter_context(self._answers.expect(principal))
+                except AnswersClosed:
+                    raise NobodyAnswered(_STOPS) from None
                 except TooManyOpen:
                     raise NobodyAnswered(
                         f"The client has {MOST_OPEN} open questions, the most it may have."
@@ -142,6 +153,8 @@ class HandshakeConversation(_Telling):
                     answers = {key: _result(await answer) for key, answer in waiting.items()}
             except TimeoutError:
                 raise NobodyAnswered("Nobody answered in time.") from None
+            except AnswersClosed:
+                raise NobodyAnswered(_STOPS) from None
             finally:
                 sink.waiting = False
         if self._is_revoked(self._caller):

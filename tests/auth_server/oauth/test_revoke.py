@@ -446,7 +446,7 @@ async def test_waiting_gateways_are_answered_when_the_server_stops(server: AuthS
     data = {**assertions(server.clock).form(), "wait": "25"}
     waiting = asyncio.create_task(server.http.post(REVOCATIONS_PATH, data=data))
     await poll(server)
-    server.app.state.stop_waiting()
+    server.app.state.stopping.end_waits()
     assert (await waiting).status_code == 200
 
 

@@ -437,7 +437,7 @@ async def test_a_gateway_learns_of_every_change_that_affects_tokens(
                 case _:
                     await decide(server, allowed_clients=())
             await gateway.until_ended(token)
-            server.app.state.stop_waiting()
+            server.app.state.stopping.end_waits()
 
 
 @pytest.mark.both_databases

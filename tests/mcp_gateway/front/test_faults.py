@@ -36,6 +36,9 @@ class Broken:
         """Fail."""
         raise RuntimeError("s3cret")
 
+    def close(self) -> None:
+        """Do nothing."""
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:

@@ -15,6 +15,7 @@ from gatepost.clock import Now
 from gatepost.health import EventsReport, GatewayReport
 from gatepost.metering.call_event import CallEvent, read_event
 from gatepost.metering.plans import UsedUnits
+from gatepost.network.stopping import Stopping
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
@@ -256,6 +257,7 @@ class World:
     journal: "Journal"
     ledger: "Ledger"
     plans: KnownPlans
+    stopping: Stopping
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -365,7 +367,7 @@ async def a_world(
             reporting=None if reports is None else reports.reporting(),
         )
 
-    journal, ledger, looks = Journal(record), Ledger(), Looks()
+    journal, ledger, looks, stopping = Journal(record), Ledger(), Looks(), Stopping()
     exchanges = Exchanges(clock)
     app = create_app(
         settings,
@@ -374,6 +376,7 @@ async def a_world(
         random=lambda: 0.5,
         pause=looks.pause,
         open_runtime=runtime,
+        stopping=stopping,
     )
     async with running(app, "http://127.0.0.1:8401") as http:
         yield World(
@@ -390,4 +393,5 @@ async def a_world(
             journal,
             ledger,
             plans,
+            stopping,
         )

@@ -312,7 +312,7 @@ async def test_a_gateway_learns_of_changes_on_the_page(
         async with following(ask_in_process(lambda: server), clock) as gateway:
             await person.press(await open_app(server, person), button, untick=["create_task"])
             await gateway.until_ended(token)
-            server.app.state.stop_waiting()
+            server.app.state.stopping.end_waits()
 
 
 async def test_another_persons_connection_looks_like_an_unknown_one_a151(
