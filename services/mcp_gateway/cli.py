@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gatepost_cli.lazy_group import LazyGroup
+from gatepost_cli.terminal import echo
 
 if TYPE_CHECKING:
     from mcp_gateway.upstream.credentials.sealed_file import SealedFile
@@ -113,7 +114,7 @@ def set_credential(tenant: str, name: str | None, config: Path | None) -> None:
         if not secret or not (secret.isascii() and secret.isprintable()):
             raise click.UsageError("a secret is printable ASCII, and not empty")
         file.put(tenant, secret)
-    click.echo(f"{tenant}: set.")
+    echo(f"{tenant}: set.")
 
 
 @credentials.command(name="list")
@@ -123,7 +124,7 @@ def list_credentials(name: str | None, config: Path | None) -> None:
     """List the tenants that have a secret, never the secrets."""
     with _sealed_file(name, config) as file:
         for tenant in file.tenants():
-            click.echo(tenant)
+            echo(tenant)
 
 
 @credentials.command(name="remove")
@@ -135,7 +136,7 @@ def remove_credential(tenant: str, name: str | None, config: Path | None) -> Non
     with _sealed_file(name, config) as file:
         if not file.remove(tenant):
             raise click.ClickException(f"{tenant} does not have a secret")
-    click.echo(f"{tenant}: removed.")
+    echo(f"{tenant}: removed.")
 
 
 @contextmanager

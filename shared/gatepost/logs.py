@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from gatepost.text.hidden import escape_text
+
 _SECRET_NAME = re.compile(
     "token|secret|password|authorization|cookie|verifier|assertion", re.IGNORECASE
 )
@@ -31,12 +33,20 @@ def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return event
 
 
+def show_hidden(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make the texts of an event safe on a terminal; JSON lines escape them anyway."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = escape_text(value)
+    return event
+
+
 def configure_logs(*, level: int = logging.INFO) -> None:
     """Send structured events to standard error: readable on a terminal, JSON lines elsewhere."""
-    final: Any = (
-        structlog.dev.ConsoleRenderer()
+    final: tuple[Any, ...] = (
+        (show_hidden, structlog.dev.ConsoleRenderer())
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else (structlog.processors.JSONRenderer(),)
     )
     structlog.configure(
         processors=[
@@ -45,7 +55,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
             structlog.processors.format_exc_info,
-            final,
+            *final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),

@@ -10,6 +10,7 @@ import click
 
 from gatepost.references import SECRET_SCHEMA, describe_secrets
 from gatepost.settings import SECTIONS, Section, ServiceSettings, SettingsError, read_section
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -20,7 +21,7 @@ def config() -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of gatepost.yaml, which `gatepost init` also writes."""
-    click.echo(write_schema(), nl=False)
+    echo(write_schema(), nl=False)
 
 
 @config.command()
@@ -41,7 +42,7 @@ def check(path: Path | None) -> None:
     for name, section in _sections().items():
         try:
             if _is_absent(path, section):
-                click.echo(f"{name}: not configured here")
+                echo(f"{name}: not configured here")
                 continue
             loaded[name] = section.settings.load(path)
         except SettingsError as error:
@@ -55,7 +56,7 @@ def check(path: Path | None) -> None:
     if problems:
         # Both sections report the same problem of a broken file.
         raise click.ClickException("\n".join(dict.fromkeys(problems)))
-    click.echo(f"{path or 'The environment'}: {' and '.join(loaded)} can be started.")
+    echo(f"{path or 'The environment'}: {' and '.join(loaded)} can be started.")
 
 
 def write_schema() -> str:

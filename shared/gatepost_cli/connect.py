@@ -25,6 +25,8 @@ from mcp.shared.auth import (
 from mcp_types import TextContent, Tool
 from pydantic import AnyUrl
 
+from gatepost_cli.terminal import echo
+
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>gatepost connect</title>
 <p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">{}</p></html>"""
 _CONNECTED = _PAGE.format("You're connected. Return to your terminal.").encode()
@@ -89,7 +91,7 @@ async def _connect(
     with _callback(answer.give) as redirect_uri:
 
         async def show(authorize_url: str) -> None:
-            click.echo(f"Open this page to decide what to allow:\n  {authorize_url}", err=True)
+            echo(f"Open this page to decide what to allow:\n  {authorize_url}", err=True)
             if open_browser:
                 # A thread that ends with the process: some browsers only return when they are closed.
                 threading.Thread(target=webbrowser.open, args=(authorize_url,), daemon=True).start()
@@ -111,20 +113,20 @@ async def _connect(
             Client(streamable_http_client(url, http_client=http), mode=mode) as client,
         ):
             listed = await client.list_tools()
-            click.echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
+            echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
             for tool in listed.tools:
-                click.echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
+                echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
             chosen = name or first_easy_one(listed.tools)
             if chosen is None:
-                click.echo("Choose a tool to call with --tool.")
+                echo("Choose a tool to call with --tool.")
                 return
-            click.echo(f"\nCalling {chosen} {json.dumps(arguments)}")
+            echo(f"\nCalling {chosen} {json.dumps(arguments)}")
             result = await client.call_tool(chosen, arguments)
             for block in result.content:
                 if isinstance(block, TextContent):
-                    click.echo(block.text)
+                    echo(block.text)
                 else:
-                    click.echo(f"[{block.type}]")
+                    echo(f"[{block.type}]")
             if result.is_error:
                 raise click.ClickException(f"{chosen} answered with an error")
 

@@ -18,6 +18,7 @@ from gatepost.api_keys import make_api_key
 from gatepost.scopes import READ
 from gatepost_cli.init import keep_secret
 from gatepost_cli.processes import Service, require_free_port, running, suppress_stop, wait_for_end
+from gatepost_cli.terminal import echo
 
 PASSWORD = "gatepost-demo"  # noqa: S105 - the demo's, printed for everyone to read
 PEOPLE = (
@@ -153,13 +154,13 @@ def demo(
         )
     with suppress_stop(), _directory(directory) as place:
         layout = DemoLayout(place, auth_port, gateway_port, saas_port, stripe_port)
-        click.echo("Gatepost demo: starting …", err=True)
+        echo("Gatepost demo: starting …", err=True)
         _configure(layout)
         with running(_services(layout), place) as started:
             _offer_plans(layout, kept=directory is not None)
             if state_file is not None:
                 _write_state(state_file, layout)
-            click.echo(_welcome(layout))
+            echo(_welcome(layout))
             wait_for_end(started)
 
 

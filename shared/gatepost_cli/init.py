@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gatepost_cli.config import write_schema
+from gatepost_cli.terminal import echo
 
 _PLAIN = re.compile(r"https?://[A-Za-z0-9._~%@!$&()*+,;=/:\[\]-]+[A-Za-z0-9./~_-]")
 _TEMPLATE = """\
@@ -63,14 +64,14 @@ def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None
         raise click.ClickException(f"{path} already exists and was not changed") from None
     (directory / "gatepost.schema.json").write_text(write_schema())
     keep_secret(secret)
-    click.echo(f"Wrote {path}, and {secret}, which only you can read. Next:")
-    click.echo("  1. Set your URLs in it.")
-    click.echo(f"  2. gatepost import openapi YOUR-OPENAPI.json --out {directory}")
-    click.echo("  3. Review tools.yaml: agents can call every tool that it exposes.")
-    click.echo(f"  4. gatepost auth-server seed PEOPLE.yaml --config {path}")
-    click.echo(f"  5. gatepost config check --config {path}")
-    click.echo(f"  6. gatepost auth-server serve --config {path}")
-    click.echo(f"     gatepost mcp-gateway serve --config {path}")
+    echo(f"Wrote {path}, and {secret}, which only you can read. Next:")
+    echo("  1. Set your URLs in it.")
+    echo(f"  2. gatepost import openapi YOUR-OPENAPI.json --out {directory}")
+    echo("  3. Review tools.yaml: agents can call every tool that it exposes.")
+    echo(f"  4. gatepost auth-server seed PEOPLE.yaml --config {path}")
+    echo(f"  5. gatepost config check --config {path}")
+    echo(f"  6. gatepost auth-server serve --config {path}")
+    echo(f"     gatepost mcp-gateway serve --config {path}")
 
 
 def keep_secret(path: Path, secret: str = "") -> None:

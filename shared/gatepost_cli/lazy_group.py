@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from gatepost.text.hidden import escape_text
+
 
 class LazyGroup(click.Group):
     """Shows its help without importing a command: each is a place and a short help."""
@@ -32,6 +34,15 @@ class LazyGroup(click.Group):
         module, _, attribute = self.places[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a refusal shows hidden characters of the texts that it quotes."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            # A copy would lose the kind of the error and its context.
+            error.message = escape_text(error.message)  # type: ignore[misc]
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

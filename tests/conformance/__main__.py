@@ -10,6 +10,7 @@ import click
 
 from conformance.deployment import Fixture, running_fixture
 from conformance.score import REVISIONS, score
+from gatepost_cli.terminal import echo
 from support.in_process.person import ADA
 
 
@@ -34,9 +35,9 @@ def main(serve: bool, state_file: Path | None, revision: tuple[str, ...]) -> Non
             problems: list[str] = []
             for one in revision:
                 result = asyncio.run(score(fixture, one, folder))
-                click.echo(result)
+                echo(str(result))
                 for scenario, why in result.expected.items():
-                    click.echo(f"  expected to fail: {scenario}: {why}")
+                    echo(f"  expected to fail: {scenario}: {why}")
                 problems += result.problems
     if problems:
         raise click.ClickException("\n".join(problems))
@@ -58,7 +59,7 @@ def _serve(fixture: Fixture, state_file: Path | None) -> None:
         partial = state_file.with_name(f"{state_file.name}.partial")
         partial.write_text(f"{text}\n")
         partial.replace(state_file)
-    click.echo(text)
+    echo(text)
     signal.sigwait(stop)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.words import likeness, split_words
+from gatepost.text.words import likeness, split_words
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from auth_server.commands.common import config_option, in_transaction, load_sett
 from auth_server.db.engine import DbSession
 from auth_server.secrets import new_secret
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -56,10 +57,10 @@ def create(config: Path | None, label: str, scopes: tuple[str, ...], expires_in_
         view, text = asyncio.run(in_transaction(load_settings(config), work))
     except Refused as error:
         raise click.ClickException(str(error)) from None
-    click.echo(
+    echo(
         f"{view.token_id} is valid until {view.expires_at:%Y-%m-%d}. The token is shown only once:"
     )
-    click.echo(text)
+    echo(text)
 
 
 @admin_tokens.command(name="list")
@@ -76,7 +77,7 @@ def list_(config: Path | None) -> None:
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no admin tokens.")
+    echo("\n".join(lines) or "There are no admin tokens.")
 
 
 @admin_tokens.command(name="revoke")
@@ -92,7 +93,7 @@ def revoke(config: Path | None, token_id: str) -> None:
         asyncio.run(in_transaction(load_settings(config), work))
     except NotFound as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{token_id} is revoked.")
+    echo(f"{token_id} is revoked.")
 
 
 def _state(token: AdminTokenView, unexpired: bool) -> str:

@@ -24,6 +24,7 @@ from gatepost.api_keys import make_api_key
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.scopes import MalformedScope, narrow_scopes, parse_scope
+from gatepost_cli.terminal import echo
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,8 @@ def create(config: Path | None, **options: Any) -> None:
         row = asyncio.run(in_transaction(settings, work))
     except (UnusableApiKey, MalformedScope, MalformedDataScope, MalformedAllowedTools) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(
-        f"{row.key_id} is valid until {row.expires_at:%Y-%m-%d}. The key is shown only once:"
-    )
-    click.echo(key.text)
+    echo(f"{row.key_id} is valid until {row.expires_at:%Y-%m-%d}. The key is shown only once:")
+    echo(key.text)
 
 
 @api_keys.command(name="list")
@@ -113,7 +112,7 @@ def list_(config: Path | None, tenant_id: str | None) -> None:
         return [_describe(row, utc_now()) for row in await list_api_keys(db, tenant_id=tenant_id)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no API keys.")
+    echo("\n".join(lines) or "There are no API keys.")
 
 
 @api_keys.command(name="revoke")
@@ -129,7 +128,7 @@ def revoke(config: Path | None, key_id: str) -> None:
 
     if not asyncio.run(in_transaction(settings, work)):
         raise click.ClickException(f"{key_id} does not exist, or is already revoked")
-    click.echo(f"{key_id} is revoked.")
+    echo(f"{key_id} is revoked.")
 
 
 def _describe(row: StoredApiKey, now: datetime) -> str:

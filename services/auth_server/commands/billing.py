@@ -22,6 +22,7 @@ from auth_server.records.external_events.store import list_events
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 T = TypeVar("T")
 
@@ -36,12 +37,12 @@ def sync(config: Path | None, yes: bool) -> None:
         changes = await read_price_changes(billing, COMMAND_LINE)
         if not changes:
             return "Stripe has everything that the plans need."
-        click.echo("\n".join(f"will {change}" for change in changes))
+        echo("\n".join(f"will {change}" for change in changes))
         if not yes:
             click.confirm("Make these changes?", abort=True)
         return f"{len(await make_price_changes(billing, COMMAND_LINE))} changes are made."
 
-    click.echo(_run(config, work))
+    echo(_run(config, work))
 
 
 @click.command()
@@ -60,7 +61,7 @@ def events(config: Path | None, most: int) -> None:
         )
         return "\n".join(lines) or "The inbox is empty."
 
-    click.echo(_run(config, work))
+    echo(_run(config, work))
 
 
 @click.command()
@@ -82,7 +83,7 @@ def resend(config: Path | None, event_ids: tuple[str, ...]) -> None:
 
     if problems := _run(config, work):
         raise click.ClickException("\n".join(problems))
-    click.echo(f"{len(event_ids)} processed.")
+    echo(f"{len(event_ids)} processed.")
 
 
 @click.command()
@@ -102,7 +103,7 @@ def refresh(config: Path | None, tenant_id: str | None) -> None:
                 lines.append(f"{account.tenant_id}: {status}{found.plan and f', {found.plan}'}")
         return lines
 
-    click.echo("\n".join(_run(config, work)) or "No tenant has a billing account.")
+    echo("\n".join(_run(config, work)) or "No tenant has a billing account.")
 
 
 def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:

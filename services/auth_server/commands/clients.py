@@ -29,6 +29,7 @@ from auth_server.secrets import new_secret
 from auth_server.seed import SeedError, read_seed, store_client
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 _SECRET = "The secret is shown only once:"  # noqa: S105 - a label, not a secret
 
@@ -123,9 +124,9 @@ def add(
         asyncio.run(in_transaction(settings, work))
     except SeedError as error:
         raise click.ClickException(str(error).replace("clients.0.", "")) from None
-    click.echo(f"{client_id} is a managed client.")
+    echo(f"{client_id} is a managed client.")
     if secret is not None:
-        click.echo(f"{_SECRET}\n{secret}")
+        echo(f"{_SECRET}\n{secret}")
 
 
 @clients.command(name="list")
@@ -152,7 +153,7 @@ def list_(config: Path | None) -> None:
         return lines
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no managed clients.")
+    echo("\n".join(lines) or "There are no managed clients.")
 
 
 @clients.command(name="add-secret")
@@ -170,7 +171,7 @@ def add_second_secret(config: Path | None, client_id: str, expires_in_days: int 
         )
 
     _change(load_settings(config), work)
-    click.echo(f"{_SECRET}\n{secret}")
+    echo(f"{_SECRET}\n{secret}")
 
 
 @clients.command(name="drop-secret")
@@ -184,7 +185,7 @@ def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
         await drop_client_secret(db, COMMAND_LINE, client_id, beginning, now=utc_now())
 
     _change(load_settings(config), work)
-    click.echo("The secret is deleted.")
+    echo("The secret is deleted.")
 
 
 @clients.command(name="disable")
@@ -193,7 +194,7 @@ def drop_secret(config: Path | None, client_id: str, beginning: str) -> None:
 def disable(config: Path | None, client_id: str) -> None:
     """Block a client of any kind, and end all its connections and tokens."""
     _block(config, client_id, True)
-    click.echo(f"{client_id} is disabled.")
+    echo(f"{client_id} is disabled.")
 
 
 @clients.command(name="enable")
@@ -202,7 +203,7 @@ def disable(config: Path | None, client_id: str) -> None:
 def enable(config: Path | None, client_id: str) -> None:
     """Allow a disabled client again; people have to connect it again."""
     _block(config, client_id, False)
-    click.echo(f"{client_id} is enabled.")
+    echo(f"{client_id} is enabled.")
 
 
 @clients.command(name="verify")
@@ -216,7 +217,7 @@ def verify(config: Path | None, client_id: str, undo: bool) -> None:
         await verify_client(db, COMMAND_LINE, client_id, not undo, now=utc_now())
 
     _change(load_settings(config), work)
-    click.echo(f"{client_id} is {'not verified any more' if undo else 'verified'}.")
+    echo(f"{client_id} is {'not verified any more' if undo else 'verified'}.")
 
 
 @clients.command(name="rename")
@@ -230,7 +231,7 @@ def rename(config: Path | None, client_id: str, name: str) -> None:
         await rename_client(db, COMMAND_LINE, client_id, name, now=utc_now())
 
     _change(load_settings(config), work)
-    click.echo(f"{client_id} is now called {name}.")
+    echo(f"{client_id} is now called {name}.")
 
 
 def _block(config: Path | None, client_id: str, blocked: bool) -> None:

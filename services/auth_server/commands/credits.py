@@ -23,6 +23,7 @@ from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 from gatepost.metering.money import decimals_of, format_amount
 from gatepost.metering.plans import Budget
+from gatepost_cli.terminal import echo
 
 _CURRENCY = click.option(
     "--currency", help="Such as usd.  [default: that of the tenant's plan]", metavar="CODE"
@@ -65,7 +66,7 @@ def list_command(config: Path | None, tenant_id: str | None) -> None:
         return lines
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no credits.")
+    echo("\n".join(lines) or "There are no credits.")
 
 
 @credits.command()
@@ -110,7 +111,7 @@ def grant(
         await give_credit(db, credit, now=now)
         return f"{tenant_id} has {format_amount(value, code)} more: {credit.credit_id}"
 
-    click.echo(asyncio.run(in_transaction(settings, work)))
+    echo(asyncio.run(in_transaction(settings, work)))
 
 
 @credits.command()
@@ -129,7 +130,7 @@ def revoke(config: Path | None, credit_id: str, reason: str) -> None:
         )
         return f"{in_words(taken, found.currency)} is taken back from {found.tenant_id}."
 
-    click.echo(asyncio.run(in_transaction(load_settings(config), work)))
+    echo(asyncio.run(in_transaction(load_settings(config), work)))
 
 
 @click.command()
@@ -166,7 +167,7 @@ def cap(config: Path | None, tenant_id: str, amount: str | None, soft: bool, rem
         said = format_amount(value, price.currency)
         return f"The usage of {tenant_id} may cost {said} a month: {made.monthly_units} units."
 
-    click.echo(asyncio.run(in_transaction(load_settings(config), work)))
+    echo(asyncio.run(in_transaction(load_settings(config), work)))
 
 
 async def _currency_of(db: DbSession, tenant_id: str) -> str:

@@ -11,6 +11,7 @@ from auth_server.administration.services.gateways import GatewayView, read_gatew
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -33,7 +34,7 @@ def list_(config: Path | None, as_json: bool) -> None:
                 return lines
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "No gateway has reported in the last day.")
+    echo("\n".join(lines) or "No gateway has reported in the last day.")
 
 
 def _describe(one: GatewayView) -> str:

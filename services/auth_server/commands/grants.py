@@ -12,6 +12,7 @@ from auth_server.records.grants.store import list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.revocations.revoke import outdate_for_operator, revoke_grant, revoke_grants
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 _REASON = "an operator ended it"
 _person = click.option("--person", "person_id", help="A person's id.")
@@ -41,7 +42,7 @@ def list_(
         return [_describe(grant) for grant in found]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no such grants.")
+    echo("\n".join(lines) or "There are no such grants.")
 
 
 @grants.command(name="end")
@@ -84,7 +85,7 @@ def end(
     ended = asyncio.run(in_transaction(settings, work))
     if grant_id is not None and not ended:
         raise click.ClickException(f"{grant_id} does not exist, or has already ended")
-    click.echo(f"{ended} grants ended.")
+    echo(f"{ended} grants ended.")
 
 
 @grants.command(name="refresh")
@@ -103,7 +104,7 @@ def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], ke
         await outdate_for_operator(db, kind, key, lifetime=lifetime, now=utc_now())
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"The access tokens issued so far for {kind} {key} have ended.")
+    echo(f"The access tokens issued so far for {kind} {key} have ended.")
 
 
 def _describe(grant: Grant) -> str:

@@ -11,6 +11,7 @@ from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.runtime import keys_of
 from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.command(name="list")
@@ -23,7 +24,7 @@ def list_keys(config: Path | None) -> None:
         lines = (f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}" for key in rows)
         return "\n".join(lines) or "There are no keys yet."
 
-    click.echo(asyncio.run(in_transaction(load_settings(config), show)))
+    echo(asyncio.run(in_transaction(load_settings(config), show)))
 
 
 @click.command(name="rotate")
@@ -37,4 +38,4 @@ def rotate_keys(config: Path | None, at_once: bool) -> None:
     async def change(db: DbSession) -> str:
         return await (withdraw if at_once else rotate)(db, keys_to_seal_with, now=utc_now())
 
-    click.echo(asyncio.run(in_transaction(settings, change)))
+    echo(asyncio.run(in_transaction(settings, change)))

@@ -14,6 +14,7 @@ from auth_server.commands.common import config_option, in_transaction, load_sett
 from auth_server.db.engine import DbSession
 from auth_server.records.operators.table import Role
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -33,7 +34,7 @@ def list_(config: Path | None) -> None:
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no operators.")
+    echo("\n".join(lines) or "There are no operators.")
 
 
 @operators.command(name="set")
@@ -53,7 +54,7 @@ def set_(config: Path | None, person_id: str, role: str) -> None:
         await set_operator(db, COMMAND_LINE, person_id, cast("Role", role), now=utc_now())
 
     _change(config, work)
-    click.echo(f"{person_id} is {'a viewer' if role == 'viewer' else 'an operator'}.")
+    echo(f"{person_id} is {'a viewer' if role == 'viewer' else 'an operator'}.")
 
 
 @operators.command(name="remove")
@@ -66,7 +67,7 @@ def remove(config: Path | None, person_id: str) -> None:
         await remove_operator(db, COMMAND_LINE, person_id, now=utc_now())
 
     _change(config, work)
-    click.echo(f"{person_id} is not an operator any more.")
+    echo(f"{person_id} is not an operator any more.")
 
 
 def _change(config: Path | None, work: Callable[[DbSession], Awaitable[None]]) -> None:

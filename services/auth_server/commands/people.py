@@ -22,6 +22,7 @@ from auth_server.records.sessions.store import end_sessions
 from auth_server.revocations.revoke import outdate_tokens
 from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _password_option = click.option(
@@ -47,7 +48,7 @@ def list_(config: Path | None) -> None:
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no people.")
+    echo("\n".join(lines) or "There are no people.")
 
 
 @people.command(name="add")
@@ -81,7 +82,7 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
         await record(db, Audit("person.created", person_id=person_id), now=now)
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"{person_id} is added.")
+    echo(f"{person_id} is added.")
 
 
 @people.command(name="set")
@@ -161,7 +162,7 @@ def set_(
         await record(db, Audit("person.changed", person_id=person_id, detail=detail), now=now)
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"{person_id} is changed.")
+    echo(f"{person_id} is changed.")
 
 
 @people.command(name="delete")
@@ -180,7 +181,7 @@ def delete(config: Path | None, person_id: str) -> None:
             raise click.ClickException(str(error)) from None
 
     asyncio.run(in_transaction(settings, work))
-    click.echo(f"{person_id} is deleted.")
+    echo(f"{person_id} is deleted.")
 
 
 def _require_email(email: str) -> str:

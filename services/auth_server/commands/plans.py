@@ -30,6 +30,7 @@ from gatepost.clock import utc_now
 from gatepost.document import DocumentError, read_document
 from gatepost.metering.money import format_amount
 from gatepost.metering.plans import month_of, start_of_month
+from gatepost_cli.terminal import echo
 
 
 class _File(BaseModel):
@@ -61,10 +62,10 @@ def plans(config: Path | None, file: Path | None) -> None:
     found = asyncio.run(in_transaction(settings, work))
     if wanted is not None:
         names = ", ".join(plan.name for plan in wanted)
-        click.echo(f"The plans are {names}. Gateways learn them within two seconds.")
+        echo(f"The plans are {names}. Gateways learn them within two seconds.")
         return
     listed = [plan.model_dump(mode="json", exclude_defaults=True) for plan in found]
-    click.echo(yaml.safe_dump({"plans": listed}, sort_keys=False), nl=False)
+    echo(yaml.safe_dump({"plans": listed}, sort_keys=False), nl=False)
 
 
 @click.command()
@@ -91,15 +92,15 @@ def simulate(config: Path | None, month: datetime | None, name: str, tenant_id: 
 
     other, simulated = asyncio.run(in_transaction(load_settings(config), work))
     if not simulated:
-        click.echo(f"No units were used in {month_of(since)}.")
+        echo(f"No units were used in {month_of(since)}.")
         return
-    click.echo(f"{month_of(since)} on the plan {other.name}:")
+    echo(f"{month_of(since)} on the plan {other.name}:")
     for one in simulated:
-        click.echo(_describe(one, other))
+        echo(_describe(one, other))
     if len(simulated) > 1:
         before = _add_up((one.currency, one.price) for one in simulated)
         after = _add_up((other.price.currency, one.other_price) for one in simulated)
-        click.echo(f"all: {before} on their plans, {after} on {other.name}")
+        echo(f"all: {before} on their plans, {after} on {other.name}")
 
 
 @click.command()
@@ -116,7 +117,7 @@ def move(config: Path | None, tenant_id: str, plan: str) -> None:
         asyncio.run(in_transaction(load_settings(config), work))
     except (NotFound, Refused) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{tenant_id} has the plan {plan}. Gateways learn it within two seconds.")
+    echo(f"{tenant_id} has the plan {plan}. Gateways learn it within two seconds.")
 
 
 @click.command()
@@ -134,11 +135,11 @@ def requests(config: Path | None, limit: int, after: str) -> None:
     except Refused as error:
         raise click.ClickException(str(error)) from None
     for one in page.rows:
-        click.echo(f"{one.asked_at:%Y-%m-%d %H:%M}  {one.tenant_id}  {one.plan}  {one.person_id}")
+        echo(f"{one.asked_at:%Y-%m-%d %H:%M}  {one.tenant_id}  {one.plan}  {one.person_id}")
     if page.next:
-        click.echo(f"for more: --after '{page.next}'", err=True)
+        echo(f"for more: --after '{page.next}'", err=True)
     elif not page.rows:
-        click.echo("Nobody asked for a larger plan.", err=True)
+        echo("Nobody asked for a larger plan.", err=True)
 
 
 def _describe(one: Simulated, other: PlanTerms) -> str:

@@ -24,6 +24,7 @@ from gatepost.network.http11 import Http11
 from gatepost.network.listen import CannotListen, bind
 from gatepost.network.serve import DrainingServer, StopTimes
 from gatepost.network.stopping import Stopping
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -104,7 +105,7 @@ def seed(config: Path | None, file: Path) -> None:
         _count(len(contents.people), "person", "people"),
         _count(len(contents.clients), "managed client", "managed clients"),
     )
-    click.echo(", ".join(counts))
+    echo(", ".join(counts))
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -27,6 +27,7 @@ from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import AuthServerSettings
 from auth_server.tenancy.change_policy import change_policy
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -43,7 +44,7 @@ def list_(config: Path | None) -> None:
         return [_describe(tenant) for tenant in await list_tenants(db)]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no tenants.")
+    echo("\n".join(lines) or "There are no tenants.")
 
 
 @tenants.command(name="add")
@@ -76,7 +77,7 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> Non
         await record(db, put, now=now)
 
     asyncio.run(in_transaction(load_settings(config), work))
-    click.echo(f"{tenant_id} is a tenant.")
+    echo(f"{tenant_id} is a tenant.")
 
 
 @tenants.command(name="provider")
@@ -103,7 +104,7 @@ def provider_(config: Path | None, tenant_id: str, provider: str | None, none: b
 
     view = asyncio.run(in_transaction(settings, work))
     domains = ", ".join(view.verified_domains) or "no verified domains"
-    click.echo(f"{tenant_id}  {view.provider or 'no provider of its own'}  ({domains})")
+    echo(f"{tenant_id}  {view.provider or 'no provider of its own'}  ({domains})")
 
 
 @tenants.command(name="set")
@@ -158,7 +159,7 @@ def set_(
         asyncio.run(in_transaction(settings, _change(settings, tenant_id, decide, disabled)))
     except UnusablePolicy as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{tenant_id} is changed.")
+    echo(f"{tenant_id} is changed.")
 
 
 def _change(

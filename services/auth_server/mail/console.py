@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from auth_server.mail.port import MailRefused, Message
+from gatepost.text.hidden import escape_text
 
 log = structlog.get_logger()
 
@@ -26,7 +27,6 @@ class ConsoleMailer:
         if not self.development:
             raise MailRefused("auth_server.mail is not configured")
         log.info("mail_printed", mail_id=message.mail_id, template=message.template)
-        sys.stderr.write(
-            f"--- Mail to {message.to}\nSubject: {message.subject}\n\n{message.text}--- End of mail\n"
-        )
+        text = f"Mail to {message.to}\nSubject: {message.subject}\n\n{message.text}"
+        sys.stderr.write(escape_text(f"--- {text}--- End of mail\n"))
         sys.stderr.flush()

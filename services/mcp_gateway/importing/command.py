@@ -12,6 +12,8 @@ import click
 import orjson
 
 from gatepost.document import DocumentError
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.documents.fetch import FetchError
 from mcp_gateway.importing.merge import Drift, Existing, merge
 from mcp_gateway.importing.proposal import choose, propose, write_manifest
@@ -22,7 +24,7 @@ from mcp_gateway.manifest.load import load_catalogue, load_manifest
 from mcp_gateway.manifest.schema import SCHEMA, SCHEMA_FILE, claim_problem
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, load_openapi
 from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
-from mcp_gateway.text import shorten_text, write_line
+from mcp_gateway.text import shorten_text
 
 MANIFEST = "tools.yaml"
 _NOTHING_TO_SERVE = 3
@@ -165,7 +167,7 @@ def import_openapi(source: str, **options: Any) -> None:
             f"this fault of gatepost:\n{problem}"
         )
     for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
-        click.echo(write_line(line))
+        echo(write_line(line))
     _conclude(given, changed)
     if problem is not None:
         raise click.ClickException(f"the gateway can't load this manifest yet:\n{problem}")
@@ -219,7 +221,7 @@ def _conclude(given: Options, changed: list[Path]) -> None:
         if given.check
         else f"Review {given.manifest}, then point the gateway at it."
     )
-    click.echo(done if not changed else f"Wrote {' and '.join(map(str, changed))}. {done}")
+    echo(done if not changed else f"Wrote {' and '.join(map(str, changed))}. {done}")
 
 
 def _selection(given: Options) -> Select | None:
@@ -249,9 +251,9 @@ def _load(source: str, ref_hosts: tuple[str, ...]) -> OpenApiDocument:
     try:
         return load_openapi(source, allowed_hosts=ref_hosts)
     except DocumentError as error:
-        raise click.ClickException(f"{_place(source)}: the document {error}") from None
+        raise click.ClickException(write_line(f"{_place(source)}: the document {error}")) from None
     except FetchError as error:
-        raise click.ClickException(f"{_place(source)}: {error}") from None
+        raise click.ClickException(write_line(f"{_place(source)}: {error}")) from None
 
 
 def _place(source: str) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import click
 
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.importing.merge import Drift
 from mcp_gateway.importing.proposal import Proposal, Proposed
 from mcp_gateway.openapi.document import OpenApiDocument
-from mcp_gateway.text import write_line
 
 _MOST_SHOWN = 50
 _FEW = 5
@@ -86,13 +87,13 @@ def select_by_number(proposal: Proposal) -> set[str]:
     """List the operations and ask which to expose, until the answer is valid."""
     for number, proposed in enumerate(proposal.proposed, 1):
         line = f"{number:5}  {proposed.entry.name}  {proposed.found.key}{_mark(proposed)}"
-        click.echo(write_line(line))
+        echo(write_line(line))
     while True:
         answer = click.prompt("Which to expose? (1-3,7 or @tag, reads, all, none)", default="reads")
         try:
             return {name for part in answer.split(",") for name in _chosen(part.strip(), proposal)}
         except ValueError as error:
-            click.echo(write_line(str(error)), err=True)
+            echo(write_line(str(error)), err=True)
 
 
 def _chosen(part: str, proposal: Proposal) -> list[str]:

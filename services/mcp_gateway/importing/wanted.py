@@ -7,7 +7,8 @@ from typing import Annotated, BinaryIO, NamedTuple
 import click
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gatepost.words import ALIKE, likeness, split_words
+from gatepost.text.words import ALIKE, likeness, split_words
+from gatepost_cli.terminal import echo
 from mcp_gateway.importing.proposal import Proposed, entry_keys, propose
 from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.load import Manifest
@@ -50,7 +51,7 @@ def propose_tools(attempts: BinaryIO, path: Path) -> None:
     manifest, document, _ = load(path)
     wanted = list(match_operations(tried, document, manifest))
     if not wanted:
-        click.echo("No operation that isn't served matches what agents tried.", err=True)
+        echo("No operation that isn't served matches what agents tried.", err=True)
         return
     known = {entry.operation: entry.name for entry in manifest.tools}
     keys = {one.found.key for one in wanted} - known.keys()
@@ -64,13 +65,13 @@ def propose_tools(attempts: BinaryIO, path: Path) -> None:
     entries = {proposed.found.key: proposed for proposed in proposal.proposed}
     refused = dict(proposal.refused)
     for one in wanted:
-        click.echo(f"# Asked for {one.times} times: {', '.join(one.names)}")
+        echo(f"# Asked for {one.times} times: {', '.join(one.names)}")
         if (name := known.get(one.found.key)) is not None:
-            click.echo(f"# {path} has it as {name}; remove `expose: false` to serve it.\n")
+            echo(f"# {path} has it as {name}; remove `expose: false` to serve it.\n")
         elif one.found.key in entries:
-            click.echo(_write(entries[one.found.key]))
+            echo(_write(entries[one.found.key]))
         else:
-            click.echo(f"# {one.found.key} can't be served: {refused.get(one.found.key)}\n")
+            echo(f"# {one.found.key} can't be served: {refused.get(one.found.key)}\n")
 
 
 def match_operations(

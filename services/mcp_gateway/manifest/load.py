@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.document import DocumentError, read_document
+from gatepost.text.hidden import write_line
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
@@ -24,7 +25,7 @@ from mcp_gateway.manifest.read_resources import read_resources, resource_problem
 from mcp_gateway.manifest.schema import date_of, manifest_problems
 from mcp_gateway.openapi.document import OpenApiDocument, load_openapi, read_openapi
 from mcp_gateway.results.instructions import InstructionGuard
-from mcp_gateway.text import tidy_text, write_line
+from mcp_gateway.text import tidy_text
 
 _MOST_SHOWN = 20
 
@@ -125,7 +126,7 @@ def load_manifest(path: Path) -> Manifest:
     try:
         source = read_document(path)
     except DocumentError as error:
-        raise ManifestError(f"{path}: {error}") from None
+        raise ManifestError(write_line(f"{path}: {error}")) from None
     problems = manifest_problems(source)
     _raise_all([f"{path}: {problem}" for problem in problems])
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from gatepost.metering.call_event import LONGEST_ERROR, CallEvent, Decision, Outcome, write_event
+from gatepost.text.hidden import escape_text
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import UNANSWERED
 from mcp_gateway.pipeline.call import ToolCall, ToolResult
@@ -53,7 +54,7 @@ def describe_call(
         grant_id=caller.grant_id,
         env=caller.env,
         tier=caller.rate_limit_tier,
-        tool=call.name[:128].replace("\0", ""),
+        tool=escape_text(call.name[:128])[:128],
         tool_version="" if tool is None else tool.lifecycle.version or "",
         era=call.conversation.era,
         decision=decision,

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from gatepost.document import DocumentError, parse_document
+from gatepost.text.hidden import escape_text
 from mcp_gateway.catalogue.catalogue import Catalogue, fingerprint
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.results.fields import format_field
-from mcp_gateway.text import escape_text
 
 LOCK_FILE = "tools.lock.json"
 """Its file name, beside a manifest."""

@@ -9,6 +9,7 @@ from gatepost_cli.doctor.clients import CLIENTS
 from gatepost_cli.doctor.deployment import look_at
 from gatepost_cli.doctor.examine import Verdict, examine
 from gatepost_cli.doctor.registrations import Registrations, Sleep
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -25,9 +26,9 @@ def doctor(issuer: str, resource: str | None) -> None:
             raise click.ClickException(f"{flag}: {url!r} is not an http or https URL")
     verdicts, left = asyncio.run(_examine_all(issuer, resource))
     for verdict in verdicts:
-        click.echo(write_line(verdict))
+        echo(write_line(verdict))
     if left:
-        click.echo(f"{left} registrations could not be deleted (RFC 7592).", err=True)
+        echo(f"{left} registrations could not be deleted (RFC 7592).", err=True)
     if any(verdict.problems for verdict in verdicts):
         raise click.exceptions.Exit(1)
 
@@ -59,7 +60,7 @@ def write_line(verdict: Verdict) -> str:
 
 async def _examine_all(issuer: str, resource: str | None) -> tuple[list[Verdict], int]:
     async def wait(seconds: float) -> None:
-        click.echo(f"The server limits registrations. Waiting {seconds:.0f} seconds …", err=True)
+        echo(f"The server limits registrations. Waiting {seconds:.0f} seconds …", err=True)
         await asyncio.sleep(seconds)
 
     async with httpx2.AsyncClient(timeout=20, follow_redirects=False) as http:

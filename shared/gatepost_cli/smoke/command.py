@@ -29,6 +29,7 @@ from gatepost_cli.smoke.discovery import (
 )
 from gatepost_cli.smoke.junit import write_junit
 from gatepost_cli.smoke.steps import StepFailed, Steps, StepSkipped
+from gatepost_cli.terminal import echo
 
 Transport = Callable[[], httpx2.AsyncBaseTransport | None]
 
@@ -110,7 +111,7 @@ def smoke(
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     steps = asyncio.run(run_smoke(Given(url, key, tool, command)))
     for step in steps.done:
-        click.echo(step.line())
+        echo(step.line())
     if junit is not None:
         try:
             junit.write_text(write_junit(steps.done, url), encoding="utf-8")

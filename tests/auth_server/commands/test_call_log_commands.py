@@ -54,6 +54,21 @@ def test_an_operator_finds_a_refused_call_and_reads_its_story(
     assert "The quota or budget is used up" in story.output
 
 
+def test_a_name_that_an_agent_invented_controls_no_terminal(
+    operate: Operate, sqlite_url: str
+) -> None:
+    name = "drop\x9b2J\x1b[1A\u202e\n\rtasks"
+    made = call_event(
+        utc_now(), decision="refused", outcome="refused", reason="unknown_tool", tool=name
+    )
+    write(sqlite_url, made._replace(error=name))
+    for words in (("calls",), ("calls", "--json"), ("call", made.call_id), ("intent",)):
+        output = operate("usage", *words).output
+        assert "\\u009b2J" in output
+        assert all(c.isprintable() or c == "\n" for c in output), words
+        assert "\ntasks" not in output
+
+
 def test_an_operator_turns_the_pages_of_calls(operate: Operate, sqlite_url: str) -> None:
     now = utc_now()
     write(sqlite_url, *(call_event(now - timedelta(minutes=n)) for n in range(3)))

@@ -274,6 +274,23 @@ def test_a_document_controls_no_terminal_and_hides_nothing_from_who_reviews_it(
     assert all(c.isprintable() or c == "\n" for c in result.output)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"swagger": "1\\u001b[2J\\nWrote tools.yaml"}'),
+        ("a.yaml", 'swagger: "1\\e[2J\\nWrote tools.yaml"'),
+        ("a\x1b[2J.json", "{}"),
+    ],
+)
+def test_a_refused_document_controls_no_terminal(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    arguments = ["openapi", str(tmp_path / name), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(import_, arguments, color=True)
+    assert (result.exit_code, "[2J" in result.output) == (1, True)
+    assert "\nWrote tools.yaml" not in result.output
+    assert all(c.isprintable() or c == "\n" for c in result.output)
+
+
 def test_a_file_that_is_not_an_openapi_document_is_refused_without_a_traceback(
     tmp_path: Path,
 ) -> None:

@@ -14,7 +14,7 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.unmet_calls.store import Tried, list_unmet
 from auth_server.rendering.translation import translatable
 from gatepost.metering.plans import start_of_day
-from gatepost.words import ALIKE, likeness, split_words
+from gatepost.text.words import ALIKE, likeness, split_words
 
 MOST_READ = 2_000
 """The most different attempts of a period that are looked at."""

@@ -20,6 +20,7 @@ from auth_server.db.engine import open_database
 from auth_server.records.audit.search import AuditFilter
 from auth_server.records.audit.verify import Head
 from auth_server.settings import AuthServerSettings
+from gatepost_cli.terminal import echo
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -64,9 +65,9 @@ def list_(config: Path | None, limit: int, **given: Any) -> None:
         named = " ".join(filter(None, ids))
         detail = json.dumps(entry.detail) if entry.detail else ""
         line = f"{entry.number}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.words}  {named}  {detail}"
-        click.echo(line.rstrip())
+        echo(line.rstrip())
     if not entries:
-        click.echo("No entry matches.")
+        echo("No entry matches.")
 
 
 @audit.command(name="export")
@@ -94,7 +95,7 @@ def export(config: Path | None, form: Format, output: Path | None, **given: Any)
         with output.open("wb") as opened:
             head = asyncio.run(_export(settings, which, form, opened))
     if head is not None:
-        click.echo(f"The head of the audit log is {head.number}:{head.hash}", err=True)
+        echo(f"The head of the audit log is {head.number}:{head.hash}", err=True)
 
 
 async def _read(

@@ -15,6 +15,7 @@ from auth_server.records.audit.verify import Break, Head, accept_break, find_bre
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -53,13 +54,13 @@ def audit_verify(
     found, message = asyncio.run(_verify(settings, heads))
     if found is not None and accept:
         number = asyncio.run(in_transaction(settings, _accepting(found)))
-        click.echo(f"From now on, the audit log is verified from entry {number}.")
+        echo(f"From now on, the audit log is verified from entry {number}.")
         return
     if found is not None:
         raise click.ClickException(
             f"the audit log is broken at entry {found.number}: {found.reason}"
         )
-    click.echo(message)
+    echo(message)
 
 
 def _verify_file(file: Path, heads: Sequence[Head]) -> None:
@@ -68,13 +69,13 @@ def _verify_file(file: Path, heads: Sequence[Head]) -> None:
         raise click.ClickException(f"the export is broken at entry {found.number}: {found.reason}")
     if verified.head is None:
         raise click.ClickException("the export is incomplete: its last line is not the log's head")
-    click.echo(f"The export's {verified.entries} entries are as they were recorded.")
+    echo(f"The export's {verified.entries} entries are as they were recorded.")
     if verified.gaps:
-        click.echo(
+        echo(
             f"Entries are left out in {verified.gaps} places, as in an export of a search; what was "
             "there is not verified."
         )
-    click.echo(f"The head of the log was {verified.head.number}:{verified.head.hash}.")
+    echo(f"The head of the log was {verified.head.number}:{verified.head.hash}.")
 
 
 async def _verify(settings: AuthServerSettings, heads: Sequence[Head]) -> tuple[Break | None, str]:

@@ -14,6 +14,7 @@ from auth_server.outbox.compose import compose
 from auth_server.outbox.open import open_mailer
 from auth_server.records.mails.store import list_mails
 from auth_server.rendering.render import open_pages
+from gatepost_cli.terminal import echo
 
 _MOST = 100
 
@@ -45,9 +46,9 @@ def test(config: Path | None, address: str) -> None:
     except (MailRefused, MailUnavailable) as error:
         raise click.ClickException(f"the mail was not sent: {error}") from None
     if settings.mail is None:
-        click.echo("The mail was printed, because auth_server.mail is not configured.")
+        echo("The mail was printed, because auth_server.mail is not configured.")
     else:
-        click.echo(f"{settings.mail.host} took the mail. Check that it arrives.")
+        echo(f"{settings.mail.host} took the mail. Check that it arrives.")
 
 
 @mail.command(name="list")
@@ -70,4 +71,4 @@ def list_(config: Path | None) -> None:
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no mails.")
+    echo("\n".join(lines) or "There are no mails.")

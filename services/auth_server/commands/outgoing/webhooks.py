@@ -33,6 +33,7 @@ from auth_server.settings import AuthServerSettings
 from auth_server.webhooks.event_types import types_for
 from auth_server.webhooks.manage import NewEndpoint
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def list_(config: Path | None, search: str, state: str | None) -> None:
             if not (after := page.next):
                 return lines
 
-    click.echo("\n".join(_run(load_settings(config), work)) or "There are no endpoints.")
+    echo("\n".join(_run(load_settings(config), work)) or "There are no endpoints.")
 
 
 @webhooks.command()
@@ -90,8 +91,8 @@ def add(config: Path | None, tenant_id: str | None, url: str, types: tuple[str, 
         )
 
     endpoint, secret = _run(settings, work)
-    click.echo(f"{endpoint.endpoint_id} receives events. The secret is shown only once:")
-    click.echo(secret)
+    echo(f"{endpoint.endpoint_id} receives events. The secret is shown only once:")
+    echo(secret)
 
 
 @webhooks.command()
@@ -104,7 +105,7 @@ def remove(config: Path | None, endpoint_id: str) -> None:
         await delete_endpoint(db, COMMAND_LINE, endpoint_id, now=utc_now())
 
     _run(load_settings(config), work)
-    click.echo(f"{endpoint_id} is removed.")
+    echo(f"{endpoint_id} is removed.")
 
 
 @webhooks.command()
@@ -125,8 +126,8 @@ def roll(config: Path | None, endpoint_id: str) -> None:
         )
 
     secret = _run(settings, work)
-    click.echo("For 24 hours, messages are signed with both secrets. The new one is shown once:")
-    click.echo(secret)
+    echo("For 24 hours, messages are signed with both secrets. The new one is shown once:")
+    echo(secret)
 
 
 @webhooks.command()
@@ -135,7 +136,7 @@ def roll(config: Path | None, endpoint_id: str) -> None:
 def enable(config: Path | None, endpoint_id: str) -> None:
     """Send to a disabled endpoint again."""
     _switch(config, endpoint_id, enabled=True)
-    click.echo(f"{endpoint_id} is enabled.")
+    echo(f"{endpoint_id} is enabled.")
 
 
 @webhooks.command()
@@ -144,7 +145,7 @@ def enable(config: Path | None, endpoint_id: str) -> None:
 def disable(config: Path | None, endpoint_id: str) -> None:
     """Send nothing more to an endpoint until it is enabled."""
     _switch(config, endpoint_id, enabled=False)
-    click.echo(f"{endpoint_id} is disabled.")
+    echo(f"{endpoint_id} is disabled.")
 
 
 @webhooks.command()
@@ -158,7 +159,7 @@ def test(config: Path | None, endpoint_id: str) -> None:
             db, COMMAND_LINE, endpoint_id, new_secret=new_secret, now=utc_now()
         )
 
-    click.echo(f"{_run(load_settings(config), work)} will be sent within seconds.")
+    echo(f"{_run(load_settings(config), work)} will be sent within seconds.")
 
 
 @webhooks.command()
@@ -178,7 +179,7 @@ def deliveries(config: Path | None, endpoint_id: str, most: int) -> None:
         found = await read_deliveries(db, COMMAND_LINE, endpoint_id, limit=most)
         return [_describe_delivery(one) for one in found.rows]
 
-    click.echo("\n".join(_run(load_settings(config), work)) or "There are no deliveries.")
+    echo("\n".join(_run(load_settings(config), work)) or "There are no deliveries.")
 
 
 @webhooks.command()
@@ -193,7 +194,7 @@ def resend(config: Path | None, endpoint_id: str, message_ids: tuple[str, ...]) 
             await resend_message(db, COMMAND_LINE, endpoint_id, message_id, now=utc_now())
 
     _run(load_settings(config), work)
-    click.echo(f"{len(message_ids)} will be sent within seconds.")
+    echo(f"{len(message_ids)} will be sent within seconds.")
 
 
 def _switch(config: Path | None, endpoint_id: str, *, enabled: bool) -> None:

@@ -11,6 +11,7 @@ from auth_server.administration.tenancy.app_requests import answer_app_request, 
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.group(name="app-requests")
@@ -35,7 +36,7 @@ def list_(config: Path | None, tenant_id: str) -> None:
         lines = asyncio.run(in_transaction(load_settings(config), work))
     except NotFound as error:
         raise click.ClickException(str(error)) from None
-    click.echo("\n".join(lines) or "Nobody asks for an app.")
+    echo("\n".join(lines) or "Nobody asks for an app.")
 
 
 @app_requests.command()
@@ -45,7 +46,7 @@ def list_(config: Path | None, tenant_id: str) -> None:
 def approve(config: Path | None, tenant_id: str, request_id: str) -> None:
     """Allow the app for all members of TENANT_ID."""
     _answer(config, tenant_id, request_id, approved=True)
-    click.echo("The app is allowed. The member is told by mail.")
+    echo("The app is allowed. The member is told by mail.")
 
 
 @app_requests.command()
@@ -55,7 +56,7 @@ def approve(config: Path | None, tenant_id: str, request_id: str) -> None:
 def decline(config: Path | None, tenant_id: str, request_id: str) -> None:
     """Decline the request."""
     _answer(config, tenant_id, request_id, approved=False)
-    click.echo("The request is declined. The member is told by mail.")
+    echo("The request is declined. The member is told by mail.")
 
 
 def _answer(config: Path | None, tenant_id: str, request_id: str, *, approved: bool) -> None:

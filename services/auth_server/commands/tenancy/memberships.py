@@ -19,6 +19,7 @@ from auth_server.tenancy.change_membership import remove_membership, set_members
 from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
+from gatepost_cli.terminal import echo
 
 
 @click.group()
@@ -41,7 +42,7 @@ def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> 
         ]
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There are no such memberships.")
+    echo("\n".join(lines) or "There are no such memberships.")
 
 
 @memberships.command(name="set")
@@ -70,7 +71,7 @@ def set_(config: Path | None, person_id: str, tenant_id: str, role: str, data_sc
         asyncio.run(in_transaction(settings, work))
     except (ChangeRefused, MalformedDataScope) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{person_id} has the role {role} in {tenant_id}.")
+    echo(f"{person_id} has the role {role} in {tenant_id}.")
 
 
 @memberships.command(name="remove")
@@ -89,7 +90,7 @@ def remove(config: Path | None, person_id: str, tenant_id: str) -> None:
         asyncio.run(in_transaction(settings, work))
     except ChangeRefused as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{person_id} is no longer a member of {tenant_id}.")
+    echo(f"{person_id} is no longer a member of {tenant_id}.")
 
 
 @memberships.command(name="invite")
@@ -128,7 +129,7 @@ def invite(
         )
 
     try:
-        click.echo(asyncio.run(in_transaction(settings, work)))
+        echo(asyncio.run(in_transaction(settings, work)))
     except (NotFound, Refused) as error:
         raise click.ClickException(str(error)) from None
 
@@ -153,4 +154,4 @@ def invitations(config: Path | None, tenant_id: str, invitation_id: str | None) 
         lines = asyncio.run(in_transaction(load_settings(config), work))
     except NotFound as error:
         raise click.ClickException(str(error)) from None
-    click.echo("\n".join(lines) or "There are no open invitations.")
+    echo("\n".join(lines) or "There are no open invitations.")

@@ -20,6 +20,7 @@ from auth_server.commands.common import config_option, in_transaction, load_sett
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
 from gatepost.metering.plans import month_of
+from gatepost_cli.terminal import echo
 
 _TROUBLE = frozenset({"differ", "undecided"})
 
@@ -55,12 +56,12 @@ def books(
 
     if tenant_id is not None:
         view = asyncio.run(in_transaction(settings, work_tenant))
-        click.echo(view.model_dump_json(indent=2) if as_json else _describe_tenant(view))
+        echo(view.model_dump_json(indent=2) if as_json else _describe_tenant(view))
         return
     found, tenants = asyncio.run(in_transaction(settings, work))
-    click.echo(found.model_dump_json(indent=2) if as_json else _describe(found))
+    echo(found.model_dump_json(indent=2) if as_json else _describe(found))
     for one in () if as_json else tenants.rows:
-        click.echo(_line(one))
+        echo(_line(one))
     if found.verdict in _TROUBLE:
         raise click.ClickException(f"the books of {name} need attention")
 

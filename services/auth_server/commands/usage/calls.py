@@ -21,6 +21,8 @@ from auth_server.administration.reasons import OUTCOMES, REASONS
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -69,11 +71,11 @@ def calls(  # noqa: PLR0913 - one for each option
     except Refused as error:
         raise click.ClickException(str(error)) from None
     for one in page.rows:
-        click.echo(one.model_dump_json() if as_json else _line(one))
+        echo(one.model_dump_json() if as_json else write_line(_line(one)))
     if page.next:
-        click.echo(f"for more: --after '{page.next}'", err=True)
+        echo(f"for more: --after '{page.next}'", err=True)
     elif not page.rows:
-        click.echo("No call matches.", err=True)
+        echo("No call matches.", err=True)
 
 
 @click.command()
@@ -90,7 +92,7 @@ def call(config: Path | None, call_id: str, as_json: bool) -> None:
             raise click.ClickException(str(error)) from None
 
     story = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo(story.model_dump_json(indent=2) if as_json else _describe(story))
+    echo(story.model_dump_json(indent=2) if as_json else _describe(story))
 
 
 def _line(one: CallView) -> str:
@@ -129,4 +131,4 @@ def _describe(story: CallStory) -> str:
     else:
         lines.append(f"units: {ledger.units} of {ledger.meter} in the ledger")
     lines += [f"export: {each.identifier} to {each.system}, {each.state}" for each in story.exports]
-    return "\n".join(lines)
+    return "\n".join(map(write_line, lines))

@@ -22,6 +22,7 @@ from auth_server.records.usage_exports.store import list_exports, sum_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
 from auth_server.runtime import keys_of
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 _DECIDED_BY_PEOPLE = (ExportState.PARKED, ExportState.AMBIGUOUS)
 
@@ -51,7 +52,7 @@ def exports(config: Path | None, parked: bool, most: int) -> None:
         return lines
 
     lines = asyncio.run(in_transaction(load_settings(config), work))
-    click.echo("\n".join(lines) or "There is nothing to list.")
+    echo("\n".join(lines) or "There is nothing to list.")
 
 
 @click.command()
@@ -80,7 +81,7 @@ def resend(config: Path | None, identifiers: tuple[str, ...], counted: bool) -> 
         asyncio.run(in_transaction(settings, work))
     except (NotFound, Refused) as error:
         raise click.ClickException(getattr(error, "reason", str(error))) from None
-    click.echo(f"{len(identifiers)} changed.")
+    echo(f"{len(identifiers)} changed.")
 
 
 @click.command()
@@ -113,7 +114,7 @@ def link(
         asyncio.run(in_transaction(load_settings(config), work))
     except (NotFound, Refused) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{tenant_id} is the customer {customer}.")
+    echo(f"{tenant_id} is the customer {customer}.")
 
 
 @click.command()
@@ -138,7 +139,7 @@ def refused(config: Path | None, digests: tuple[str, ...], write_all: bool, most
         finally:
             await database.close()
 
-    click.echo("\n".join(asyncio.run(work())) or "There is nothing to list.")
+    echo("\n".join(asyncio.run(work())) or "There is nothing to list.")
 
 
 async def _write_again(database: Database, row: RefusedEvent) -> str:

@@ -12,6 +12,7 @@ from auth_server.administration.usage import DAYS, Days
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -26,10 +27,10 @@ def funnel(config: Path | None, days: str, as_json: bool) -> None:
 
     found = asyncio.run(in_transaction(load_settings(config), work))
     if as_json:
-        click.echo(found.model_dump_json(indent=2))
+        echo(found.model_dump_json(indent=2))
         return
     for step in found.steps:
-        click.echo(f"{step.times:>9}  {STEPS[step.step]}")
+        echo(f"{step.times:>9}  {STEPS[step.step]}")
     for stop in found.stops:
         said = {**LEFT, **REFUSED}[stop.at] + (f": {stop.error}" if stop.error else "")
-        click.echo(f"{stop.times:>9}  stopped: {said}")
+        echo(f"{stop.times:>9}  stopped: {said}")

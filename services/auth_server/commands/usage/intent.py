@@ -13,6 +13,8 @@ from auth_server.administration.usage import DAYS, Days
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -30,16 +32,16 @@ def intent(config: Path | None, days: str, as_json: bool) -> None:
 
     attempts = asyncio.run(in_transaction(settings, work))
     if as_json:
-        click.echo(TypeAdapter(list[Attempt]).dump_json(attempts, indent=2))
+        echo(TypeAdapter(list[Attempt]).dump_json(attempts, indent=2).decode())
         return
     for kind, title in KINDS.items():
         some = [one for one in attempts if one.kind == kind]
         if some:
-            click.echo(f"{title}:")
+            echo(f"{title}:")
         for one in some:
-            click.echo(f"{one.times:>9}  {', '.join(one.names)}{_tell(one)}")
+            echo(write_line(f"{one.times:>9}  {', '.join(one.names)}{_tell(one)}"))
     if not attempts:
-        click.echo("Agents got everything that they tried.", err=True)
+        echo("Agents got everything that they tried.", err=True)
 
 
 def _tell(one: Attempt) -> str:

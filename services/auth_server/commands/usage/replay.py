@@ -16,6 +16,7 @@ from auth_server.gateway_api.write_calls import write_missing
 from auth_server.records.ledger.store import find_entries
 from gatepost.clock import utc_now
 from gatepost.metering.call_event import CallEvent
+from gatepost_cli.terminal import echo
 
 _AT_ONCE = 500
 
@@ -58,7 +59,7 @@ def replay(config: Path | None, files: tuple[Path, ...], write: bool) -> None:
         raise click.ClickException(str(error)) from None
     done = "added" if write else "missing"
     for tenant_id, one in sorted(found.items()):
-        click.echo(
+        echo(
             f"{tenant_id}  {one.calls} billable calls, {one.units} units: {one.missing} {done} "
             f"({one.missing_units} units), {one.different} different"
         )

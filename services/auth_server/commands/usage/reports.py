@@ -27,6 +27,7 @@ from auth_server.records.usage.store import sum_tenants
 from gatepost.clock import utc_now
 from gatepost.metering.money import format_amount
 from gatepost.metering.plans import end_of_day, end_of_month, month_of, start_of_day, start_of_month
+from gatepost_cli.terminal import echo
 
 
 @click.command()
@@ -48,7 +49,7 @@ def show(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
         report = await read_usage_report(db, tenant, plan, now=now)
         return report.model_dump_json(indent=2) if as_json else _describe(report)
 
-    click.echo(asyncio.run(in_transaction(load_settings(config), work)))
+    echo(asyncio.run(in_transaction(load_settings(config), work)))
 
 
 @click.command()
@@ -76,7 +77,7 @@ def reconcile(config: Path | None, month: datetime | None) -> None:
     ]
     if lines:
         raise click.ClickException("\n".join(["these differ:", *lines]))
-    click.echo(f"The ledger and the usage agree in {month_of(since)}.")
+    echo(f"The ledger and the usage agree in {month_of(since)}.")
 
 
 async def read_all(db: DbSession, tenants: Iterable[Tenant], now: datetime) -> list[dict[str, Any]]:

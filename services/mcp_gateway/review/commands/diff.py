@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.diff import KINDS, compare_locks
 from mcp_gateway.review.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
-from mcp_gateway.text import write_line
 
 _BREAKING, _SECURITY = 1, 3
 
@@ -40,14 +41,14 @@ def diff(path: Path, write: bool) -> None:
     replaced = {name: other for name, other in successors.items() if other is not None}
     changes = compare_locks(old, new, replaced) if old is not None else []
     for change in changes:
-        click.echo(write_line(f"{change.kind}: {change.tool}: {change.message}"))
+        echo(write_line(f"{change.kind}: {change.tool}: {change.message}"))
     counts = Counter(change.kind for change in changes)
     if old is not None:
         said = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
-        click.echo(said if changes else "No changes.")
+        echo(said if changes else "No changes.")
     if write:
         file.write_bytes(new.write())
-        click.echo(f"Wrote {file}: {len(new.tools)} tools.")
+        echo(f"Wrote {file}: {len(new.tools)} tools.")
     elif counts["breaking"]:
         click.get_current_context().exit(_BREAKING)
     elif counts["security"]:

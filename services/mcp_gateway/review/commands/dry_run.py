@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
 from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
+from gatepost_cli.terminal import echo
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
@@ -34,7 +35,6 @@ from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
 from mcp_gateway.settings import McpGatewaySettings
-from mcp_gateway.text import escape_text
 from mcp_gateway.upstream.credentials.attach import Attachments
 from mcp_gateway.upstream.credentials.static import Static
 from mcp_gateway.upstream.guards import Guards
@@ -102,7 +102,7 @@ def dry_run(
     if request is None:
         raise click.ClickException(str(result.content[0]["text"]))
     for line in _describe(tool, caller, request):
-        click.echo(escape_text(line))
+        echo(line)
 
 
 async def _walk(

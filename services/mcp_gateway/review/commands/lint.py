@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from gatepost.clock import utc_now
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.lint import lint
 from mcp_gateway.review.lint.finding import ReviewedManifest
-from mcp_gateway.text import write_line
 
 
 @click.command(name="lint")
@@ -20,8 +21,8 @@ def lint_command(path: Path) -> None:
     for rule, finding in found:
         where = finding.tool or "all tools"
         said = f"{finding.severity}: {where}: {rule}: {finding.message}; {finding.fix}"
-        click.echo(write_line(said))
+        echo(write_line(said))
     errors = sum(finding.severity == "error" for _, finding in found)
-    click.echo(f"{len(catalogue.tools)} tools, {errors} errors, {len(found) - errors} warnings")
+    echo(f"{len(catalogue.tools)} tools, {errors} errors, {len(found) - errors} warnings")
     if errors:
         click.get_current_context().exit(1)

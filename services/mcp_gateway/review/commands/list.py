@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.token_estimate import tool_tokens
-from mcp_gateway.text import write_line
 
 
 @click.command(name="list")
@@ -29,9 +30,9 @@ def list_command(path: Path) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo(write_line("  ".join([*cells, row[4]]).rstrip()))
+        echo(write_line("  ".join([*cells, row[4]]).rstrip()))
     hidden = len(manifest.tools) - len(catalogue.tools)
-    click.echo(f"{len(catalogue.tools)} exposed, {hidden} not exposed; hash {catalogue.hash[:12]}")
+    echo(f"{len(catalogue.tools)} exposed, {hidden} not exposed; hash {catalogue.hash[:12]}")
 
 
 def _effect(tool: Tool) -> str:

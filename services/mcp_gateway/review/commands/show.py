@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 import orjson
 
+from gatepost.text.hidden import write_line
+from gatepost_cli.terminal import echo
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.results.fields import format_field
 from mcp_gateway.review.commands.options import load, manifest_option, require_tool
 from mcp_gateway.review.token_estimate import tool_tokens
-from mcp_gateway.text import escape_text, write_line
 
 
 @click.command()
@@ -20,10 +21,10 @@ def show(name: str, path: Path) -> None:
     """Show a tool as `tools/list` returns it, and the settings that models don't see."""
     tool = require_tool(load(path)[2], name)
     published = orjson.dumps(publish_tool(tool), option=orjson.OPT_INDENT_2).decode()
-    click.echo(escape_text(published))
+    echo(published)
     for label, value in _unseen(tool).items():
         if value:
-            click.echo(write_line(f"{label}: {value}"))
+            echo(write_line(f"{label}: {value}"))
 
 
 def _unseen(tool: Tool) -> dict[str, str]:

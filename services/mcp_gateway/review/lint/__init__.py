@@ -9,6 +9,7 @@ from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
 from mcp_gateway.review.lint.finding import Finding, ReviewedManifest, Rule
 from mcp_gateway.review.lint.flat_inputs import flat_inputs
+from mcp_gateway.review.lint.hidden_characters import hidden_characters
 from mcp_gateway.review.lint.lifecycle import lifecycle
 from mcp_gateway.review.lint.pagination import pagination
 from mcp_gateway.review.lint.passwords import passwords
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     credential_arguments,
     tenant_arguments,
     tenant_checks,
+    hidden_characters,
     annotations,
     lifecycle,
     stale_entries,

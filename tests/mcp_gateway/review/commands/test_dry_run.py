@@ -141,3 +141,9 @@ def test_filled_arguments_are_shown_and_secrets_in_them_are_masked(review: Any) 
     listed = review.run("dry-run", "list_tasks", "--upstream-url", "https://api.example")
     assert listed.output.startswith("GET https://api.example/tasks?limit=few\n")
     assert "# cursor is filled by the gateway: not sent" in listed.output
+
+
+def test_a_refused_call_controls_no_terminal(review: Any) -> None:
+    result = review.run("dry-run", "create_task", '{"\\u009b2K\\u202e\\rtitle": 1}')
+    assert (result.exit_code, "\\u202e" in result.output) == (1, True)
+    assert all(c.isprintable() or c == "\n" for c in result.output)

@@ -1,6 +1,8 @@
 """`gatepost tools lint`: each rule names the tool, the problem and the fix."""
 
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -200,3 +202,38 @@ def test_answers_that_say_whose_they_are_and_are_not_compared_are_found(review: 
     assert line in review.run("lint").output
     review.tools = f'  list_tasks: {{{bound}, check: {{"[].org_id": tenant_id}}}}'
     assert "tenant_checks" not in review.run("lint").output
+
+
+HIDDEN = "\u202e\U000e0041"
+
+
+def in_an_enum(review: Any) -> None:
+    add_argument(review, "kind", {"enum": ["a", f"b{HIDDEN}"], "description": "Which kind."})
+
+
+def in_a_member_of_an_object(review: Any) -> None:
+    member = {"type": "object", "properties": {f"b{HIDDEN}": TEXT}, "description": "More."}
+    add_argument(review, "more", member)
+
+
+def in_the_name_of_an_argument(review: Any) -> None:
+    add_argument(review, f"b{HIDDEN}", {**TEXT, "description": "More."})
+
+
+def in_a_redacted_field(review: Any) -> None:
+    review.tools = f'  create_task: {{operation: createTask, shape: {{redact: ["b{HIDDEN}"]}}}}\n'
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [in_an_enum, in_a_member_of_an_object, in_the_name_of_an_argument, in_a_redacted_field],
+)
+def test_a_name_or_value_with_hidden_characters_is_an_error_that_shows_them(
+    review: Any, hide: Callable[[Any], None]
+) -> None:
+    hide(review)
+    result = review.run("lint")
+    (line,) = [said for said in result.output.splitlines() if "hidden_characters" in said]
+    assert line.startswith("error: create_task: hidden_characters: ")
+    assert json.dumps(HIDDEN)[1:-1] in line
+    assert result.exit_code == 1

@@ -107,3 +107,11 @@ def test_a_problem_of_a_manifest_is_told_on_one_line_without_hidden_characters(
     assert "\\u202eWrote tools.yaml" in output
     assert all(c.isprintable() or c == "\n" for c in output)
     assert "\na" not in output
+
+
+def test_a_manifest_that_cannot_be_read_controls_no_terminal(review: Any) -> None:
+    review.tools += "  more: !a%1b%5b2J%0aWrote {operation: listTasks}\n"
+    result = review.run("list")
+    assert (result.exit_code, "[2J" in result.output) == (1, True)
+    assert all(c.isprintable() or c == "\n" for c in result.output), result.output
+    assert "\nWrote" not in result.output
