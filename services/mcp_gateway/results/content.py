@@ -26,7 +26,12 @@ MOST_BYTES = 64 << 10
 _STRUCTURED = 16 << 10
 """Bytes up to which JSON is also sent as structured content."""
 _MOST_NOTES = 5
-_TEXTS = frozenset({"application/xml", "application/yaml", "application/x-www-form-urlencoded"})
+_TEXT = re.compile(
+    r"text/.*|.*\+(xml|yaml)"
+    r"|application/(x-)?(xml|yaml|www-form-urlencoded|ndjson|jsonl(ines)?|json-lines|json-seq|toml|sql"
+    r"|graphql|(java|ecma)script)"
+)
+"""Types whose bytes are text. As files they would reach the model whole and unguarded."""
 _MEDIA_TYPE = re.compile(r"[!#$&^_.+*'|~%`a-z0-9-]+/[!#$&^_.+*'|~%`a-z0-9-]+")
 MOST_PARTS = 50
 """Parts of a `multipart/mixed` answer."""
@@ -109,7 +114,7 @@ def shape_answer(
 def _shape_other(
     body: bytes, media_type: str, charset: str, shape: CompiledShape, name: str
 ) -> ShapedAnswer:
-    if media_type.startswith("text/") or media_type.endswith("+xml") or media_type in _TEXTS:
+    if _TEXT.fullmatch(media_type):
         return _shape_text(decode_text(body, charset), len(body), shape)
     return ShapedAnswer([_binary(body, media_type or "application/octet-stream", name)])
 

@@ -194,3 +194,10 @@ def test_the_catalogue_document_describes_tools_to_people(load: Load) -> None:
     assert (document.resource, document.hash) == ("https://mcp.example.com/mcp", catalogue.hash)
     (tool,) = document.tools
     assert (tool.name, tool.destructive, tool.toolsets) == ("t", True, ("write",))
+    assert not tool.confirms
+
+
+def test_the_consent_page_learns_which_tools_ask_each_time(load: Load) -> None:
+    catalogue = load("  t: {operation: deleteTasks, confirm: true}")
+    (tool,) = catalogue.document("https://mcp.example.com/mcp").tools
+    assert tool.confirms

@@ -77,6 +77,12 @@ def test_r19_an_empty_answer_says_so(status: int) -> None:
         ("text/plain", b"\xff", "\ufffd"),
         ("application/xml", b"<a/>", "<a/>"),
         ("image/svg+xml", b"<svg/>", "<svg/>"),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\xe2\x80\xae\n', '{"a":1}\n{"a":2}\n'),
+        ("application/jsonl", b"{}", "{}"),
+        ("application/x-yaml", b"a: 1", "a: 1"),
+        ("application/vnd.oai.openapi+yaml", b"a: 1", "a: 1"),
+        ("application/javascript", b"a", "a"),
+        ("application/sql", b"select", "select"),
     ],
 )
 def test_text_is_text(content_type: str, body: bytes, text: str) -> None:
