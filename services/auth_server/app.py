@@ -14,25 +14,25 @@ from auth_server.billing.webhook import router as stripe_router
 from auth_server.console.adoption.funnel import router as funnel_router
 from auth_server.console.adoption.intent import router as intent_router
 from auth_server.console.answers import add_console_handlers
-from auth_server.console.audit import router as audit_router
-from auth_server.console.calls import router as calls_router
 from auth_server.console.clients import router as clients_router
-from auth_server.console.keys import router as keys_router
-from auth_server.console.limits import router as limits_router
 from auth_server.console.money.books import router as books_router
 from auth_server.console.money.exports import router as exports_router
 from auth_server.console.money.plans import router as console_plans_router
 from auth_server.console.money.stripe_events import router as stripe_events_router
-from auth_server.console.operators import router as operators_router
 from auth_server.console.people import router as people_router
-from auth_server.console.playground import router as console_playground_router
+from auth_server.console.security.audit import router as audit_router
+from auth_server.console.security.keys import router as keys_router
+from auth_server.console.security.operators import router as operators_router
+from auth_server.console.security.tokens import router as tokens_router
 from auth_server.console.services.deliveries import router as console_webhook_router
 from auth_server.console.services.gateways import router as gateways_router
 from auth_server.console.services.webhooks import router as console_webhooks_router
 from auth_server.console.tenancy.members import router as console_members_router
 from auth_server.console.tenancy.tenants import router as tenants_router
-from auth_server.console.tokens import router as tokens_router
-from auth_server.console.usage import router as overview_router
+from auth_server.console.traffic.calls import router as calls_router
+from auth_server.console.traffic.limits import router as limits_router
+from auth_server.console.traffic.playground import router as console_playground_router
+from auth_server.console.traffic.usage import router as overview_router
 from auth_server.exports.open import opened_exports
 from auth_server.exports.run import exporting_usage
 from auth_server.gateway_api.call_events import router as events_router

@@ -6,27 +6,27 @@ from fastapi import FastAPI
 
 from auth_server.admin_api.adoption.funnel import router as funnel_router
 from auth_server.admin_api.adoption.intent import router as intent_router
-from auth_server.admin_api.audit import router as audit_router
-from auth_server.admin_api.calls import router as calls_router
 from auth_server.admin_api.clients import router as clients_router
-from auth_server.admin_api.invitations import router as invitations_router
-from auth_server.admin_api.keys import router as keys_router
-from auth_server.admin_api.limits import router as limits_router
 from auth_server.admin_api.money.billing import router as billing_router
 from auth_server.admin_api.money.books import router as books_router
 from auth_server.admin_api.money.plans import router as plans_router
-from auth_server.admin_api.operators import router as operators_router
 from auth_server.admin_api.people import router as people_router
 from auth_server.admin_api.problems import PROBLEMS, add_problem_handlers
+from auth_server.admin_api.security.audit import router as audit_router
+from auth_server.admin_api.security.keys import router as keys_router
+from auth_server.admin_api.security.operators import router as operators_router
+from auth_server.admin_api.security.tokens import router as tokens_router
 from auth_server.admin_api.services.deliveries import router as deliveries_router
 from auth_server.admin_api.services.gateways import router as gateways_router
 from auth_server.admin_api.services.webhooks import router as webhooks_router
 from auth_server.admin_api.tenancy.app_requests import router as app_requests_router
+from auth_server.admin_api.tenancy.invitations import router as invitations_router
 from auth_server.admin_api.tenancy.members import router as members_router
 from auth_server.admin_api.tenancy.providers import router as providers_router
-from auth_server.admin_api.tenants import router as tenants_router
-from auth_server.admin_api.tokens import router as tokens_router
-from auth_server.admin_api.usage import router as usage_router
+from auth_server.admin_api.tenancy.tenants import router as tenants_router
+from auth_server.admin_api.traffic.calls import router as calls_router
+from auth_server.admin_api.traffic.limits import router as limits_router
+from auth_server.admin_api.traffic.usage import router as usage_router
 
 ADMIN_API_PATH = "/admin/v1"
 ROUTERS = (

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from auth_server.admin_api.authenticate import Caller
-from auth_server.admin_api.usage import Period
+from auth_server.admin_api.traffic.usage import Period
 from auth_server.administration.adoption.funnel import Funnel, read_funnel
 from auth_server.web.dependencies import Clock, ReadingDb
 

@@ -1,1 +1,1 @@
-"""The admin API of the members of a tenant, and of the apps that they ask for."""
+"""The admin API of tenants, their members and what these have."""

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from auth_server.administration.errors import NotFound, Refused
-from auth_server.administration.invitations import (
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.tenancy.invitations import (
     invite_person,
     read_invitations,
     withdraw_invitation,
 )
-from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.tenants.store import list_memberships

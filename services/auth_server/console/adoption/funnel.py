@@ -6,7 +6,7 @@ from starlette.responses import Response
 from auth_server.administration.adoption.funnel import LEFT, REFUSED, STEPS, read_funnel
 from auth_server.console.adoption.periods import PERIODS
 from auth_server.console.frame import CONSOLE, ShownConsole
-from auth_server.console.usage import read_days
+from auth_server.console.traffic.usage import read_days
 from auth_server.web.dependencies import Clock, ReadingDb
 from auth_server.web.forms import read_query
 from auth_server.web.routing import PageRouter

@@ -12,9 +12,9 @@ from auth_server.administration.limits import read_limits
 from auth_server.administration.paging import MOST
 from auth_server.administration.reasons import OUTCOMES
 from auth_server.administration.usage import DAYS, Days, UsageRow, read_overview, read_usage
-from auth_server.console.chart import draw_traffic
 from auth_server.console.frame import CONSOLE, ShownConsole
-from auth_server.console.limits import KINDS as LIMITS
+from auth_server.console.traffic.chart import draw_traffic
+from auth_server.console.traffic.limits import KINDS as LIMITS
 from auth_server.errors import PageError
 from auth_server.records.usage.summary import By, Order
 from auth_server.rendering.translation import translatable

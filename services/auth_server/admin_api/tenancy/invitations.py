@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth_server.admin_api.authenticate import Caller
-from auth_server.administration.invitations import (
+from auth_server.administration.tenancy.invitations import (
     InvitationView,
     invite_person,
     read_invitations,

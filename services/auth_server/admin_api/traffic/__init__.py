@@ -1,0 +1,1 @@
+"""The admin API of calls and usage."""
