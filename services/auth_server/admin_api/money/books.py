@@ -17,6 +17,7 @@ from auth_server.administration.money.exports import (
     link_customer,
     read_exports,
 )
+from auth_server.administration.money.hours import HourCallsView, read_hour
 from auth_server.administration.money.refused_events import (
     RefusedEventView,
     WrittenAgain,
@@ -27,15 +28,8 @@ from auth_server.administration.money.system_totals import (
     SystemTotalView,
     compare_with_system,
 )
-from auth_server.administration.money.tenant_books import (
-    HourCallsView,
-    Shown,
-    TenantBooksView,
-    TenantMonthView,
-    read_hour,
-    read_tenant_month,
-    read_tenants_books,
-)
+from auth_server.administration.money.tenant_books import Shown, TenantBooksView, read_tenants_books
+from auth_server.administration.money.tenant_months import TenantMonthView, read_tenant_month
 from auth_server.exports.exporting import ExportingInUse
 from auth_server.gateway_api.write_again import write_again
 from auth_server.web.dependencies import Clock, Db, OpenDatabase, ReadingDb, Settings, Transaction

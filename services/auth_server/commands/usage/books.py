@@ -8,12 +8,8 @@ import click
 
 from auth_server.administration.errors import NotFound
 from auth_server.administration.money.books import BooksView, read_books
-from auth_server.administration.money.tenant_books import (
-    TenantBooksView,
-    TenantMonthView,
-    read_tenant_month,
-    read_tenants_books,
-)
+from auth_server.administration.money.tenant_books import TenantBooksView, read_tenants_books
+from auth_server.administration.money.tenant_months import TenantMonthView, read_tenant_month
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.paging import MOST, Slice
 from auth_server.commands.common import config_option, in_transaction, load_settings, month_option

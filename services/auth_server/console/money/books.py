@@ -9,13 +9,10 @@ from starlette.responses import Response
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.money.books import read_books, read_month
 from auth_server.administration.money.exports import link_customer
+from auth_server.administration.money.hours import read_hour
 from auth_server.administration.money.system_totals import compare_with_system
-from auth_server.administration.money.tenant_books import (
-    Shown,
-    read_hour,
-    read_tenant_month,
-    read_tenants_books,
-)
+from auth_server.administration.money.tenant_books import Shown, read_tenants_books
+from auth_server.administration.money.tenant_months import read_tenant_month
 from auth_server.administration.paging import USUAL, read_instant
 from auth_server.console.frame import (
     CONSOLE,
