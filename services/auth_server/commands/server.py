@@ -13,7 +13,7 @@ from auth_server.app import create_app
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.configuration import check
 from auth_server.db.engine import DbSession
-from auth_server.schema.migrate import make_revision, migrate
+from auth_server.schema.migrate import MigrationBlocked, Schema, make_revision, migrate
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
@@ -46,7 +46,7 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
         bound = bind(settings.issuer, host, port, usual_port=8400)
     except CannotListen as error:
         raise click.ClickException(str(error)) from None
-    migrate(settings.database_url)
+    _migrate(settings)
     stopping = Stopping()
     with keep_loaded_objects():
         app = create_app(settings, stopping=stopping)
@@ -74,7 +74,9 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
 @config_option
 def migrate_command(config: Path | None) -> None:
     """Migrate the database to the newest schema."""
-    migrate(load_settings(config).database_url)
+    schema = _migrate(load_settings(config))
+    text = "The database has the schema {}, which is {} release's."
+    echo(text.format(schema.revision, "a later" if schema.is_newer else "this"))
 
 
 @click.command()
@@ -95,7 +97,7 @@ def seed(config: Path | None, file: Path) -> None:
         contents = read_seed(read_document(file))
     except (DocumentError, SeedError) as error:
         raise click.ClickException(f"{file}: {error}") from None
-    migrate(settings.database_url)
+    _migrate(settings)
     try:
         asyncio.run(_store(settings, contents))
     except SeedError as error:
@@ -106,6 +108,13 @@ def seed(config: Path | None, file: Path) -> None:
         _count(len(contents.clients), "managed client", "managed clients"),
     )
     echo(", ".join(counts))
+
+
+def _migrate(settings: AuthServerSettings) -> Schema:
+    try:
+        return migrate(settings.database_url)
+    except MigrationBlocked as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _count(number: int, one: str, many: str) -> str:

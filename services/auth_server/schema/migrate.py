@@ -1,20 +1,67 @@
 """Migrate a database to the newest schema."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from auth_server.db.engine import open_sync_engine
 from auth_server.schema.tables import is_compared, metadata
 
 # An arbitrary number; every process locks the same one.
 _LOCK = 7_405_112_600_011
+_LOCK_TIMEOUT = "3s"
+_PAUSE = 5.0
+_TRIES = 60
+_LOCK_NOT_AVAILABLE = "55P03"
+
+log = structlog.get_logger()
+
+
+class MigrationBlocked(Exception):
+    """A table stayed locked for so long that the migration gave up; the message names the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What `migrate` found."""
+
+    revision: str
+    """The database's newest migration, after migrating."""
+    is_newer: bool
+    """Whether a later release made it, so that this one changed nothing."""
+
+
+def migrate(database_url: str, *, sleep: Callable[[float], None] = time.sleep) -> Schema:
+    """Apply the missing migrations; of processes that start together, one applies them.
+
+    A database that a later release has migrated stays as it is, because migrations only add what
+    the former release does not miss: while a new release rolls out, processes of both serve.
+
+    Args:
+        database_url: as in the settings.
+        sleep: waits between two attempts to lock a table.
+
+    Raises:
+        MigrationBlocked: on PostgreSQL, a table stayed locked for minutes.
+    """
+    engine = open_sync_engine(database_url)
+    try:
+        if engine.dialect.name == "postgresql":
+            return _migrate_postgresql(engine, sleep)
+        with engine.begin() as connection:
+            return _upgrade(connection)
+    finally:
+        engine.dispose()
 
 
 def _config(connection: Connection) -> Config:
@@ -24,34 +71,59 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def migrate(database_url: str) -> None:
-    """Apply the missing migrations; of processes that start together, one applies them.
-
-    Args:
-        database_url: as in the settings.
-    """
-    engine = open_sync_engine(database_url)
-    try:
-        if engine.dialect.name == "postgresql":
-            _migrate_postgresql(engine)
-        else:
-            with engine.begin() as connection:
-                command.upgrade(_config(connection), "head")
-    finally:
-        engine.dispose()
-
-
-def _migrate_postgresql(engine: Engine) -> None:
+def _migrate_postgresql(engine: Engine, sleep: Callable[[float], None]) -> Schema:
     # Processes try the lock again and again instead of waiting for it: an index that is built
     # concurrently waits for every statement that began before, and so for theirs.
     with engine.connect() as lock:
         lock.execution_options(isolation_level="AUTOCOMMIT")
         while not lock.scalar(text("SELECT pg_try_advisory_lock(:id)"), {"id": _LOCK}):
-            time.sleep(0.1)
-        with engine.connect() as connection:
-            command.upgrade(_config(connection), "head")
+            sleep(0.1)
+        try:
+            with engine.connect() as connection:
+                # Every statement on a table waits behind one that waits for its lock, so a
+                # migration waits for seconds only, and tries again later.
+                connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+                connection.commit()
+                return _upgrade_patiently(connection, sleep)
+        finally:
+            lock.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": _LOCK})
+
+
+def _upgrade_patiently(connection: Connection, sleep: Callable[[float], None]) -> Schema:
+    for attempt in range(_TRIES):
+        if attempt:
+            log.warning("migration_waits", seconds=_PAUSE)
+            sleep(_PAUSE)
+        try:
+            schema = _upgrade(connection)
             connection.commit()
-        lock.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": _LOCK})
+        except OperationalError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+        else:
+            return schema
+    raise MigrationBlocked(
+        f"The migration could not lock a table within {_TRIES * _PAUSE / 60:.0f} minutes. In "
+        "pg_stat_activity, find the statement that holds it, such as a backup or a long report, and "
+        "migrate again when it has ended. Migrations that are complete stay."
+    )
+
+
+def _upgrade(connection: Connection) -> Schema:
+    config = _config(connection)
+    script = ScriptDirectory.from_config(config)
+    known = {revision.revision for revision in script.walk_revisions()}
+    found = MigrationContext.configure(connection).get_current_revision()
+    if connection.dialect.name == "postgresql":
+        connection.commit()  # so that each migration has its own transaction
+    if found is not None and found not in known:
+        log.warning("schema_is_newer", revision=found)
+        return Schema(found, is_newer=True)
+    command.upgrade(config, "head")
+    newest = script.get_current_head()
+    assert newest is not None  # noqa: S101 - there are migrations
+    return Schema(newest, is_newer=False)
 
 
 def make_revision(database_url: str, message: str) -> None:

@@ -9,7 +9,13 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, text
 
-from auth_server.schema.migrate import _config, migrate, schema_drift
+from auth_server.schema.migrate import (
+    MigrationBlocked,
+    Schema,
+    _config,
+    migrate,
+    schema_drift,
+)
 from support.in_process.call_events import call_event
 from support.processes.postgres import PostgresServer
 
@@ -115,3 +121,64 @@ def test_processes_that_start_together_migrate_once(empty_database_url: str) -> 
 
     assert [process.returncode for process in processes] == [0, 0], said
     assert schema_drift(empty_database_url) == []
+
+
+def test_a_former_release_serves_the_schema_of_a_later_one_as_it_is(
+    empty_database_url: str,
+) -> None:
+    """While releases roll out, a process of the former one starts again after the migration."""
+    migrate(empty_database_url)
+    engine = create_engine(empty_database_url.replace("sqlite+aiosqlite:", "sqlite:"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    assert migrate(empty_database_url) == Schema("9999", is_newer=True)
+    assert schema_drift(empty_database_url) == []
+
+
+def test_a_migration_lets_others_pass_while_a_table_is_locked(postgres: PostgresServer) -> None:
+    """A backup reads a table for minutes; nobody waits behind the migration that must alter it."""
+    url = postgres.create_database()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0023")
+        connection.commit()
+    waited: list[float] = []
+
+    with engine.connect() as backup:
+        backup.execute(text("LOCK TABLE external_events IN ACCESS SHARE MODE"))
+
+        def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            with engine.connect() as other:  # it would wait behind a waiting migration
+                other.execute(text("SET lock_timeout = '1s'"))
+                other.execute(text("SELECT * FROM external_events"))
+            backup.rollback()
+
+        migrate(url, sleep=sleep)
+    engine.dispose()
+
+    assert waited == [5.0]
+    assert schema_drift(url) == []
+
+
+def test_a_migration_that_can_not_lock_a_table_says_how_to_find_out_why(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody holds a table and does not let go."""
+    monkeypatch.setattr("auth_server.schema.migrate._TRIES", 2)
+    monkeypatch.setattr("auth_server.schema.migrate._LOCK_TIMEOUT", "1ms")
+    url = postgres.create_database()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        command.upgrade(_config(connection), "0023")
+        connection.commit()
+    with engine.connect() as holder:
+        holder.execute(text("LOCK TABLE external_events IN ACCESS SHARE MODE"))
+        with pytest.raises(MigrationBlocked, match="pg_stat_activity"):
+            migrate(url, sleep=lambda _: None)
+    engine.dispose()
+
+    migrate(url)
+    assert schema_drift(url) == []

@@ -28,6 +28,8 @@ context.configure(
     compare_type=True,
     include_name=is_compared,
     render_item=render_item,
+    # A failed migration leaves the earlier ones, and a lock lasts for one migration.
+    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

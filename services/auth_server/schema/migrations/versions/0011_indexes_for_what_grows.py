@@ -1,8 +1,8 @@
 """Index the tables that grow with people, as pages, revocations and purges read them."""
 
-from contextlib import nullcontext
-
 from alembic import op
+
+from auth_server.schema.concurrently import without_locks
 
 revision = "0011"
 down_revision = "0010"
@@ -22,8 +22,7 @@ _INDEXES = (
 
 def upgrade() -> None:
     """Apply the migration; PostgreSQL builds the indexes while others write."""
-    postgresql = op.get_bind().dialect.name == "postgresql"
-    with op.get_context().autocommit_block() if postgresql else nullcontext():
+    with without_locks():
         for table, column in _INDEXES:
             name = f"ix_{table}_{column}"
             # An interrupted build leaves an invalid index.

@@ -1,8 +1,8 @@
 """Index the audit log as operators search it, in the order of the numbers."""
 
-from contextlib import nullcontext
-
 from alembic import op
+
+from auth_server.schema.concurrently import without_locks
 
 revision = "0017"
 down_revision = "0016"
@@ -19,8 +19,7 @@ _INDEXES = {
 
 def upgrade() -> None:
     """Apply the migration; PostgreSQL builds the indexes while others write."""
-    postgresql = op.get_bind().dialect.name == "postgresql"
-    with op.get_context().autocommit_block() if postgresql else nullcontext():
+    with without_locks():
         for name, columns in _INDEXES.items():
             # An interrupted build leaves an invalid index.
             op.drop_index(name, "audit_log", if_exists=True, postgresql_concurrently=True)
