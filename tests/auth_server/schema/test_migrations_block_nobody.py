@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -42,7 +43,8 @@ def sent(postgres: PostgresServer) -> dict[str, list[tuple[str, bool]]]:
     by_migration: dict[str, list[tuple[str, bool]]] = {}
 
     def note(connection: Connection, _: object, sql: str, *__: object) -> None:
-        in_transaction = not connection.connection.driver_connection.autocommit
+        driver: Any = connection.connection.driver_connection
+        in_transaction = not driver.autocommit
         if sql.split()[0] in {"ALTER", "CREATE", "DROP"} and "alembic_version" not in sql:
             statements.append((sql, in_transaction))
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -152,7 +153,7 @@ def running_deployment(
         folder=folder,
     )
     shared = {"redis_url": redis_url} if redis_url else {}
-    _configure(deployment, database_url, shared, auth_server)
+    configure(deployment, database_url, shared, auth_server)
     gateway, other = origin(deployment.resource), origin(deployment.other_resource)
     saas = (
         *(*SAAS, "--database", folder / "orbit.db", "--gatepost-issuer", deployment.resource),
@@ -227,9 +228,20 @@ def _imported_files() -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
-def _configure(
-    deployment: Deployment, database_url: str, shared: dict[str, Any], changes: dict[str, Any]
+def configure(
+    deployment: Deployment,
+    database_url: str,
+    shared: Mapping[str, Any] = MappingProxyType({}),
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
+    """Write the configuration of the services, and the manifest.
+
+    Args:
+        deployment: where they will answer.
+        database_url: the authorization server's.
+        shared: settings of all services.
+        changes: more settings of the authorization server.
+    """
     folder, issuer, saas = deployment.folder, deployment.issuer, deployment.saas
     one, other = (
         serving(issuer, resource, saas, signing_key=key, allowed_origins=[BROWSER_ORIGIN], **shared)

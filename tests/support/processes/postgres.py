@@ -16,7 +16,7 @@ import psycopg
 
 from support.processes.services import POLL_SECONDS, STOP_SECONDS, end_with_us, free_port
 
-Prepare = Callable[[str], None]
+Prepare = Callable[[str], object]
 
 # A crash of the machine may lose this data; nothing here waits for a disk.
 FAST_AND_LOSSY = {
