@@ -41,6 +41,8 @@ from auth_server.gateway_api.reports import router as reports_router
 from auth_server.gateway_api.revocations import router as feed_router
 from auth_server.maintenance import maintained
 from auth_server.metering.endpoint import router as usage_router
+from auth_server.metrics.names import REQUESTS
+from auth_server.metrics.sources import add_runtime
 from auth_server.notices.run import EVERY, sending_notices
 from auth_server.oauth.authorize.endpoint import router as authorize_router
 from auth_server.oauth.discovery.endpoint import discovery_router
@@ -102,10 +104,14 @@ from auth_server.settings import AuthServerSettings
 from auth_server.web.answers import add_error_handlers, answer_fault
 from auth_server.web.cors import PublicCors
 from auth_server.web.edge import Edge
+from auth_server.web.measured import Measured
 from auth_server.web.prefix import BelowPath
 from auth_server.web.routing import machine_paths
 from gatepost.logs import RequestId
-from gatepost.network.stopping import Stopping
+from gatepost.metrics.port import serving_metrics
+from gatepost.metrics.process import add_process
+from gatepost.metrics.series import Page
+from gatepost.network.process import Process
 
 ROUTERS = (
     authorize_router,
@@ -192,7 +198,7 @@ def create_app(
     open_runtime: OpenRuntime = open_runtime,
     make_stripe_http: MakeHttp | None = None,
     notices_every: float = EVERY,
-    stopping: Stopping | None = None,
+    process: Process | None = None,
 ) -> FastAPI:
     """Create the ASGI app.
 
@@ -201,9 +207,13 @@ def create_app(
         open_runtime: opens the runtime; tests pass another.
         make_stripe_http: makes the connection to Stripe; tests pass another.
         notices_every: seconds between two looks for notices and webhooks to send.
-        stopping: says when the process is going to stop.
+        process: the process around the app.
     """
-    stopping = stopping or Stopping()
+    process = process or Process()
+    stopping = process.stopping
+    page = Page()
+    add_process(page, service="auth_server", stopping=stopping)
+    requests = page.histogram(REQUESTS)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -219,6 +229,8 @@ def create_app(
             await opened.enter_async_context(maintained(runtime, billing))
             await opened.enter_async_context(sending_notices(runtime, every=notices_every))
             stopping.when_waits_end(runtime.feed.close)
+            add_runtime(page, runtime)
+            await opened.enter_async_context(serving_metrics(page, process.metrics))
             yield {
                 "resources": runtime,
                 "billing": billing,
@@ -242,6 +254,7 @@ def create_app(
             Middleware(RequestId),
             Middleware(PublicCors, paths=machine_paths(routers, any_origin=True)),
             Middleware(Edge, answer_fault=answer_fault),
+            Middleware(Measured, requests=requests, paths={"/token", ADMIN_API_PATH}),
         ],
     )
     # The busiest route is matched first, without the routers' work for each request, which would

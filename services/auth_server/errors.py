@@ -132,6 +132,7 @@ class TooManyRequests(TemporarilyUnavailable):
         """Take the description, the seconds to wait, and the setting of the limit for the log."""
         super().__init__(description, detail=f"the limit is the setting {setting}")
         self.retry_after = retry_after
+        self.setting = setting
 
 
 class InvalidToken(OAuthError):

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import httpx2
@@ -42,6 +43,8 @@ from auth_server.webhooks.send import Sender
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
 
+Fetches = Counter[tuple[str, str]] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -71,6 +74,8 @@ class Runtime:
     look_up_txt: LookUpTxt
     now: Now
     new_secret: NewSecret
+    fetches: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Fetches from addresses that strangers name, by who named them and the outcome."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[DbSession]:
@@ -87,11 +92,11 @@ def keys_of(settings: AuthServerSettings) -> Keys:
 
 
 def open_documents(
-    settings: AuthServerSettings, now: Now, *, fetch: Fetch | None = None
+    settings: AuthServerSettings, now: Now, *, fetch: Fetch | None = None, fetches: Fetches = None
 ) -> ClientDocuments:
     """Make the reader of client documents; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
-    in_use, strangers = _open_fetches(loopback) if fetch is None else (fetch, fetch)
+    in_use, strangers = _open_fetches(loopback, fetches) if fetch is None else (fetch, fetch)
     return ClientDocuments(
         in_use,
         strangers,
@@ -108,10 +113,11 @@ def open_key_sets(
     configured: Fetch,
     *,
     fetch: Fetch | None = None,
+    fetches: Fetches = None,
 ) -> KeySets:
     """Make the reader of clients' keys; `fetch` replaces the guarded fetch in tests."""
     loopback = settings.client_documents_on_loopback
-    in_use, strangers = _open_fetches(loopback) if fetch is None else (fetch, fetch)
+    in_use, strangers = _open_fetches(loopback, fetches) if fetch is None else (fetch, fetch)
     return KeySets(in_use, strangers, configured, documents, now, allow_loopback=loopback)
 
 
@@ -134,11 +140,27 @@ def open_webhooks(
     )
 
 
-def _open_fetches(loopback: bool) -> tuple[Fetch, Fetch]:
+def _open_fetches(loopback: bool, fetches: Fetches) -> tuple[Fetch, Fetch]:
     """Make the guarded fetches for clients in use and for strangers, each with its own threads."""
     in_use = GuardedFetch(resolve=Resolver(threads=8), allow_loopback=loopback)
     strangers = GuardedFetch(resolve=Resolver(threads=32), allow_loopback=loopback)
-    return in_use, strangers
+    return _counted(in_use, "clients_in_use", fetches), _counted(strangers, "strangers", fetches)
+
+
+def _counted(fetch: Fetch, named_by: str, fetches: Fetches) -> Fetch:
+    if fetches is None:
+        return fetch
+
+    async def run(url: str) -> Fetched:
+        outcome = "refused"
+        try:
+            fetched = await fetch(url)
+            outcome = "fetched"
+        finally:
+            fetches[named_by, outcome] += 1
+        return fetched
+
+    return run
 
 
 OpenRuntime = Callable[[AuthServerSettings], AbstractAsyncContextManager[Runtime]]
@@ -187,7 +209,8 @@ async def open_runtime(
         feed = await opened.enter_async_context(
             announcing(database, now, issuer=settings.issuer, redis_url=url)
         )
-        documents = open_documents(settings, now)
+        fetches: Counter[tuple[str, str]] = Counter()
+        documents = open_documents(settings, now, fetches=fetches)
         yield Runtime(
             settings=settings,
             database=database,
@@ -199,7 +222,7 @@ async def open_runtime(
             connectors=open_connectors(settings, keyring.find_signer, now),
             catalogues=catalogues,
             documents=documents,
-            key_sets=open_key_sets(settings, documents, now, fetch_configured),
+            key_sets=open_key_sets(settings, documents, now, fetch_configured, fetches=fetches),
             feed=feed,
             wrong_guesses=WrongGuesses(settings.wrong_guesses_per_minute),
             begun=Buckets(settings.authorizations_per_minute),
@@ -211,4 +234,5 @@ async def open_runtime(
             look_up_txt=look_up_txt,
             now=now,
             new_secret=new_secret,
+            fetches=fetches,
         )

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -16,6 +16,10 @@ from starlette.middleware import Middleware
 
 from gatepost.clock import Now, utc_now
 from gatepost.logs import RequestId
+from gatepost.metrics.port import serving_metrics
+from gatepost.metrics.process import add_process
+from gatepost.metrics.series import Page
+from gatepost.network.process import Process
 from gatepost.network.stopping import Stopping
 from mcp_gateway.auth.api_keys import ApiKeys
 from mcp_gateway.auth.authenticator import Authenticator
@@ -31,6 +35,8 @@ from mcp_gateway.front.client_watch import ClientWatch
 from mcp_gateway.front.endpoint import McpEndpoint
 from mcp_gateway.gateway import Gateway, State
 from mcp_gateway.live_catalogue import LiveCatalogue, Pause
+from mcp_gateway.metrics import names, sources
+from mcp_gateway.metrics.calls import CallFigures
 from mcp_gateway.operational import (
     Documents,
     Health,
@@ -63,7 +69,7 @@ def create_app(
     random: Random = _RANDOM.random,
     pause: Pause = asyncio.sleep,
     open_runtime: OpenRuntime = open_runtime,
-    stopping: Stopping | None = None,
+    process: Process | None = None,
 ) -> Gateway:
     """Wire the gateway.
 
@@ -71,7 +77,8 @@ def create_app(
         SettingsError: the signing key or a credential of the upstream can't be used.
         ManifestError: the manifest or its OpenAPI document can't be served.
     """
-    stopping = stopping or Stopping()
+    process = process or Process()
+    stopping = process.stopping
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
     require_usable(settings.upstream_credentials, live.catalogue)
@@ -79,6 +86,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         async with open_runtime(settings, key, now, new_id) as runtime, runtime.worker:
+            page = Page()
+            add_process(page, service="mcp_gateway", stopping=stopping)
+            figures = CallFigures(page)
+            runtime = replace(runtime, count=figures.call)
             auth = _make_auth(settings, runtime, live, now, wait)
             guards = Guards(
                 now=now,
@@ -119,13 +130,15 @@ def create_app(
             watch = ClientWatch(settings.keep_alive)
             stopping.when_waits_end(runtime.answers.close)
             stopping.when_cut_off(watch.cut_off)
+            _describe_metrics(page, settings, live, auth, guards, runtime, now)
             async with (
                 auth.revocations.following(),
                 live.following(switch),
                 reporting(parts, new_id(), now),
+                serving_metrics(page, process.metrics),
             ):
                 yield State(
-                    endpoint=_make_endpoint(settings, auth, current, watch, now, new_id),
+                    endpoint=_make_endpoint(settings, auth, current, watch, figures, now, new_id),
                     verifier=auth.verifier,
                     health=_describe_health(live, auth, guards, runtime, stopping),
                 )
@@ -184,6 +197,7 @@ def _make_endpoint(
     auth: _Auth,
     current: CurrentServer,
     watch: ClientWatch,
+    figures: CallFigures,
     now: Now,
     new_id: NewId,
 ) -> McpEndpoint:
@@ -196,9 +210,37 @@ def _make_endpoint(
         challenge=auth.challenge,
         current=current,
         watch=watch,
+        count=figures.request,
         now=now,
     )
-    return McpEndpoint(front, origins, new_id)
+    return McpEndpoint(front, origins, new_id, figures.refused)
+
+
+def _describe_metrics(
+    page: Page,
+    settings: McpGatewaySettings,
+    live: LiveCatalogue,
+    auth: _Auth,
+    guards: Guards,
+    runtime: Runtime,
+    now: Now,
+) -> None:
+    page.read(names.TOOLS, lambda: {(): float(len(live.catalogue.tools))})
+    page.read(names.CATALOGUE_KEPT, lambda: {(): float(live.is_kept)})
+    sources.add_ages(
+        page,
+        {
+            names.KEYS_AGE: lambda: auth.keys.fetched_at,
+            names.FEED_AGE: lambda: auth.revocations.heard_at,
+            names.PLANS_AGE: lambda: runtime.plans.heard_at,
+        },
+        now,
+    )
+    sources.add_guards(page, guards)
+    if (reporting := runtime.reporting) is not None:
+        sources.add_events(page, reporting.events, settings.spool, now)
+        if reporting.redis is not None:
+            sources.add_redis(page, reporting.redis, now)
 
 
 def _describe_health(

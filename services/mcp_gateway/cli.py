@@ -39,7 +39,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
 
     from gatepost.collector import keep_loaded_objects
     from gatepost.logs import configure_logs
-    from gatepost.network.listen import CannotListen, bind
+    from gatepost.network.listen import CannotListen, bind, bind_metrics
+    from gatepost.network.process import Process
     from gatepost.network.serve import DrainingServer, StopTimes
     from gatepost.network.stopping import Stopping
     from gatepost.settings import SettingsError
@@ -54,7 +55,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
         configure_logs(level=settings.level)
         stopping = Stopping()
         with keep_loaded_objects():
-            app = create_app(settings, stopping=stopping)
+            metrics = bind_metrics(settings.metrics_host, settings.metrics_port)
+            app = create_app(settings, process=Process(stopping, metrics))
         Spool(settings.spool).close()
         bound = bind(settings.resource, host, port, usual_port=8401)
     except (SettingsError, ManifestError, CannotListen) as error:

@@ -14,6 +14,7 @@ from mcp_gateway.pipeline import build_steps, compose
 from mcp_gateway.pipeline.call import Next
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
+from mcp_gateway.pipeline.steps.record_call import Recording
 from mcp_gateway.pipeline.trace import trace_steps
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.runtime import NewId, Runtime
@@ -85,7 +86,7 @@ def pipeline_factory(
             guards=guards,
             requests=requests,
             sender=RetryingSender(sender, guards, now=now, wait=wait, random=random),
-            record=runtime.record,
+            recording=Recording(runtime.record, runtime.count),
             now=now,
         )
         run, run_traced = compose(steps), compose(trace_steps(steps, now))

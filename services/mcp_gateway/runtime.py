@@ -30,7 +30,7 @@ from mcp_gateway.limits.known_plans import KnownPlans, ReadPlans
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Limits, ReadUsage
 from mcp_gateway.limits.reaping import reaping
-from mcp_gateway.pipeline.steps.record_call import Record
+from mcp_gateway.pipeline.steps.record_call import CountCall, Record, ignore_call
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
@@ -71,6 +71,8 @@ class Runtime:
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
     worker: Worker = field(default_factory=Worker)
     """Reads and shapes long answers."""
+    count: CountCall = ignore_call
+    """Counts calls for the metrics."""
     reporting: Reporting | None = None
     """None for a gateway that reports to nobody."""
 

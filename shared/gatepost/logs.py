@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from gatepost.text.hidden import escape_text
 _SECRET_NAME = re.compile(
     "token|secret|password|authorization|cookie|verifier|assertion", re.IGNORECASE
 )
+
+counted_events: Counter[tuple[str, str]] = Counter()
+"""How often each event was written by this process, with its level."""
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,6 +45,12 @@ def show_hidden(_: object, __: str, event: MutableMapping[str, Any]) -> MutableM
     return event
 
 
+def count(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Count the event, for the metrics."""
+    counted_events[str(event["event"]), event["level"]] += 1
+    return event
+
+
 def configure_logs(*, level: int = logging.INFO) -> None:
     """Send structured events to standard error: readable on a terminal, JSON lines elsewhere."""
     final: tuple[Any, ...] = (
@@ -52,6 +62,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            count,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
             structlog.processors.format_exc_info,

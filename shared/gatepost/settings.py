@@ -76,6 +76,19 @@ class ServiceSettings(BaseSettings):
         """Order the sources as the module docstring says."""
         return (env_settings, file_secret_settings, init_settings)
 
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="The port on which the process serves its metrics at `/metrics`; 0 is any free one. "
+        "Without it, metrics are not served.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="The address for the metrics. Anybody who reaches it can read them, so choose one "
+        "that is not public.",
+    )
+
     def lame_duck(self, public_url: str) -> float:
         """Return how long a process of this public URL serves everything after it was told to stop."""
         if self.lame_duck_seconds is not None:

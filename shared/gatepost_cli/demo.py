@@ -17,7 +17,14 @@ import click
 from gatepost.api_keys import make_api_key
 from gatepost.scopes import READ
 from gatepost_cli.init import keep_secret
-from gatepost_cli.processes import Service, require_free_port, running, suppress_stop, wait_for_end
+from gatepost_cli.processes import (
+    Service,
+    find_free_ports,
+    require_free_port,
+    running,
+    suppress_stop,
+    wait_for_end,
+)
 from gatepost_cli.terminal import echo
 
 PASSWORD = "gatepost-demo"  # noqa: S105 - the demo's, printed for everyone to read
@@ -85,6 +92,8 @@ class DemoLayout:
     gateway_port: int
     saas_port: int
     stripe_port: int
+    auth_metrics_port: int
+    gateway_metrics_port: int
 
     @property
     def issuer(self) -> str:
@@ -105,6 +114,16 @@ class DemoLayout:
     def stripe(self) -> str:
         """The URL of the imitation of Stripe."""
         return f"http://127.0.0.1:{self.stripe_port}"
+
+    @property
+    def auth_metrics(self) -> str:
+        """The URL of the authorization server's metrics."""
+        return f"http://127.0.0.1:{self.auth_metrics_port}/metrics"
+
+    @property
+    def gateway_metrics(self) -> str:
+        """The URL of the gateway's metrics."""
+        return f"http://127.0.0.1:{self.gateway_metrics_port}/metrics"
 
     @property
     def api_key(self) -> Path:
@@ -153,7 +172,9 @@ def demo(
             f"--state-file: the folder {state_file.absolute().parent} does not exist; create it first"
         )
     with suppress_stop(), _directory(directory) as place:
-        layout = DemoLayout(place, auth_port, gateway_port, saas_port, stripe_port)
+        layout = DemoLayout(
+            place, auth_port, gateway_port, saas_port, stripe_port, *find_free_ports(2)
+        )
         echo("Gatepost demo: starting …", err=True)
         _configure(layout)
         with running(_services(layout), place) as started:
@@ -222,6 +243,7 @@ auth_server:
   registrations_per_day: 10000
   registrations_overall_per_minute: 600
   operator_sign_in_level: 1
+  metrics_port: {layout.auth_metrics_port}
   stripe:
     secret_key: {{file: stripe_key}}
     webhook_secrets: [{{file: stripe_webhook_secret}}]
@@ -232,6 +254,7 @@ mcp_gateway:
   upstream_url: {layout.saas}
   manifest: tools.yaml
   signing_key: gateway-key.pem
+  metrics_port: {layout.gateway_metrics_port}
   allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
     )
@@ -331,6 +354,8 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
         "mcp_url": layout.resource,
         "saas_url": layout.saas,
         "stripe_url": layout.stripe,
+        "auth_metrics": layout.auth_metrics,
+        "gateway_metrics": layout.gateway_metrics,
         "directory": str(layout.directory),
         "api_key": layout.api_key.read_text(),
         "accounts": [
@@ -362,6 +387,8 @@ Everything is running:
   authorization server  {layout.issuer}
   demo SaaS "Orbit"     {layout.saas}  (its API: {layout.saas}/docs)
   imitation of Stripe   {layout.stripe}
+  metrics               {layout.auth_metrics}
+                        {layout.gateway_metrics}
 
 Connect a client, in another terminal:
 

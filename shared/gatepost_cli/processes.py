@@ -54,6 +54,15 @@ def require_free_port(port: int, flag: str) -> None:
             ) from None
 
 
+def find_free_ports(number: int) -> list[int]:
+    """Return ports of this machine that are free now."""
+    with contextlib.ExitStack() as probes:
+        bound = [
+            probes.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
+        ]
+        return [probe.getsockname()[1] for probe in bound]
+
+
 @contextlib.contextmanager
 def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
     """Start services in order, each once the previous one is ready; stop them in reverse.

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,7 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from auth_server.metrics.names import METRICS as metrics_of_auth_server
 from gatepost_cli.connect import _callback
+from mcp_gateway.metrics.names import METRICS as metrics_of_gateway
 from support.in_process.auth_server import SEED
 from support.processes.deployment import (
     GATEPOST,
@@ -131,6 +134,14 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         assert httpx2.get(f"{saas}/docs", trust_env=False).status_code == 200
         prices = httpx2.get(f"{stripe}/v1/prices", auth=("sk_test_fake", ""), trust_env=False)
         assert [price["lookup_key"] for price in prices.json()["data"]] == ["gatepost_pro_flat"]
+        for page, names in (
+            ("auth_metrics", metrics_of_auth_server),
+            ("gateway_metrics", metrics_of_gateway),
+        ):
+            assert state[page] in said
+            metrics = httpx2.get(state[page], trust_env=False).text
+            shown = set(re.findall(r"^# TYPE (\w+)", metrics, re.MULTILINE))
+            assert shown == {one.name for one in names if "_redis_" not in one.name}
         children = children_of(demo.pid)
         assert len(children) == 4
         assert Path(state["directory"]).is_dir()

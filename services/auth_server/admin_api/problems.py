@@ -91,7 +91,7 @@ async def _answer_invalid_token(request: Request, error: Exception) -> Response:
 
 async def _answer_too_many(request: Request, error: Exception) -> Response:
     refusal = cast("TooManyRequests", error)
-    count_denial(request, refusal.code)
+    count_denial(request, refusal.code, spent=refusal.setting)
     wait = {"Retry-After": str(refusal.retry_after)}
     return answer_problem(429, refusal.description, headers=wait)
 

@@ -21,7 +21,8 @@ from gatepost.collector import keep_loaded_objects
 from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
 from gatepost.network.http11 import Http11
-from gatepost.network.listen import CannotListen, bind
+from gatepost.network.listen import CannotListen, bind, bind_metrics
+from gatepost.network.process import Process
 from gatepost.network.serve import DrainingServer, StopTimes
 from gatepost.network.stopping import Stopping
 from gatepost_cli.terminal import echo
@@ -44,12 +45,13 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         bound = bind(settings.issuer, host, port, usual_port=8400)
+        metrics = bind_metrics(settings.metrics_host, settings.metrics_port)
     except CannotListen as error:
         raise click.ClickException(str(error)) from None
     _migrate(settings)
     stopping = Stopping()
     with keep_loaded_objects():
-        app = create_app(settings, stopping=stopping)
+        app = create_app(settings, process=Process(stopping, metrics))
     server = DrainingServer(
         uvicorn.Config(
             app,

@@ -12,6 +12,8 @@ class WrongGuesses:
 
     def __init__(self, per_minute: int) -> None:
         """Take the limit of one client at one address; an address may make ten times as many."""
+        self.counted = 0
+        """Wrong guesses since the process started."""
         self._of_client = Buckets(per_minute)
         self._of_address = Buckets(10 * per_minute)
 
@@ -33,5 +35,6 @@ class WrongGuesses:
 
     def count(self, client_id: str, address: str, now: datetime) -> None:
         """Count one wrong guess."""
+        self.counted += 1
         self._of_client.take((client_id, address), now)
         self._of_address.take(address, now)

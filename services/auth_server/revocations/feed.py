@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 import structlog
 
@@ -27,6 +28,8 @@ class RevocationFeed:
         """Take the database, without reading it yet."""
         self.newest = 0
         self.closed = False
+        self.looked_at: datetime | None = None
+        """When revocations were looked for last."""
         self._database = database
         self._now = now
         self._woken = asyncio.Event()
@@ -44,6 +47,7 @@ class RevocationFeed:
             async with self._database.writing() as db, db.begin():
                 await number_revocations(db, now=self._now())
                 newest = await find_newest_number(db)
+        self.looked_at = self._now()
         if newest != self.newest:
             self.newest = newest
             self._tell()

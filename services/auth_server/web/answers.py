@@ -21,6 +21,7 @@ from auth_server.errors import (
     PageError,
     SignInRequired,
     TemporarilyUnavailable,
+    TooManyRequests,
 )
 from auth_server.rendering.translation import translatable
 from auth_server.web.address import address_of
@@ -33,9 +34,11 @@ OUTAGES = (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError)
 """The errors of a database that is down or can't be reached."""
 
 
-def count_denial(request: Request, error: str) -> None:
-    """Count a refusal for the audit log."""
+def count_denial(request: Request, error: str, *, spent: str = "") -> None:
+    """Count a refusal for the audit log and the metrics; `spent` is the setting of a spent limit."""
     runtime = runtime_of(request)
+    if spent:
+        runtime.denials.spent[spent] += 1
     address = address_of(request, runtime.settings)
     runtime.denials.count(request.scope["path"], error, address)
 
@@ -49,7 +52,8 @@ def answer_json_error(error: OAuthError, request: Request) -> Response:
         reason=error.description,
         detail=error.detail,
     )
-    count_denial(request, error.code)
+    spent = error.setting if isinstance(error, TooManyRequests) else ""
+    count_denial(request, error.code, spent=spent)
     headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     if isinstance(error, InvalidClient) and "authorization" in request.headers:
         headers["WWW-Authenticate"] = 'Basic realm="gatepost"'

@@ -42,6 +42,8 @@ class Jwks:
         self._now = now
         self._keys: dict[str, ECKey] = {}
         self._attempted: datetime | None = None
+        self.fetched_at: datetime | None = None
+        """When the keys were fetched last."""
         self._running: asyncio.Task[None] | None = None
 
     def known(self, kid: str) -> ECKey | None:
@@ -97,7 +99,7 @@ class Jwks:
         try:
             keys = parse_jwks(await self._fetch())
             if keys:
-                self._keys = keys
+                self._keys, self.fetched_at = keys, self._now()
             else:
                 log.warning("keys_unusable")
         except Exception as error:  # noqa: BLE001 - the cached keys remain in use

@@ -17,7 +17,7 @@ from mcp_gateway.front.limit_body import limit_body
 from mcp_gateway.front.parse import parse
 from mcp_gateway.front.require_media_types import require_media_types
 from mcp_gateway.front.require_post import require_post
-from mcp_gateway.front.route import route
+from mcp_gateway.front.route import CountRequest, route
 from mcp_gateway.front.show_browser_the_way import show_browser_the_way
 from mcp_gateway.wire.server import CurrentServer
 
@@ -40,6 +40,7 @@ def build_front(
     challenge: Challenge,
     current: CurrentServer,
     watch: ClientWatch,
+    count: CountRequest,
     now: Now,
 ) -> tuple[Check, ...]:
     """Return the checks of a request in order, each made with the values that it needs."""
@@ -52,5 +53,5 @@ def build_front(
         require_post,  # some clients look for the challenge with GET or HEAD
         require_media_types,
         parse,
-        route(current, watch),  # answers with the protocol
+        route(current, watch, count),  # answers with the protocol
     )

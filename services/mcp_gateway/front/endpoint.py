@@ -25,12 +25,24 @@ class McpEndpoint:
     """Runs every request through the checks and sends the answer."""
 
     def __init__(
-        self, front: Sequence[Check], origins: frozenset[bytes], new_id: Callable[[], str]
+        self,
+        front: Sequence[Check],
+        origins: frozenset[bytes],
+        new_id: Callable[[], str],
+        count_refusal: Callable[[str], None],
     ) -> None:
-        """Take the checks, the origins whose pages may read answers, and the maker of request ids."""
+        """Take the checks and what else every request needs.
+
+        Args:
+            front: the checks.
+            origins: the origins whose pages may read answers.
+            new_id: makes request ids.
+            count_refusal: counts a refused request by its reason.
+        """
         self._front = front
         self._origins = origins
         self._new_id = new_id
+        self._count_refusal = count_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; a fault of ours is logged and answered as JSON-RPC prescribes."""
@@ -48,6 +60,7 @@ class McpEndpoint:
             reply = exchange.reply or Reply(404)
         except Refused as refused:
             reply = refused.reply
+            self._count_refusal(refused.reason)
             log.info(
                 "request_refused",
                 request_id=exchange.id,

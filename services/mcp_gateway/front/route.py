@@ -1,5 +1,8 @@
 """Pass the message to the protocol era that its header names."""
 
+from collections.abc import Callable
+from time import perf_counter
+
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from mcp_gateway.front.client_watch import ClientWatch
@@ -7,11 +10,16 @@ from mcp_gateway.front.exchange import Check, Exchange
 from mcp_gateway.wire import handshake, modern
 from mcp_gateway.wire.server import CurrentServer
 
+CountRequest = Callable[[str, str, float], None]
+_METHODS = {*handshake.METHODS, *modern.METHODS, "batch", "notifications/initialized"}
 _HANDSHAKE = frozenset(version.encode() for version in HANDSHAKE_PROTOCOL_VERSIONS)
 
 
-def route(current: CurrentServer, watch: ClientWatch) -> Check:
+def route(current: CurrentServer, watch: ClientWatch, count: CountRequest) -> Check:
     """Answer by the `MCP-Protocol-Version` header; without it, as 2025-03-26 prescribes.
+
+    `count` takes the method, the error and the seconds of each request except tool calls, which the
+    pipeline counts.
 
     The modern era refuses an unknown version, with the error that newer clients negotiate by.
     """
@@ -44,6 +52,14 @@ def route(current: CurrentServer, watch: ClientWatch) -> Check:
             )
         # A disconnect cancels the call in the modern era (2026-07-28 Cancellation), but not before.
         run = watch.run(work, exchange.receive, exchange.stream, leaving_cancels=is_modern)
-        return exchange.with_reply(await run)
+        message = exchange.message
+        method = message.get("method") if isinstance(message, dict) else "batch"
+        if method == "tools/call":
+            return exchange.with_reply(await run)
+        started = perf_counter()
+        reply = await run
+        shown = method if method in _METHODS else "other"
+        count(shown, reply.error, perf_counter() - started)
+        return exchange.with_reply(reply)
 
     return check

@@ -23,7 +23,7 @@ from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
 from mcp_gateway.pipeline.steps.limit_refused_calls import limit_refused_calls
-from mcp_gateway.pipeline.steps.record_call import Record, record_call
+from mcp_gateway.pipeline.steps.record_call import Recording, record_call
 from mcp_gateway.pipeline.steps.report_progress import report_progress
 from mcp_gateway.pipeline.steps.reserve_call import reserve_call
 from mcp_gateway.pipeline.steps.shape_result import shape_result
@@ -41,14 +41,14 @@ def build_steps(
     guards: Guards,
     requests: RequestWriters,
     sender: RetryingSender,
-    record: Record,
+    recording: Recording,
     now: Now,
 ) -> tuple[Step, ...]:
     """Return the steps of a call in order, each made with the values that it needs."""
     return (
         unwrap_execute(catalogue),  # a call of execute_tool becomes a call of the tool
         record_call(
-            record, limits.counts, catalogue, now
+            recording, limits.counts, catalogue, now
         ),  # one event for each call, even if refused
         limit_refused_calls(limits),  # unknown tools and invalid arguments count too
         answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues

@@ -65,6 +65,8 @@ class Reply(NamedTuple):
     status: int
     body: bytes = b""
     headers: HeaderLines = ()
+    error: str = ""
+    """The code of a JSON-RPC error, for the metrics."""
 
 
 def read_id(message: Mapping[str, Any]) -> bytes:
@@ -113,4 +115,5 @@ def write_error(request_id: bytes, error: RpcError) -> bytes:
 
 def reply_error(request_id: bytes, error: RpcError, *, modern: bool) -> Reply:
     """Answer one request with an error, with the HTTP status of its era."""
-    return Reply(STATUS[error.code][modern], write_error(request_id, error))
+    body = write_error(request_id, error)
+    return Reply(STATUS[error.code][modern], body, error=str(error.code))

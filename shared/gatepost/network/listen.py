@@ -52,6 +52,27 @@ def bind(url: str, host: str | None, port: int | None, *, usual_port: int) -> so
     return bound
 
 
+def bind_metrics(host: str, port: int | None) -> socket.socket | None:
+    """Bind the socket that serves the metrics, if a port is set, and log its address.
+
+    Raises:
+        CannotListen: the port is in use, or the address is not this machine's.
+    """
+    if port is None:
+        return None
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CannotListen(
+            f"can't serve metrics on {host}, port {port}: {error.strerror}; change metrics_host or "
+            "metrics_port"
+        ) from None
+    shown = f"[{host}]" if family == socket.AF_INET6 else host
+    log.info("metrics_served", address=f"http://{shown}:{bound.getsockname()[1]}/metrics")
+    return bound
+
+
 def _loopback_port(url: str) -> int | None:
     """Return the port of a plain HTTP URL on this machine."""
     parts = urlsplit(url)

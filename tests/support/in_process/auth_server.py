@@ -31,6 +31,7 @@ from auth_server.seed import read_seed, store_seed
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.clock import utc_now
+from gatepost.network.process import Process
 from support.in_process.asgi import running
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, register
@@ -218,12 +219,13 @@ async def running_auth_server(
     outside: Any = None,
     stripe_http: Any = None,
     post: Any = None,
+    metrics: Any = None,
     **changes: Any,
 ) -> AsyncIterator[AuthServer]:
     """Start a server; a keyword changes a setting.
 
     `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe; `post`
-    sends its webhooks.
+    sends its webhooks; `metrics` serves its metrics.
     """
     values: dict[str, Any] = {
         "issuer": ISSUER,
@@ -302,7 +304,11 @@ async def running_auth_server(
             yield server.opened
 
     server.app = create_app(
-        settings, open_runtime=opened, make_stripe_http=stripe_http, notices_every=_NEVER
+        settings,
+        open_runtime=opened,
+        make_stripe_http=stripe_http,
+        notices_every=_NEVER,
+        process=Process(metrics=metrics),
     )
     async with running(server.app, settings.issuer) as http:
         server.http = http

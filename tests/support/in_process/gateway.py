@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import httpx2
@@ -15,6 +16,7 @@ from gatepost.clock import Now
 from gatepost.health import EventsReport, GatewayReport
 from gatepost.metering.call_event import CallEvent, read_event
 from gatepost.metering.plans import UsedUnits
+from gatepost.network.process import Process
 from gatepost.network.stopping import Stopping
 from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
@@ -328,6 +330,7 @@ async def a_world(
     silent: bool = False,
     answers: Answers | None = None,
     reports: Reports | None = None,
+    metrics: socket | None = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
     """Open a gateway with the settings changed."""
@@ -376,7 +379,7 @@ async def a_world(
         random=lambda: 0.5,
         pause=looks.pause,
         open_runtime=runtime,
-        stopping=stopping,
+        process=Process(stopping, metrics),
     )
     async with running(app, "http://127.0.0.1:8401") as http:
         yield World(

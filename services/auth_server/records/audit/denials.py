@@ -1,5 +1,6 @@
 """Counts of refusals that concern no known person or client, written to the audit log each minute."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,10 @@ class Denials:
     def __init__(self) -> None:
         """Start with empty counts."""
         self._counts: dict[tuple[str, str], _Count] = {}
+        self.totals: Counter[tuple[str, str]] = Counter()
+        """Refusals of each path and error since the process started."""
+        self.spent: Counter[str] = Counter()
+        """Refusals because a limit was spent, by its setting."""
 
     def count(self, path: str, error: str, address: str) -> None:
         """Count one refusal.
@@ -36,6 +41,8 @@ class Denials:
             kind = "", ""
         count = self._counts.setdefault(kind, _Count())
         count.times += 1
+        known = kind in self.totals or len(self.totals) < _MOST_KINDS
+        self.totals[kind if known else ("other", "other")] += 1
         if len(count.addresses) < _MOST_ADDRESSES:
             count.addresses.add(address)
 

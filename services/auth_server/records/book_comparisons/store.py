@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, func, select
 
 from auth_server.db.engine import DbSession
 from auth_server.records.book_comparisons.table import BookComparison, BookDifference
@@ -36,3 +36,9 @@ async def list_differences(
         query = query.where(col(BookDifference.tenant_id) == tenant_id)
     order = (col(BookDifference.tenant_id), col(BookDifference.env), col(BookDifference.meter))
     return (await db.execute(query.order_by(*order).limit(most))).scalars().all()
+
+
+async def count_differences(db: DbSession) -> int:
+    """Count the differences that the newest comparison of each month found."""
+    query = select(func.coalesce(func.sum(col(BookComparison.differences)), 0))
+    return int((await db.execute(query)).scalar_one())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import col, select, update
+from sqlmodel import col, func, select, update
 
 from auth_server.db.engine import DbSession
 from auth_server.db.purge import delete_some
@@ -33,6 +33,14 @@ async def lease_mails(
         mail.next_attempt_at = now + lease
     await db.flush()
     return due
+
+
+async def count_waiting_mails(db: DbSession) -> tuple[int, datetime | None]:
+    """Count the mails that are not over, and tell when the oldest was queued."""
+    waiting = col(Mail.next_attempt_at).is_not(None)
+    query = select(func.count(), func.min(col(Mail.queued_at))).where(waiting)
+    number, oldest = (await db.execute(query)).one()
+    return number, oldest
 
 
 async def note_attempt(

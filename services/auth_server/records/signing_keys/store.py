@@ -1,6 +1,7 @@
 """The only SQL on signing keys."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlmodel import col, select
 
@@ -34,3 +35,9 @@ async def add_key(db: DbSession, key: SigningKey) -> None:
     """
     db.add(key)
     await db.flush()
+
+
+async def find_active_since(db: DbSession) -> datetime | None:
+    """Return when the active key became active, or None without one."""
+    query = select(SigningKey.changed_at).where(col(SigningKey.state) == "active")
+    return (await db.execute(query)).scalar_one_or_none()

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, or_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, exists, select, update
+from sqlmodel import col, exists, func, select, update
 
 from auth_server.db.engine import DbSession
 from auth_server.db.purge import delete_some
@@ -109,3 +109,11 @@ async def note_answer(db: DbSession, delivery: WebhookDelivery, **changes: Any) 
 async def purge_deliveries(db: DbSession, *, before: datetime) -> bool:
     """Delete some deliveries that were made before a time; return whether there may be more."""
     return await delete_some(db, WebhookDelivery, col(WebhookDelivery.created_at) < before)
+
+
+async def count_waiting_deliveries(db: DbSession) -> tuple[int, datetime | None]:
+    """Count the deliveries that are not over, and tell when the oldest was queued."""
+    waiting = col(WebhookDelivery.next_attempt_at).is_not(None)
+    query = select(func.count(), func.min(col(WebhookDelivery.created_at))).where(waiting)
+    number, oldest = (await db.execute(query)).one()
+    return number, oldest

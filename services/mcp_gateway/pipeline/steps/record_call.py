@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -15,16 +16,38 @@ from mcp_gateway.pipeline.describe_call import describe_call
 
 Record = Callable[[CallEvent], None]
 
+
+class CountCall(Protocol):
+    """Counts a call for the metrics."""
+
+    def __call__(self, event: CallEvent, *, known: bool) -> None:
+        """Count it; the name of a tool that is not `known` is somebody's invention."""
+        ...
+
+
+def ignore_call(event: CallEvent, *, known: bool) -> None:
+    """Count nothing."""
+
+
+class Recording(NamedTuple):
+    """Who takes the events of calls."""
+
+    record: Record
+    """Stores the event of a call that was not reserved."""
+    count_call: CountCall
+
+
 log = structlog.get_logger()
 
 
-def record_call(record: Record, counts: Limits, catalogue: Catalogue, now: Now) -> Step:
+def record_call(recording: Recording, counts: Limits, catalogue: Catalogue, now: Now) -> Step:
     """Record the caller, the tool, the decision and the duration of each call.
 
     The event of a call that was reserved settles the reservation and is stored durably before the
     answer leaves. An unexpected error becomes a tool error with the call's id, which a person can
     quote to the operator; the model sees nothing of the exception.
     """
+    record, count_call = recording
     settling: set[asyncio.Task[None]] = set()
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
@@ -71,7 +94,9 @@ def record_call(record: Record, counts: Limits, catalogue: Catalogue, now: Now) 
     ) -> CallEvent:
         tool = catalogue.tools.get(call.name)
         seconds = (now() - call.metrics.started).total_seconds()
-        return describe_call(call, tool, seconds, described, result)
+        event = describe_call(call, tool, seconds, described, result)
+        count_call(event, known=tool is not None)
+        return event
 
     def settle_later(held: Reservation, event: CallEvent) -> None:
         task = asyncio.ensure_future(counts.settle(held, event))

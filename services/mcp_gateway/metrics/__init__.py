@@ -1,0 +1,1 @@
+"""The gateway's metrics: their names, what calls add to, and what is read when somebody asks."""
