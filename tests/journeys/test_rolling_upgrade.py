@@ -26,7 +26,7 @@ from support.processes.services import Service, free_port, running_service
 
 pytestmark = pytest.mark.whole_machine
 
-FORMER_RELEASE = "7e8f05ba0ee9"
+FORMER_RELEASE = "74d070d"
 """A tag, or before there is one, a commit. Each release sets it to the one before."""
 ROOT = Path(__file__).parents[2]
 
