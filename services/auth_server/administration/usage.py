@@ -6,11 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from auth_server.administration.errors import NotFound
 from auth_server.administration.operator import ActingOperator
 from auth_server.db.engine import DbSession
+from auth_server.metering.usage_report import UsageReport, choose_plan, read_usage_report
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
-from auth_server.records.tenants.store import list_tenant_names
+from auth_server.records.plans.store import list_plans
+from auth_server.records.tenants.store import find_tenant, list_tenant_names
 from auth_server.records.usage.summary import (
     By,
     Counts,
@@ -98,6 +101,22 @@ async def read_usage(
     operator.require("usage:read")
     found = await summarize_usage(db, by, _period(days, now), order=order, most=limit)
     return await _name_all(db, by, found)
+
+
+async def read_tenant_usage(
+    db: DbSession, operator: ActingOperator, tenant_id: str, *, now: datetime
+) -> UsageReport:
+    """Read what a tenant may use and has used in this month, and what it costs.
+
+    Raises:
+        Forbidden: `usage:read` is missing.
+        NotFound: the tenant does not exist.
+    """
+    operator.require("usage:read")
+    tenant = await find_tenant(db, tenant_id)
+    if tenant is None:
+        raise NotFound(f"the tenant {tenant_id} does not exist")
+    return await read_usage_report(db, tenant, choose_plan(await list_plans(db), tenant), now=now)
 
 
 async def read_overview(

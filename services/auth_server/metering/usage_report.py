@@ -12,11 +12,12 @@ from auth_server.credits.change import whole_units
 from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import DbSession
 from auth_server.metering.forecast import WINDOW, forecast_exhaustion, forecast_month
+from auth_server.metering.shares import InvoicePreview, Rest, Share, preview_invoice, share_out
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
 from auth_server.records.plans.terms import PlanTerms, find_plan
 from auth_server.records.tenants.table import Tenant
-from auth_server.records.usage.store import Dimension, UsedBy, rank_usage, sum_hours, sum_units_of
+from auth_server.records.usage.store import Dimension, Ranking, rank_usage, sum_hours, sum_units_of
 from gatepost.metering.plans import (
     Budget,
     BudgetKind,
@@ -68,17 +69,6 @@ class Quota(_Value):
         return min(100 * self.used // self.limit, 100) if self.limit else 100
 
 
-class Share(_Value):
-    """The calls and units of one tool, person or client in the month."""
-
-    key: str
-    name: str
-    calls: int
-    refused: int
-    """Those of the calls that did nothing, and cost nothing."""
-    units: int
-
-
 class CreditReport(_Value):
     """One credit; the amounts are in whole currency units."""
 
@@ -121,9 +111,15 @@ class UsageReport(_Value):
     """The price of these units, in whole currency units of the plan's price."""
     days: dict[str, int]
     """Units by day; days without any are left out."""
+    invoice: InvoicePreview
+    """What the units of the month cost until now; credit and discounts are not subtracted."""
     tools: tuple[Share, ...]
     people: tuple[Share, ...]
     clients: tuple[Share, ...]
+    more_tools: Rest | None
+    """The tools that are not listed, together; null if all are listed."""
+    more_people: Rest | None
+    more_clients: Rest | None
 
 
 def choose_plan(plans: Sequence[PlanTerms], tenant: Tenant) -> PlanTerms:
@@ -156,6 +152,10 @@ async def read_usage_report(
         ).items()
     }
     client_names = await list_client_names(db, {*_keys(clients), *_keys_of(budgets, "client")})
+    invoice = preview_invoice(plan.price, used)
+    by_tool = share_out(tools, invoice, {})
+    by_person = share_out(people, invoice, person_names)
+    by_client = share_out(clients, invoice, client_names)
     names = {"person": person_names, "client": client_names}
     of_budgets = await _units_of(db, tenant.tenant_id, budgets, used, since=month, until=until)
     return UsageReport(
@@ -186,9 +186,13 @@ async def read_usage_report(
         forecast_units=forecast,
         forecast_price=plan.price.of(forecast),
         days=days,
-        tools=_shares(tools, {}),
-        people=_shares(people, person_names),
-        clients=_shares(clients, client_names),
+        invoice=invoice,
+        tools=by_tool.listed,
+        people=by_person.listed,
+        clients=by_client.listed,
+        more_tools=by_tool.rest,
+        more_people=by_person.rest,
+        more_clients=by_client.rest,
     )
 
 
@@ -243,12 +247,8 @@ def _quota(
     return Quota(kind=kind, limit=limit, used=used, resets_at=until, runs_out_at=ends)
 
 
-def _shares(rows: Iterable[UsedBy], names: dict[str, str]) -> tuple[Share, ...]:
-    return tuple(Share(name=names.get(row.key, row.key), **row._asdict()) for row in rows)
-
-
-def _keys(rows: Iterable[UsedBy]) -> set[str]:
-    return {row.key for row in rows}
+def _keys(ranking: Ranking) -> set[str]:
+    return {row.key for row in ranking.listed}
 
 
 def _keys_of(budgets: Iterable[Budget], kind: BudgetKind) -> set[str]:

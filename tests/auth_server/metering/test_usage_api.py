@@ -62,8 +62,22 @@ async def test_the_operators_backend_reads_a_tenants_usage(server: AuthServer) -
         ("month", None, 7),
     ]
     assert report["tools"] == [
-        {"key": "list_tasks", "name": "list_tasks", "calls": 1, "refused": 0, "units": 7}
+        {
+            "key": "list_tasks",
+            "name": "list_tasks",
+            "calls": 1,
+            "refused": 0,
+            "units": 7,
+            "amount": "0.00",
+        }
     ]
+    assert report["more_tools"] is None
+    assert report["invoice"] == {
+        "currency": "usd",
+        "monthly": "49.00",
+        "usage": "0.00",
+        "total": "49.00",
+    }
     assert report["people"][0]["name"] == "Ada Marsh"
     assert report["plan_url"] == f"{ISSUER}/account/plan?tenant=org_acme"
 

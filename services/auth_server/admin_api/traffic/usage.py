@@ -1,4 +1,4 @@
-"""/admin/v1/usage and /admin/v1/overview."""
+"""/admin/v1/usage, /admin/v1/tenants/{tenant_id}/usage and /admin/v1/overview."""
 
 from typing import Annotated
 
@@ -12,8 +12,10 @@ from auth_server.administration.usage import (
     Overview,
     UsageRow,
     read_overview,
+    read_tenant_usage,
     read_usage,
 )
+from auth_server.metering.usage_report import UsageReport
 from auth_server.records.usage.summary import By, Order
 from auth_server.web.dependencies import Clock, ReadingDb
 
@@ -41,6 +43,17 @@ async def show_usage(
     `p95` lists the slowest of the 1,000 with the most calls; of people, it orders those with the most calls.
     """
     return await read_usage(db, caller, by, days=days, order=order, limit=limit, now=now())
+
+
+@router.get("/tenants/{tenant_id}/usage")
+async def show_tenant_usage(
+    caller: Caller, db: ReadingDb, now: Clock, tenant_id: str
+) -> UsageReport:
+    """Show a tenant's quotas, units and money of this month, by tool, person and client.
+
+    Requires `usage:read`.
+    """
+    return await read_tenant_usage(db, caller, tenant_id, now=now())
 
 
 @router.get("/overview")

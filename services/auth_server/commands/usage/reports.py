@@ -12,9 +12,9 @@ import orjson
 from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
 from auth_server.db.engine import DbSession
 from auth_server.metering.reconcile import Difference, reconcile_usage
+from auth_server.metering.shares import Rest, Share
 from auth_server.metering.usage_report import (
     Quota,
-    Share,
     UsageReport,
     choose_plan,
     read_usage_report,
@@ -127,12 +127,19 @@ def _describe(report: UsageReport) -> str:
             f"credit: {format_amount(report.credit.left, report.credit.currency)}, "
             f"which pays for {report.credit.units} more units this month"
         )
-    for title, shares in (
-        ("tools", report.tools),
-        ("people", report.people),
-        ("clients", report.clients),
+    invoice, currency = report.invoice, report.invoice.currency
+    lines.append(
+        f"invoice until now: {format_amount(invoice.total, currency)}, of it "
+        f"{format_amount(invoice.usage, currency)} for units"
+    )
+    for title, shares, rest in (
+        ("tools", report.tools, report.more_tools),
+        ("people", report.people, report.more_people),
+        ("clients", report.clients, report.more_clients),
     ):
-        lines += ["", f"{title}:", *(_describe_share(share) for share in shares)]
+        lines += ["", f"{title}:"]
+        lines += [f"  {share.key}: {_describe_share(share, currency)}" for share in shares]
+        lines += [f"  {rest.number} more: {_describe_share(rest, currency)}"] if rest else []
     return "\n".join(lines)
 
 
@@ -142,8 +149,11 @@ def _describe_quota(quota: Quota) -> str:
     return f"{name}: {quota.used} {limit}, until {quota.resets_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _describe_share(share: Share) -> str:
-    return f"  {share.key}: {share.units} units, {share.calls} calls, {share.refused} refused"
+def _describe_share(share: Share | Rest, currency: str) -> str:
+    return (
+        f"{share.units} units, {format_amount(share.amount, currency)}, {share.calls} calls, "
+        f"{share.refused} refused"
+    )
 
 
 def _json(value: object) -> str:

@@ -32,6 +32,23 @@ class UsedBy(NamedTuple):
     units: int
 
 
+class UsedByOthers(NamedTuple):
+    """The calls and units of all values that a ranking does not list."""
+
+    number: int
+    calls: int
+    refused: int
+    units: int
+
+
+class Ranking(NamedTuple):
+    """The values of a dimension with the most units, and all others together."""
+
+    listed: list[UsedBy]
+    rest: UsedByOthers | None
+    """None if all are listed."""
+
+
 class _Dimensions(NamedTuple):
     """Everything that tells the rows apart."""
 
@@ -191,19 +208,28 @@ async def rank_usage(
     until: datetime,
     most: int,
     env: str = "live",
-) -> list[UsedBy]:
-    """List the tools, people or clients of a tenant with the most units, and then with the most calls."""
+) -> Ranking:
+    """Rank the tools, people or clients of a tenant by their units, and then by their calls."""
     key, calls, units = getattr(UsageHour, dimension), col(UsageHour.calls), col(UsageHour.units)
     refused = case((col(UsageHour.outcome) == "refused", calls), else_=0)
+    sums = (func.sum(calls), func.sum(refused), func.sum(units))
+    # The same over all groups, which the limit does not change.
+    of_all = (func.count().over(), *(func.sum(one).over() for one in sums))
     query = (
-        select(key, func.sum(calls), func.sum(refused), func.sum(units))
+        select(key, *sums, *of_all)
         .where(*_of_tenant(tenant_id, since, until, env))
         .group_by(key)
-        .order_by(func.sum(units).desc(), func.sum(calls).desc(), key)
+        .order_by(sums[2].desc(), sums[0].desc(), key)
         .limit(most)
     )
     rows = (await db.execute(query)).all()
-    return [UsedBy(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
+    listed = [UsedBy(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
+    if not rows or rows[0][4] <= len(listed):
+        return Ranking(listed, None)
+    number, *totals = (int(total) for total in rows[0][4:])
+    shown = (sum(column) for column in list(zip(*listed, strict=True))[1:])
+    others = (total - part for total, part in zip(totals, shown, strict=True))
+    return Ranking(listed, UsedByOthers(number - len(listed), *others))
 
 
 async def sum_units_of(

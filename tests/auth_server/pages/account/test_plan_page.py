@@ -1,5 +1,6 @@
 """The page of a tenant's plan and usage: its admins pay and set budgets, its members ask them."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.people.table import Person as Human
+from auth_server.records.plans.store import replace_plans
 from auth_server.records.plans.terms import FREE, PRO, Price, PriceStep
 from auth_server.records.tenants.store import find_tenant, put_membership
 from auth_server.records.tenants.table import Membership
@@ -199,9 +201,9 @@ async def test_the_page_shows_usage_by_tool_person_and_app(server: AuthServer) -
 
     assert "Used up: calls are refused until" in page.text
     assert "150 of 100 units" in page.text
-    assert "search_tasks 60 0 120 list_tasks 30 0 30 delete_task 3 3 0" in page.text
-    assert "Ada Marsh usr_ada 60 0 120 Bo Lind usr_bo 33 3 30" in page.text
-    assert "Orbit CLI orbit-cli 93 3 150" in page.text
+    assert "search_tasks 60 0 120 0.00 list_tasks 30 0 30 0.00 delete_task 3 3 0 0.00" in page.text
+    assert "Ada Marsh usr_ada 60 0 120 0.00 Bo Lind usr_bo 33 3 30 0.00" in page.text
+    assert "Orbit CLI orbit-cli 93 3 150 0.00" in page.text
 
 
 def _noon() -> datetime:
@@ -390,3 +392,24 @@ async def test_of_many_members_only_some_are_loaded(server: AuthServer) -> None:
 
     assert page.html.count('<option value="person:') <= 202
     assert 'value="person:usr_0299"' in page.html  # it uses the most
+
+
+async def test_an_admin_sees_what_each_tool_person_and_app_costs(server: AuthServer) -> None:
+    price = Price(
+        monthly=Decimal(9),
+        included_units=2,
+        steps=(PriceStep(unit_price=Decimal("0.5")),),
+    )
+    async with server.opened.transaction() as db:
+        await replace_plans(db, [FREE.model_copy(update={"price": price})])
+    await use(server, server.clock(), 3, tool="create_task", cost=2)
+    await use(server, server.clock(), 2, tool="list_tasks")
+
+    _, page = await sign_in(server, BO)
+
+    # 8 units, of which 6 cost 0.50 each: 3.00, divided 6 to 2.
+    assert "The invoice until now is 12.00 USD, of it 3.00 USD for units." in page.text
+    rows = re.findall(r'<th scope="row">(\w+_tasks?).*?</tr>', page.html, re.DOTALL)
+    assert rows == ["create_task", "list_tasks"]
+    costs = re.findall(r'data-label="Cost">([\d.]+)', page.html)
+    assert costs == ["2.25", "0.75", "3.00", "3.00"]
