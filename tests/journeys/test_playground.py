@@ -41,6 +41,8 @@ async def test_an_operator_calls_a_tool_for_a_member_and_sees_every_step(
     page = await op.press(await op.open(f"{deployment.issuer}{link}"), "Call")
 
     assert "success" in page.text
+    assert "Cost As a call of an agent: 1 unit, 0 USD on the Free plan." in page.text
+    assert "As a test, it cost nothing." in page.text
     assert "Does the plan allow another call? reserve_call passed on" in page.text
     assert "Shape the answer for the model shape_result answered" in page.text
     assert "GET " in page.text

@@ -20,6 +20,7 @@ _META = {
 _LIMIT = 8 * 1024 * 1024
 _TRACE = "gatepost/trace"
 _BYTES_PER_TOKEN = 4
+_MOST_UNITS = (1 << 53) - 1
 
 
 class GatewayRefused(Exception):
@@ -51,7 +52,13 @@ class Called:
     answers: str
     """The answers and the sealed state with which the call goes on, as JSON."""
     trace: Mapping[str, Any]
-    """`steps`, `exchanges` and `answer`; empty while a question is open."""
+    """`steps`, `exchanges`, `answer` and `units`; empty while a question is open."""
+
+    @property
+    def units(self) -> int | None:
+        """The units that the call would cost without being a test; None if an older gateway omits them."""
+        units = self.trace.get("units")
+        return units if isinstance(units, int) and 0 <= units <= _MOST_UNITS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from gatepost.clock import Now
 from gatepost.metering.call_event import Decision
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused, InputRequired
+from mcp_gateway.pipeline.describe_call import outcome_of
 from mcp_gateway.requests.request import HttpRequest
 
 TRACE_META = "gatepost/trace"
@@ -60,6 +62,10 @@ class Trace:
     exchanges: list[Exchange] = field(default_factory=list)
     answer: str = ""
     """The body of the upstream's answer, if it passed the checks."""
+    tool: Tool | None = None
+    """The tool, once it is found."""
+    units: int = 0
+    """The units that the call costs, or would cost without being a test."""
 
     def note_exchange(
         self,
@@ -94,12 +100,18 @@ class Trace:
         """Take the answer that passed every check; what was withheld has no place in a trace."""
         self.answer = _read(response.body)
 
+    def note_cost(self, call: ToolCall, result: ToolResult) -> None:
+        """Take the units of a call that has ended, as its event has them."""
+        if self.tool is not None and call.metrics.reserved is not None:
+            self.units = self.tool.billing.due(outcome_of(call, result))
+
     def to_json(self) -> dict[str, Any]:
         """Write the trace for `_meta`."""
         return {
             "steps": [asdict(step) for step in self.steps],
             "exchanges": [asdict(exchange) for exchange in self.exchanges],
             "answer": self.answer,
+            "units": self.units,
         }
 
 
@@ -118,6 +130,7 @@ def trace_steps(steps: Sequence[Step], now: Now) -> tuple[Step, ...]:
             raise
         except CallRefused as refusal:
             result = tool_error(str(refusal), reason=refusal.reason)
+        trace.note_cost(call, result)
         return result._replace(meta={**(result.meta or {}), TRACE_META: trace.to_json()})
 
     async def note_answer(call: ToolCall, go_on: Next) -> ToolResult:
@@ -138,6 +151,7 @@ def _traced(step: Step, now: Now) -> Step:
         assert trace is not None  # noqa: S101 - `add_trace` is the first step
         noted = TracedStep(name)
         trace.steps.append(noted)
+        trace.tool = call.tool
         began = now()
 
         def decide(decided: _Decided, reason: str = "", said: str = "") -> None:

@@ -30,6 +30,7 @@ async def test_a_trace_names_every_step_and_the_request_without_the_assertion(
     assert exchange["status"] == 200
     assert "Gatepost-Assertion" not in dict(exchange["headers"])
     assert trace["answer"] == '{"tasks":[]}'
+    assert trace["units"] == 1
     assert result["structuredContent"] == {"tasks": []}
 
 
@@ -62,4 +63,5 @@ async def test_a_refusal_names_its_step_its_reason_and_its_words(
     assert {one["decided"] for one in passed} == {"passed"}
     assert (last["step"], last["decided"], last["reason"]) == (step, "refused", reason)
     assert last["said"] == result["content"][0]["text"]
+    assert result["_meta"][TRACE_META]["units"] == 0
     assert world.api.requests == []

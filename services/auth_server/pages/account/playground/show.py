@@ -7,6 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from auth_server.catalogues.reader import CatalogueUnavailable
+from auth_server.metering.call_price import CallPrice
 from auth_server.pages.account.playground.workshop import Wish, Workshop, require_tool
 from auth_server.playground.form import InvalidArgument, read_arguments, read_fields
 from auth_server.playground.gateway import Called, GatewayRefused, ListedTool
@@ -90,7 +91,8 @@ async def run_tool(
         called = await workshop.call(wish, gateway, tool, arguments, answers, by=by)
     except GatewayRefused as refusal:
         return _answer_tool(answer, wish, tool, values, refused=str(refusal))
-    return _answer_tool(answer, wish, tool, values, called=called)
+    price = await workshop.price(wish, called)
+    return _answer_tool(answer, wish, tool, values, called=called, price=price)
 
 
 def _answer_tool(
@@ -100,6 +102,7 @@ def _answer_tool(
     values: Mapping[str, str],
     *,
     called: Called | None = None,
+    price: CallPrice | None = None,
     refused: str = "",
 ) -> Response:
     return answer(
@@ -110,6 +113,7 @@ def _answer_tool(
         fields=read_fields(tool.schema),
         values=values,
         called=called,
+        price=price,
         words=STEPS,
         refused=refused,
     )

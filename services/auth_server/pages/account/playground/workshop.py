@@ -11,9 +11,11 @@ from fastapi import Depends
 from auth_server.catalogues.cache import CatalogueCache
 from auth_server.db.engine import Database, OpenTransaction
 from auth_server.entitlements.entitlement import Entitlement
+from auth_server.metering.call_price import CallPrice, price_call
 from auth_server.playground.gateway import Called, Gateway, ListedTool
 from auth_server.playground.subject import NoSubject, issue_playground_token, resolve_subject
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.tenants.store import find_tenant
 from auth_server.settings import AuthServerSettings, ResourceSettings
 from auth_server.tokens.signer import FindSigner
 from auth_server.web.dependencies import (
@@ -138,6 +140,16 @@ class Workshop:
         async with self.transaction() as db:
             await record(db, called, now=self.now())
         return await gateway.call_tool(tool, arguments, answers)
+
+    async def price(self, wish: Wish, called: Called) -> CallPrice | None:
+        """Price a call as if it were not a test; None if the gateway does not tell its units."""
+        if called.units is None:
+            return None
+        async with self.database.reading() as db:
+            tenant = await find_tenant(db, wish.tenant_id)
+            if tenant is None:
+                return None
+            return await price_call(db, tenant, called.units, now=self.now())
 
     def _resource(self, wish: Wish) -> ResourceSettings:
         return self.settings.find_resource(wish.resource) or self.settings.resources[0]
