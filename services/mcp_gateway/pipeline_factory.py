@@ -6,6 +6,7 @@ import structlog
 from joserfc.jwk import ECKey
 
 from gatepost.clock import Now
+from gatepost.metering.call_event import CallEvent
 from gatepost.scopes import TRACE
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import ConfirmationPolicy
@@ -59,6 +60,10 @@ def pipeline_factory(
     limits = CallLimits(runtime.limits, runtime.plans, runtime.worker)
     requests = RequestWriters(settings.upstream_url)
 
+    def without_searches(event: CallEvent) -> None:
+        # Searches reserve nothing, so their events all come this way.
+        runtime.record(event._replace(searched=""))
+
     def make_pipeline(catalogue: Catalogue) -> Next:
         if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
             log.warning("credentials_not_configured", schemes=unmet, harmless_if=_HARMLESS_IF)
@@ -86,7 +91,9 @@ def pipeline_factory(
             guards=guards,
             requests=requests,
             sender=RetryingSender(sender, guards, now=now, wait=wait, random=random),
-            recording=Recording(runtime.record, runtime.count),
+            recording=Recording(
+                runtime.record if settings.record_searches else without_searches, runtime.count
+            ),
             now=now,
         )
         run, run_traced = compose(steps), compose(trace_steps(steps, now))

@@ -100,6 +100,9 @@ class McpGatewaySettings(ServiceSettings):
     event_spool: Path | None = None
     """File that stores call events on this machine until they are delivered; by default
     `NAME.events.db` beside the signing key."""
+    record_searches: bool = True
+    """Whether the words of searches that find no tool are counted, for operators who decide which tools to
+    offer."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of browser-based clients, in addition to the resource's own. `http://localhost:*` allows
     every port of a loopback host."""

@@ -39,6 +39,8 @@ class CatalogueDocument(_Frozen):
     name: str
     hash: str
     tools: tuple[ToolSummary, ...]
+    asks_purpose: bool = False
+    """Whether models are asked to say what they are trying to do with each call."""
 
     def find(self, name: str) -> ToolSummary | None:
         """Look a tool up by name."""
@@ -71,6 +73,6 @@ async def format_catalogue(document: CatalogueDocument) -> str:
     for start in range(0, len(document.tools), _AT_ONCE):
         parts.append(_SUMMARIES.dump_json(document.tools[start : start + _AT_ONCE])[1:-1])
         await asyncio.sleep(0)
-    members = {"resource": document.resource, "name": document.name, "hash": document.hash}
+    members = document.model_dump(exclude={"tools"})
     tools = orjson.Fragment(b"[" + b",".join(parts) + b"]")
     return orjson.dumps({**members, "tools": tools}).decode()

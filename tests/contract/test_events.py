@@ -17,6 +17,7 @@ from auth_server.gateway_api.events_worker import GROUP, EventsWorker
 from gatepost.metering.call_event import (
     EVENTS_FIELD,
     EVENTS_PATH,
+    as_logged,
     events_stream,
     write_event,
     write_events,
@@ -232,7 +233,7 @@ async def test_a_call_arrives_with_everything_that_is_known_of_it(route: EventRo
         gateway.record(event)
         known = await route.until_logged(event.call_id)
 
-    assert known == {event.call_id: event._asdict()}
+    assert known == {event.call_id: as_logged(event)}
     assert route.log == [write_event(event)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import orjson
 import structlog
 
+from gatepost.metering.call_event import without_words
 from mcp_gateway.call_events.recorder import WriteLog
 
 log = structlog.get_logger()
@@ -22,14 +23,14 @@ def open_log_writer() -> WriteLog:
 
 def _write_for_people(events: Sequence[bytes]) -> None:
     for event in events:
-        fields = orjson.loads(event)
+        fields = orjson.loads(without_words(event))
         del fields["at"]
         log.info("tool_call", **{name: value for name, value in fields.items() if value != ""})
 
 
 def _write_json(events: Sequence[bytes]) -> None:
     # Bypass structlog: its processors would cost more than the rest of the call's recording.
-    lines = b"".join([_START + event.removeprefix(_AT) + b"\n" for event in events])
+    lines = b"".join([_START + without_words(event).removeprefix(_AT) + b"\n" for event in events])
     try:
         os.write(sys.stderr.fileno(), lines)
     except OSError:

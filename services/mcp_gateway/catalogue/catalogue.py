@@ -102,6 +102,11 @@ class Catalogue:
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
 
     @property
+    def asks_purpose(self) -> bool:
+        """Whether tools have an argument by which a model says what it is trying to do."""
+        return any(tool.purpose for tool in self.tools.values())
+
+    @property
     def scope(self) -> str:
         """Every scope that a tool needs, as one scope value; `mcp:read` without any tool."""
         return format_scope({tool.scope for tool in self.tools.values()} or {READ})
@@ -112,6 +117,7 @@ class Catalogue:
             resource=resource,
             name=self.name,
             hash=self.hash,
+            asks_purpose=self.asks_purpose,
             tools=tuple(
                 ToolSummary(
                     name=tool.name,
@@ -142,7 +148,7 @@ def _digest(content: Any) -> str:
 
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
-_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}}
+_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}, "purpose": ""}
 
 
 def _plain(value: Any) -> Any:

@@ -95,7 +95,10 @@ def _read(tool: Tool) -> _Entry:
         "name": tool.name,
         "title": tool.title,
         "toolsets": " ".join(tool.toolsets),
-        "arguments": " ".join(tool.input_schema.get("properties", ())),
+        # Every tool has the argument for the purpose, so its name tells nothing.
+        "arguments": " ".join(
+            name for name in tool.input_schema.get("properties", ()) if name != tool.purpose
+        ),
         "description": tool.description,
     }
     words: Counter[str] = Counter()

@@ -140,6 +140,8 @@ class Tool:
     """Whether a call may reach beyond the API's own data, such as strangers or public pages."""
     fill: Mapping[str, Fill] = field(default_factory=dict)
     """Argument key of the operation to what the gateway fills it with."""
+    purpose: str = ""
+    """The argument by which a model says what it is trying to do; empty if the manifest asks for none."""
     graphql: GraphqlQuery | None = None
     """The query whose variables are the operation's body, for a GraphQL tool."""
 

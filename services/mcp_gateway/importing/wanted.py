@@ -82,7 +82,7 @@ def match_operations(
     words = _words_of(document, manifest)
     meant: dict[str, tuple[FoundOperation, list[str], int]] = {}
     for one in tried:
-        if one.kind != "missing":
+        if one.kind not in {"missing", "searched"}:
             continue
         asked = split_words(one.names[0])
         best, found = max(

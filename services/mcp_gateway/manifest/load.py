@@ -20,6 +20,7 @@ from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.manifest.purpose import ask_purpose
 from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
 from mcp_gateway.manifest.schema import date_of, manifest_problems
@@ -39,6 +40,7 @@ class Manifest:
     openapi: Path | None
     hosts: tuple[str, ...]
     search_above: int | None
+    ask_purpose: bool
     guard: InstructionGuard
     tools: tuple[ToolEntry, ...]
     prompts: tuple[Prompt, ...]
@@ -72,7 +74,8 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
     for entry in manifest.tools:
         if entry.expose:
             try:
-                tools.append(make_tool(entry, document, manifest.hosts, manifest.guard))
+                tool = make_tool(entry, document, manifest.hosts, manifest.guard)
+                tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
             except ManifestError as error:
                 problems.append(f"{manifest.path}: tools.{entry.name}{error}")
     by_name = {tool.name: tool for tool in tools}
@@ -140,6 +143,7 @@ def load_manifest(path: Path) -> Manifest:
         openapi=path.parent / source["openapi"] if "openapi" in source else None,
         hosts=tuple(host.lower() for host in source.get("hosts", ())),
         search_above=source.get("search_above"),
+        ask_purpose=source.get("ask_purpose", False),
         guard=source.get("guard", "off"),
         tools=tuple(read_entry(name, value) for name, value in source["tools"].items()),
         prompts=prompts,

@@ -382,6 +382,13 @@ SCHEMA: _Schema = {
             10_000,
             "Callers who may use more tools than this get three tools to find and use them.",
         ),
+        ask_purpose={
+            "type": "boolean",
+            "default": False,
+            "description": "Give each tool an optional argument by which a model says what it is "
+            "trying to do. The API never gets it.",
+            "errorMessage": "must be true or false",
+        },
         guard={**_GUARD, "default": "off"},
         tools=_named("Tool name to tool.", _TOOL, "must be a mapping of tool names to tools"),
         prompts=_named("Prompt name to prompt.", _PROMPT, "must be a mapping of names to prompts"),

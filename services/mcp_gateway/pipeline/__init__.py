@@ -54,7 +54,7 @@ def build_steps(
         answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
-        validate_arguments,
+        validate_arguments(catalogue),
         ask_person(confirmation),  # for missing arguments and for confirmation
         bind_claims,  # person and tenant come from the token only
         report_progress,  # to a client that waits for a slow tool

@@ -37,6 +37,10 @@ class CallMetrics:
     """What the call holds of its tenant's plan; `record_call` settles it."""
     limited: bool = False
     """Whether a limit refused the call, which then does not count against the rate again."""
+    searched: str = ""
+    """The words of a search that found no tool."""
+    purpose: str = ""
+    """The words with which the model said what it is trying to do."""
     trace: "Trace | None" = None
     """What the steps decided, if the caller may see it."""
 

@@ -69,6 +69,8 @@ def describe_call(
         cost=cost,
         outcome=outcome,
         meter=tool.billing.meter if cost and tool is not None else "",
+        searched=metrics.searched,
+        purpose=metrics.purpose,
     )
 
 

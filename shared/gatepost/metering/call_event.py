@@ -23,6 +23,8 @@ EVENTS_FIELD = "events"
 """The field of a stream entry that contains the events as a JSON array."""
 LONGEST_ERROR = 300
 """Characters of `error`."""
+LONGEST_STATED = 200
+"""Characters of `searched` and of `purpose`."""
 
 Decision = Literal["allowed", "refused", "failed"]
 """Allowed and answered; refused before the request to the upstream; allowed and failed."""
@@ -104,6 +106,15 @@ class CallEvent(NamedTuple):
     """The meter of the units; empty if the call costs none."""
     counted: bool = True
     """False if the call passed while the gateway could not count it against the tenant's quotas."""
+    searched: Annotated[
+        str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)
+    ] = ""
+    """The words of a search that found no tool. The call log has neither these nor `purpose`: both are
+    only counted, by the day and the tool."""
+    purpose: Annotated[str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)] = (
+        ""
+    )
+    """The words with which the model said what it is trying to do, if the manifest asks for them."""
 
 
 def events_stream(issuer: str) -> str:
@@ -131,12 +142,29 @@ class MalformedEvent(ValueError):
 
 
 _FIELDS = frozenset(CallEvent._fields)
+LOGGED = tuple(name for name in CallEvent._fields if name not in {"searched", "purpose"})
+"""The members that logs keep, of the gateway and of the authorization server. They come first."""
+# Quotes inside a text are escaped, so this begins a member wherever it stands.
+_STATED = b',"searched":'
 _READER = TypeAdapter(CallEvent)
 
 
 def write_event(event: CallEvent) -> bytes:
-    """Write an event as one line of JSON."""
-    return orjson.dumps(event._asdict())
+    """Write an event as one line of JSON; the words of the model are left out if there are none."""
+    if event.searched or event.purpose:
+        return orjson.dumps(event._asdict())
+    return orjson.dumps(as_logged(event))
+
+
+def as_logged(event: CallEvent) -> dict[str, Any]:
+    """Return the members of an event that logs keep."""
+    return dict(zip(LOGGED, event, strict=False))
+
+
+def without_words(written: bytes) -> bytes:
+    """Return a written event without the words of the model, as logs have it."""
+    place = written.find(_STATED)
+    return written if place < 0 else written[:place] + b"}"
 
 
 def write_events(events: Iterable[bytes]) -> bytes:

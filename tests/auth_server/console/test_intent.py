@@ -10,7 +10,7 @@ from auth_server.maintenance import maintain
 from auth_server.records.unmet_calls import store
 from support.in_process.admin_api import AdminApi, admin_api
 from support.in_process.auth_server import AuthServer
-from support.in_process.call_events import call_event
+from support.in_process.call_events import call_event, logged_calls
 
 REFUSED: dict[str, Any] = {"decision": "refused", "outcome": "refused", "cost": 0, "status": None}
 
@@ -108,3 +108,66 @@ async def test_calls_without_a_name_are_counted_once_when_the_table_is_full(
     [found] = await intent(await admin_api(sqlite_server))
 
     assert found["times"] == 3
+
+
+async def state(server: AuthServer, times: int = 1, /, **members: str) -> None:
+    """Write calls with words of a model."""
+    events = [call_event(server.clock(), **members) for _ in range(times)]
+    async with server.opened.transaction() as db:
+        await write_calls(db, events, now=server.clock())
+
+
+@pytest.mark.both_databases
+async def test_searches_that_found_nothing_stand_together_by_their_words(
+    auth_server: AuthServer,
+) -> None:
+    await maintain(auth_server.opened)  # reads the catalogue
+    await state(auth_server, 2, tool="search_tools", searched="export the invoices")
+    await state(auth_server, 3, tool="search_tools", searched="invoice export")
+    await state(auth_server, tool="search_tools", searched="find task")
+
+    found = await intent(await admin_api(auth_server))
+
+    assert [(one["kind"], one["names"], one["times"]) for one in found] == [
+        ("searched", ["invoice export", "export the invoices"], 5),
+        ("searched", ["find task"], 1),
+    ]
+    assert [one["similar"] for one in found] == [[], ["list_tasks"]]
+
+
+async def test_the_page_shows_what_agents_said_and_the_call_log_does_not(
+    sqlite_server: AuthServer, sqlite_url: str
+) -> None:
+    await state(sqlite_server, 2, tool="list_tasks", purpose="prepare the weekly report")
+    await state(sqlite_server, tool="search_tools", searched="<b> weather")
+    op = sqlite_server.person("op@orbit.example")
+
+    page = await op.sign_in(await op.open("/console/intent"))
+
+    assert "What agents said they were trying to do" in page.text
+    assert "“prepare the weekly report” list_tasks 2" in page.text
+    assert "Searches that found no tool" in page.text
+    assert "<b>" not in page.html
+    logged = str(await logged_calls(sqlite_url))
+    assert "weekly" not in logged
+    assert "weather" not in logged
+
+
+async def test_what_models_say_takes_no_place_of_what_they_could_not_do(
+    sqlite_server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_A_DAY", 2)
+    for number in range(5):
+        await state(sqlite_server, tool="list_tasks", purpose="x" * (number + 1))
+    await call(sqlite_server, "archive_task", "unknown_tool")
+    await state(sqlite_server, tool="search_tools", searched="weather")
+
+    found = await intent(await admin_api(sqlite_server))
+
+    assert {(one["kind"], *one["names"], one["times"]) for one in found} == {
+        ("missing", "archive_task", 1),
+        ("searched", "weather", 1),
+        ("stated", "x", 1),
+        ("stated", "xx", 1),
+        ("stated", "…", 3),
+    }

@@ -15,7 +15,7 @@ from auth_server.maintenance import maintain
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.refused_events.store import list_refused
 from auth_server.settings import ResourceSettings
-from gatepost.metering.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent, write_event
+from gatepost.metering.call_event import EVENTS_PATH, MOST_EVENTS, CallEvent, as_logged, write_event
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event, logged_calls
 from support.in_process.clock import Clock
@@ -55,7 +55,7 @@ async def test_every_member_of_a_call_is_kept(server: AuthServer) -> None:
     answer = await deliver(server, event)
 
     assert answer.json() == {"written": 1, "known": 0, "passed_over": 0}
-    assert await logged_calls(server.database_url) == {event.call_id: event._asdict()}
+    assert await logged_calls(server.database_url) == {event.call_id: as_logged(event)}
 
 
 async def test_a_call_that_is_delivered_again_is_counted_once(server: AuthServer) -> None:

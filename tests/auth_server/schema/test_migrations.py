@@ -16,6 +16,7 @@ from auth_server.schema.migrate import (
     migrate,
     schema_drift,
 )
+from gatepost.metering.call_event import as_logged
 from support.in_process.call_events import call_event
 from support.processes.postgres import PostgresServer
 
@@ -87,7 +88,7 @@ def test_calls_of_every_month_stay_when_their_tables_are_divided(empty_database_
         command.upgrade(_config(connection), "0028")
         connection.commit()
         log, ledger = (Table(name, MetaData(), autoload_with=connection) for name in DIVIDED)
-        events = [call_event(at, status=None)._asdict() for at in times]
+        events = [as_logged(call_event(at, status=None)) for at in times]
         connection.execute(log.insert(), events)
         members = ("call_id", "at", "tenant_id", "env", "meter", "tool")
         entries = [{name: event[name] for name in members} for event in events]

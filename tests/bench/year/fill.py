@@ -24,7 +24,7 @@ from auth_server.records.usage.store import usage_rows
 from auth_server.records.usage.table import UsageDay, UsageHour
 from auth_server.records.webhooks.table import WebhookDelivery, WebhookEndpoint
 from bench.year.calls import CLIENTS, NOW, YEAR, make_calls
-from gatepost.metering.call_event import CallEvent
+from gatepost.metering.call_event import CallEvent, as_logged
 from gatepost.metering.plans import hour_of, month_of
 from support.in_process.auth_server import RESOURCE
 
@@ -250,7 +250,7 @@ def _write_calls(engine: Engine, events: Sequence[CallEvent]) -> None:
     for one in billed:
         hours[one.tenant_id, one.meter, hour_of(one.at)] += one.cost
     with engine.begin() as connection:
-        _add(connection, LoggedCall, [event._asdict() for event in events])
+        _add(connection, LoggedCall, [as_logged(event) for event in events])
         _add(
             connection,
             LedgerEntry,

@@ -242,3 +242,29 @@ def test_a_fingerprint_does_not_take_the_schemas_apart(
         counts.append(taken)
 
     assert counts[0] == counts[1]
+
+
+@BOTH
+async def test_the_words_of_a_search_that_finds_nothing_are_kept_without_identifiers(
+    shop: World, era: str
+) -> None:
+    query = "Send an e-mail to ada@acme.example about order 4711 (urgent)"
+    for text in (query, "refund"):
+        found = await shop.call(era, "search_tools", {"query": text})
+        assert bool(found["structuredContent"]["tools"]) == (text == "refund")
+
+    assert [record["searched"] for record in shop.records] == [
+        "send an e-mail to about order urgent",
+        "",
+    ]
+
+
+@BOTH
+async def test_an_operator_can_keep_no_words_of_searches(
+    shop: World, era: str, tmp_path: Path
+) -> None:
+    manifest = shop.settings.manifest
+    async with a_world(tmp_path, manifest=manifest, record_searches=False) as world:
+        await world.call(era, "search_tools", {"query": "weather tomorrow"})
+
+    assert [record["searched"] for record in world.records] == [""]

@@ -11,7 +11,7 @@ from auth_server.administration.operator import ActingOperator
 from auth_server.administration.usage import Days
 from auth_server.db.engine import DbSession
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.records.unmet_calls.store import Tried, list_unmet
+from auth_server.records.unmet_calls.store import NOTHING_FOUND, PURPOSE, Tried, list_unmet
 from auth_server.rendering.translation import translatable
 from gatepost.metering.plans import start_of_day
 from gatepost.text.words import ALIKE, likeness, split_words
@@ -19,11 +19,15 @@ from gatepost.text.words import ALIKE, likeness, split_words
 MOST_READ = 2_000
 """The most different attempts of a period that are looked at."""
 _MOST_SHOWN, _MOST_NAMES = 100, 5
-Kind = Literal["missing", "not_allowed", "invalid"]
+_STATED: frozenset[str] = frozenset({"searched", "stated"})
+"""The kinds of which the words are kept, instead of the name of a tool."""
+Kind = Literal["missing", "not_allowed", "invalid", "searched", "stated"]
 KINDS: Mapping[Kind, str] = {
     "missing": translatable("Tools that don't exist"),
     "not_allowed": translatable("Tools that exist, but weren't allowed"),
     "invalid": translatable("Arguments that were refused"),
+    "searched": translatable("Searches that found no tool"),
+    "stated": translatable("What agents said they were trying to do"),
 }
 """The words for each kind of attempt."""
 
@@ -36,13 +40,14 @@ class Attempt(BaseModel):
     kind: Kind
     names: list[str]
     """The names that agents used, the most frequent first; at most five. `…` stands for the names of a day
-    on which agents used too many."""
+    on which agents used too many. Of searches and stated purposes, these are their words."""
     words: list[str]
     """The words that the names have, in the form in which they are compared."""
     errors: list[str]
     """What agents were told, the most frequent first; at most five."""
     similar: list[str]
-    """Tools that exist and have a similar name, the most similar first; at most five."""
+    """Tools that exist and have a similar name, the most similar first; at most five. Of stated purposes,
+    these are the tools that were called, the most frequent first."""
     times: int
 
 
@@ -68,7 +73,11 @@ async def read_intent(
     """
     operator.require("calls:read")
     since = start_of_day(now) - timedelta(days=days - 1)
-    tried = await list_unmet(db, since=since, most=MOST_READ)
+    # What models say with each call must not hide what they could not do.
+    tried = [
+        *await list_unmet(db, since=since, most=MOST_READ),
+        *await list_unmet(db, since=since, most=MOST_READ, reason=PURPOSE),
+    ]
     catalogues = [await find_catalogue(db, resource) for resource in resources] if tried else []
     tools = {tool.name for one in catalogues if one is not None for tool in one.tools}
     return cluster(tried, tools)
@@ -80,30 +89,43 @@ def cluster(tried: Iterable[Tried], tools: Iterable[str]) -> list[Attempt]:
     alike = defaultdict[tuple[Kind, str | frozenset[str]], list[Tried]](list)
     for one in tried:
         kind = _kind(one, known)
-        words = known.get(one.tool) or split_words(one.tool)
-        alike[kind, words if kind == "missing" and words else one.tool].append(one)
+        alike[kind, _what_is_alike(kind, one, known)].append(one)
     found = [_attempt(kind, some, known) for (kind, _), some in alike.items()]
     return sorted(found, key=lambda one: (-one.times, one.names))[:_MOST_SHOWN]
 
 
+def _what_is_alike(
+    kind: Kind, one: Tried, known: Mapping[str, frozenset[str]]
+) -> str | frozenset[str]:
+    if kind in _STATED:
+        return split_words(one.error) or one.error
+    words = known.get(one.tool) or split_words(one.tool)
+    return words if kind == "missing" and words else one.tool
+
+
 def _kind(one: Tried, known: Mapping[str, frozenset[str]]) -> Kind:
+    if one.reason in {NOTHING_FOUND, PURPOSE}:
+        return "searched" if one.reason == NOTHING_FOUND else "stated"
     if one.reason == "insufficient_scope" or (one.reason == "unknown_tool" and one.tool in known):
         return "not_allowed"
     return "missing" if one.reason == "unknown_tool" else "invalid"
 
 
 def _attempt(kind: Kind, some: Sequence[Tried], known: Mapping[str, frozenset[str]]) -> Attempt:
-    words = split_words(some[0].tool)
+    texts = [one.error if kind in _STATED else one.tool for one in some]
+    words = split_words(texts[0])
     similar = []
-    if kind == "missing":
+    if kind in {"missing", "searched"}:
         compared = ((likeness(words, others), name) for name, others in known.items())
         similar = sorted((-value, name) for value, name in compared if value >= ALIKE)
     return Attempt(
         kind=kind,
-        names=_distinct(one.tool for one in some) or ["…"],
+        names=_distinct(texts) or ["…"],
         words=sorted(words),
         errors=_distinct(one.error for one in some) if kind == "invalid" else [],
-        similar=[name for _, name in similar[:_MOST_NAMES]],
+        similar=_distinct(one.tool for one in some)
+        if kind == "stated"
+        else [name for _, name in similar[:_MOST_NAMES]],
         times=sum(one.times for one in some),
     )
 

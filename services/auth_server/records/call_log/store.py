@@ -24,7 +24,7 @@ from auth_server.db.engine import DbSession
 from auth_server.db.months import name_month
 from auth_server.db.purge import delete_some
 from auth_server.records.call_log.table import CALL_LOG, LoggedCall
-from gatepost.metering.call_event import CallEvent
+from gatepost.metering.call_event import LOGGED, CallEvent, as_logged
 
 _MONTH = timedelta(days=31)
 AT_ONCE = 5_000
@@ -43,7 +43,7 @@ async def add_calls(db: DbSession, events: Sequence[CallEvent]) -> frozenset[str
 
     Of any number of parallel deliveries of one event, exactly one writes it.
     """
-    rows = [event._asdict() for event in sorted(events, key=lambda event: event.call_id)]
+    rows = [as_logged(event) for event in sorted(events, key=lambda event: event.call_id)]
     return frozenset(await add_rows(db, LoggedCall, rows, key=("call_id", "at")))
 
 
@@ -81,7 +81,7 @@ async def resolve_calls(
         if stored is None:
             continue
         replaced.append(_event_of(stored))
-        for name, value in event._asdict().items():
+        for name, value in as_logged(event).items():
             setattr(stored, name, value)
         await db.flush()
         resolved.append(event)
@@ -168,4 +168,4 @@ async def purge_calls(db: DbSession, *, before: datetime) -> bool:
 
 
 def _event_of(stored: Any) -> CallEvent:
-    return CallEvent(**{name: getattr(stored, name) for name in CallEvent._fields})
+    return CallEvent(**{name: getattr(stored, name) for name in LOGGED})

@@ -1,7 +1,7 @@
 """The only SQL on calls that agents made in vain."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,7 +25,11 @@ UNMET = frozenset(
     }
 )
 """The reasons for which an agent could not do what it tried."""
-
+NOTHING_FOUND = "nothing_found"
+"""The reason of a search without a result; its words stand in place of an error."""
+PURPOSE = "purpose"
+"""Not a refusal: with which words models said what they were trying to do; they stand in place of an
+error."""
 
 MOST_A_DAY = 2_000
 """The rows of a day, because agents can invent any number of names."""
@@ -42,16 +46,23 @@ class Tried(NamedTuple):
 
 
 async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
-    """Count the calls among some that were made in vain."""
-    counts = Counter(
-        (start_of_day(event.at), event.reason, event.tool, event.error)
-        for event in events
-        if event.reason in UNMET
-    )
+    """Count the calls among some that were made in vain, and what models said they were doing."""
+    # Neither words nor names of one kind take the place of another's.
+    kinds = [
+        Counter(
+            (start_of_day(event.at), event.reason, event.tool, event.error)
+            for event in events
+            if event.reason in UNMET
+        ),
+        _count_words(NOTHING_FOUND, [(one, one.searched) for one in events if one.searched]),
+        _count_words(PURPOSE, [(one, one.purpose) for one in events if one.purpose]),
+    ]
+    for counts in kinds:
+        for day in {day for day, *_ in counts}:
+            await _fold_what_is_new(db, day, counts)
+    counts = sum(kinds, Counter[_Key]())
     if not counts:
         return
-    for day in {day for day, *_ in counts}:
-        await _fold_what_is_new(db, day, counts)
     rows = [
         {"day": day, "reason": reason, "tool": tool, "error": error, "times": times}
         for (day, reason, tool, error), times in sorted(counts.items())
@@ -59,13 +70,19 @@ async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
     await add_rows(db, UnmetCall, rows, key=("day", "reason", "tool", "error"), sums=("times",))
 
 
+def _count_words(reason: str, stated: Iterable[tuple[CallEvent, str]]) -> Counter[_Key]:
+    return Counter((start_of_day(event.at), reason, event.tool, words) for event, words in stated)
+
+
 async def _fold_what_is_new(db: DbSession, day: datetime, counts: Counter[_Key]) -> None:
-    """Once a day has `MOST_A_DAY` rows, count what is new under no name and no error."""
+    """Once a day has `MOST_A_DAY` rows of a kind, count what is new under no name and no error."""
+    asked = [key for key in counts if key[0] == day]
     of_day = col(UnmetCall.day) == day
-    number = (await db.execute(select(func.count()).where(of_day))).scalar_one()
+    reasons = [asked[0][1]] if asked[0][1] not in UNMET else sorted(UNMET)
+    of_kind = col(UnmetCall.reason).in_(reasons)
+    number = (await db.execute(select(func.count()).where(of_day, of_kind))).scalar_one()
     if number < MOST_A_DAY:
         return
-    asked = [key for key in counts if key[0] == day]
     kept = (col(UnmetCall.reason), col(UnmetCall.tool), col(UnmetCall.error))
     tools = {tool for _, _, tool, _ in asked}
     rows = (await db.execute(select(*kept).where(of_day, kept[1].in_(tools)))).all()
@@ -76,11 +93,19 @@ async def _fold_what_is_new(db: DbSession, day: datetime, counts: Counter[_Key])
             counts[day, key[1], "", ""] += times
 
 
-async def list_unmet(db: DbSession, *, since: datetime, most: int) -> list[Tried]:
-    """Sum the calls of all days from one on that were made in vain, the most frequent first."""
+async def list_unmet(db: DbSession, *, since: datetime, most: int, reason: str = "") -> list[Tried]:
+    """Sum the calls of all days from one on that were made in vain, the most frequent first.
+
+    Args:
+        db: an open database session.
+        since: the first day.
+        most: how many to list.
+        reason: the only reason to list, such as `PURPOSE`; by default all but that one.
+    """
     what = (col(UnmetCall.reason), col(UnmetCall.tool), col(UnmetCall.error))
     times = func.sum(col(UnmetCall.times))
-    query = select(*what, times).where(col(UnmetCall.day) >= since).group_by(*what)
+    wanted = what[0] == reason if reason else what[0] != PURPOSE
+    query = select(*what, times).where(col(UnmetCall.day) >= since, wanted).group_by(*what)
     rows = (await db.execute(query.order_by(times.desc(), *what).limit(most))).all()
     return [Tried(reason, tool, error, int(number)) for reason, tool, error, number in rows]
 

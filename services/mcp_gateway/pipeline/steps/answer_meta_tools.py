@@ -11,6 +11,7 @@ from mcp_gateway.catalogue.meta_tools import DESCRIBE, FOUND, META_TOOLS, SEARCH
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, UnknownTool, at_once
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
+from mcp_gateway.pipeline.stated import clean_words
 
 _LONGEST = 300
 """Characters of a description in search results; `describe_tool` shows all of it."""
@@ -41,6 +42,8 @@ def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> T
         found = catalogue.index.search(
             given["query"], lambda tool: tool.name in usable, given.get("limit", FOUND)
         )
+        if not found:
+            call.metrics.searched = clean_words(given["query"])
         return _answer({"tools": [_summarise(tool) for tool in found]})
     if call.name == DESCRIBE:
         tool = catalogue.tools.get(given["name"])
@@ -55,7 +58,7 @@ def _summarise(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "title": tool.title,
         "description": _shorten(tool.description),
-        "arguments": list(tool.input_schema["properties"]),
+        "arguments": [name for name in tool.input_schema["properties"] if name != tool.purpose],
         "reads_only": tool.read_only,
     }
 

@@ -125,7 +125,7 @@ async def _walk(
     retrying = RetryingSender(sender, guards, now=utc_now, wait=asyncio.sleep, random=lambda: 0.0)
     steps = (
         find_tool(catalogue),
-        validate_arguments,
+        validate_arguments(catalogue),
         bind_claims,
         call_upstream(RequestWriters(url), retrying),
     )
