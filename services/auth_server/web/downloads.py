@@ -35,11 +35,11 @@ def stream_rows(
         if file_format == "csv":
             yield _write_csv([columns])
         async for rows in batches:
-            values = [row.model_dump(mode="json") for row in rows]
             if file_format == "csv":
+                values = [row.model_dump(mode="json") for row in rows]
                 yield _write_csv([[row[column] for column in columns] for row in values])
             else:
-                yield b"".join(orjson.dumps(row) + b"\n" for row in values)
+                yield "".join(f"{row.model_dump_json()}\n" for row in rows).encode()
 
     headers = {
         "Cache-Control": "no-store",
