@@ -27,6 +27,7 @@ from auth_server.admin_api.tenancy.tenants import router as tenants_router
 from auth_server.admin_api.traffic.calls import router as calls_router
 from auth_server.admin_api.traffic.limits import router as limits_router
 from auth_server.admin_api.traffic.usage import router as usage_router
+from auth_server.web.bounded_body import BoundedBody
 
 ADMIN_API_PATH = "/admin/v1"
 ROUTERS = (
@@ -76,4 +77,5 @@ def create_admin_api(base: str) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_problem_handlers(app)
+    app.add_middleware(BoundedBody)
     return app

@@ -41,6 +41,8 @@ async def _require_text(request: Request) -> None:
             given.append(("body", await request.json()))
         except ValueError:
             return  # The operation refuses malformed JSON itself.
+        except RecursionError:
+            raise Refused("body", "must not be nested so deeply") from None
     while given:
         name, value = given.pop()
         if isinstance(value, dict):

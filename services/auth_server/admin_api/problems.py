@@ -46,6 +46,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: _describe(HTTPStatus.FORBIDDEN, "The token lacks the scope."),
     404: _describe(HTTPStatus.NOT_FOUND, "The thing does not exist."),
     422: _describe(HTTPStatus.UNPROCESSABLE_ENTITY, "A value is refused."),
+    413: _describe(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long."),
     429: _describe(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests with wrong tokens."),
     503: _describe(HTTPStatus.SERVICE_UNAVAILABLE, "The database is unavailable."),
 }
@@ -79,6 +80,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _answer_refused)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_fault)
     for outage in (*OUTAGES, Conflict):
         app.add_exception_handler(outage, _answer_outage)
 
@@ -132,6 +134,11 @@ async def _answer_http_error(_: Request, error: Exception) -> Response:
         405: "this path has no such method; see /admin/v1/openapi.json",
     }.get(refusal.status_code, str(refusal.detail))
     return answer_problem(refusal.status_code, detail, headers=refusal.headers)
+
+
+async def _answer_fault(_: Request, __: Exception) -> Response:
+    # The exception goes on to the server's edge, which logs it.
+    return answer_problem(500, "something failed on this server")
 
 
 async def _answer_outage(request: Request, error: Exception) -> Response:

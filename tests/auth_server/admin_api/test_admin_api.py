@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from auth_server.admin_api.app import ADMIN_API_PATH
 from auth_server.records.audit.table import AuditEntry
 from support.in_process.admin_api import PROBLEM, AdminApi, admin_api, least_body
 from support.in_process.auth_server import AuthServer
+from support.in_process.loop_steps import watched_steps
 
 
 @pytest.mark.both_databases
@@ -126,6 +128,44 @@ async def test_no_operation_fails_because_of_characters_that_no_database_stores(
             for name in least:
                 answer = await api.call(method, plain, json={**least, name: "x\x00"})
                 assert answer.status_code == 422, (method, plain, name, answer.text)
+
+
+_OPEN = b"[" * 20_000
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/merge-patch+json", ""])
+@pytest.mark.parametrize("body", [_OPEN, b'{"name": ' + _OPEN + b"]" * 20_000 + b"}"])
+async def test_a_deep_body_makes_no_operation_fail(
+    table_server: AuthServer, kind: str, body: bytes
+) -> None:
+    api = await admin_api(table_server)
+    headers = {"Authorization": f"Bearer {api.token}", "Content-Type": kind}
+    for path, method in (("/tenants/org_acme", "PUT"), ("/tokens", "POST")):
+        answer = await table_server.http.request(
+            method, f"{ADMIN_API_PATH}{path}", content=body, headers=headers
+        )
+        assert answer.status_code in {400, 422}, answer.text
+        assert answer.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.parametrize("kind", ["application/json", ""])
+async def test_a_strangers_long_body_is_neither_kept_nor_read(
+    table_server: AuthServer, kind: str
+) -> None:
+    """The framework reads a body before it asks for the token."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"["
+        for _ in range(1_000):
+            yield b"1," * 5_000
+
+    with watched_steps() as steps:
+        answer = await table_server.http.post(
+            f"{ADMIN_API_PATH}/tokens", content=endless(), headers={"Content-Type": kind}
+        )
+    assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
+    assert answer.json()["detail"] == "the body is larger than 65536 bytes"
+    assert steps.bounded
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
