@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from gatepost.claims import parse_claims
 from gatepost.revocations import Revocation, RevocationList, names_of
 from mcp_gateway.follow_feed import FeedBroken
+from mcp_gateway.revocations.followed import Revocations
 from support.in_process import tokens
 from support.in_process.clock import Clock
-from support.in_process.gateway import World, a_world
+from support.in_process.gateway import Announcements, World, a_world
 
 FAR = 1 << 40
 
@@ -193,3 +194,21 @@ def test_of_very_many_some_are_forgotten_at_a_time_and_none_too_early() -> None:
     assert lengths == [2001, 1001, 1, 1]  # an earlier expiry of `t0` takes one step
     known.forget_expired(21)
     assert len(known) == 0
+
+
+async def test_news_make_a_gateway_forget_a_thousand_expired_revocations_and_not_all_at_once(
+    clock: Clock,
+) -> None:
+    """To forget a hundred thousand would hold the event loop for tens of milliseconds."""
+    feed = Announcements()
+    revocations = Revocations(feed, clock)
+    soon = int(clock().timestamp()) + 60
+    claims = [parse_claims(tokens.claims(clock(), jti=f"jti_{number}")) for number in range(2500)]
+    left = []
+    async with revocations.following():
+        await feed.announce(*(Revocation(kind="token", key=c.jti, expires_at=soon) for c in claims))
+        clock.advance(seconds=61)
+        for number in range(4):
+            left.append(sum(map(revocations.is_revoked, claims)))
+            await feed.announce(ended("token", f"other_{number}"))
+    assert left == [2500, 1498, 496, 0]
