@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from auth_server.admin_api.adoption.funnel import router as funnel_router
 from auth_server.admin_api.adoption.intent import router as intent_router
 from auth_server.admin_api.clients import router as clients_router
+from auth_server.admin_api.document import publish_document
 from auth_server.admin_api.money.billing import router as billing_router
 from auth_server.admin_api.money.books import router as books_router
 from auth_server.admin_api.money.plans import router as plans_router
@@ -66,7 +67,7 @@ def create_admin_api(base: str) -> FastAPI:
         title="Gatepost admin API",
         version=version("gatepost"),
         summary="What operators of the authorization server read and change.",
-        openapi_url="/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -76,6 +77,7 @@ def create_admin_api(base: str) -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    publish_document(app)
     add_problem_handlers(app)
     app.add_middleware(BoundedBody)
     return app

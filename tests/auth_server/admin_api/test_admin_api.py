@@ -232,6 +232,17 @@ async def test_a_refusal_names_the_field_in_problem_details(
         assert field in [error["field"] for error in answer.json()["errors"]]
 
 
+async def test_strangers_who_read_the_openapi_document_hold_nobody_up(
+    sqlite_server: AuthServer,
+) -> None:
+    with watched_steps() as first:
+        document = await sqlite_server.http.get(f"{ADMIN_API_PATH}/openapi.json")
+    again = await sqlite_server.http.get(f"{ADMIN_API_PATH}/openapi.json")
+    assert (document.status_code, document.headers["content-type"]) == (200, "application/json")
+    assert document.content == again.content
+    assert first.longest < 0.5  # To make it takes twice as long.
+
+
 async def test_the_openapi_document_is_public_and_names_every_scope(
     table_server: AuthServer,
 ) -> None:
