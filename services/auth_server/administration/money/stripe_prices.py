@@ -1,5 +1,8 @@
 """Compare the plans with the products and prices at Stripe, and make what is missing there."""
 
+from collections.abc import Sequence
+from hashlib import sha256
+
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.billing.account import Billing
@@ -20,20 +23,29 @@ async def read_price_changes(billing: Billing | None, operator: ActingOperator) 
     return [change.said for change in await _plan(_require_billing(billing))]
 
 
-async def make_price_changes(billing: Billing | None, operator: ActingOperator) -> list[str]:
+async def make_price_changes(
+    billing: Billing | None, operator: ActingOperator, *, confirmed: str | None = None
+) -> list[str]:
     """Make at Stripe what the plans need: products, prices and the meter; return the changes in words.
+
+    Args:
+        billing: the account at Stripe.
+        operator: who asks for it.
+        confirmed: the digest of the changes that a person saw and confirmed; others are not made.
 
     Raises:
         Forbidden: `billing:write` is missing.
         Refused: the settings name no Stripe account, or Stripe refuses or does not answer; the changes
-            that were made before stay.
+            that were made before stay. Or the needed changes are not the confirmed ones.
     """
     operator.require("billing:write")
     opened = _require_billing(billing)
     changes = await _plan(opened)
+    made = [change.said for change in changes]
+    if confirmed is not None and confirmed != digest_changes(made):
+        raise Refused("changes", "the needed changes are others by now; look at them again")
     if not changes:
         return []
-    made = [change.said for change in changes]
     try:
         await make_changes(changes)
     except BillingError as error:
@@ -42,6 +54,11 @@ async def make_price_changes(billing: Billing | None, operator: ActingOperator) 
         operator.act(db, "billing:write")
         await record(db, Audit("billing.synced", detail={"changes": made}), now=opened.now())
     return made
+
+
+def digest_changes(changes: Sequence[str]) -> str:
+    """Return a short text that is equal only for equal changes in words."""
+    return sha256("\n".join(changes).encode()).hexdigest()[:32]
 
 
 def _require_billing(billing: Billing | None) -> Billing:

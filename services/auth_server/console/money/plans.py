@@ -13,7 +13,11 @@ from auth_server.administration.money.plans import (
     read_plan_tenants,
     read_plans,
 )
-from auth_server.administration.money.stripe_prices import make_price_changes, read_price_changes
+from auth_server.administration.money.stripe_prices import (
+    digest_changes,
+    make_price_changes,
+    read_price_changes,
+)
 from auth_server.administration.paging import USUAL
 from auth_server.billing.account import BillingInUse
 from auth_server.console.frame import (
@@ -77,35 +81,41 @@ async def move(console: PostedConsole, form: Form, db: Db, now: Clock) -> Respon
 async def show_prices(request: Request, console: ShownAlone, billing: BillingInUse) -> Response:
     """Ask Stripe what it lacks for the plans."""
     console.operator.require("billing:read")
-    changes, refused = [], None
-    try:
-        changes = await read_price_changes(billing, console.operator)
-    except Refused as error:
-        refused = error
-    return console.answer(
-        "console/money/prices.html",
-        section="plans",
-        changes=changes,
-        refused=refused,
-        saved=read_query(request).get("saved") == "yes",
-    )
+    return await _answer_prices(console, billing, saved=read_query(request).get("saved") == "yes")
 
 
 @router.post(PRICES)
-async def make_prices(console: PostedAlone, billing: BillingInUse) -> Response:
-    """Make the products and prices at Stripe that the plans need."""
+async def make_prices(console: PostedAlone, form: Form, billing: BillingInUse) -> Response:
+    """Make the products and prices at Stripe that the page showed."""
+    confirmed = form.get("shown") or ""
     try:
-        await make_price_changes(billing, console.operator)
+        await make_price_changes(billing, console.operator, confirmed=confirmed)
     except Refused as refused:
-        return console.answer(
-            "console/money/prices.html",
-            section="plans",
-            status=400,
-            changes=[],
-            refused=refused,
-            saved=False,
-        )
+        return await _answer_prices(console, billing, refused=refused)
     return console.lead_back(f"{PRICES}?saved=yes")
+
+
+async def _answer_prices(
+    console: Console,
+    billing: BillingInUse,
+    *,
+    saved: bool = False,
+    refused: Refused | None = None,
+) -> Response:
+    status, changes = 400 if refused else 200, list[str]()
+    try:
+        changes = await read_price_changes(billing, console.operator)
+    except Refused as error:
+        refused = refused or error
+    return console.answer(
+        "console/money/prices.html",
+        section="plans",
+        status=status,
+        changes=changes,
+        shown=digest_changes(changes),
+        refused=refused,
+        saved=saved,
+    )
 
 
 async def _answer_plan(

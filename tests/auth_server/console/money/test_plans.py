@@ -97,6 +97,22 @@ async def test_an_operator_sees_what_stripe_lacks_before_it_is_made(shop: Shop) 
     assert entry["detail"]["operator"] == "usr_op"
 
 
+async def test_only_the_prices_that_the_operator_saw_are_made(shop: Shop) -> None:
+    """Somebody else raised a price after the page was shown."""
+    op, _ = await at_plans(shop.server)
+    page = await op.open("/console/plans/prices")
+    assert PRO.price is not None
+    raised = PRO.price.model_copy(update={"monthly": PRO.price.monthly * 100})
+    await shop.offer(FREE, PRO.model_copy(update={"price": raised}), ENTERPRISE)
+
+    again = await op.press(page, "Make these changes")
+
+    assert (again.status, "look at them again" in again.text) == (400, True)
+    assert raised.in_words() in again.text
+    assert not list(shop.stripe.every("product"))
+    assert "everything that the plans need" in (await op.press(again, "Make these changes")).text
+
+
 async def test_a_viewer_sees_plans_and_prices_and_changes_neither(
     sqlite_url: str, clock: Clock
 ) -> None:
