@@ -27,7 +27,9 @@ from auth_server.console.security.tokens import router as tokens_router
 from auth_server.console.services.deliveries import router as console_webhook_router
 from auth_server.console.services.gateways import router as gateways_router
 from auth_server.console.services.webhooks import router as console_webhooks_router
+from auth_server.console.tenancy.access import router as console_access_router
 from auth_server.console.tenancy.members import router as console_members_router
+from auth_server.console.tenancy.rules import router as console_rules_router
 from auth_server.console.tenancy.tenants import router as tenants_router
 from auth_server.console.traffic.calls import router as calls_router
 from auth_server.console.traffic.limits import router as limits_router
@@ -167,6 +169,8 @@ ROUTERS = (
     intent_router,
     tenants_router,
     console_members_router,
+    console_access_router,
+    console_rules_router,
     console_playground_router,
     books_router,
     exports_router,

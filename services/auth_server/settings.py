@@ -407,6 +407,11 @@ class AuthServerSettings(ServiceSettings):
         lifetimes = self.client_token_lifetimes
         return lifetimes.get(client_id) or lifetimes.get(host) or self.access_token_lifetime
 
+    @property
+    def resource_names(self) -> tuple[str, ...]:
+        """The gateways' resources, the default one first."""
+        return tuple(entry.resource for entry in self.resources)
+
     def find_resource(self, resource: str) -> ResourceSettings | None:
         """Look a resource up by its exact string."""
         return next((entry for entry in self.resources if entry.resource == resource), None)

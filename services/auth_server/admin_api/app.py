@@ -20,10 +20,12 @@ from auth_server.admin_api.security.tokens import router as tokens_router
 from auth_server.admin_api.services.deliveries import router as deliveries_router
 from auth_server.admin_api.services.gateways import router as gateways_router
 from auth_server.admin_api.services.webhooks import router as webhooks_router
+from auth_server.admin_api.tenancy.access import router as access_router
 from auth_server.admin_api.tenancy.app_requests import router as app_requests_router
 from auth_server.admin_api.tenancy.invitations import router as invitations_router
 from auth_server.admin_api.tenancy.members import router as members_router
 from auth_server.admin_api.tenancy.providers import router as providers_router
+from auth_server.admin_api.tenancy.rules import router as rules_router
 from auth_server.admin_api.tenancy.tenants import router as tenants_router
 from auth_server.admin_api.traffic.calls import router as calls_router
 from auth_server.admin_api.traffic.limits import router as limits_router
@@ -42,6 +44,8 @@ ROUTERS = (
     members_router,
     app_requests_router,
     providers_router,
+    rules_router,
+    access_router,
     invitations_router,
     people_router,
     clients_router,

@@ -1,5 +1,7 @@
 """Refusals of what operators ask for, which each door puts in its own form."""
 
+from pydantic import ValidationError
+
 
 class Forbidden(Exception):
     """The operator or token lacks a scope."""
@@ -27,3 +29,9 @@ class Refused(Exception):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+def refuse(error: ValidationError) -> Refused:
+    """Turn the first problem of a form's values into a refusal."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return Refused(".".join(map(str, first["loc"])), first["msg"])

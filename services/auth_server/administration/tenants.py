@@ -33,6 +33,11 @@ class TenantView(BaseModel):
     disabled_at: datetime | None
 
 
+def is_one_segment(tenant_id: str) -> bool:
+    """Return whether the admin API's paths can name a tenant with this id."""
+    return "/" not in tenant_id and tenant_id not in {".", ".."}
+
+
 async def read_tenants(
     db: DbSession, operator: ActingOperator, *, search: str = "", after: str = "", limit: int
 ) -> Slice[TenantView]:
@@ -77,10 +82,12 @@ async def set_tenant(
         raise Refused("tenant_id", "must be 1 to 255 printable characters")
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise Refused("name", "must be 1 to 200 printable characters")
+    known = await lock_tenant(db, tenant_id)
+    if known is None and not is_one_segment(tenant_id):
+        raise Refused("tenant_id", "must not contain / or be . or .., which URLs can't name")
     plans = [one.name for one in await list_plans(db)]
     if plan not in plans:
         raise Refused("plan", f"must be one of {', '.join(plans)}")
-    known = await lock_tenant(db, tenant_id)
     if known is not None and known.rate_limit_tier != plan:
         await require_free_choice(db, tenant_id)
     row = Tenant(tenant_id=tenant_id, name=name, rate_limit_tier=plan, created_at=now)

@@ -5,18 +5,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.money.plans import require_free_choice
 from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.tenancy.domains import end_domain, read_domains
 from auth_server.administration.tenancy.providers import (
     TenantProviderView,
     assign_provider,
     read_provider,
 )
+from auth_server.administration.tenancy.service_clients import (
+    end_service_client,
+    read_service_clients,
+)
+from auth_server.administration.tenants import is_one_segment
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
@@ -28,6 +34,8 @@ from auth_server.settings import AuthServerSettings
 from auth_server.tenancy.change_policy import change_policy
 from gatepost.clock import utc_now
 from gatepost_cli.terminal import echo
+
+T = TypeVar("T")
 
 
 @click.group()
@@ -61,6 +69,8 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> Non
     async def work(db: DbSession) -> None:
         now = utc_now()
         known = await lock_tenant(db, tenant_id)
+        if known is None and not is_one_segment(tenant_id):
+            raise click.ClickException("the id must not contain / or be . or ..")
         plan = tier or ("free" if known is None else known.rate_limit_tier)
         if known is not None and known.rate_limit_tier != plan:
             try:
@@ -105,6 +115,54 @@ def provider_(config: Path | None, tenant_id: str, provider: str | None, none: b
     view = asyncio.run(in_transaction(settings, work))
     domains = ", ".join(view.verified_domains) or "no verified domains"
     echo(f"{tenant_id}  {view.provider or 'no provider of its own'}  ({domains})")
+
+
+@tenants.command(name="domains")
+@config_option
+@click.argument("tenant_id")
+@click.option("--remove", "domain", help="End the claim on this domain.")
+def domains(config: Path | None, tenant_id: str, domain: str | None) -> None:
+    """List the e-mail domains that TENANT_ID claims, or remove one."""
+
+    async def work(db: DbSession) -> list[str]:
+        if domain is not None:
+            await end_domain(db, COMMAND_LINE, tenant_id, domain, now=utc_now())
+        return [
+            f"{one.domain}  {'verified' if one.verified_at else 'not verified'}"
+            for one in await read_domains(db, COMMAND_LINE, tenant_id)
+        ]
+
+    echo("\n".join(_run(load_settings(config), work)) or "It claims no domains.")
+
+
+@tenants.command(name="service-clients")
+@config_option
+@click.argument("tenant_id")
+@click.option("--end", "client_id", help="End what this client may do by itself there.")
+def service_clients(config: Path | None, tenant_id: str, client_id: str | None) -> None:
+    """List the clients that act as themselves for TENANT_ID, or end one."""
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> list[str]:
+        if client_id is not None:
+            lifetime = settings.longest_token_lifetime
+            await end_service_client(
+                db, COMMAND_LINE, tenant_id, client_id, lifetime=lifetime, now=utc_now()
+            )
+        return [
+            f"{one.client_id}  {one.resource}: {one.scope}; {', '.join(one.tools)}; "
+            f"{one.data_scope or 'all data of the tenant'}"
+            for one in await read_service_clients(db, COMMAND_LINE, tenant_id)
+        ]
+
+    echo("\n".join(_run(settings, work)) or "It has no service clients.")
+
+
+def _run(settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]) -> T:
+    try:
+        return asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @tenants.command(name="set")

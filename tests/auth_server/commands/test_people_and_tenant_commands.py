@@ -195,3 +195,35 @@ def test_an_operators_new_address_outlives_the_undoing_of_an_earlier_change(
     assert asked(database_url, is_open)
     said(operate("people", "set", "usr_ada", "--email", "ada@rescued.example"))
     assert not asked(database_url, is_open)
+
+
+def test_an_operator_lists_and_ends_a_tenants_domains_and_service_clients(
+    operate: Operate,
+) -> None:
+    said(operate("tenants", "add", "org_initech", "--name", "Initech"))
+    tools = ("--scope", "mcp:read", "--tool", "list_projects", "--tenant", "org_initech")
+    method = ("--auth-method", "client_secret_basic")
+    said(operate("clients", "add", "nightly", "--name", "Nightly", *tools, *method))
+    assert said(operate("tenants", "service-clients", "org_initech")).startswith("nightly  http")
+    ended = operate("tenants", "service-clients", "org_initech", "--end", "nightly")
+    assert said(ended) == "It has no service clients."
+    again = operate("tenants", "service-clients", "org_initech", "--end", "nightly")
+    assert "has no service client nightly" in again.output
+    assert said(operate("tenants", "domains", "org_initech")) == "It claims no domains."
+    assert (
+        "does not claim" in operate("tenants", "domains", "org_initech", "--remove", "a.b").output
+    )
+
+
+def test_an_operator_approves_and_declines_requested_apps(operate: Operate) -> None:
+    said(operate("tenants", "add", "org_initech", "--name", "Initech"))
+    assert said(operate("app-requests", "list", "org_initech")) == "Nobody asks for an app."
+    for answer in ("approve", "decline"):
+        refused = operate("app-requests", answer, "org_initech", "req_none")
+        assert refused.exit_code == 1
+        assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize("tenant_id", ["a/b", ".", ".."])
+def test_a_tenant_that_no_path_can_name_is_not_added(operate: Operate, tenant_id: str) -> None:
+    assert "must not contain /" in operate("tenants", "add", tenant_id, "--name", "A").output

@@ -638,6 +638,8 @@ CONSOLE_PAGES = {
     "organisations": "tenants",
     "organisation": "tenant?tenant=org_acme",
     "organisation-members": "tenant/members?tenant=org_acme",
+    "organisation-connections": "tenant/connections?tenant=org_acme",
+    "organisation-rules": "tenant/rules?tenant=org_acme",
     "people": "people",
     "person": "person?person=usr_ada",
     "apps": "clients",

@@ -1,4 +1,4 @@
-"""The console's page of an organisation's members, and of the apps that they ask for."""
+"""The console's page of an organisation's members and invitations, and of requested apps."""
 
 from urllib.parse import urlencode
 
@@ -8,13 +8,20 @@ from starlette.responses import Response
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL
 from auth_server.administration.tenancy.app_requests import answer_app_request, read_app_requests
+from auth_server.administration.tenancy.invitations import (
+    invite_person,
+    read_invitations,
+    resend_invitation,
+    withdraw_invitation,
+)
 from auth_server.administration.tenancy.members import read_members, remove_member, set_member
 from auth_server.administration.tenants import read_tenant
 from auth_server.console.frame import CONSOLE, Console, PostedConsole, ShownConsole
 from auth_server.db.engine import DbSession
 from auth_server.records.people.store import find_person_by_email
+from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
-from auth_server.web.forms import read_query
+from auth_server.web.forms import Parameters, read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
 
@@ -23,13 +30,11 @@ router = PageRouter()
 
 
 @router.get(PAGE)
-async def show_members(request: Request, console: ShownConsole, db: ReadingDb) -> Response:
-    """List the members, and the apps that they ask for."""
-    query = read_query(request)
-    search, after = (query.get("search") or "").strip()[:200], (query.get("after") or "")[:512]
-    saved = query.get("saved") == "yes"
-    tenant_id = query.get("tenant") or ""
-    return await _answer(console, db, tenant_id, search=search, after=after, saved=saved)
+async def show_members(
+    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings
+) -> Response:
+    """List the members, the invitations and the apps that members ask for."""
+    return await _answer(console, db, settings, read_query(request))
 
 
 @router.post(PAGE)
@@ -54,7 +59,7 @@ async def put_member(
             now=now(),
         )
     except Refused as refused:
-        return await _answer(console, db, tenant_id, refused=refused)
+        return await _answer(console, db, settings, form, refused=refused)
     return _lead_back(console, tenant_id)
 
 
@@ -66,6 +71,41 @@ async def end_member(
     tenant_id, lifetime = form.get("tenant") or "", settings.longest_token_lifetime
     person_id = form.get("person") or ""
     await remove_member(db, console.operator, tenant_id, person_id, lifetime=lifetime, now=now())
+    return _lead_back(console, tenant_id)
+
+
+@router.post(f"{PAGE}/invite")
+async def invite(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
+    """Invite a person by mail, whether or not they have an account."""
+    tenant_id = form.get("tenant") or ""
+    try:
+        if not settings.can_send_mail:
+            raise Refused("email", "this server can't send mail: set auth_server.mail")
+        await invite_person(
+            db,
+            console.operator,
+            tenant_id,
+            form.get("email") or "",
+            role=(form.get("role") or "").strip(),
+            data_scope=(form.get("data") or "").strip(),
+            now=now(),
+        )
+    except Refused as refused:
+        return await _answer(console, db, settings, form, refused=refused)
+    return _lead_back(console, tenant_id)
+
+
+@router.post(f"{PAGE}/invitation")
+async def change_invitation(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """Send the mail of an invitation again, or withdraw the invitation."""
+    tenant_id, withdrawn = form.get("tenant") or "", form.get("withdraw")
+    if withdrawn is not None:
+        await withdraw_invitation(db, console.operator, tenant_id, withdrawn, now=now())
+    else:
+        again = form.get("again") or ""
+        await resend_invitation(db, console.operator, tenant_id, again, now=now())
     return _lead_back(console, tenant_id)
 
 
@@ -96,14 +136,13 @@ def _lead_back(console: Console, tenant_id: str) -> Response:
 async def _answer(
     console: Console,
     db: DbSession,
-    tenant_id: str,
+    settings: AuthServerSettings,
+    given: Parameters,
     *,
-    search: str = "",
-    after: str = "",
-    saved: bool = False,
     refused: Refused | None = None,
 ) -> Response:
-    operator = console.operator
+    operator, tenant_id = console.operator, given.get("tenant") or ""
+    search, after = (given.get("search") or "").strip()[:200], (given.get("after") or "")[:512]
     return console.answer(
         "console/members.html",
         section="tenants",
@@ -112,9 +151,12 @@ async def _answer(
         members=await read_members(
             db, operator, tenant_id, search=search, after=after, limit=USUAL
         ),
+        invitations=await read_invitations(db, operator, tenant_id),
         requests=await read_app_requests(db, operator, tenant_id),
+        mails=settings.can_send_mail,
         asked={"tenant": tenant_id, "search": search},
         after=after,
-        saved=saved,
+        given=given if refused else None,
+        saved=given.get("saved") == "yes",
         refused=refused,
     )

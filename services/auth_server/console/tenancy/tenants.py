@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL
+from auth_server.administration.tenancy.domains import end_domain, read_domains
 from auth_server.administration.tenancy.providers import assign_provider, read_provider
 from auth_server.administration.tenants import (
     disable_tenant,
@@ -103,6 +104,14 @@ async def change_provider(
     return _lead_back(console, tenant_id)
 
 
+@router.post(f"{PAGE}/domain")
+async def remove_domain(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """End the claim on an e-mail domain."""
+    tenant_id, domain = form.get("tenant") or "", form.get("domain") or ""
+    await end_domain(db, console.operator, tenant_id, domain, now=now())
+    return _lead_back(console, tenant_id)
+
+
 @router.post(f"{PAGE}/access")
 async def change_access(
     console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
@@ -150,6 +159,7 @@ async def _answer_tenant(
         section="tenants",
         status=400 if refused else 200,
         tenant=await read_tenant(db, console.operator, tenant_id),
+        domains=await read_domains(db, console.operator, tenant_id),
         own=await read_provider(db, console.operator, tenant_id),
         customers=sorted(customers),
         plans=await list_plans(db),

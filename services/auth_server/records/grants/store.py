@@ -124,8 +124,12 @@ async def list_live_grants(
     person_id: str | None = None,
     client_id: str | None = None,
     lock: bool = False,
+    after: str = "",
+    most: int | None = None,
 ) -> Sequence[Grant]:
     """List the live grants that match all given ids, by id; pass `lock` to change them.
+
+    `after` is the id after which the list begins, and `most` its length.
 
     Everything that changes several grants locks them here, in the same order, and before it changes
     anything else.
@@ -137,9 +141,11 @@ async def list_live_grants(
         query = query.where(col(Grant.person_id) == person_id)
     if client_id is not None:
         query = query.where(col(Grant.client_id) == client_id)
+    if after:
+        query = query.where(col(Grant.grant_id) > after)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return (await db.execute(query.order_by(col(Grant.grant_id)))).scalars().all()
+    return (await db.execute(query.order_by(col(Grant.grant_id)).limit(most))).scalars().all()
 
 
 async def count_live_grants(db: DbSession, client_ids: Collection[str]) -> dict[str, int]:
