@@ -7,6 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from auth_server.admin_api.authenticate import Caller
 from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit, Page
+from auth_server.administration.accounts import (
+    confirm_address,
+    delete_account,
+    mail_password_link,
+    require_mail,
+)
 from auth_server.administration.people import (
     OnePersonView,
     PersonView,
@@ -16,7 +22,7 @@ from auth_server.administration.people import (
     reset_factors,
     sign_out_person,
 )
-from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
+from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 
 router = APIRouter(prefix="/people", tags=["people"])
 
@@ -71,3 +77,32 @@ async def delete_sessions(caller: Caller, db: Db, now: Clock, person_id: str) ->
 async def delete_second_factors(caller: Caller, db: Db, now: Clock, person_id: str) -> None:
     """Delete the second factors that a person lost, and sign them out. Requires `people:write`."""
     await reset_factors(db, caller, person_id, now=now())
+
+
+@router.put("/{person_id}/verified-address", status_code=204)
+async def put_verified_address(caller: Caller, db: Db, now: Clock, person_id: str) -> None:
+    """Confirm that mails to the address reach the person. Requires `people:write`."""
+    await confirm_address(db, caller, person_id, now=now())
+
+
+@router.post("/{person_id}/password-link", status_code=204)
+async def post_password_link(
+    caller: Caller,
+    db: Db,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
+    person_id: str,
+) -> None:
+    """Mail a person without a password a link to choose one. Requires `people:write`."""
+    require_mail(settings)
+    await mail_password_link(db, caller, person_id, token=new_secret(), now=now())
+
+
+@router.delete("/{person_id}", status_code=204)
+async def delete_person(
+    caller: Caller, db: Db, settings: Settings, now: Clock, person_id: str
+) -> None:
+    """Delete a person; records of calls and changes keep their id. Requires `people:write`."""
+    lifetime = settings.longest_token_lifetime
+    await delete_account(db, caller, person_id, lifetime=lifetime, now=now())

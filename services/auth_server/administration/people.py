@@ -44,6 +44,8 @@ class PersonView(_View):
     """Their id in your product."""
     name: str
     email: str | None
+    email_verified_at: datetime | None
+    """When the person, their provider or an operator confirmed the address."""
     created_at: datetime
     disabled_at: datetime | None
 
@@ -94,6 +96,7 @@ class PersonKeyView(_View):
 class OnePersonView(PersonView):
     """A person with all that they have; each list has at most 100 items."""
 
+    has_password: bool
     passkeys: int
     authenticator_app: bool
     recovery_codes: int
@@ -142,6 +145,7 @@ async def read_person(
     memberships = await list_memberships(db, person_id=person_id)
     return OnePersonView(
         **PersonView.model_validate(person).model_dump(),
+        has_password=person.password_hash is not None,
         passkeys=len(await list_passkeys(db, person_id)),
         authenticator_app=await find_authenticator_app(db, person_id) is not None,
         recovery_codes=await count_recovery_codes(db, person_id),

@@ -8,6 +8,9 @@ from pathlib import Path
 import click
 
 from auth_server.accounts.delete_person import delete_person
+from auth_server.administration.accounts import mail_password_link, require_mail
+from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
@@ -20,6 +23,7 @@ from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import drop_second_factors as forget_second_factors
 from auth_server.records.sessions.store import end_sessions
 from auth_server.revocations.revoke import outdate_tokens
+from auth_server.secrets import new_secret
 from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 from gatepost_cli.terminal import echo
@@ -163,6 +167,24 @@ def set_(
 
     asyncio.run(in_transaction(settings, work))
     echo(f"{person_id} is changed.")
+
+
+@people.command(name="mail-password-link")
+@config_option
+@click.argument("person_id")
+def mail_link(config: Path | None, person_id: str) -> None:
+    """Mail a person without a password and second factors a link to choose a password."""
+    settings = load_settings(config)
+
+    async def work(db: DbSession) -> None:
+        require_mail(settings)
+        await mail_password_link(db, COMMAND_LINE, person_id, token=new_secret(), now=utc_now())
+
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
+    echo(f"{person_id} gets a mail with a link that works once, for 15 minutes.")
 
 
 @people.command(name="delete")

@@ -5,6 +5,12 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import Response
 
+from auth_server.administration.accounts import (
+    confirm_address,
+    delete_account,
+    mail_password_link,
+    require_mail,
+)
 from auth_server.administration.paging import USUAL
 from auth_server.administration.people import (
     disable_person,
@@ -15,7 +21,7 @@ from auth_server.administration.people import (
 )
 from auth_server.console.frame import CONSOLE, Console, PostedConsole, ShownConsole
 from auth_server.console.lists import read_list_query
-from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
+from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
 from auth_server.web.routing import PageRouter
@@ -75,6 +81,40 @@ async def drop_factors(console: PostedConsole, form: Form, db: Db, now: Clock) -
     person_id = form.get("person") or ""
     await reset_factors(db, console.operator, person_id, now=now())
     return _lead_back(console, person_id)
+
+
+@router.post(f"{PAGE}/address")
+async def confirm(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """Confirm that mails to the address reach the person."""
+    person_id = form.get("person") or ""
+    await confirm_address(db, console.operator, person_id, now=now())
+    return _lead_back(console, person_id)
+
+
+@router.post(f"{PAGE}/password")
+async def send_link(
+    console: PostedConsole,
+    form: Form,
+    db: Db,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
+) -> Response:
+    """Mail a person without a password a link to choose one."""
+    require_mail(settings)
+    person_id = form.get("person") or ""
+    await mail_password_link(db, console.operator, person_id, token=new_secret(), now=now())
+    return _lead_back(console, person_id)
+
+
+@router.post(f"{PAGE}/delete")
+async def delete(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
+    """Delete a person for good."""
+    person_id, lifetime = form.get("person") or "", settings.longest_token_lifetime
+    await delete_account(db, console.operator, person_id, lifetime=lifetime, now=now())
+    return console.lead_back(LIST)
 
 
 def _lead_back(console: Console, person_id: str) -> Response:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import Response
 
+from auth_server.administration.accounts import require_mail
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL
 from auth_server.administration.tenancy.app_requests import answer_app_request, read_app_requests
@@ -81,8 +82,7 @@ async def invite(
     """Invite a person by mail, whether or not they have an account."""
     tenant_id = form.get("tenant") or ""
     try:
-        if not settings.can_send_mail:
-            raise Refused("email", "this server can't send mail: set auth_server.mail")
+        require_mail(settings)
         await invite_person(
             db,
             console.operator,

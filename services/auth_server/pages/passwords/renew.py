@@ -9,7 +9,9 @@ from auth_server.errors import PageError
 from auth_server.outbox.queue import queue_mail
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.password_links.store import drop_links
-from auth_server.records.people.store import find_account
+from auth_server.records.people.store import find_account, is_signed_in_elsewhere
+from auth_server.records.people.table import Person
+from auth_server.records.second_factors.store import has_second_factor
 from auth_server.records.sessions.store import end_sessions
 
 
@@ -36,7 +38,7 @@ async def renew_password(
         PageError: the account is disabled, or has no password to renew.
     """
     person = await find_account(db, person_id=person_id)
-    if person is None or person.disabled_at is not None or person.password_hash is None:
+    if person is None or person.disabled_at is not None or not await _may_renew(db, person, event):
         raise PageError(
             "This account has no password",
             "Sign in another way, or contact an admin.",
@@ -59,6 +61,21 @@ async def renew_password(
         now=now,
     )
     await record(db, Audit(event, person_id=person_id), now=now)
+
+
+async def _may_renew(
+    db: DbSession, person: Person, event: Literal["password.changed", "password.reset"]
+) -> bool:
+    """Return whether a person has a password, or an operator mailed them a link to choose one.
+
+    A person who has another way in by now keeps it as the only one.
+    """
+    if person.password_hash is not None:
+        return True
+    has_other_way = await has_second_factor(db, person.person_id) or await is_signed_in_elsewhere(
+        db, person.person_id
+    )
+    return event == "password.reset" and not has_other_way
 
 
 def busy() -> PageError:
