@@ -55,7 +55,8 @@ def least_body(document: dict[str, Any], method: str, path: str) -> Any:
     schema = document["components"]["schemas"][reference.rpartition("/")[2]]
     examples = {"string": "x", "boolean": True, "integer": 1, "array": ["tenants:read"]}
     properties = schema["properties"]
+    # A property without one type may be null.
     return {
-        name: properties[name].get("enum", [examples[properties[name]["type"]]])[0]
+        name: properties[name].get("enum", [examples.get(properties[name].get("type", ""))])[0]
         for name in schema.get("required", [])
     }

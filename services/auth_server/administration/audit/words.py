@@ -87,6 +87,42 @@ EVENT_WORDS: Mapping[Event, str] = {
     "webhook.resent": translatable("Webhook message sent again"),
 }
 """The name of each event on pages."""
+DETAIL_WORDS: Mapping[str, str] = {
+    "amount": translatable("amount"),
+    "allowed_clients": translatable("allowed apps"),
+    "api_keys": translatable("API keys allowed"),
+    "budgets": translatable("budgets"),
+    "change": translatable("change"),
+    "changed": translatable("changed"),
+    "data_scope": translatable("data"),
+    "disabled": translatable("disabled"),
+    "domain": translatable("domain"),
+    "email": translatable("e-mail address"),
+    "expires_at": translatable("expires"),
+    "former_plan": translatable("former plan"),
+    "former_status": translatable("former state"),
+    "label": translatable("name"),
+    "longest_grant": translatable("longest connection in seconds"),
+    "longest_token": translatable("longest token in seconds"),
+    "member": translatable("member"),
+    "name": translatable("name"),
+    "operator": translatable("operator"),
+    "plan": translatable("plan"),
+    "provider": translatable("identity provider"),
+    "rate_limit_tier": translatable("plan"),
+    "read_only": translatable("read only"),
+    "reason": translatable("reason"),
+    "redirect_host": translatable("returns to"),
+    "required_level": translatable("required factors"),
+    "role": translatable("role"),
+    "scope": translatable("permission"),
+    "status": translatable("state"),
+    "tool": translatable("tool"),
+    "tools": translatable("tools"),
+    "types": translatable("events"),
+    "url": translatable("URL"),
+}
+"""The names of details on pages; others are shown as the log has them."""
 _BY_NAME = dict[str, str](EVENT_WORDS.items())
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from auth_server.administration.audit.export import Format, open_export
 from auth_server.administration.audit.read import read_day, read_entries
-from auth_server.administration.audit.words import EVENT_WORDS
+from auth_server.administration.audit.words import DETAIL_WORDS, EVENT_WORDS
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL, Slice
 from auth_server.console.frame import CONSOLE, ShownConsole
@@ -46,6 +46,7 @@ async def search_audit_log(request: Request, console: ShownConsole, db: ReadingD
         people=await find_people(db, {entry.person_id for entry in entries.rows}),
         events=sorted(EVENT_WORDS.items()),
         words=EVENT_WORDS,
+        details=DETAIL_WORDS,
         refused=refused,
     )
 

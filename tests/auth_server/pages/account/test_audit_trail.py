@@ -9,6 +9,7 @@ import pytest
 from httpx2 import Response
 
 from auth_server.administration.audit.tenant import TENANT_SEES
+from auth_server.administration.audit.words import DETAIL_WORDS
 from auth_server.records.audit.store import Audit, acting_as, record
 from auth_server.tenancy.change_membership import set_membership
 from gatepost.data_scope import parse_data_scope
@@ -67,7 +68,7 @@ async def test_an_admin_reads_searches_and_exports_what_happened_in_their_tenant
     (entry,) = shown(await export(ada, "ndjson", "&event=policy.changed"))
     rows = list(csv.DictReader(io.StringIO((await export(ada, "csv")).text)))
 
-    assert "read_only true" in searched.text and searched.text.count("App declined") == 1
+    assert "read only true" in searched.text and searched.text.count("App declined") == 1
     assert (entry["event"], entry["person"], entry["detail"]) == (
         "policy.changed",
         "ada@acme.example",
@@ -159,7 +160,7 @@ async def test_pages_follow_one_another_without_gaps_and_belong_to_one_tenant(
     ada, page = await open_trail(auth_server)
     following = next(link for link in page.links if "after=" in link)
     second = await ada.open(f"/account/organisation/audit{following}")
-    rows = [*page.text.split("required_level ")[1:], *second.text.split("required_level ")[1:]]
+    rows = [*page.text.split("required factors ")[1:], *second.text.split("required factors ")[1:]]
 
     assert [int(row.split()[0]) for row in rows] == list(range(59, -1, -1))
     assert [e["detail"]["required_level"] for e in shown(await export(ada, "ndjson"))][-60:] == [
@@ -195,3 +196,14 @@ async def test_a_tenant_does_not_learn_the_address_of_somebody_who_left(
     assert "bo@globex.example" not in everything
     [entry] = [one for one in shown(await export(ada, "ndjson")) if one["person_id"] == "usr_bo"]
     assert entry["person"].startswith("Bo")
+
+
+async def test_an_admin_reads_the_details_in_german(sqlite_server: AuthServer) -> None:
+    """Each name of a detail that tenants see has words, which have a translation."""
+    assert {name for names in TENANT_SEES.values() for name in names} <= DETAIL_WORDS.keys()
+    client, ada = await sqlite_server.client(), sqlite_server.person()
+    await client.connect(ada)
+    ada.http.headers["accept-language"] = "de"
+    page = await ada.open("/account/organisation/audit?tenant=org_acme&event=grant.created")
+    assert "kehrt zurück zu" in page.text
+    assert "redirect_host" not in page.text

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from auth_server.administration.audit.read import read_day, require_filter
 from auth_server.administration.audit.tenant import TENANT_SEES, TenantEntry, Trail
-from auth_server.administration.audit.words import EVENT_WORDS
+from auth_server.administration.audit.words import DETAIL_WORDS, EVENT_WORDS
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL, Slice
 from auth_server.db.engine import DbSession
@@ -53,6 +53,7 @@ async def show_trail(request: Request, db: ReadingDb, accounts: Accounts) -> Res
         entries=entries,
         events=[(name, EVENT_WORDS[name]) for name in sorted(TENANT_SEES)],
         words=EVENT_WORDS,
+        details=DETAIL_WORDS,
         operators=trail.operators,
         service=_brand(accounts),
         refused=refused,
