@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import routing as fastapi_routing
 from fastapi.dependencies import utils as fastapi_dependencies
+from httpx2._transports import asgi as asgi_transport
 from sqlalchemy import Dialect, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -24,6 +25,7 @@ from auth_server.records.people import passwords
 from auth_server.rendering.render import Pages, open_pages
 from auth_server.revocations import feed
 from auth_server.settings import AuthServerSettings
+from support.in_process.sqlite_here import run_sqlite_here
 
 _pages: dict[tuple[str, bool], Pages] = {}
 """By the issuer's path, and whether it is HTTPS."""
@@ -40,7 +42,7 @@ def cheap_starts() -> Iterator[None]:
     and stop are left out of the app's lifespan. Passwords are hashed with little effort: hundreds of
     people sign in, and another test checks a hash's cost. A server looks less often for
     revocations that another process committed; it still announces its own at once. Mails wait until
-    a test delivers them.
+    a test delivers them. SQLite runs in the event loop.
     """
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
@@ -59,6 +61,9 @@ def cheap_starts() -> Iterator[None]:
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
         default = functools.cache(httpcore2.default_ssl_context)
         patch.setattr(httpcore2, "default_ssl_context", default)
+        # It would look for a package that is not installed, on the whole path, for each request.
+        patch.setattr(asgi_transport, "is_running_trio", lambda: False)
+        run_sqlite_here(patch)
         yield
 
 
