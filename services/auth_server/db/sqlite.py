@@ -119,17 +119,21 @@ class _Connection:
 class _Connected:
     def __init__(self, path: str) -> None:
         self._connection = _Connection(path)
+        # It starts its thread for the first work.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._used = False
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
+        self._used = True
         try:
             return await loop.run_in_executor(self._thread, self._connection.run, work)
         except sqlite3.OperationalError as error:
             raise DatabaseUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        if self._used:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown(wait=False)
 
 
