@@ -13,6 +13,7 @@ from auth_server.outbound.guarded_fetch import Fetched
 from support.in_process.assertions import KeyPair, jwks, signed_by, statement
 from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 
 Operate = Callable[..., Result]
 GATEWAY = KeyPair(kid="gateway")
@@ -140,7 +141,7 @@ def test_an_operator_lets_a_client_introspect(operate: Operate, database_url: st
     secret = shown(operate("clients", "add", "desk", "--name", "Desk", *method, "--introspects"))
 
     async def use(server: AuthServer) -> Any:
-        token = (await (await server.client()).connect(server.person()))["access_token"]
+        token = (await connect_without_pages(server))["access_token"]
         form = {"client_id": "desk", "client_secret": secret, "token": token}
         return (await server.http.post("/introspect", data=form)).json()["active"]
 

@@ -12,6 +12,7 @@ from auth_server.records.people.store import find_account, find_people
 from auth_server.seed import read_seed, store_seed
 from support.in_process.auth_server import SEED, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient
 from support.processes.configuration import issuing, write_config
 
@@ -58,7 +59,7 @@ async def connect_ada(database: str) -> dict[str, Any]:
     async with running_auth_server(database, Clock()) as server:
         client = OAuthClient(server.http, server.issuer, server.resource, "orbit-cli")
         client.redirect_uri = "http://127.0.0.1:5000/callback"
-        return await client.connect(server.person())
+        return await connect_without_pages(server, client)
 
 
 def test_a_seeded_person_can_connect(tmp_path: Path, database: str) -> None:

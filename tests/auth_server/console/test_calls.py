@@ -19,6 +19,7 @@ from auth_server.records.call_log.search import CallFilter, CallPlace, search_ca
 from support.in_process.admin_api import admin_api
 from support.in_process.auth_server import AuthServer
 from support.in_process.call_events import call_event
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import Page, Person
 
 OP = "op@orbit.example"
@@ -49,7 +50,7 @@ async def test_an_operator_finds_a_refused_call_and_reads_why(
     sqlite_server: AuthServer, read_token: Any
 ) -> None:
     client = await sqlite_server.client(client_name="Claude")
-    tokens = await client.connect(sqlite_server.person())
+    tokens = await connect_without_pages(sqlite_server, client)
     claims = await read_token(sqlite_server, tokens["access_token"])
     same = {"grant_id": claims["grant_id"], "client_id": client.client_id}
     await write(sqlite_server, **same)

@@ -12,6 +12,7 @@ from auth_server.records.tenants.store import put_membership
 from auth_server.records.tenants.table import Membership
 from support.in_process.auth_server import RESOURCE, AuthServer
 from support.in_process.call_events import call_event
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import BO
 
 ACME = urlencode({"tenant": "org_acme", "resource": RESOURCE})
@@ -58,7 +59,7 @@ async def test_a_new_accounts_first_sign_in_is_not_news(auth_server: AuthServer)
 async def test_a_person_is_told_of_an_app_and_a_mail_never_of_a_secret(
     server: AuthServer,
 ) -> None:
-    tokens = await (await server.client()).connect(server.person())
+    tokens = await connect_without_pages(server)
     mails = {mail.subject: mail for mail in await told(server)}
 
     mail = mails["Test client was connected to your account"]
@@ -69,7 +70,7 @@ async def test_a_person_is_told_of_an_app_and_a_mail_never_of_a_secret(
 
 async def test_an_apps_name_adds_neither_a_line_nor_a_link(server: AuthServer) -> None:
     client = await server.client(client_name="Evil\u2028https://evil.example <a href=x>")
-    await client.connect(server.person())
+    await connect_without_pages(server, client)
 
     [mail] = [mail for mail in await told(server) if "connected" in mail.subject]
     assert "\n" not in mail.subject

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from auth_server.records.clients.table import Client
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient, answer_of
 
 EVIL = "https://evil.example/cb"
@@ -496,7 +497,7 @@ async def test_a_managed_client_connects_without_registering(auth_server: AuthSe
         redirect_uri="http://127.0.0.1:40404/callback",
     )
 
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
 
     assert tokens["scope"] == "mcp:read mcp:write"
 

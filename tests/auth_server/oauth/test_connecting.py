@@ -5,10 +5,16 @@ from typing import Any
 
 import jwt
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
+from auth_server.records.authorization_codes.table import AuthorizationCode
+from auth_server.records.grants.table import Grant
+from auth_server.records.refresh_tokens.table import RefreshToken
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
-from support.in_process.oauth_client import answer_of
+from support.in_process.grants import connect_without_pages
+from support.in_process.oauth_client import OAuthClient, answer_of
 
 
 async def read_token(auth_server: AuthServer, token: str) -> dict[str, Any]:
@@ -150,3 +156,32 @@ async def test_a_client_connects_at_an_issuer_with_a_path(database_url: str, clo
 
     assert jwt.decode(tokens["access_token"], options={"verify_signature": False})["iss"] == issuer
     assert (again.status_code, sheet.status_code) == (200, 200)
+
+
+async def test_a_connection_without_pages_is_what_the_pages_store(
+    sqlite_server: AuthServer,
+) -> None:
+    """Tests that are not about connecting use the shorter way."""
+
+    async def through_pages(client: OAuthClient) -> dict[str, Any]:
+        return await client.connect(sqlite_server.person())
+
+    async def without_pages(client: OAuthClient) -> dict[str, Any]:
+        return await connect_without_pages(sqlite_server, client)
+
+    stored: list[object] = []
+    for connect in (through_pages, without_pages):
+        client = await sqlite_server.client()
+        tokens = await connect(client)
+        claims = await read_token(sqlite_server, tokens["access_token"])
+        async with sqlite_server.opened.database.reading() as db:
+            rows = [
+                (await db.scalars(select(table).where(col(table.client_id) == client.client_id)))
+                .one()
+                .model_dump()
+                for table in (Grant, AuthorizationCode, RefreshToken)
+            ]
+        own = {"client_id", "grant_id", "family_id", "jti"}
+        own |= {"code_hash", "code_challenge", "token_hash"}
+        stored.append([{k: v for k, v in d.items() if k not in own} for d in (claims, *rows)])
+    assert stored[0] == stored[1]

@@ -17,6 +17,7 @@ from auth_server.tokens.keyring import withdraw
 from gatepost.revocations import REVOCATIONS_PATH, RevocationList, RevocationsPage
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient, answer_of
 from support.in_process.revocations import (
     GATEWAY,
@@ -69,7 +70,7 @@ async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_
 ) -> None:
     """RFC 7009 §2.1. A137: the answer is true, because the JWTs end too."""
     client = await server.client()
-    first = await client.connect(server.person())
+    first = await connect_without_pages(server, client)
     second = (await client.refresh(first["refresh_token"])).json()
 
     assert await revoke(client, second["refresh_token"]) == 200
@@ -83,7 +84,7 @@ async def test_ending_a_refresh_token_ends_its_family_and_every_access_token_of_
 async def test_a_used_refresh_token_ends_its_family_too(server: AuthServer) -> None:
     """A client that lost the newest answer can still sign out."""
     client = await server.client()
-    first = await client.connect(server.person())
+    first = await connect_without_pages(server, client)
     second = (await client.refresh(first["refresh_token"])).json()
 
     assert await revoke(client, first["refresh_token"]) == 200
@@ -109,7 +110,7 @@ async def test_another_connection_of_the_same_grant_is_not_touched(server: AuthS
 async def test_revoking_an_access_token_ends_only_that_token(server: AuthServer) -> None:
     """RFC 7009 §2.1."""
     client = await server.client()
-    first = await client.connect(server.person())
+    first = await connect_without_pages(server, client)
 
     assert await revoke(client, first["access_token"]) == 200
 
@@ -125,7 +126,7 @@ async def test_a_wrong_or_unknown_hint_changes_nothing_a138(
 ) -> None:
     """RFC 7009 §2.1. A138."""
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
 
     assert await revoke(client, tokens[kind], token_type_hint=hint) == 200
 
@@ -138,7 +139,7 @@ async def test_a_client_can_not_end_the_tokens_of_another_nor_learn_that_they_ex
 ) -> None:
     """RFC 7009 §2.1, §2.2. A136."""
     victim, thief = await server.client(), await server.client()
-    tokens = await victim.connect(server.person())
+    tokens = await connect_without_pages(server, victim)
 
     answers = [
         await server.http.post("/revoke", data={"client_id": thief.client_id, "token": token})
@@ -205,7 +206,7 @@ async def test_a_browser_client_may_revoke_but_not_introspect_nor_follow(
 @pytest.mark.both_databases
 async def test_repeating_a_revocation_writes_nothing_more(server: AuthServer) -> None:
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     for _ in range(3):
         await revoke(client, tokens["access_token"])
         await revoke(client, tokens["refresh_token"])
@@ -233,7 +234,7 @@ async def test_a_reused_refresh_token_ends_the_access_tokens_of_its_family_too_a
 ) -> None:
     """RFC 9700 §4.14.2. A95."""
     client = await server.client()
-    first = await client.connect(server.person())
+    first = await connect_without_pages(server, client)
     second = (await client.refresh(first["refresh_token"])).json()
     server.clock.advance(minutes=3)
 
@@ -315,7 +316,7 @@ async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_gives_va
     server: AuthServer, kind: Any, key: str | None
 ) -> None:
     client = await server.client()
-    before = await client.connect(server.person())
+    before = await connect_without_pages(server, client)
     lifetime = server.settings.access_token_lifetime
     async with server.opened.database.writing() as db, db.begin():
         await ending.outdate_tokens(
@@ -332,7 +333,7 @@ async def test_tokens_from_before_a_change_of_policy_end_and_refreshing_gives_va
 async def test_tokens_of_a_withdrawn_key_are_announced_as_revoked(server: AuthServer) -> None:
     """A113."""
     client = await server.client()
-    signed = await client.connect(server.person())
+    signed = await connect_without_pages(server, client)
     async with server.opened.database.writing() as db, db.begin():
         await withdraw(db, server.opened.keys, now=server.clock())
     await server.opened.keyring.maintain(server.clock())
@@ -351,7 +352,7 @@ async def test_ending_while_rotating_leaves_nothing_alive_a103(
     client = await server.client()
     lifetime, now = server.settings.access_token_lifetime, server.clock()
     for _ in range(3):
-        tokens = await client.connect(server.person())
+        tokens = await connect_without_pages(server, client)
 
         async def end(tokens: dict[str, Any] = tokens) -> None:
             if how == "refresh_token":
@@ -404,7 +405,7 @@ async def test_a_successor_made_at_the_very_moment_of_the_end_is_ended_too(
 ) -> None:
     """A103, the worst case: the rotation is written and not committed when the end begins."""
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     (first,) = await rows(server, RefreshToken)
     lifetime, now = server.settings.access_token_lifetime, server.clock()
 
@@ -434,7 +435,7 @@ async def test_a_request_that_waits_is_answered_as_soon_as_something_is_revoked(
     server: AuthServer,
 ) -> None:
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     async with following(ask_in_process(lambda: server), server.clock) as gateway:
         assert not gateway.knows(tokens["access_token"])
         await revoke(client, tokens["refresh_token"])

@@ -19,6 +19,7 @@ from auth_server.records.refresh_tokens.table import RefreshToken
 from auth_server.records.tenants.table import Membership, Tenant
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient, answer_of
 
 pytestmark = pytest.mark.both_databases
@@ -46,7 +47,7 @@ class Connection:
 async def connect(server: AuthServer, client: OAuthClient | None = None) -> Connection:
     """Let Ada connect a client."""
     client = client or await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     return Connection(client, [tokens["refresh_token"]])
 
 
@@ -63,7 +64,7 @@ async def test_a_refresh_gives_new_tokens_with_the_same_access(
 ) -> None:
     """OAuth 2.1 §4.3."""
     client = await auth_server.client()
-    first = await client.connect(auth_server.person())
+    first = await connect_without_pages(auth_server, client)
     auth_server.clock.advance(minutes=11)
 
     second = (await client.refresh(first["refresh_token"], resource=auth_server.resource)).json()
@@ -400,7 +401,7 @@ async def test_an_access_token_or_a_code_is_not_a_refresh_token_a107(
 ) -> None:
     """A107: one artefact never stands in for another."""
     client = await auth_server.client()
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
 
     assert error_of(await client.refresh(tokens["access_token"])) == DEAD
     assert error_of(await client.redeem(tokens["refresh_token"])) == DEAD
