@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const { issuer, client, claims } = JSON.parse(process.argv[2]);
+const { issuer, client, claims, title = 'Acme ID' } = JSON.parse(process.argv[2]);
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const provider = new Provider(issuer, {
@@ -30,8 +30,9 @@ async function finish(request, response) {
 }
 
 const answer = provider.callback();
-const page = '<!doctype html><html lang="en"><title>Acme ID</title><link rel="icon" href="data:,">'
-  + '<h1>Acme ID</h1><form method="post"><button>Sign in as Dee</button></form>';
+const page = `<!doctype html><html lang="en"><title>${title}</title><link rel="icon" href="data:,">`
+  + `<h1>${title}</h1>`
+  + '<form method="post"><button>Sign in as Dee</button></form>';
 createServer(async (request, response) => {
   const { pathname } = new URL(request.url, issuer);
   if (pathname === '/healthz') return response.end('ok');

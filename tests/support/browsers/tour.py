@@ -30,7 +30,17 @@ from auth_server.records.plan_requests.store import put_request
 from auth_server.records.refused_events.store import Refused, add_refused
 from auth_server.records.second_factors.store import drop_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
-from auth_server.records.tenants.store import change_budgets, change_plan, lock_tenant
+from auth_server.records.tenant_domains.store import add_domain, verify_domain
+from auth_server.records.tenant_domains.table import TenantDomain
+from auth_server.records.tenant_providers.store import add_assignment
+from auth_server.records.tenant_providers.table import TenantProvider
+from auth_server.records.tenants.store import (
+    change_budgets,
+    change_plan,
+    lock_tenant,
+    put_membership,
+)
+from auth_server.records.tenants.table import Membership
 from auth_server.records.usage_exports.table import UsageExport
 from auth_server.rendering.render import TEMPLATES
 from auth_server.secrets import hash_secret
@@ -78,11 +88,12 @@ class Sights:
 
     deployment: Deployment
     """With every way to sign in."""
-    directly: str
-    """The issuer of another authorization server, where people sign in only at one provider."""
+    customers: str
+    """The issuer of another authorization server, where Acme has its own identity provider."""
     stripe: str
     """The imitation of Stripe."""
     database_url: str
+    customers_database_url: str
 
 
 @contextmanager
@@ -106,18 +117,60 @@ def running_sights(folder: Path) -> Iterator[Sights]:
     ):
         port = free_port()
         issuer = f"http://localhost:{port}"
-        other = folder / "directly"
+        other = folder / "customers"
         other.mkdir()
         beside = f"sqlite+aiosqlite:///{other}/gatepost.db"
-        prepare_database(beside)
-        settings = issuing(issuer, deployment.resource, database_url=beside, sign_in=ways[1:2])
+        prepare_database(beside, {**SEED, "people": people})
+        off_the_loop(assign_provider_to_acme(beside))
+        theirs = {
+            "kind": "oidc",
+            "name": "acme-id",
+            "title": "Acme ID",
+            "issuer": "https://id.acme.example",
+            "client_id": "gatepost",
+            "customer": True,
+        }
+        settings = issuing(
+            issuer,
+            deployment.resource,
+            database_url=beside,
+            sign_in=[ways[0], theirs, ways[2]],
+            operator_sign_in_level=1,
+        )
         with running_service(
             (*serve("auth-server", write_config(other, auth_server=settings)), "--port", str(port)),
             url=issuer,
             log=other / "auth-server.log",
             ready_path="/readyz",
         ):
-            yield Sights(deployment, issuer, stripe, url)
+            yield Sights(deployment, issuer, stripe, url, beside)
+
+
+async def assign_provider_to_acme(url: str) -> None:
+    """Give Acme a verified domain and its provider, and make Eve one of its admins."""
+    now, database = datetime.now(UTC), open_database(url)
+    async with database.writing() as db, db.begin():
+        domain = TenantDomain(
+            tenant_id="org_acme", domain="acme.example", token="1", claimed_at=now
+        )
+        await add_domain(db, domain)
+        await verify_domain(db, "org_acme", "acme.example", check_at=now + timedelta(1), now=now)
+        provider = TenantProvider(provider="acme-id", tenant_id="org_acme", assigned_at=now)
+        await add_assignment(db, provider)
+        eve = Membership(person_id="usr_eve", tenant_id="org_acme", role="admin")
+        eve.break_glass_since = now
+        await put_membership(db, eve)
+    await database.close()
+
+
+async def require_provider_of_acme(url: str, *, required: bool) -> None:
+    """Have Acme require its provider, as an admin who came from there does, or not."""
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        acme = await lock_tenant(db, "org_acme")
+        assert acme is not None
+        acme.provider_only_since = datetime.now(UTC) if required else None
+    await database.close()
 
 
 async def use_acme(url: str) -> None:
@@ -361,8 +414,10 @@ async def register_app(deployment: Deployment, name: str, redirect_uri: str) -> 
 
 
 def sign_in(page: Page, email: str = ADA[0], password: str = ADA[1]) -> None:
-    """Fill in the form and press its button."""
+    """Fill in the form, which may ask for the address first, and press its button."""
     page.get_by_label("E-mail address").fill(email)
+    if page.get_by_label("Password").count() == 0:
+        page.get_by_role("button", name="Continue", exact=True).click()
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -392,12 +447,11 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     # stays.
     for elsewhere in (
         f"{CLAUDE}?*",
-        f"{sights.directly}/sign-in/with/*",
+        f"{sights.customers}/sign-in/with/*",
         f"{sights.stripe}/checkout/*",
     ):
         page.route(elsewhere, lambda route: route.fulfill(status=204))
-    page.goto(f"{sights.directly}/sign-in?return_to=/account/apps")
-    yield "sign-in-elsewhere"
+    yield from _own_provider(page, sights)
     claude = off_the_loop(register_app(deployment, "Claude", CLAUDE))
     cursor = off_the_loop(register_app(deployment, "Cursor", CURSOR))
     page.goto(claude.authorize_url())
@@ -515,6 +569,33 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-deleted"
 
 
+def _own_provider(page: Page, sights: Sights) -> Iterator[str]:
+    page.goto(f"{sights.customers}/sign-in?return_to=/account/apps")
+    yield "sign-in-address"
+    page.get_by_label("E-mail address").fill("eve@elsewhere.example")
+    page.get_by_role("button", name="Continue", exact=True).click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    yield "sign-in-password"
+    page.get_by_role("link", name="Use another address").click()
+    page.get_by_label("E-mail address").fill(ADA[0])
+    with page.expect_request(f"{sights.customers}/sign-in/with/*"):
+        page.get_by_role("button", name="Continue", exact=True).click()
+    yield "sign-in-elsewhere"
+    off_the_loop(require_provider_of_acme(sights.customers_database_url, required=False))
+    rule = "/account/organisation/sign-in?tenant=org_acme"
+    page.goto(f"{sights.customers}{rule}")
+    page.get_by_role("link", name="Sign in with a password").click()
+    sign_in(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Organisations")
+    page.goto(f"{sights.customers}{rule}")
+    yield "account-sign-in-rule"
+    off_the_loop(require_provider_of_acme(sights.customers_database_url, required=True))
+    page.goto(f"{sights.customers}{rule}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme requires its own sign-in")
+    yield "own-provider"
+    page.context.clear_cookies()
+
+
 def console_tour(page: Page, sights: Sights) -> Iterator[str]:
     """Walk through the console as an operator; yields a page's name while the browser shows it."""
     issuer = sights.deployment.issuer
@@ -538,6 +619,11 @@ def console_tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{issuer}/console/gateways")
     page.locator('main a[href*="/console/gateway?"]').first.click()
     yield "console-gateway"
+    off_the_loop(require_provider_of_acme(sights.customers_database_url, required=True))
+    page.goto(f"{sights.customers}/console/tenant?tenant=org_acme")
+    sign_in(page, "op@orbit.example")
+    expect(page.get_by_role("button", name="Lift the rule")).to_be_visible()
+    yield "console-organisation-provider"
 
 
 def _allow(page: Page, issuer: str, which: str) -> None:
