@@ -82,6 +82,7 @@ from auth_server.pages.account.sessions import router as sessions_router
 from auth_server.pages.account.tenant.audit import router as trail_router
 from auth_server.pages.account.tenant.domains import router as domains_router
 from auth_server.pages.account.tenant.members import router as members_router
+from auth_server.pages.account.tenant.sign_in_rule import router as sign_in_rule_router
 from auth_server.pages.account.webhooks.deliveries import router as webhook_router
 from auth_server.pages.account.webhooks.endpoints import router as webhooks_router
 from auth_server.pages.connect.endpoint import router as connect_router
@@ -93,9 +94,10 @@ from auth_server.pages.invitations.prove import router as prove_router
 from auth_server.pages.passwords.change import router as password_router
 from auth_server.pages.passwords.forgotten import router as forgotten_router
 from auth_server.pages.passwords.reset import router as reset_router
+from auth_server.pages.sign_in.address import router as address_router
 from auth_server.pages.sign_in.cancel_recovery import router as cancel_recovery_router
 from auth_server.pages.sign_in.endpoint import router as sign_in_router
-from auth_server.pages.sign_in.organisation import router as sign_in_organisation_router
+from auth_server.pages.sign_in.own_provider import router as own_provider_router
 from auth_server.pages.sign_in.passkey import router as passkey_router
 from auth_server.pages.sign_in.provider import router as sign_in_elsewhere_router
 from auth_server.pages.sign_in.recovery import router as recovery_router
@@ -119,7 +121,8 @@ ROUTERS = (
     authorize_router,
     sign_in_router,
     sign_in_elsewhere_router,
-    sign_in_organisation_router,
+    address_router,
+    own_provider_router,
     code_router,
     recovery_router,
     cancel_recovery_router,
@@ -146,6 +149,7 @@ ROUTERS = (
     requests_router,
     members_router,
     domains_router,
+    sign_in_rule_router,
     trail_router,
     invitations_router,
     invitation_router,

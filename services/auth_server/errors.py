@@ -157,6 +157,15 @@ class SignInRequired(Exception):
         self.second_factor = second_factor
 
 
+class OwnProviderRequired(Exception):
+    """The tenant requires a sign-in with its own provider; `page` says so and leads there."""
+
+    def __init__(self, page: str) -> None:
+        """Take the page, as a path below the issuer's."""
+        super().__init__(page)
+        self.page = page
+
+
 class EnrolmentRequired(Exception):
     """The person must set up a second factor first; `page` offers it and then leads back."""
 

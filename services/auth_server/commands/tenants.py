@@ -16,6 +16,7 @@ from auth_server.administration.tenancy.domains import end_domain, read_domains
 from auth_server.administration.tenancy.providers import (
     TenantProviderView,
     assign_provider,
+    lift_provider_rule,
     read_provider,
 )
 from auth_server.administration.tenancy.service_clients import (
@@ -95,26 +96,38 @@ def add(config: Path | None, tenant_id: str, name: str, tier: str | None) -> Non
 @click.argument("tenant_id")
 @click.argument("provider", required=False)
 @click.option("--none", "none", is_flag=True, help="Take the tenant's provider away.")
-def provider_(config: Path | None, tenant_id: str, provider: str | None, none: bool) -> None:
+@click.option("--lift-rule", is_flag=True, help="Let members sign in in every way again.")
+def provider_(
+    config: Path | None, tenant_id: str, provider: str | None, none: bool, lift_rule: bool
+) -> None:
     """Show or assign the tenant's own identity provider, by its name in the settings."""
-    if provider and none:
-        raise click.ClickException("give PROVIDER or --none, not both")
+    if (provider is not None) + none + lift_rule > 1:
+        raise click.ClickException("give only one of PROVIDER, --none and --lift-rule")
     settings = load_settings(config)
 
     async def work(db: DbSession) -> TenantProviderView:
         try:
+            if lift_rule:
+                return await lift_provider_rule(db, COMMAND_LINE, tenant_id, now=utc_now())
             if provider is None and not none:
                 return await read_provider(db, COMMAND_LINE, tenant_id)
-            customers = settings.customers_providers
             return await assign_provider(
-                db, COMMAND_LINE, tenant_id, provider, customers=customers, now=utc_now()
+                db,
+                COMMAND_LINE,
+                tenant_id,
+                provider,
+                customers=settings.customers_providers,
+                lifetime=settings.longest_token_lifetime,
+                now=utc_now(),
             )
         except (NotFound, Refused) as refused:
             raise click.ClickException(str(refused)) from None
 
     view = asyncio.run(in_transaction(settings, work))
     domains = ", ".join(view.verified_domains) or "no verified domains"
-    echo(f"{tenant_id}  {view.provider or 'no provider of its own'}  ({domains})")
+    rule = "required for members" if view.required_since else "not required"
+    own = f"{view.provider}, {rule}" if view.provider else "no provider of its own"
+    echo(f"{tenant_id}  {own}  ({domains})")
 
 
 @tenants.command(name="domains")
@@ -124,15 +137,18 @@ def provider_(config: Path | None, tenant_id: str, provider: str | None, none: b
 def domains(config: Path | None, tenant_id: str, domain: str | None) -> None:
     """List the e-mail domains that TENANT_ID claims, or remove one."""
 
+    settings = load_settings(config)
+
     async def work(db: DbSession) -> list[str]:
         if domain is not None:
-            await end_domain(db, COMMAND_LINE, tenant_id, domain, now=utc_now())
+            lifetime = settings.longest_token_lifetime
+            await end_domain(db, COMMAND_LINE, tenant_id, domain, lifetime=lifetime, now=utc_now())
         return [
             f"{one.domain}  {'verified' if one.verified_at else 'not verified'}"
             for one in await read_domains(db, COMMAND_LINE, tenant_id)
         ]
 
-    echo("\n".join(_run(load_settings(config), work)) or "It claims no domains.")
+    echo("\n".join(_run(settings, work)) or "It claims no domains.")
 
 
 @tenants.command(name="service-clients")

@@ -13,6 +13,7 @@ from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.people.store import find_person
+from auth_server.records.tenant_providers.store import find_provider
 from auth_server.records.tenants.store import find_tenant_membership
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
@@ -38,6 +39,8 @@ class NewApiKey:
     tools: Collection[str]
     data_scope: DataScope
     expires_at: datetime | None
+    provider: str | None = None
+    """The customer's own provider that began the person's session, if it is one."""
 
 
 async def issue_api_key(
@@ -46,7 +49,8 @@ async def issue_api_key(
     """Store a new key for a member of a tenant, with no more data than the member sees.
 
     Raises:
-        UnusableApiKey: the person is not a member, the tenant does not allow keys, or the key allows nothing or too much data.
+        UnusableApiKey: the person is not a member, the tenant does not allow keys or requires its own
+            provider, or the key allows nothing or too much data.
     """
     if not 1 <= len(new.label) <= 100 or not new.label.isprintable():
         raise UnusableApiKey("label must be 1 to 100 printable characters")
@@ -61,6 +65,10 @@ async def issue_api_key(
         raise UnusableApiKey(f"{new.person_id} is not an active member of {new.tenant_id}")
     if not membership.policy.admits_api_keys:
         raise UnusableApiKey(f"{new.tenant_id} does not allow API keys; see its policy")
+    if membership.provider_only_since is not None and new.provider is None:
+        raise UnusableApiKey(
+            f"the members of {new.tenant_id} must sign in with its own identity provider to create keys"
+        )
     if str(new.data_scope) and not contains(membership.data_scope, new.data_scope):
         raise UnusableApiKey(f"data scope must be within the member's: {membership.data_scope}")
     row = StoredApiKey(
@@ -74,6 +82,7 @@ async def issue_api_key(
         scope=format_scope(new.scopes),
         tools=sorted(parse_allowed_tools(list(new.tools))),
         data_scope=str(new.data_scope),
+        provider=new.provider,
         created_at=now,
         expires_at=new.expires_at,
     )
@@ -157,11 +166,15 @@ async def resolve_api_key(
     policy = membership.policy
     if not policy.admits_api_keys:
         raise _over("API keys forbidden by the tenant")
+    own = await find_provider(db, row.tenant_id) if row.provider is not None else None
     bounds = Bounds(
         policy=policy,
         data_scope=membership.data_scope,
         allowed_at=row.created_at,
         catalogue=await find_catalogue(db, row.resource) if policy.read_only else None,
+        provider=row.provider,
+        own_provider=own.provider if own is not None else None,
+        provider_only=membership.provider_only_since is not None,
         any_client=True,  # The client is the gateway, which no tenant has in its list of apps.
     )
     try:

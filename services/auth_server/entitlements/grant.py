@@ -3,7 +3,13 @@
 from datetime import datetime
 
 from auth_server.entitlements.entitlement import Entitlement
-from auth_server.entitlements.narrow import Bounds, ClientNotAdmitted, NothingLeft, narrow
+from auth_server.entitlements.narrow import (
+    Bounds,
+    ClientNotAdmitted,
+    NothingLeft,
+    ProviderMissing,
+    narrow,
+)
 from auth_server.entitlements.step_up import StepUp
 from auth_server.errors import InvalidGrant
 from auth_server.redemptions.facts import GrantFacts
@@ -12,7 +18,7 @@ from gatepost.scopes import expand_scopes, narrow_scopes, parse_scope
 
 
 class ClientForbidden(InvalidGrant):
-    """The tenant no longer allows the client, so its grant must end."""
+    """The tenant no longer allows the client, or the sign-in that approved it; its grant must end."""
 
 
 def resolve_entitlement(
@@ -33,7 +39,7 @@ def resolve_entitlement(
         now: the time.
 
     Raises:
-        ClientForbidden: the tenant's policy forbids the client.
+        ClientForbidden: the tenant's policy forbids the client, or the sign-in that approved it.
         InvalidGrant: the grant or one of these has ended (RFC 6749 §5.2).
     """
     if grant is None or grant.client_id != client_id or grant.resource != resource:
@@ -67,10 +73,13 @@ def resolve_entitlement(
         allowed_at=grant.approved_at,
         catalogue=grant.catalogue,
         redirect_host=grant.redirect_host,
+        provider=grant.provider,
+        own_provider=grant.membership.own_provider,
+        provider_only=grant.membership.provider_only,
     )
     try:
         return narrow(allowed, bounds, now=now)
-    except ClientNotAdmitted as error:
+    except (ClientNotAdmitted, ProviderMissing) as error:
         raise ClientForbidden("the connection was ended", detail=str(error)) from None
     except NothingLeft as error:
         raise _ended(str(error)) from None

@@ -21,6 +21,10 @@ class ClientNotAdmitted(NothingLeft):
     """The tenant does not allow the client."""
 
 
+class ProviderMissing(NothingLeft):
+    """The session that allowed the entitlement was not one of the tenant's own provider."""
+
+
 class NothingReadable(NothingLeft):
     """The tenant allows reading only, and no tool of the entitlement only reads."""
 
@@ -33,6 +37,10 @@ class Bounds:
     a person approved, from which the policy's `longest_grant` counts, or None without a person.
     `catalogue` is needed if the policy is `read_only`. `any_client` skips the policy's list of
     clients. `redirect_host` is where the client's code went.
+
+    `provider` is the customer's own provider that began the session in which a person allowed the
+    entitlement, or None. `own_provider` is the one that the tenant has now. With `provider_only`,
+    people allow entitlements in the sessions of that provider only.
     """
 
     policy: TenantPolicy
@@ -41,6 +49,9 @@ class Bounds:
     catalogue: CatalogueDocument | None
     any_client: bool = False
     redirect_host: str = ""
+    provider: str | None = None
+    own_provider: str | None = None
+    provider_only: bool = False
 
 
 def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlement:
@@ -53,12 +64,18 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
 
     Raises:
         ClientNotAdmitted: the tenant's policy does not allow the client.
+        ProviderMissing: the provider that signed the person in is no longer the tenant's, or the
+            tenant requires its own provider and the person signed in another way.
         NothingReadable: the tenant's policy allows reading only, and no tool only reads.
         NothingLeft: the entitlement has expired, or shares no data with the member's.
     """
     policy = bounds.policy
     if not bounds.any_client and not policy.admits(allowed.client_id, bounds.redirect_host):
         raise ClientNotAdmitted("client forbidden by the tenant")
+    if bounds.provider is not None and bounds.provider != bounds.own_provider:
+        raise ProviderMissing("the provider of the sign-in is no longer the tenant's")
+    if bounds.provider_only and bounds.provider is None:
+        raise ProviderMissing("the tenant requires its own provider")
     latest = None if bounds.allowed_at is None else policy.latest_end(bounds.allowed_at)
     ends_at = min((end for end in (allowed.ends_at, latest) if end is not None), default=None)
     if ends_at is not None and ends_at - now < _SHORTEST_LIFE:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from auth_server.flow.own_provider import may_act
 from auth_server.flow.signed_in import SignedIn
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.people.table import Person
@@ -30,6 +31,15 @@ class NoTenant:
 
 
 @dataclass(frozen=True, slots=True)
+class UseOwnProvider:
+    """The tenant requires a sign-in with its own identity provider."""
+
+    person: Person
+    membership: TenantMembership
+    memberships: Sequence[TenantMembership]
+
+
+@dataclass(frozen=True, slots=True)
 class StepUp:
     """The tenant requires a stronger sign-in than the person's."""
 
@@ -45,9 +55,13 @@ class AskConsent:
     person: Person
     membership: TenantMembership
     memberships: Sequence[TenantMembership]
+    own_provider: str | None = None
+    """The customer's own provider that signed the person in, if it did."""
 
 
-NextStep = SignIn | ChooseTenant | NoTenant | StepUp | AskConsent
+InTenant = ChooseTenant | UseOwnProvider | StepUp | AskConsent
+"""The steps at which the person can choose another of their tenants."""
+NextStep = SignIn | NoTenant | InTenant
 
 
 def next_step(
@@ -77,6 +91,8 @@ def next_step(
     membership = memberships[0] if len(memberships) == 1 else next(iter(chosen), None)
     if membership is None:
         return ChooseTenant(person, memberships)
+    if not may_act(signed_in, membership):
+        return UseOwnProvider(person, membership, memberships)
     if session.level < membership.policy.required_level:
         return StepUp(person, membership, memberships)
-    return AskConsent(person, membership, memberships)
+    return AskConsent(person, membership, memberships, signed_in.own_provider)

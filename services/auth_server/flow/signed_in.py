@@ -24,6 +24,8 @@ class SignedIn:
     person: Person
     only_tenant: str | None = None
     """The tenant whose own provider signed the person in; None for all other ways to sign in."""
+    own_provider: str | None = None
+    """The name of that provider."""
 
 
 async def resolve_signed_in(
@@ -31,7 +33,8 @@ async def resolve_signed_in(
 ) -> SignedIn | None:
     """Find the signed-in person of the browser that sends a request.
 
-    A session from a customer's provider counts only while that provider may sign the person in.
+    A session from a customer's provider counts only while that provider may sign the person in, and a
+    session from any provider only while the settings have it.
     """
     secret = read_session(request, settings)
     if not secret:
@@ -44,10 +47,14 @@ async def resolve_signed_in(
     if person is None:
         return None
     provider = provider_of(session.method)
-    if provider is None or provider not in settings.customers_providers:
+    if provider is None:
         return SignedIn(session, person)
+    if provider not in settings.customers_providers:
+        # A removed entry may have been a customer's, whose sessions must not count as ours.
+        known = any(getattr(way, "name", None) == provider for way in settings.sign_in)
+        return SignedIn(session, person) if known else None
     try:
         tenant_id = await require_customers_person(db, provider, person.email, person.person_id)
     except NotAdmitted:
         return None
-    return SignedIn(session, person, tenant_id)
+    return SignedIn(session, person, tenant_id, provider)

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
 from auth_server.flow.known_browser import is_known
+from auth_server.flow.own_provider import is_strong_local, may_act, may_manage
 from auth_server.flow.sign_in_purpose import SignInPurpose
+from auth_server.flow.signed_in import SignedIn
 from auth_server.flow.user_agent import describe_user_agent
 from auth_server.keys import Keys
 from auth_server.records.audit.store import Audit, record
@@ -23,6 +25,7 @@ from auth_server.records.sessions.table import (
     Session,
     SessionLevel,
 )
+from auth_server.records.tenants.store import list_tenant_memberships
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.web.address import address_of
@@ -98,7 +101,26 @@ class SessionStarter:
             detail={"level": level, "method": method, **self._describe_browser(person)},
         )
         await record(db, signed_in, now=now)
+        await self._note_break_glass(db, person, session)
         return secret, session
+
+    async def _note_break_glass(self, db: DbSession, person: Person, session: Session) -> None:
+        """Record, for each tenant that this session opens without the tenant's provider, that it does.
+
+        The notices of the audit log tell the admins.
+        """
+        if not is_strong_local(session):
+            return  # without a look-up, since most sessions are not
+        signed_in = SignedIn(session, person)
+        for membership in await list_tenant_memberships(db, person.person_id):
+            if not may_act(signed_in, membership) and may_manage(signed_in, membership):
+                used = Audit(
+                    "break_glass.used",
+                    person_id=person.person_id,
+                    tenant_id=membership.tenant_id,
+                    detail={"method": session.method},
+                )
+                await record(db, used, now=session.signed_in_at)
 
     def _describe_browser(self, person: Person) -> dict[str, str | bool]:
         known = read_known(self.request, self.settings)

@@ -42,6 +42,9 @@ async def _check(opened: Runtime, tenant_id: str, domain: str) -> None:
         log.info("domain_unanswered", tenant_id=tenant_id, domain=domain, reason=str(error))
         return
     async with opened.transaction() as db:
-        found = await settle_check(db, tenant_id, domain, texts, now=opened.now())
+        lifetime = opened.settings.longest_token_lifetime
+        found = await settle_check(
+            db, tenant_id, domain, texts, lifetime=lifetime, now=opened.now()
+        )
     if found == "lost":
         log.warning("domain_lost", tenant_id=tenant_id, domain=domain)

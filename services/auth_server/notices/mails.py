@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from auth_server.db.engine import DbSession
 from auth_server.outbox.compose import Value
@@ -73,6 +74,8 @@ TOLD_OF: Mapping[str, Tell] = {
 
 async def queue_notice(db: DbSession, entry: AuditEntry, now: datetime) -> None:
     """Queue the mail that an entry of the audit log causes, if it causes one."""
+    if entry.event == "break_glass.used":
+        await _tell_admins_of_break_glass(db, entry, now)
     tell = TOLD_OF.get(entry.event)
     person = await find_person(db, entry.person_id) if tell is not None else None
     if tell is None or person is None:
@@ -80,6 +83,22 @@ async def queue_notice(db: DbSession, entry: AuditEntry, now: datetime) -> None:
     told = await tell(db, entry, json.loads(entry.detail), person)
     if told is not None:
         await _queue(db, person, *told, now=now)
+
+
+async def _tell_admins_of_break_glass(db: DbSession, entry: AuditEntry, now: datetime) -> None:
+    tenant, person = await find_tenant(db, entry.tenant_id), await find_person(db, entry.person_id)
+    if tenant is None or person is None:
+        return
+    values: dict[str, Value] = {
+        "who": person.known_as,
+        "tenant": tenant.name,
+        "at": _moment(entry.at),
+        "path": f"/account/organisation/audit?{urlencode({'tenant': tenant.tenant_id})}",
+    }
+    for person_id in await list_admins(db, tenant.tenant_id, most=_MOST_ADMINS):
+        admin = await find_person(db, person_id)
+        if admin is not None:
+            await _queue(db, admin, "break_glass_used", values, now=now)
 
 
 async def queue_key_notice(db: DbSession, key: StoredApiKey, days: int, now: datetime) -> None:

@@ -46,6 +46,7 @@ Template = Literal[
     "test",
     "api_key_expiring",
     "app_connected",
+    "break_glass_used",
     "budget_reached",
     "domain_record_missing",
     "new_sign_in",

@@ -57,6 +57,10 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
         translatable("A domain of your organisation that can't be verified any more"),
         ("domain_record_missing",),
     ),
+    (
+        translatable("An admin who signs in without your organisation's provider"),
+        ("break_glass_used",),
+    ),
     (translatable("A new e-mail address, told to the former one"), ("email_changed",)),
     (
         translatable("A second factor that was added or removed"),

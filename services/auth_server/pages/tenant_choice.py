@@ -6,7 +6,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.errors import PageError
-from auth_server.flow.next_step import AskConsent, ChooseTenant, StepUp
+from auth_server.flow.next_step import InTenant
 from auth_server.flow.pending import (
     PendingAuthorization,
     ShownAuthorization,
@@ -25,7 +25,7 @@ PostedAuthorization = Annotated[PendingAuthorization, Depends(posted_authorizati
 @router.get("/tenant")
 async def show_tenants(pending: ShownAuthorization, pages: LocalizedPages) -> Response:
     """Show the tenants that the person can choose."""
-    if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
+    if not isinstance(pending.step, InTenant):
         return continue_with(pending)
     person_id = pending.step.person.person_id
     return pages.answer(
@@ -43,7 +43,7 @@ async def show_tenants(pending: ShownAuthorization, pages: LocalizedPages) -> Re
 @router.post("/tenant")
 async def choose(form: Form, pending: PostedAuthorization, db: Db) -> Response:
     """Store the chosen tenant, if the person is a member of it."""
-    if not isinstance(pending.step, ChooseTenant | StepUp | AskConsent):
+    if not isinstance(pending.step, InTenant):
         return continue_with(pending)
     pending.forms.require(form.get("proof"), "tenant", pending.step.person.person_id)
     tenant_id = form.get("tenant")

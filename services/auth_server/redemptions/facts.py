@@ -9,17 +9,24 @@ from gatepost.catalogue import CatalogueDocument
 
 @dataclass(frozen=True, slots=True)
 class MembershipFacts:
-    """A person's membership in a tenant: their data scope, and the tenant's tier and policy."""
+    """A person's membership in a tenant: their data scope, and the tenant's tier, policy and provider.
+
+    `own_provider` is the provider that an operator assigned to the tenant; with `provider_only`,
+    members act for the tenant only in its sessions.
+    """
 
     data_scope: str
     rate_limit_tier: str
     policy: TenantPolicy
+    own_provider: str | None = None
+    provider_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
     """A grant that is not revoked, with the state of everything on which it depends.
 
+    `provider` is the customer's own provider whose session approved it.
     `membership` is None if the person is no longer a member. `catalogue` is the newest
     version, read only if the tenant's policy needs it: tools may have changed since the consent.
     """
@@ -35,6 +42,7 @@ class GrantFacts:
     tools: tuple[str, ...]
     data_scope: str
     redirect_host: str
+    provider: str | None
     approved_at: datetime
     expires_at: datetime
     client_enabled: bool

@@ -40,11 +40,13 @@ _GRANT_COLUMNS = {
     **_columns(
         "g",
         "grant_id version person_id client_id tenant_id resource scope asked_scope tools data_scope "
-        "redirect_host approved_at expires_at",
+        "redirect_host provider approved_at expires_at",
     ),
     **_columns(
         "n", "rate_limit_tier required_level allowed_clients read_only longest_grant longest_token"
     ),
+    "own_provider": "q.provider",
+    "provider_only": "n.provider_only_since IS NOT NULL",
     "client_enabled": "c.client_id IS NOT NULL",
     "person_enabled": "p.person_id IS NOT NULL",
     "member_data_scope": "CASE WHEN n.tenant_id IS NOT NULL THEN m.data_scope END",
@@ -74,6 +76,7 @@ LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
 LEFT JOIN people p ON p.person_id = g.person_id AND p.disabled_at IS NULL
 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.tenant_id = g.tenant_id
 LEFT JOIN tenants n ON n.tenant_id = m.tenant_id AND n.disabled_at IS NULL
+LEFT JOIN tenant_providers q ON q.tenant_id = n.tenant_id
 LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = (
     SELECT hash FROM catalogues WHERE resource = g.resource ORDER BY seen_at DESC LIMIT 1)
 """
@@ -177,6 +180,7 @@ async def _read_grant(row: Any) -> GrantFacts | None:
         tools=tuple(read_json(row.tools)),
         data_scope=row.data_scope,
         redirect_host=row.redirect_host,
+        provider=row.provider,
         approved_at=read_time(row.approved_at),
         expires_at=read_time(row.expires_at),
         client_enabled=bool(row.client_enabled),
@@ -198,7 +202,13 @@ def _read_membership(row: Any) -> MembershipFacts | None:
         longest_grant=None if longest is None else timedelta(seconds=longest),
         longest_token=None if token is None else timedelta(seconds=token),
     )
-    return MembershipFacts(row.member_data_scope, row.rate_limit_tier, policy)
+    return MembershipFacts(
+        row.member_data_scope,
+        row.rate_limit_tier,
+        policy,
+        own_provider=row.own_provider,
+        provider_only=bool(row.provider_only),
+    )
 
 
 async def is_live(raw_sql: RawSql, token_hash: str) -> bool:

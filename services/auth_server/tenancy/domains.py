@@ -26,6 +26,7 @@ from auth_server.records.tenants.store import list_admins, lock_tenant
 from auth_server.secrets import hash_secret
 from auth_server.tenancy.change_policy import ChangeRefused, require_admin
 from auth_server.tenancy.domain_names import PUBLIC_MAIL_DOMAINS, UnusableDomain, normalize_domain
+from auth_server.tenancy.own_provider import end_other_sign_ins
 
 PAGE = "/account/organisation/domains"
 MOST_DOMAINS = 50
@@ -38,6 +39,10 @@ _MOST_ADMINS = 20
 
 Found = Literal["verified", "missing", "taken", "lost"]
 """`taken`: the record is there, but another tenant has the domain verified."""
+
+
+class RuleNeedsDomain(ChangeRefused):
+    """Members must sign in with the tenant's provider, which needs the domain."""
 
 
 def page_of(tenant_id: str) -> str:
@@ -98,7 +103,13 @@ async def begin_check(
 
 
 async def settle_check(
-    db: DbSession, tenant_id: str, name: str, texts: Collection[str], *, now: datetime
+    db: DbSession,
+    tenant_id: str,
+    name: str,
+    texts: Collection[str],
+    *,
+    lifetime: timedelta,
+    now: datetime,
 ) -> Found | None:
     """Take what the DNS has at a domain: verify it, or note that its record is missing.
 
@@ -107,6 +118,7 @@ async def settle_check(
         tenant_id: the tenant.
         name: the domain.
         texts: the TXT records; none if the DNS says that there are none.
+        lifetime: how long access tokens live; a lost domain ends what its people's provider allowed.
         now: the time.
 
     Returns:
@@ -142,21 +154,39 @@ async def settle_check(
     domain.verified_domain = domain.verified_at = domain.check_at = domain.missing_since = None
     await db.flush()
     await _record(db, "domain.lost", domain, by=None, now=now)
+    await end_other_sign_ins(db, tenant_id, lifetime=lifetime, now=now)
     await _tell_admins(db, domain, 0, now=now)
     return "lost"
 
 
 async def remove_domain(
-    db: DbSession, tenant_id: str, name: str, *, by: str | None, now: datetime
+    db: DbSession,
+    tenant_id: str,
+    name: str,
+    *,
+    by: str | None,
+    lifetime: timedelta,
+    now: datetime,
 ) -> None:
     """End the claim on a domain at once, whether or not it is verified.
 
+    Connections and API keys that sessions of the tenant's provider allowed to its people end too.
+
     Raises:
-        ChangeRefused: the admin may not do this, or the tenant does not claim the domain.
+        ChangeRefused: the admin may not do this, the tenant does not claim the domain, or its members
+            must sign in with its provider, which needs the domain.
     """
     domain = await _require_domain(db, tenant_id, name, by=by)
+    tenant, verified = await lock_tenant(db, tenant_id), domain.verified_domain is not None
+    if verified and tenant is not None and tenant.provider_only_since is not None:
+        raise RuleNeedsDomain(
+            "Members must sign in with your organisation's provider, which needs the domain. Switch that "
+            "rule off first."
+        )
     await drop_domain(db, domain)
     await _record(db, "domain.removed", domain, by=by, now=now)
+    if verified:
+        await end_other_sign_ins(db, tenant_id, lifetime=lifetime, now=now)
 
 
 async def _require_domain(

@@ -18,6 +18,7 @@ from auth_server.errors import (
     InvalidClient,
     InvalidToken,
     OAuthError,
+    OwnProviderRequired,
     PageError,
     SignInRequired,
     TemporarilyUnavailable,
@@ -84,7 +85,8 @@ def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
     app.add_exception_handler(OAuthError, _answer_oauth_error)
     app.add_exception_handler(PageError, _answer_page)
     app.add_exception_handler(SignInRequired, _lead_to_sign_in)
-    app.add_exception_handler(EnrolmentRequired, _lead_to_enrolment)
+    app.add_exception_handler(EnrolmentRequired, _lead_to_page)
+    app.add_exception_handler(OwnProviderRequired, _lead_to_page)
     app.add_exception_handler(HTTPException, _answer_http_error)
     for outage in OUTAGES:
         app.add_exception_handler(outage, _answer_outage)
@@ -117,8 +119,8 @@ async def _lead_to_sign_in(request: Request, error: Exception) -> Response:
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-async def _lead_to_enrolment(request: Request, error: Exception) -> Response:
-    required = cast("EnrolmentRequired", error)
+async def _lead_to_page(request: Request, error: Exception) -> Response:
+    required = cast("EnrolmentRequired | OwnProviderRequired", error)
     url = f"{runtime_of(request).settings.path}{required.page}"
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 

@@ -634,7 +634,7 @@ async def test_a_provider_of_one_tenant_leaves_memberships_of_others_alone(
         await place.handle_callback()
         database = open_database(server.database_url)
         async with database.writing() as db, db.begin():
-            given = {"person_id": "usr_dee", "tenant_id": "org_acme"}
+            given: dict[str, Any] = {"person_id": "usr_dee", "tenant_id": "org_acme"}
             db.add(Membership(**given, role="admin", data_scope=""))
         await database.close()
         await place.handle_callback()

@@ -2,14 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from starlette.applications import Starlette
-from starlette.routing import Host
-from structlog.testing import capture_logs
 
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import COMMAND_LINE
@@ -18,101 +14,26 @@ from auth_server.db.engine import DbSession
 from auth_server.records.operators.store import put_operator
 from auth_server.records.operators.table import Operator
 from auth_server.records.people.store import find_account
-from auth_server.records.tenant_domains.store import add_domain, find_domain, verify_domain
-from auth_server.records.tenant_domains.table import TenantDomain
-from auth_server.records.tenants.store import drop_membership, find_membership, put_membership
+from auth_server.records.tenant_domains.store import find_domain
+from auth_server.records.tenants.store import find_membership, put_membership
 from auth_server.records.tenants.table import Membership
-from auth_server.sign_in_settings import ClaimMapping, LocalSignIn
+from auth_server.sign_in_settings import ClaimMapping
 from auth_server.tenancy.invitations import invite
 from gatepost.data_scope import parse_data_scope
-from support.in_process.auth_server import AuthServer, running_auth_server
+from support.in_process.auth_server import AuthServer
 from support.in_process.clock import Clock
+from support.in_process.customers_place import CUSTOMERS, Place, running_place
 from support.in_process.locks import somebody_waits
-from support.in_process.person import Page, Person
 from support.in_process.providers import Provider
 
-NOBODY = ClaimMapping()
-CUSTOMERS = {"acme-id", "globex-id"}
 BO = "bo@globex.example"
 DEE = "dee@acme.example"
-GLOBEX_ID = "https://id.globex.example"
-
-
-@dataclass
-class Place:
-    """A server where Acme and Globex have their own providers and a verified domain."""
-
-    server: AuthServer
-    acme: Provider
-    globex: Provider
-
-    async def sign_in(
-        self, provider: Provider, email: str | None, **says: Any
-    ) -> tuple[Person, Page]:
-        """Have a provider assert that the owner of an address is at a new browser."""
-        name = "acme-id" if provider is self.acme else "globex-id"
-        provider.says = {"email": email, "sub": f"idp of {email}", **says}
-        provider.userinfo = {"sub": provider.says["sub"]}
-        person = self.server.person(email or "")
-        left = await person.http.get(f"/sign-in/with/{name}?return_to=/account/apps")
-        if left.status_code != 303:
-            return person, await person.open(f"/sign-in/with/{name}?return_to=/account/apps")
-        return person, await person.open(provider.handle_callback(left.headers["location"]))
-
-    async def refused(self, provider: Provider, email: str | None, **says: Any) -> str:
-        """Have it refused; return the reason from the log."""
-        with capture_logs() as events:
-            person, page = await self.sign_in(provider, email, **says)
-        assert page.status == 403
-        assert (await person.open("/account/apps")).url.partition("?")[0].endswith("/sign-in")
-        (reason,) = [one["reason"] for one in events if one["event"] == "sign_in_refused"]
-        assert reason not in page.text
-        return str(reason)
-
-    async def verify(self, tenant_id: str, domain: str) -> None:
-        """Make a domain a verified one of a tenant."""
-        now = self.server.clock()
-        async with self.server.opened.transaction() as db:
-            row = TenantDomain(tenant_id=tenant_id, domain=domain, token="1", claimed_at=now)
-            await add_domain(db, row)
-            assert await verify_domain(db, tenant_id, domain, check_at=now, now=now)
-
-    async def assign(self, tenant_id: str, provider: str | None) -> None:
-        """Assign a provider as an operator does."""
-        async with self.server.opened.transaction() as db:
-            now = self.server.clock()
-            await assign_provider(
-                db, COMMAND_LINE, tenant_id, provider, customers=CUSTOMERS, now=now
-            )
-
-    async def leave_globex(self) -> None:
-        """Make Ada a member of Acme alone."""
-        async with self.server.opened.transaction() as db:
-            seat = await find_membership(db, "usr_ada", "org_globex")
-            assert seat is not None
-            await drop_membership(db, seat)
 
 
 @pytest.fixture
 async def place(sqlite_url: str, clock: Clock) -> AsyncIterator[Place]:
     """The server, whose operator has assigned both providers."""
-    acme, globex = Provider(clock), Provider(clock, issuer=GLOBEX_ID)
-    outside = Starlette(
-        routes=[Host("id.example", acme.app), Host("id.globex.example", globex.app)]
-    )
-    ways = (
-        LocalSignIn(kind="local"),
-        acme.settings(customer=True, claims=NOBODY),
-        globex.settings(customer=True, claims=NOBODY, name="globex-id", title="Globex ID"),
-    )
-    async with running_auth_server(sqlite_url, clock, outside=outside, sign_in=ways) as server:
-        made = Place(server, acme, globex)
-        for tenant_id, domain, name in (
-            ("org_acme", "acme.example", "acme-id"),
-            ("org_globex", "globex.example", "globex-id"),
-        ):
-            await made.verify(tenant_id, domain)
-            await made.assign(tenant_id, name)
+    async with running_place(sqlite_url, clock) as made:
         yield made
 
 
@@ -270,22 +191,6 @@ async def test_a_provider_accepts_no_invitation_of_another_tenant_a179(place: Pl
     assert "You are a member of Acme" in page.text
 
 
-async def test_the_page_finds_the_provider_by_the_domain_alone(place: Place) -> None:
-    person = place.server.person()
-    page = await person.open("/sign-in?return_to=/account/apps")
-    answers = {}
-    for email in (DEE, "nobody@ACME.example", BO, "x@nowhere.example", "ada@gmail.com", "junk"):
-        answers[email] = await person.press(page, "Continue with single", fill={"email": email})
-    assert [one.status for one in answers.values()] == [200] * 6
-    assert answers[DEE].moves_on_to == "/sign-in/with/acme-id?return_to=%2Faccount%2Fapps"
-    # An address without an account is answered alike.
-    assert answers[DEE].html == answers["nobody@ACME.example"].html
-    assert answers[BO].moves_on_to == "/sign-in/with/globex-id?return_to=%2Faccount%2Fapps"
-    for email in ("x@nowhere.example", "ada@gmail.com", "junk"):
-        assert "No organisation signs in here" in answers[email].text
-        assert answers[email].moves_on_to is None
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -320,7 +225,13 @@ async def test_of_two_operators_who_assign_one_provider_at_once_one_is_refused(
 ) -> None:
     async def assign(db: DbSession, tenant_id: str, provider: str | None = "acme-id") -> None:
         await assign_provider(
-            db, COMMAND_LINE, tenant_id, provider, customers=CUSTOMERS, now=auth_server.clock()
+            db,
+            COMMAND_LINE,
+            tenant_id,
+            provider,
+            customers=CUSTOMERS,
+            lifetime=auth_server.opened.settings.longest_token_lifetime,
+            now=auth_server.clock(),
         )
 
     async def assign_second() -> str:

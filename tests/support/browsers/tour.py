@@ -582,7 +582,7 @@ def _own_provider(page: Page, sights: Sights) -> Iterator[str]:
         page.get_by_role("button", name="Continue", exact=True).click()
     yield "sign-in-elsewhere"
     off_the_loop(require_provider_of_acme(sights.customers_database_url, required=False))
-    rule = "/account/organisation/sign-in?tenant=org_acme"
+    rule = "/account/organisation/provider?tenant=org_acme"
     page.goto(f"{sights.customers}{rule}")
     page.get_by_role("link", name="Sign in with a password").click()
     sign_in(page)

@@ -150,7 +150,10 @@ class Person:
         return await self._settle(url, answer)
 
     async def sign_in(self, page: Page) -> Page:
-        """Fill in the sign-in form."""
+        """Fill in the sign-in form, which may ask for the address first."""
+        asks = page.forms.get("/sign-in/begin")
+        if asks is not None and any(label == "Continue" for label, *_ in asks.buttons):
+            page = await self.press(page, "Continue", fill={"email": self.email})
         return await self.press(
             page, "Sign in", fill={"email": self.email, "password": self.password}
         )

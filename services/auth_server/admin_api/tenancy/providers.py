@@ -7,6 +7,7 @@ from auth_server.admin_api.authenticate import Caller
 from auth_server.administration.tenancy.providers import (
     TenantProviderView,
     assign_provider,
+    lift_provider_rule,
     read_provider,
 )
 from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
@@ -40,13 +41,29 @@ async def put_provider(
     change: ProviderChange,
 ) -> TenantProviderView:
     """Assign an identity provider to the tenant. Requires `tenants:write`."""
-    customers = settings.customers_providers
     return await assign_provider(
-        db, caller, tenant_id, change.provider, customers=customers, now=now()
+        db,
+        caller,
+        tenant_id,
+        change.provider,
+        customers=settings.customers_providers,
+        lifetime=settings.longest_token_lifetime,
+        now=now(),
     )
 
 
 @router.delete("")
-async def delete_provider(caller: Caller, db: Db, now: Clock, tenant_id: str) -> TenantProviderView:
+async def delete_provider(
+    caller: Caller, db: Db, settings: Settings, now: Clock, tenant_id: str
+) -> TenantProviderView:
     """Take the tenant's identity provider away. Requires `tenants:write`."""
-    return await assign_provider(db, caller, tenant_id, None, customers=(), now=now())
+    lifetime = settings.longest_token_lifetime
+    return await assign_provider(
+        db, caller, tenant_id, None, customers=(), lifetime=lifetime, now=now()
+    )
+
+
+@router.delete("/rule")
+async def delete_rule(caller: Caller, db: Db, now: Clock, tenant_id: str) -> TenantProviderView:
+    """Lift the rule that members sign in with this provider. Requires `tenants:write`."""
+    return await lift_provider_rule(db, caller, tenant_id, now=now())

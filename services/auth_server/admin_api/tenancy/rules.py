@@ -32,6 +32,9 @@ async def list_domains(caller: Caller, db: ReadingDb, tenant_id: str) -> list[Do
 
 
 @router.delete("/domains/{domain}", status_code=204)
-async def delete_domain(caller: Caller, db: Db, now: Clock, tenant_id: str, domain: str) -> None:
+async def delete_domain(
+    caller: Caller, db: Db, settings: Settings, now: Clock, tenant_id: str, domain: str
+) -> None:
     """End the tenant's claim on a domain. Requires `tenants:write`."""
-    await end_domain(db, caller, tenant_id, domain, now=now())
+    lifetime = settings.longest_token_lifetime
+    await end_domain(db, caller, tenant_id, domain, lifetime=lifetime, now=now())

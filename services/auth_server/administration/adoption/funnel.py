@@ -39,18 +39,20 @@ STEPS: Mapping[Step, str] = {
     "call": translatable("Called a tool"),
 }
 """The words for each step, in their order."""
+_BEFORE_CONSENT = frozenset(
+    {"sign_in", "no_tenant", "choose_tenant", "own_provider", "step_up", "not_allowed"}
+)
 _SHORT_OF: Mapping[str, frozenset[str]] = {
     "signed_in": frozenset({"sign_in"}),
-    "consent": frozenset({"sign_in", "no_tenant", "choose_tenant", "step_up", "not_allowed"}),
-    "approved": frozenset(
-        {"sign_in", "no_tenant", "choose_tenant", "step_up", "not_allowed", "consent", "denied"}
-    ),
+    "consent": _BEFORE_CONSENT,
+    "approved": _BEFORE_CONSENT | {"consent", "denied"},
 }
 """How far a request came that did not reach a step."""
 LEFT: Mapping[str, str] = {
     "sign_in": translatable("Left before signing in"),
     "no_tenant": translatable("Is not a member of any organisation"),
     "choose_tenant": translatable("Left the choice of an organisation"),
+    "own_provider": translatable("Did not sign in with the organisation's own provider"),
     "step_up": translatable("Lacked the second factor that the organisation requires"),
     "not_allowed": translatable("The organisation doesn't allow the app"),
     "consent": translatable("Left the consent page"),

@@ -1,16 +1,16 @@
 """List and remove the e-mail domains that a tenant claims."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from auth_server.administration.errors import NotFound
+from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.tenancy.require import require_tenant
 from auth_server.db.engine import DbSession
 from auth_server.records.tenant_domains.store import list_domains
 from auth_server.tenancy.change_policy import ChangeRefused
-from auth_server.tenancy.domains import remove_domain
+from auth_server.tenancy.domains import RuleNeedsDomain, remove_domain
 
 
 class DomainView(BaseModel):
@@ -39,16 +39,26 @@ async def read_domains(db: DbSession, operator: ActingOperator, tenant_id: str) 
 
 
 async def end_domain(
-    db: DbSession, operator: ActingOperator, tenant_id: str, domain: str, *, now: datetime
+    db: DbSession,
+    operator: ActingOperator,
+    tenant_id: str,
+    domain: str,
+    *,
+    lifetime: timedelta,
+    now: datetime,
 ) -> None:
     """End a tenant's claim on a domain, whether or not it is verified.
 
     Raises:
         Forbidden: `tenants:write` is missing.
         NotFound: the tenant does not claim the domain.
+        Refused: the tenant's members must sign in with its provider, which needs the domain.
     """
     operator.act(db, "tenants:write")
     try:
-        await remove_domain(db, tenant_id, domain, by=None, now=now)
+        await remove_domain(db, tenant_id, domain, by=None, lifetime=lifetime, now=now)
+    except RuleNeedsDomain:
+        rule = "is needed by the provider with which members must sign in; lift that rule first"
+        raise Refused("domain", rule) from None
     except ChangeRefused:
         raise NotFound(f"the tenant {tenant_id[:200]} does not claim {domain[:253]}") from None

@@ -9,7 +9,11 @@ from starlette.responses import Response
 from auth_server.administration.errors import Refused
 from auth_server.administration.paging import USUAL
 from auth_server.administration.tenancy.domains import end_domain, read_domains
-from auth_server.administration.tenancy.providers import assign_provider, read_provider
+from auth_server.administration.tenancy.providers import (
+    assign_provider,
+    lift_provider_rule,
+    read_provider,
+)
 from auth_server.administration.tenants import (
     disable_tenant,
     read_tenant,
@@ -97,7 +101,13 @@ async def change_provider(
     customers = settings.customers_providers
     try:
         await assign_provider(
-            db, console.operator, tenant_id, provider, customers=customers, now=now()
+            db,
+            console.operator,
+            tenant_id,
+            provider,
+            customers=customers,
+            lifetime=settings.longest_token_lifetime,
+            now=now(),
         )
     except Refused as refused:
         return await _answer_tenant(console, db, tenant_id, customers, refused=refused)
@@ -105,10 +115,25 @@ async def change_provider(
 
 
 @router.post(f"{PAGE}/domain")
-async def remove_domain(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+async def remove_domain(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
     """End the claim on an e-mail domain."""
     tenant_id, domain = form.get("tenant") or "", form.get("domain") or ""
-    await end_domain(db, console.operator, tenant_id, domain, now=now())
+    lifetime = settings.longest_token_lifetime
+    try:
+        await end_domain(db, console.operator, tenant_id, domain, lifetime=lifetime, now=now())
+    except Refused as refused:
+        customers = settings.customers_providers
+        return await _answer_tenant(console, db, tenant_id, customers, refused=refused)
+    return _lead_back(console, tenant_id)
+
+
+@router.post(f"{PAGE}/provider/rule")
+async def lift_rule(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
+    """Let members of an organisation sign in in every way again."""
+    tenant_id = form.get("tenant") or ""
+    await lift_provider_rule(db, console.operator, tenant_id, now=now())
     return _lead_back(console, tenant_id)
 
 

@@ -10,7 +10,14 @@ from starlette.responses import RedirectResponse, Response
 
 from auth_server.client_documents.reader import ClientDocuments
 from auth_server.errors import OAuthError, PageError
-from auth_server.flow.next_step import AskConsent, ChooseTenant, NoTenant, SignIn, StepUp
+from auth_server.flow.next_step import (
+    AskConsent,
+    ChooseTenant,
+    NoTenant,
+    SignIn,
+    StepUp,
+    UseOwnProvider,
+)
 from auth_server.flow.pending import CONTINUE, ShownAuthorization, record_progress
 from auth_server.flow.respond import error_url
 from auth_server.flow.signed_in import resolve_signed_in
@@ -119,6 +126,9 @@ async def continue_authorization(
         case ChooseTenant():
             await record_progress(pending, "choose_tenant", transaction)
             page = "/tenant"
+        case UseOwnProvider():
+            await record_progress(pending, "own_provider", transaction)
+            page = "/sign-in/own-provider"
         case StepUp():
             await record_progress(pending, "step_up", transaction)
             page = "/sign-in/more"

@@ -8,11 +8,13 @@ from urllib.parse import urlencode
 from fastapi import Depends
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import EnrolmentRequired, PageError
+from auth_server.errors import EnrolmentRequired, OwnProviderRequired, PageError
+from auth_server.flow.own_provider import may_act, may_manage
 from auth_server.flow.sign_in_purpose import is_account_page
 from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.pages.account.onward import ENROL, Onward
+from auth_server.pages.sign_in.own_provider import lead_to_own_provider
 from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
 from auth_server.web.dependencies import Db
 from auth_server.web.forms import Parameters
@@ -58,6 +60,7 @@ async def require_admin(
     Raises:
         SignInRequired: the browser has no session, or the admin's second factor is missing.
         EnrolmentRequired: the tenant requires a second factor, and the admin has none yet.
+        OwnProviderRequired: the tenant requires its own provider, and the session is not from there.
         PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
     account = await accounts.require_full_sign_in(db, page)
@@ -87,18 +90,26 @@ def posted_admin(posted: PostedForm) -> Callable[..., Awaitable[Admin]]:
     return resolve
 
 
-def require_level(signed_in: SignedIn, membership: TenantMembership, page: str) -> None:
-    """Refuse a session whose sign-in is weaker than the tenant requires.
+def require_level(
+    signed_in: SignedIn, membership: TenantMembership, page: str, *, acts: bool = False
+) -> None:
+    """Refuse a session whose sign-in is weaker than the tenant requires, or not from its provider.
 
     Args:
         signed_in: the person and their session.
         membership: their membership.
         page: the page to return to after setting up a second factor.
+        acts: whether the page lets agents and programs act for the tenant, so that sessions of its
+            break-glass admins don't open it.
 
     Raises:
+        OwnProviderRequired: the session is not from the provider that the tenant requires.
         EnrolmentRequired: the person can set up a second factor here.
         PageError: the person signs in with a provider, which has to ask for the second factor.
     """
+    if not (may_act if acts else may_manage)(signed_in, membership):
+        back = page if is_account_page(page) else LIST
+        raise OwnProviderRequired(lead_to_own_provider(membership.tenant_id, back))
     if signed_in.session.level >= membership.policy.required_level:
         return
     if signed_in.person.password_hash is not None:

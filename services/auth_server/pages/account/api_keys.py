@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.entitlements.api_key import end_api_key
+from auth_server.flow.own_provider import may_act
 from auth_server.pages.account.frame import Account, posted_account, shown_account
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.tenants.store import list_tenant_memberships
@@ -28,7 +29,11 @@ async def show_api_keys(account: Page, db: ReadingDb, settings: Settings, now: C
         "account/api_keys.html",
         section="api-keys",
         keys=list(reversed(await list_api_keys(db, person_id=person_id))),
-        places=[each for each in memberships if each.policy.admits_api_keys],
+        places=[
+            each
+            for each in memberships
+            if each.policy.admits_api_keys and may_act(account.signed_in, each)
+        ],
         tenants={membership.tenant_id: membership.tenant_name for membership in memberships},
         resources=[entry.resource for entry in settings.resources],
         now=now(),

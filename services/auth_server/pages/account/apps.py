@@ -10,7 +10,8 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import PageError
+from auth_server.errors import OwnProviderRequired, PageError
+from auth_server.flow.own_provider import may_act
 from auth_server.pages.account.frame import Account, Accounts, posted_account, shown_account
 from auth_server.pages.consent.approve import audit_of, what_it_holds
 from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
@@ -19,6 +20,7 @@ from auth_server.pages.picker.data_choice import NothingChosen, offer_data
 from auth_server.pages.picker.form import PickerForm, picker_form
 from auth_server.pages.picker.offer import kind_of, offer_tools
 from auth_server.pages.picker.question import Choice, Question
+from auth_server.pages.sign_in.own_provider import lead_to_own_provider
 from auth_server.records.audit.store import record
 from auth_server.records.call_log.store import Usage, usage_of_grants
 from auth_server.records.catalogues.store import find_catalogue
@@ -160,6 +162,9 @@ async def _require_own(
 async def _require_membership(grant: Grant, account: Account, db: DbSession) -> TenantMembership:
     for membership in await list_tenant_memberships(db, account.person_id):
         if membership.tenant_id == grant.tenant_id:
+            if not may_act(account.signed_in, membership):
+                back = f"{APP}?grant={grant.grant_id}"
+                raise OwnProviderRequired(lead_to_own_provider(membership.tenant_id, back))
             return membership
     text = "You are no longer a member of this organisation."
     raise PageError("Connection unavailable", text, status=404)

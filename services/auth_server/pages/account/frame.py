@@ -33,6 +33,7 @@ from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 from gatepost.clock import Now
 
+_OF_TENANTS = ("/account/organisation", "/account/plan", "/account/playground", "/account/api-keys")
 USE_IS_NOTED_EVERY = timedelta(minutes=5)
 
 
@@ -145,7 +146,9 @@ class AccountResolver:
     ) -> Account:
         """Find the account of a person who signed in with their second factor, if they have one.
 
-        Sessions from before the person added it are asked for it too.
+        Sessions from before the person added it are asked for it too. On pages of a tenant, a session of
+        the tenant's own provider is not: the provider decides about factors, and the tenant's rules
+        about the level of its sign-ins.
 
         Args:
             db: an open database session, reading or writing.
@@ -156,6 +159,8 @@ class AccountResolver:
             SignInRequired: the browser has no session, or not one with the second factor.
         """
         account = await self.require(db, page, enrolling=enrolling)
+        if account.signed_in.only_tenant is not None and page.startswith(_OF_TENANTS):
+            return account
         if (
             account.signed_in.session.level < TWO_FACTORS
             and self.settings.has_accounts

@@ -146,6 +146,7 @@ async def create(
             tools=choice.tools,
             data_scope=question.read_data(choice),
             expires_at=created_at + choice.lasts,
+            provider=account.signed_in.own_provider,
         )
         row = await issue_api_key(db, key, wanted, now=created_at)
     except NothingChosen:
@@ -174,7 +175,7 @@ async def _require_place(
             "Go back to API keys and choose an organisation and a service.",
             detail="no such tenant of the person, or no such resource",
         )
-    require_level(account.signed_in, membership, PAGE)
+    require_level(account.signed_in, membership, PAGE, acts=True)
     if not membership.policy.admits_api_keys:
         raise PageError(
             "API keys are turned off",

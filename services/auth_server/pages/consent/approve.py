@@ -75,6 +75,7 @@ class Approval:
                 redirect_host=redirect_uris.redirect_host(
                     pending.authorization_request.redirect_uri
                 ),
+                provider=step.own_provider,
                 client_snapshot={"name": pending.client.name, "source": pending.client.source},
                 catalogue_hash=catalogue.hash,
                 created_at=now,

@@ -1,5 +1,6 @@
 """GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
 
+from typing import Literal
 from urllib.parse import urlencode
 
 import structlog
@@ -51,12 +52,17 @@ async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -
     """Show the ways to sign in."""
     given = read_query(request)
     hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
+    notice: Literal["second factor", "changed"] | None = None
+    if given.get("second_factor") is not None:
+        notice = "second factor"
+    elif given.get("changed") is not None:
+        notice = "changed"
     return pages.show(
         purpose,
         email=hint,
         other=given.get("other") is not None,
-        second_factor=given.get("second_factor") is not None,
-        changed=given.get("changed") is not None,
+        notice=notice,
+        password=given.get("password") is not None,
     )
 
 

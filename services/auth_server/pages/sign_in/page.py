@@ -43,14 +43,19 @@ class SignInPages:
         purpose: SignInPurpose,
         *,
         email: str = "",
-        refusal: Literal["wrong", "too often", "unknown domain"] | Refusal | None = None,
+        refusal: Literal["wrong", "too often", "no address", "unknown domain"]
+        | Refusal
+        | None = None,
         minutes: int = 0,
         other: bool = False,
-        second_factor: bool = False,
-        changed: bool = False,
+        notice: Literal["second factor", "changed"] | None = None,
+        password: bool = False,
         status: int = 200,
     ) -> Response:
         """Show the page.
+
+        Where customers have their own providers, it asks for the address alone, and for the password
+        once the address has led to none of them.
 
         Args:
             purpose: the sign-in purpose.
@@ -58,8 +63,9 @@ class SignInPages:
             refusal: why the last attempt failed.
             minutes: how long to wait after too many attempts.
             other: whether another person will sign in, so that providers must ask again.
-            second_factor: whether to say that the page needs the person's second factor.
-            changed: whether to say that the person has a new password.
+            notice: what to say first: that the page needs the person's second factor, or that the
+                person has a new password.
+            password: whether to ask for the password, whatever the address.
             status: the HTTP status.
         """
         ways = self.settings.sign_in
@@ -71,20 +77,22 @@ class SignInPages:
         local = self.settings.has_accounts
         # A single provider needs no choice, except after a refusal, which the page must show.
         directly = len(elsewhere) == 1 and not (local or customers or other) and refusal is None
+        password = password or notice is not None or refusal in {"wrong", "too often"}
         response = self.pages.answer(
             "leave_to_sign_in.html" if directly else "sign_in.html",
             status=status,
             client_name=purpose.pending.client.name if purpose.pending else None,
             email=email,
             refusal=None if unknown_domain else refusal,
-            second_factor=second_factor,
+            notice=notice if refusal is None else None,
             minutes=minutes,
             local=local,
             forgotten=local and self.settings.can_send_mail,
-            changed=changed,
             passkey=self.offer_passkey(purpose) if local else None,
             elsewhere=elsewhere,
-            organisations=bool(customers),
+            by_address=bool(customers) and not (local and password),
+            # After a wrong password, the address may be the wrong one.
+            entered=bool(customers) and password and bool(email) and refusal is None,
             unknown_domain=unknown_domain,
             other=other or refusal == "refused",
             purpose=purpose,

@@ -26,6 +26,8 @@ class StoredApiKey(SQLModel, table=True):
     scope: str = Field(max_length=2048)
     tools: list[str] = Field(sa_type=Json)
     data_scope: str = Field(default="", max_length=4096)
+    provider: str | None = Field(default=None, max_length=32)
+    """The customer's own provider that began the session in which it was made; None for all others."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

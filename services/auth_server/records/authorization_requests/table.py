@@ -11,6 +11,7 @@ Progress = Literal[
     "sign_in",
     "no_tenant",
     "choose_tenant",
+    "own_provider",
     "step_up",
     "consent",
     "not_allowed",

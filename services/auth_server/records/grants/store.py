@@ -94,6 +94,7 @@ async def put_grant(db: DbSession, grant: Grant) -> Grant:
     live.updated_at = grant.updated_at
     live.approved_at = grant.approved_at
     live.expires_at = grant.expires_at
+    live.provider = grant.provider
     live.version += 1
     await db.flush()
     return live

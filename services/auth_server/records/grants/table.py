@@ -52,5 +52,7 @@ class Grant(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=UtcDateTime)
     approved_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    provider: str | None = Field(default=None, max_length=32)
+    """The customer's own provider that began the session of the approval; None for all others."""
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_reason: str | None = Field(default=None, max_length=64)

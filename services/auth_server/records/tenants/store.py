@@ -36,6 +36,8 @@ class TenantMembership:
     role: str
     data_scope: DataScope
     policy: TenantPolicy
+    provider_only_since: datetime | None = None
+    break_glass_since: datetime | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -69,6 +71,8 @@ async def list_tenant_memberships(db: DbSession, person_id: str) -> list[TenantM
             role=membership.role,
             data_scope=parse_data_scope(membership.data_scope),
             policy=tenant.policy,
+            provider_only_since=tenant.provider_only_since,
+            break_glass_since=membership.break_glass_since,
         )
         for tenant, membership in (await db.execute(query)).all()
     ]
@@ -283,6 +287,20 @@ async def list_admins(db: DbSession, tenant_id: str, *, most: int) -> list[str]:
     return list((await db.execute(query)).scalars().all())
 
 
+async def list_break_glass(db: DbSession, tenant_id: str) -> Sequence[Membership]:
+    """List the admins of a tenant who may manage it without its own provider."""
+    query = (
+        select(Membership)
+        .where(
+            col(Membership.tenant_id) == tenant_id,
+            col(Membership.role) == ADMIN,
+            col(Membership.break_glass_since).is_not(None),
+        )
+        .order_by(col(Membership.person_id))
+    )
+    return (await db.execute(query)).scalars().all()
+
+
 async def list_roles(db: DbSession, tenant_id: str) -> list[str]:
     """List the roles that a tenant's members have, with `member` and `admin`."""
     query = select(Membership.role).where(col(Membership.tenant_id) == tenant_id).distinct()
@@ -307,6 +325,12 @@ async def drop_membership(db: DbSession, membership: Membership) -> None:
 
 
 async def put_membership(db: DbSession, membership: Membership) -> None:
-    """Add a membership, or replace the one of the same person and tenant."""
+    """Add a membership, or replace the one of the same person and tenant.
+
+    An admin who stays one also keeps `break_glass_since`.
+    """
+    known = await find_membership(db, membership.person_id, membership.tenant_id)
+    if known is not None and known.role == membership.role == ADMIN:
+        membership.break_glass_since = known.break_glass_since
     await db.merge(membership)
     await db.flush()

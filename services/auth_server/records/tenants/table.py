@@ -34,6 +34,8 @@ class Tenant(SQLModel, table=True):
     """Each a `gatepost.metering.plans.Budget`."""
     plan_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     """When the plan or the budgets last changed; gateways follow these times."""
+    provider_only_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when members act for the tenant only in sessions of its own provider; None without the rule."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -68,3 +70,5 @@ class Membership(SQLModel, table=True):
     )
     role: str = Field(default="member", max_length=32)
     data_scope: str = Field(default="", max_length=4096)
+    break_glass_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when this admin may manage the tenant without its own provider; None for all others."""

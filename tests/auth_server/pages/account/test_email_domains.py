@@ -1,6 +1,7 @@
 """A tenant proves its e-mail domains in the DNS; a domain belongs to one tenant at a time."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,11 @@ async def an_admin(server: AuthServer, email: str = "ada@acme.example") -> Perso
     """An admin who is signed in."""
     if email == "bo@globex.example":
         async with server.opened.transaction() as db:
-            mine = {"person_id": "usr_bo", "tenant_id": "org_globex", "role": "admin"}
+            mine: dict[str, Any] = {
+                "person_id": "usr_bo",
+                "tenant_id": "org_globex",
+                "role": "admin",
+            }
             await put_membership(db, Membership(**mine))
     person = server.person(email)
     await person.sign_in(await person.open("/account/organisations"))

@@ -23,7 +23,7 @@ async def only_listed(sqlite_server: AuthServer, change_row: Any) -> None:
     """Acme allows one app, and Bo is a member."""
     await change_row(sqlite_server, Tenant, "org_acme", allowed_clients=["other.example"])
     async with sqlite_server.opened.transaction() as db:
-        mine = {"person_id": "usr_bo", "tenant_id": "org_acme", "role": "member"}
+        mine: dict[str, Any] = {"person_id": "usr_bo", "tenant_id": "org_acme", "role": "member"}
         await put_membership(db, Membership(**mine, data_scope="team:design"))
 
 
@@ -135,7 +135,7 @@ async def test_only_an_admin_of_the_tenant_answers_a_request_a173(
     await asked(sqlite_server, app)
     _, shown = await signed_in(sqlite_server, ACME)
     async with sqlite_server.opened.transaction() as db:
-        globex = {"person_id": "usr_bo", "tenant_id": "org_globex", "role": "admin"}
+        globex: dict[str, Any] = {"person_id": "usr_bo", "tenant_id": "org_globex", "role": "admin"}
         await put_membership(db, Membership(**globex, data_scope=""))
     bo, own = await signed_in(sqlite_server, f"{REQUESTS}?tenant=org_globex", BO)
     assert (await bo.open(ACME)).status == 403 and "Claude" not in own.text

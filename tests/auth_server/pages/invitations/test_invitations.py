@@ -275,7 +275,7 @@ async def test_an_admin_invites_to_no_more_data_than_they_see_when_it_is_accepte
     sqlite_server: AuthServer,
 ) -> None:
     async with sqlite_server.opened.transaction() as db:
-        mine = {"person_id": "usr_bo", "tenant_id": "org_acme", "role": "admin"}
+        mine: dict[str, Any] = {"person_id": "usr_bo", "tenant_id": "org_acme", "role": "admin"}
         await put_membership(db, Membership(**mine, data_scope="team:design"))
     bo = await admin_of(sqlite_server, "bo@globex.example")
     refused = await send(bo, DEE, data_scope="")
@@ -296,7 +296,11 @@ async def test_a_member_and_an_admin_of_another_tenant_can_not_invite_a170(
     link = await link_for(sqlite_server, DEE)
     ada_page = await (await admin_of(sqlite_server)).open(ADMINS_PAGE)
     async with sqlite_server.opened.transaction() as db:
-        globex = {"person_id": "usr_bo", "tenant_id": "org_globex", "data_scope": ""}
+        globex: dict[str, Any] = {
+            "person_id": "usr_bo",
+            "tenant_id": "org_globex",
+            "data_scope": "",
+        }
         await put_membership(db, Membership(**globex, role="admin"))
         await put_membership(db, Membership(**{**globex, "tenant_id": "org_acme"}, role="member"))
     bo = await admin_of(sqlite_server, "bo@globex.example")

@@ -27,6 +27,7 @@ from auth_server.web.dependencies import (
     Db,
     ReadingDb,
     SecretMaker,
+    Settings,
     Transaction,
     part,
 )
@@ -83,11 +84,20 @@ async def add_domain(
 
 
 @router.post(f"{PAGE}/remove")
-async def drop_domain(form: Form, admin: PostedAdmin, db: Db, now: Clock) -> Response:
+async def drop_domain(
+    form: Form, admin: PostedAdmin, db: Db, settings: Settings, now: Clock
+) -> Response:
     """Remove a domain."""
     name, tenant_id = form.get("domain") or "", admin.membership.tenant_id
     try:
-        await remove_domain(db, tenant_id, name, by=admin.person_id, now=now())
+        await remove_domain(
+            db,
+            tenant_id,
+            name,
+            by=admin.person_id,
+            lifetime=settings.longest_token_lifetime,
+            now=now(),
+        )
     except ChangeRefused as error:
         return await _answer(admin, db, refused=str(error))
     return _back(admin, "removed")
@@ -99,6 +109,7 @@ async def check_domain(
     accounts: Accounts,
     transaction: Transaction,
     look_up: LookUp,
+    settings: Settings,
     now: Clock,
 ) -> Response:
     """Look the record of a domain up, while no database session is open."""
@@ -116,7 +127,8 @@ async def check_domain(
     except NoAnswer:
         return _back(admin, "unanswered")
     async with transaction() as db:
-        found = await settle_check(db, tenant_id, name, texts, now=now())
+        lifetime = settings.longest_token_lifetime
+        found = await settle_check(db, tenant_id, name, texts, lifetime=lifetime, now=now())
     return _back(admin, found or "removed")
 
 
