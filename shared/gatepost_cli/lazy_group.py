@@ -28,11 +28,17 @@ class LazyGroup(click.Group):
         return sorted({*self.places, *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; None if there is no command of that name."""
+        """Import one command; None if there is no command of that name.
+
+        A command whose packages are not installed says what to install.
+        """
         if cmd_name not in self.places:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self.places[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        try:
+            command: click.Command = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            return advise_installation(cmd_name, module, error)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,3 +62,21 @@ class LazyGroup(click.Group):
             return self.places[name][1]
         command = self.get_command(ctx, name)
         return "" if command is None else command.get_short_help_str(100)
+
+
+def advise_installation(name: str, module: str, error: ModuleNotFoundError) -> click.Command:
+    """Make the command that refuses to run because a package of its part is missing."""
+    needs = {"auth_server": "auth-server", "mcp_gateway": "mcp-gateway"}
+    extra = needs.get(module.partition(".")[0], "demo")
+    advice = f"needs {error.name or 'a package'}: install gatepost[{extra}]"
+
+    @click.command(
+        name,
+        help=advice,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    @click.pass_context
+    def refuse(ctx: click.Context) -> None:
+        raise click.ClickException(f"`{ctx.command_path}` {advice}")
+
+    return refuse

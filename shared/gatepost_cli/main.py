@@ -1,10 +1,10 @@
 """`gatepost COMMAND …`: each installed part registers its commands as entry points."""
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 
 import click
 
-from gatepost_cli.lazy_group import LazyGroup
+from gatepost_cli.lazy_group import LazyGroup, advise_installation
 
 _GROUP = "gatepost.commands"
 
@@ -40,28 +40,12 @@ class Commands(LazyGroup):
         try:
             command: click.Command = point.load()
         except ModuleNotFoundError as error:
-            return _not_installed(point, error.name or "a package")
+            return advise_installation(point.name, point.module, error)
         return command
 
     def describe(self, ctx: click.Context, name: str) -> str:
         """Return the short help of one command."""
         return _HELP.get(name) or super().describe(ctx, name)
-
-
-def _not_installed(point: EntryPoint, missing: str) -> click.Command:
-    needs = {"auth_server": "auth-server", "mcp_gateway": "mcp-gateway"}
-    extra = needs.get(point.module.partition(".")[0], "demo")
-    advice = f"needs {missing}: install gatepost[{extra}]"
-
-    @click.command(
-        point.name,
-        help=advice,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
-    def refuse() -> None:
-        raise click.ClickException(f"`gatepost {point.name}` {advice}")
-
-    return refuse
 
 
 @click.command(cls=Commands, places={})

@@ -38,3 +38,24 @@ def test_the_list_says_of_each_command_what_the_command_says(group: click.Group)
         command = group.get_command(context, name)
         assert command is not None
         assert group.describe(context, name) == command.get_short_help_str(300)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (("auth-server", "serve"), "auth-server"),
+        (("import", "openapi", "api.json"), "mcp-gateway"),
+    ],
+)
+def test_a_command_of_a_part_that_is_not_installed_says_what_to_install(
+    words: tuple[str, ...], extra: str
+) -> None:
+    """The image of one service has the code of both, and the packages of one."""
+    missing = ("uvicorn", "orjson")
+    program = f"import sys; sys.modules.update(dict.fromkeys({missing}))\n{_SHOW}"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert f"install gatepost[{extra}]" in done.stderr
