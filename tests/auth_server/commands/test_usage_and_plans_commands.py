@@ -71,11 +71,18 @@ def test_an_operator_sees_who_is_nearest_to_a_quota_and_what_they_use(
         "org_acme  pro  40 units today, 40 this month, 0 % of the nearest quota",
     ]
     assert shown["people"] == [
-        {"key": "usr_bo", "name": "Bo Lind", "calls": 32, "refused": 2, "units": 30}
+        {
+            "key": "usr_bo",
+            "name": "Bo Lind",
+            "calls": 32,
+            "refused": 2,
+            "units": 30,
+            "amount": "0.00",
+        }
     ]
     assert [share["name"] for share in shown["clients"]] == ["Orbit CLI"]
     assert "day: 30 of 100" in told
-    assert "list_tasks: 30 units, 32 calls, 2 refused" in told
+    assert "list_tasks: 30 units, 0.00 USD, 32 calls, 2 refused" in told
 
 
 @pytest.mark.both_databases

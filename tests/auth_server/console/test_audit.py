@@ -66,11 +66,12 @@ async def test_an_operator_reads_in_words_what_somebody_did_and_narrows_the_sear
     assert "Ada" in page.text
 
     page = await op.open("/console/audit?person=ada@acme.example&event=signed_in")
-    assert "method password" in page.text
+    assert "way to sign in password" in page.text
     assert "App connected (" not in page.text
     assert "usr_op" not in page.text
     german = await op.open("/console/audit?ui_locales=de")
     assert "App verbunden" in german.text
+    assert "way to sign in" not in german.text
     assert "Nothing matches" in (await op.open("/console/audit?tenant=org_none")).text
 
 
