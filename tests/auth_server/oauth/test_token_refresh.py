@@ -503,8 +503,10 @@ async def test_a_later_consent_counts_for_the_connections_from_before_a48(
     sqlite_server: AuthServer, read_token: Any
 ) -> None:
     """A48: narrowing by approving again reaches the older refresh token."""
-    connection = await connect(sqlite_server)
-    url = connection.client.authorize_url()
+    client = await sqlite_server.client()
+    first = await client.connect(sqlite_server.person())
+    connection = Connection(client, [first["refresh_token"]])
+    url = client.authorize_url()
     await sqlite_server.person().approve(url, untick=["create_task", "list_projects"])
 
     tokens = (await connection.refresh()).json()
