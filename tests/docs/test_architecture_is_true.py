@@ -58,7 +58,7 @@ def test_each_guarantee_of_the_readme_names_code_that_exists() -> None:
         for name in defined_in(path.read_text(encoding="utf-8"))
     }
     assert "confirm" in named  # A key of the manifest.
-    assert set(named) - defined == {"confirm"}
+    assert set(named) - defined <= {"confirm"}
 
 
 def steps_of(heading: str) -> list[str]:
