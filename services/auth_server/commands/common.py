@@ -7,9 +7,11 @@ from typing import TypeVar
 
 import click
 
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.db.conflict import repeat
 from auth_server.db.engine import DbSession, open_database
 from auth_server.records.audit.seal import sealing_with
+from auth_server.records.audit.store import acting_as
 from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
 from gatepost.metering.plans import end_of_month
@@ -47,11 +49,15 @@ def load_settings(config: Path | None) -> AuthServerSettings:
 async def in_transaction(
     settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]
 ) -> T:
-    """Run all of a command's work in one transaction, and again if it loses against others."""
+    """Run all of a command's work in one transaction, and again if it loses against others.
+
+    Its entries in the audit log name the operator `command`.
+    """
     database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
 
     async def attempt() -> T:
         async with database.writing() as db, db.begin():
+            acting_as(db, COMMAND_LINE.name)
             return await work(db)
 
     try:

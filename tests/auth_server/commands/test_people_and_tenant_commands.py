@@ -1,13 +1,17 @@
 """`gatepost auth-server tenants`, `people` and `memberships`, and their effects."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from click.testing import Result
+from sqlalchemy import select
+from sqlmodel import col
 
+from auth_server.records.audit.table import AuditEntry
 from auth_server.records.email_changes.store import add_email_change, find_email_change
 from auth_server.records.email_changes.table import EmailChange
 from auth_server.records.people.store import find_person
@@ -44,6 +48,28 @@ def offered(database_url: str, email: str, password: str = ADA[1]) -> str:
 
     text: str = asked(database_url, use)
     return text
+
+
+def test_the_audit_log_names_the_command_line_for_whatever_a_command_changes(
+    operate: Operate, database_url: str
+) -> None:
+    before = len(asked(database_url, read_audit))
+    said(operate("tenants", "set", "org_acme", "--read-only"))
+    said(operate("memberships", "set", "usr_bo", "org_acme", "--role", "member"))
+    said(operate("memberships", "remove", "usr_bo", "org_acme"))
+    said(operate("people", "set", "usr_bo", "--disable"))
+    said(operate("grants", "refresh", "tenant", "org_globex"))
+
+    entries = asked(database_url, read_audit)[before:]
+
+    assert len(entries) >= 4
+    assert {json.loads(entry.detail).get("operator") for entry in entries} == {"command"}
+
+
+async def read_audit(server: AuthServer) -> list[AuditEntry]:
+    """Read the audit log."""
+    async with server.opened.database.reading() as db:
+        return list(await db.scalars(select(AuditEntry).order_by(col(AuditEntry.number))))
 
 
 def test_a_tenant_that_is_renamed_keeps_its_plan(operate: Operate) -> None:
