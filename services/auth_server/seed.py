@@ -36,7 +36,7 @@ from auth_server.records.people.store import is_person, put_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.table import ONE_FACTOR, Level
 from auth_server.records.tenants.store import find_tenant, put_membership, put_tenant
-from auth_server.records.tenants.table import Membership, Tenant
+from auth_server.records.tenants.table import Membership, Tenant, is_one_segment
 from auth_server.secrets import hash_secret
 from gatepost.allowed_tools import parse_allowed_tools
 from gatepost.api_keys import parse_api_key
@@ -73,6 +73,12 @@ def _check_api_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_tenant_id(value: str) -> str:
+    if not is_one_segment(value):
+        raise ValueError("must not contain / or be . or .., which URLs can't name")
+    return value
+
+
 _DataScope = Annotated[str, Field(max_length=4096), AfterValidator(_check_data_scope)]
 _Scope = Annotated[str, Field(max_length=2048), AfterValidator(_check_scope)]
 _Tools = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_check_tools)]
@@ -87,7 +93,7 @@ class _Entry(BaseModel):
 class SeedTenant(_Entry):
     """A tenant; `id` is its id in the SaaS product."""
 
-    id: str = Field(min_length=1, max_length=255)
+    id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_check_tenant_id)]
     name: str = Field(min_length=1, max_length=200)
     rate_limit_tier: str = Field(default="free", min_length=1, max_length=32)
     required_level: Level = ONE_FACTOR

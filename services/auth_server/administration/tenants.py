@@ -12,7 +12,7 @@ from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.plans.store import list_plans
 from auth_server.records.tenants.store import lock_tenant, put_tenant, search_tenants
-from auth_server.records.tenants.table import Tenant
+from auth_server.records.tenants.table import Tenant, is_one_segment
 from auth_server.revocations.revoke import outdate_tokens
 
 
@@ -31,11 +31,6 @@ class TenantView(BaseModel):
     read_only: bool
     created_at: datetime
     disabled_at: datetime | None
-
-
-def is_one_segment(tenant_id: str) -> bool:
-    """Return whether the admin API's paths can name a tenant with this id."""
-    return "/" not in tenant_id and tenant_id not in {".", ".."}
 
 
 async def read_tenants(

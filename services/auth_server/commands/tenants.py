@@ -23,13 +23,12 @@ from auth_server.administration.tenancy.service_clients import (
     end_service_client,
     read_service_clients,
 )
-from auth_server.administration.tenants import is_one_segment
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.records.tenants.store import list_tenants, lock_tenant, put_tenant
-from auth_server.records.tenants.table import Tenant
+from auth_server.records.tenants.table import Tenant, is_one_segment
 from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import AuthServerSettings
 from auth_server.tenancy.change_policy import change_policy

@@ -146,6 +146,7 @@ def test_migrate_makes_the_database_and_can_be_run_again(tmp_path: Path, databas
         ("people: [{id: a, email: a, name: A, password: s3cret}]", "must be an e-mail address"),
         ("clients: [{client_id: a, name: A, secret: s3cret}]", "must have at least 32 characters"),
         ("tenants: [{id: a, name: A, required_level: 3}]", "required_level: must be 1 or 2"),
+        ("tenants: [{id: a/b, name: A}]", "tenants.0.id: must not contain /"),
     ],
 )
 def test_a_mistake_in_a_seed_is_explained_with_the_fix(

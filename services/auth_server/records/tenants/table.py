@@ -72,3 +72,8 @@ class Membership(SQLModel, table=True):
     data_scope: str = Field(default="", max_length=4096)
     break_glass_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Since when this admin may manage the tenant without its own provider; None for all others."""
+
+
+def is_one_segment(tenant_id: str) -> bool:
+    """Return whether the admin API's paths can name a tenant with this id."""
+    return "/" not in tenant_id and tenant_id not in {".", ".."}
