@@ -87,7 +87,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
-    """HAProxy asks the authorization servers whether they are ready; nginx sees who refuses."""
+    """A load balancer in front of each kind of service asks whether they are ready."""
     database_url = postgres.create_database(lambda url: prepare_database(url, QUICK))
     outside, inside = [free_port() for _ in range(2)], [free_port() for _ in range(4)]
     issuer, resource = f"http://127.0.0.1:{outside[0]}", f"http://127.0.0.1:{outside[1]}/mcp"
@@ -106,8 +106,8 @@ def place(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
             Part("mcp-gateway", port, config, "tool_call", stack)
             for port, config in zip(inside[2:], (one, other), strict=True)
         ]
-        stack.enter_context(running_proxy("haproxy", tmp_path, outside[0], inside[:2]))
-        stack.enter_context(running_proxy("nginx", tmp_path, outside[1], inside[2:]))
+        stack.enter_context(running_proxy(tmp_path, outside[0], inside[:2]))
+        stack.enter_context(running_proxy(tmp_path, outside[1], inside[2:]))
         argv = (
             *(*SAAS, "--port", saas.rpartition(":")[2], "--database", tmp_path / "orbit.db"),
             *("--gatepost-issuer", resource),
