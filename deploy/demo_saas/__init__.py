@@ -1,5 +1,5 @@
 """Orbit, a multi-tenant project-tracking REST API: the demo of a SaaS that accepts Gatepost.
 
-It does not import Gatepost's services. `access/assertion.py` and `access/gateway_keys.py` show the
-code that an API team writes to accept Gatepost; `tenancy.py` separates the rows of tenants.
+It does not import Gatepost's services. `app.py` adds `gatepost_verify`, the package with which an API
+team accepts Gatepost, and `access/caller.py` uses its answer; `tenancy.py` separates the rows of tenants.
 """

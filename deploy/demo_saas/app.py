@@ -7,13 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from demo_saas import home
-from demo_saas.access.assertion import AssertionVerifier
-from demo_saas.access.gateway_keys import FetchJwks, GatewayKeys, fetch_jwks
 from demo_saas.accounts.endpoints import router as accounts
 from demo_saas.analytics.endpoints import router as analytics
-from demo_saas.body import KeepBody
+from demo_saas.body import MAX_BODY, LimitBody
 from demo_saas.clock import Now, Sleep, utc_now
 from demo_saas.comments.endpoints import router as comments
+from demo_saas.connected_apps.endpoints import router as connected_apps
 from demo_saas.errors import add_problem_handlers
 from demo_saas.files.endpoints import router as files
 from demo_saas.members.endpoints import router as members
@@ -22,6 +21,9 @@ from demo_saas.projects.endpoints import router as projects
 from demo_saas.resources import Resources
 from demo_saas.settings import Settings
 from demo_saas.tasks.endpoints import router as tasks
+from gatepost_verify import KeyCache, Verifier
+from gatepost_verify.fastapi import GatepostMiddleware
+from gatepost_verify.keys import Fetch, fetch_jwks
 
 TENANT_ROUTERS = (projects, tasks, comments, members, analytics, files)
 
@@ -31,7 +33,7 @@ def create_app(
     *,
     now: Now = utc_now,
     sleep: Sleep = asyncio.sleep,
-    fetch_jwks: FetchJwks = fetch_jwks,
+    fetch_jwks: Fetch = fetch_jwks,
 ) -> FastAPI:
     """Create the app for the prepared database at `settings.database`.
 
@@ -42,17 +44,18 @@ def create_app(
         fetch_jwks: gets the JSON document at a URL, for the gateway's keys.
     """
     app = FastAPI(generate_unique_id_function=name_operation)
-    keys = GatewayKeys(settings.gatepost_jwks_url, fetch=fetch_jwks, now=now)
-    assertions = AssertionVerifier(
-        issuer=settings.gatepost_issuer, audience=settings.public_url, keys=keys, now=now
-    )
-    app.state.resources = Resources(settings, assertions, now, sleep)
-
+    app.state.resources = Resources(settings, now, sleep)
     app.include_router(home.router)
     app.include_router(accounts)
+    app.include_router(connected_apps)
     for router in TENANT_ROUTERS:
         app.include_router(router, prefix="/v1/orgs/{org_id}")
-    app.add_middleware(KeepBody)
+    app.add_middleware(
+        GatepostMiddleware,
+        verifier=trust_gateway(settings, now=now, fetch_jwks=fetch_jwks),
+        max_body=MAX_BODY,
+    )
+    app.add_middleware(LimitBody)
     add_problem_handlers(app)
 
     @cache
@@ -61,3 +64,19 @@ def create_app(
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
+
+
+def trust_gateway(settings: Settings, *, now: Now, fetch_jwks: Fetch) -> Verifier:
+    """Accept requests that the gateway signed for this API, restricted by team or not at all."""
+
+    def seconds() -> float:
+        return now().timestamp()
+
+    return Verifier(
+        issuer=settings.gatepost_issuer,
+        audience=settings.public_url,
+        base_url=settings.public_url,
+        data_kinds=["team"],
+        keys=KeyCache(settings.gatepost_jwks_url, fetch=fetch_jwks, now=seconds),
+        now=seconds,
+    )

@@ -1,7 +1,4 @@
-"""Read each request's body once, up to a limit, so that a signature over it can be checked.
-
-Form parsers consume the stream, but a check of the body's hash needs the raw bytes.
-"""
+"""Refuse bodies that are too large, before anything reads them."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,8 +7,8 @@ from demo_saas.errors import TooLarge, answer_problem
 MAX_BODY = 6 * 1024 * 1024
 
 
-class KeepBody:
-    """Put the body's bytes into `request.state.body` and replay them to the app."""
+class LimitBody:
+    """Read the body up to a limit, and replay it to the app."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap an ASGI app."""
@@ -34,7 +31,6 @@ class KeepBody:
                 refusal = answer_problem(TooLarge(f"Send at most {MAX_BODY} bytes."))
                 await refusal(scope, receive, send)
                 return
-        scope.setdefault("state", {})["body"] = bytes(body)
         replayed = False
 
         async def replay() -> Message:

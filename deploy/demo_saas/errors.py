@@ -132,6 +132,14 @@ class Invalid(ProblemError):
     title = "The request has fields that can't be used"
 
 
+class Unavailable(ProblemError):
+    """A service that Orbit needs does not answer."""
+
+    status = 503
+    kind = "unavailable"
+    title = "Not available right now"
+
+
 def invalid_field(
     location: Literal["path", "query", "header", "body"], field: str, detail: str
 ) -> Invalid:

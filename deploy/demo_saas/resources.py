@@ -8,7 +8,6 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
-from demo_saas.access.assertion import AssertionVerifier
 from demo_saas.clock import Now, Sleep
 from demo_saas.database import connect
 from demo_saas.settings import Settings
@@ -19,7 +18,6 @@ class Resources:
     """The resources of all endpoints, created once by `create_app`."""
 
     settings: Settings
-    assertions: AssertionVerifier
     now: Now
     sleep: Sleep
 

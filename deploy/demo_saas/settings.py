@@ -1,7 +1,7 @@
 """Orbit's settings: read once from `ORBIT_…` environment variables and flags, then passed along."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,10 @@ class Settings:
     """The only `iss` accepted in an assertion: the gateway's resource string."""
     gatepost_jwks_url: str = "http://127.0.0.1:8401/.well-known/jwks.json"
     """The URL of the public keys for the gateway's assertions."""
+    gatepost_url: str = ""
+    """The authorization server, whose component the settings page contains; without it, there is no page."""
+    gatepost_admin_token: str = field(default="", repr=False)
+    """The admin token, with the scope `components:write`, that gets tokens for the component."""
     slow_report_seconds: float = 3.0
     """The default duration of the delivery report."""
 
@@ -32,12 +36,19 @@ class Settings:
         Raises:
             SettingsError: naming the variable.
         """
-        for name in ("public_url", "gatepost_issuer", "gatepost_jwks_url"):
+        for name in ("public_url", "gatepost_issuer", "gatepost_jwks_url", "gatepost_url"):
+            if name == "gatepost_url" and not self.gatepost_url:
+                continue
             url = urlsplit(getattr(self, name))
             if url.scheme not in ("http", "https") or not url.hostname:
                 raise SettingsError(f"ORBIT_{name.upper()}: give an http or https URL with a host")
-        if self.public_url.endswith("/"):
-            raise SettingsError("ORBIT_PUBLIC_URL: remove the trailing slash")
+        for name in ("public_url", "gatepost_url"):
+            if getattr(self, name).endswith("/"):
+                raise SettingsError(f"ORBIT_{name.upper()}: remove the trailing slash")
+        if self.gatepost_url and not self.gatepost_admin_token:
+            raise SettingsError(
+                "ORBIT_GATEPOST_ADMIN_TOKEN: give the admin token for ORBIT_GATEPOST_URL"
+            )
         if not 0 <= self.slow_report_seconds <= 30:
             raise SettingsError("ORBIT_SLOW_REPORT_SECONDS: give 0 to 30 seconds")
 

@@ -1,6 +1,7 @@
 """The pages for people: Checkout and the billing portal."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from html import escape
 
 from fake_stripe.account import Account, Object
@@ -22,6 +23,9 @@ button{{font:inherit;padding:.5rem 1rem;margin:.25rem .5rem .25rem 0}}</style>
 STEPS = ("1", "3", "32")
 """The days that a click lets pass."""
 
+# The common ones of https://docs.stripe.com/currencies.
+_WITHOUT_DECIMALS = frozenset({"clp", "jpy", "krw", "vnd"})
+
 CARDS = {
     "works": "4242 4242 4242 4242",
     "fails": "4000 0000 0000 0341",
@@ -37,8 +41,8 @@ def show_home(account: Account) -> str:
         for one in account.every("subscription")
     )
     payments = "".join(
-        f"<li>Payment: {one['amount']} smallest units of {escape(one['currency'].upper())}, "
-        f"{one['amount_refunded']} refunded{', disputed' * one['disputed']}"
+        f"<li>Payment: {_money(one['amount'], one['currency'])}, "
+        f"{_money(one['amount_refunded'], one['currency'])} refunded{', disputed' * one['disputed']}"
         f"{_button('refund', one['id'], 'Refund')}{_button('dispute', one['id'], 'Dispute')}</li>"
         for one in account.every("charge")
     )
@@ -157,10 +161,17 @@ def _prices(account: Account, session: Object) -> list[tuple[Object, int | None]
 
 
 def _words(price: Object) -> str:
-    currency = price["currency"].upper()
     if price["billing_scheme"] == "tiered":
         return "by usage"
-    return f"{price['unit_amount_decimal']} smallest units of {currency} a month"
+    return f"{_money(price['unit_amount_decimal'], price['currency'])} a month"
+
+
+def _money(amount: object, currency: str) -> str:
+    # Prices may have fractions of the smallest unit, such as 0.5 cents.
+    decimals = 0 if currency in _WITHOUT_DECIMALS else 2
+    whole, _, rest = f"{Decimal(str(amount)).scaleb(-decimals):f}".partition(".")
+    digits = rest.rstrip("0").ljust(decimals, "0")
+    return escape(f"{whole}.{digits}".rstrip(".") + f" {currency.upper()}")
 
 
 def _button(action: str, value: str, label: str) -> str:

@@ -12,9 +12,11 @@ Routes:
     POST /token                                    oauth/token_endpoint/  GRANT_TYPES
     POST /revoke                                   oauth/revoke.py        RFC 7009
     POST /introspect                               oauth/introspect.py    RFC 7662
-    GET  POST /sign-in   GET /sign-in/more         pages/sign_in/
+    GET  POST /userinfo                            oauth/userinfo.py      OpenID Connect Core §5.3
+    GET  POST /sign-in, /sign-in/more, /account    pages/sign_in/
     POST /sign-in/code   POST /sign-in/passkey     pages/sign_in/
     GET  /sign-in/with/{name}, /return/{name}      pages/sign_in/         identity providers
+    GET  POST /end-session                         pages/sign_in/         RP-Initiated Logout
     POST /sign-out                                 pages/sign_in/
     GET  POST /tenant                              pages/tenant_choice.py
     GET  POST /consent                             pages/consent/

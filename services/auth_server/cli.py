@@ -1,10 +1,34 @@
 """The commands `gatepost auth-server …` and `gatepost keys …`, each imported when it is used."""
 
+import sys
+from typing import Any
+
+import click
+
 from gatepost_cli.lazy_group import LazyGroup
 
 _COMMANDS = "auth_server.commands"
 
-auth_server = LazyGroup(
+
+class DatabaseCommands(LazyGroup):
+    """Commands that end with a sentence, and not with a traceback, if the database can't be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if "sqlalchemy" not in sys.modules:
+                raise
+            from auth_server.db.outage import describe_outage  # slow to import
+
+            reason = describe_outage(error)
+            if reason is None:
+                raise
+            raise click.ClickException(reason) from None
+
+
+auth_server = DatabaseCommands(
     "auth-server",
     help="Run and operate the authorization server.",
     places={
@@ -22,7 +46,14 @@ auth_server = LazyGroup(
             f"{_COMMANDS}.audit.verify:audit_verify",
             "Verify the audit log; fail if an entry was changed, added or removed.",
         ),
-        "clients": (f"{_COMMANDS}.clients:clients", "Manage the clients that operators register."),
+        "backup-verify": (
+            f"{_COMMANDS}.backup:backup_verify",
+            "Check that a backup can be restored and is whole, or check the database in use.",
+        ),
+        "clients": (
+            f"{_COMMANDS}.clients.managed:clients",
+            "Manage the clients that operators register.",
+        ),
         "events-worker": (
             f"{_COMMANDS}.events_worker:events_worker",
             "Copy the call events that gateways write to Redis into the call log, until stopped.",
@@ -37,7 +68,7 @@ auth_server = LazyGroup(
         ),
         "mail": (
             f"{_COMMANDS}.outgoing.mail:mail",
-            "Test the SMTP server, and list the mails of the last days.",
+            "Test the SMTP server, mail what a script has to say, and list the mails of the last days.",
         ),
         "memberships": (
             f"{_COMMANDS}.tenancy.memberships:memberships",
@@ -71,7 +102,7 @@ auth_server = LazyGroup(
         ),
     },
 )
-billing = LazyGroup(
+billing = DatabaseCommands(
     "billing",
     help="Manage the plans, their prices at Stripe, and the events that it sends.",
     places={
@@ -105,7 +136,7 @@ billing = LazyGroup(
         ),
     },
 )
-usage = LazyGroup(
+usage = DatabaseCommands(
     "usage",
     help="Show and check what tenants use, and look after the export of usage.",
     places={
@@ -118,6 +149,10 @@ usage = LazyGroup(
             "Tell what allowed one call, what happened, and what it cost.",
         ),
         "calls": (f"{_COMMANDS}.usage.calls:calls", "Search the call log, the newest calls first."),
+        "compare": (
+            f"{_COMMANDS}.usage.books:compare",
+            "Ask the system that writes invoices what it counted for a tenant in a month.",
+        ),
         "exports": (
             f"{_COMMANDS}.usage.exports:exports",
             "List exports of usage, their totals by state, and units that no export holds.",
@@ -129,6 +164,10 @@ usage = LazyGroup(
         "intent": (
             f"{_COMMANDS}.usage.intent:intent",
             "List what agents tried and could not do, the most frequent first.",
+        ),
+        "limits": (
+            f"{_COMMANDS}.usage.reports:limits",
+            "List the quotas and budgets of which 80 percent or more is used.",
         ),
         "link": (
             f"{_COMMANDS}.usage.exports:link",
@@ -153,7 +192,17 @@ usage = LazyGroup(
         "show": (f"{_COMMANDS}.usage.reports:show", "Show the usage of this month."),
     },
 )
-keys = LazyGroup(
+clients = LazyGroup(
+    "clients",
+    help="Make or check what describes an MCP client.",
+    places={
+        "document": (
+            f"{_COMMANDS}.clients.documents:document",
+            "Make or check the metadata document of an MCP client.",
+        )
+    },
+)
+keys = DatabaseCommands(
     "keys",
     help="List and rotate the keys that sign access tokens.",
     places={

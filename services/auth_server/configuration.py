@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from auth_server.db.pooler import read_postgres_url
 from auth_server.rendering.render import open_pages
 from auth_server.rendering.static import UnusableFile
 from auth_server.settings import AuthServerSettings
@@ -29,13 +29,15 @@ def _check_pages(settings: AuthServerSettings) -> Sequence[str]:
 
 def _check_database(settings: AuthServerSettings) -> Sequence[str]:
     try:
-        url = make_url(settings.database_url)
+        url, pooled = read_postgres_url(settings.database_url)
     except (ArgumentError, ValueError):
-        url = None
+        url, pooled = None, False
     if url is None or url.drivername not in _DRIVERS:
         return [
             "database_url: write sqlite+aiosqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ]
+    if pooled and url.drivername == _DRIVERS[0]:
+        return ["database_url: pool_mode is for PostgreSQL behind a pooler"]
     folder = Path(url.database or "").parent
     if url.drivername == _DRIVERS[0] and not folder.is_dir():
         return [f"database_url: the folder {folder} does not exist; create it"]

@@ -29,6 +29,27 @@ class InvalidRequest(OAuthError):
     code = "invalid_request"
 
 
+class InvalidDpopProof(OAuthError):
+    """The DPoP proof is missing or not valid (RFC 9449 §5)."""
+
+    code = "invalid_dpop_proof"
+
+
+class UseDpopNonce(OAuthError):
+    """The DPoP proof must contain a nonce of this server (RFC 9449 §8).
+
+    Attributes:
+        nonce: the nonce to use.
+    """
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        """Take the nonce, which is sent in the header `DPoP-Nonce`."""
+        super().__init__("make the DPoP proof with the nonce in the header DPoP-Nonce")
+        self.nonce = nonce
+
+
 class UnsupportedMediaType(InvalidRequest):
     """The body has a content coding that this server does not read (RFC 9110 §15.5.16)."""
 
@@ -84,10 +105,46 @@ class AccessDenied(OAuthError):
     code = "access_denied"
 
 
+class AuthorizationPending(OAuthError):
+    """The person has not answered a device's request yet (RFC 8628 §3.5)."""
+
+    code = "authorization_pending"
+
+
+class SlowDown(OAuthError):
+    """The device polls too often; it must wait five seconds longer from now on (RFC 8628 §3.5)."""
+
+    code = "slow_down"
+
+
+class ExpiredToken(OAuthError):
+    """The device code has expired before the person answered (RFC 8628 §3.5)."""
+
+    code = "expired_token"
+
+
 class ConsentRequired(OAuthError):
-    """`prompt=none` was sent, but a person has to be asked (OpenID Connect Core §3.1.2.6)."""
+    """`prompt=none` was sent, but the person has to approve (OpenID Connect Core §3.1.2.6)."""
 
     code = "consent_required"
+
+
+class LoginRequired(OAuthError):
+    """`prompt=none` was sent, but the person has to sign in (OpenID Connect Core §3.1.2.6)."""
+
+    code = "login_required"
+
+
+class AccountSelectionRequired(OAuthError):
+    """`prompt=none` was sent, and another account is signed in (OpenID Connect Core §3.1.2.6)."""
+
+    code = "account_selection_required"
+
+
+class InteractionRequired(OAuthError):
+    """`prompt=none` was sent, but the person has to see a page (OpenID Connect Core §3.1.2.6)."""
+
+    code = "interaction_required"
 
 
 class RequestNotSupported(OAuthError):
@@ -136,10 +193,48 @@ class TooManyRequests(TemporarilyUnavailable):
 
 
 class InvalidToken(OAuthError):
-    """The bearer token is missing or invalid (RFC 6750 §3.1)."""
+    """The access token is missing, invalid or of another key (RFC 6750 §3.1, RFC 9449 §7.1).
+
+    Attributes:
+        scheme: the scheme with which it must be sent, `Bearer` or `DPoP`.
+    """
 
     code = "invalid_token"
     status = 401
+
+    def __init__(self, description: str, *, detail: str = "", scheme: str = "Bearer") -> None:
+        """Take the texts, and the scheme."""
+        super().__init__(description, detail=detail)
+        self.scheme = scheme
+
+
+class UnprovenToken(InvalidToken):
+    """The DPoP proof that comes with an access token is missing or not valid (RFC 9449 §7.1)."""
+
+    code = "invalid_dpop_proof"
+
+    def __init__(self, description: str) -> None:
+        """Take the description."""
+        super().__init__(description, scheme="DPoP")
+
+
+class DpopNonceRequired(UseDpopNonce):
+    """The same where an access token is sent (RFC 9449 §9)."""
+
+    status = 401
+
+
+class InsufficientScope(OAuthError):
+    """The access token lacks a scope that the endpoint requires (RFC 6750 §3.1)."""
+
+    code = "insufficient_scope"
+    status = 403
+
+    def __init__(self, description: str, *, scope: str, scheme: str = "Bearer") -> None:
+        """Take the description, the scope to request, and the scheme with which the token came."""
+        super().__init__(description)
+        self.scope = scope
+        self.scheme = scheme
 
 
 class SignInRequired(Exception):

@@ -58,15 +58,19 @@ class Keys:
 
     def sign(self, *parts: str) -> str:
         """Compute a MAC over the parts, each with its length; base64url."""
-        return _encode(hmac.digest(self.newest.forms, _join(parts), "sha256"))
+        return self.list_macs(*parts)[0]
+
+    def list_macs(self, *parts: str) -> list[str]:
+        """Compute the MACs over the parts with every key, the newest first, to look a value up."""
+        message = _join(parts)
+        return [_encode(hmac.digest(keys.forms, message, "sha256")) for keys in self._all]
 
     def verify(self, given: str | None, *parts: str) -> bool:
         """Return whether any of the keys signed these parts, comparing in constant time."""
         if given is None:
             return False
-        message = _join(parts)
-        expected = (_encode(hmac.digest(keys.forms, message, "sha256")) for keys in self._all)
-        return any(hmac.compare_digest(mac.encode(), given.encode()) for mac in expected)
+        macs = self.list_macs(*parts)
+        return any(hmac.compare_digest(mac.encode(), given.encode()) for mac in macs)
 
     def mac_log(self, *parts: str) -> str:
         """Compute the MAC of the audit log's seal over the parts; hexadecimal."""

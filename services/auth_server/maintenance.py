@@ -27,6 +27,8 @@ from auth_server.db.months import (
 )
 from auth_server.db.purge import AT_ONCE
 from auth_server.flow.one_time_codes import reseal_secrets
+from auth_server.linking.look_after import look_after_accounts
+from auth_server.linking.sealed import reseal_accounts
 from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.notices.check_domains import check_domains
 from auth_server.notices.compare_books import compare_books
@@ -37,16 +39,21 @@ from auth_server.records.app_requests.store import purge_app_requests
 from auth_server.records.attempts.store import purge_attempts
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.audit.verify import purge_entries, renew_seal_key
+from auth_server.records.authentications.store import purge_authentications
 from auth_server.records.authorization_codes.store import purge_codes
 from auth_server.records.authorization_requests.store import (
     is_under_way,
     take_expired_requests,
 )
+from auth_server.records.call_approvals.store import purge_call_approvals
 from auth_server.records.call_log.store import purge_calls
 from auth_server.records.call_log.table import CALL_LOG
 from auth_server.records.client_assertions.store import purge_assertions
-from auth_server.records.clients.store import purge_unused_clients
+from auth_server.records.clients.store import note_refresh, purge_unused_clients
+from auth_server.records.component_tokens.store import purge_component_tokens
 from auth_server.records.connect_steps.store import add_steps, purge_steps
+from auth_server.records.delegations.store import purge_delegations
+from auth_server.records.device_authorizations.store import purge_device_authorizations
 from auth_server.records.email_changes.store import purge_email_changes
 from auth_server.records.factor_recoveries.store import purge_recoveries
 from auth_server.records.flow_states.store import purge_flow_states
@@ -58,6 +65,7 @@ from auth_server.records.ledger.table import LEDGER
 from auth_server.records.mails.store import purge_mails
 from auth_server.records.password_links.store import purge_links
 from auth_server.records.plan_requests.store import KEPT, purge_requests
+from auth_server.records.pushed_requests.store import purge_pushed_requests
 from auth_server.records.quota_notices.store import purge_notices
 from auth_server.records.refresh_tokens.store import purge_refresh_tokens
 from auth_server.records.refused_events.store import purge_refused
@@ -69,6 +77,7 @@ from auth_server.runtime import Runtime
 from auth_server.webhooks.secrets import maintain_signing_secrets
 from gatepost.background import Job, Sleep, repeating
 from gatepost.metering.plans import end_of_month, start_of_day
+from gatepost.tracing.jobs import record_jobs
 
 log = structlog.get_logger()
 
@@ -99,15 +108,21 @@ class Purge(Protocol):
 PURGES: tuple[tuple[Purge, timedelta], ...] = (
     (purge_assertions, _AT_ONCE),
     (purge_flow_states, _AT_ONCE),
+    (purge_pushed_requests, _AT_ONCE),
     (purge_attempts, _KEEP),
     (purge_sessions, _KEEP),
     (purge_codes, _KEEP),
+    (purge_authentications, _AT_ONCE),
+    (purge_delegations, _KEEP),
+    (purge_device_authorizations, _KEEP),
     (purge_mails, _KEEP),
     (purge_links, _AT_ONCE),
+    (purge_component_tokens, _KEEP_TOKENS),
     (purge_email_changes, _AT_ONCE),
     (purge_recoveries, _AT_ONCE),
     (purge_invitations, KEPT_INVITATIONS),
     (purge_app_requests, KEPT_APP_REQUESTS),
+    (purge_call_approvals, _AT_ONCE),
     (purge_refresh_tokens, _KEEP_TOKENS),
     (purge_requests, KEPT),
     (purge_reports, timedelta(days=1)),
@@ -152,6 +167,13 @@ async def _tell_denials(opened: Runtime) -> None:
             await record(db, Audit("denied", detail=denial), now=now)
 
 
+async def _note_refreshes(opened: Runtime) -> None:
+    clients, now = opened.refreshes.take(), opened.now()
+    for client_id in clients:
+        async with opened.database.writing() as db, db.begin():
+            await note_refresh(db, client_id, now=now)
+
+
 async def _count_requests(opened: Runtime) -> None:
     for _ in range(_MOST_ROUNDS):
         async with opened.database.writing() as db, db.begin():
@@ -194,9 +216,14 @@ async def _forget_clients(opened: Runtime) -> None:
 async def _renew_seals(opened: Runtime) -> None:
     async with opened.database.writing() as db, db.begin():
         await reseal_secrets(db, opened.keys)
+    await reseal_accounts(opened.database, opened.keys)
     async with opened.database.writing() as db, db.begin():
         await renew_seal_key(db)
         await maintain_signing_secrets(db, opened.keys, now=opened.now())
+
+
+async def _look_after_accounts(opened: Runtime) -> None:
+    await look_after_accounts(opened.database, opened.keys, opened.link_providers, opened.now)
 
 
 async def _keep_calls(opened: Runtime) -> None:
@@ -281,10 +308,12 @@ JOBS: tuple[tuple[str, Callable[[Runtime], Awaitable[None]], int], ...] = (
     ("signing_keys", _keep_keys, 1),
     ("catalogues", _read_catalogues, 1),
     ("denials", _tell_denials, 1),
+    ("refreshes", _note_refreshes, 1),
     ("grants", _end_grants, 1),
     ("authorization_requests", _count_requests, 1),
     ("expired", _purge, 1),
     ("clients", _forget_clients, 1),
+    ("linked_accounts", _look_after_accounts, 1),
     ("seals", _renew_seals, 1),
     ("months", _make_months, _DAY),
     ("call_log", _keep_calls, 1),
@@ -317,10 +346,11 @@ async def maintained(
     jobs = [Job(name, partial(run, opened), rounds) for name, run, rounds in JOBS]
     if billing is not None:
         jobs.append(Job("billing", partial(maintain_billing, billing)))
-    async with repeating(jobs, every=EVERY, tell=_tell, sleep=sleep):
+    async with repeating(record_jobs(jobs, opened.tracing), every=EVERY, tell=_tell, sleep=sleep):
         yield
     try:
         await _tell_denials(opened)
+        await _note_refreshes(opened)
     except Exception as error:  # noqa: BLE001 - the shutdown must continue
         log.warning("denials_lost", kind=type(error).__name__)
 

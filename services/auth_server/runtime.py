@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 import httpx2
 
@@ -16,14 +17,18 @@ from auth_server.client_documents.key_sets import KeySets
 from auth_server.client_documents.reader import ClientDocuments
 from auth_server.connectors.open import open_connectors
 from auth_server.connectors.port import Connector
-from auth_server.db.engine import Database, DbSession, open_database
+from auth_server.db.engine import Database, DbSession, OpenTransaction, open_database
 from auth_server.keys import Keys, make_keys
+from auth_server.linking.open import open_link_providers
+from auth_server.linking.provider import LinkProvider
+from auth_server.linking.tokens import LinkedTokens
 from auth_server.mail.port import Mailer
 from auth_server.outbound.cache import Fetch
 from auth_server.outbound.configured_fetch import fetch_key_set
 from auth_server.outbound.guarded_fetch import Fetched, GuardedFetch
 from auth_server.outbound.guarded_post import GuardedPost
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbound.traced import TracedClient
 from auth_server.outbound.txt_records import LookUpTxt, look_up_txt
 from auth_server.outbox.open import open_mailer
 from auth_server.rate_limits.buckets import Buckets
@@ -31,6 +36,7 @@ from auth_server.rate_limits.wrong_guesses import WrongGuesses
 from auth_server.records.audit.denials import Denials
 from auth_server.records.audit.heads import HeadWriter
 from auth_server.records.audit.seal import sealing_with
+from auth_server.records.clients.refreshes import Refreshes
 from auth_server.records.connect_steps.counts import StepCounts
 from auth_server.records.people.passwords import Passwords
 from auth_server.rendering.render import Pages, open_pages
@@ -42,8 +48,32 @@ from auth_server.tokens.keyring import Keyring
 from auth_server.webhooks.send import Sender
 from gatepost.catalogue import CatalogueDocument
 from gatepost.clock import Now, utc_now
+from gatepost.tracing.open import OpenTracing, opened_tracing
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 Fetches = Counter[tuple[str, str]] | None
+
+
+class Basis(Protocol):
+    """The part of the runtime that commands open too."""
+
+    @property
+    def settings(self) -> AuthServerSettings:
+        """The settings."""
+
+    @property
+    def database(self) -> Database:
+        """The open database."""
+
+    @property
+    def now(self) -> Now:
+        """The clock."""
+
+    @property
+    def transaction(self) -> OpenTransaction:
+        """Opens a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +88,8 @@ class Runtime:
     passwords: Passwords
     mailer: Mailer
     connectors: Mapping[str, Connector]
+    link_providers: Mapping[str, LinkProvider]
+    linked_tokens: LinkedTokens
     catalogues: CatalogueCache
     documents: ClientDocuments
     key_sets: KeySets
@@ -69,6 +101,7 @@ class Runtime:
     """Calls gateways for the playground, and waits as long as a tool may take."""
     denials: Denials
     steps: StepCounts
+    refreshes: Refreshes
     heads: HeadWriter
     webhooks: Sender
     look_up_txt: LookUpTxt
@@ -76,6 +109,8 @@ class Runtime:
     new_secret: NewSecret
     fetches: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Fetches from addresses that strangers name, by who named them and the outcome."""
+    tracing: "Tracing | None" = None
+    """Records some of the requests and jobs, if traces are on."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[DbSession]:
@@ -168,15 +203,26 @@ OpenRuntime = Callable[[AuthServerSettings], AbstractAsyncContextManager[Runtime
 
 @asynccontextmanager
 async def open_runtime(
-    settings: AuthServerSettings, *, now: Now = utc_now
+    settings: AuthServerSettings,
+    *,
+    now: Now = utc_now,
+    open_tracing: OpenTracing = opened_tracing,
 ) -> AsyncIterator[Runtime]:
     """Open the runtime of the service."""
     keys = keys_of(settings)
     database = open_database(settings.database_url, info=sealing_with(keys))
     async with AsyncExitStack() as opened:
+        # Opened first and closed last, so that the end of the other parts is recorded.
+        tracing = await opened.enter_async_context(
+            open_tracing(settings.tracing, "gatepost-auth-server", now)
+        )
+        if tracing is not None:
+            from auth_server.db.traced import trace_statements  # imports OpenTelemetry
+
+            database = trace_statements(database)
         opened.push_async_callback(database.close)
         http = await opened.enter_async_context(
-            httpx2.AsyncClient(
+            TracedClient(
                 timeout=3,
                 follow_redirects=False,
                 trust_env=False,
@@ -184,7 +230,7 @@ async def open_runtime(
             )
         )
         gateway_http = await opened.enter_async_context(
-            httpx2.AsyncClient(timeout=70, follow_redirects=False, trust_env=False)
+            TracedClient(timeout=70, follow_redirects=False, trust_env=False)
         )
         keyring = Keyring(
             database,
@@ -211,6 +257,7 @@ async def open_runtime(
         )
         fetches: Counter[tuple[str, str]] = Counter()
         documents = open_documents(settings, now, fetches=fetches)
+        link_providers = open_link_providers(settings, now)
         yield Runtime(
             settings=settings,
             database=database,
@@ -220,6 +267,8 @@ async def open_runtime(
             passwords=passwords,
             mailer=open_mailer(settings),
             connectors=open_connectors(settings, keyring.find_signer, now),
+            link_providers=link_providers,
+            linked_tokens=LinkedTokens(database, keys, link_providers, now, new_secret),
             catalogues=catalogues,
             documents=documents,
             key_sets=open_key_sets(settings, documents, now, fetch_configured, fetches=fetches),
@@ -229,10 +278,12 @@ async def open_runtime(
             gateway_http=gateway_http,
             denials=Denials(),
             steps=StepCounts(),
+            refreshes=Refreshes(),
             heads=HeadWriter(settings.audit_head_file),
             webhooks=open_webhooks(settings, database, keys, now),
             look_up_txt=look_up_txt,
             now=now,
             new_secret=new_secret,
             fetches=fetches,
+            tracing=tracing,
         )

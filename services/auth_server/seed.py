@@ -1,8 +1,9 @@
 """Store tenants, people, managed clients and API keys from a file, for demos, small teams and tests."""
 
 import difflib
+import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -22,12 +23,13 @@ from auth_server.entitlements.api_key import NewApiKey, UnusableApiKey, issue_ap
 from auth_server.errors import OAuthError
 from auth_server.records.api_keys.store import find_api_key
 from auth_server.records.billing_accounts.store import find_account
-from auth_server.records.ceilings.store import keep_ceilings, put_ceiling
+from auth_server.records.ceilings.store import keep_ceilings, list_ceilings, put_ceiling
 from auth_server.records.ceilings.table import Ceiling
-from auth_server.records.clients.metadata import read_keys
+from auth_server.records.clients.metadata import GRANT_TYPES, read_keys
 from auth_server.records.clients.redirect_uris import require_redirect_uri
 from auth_server.records.clients.store import add_secret, drop_secrets, put_client
 from auth_server.records.clients.table import AuthMethod, Client, ClientSecret
+from auth_server.records.device_authorizations.table import DEVICE_CODE
 from auth_server.records.operators.store import put_operator
 from auth_server.records.operators.table import Operator, Role
 from auth_server.records.people.passwords import hash_password
@@ -35,11 +37,16 @@ from auth_server.records.people.store import find_account as find_person_account
 from auth_server.records.people.store import is_person, put_person
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.table import ONE_FACTOR, Level
+from auth_server.records.tenant_domains.store import add_domain, find_domain, verify_domain
+from auth_server.records.tenant_domains.table import TenantDomain
 from auth_server.records.tenants.store import find_tenant, put_membership, put_tenant
 from auth_server.records.tenants.table import Membership, Tenant, is_one_segment
+from auth_server.records.workloads.store import drop_workloads
+from auth_server.revocations.revoke import outdate_tokens
 from auth_server.secrets import hash_secret
+from auth_server.settings import LONGEST_TOKEN
 from gatepost.allowed_tools import parse_allowed_tools
-from gatepost.api_keys import parse_api_key
+from gatepost.api_keys import TOKEN_EXCHANGE, parse_api_key
 from gatepost.data_scope import parse_data_scope
 from gatepost.scopes import format_scope, parse_scope
 
@@ -97,6 +104,10 @@ class SeedTenant(_Entry):
     name: str = Field(min_length=1, max_length=200)
     rate_limit_tier: str = Field(default="free", min_length=1, max_length=32)
     required_level: Level = ONE_FACTOR
+    verified_domains: tuple[
+        Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)], ...
+    ] = ()
+    """E-mail domains that you know to be this tenant's; the daily check still looks for their records."""
 
 
 class SeedMembership(_Entry):
@@ -134,20 +145,29 @@ class SeedClient(_Entry):
     client_id: str = Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7E]+$")
     name: str = Field(min_length=1, max_length=100)
     redirect_uris: tuple[_RedirectUri, ...] = ()
+    post_logout_redirect_uris: tuple[_RedirectUri, ...] = ()
     token_endpoint_auth_method: AuthMethod = "none"  # noqa: S105 - the method's name
     secret: SecretStr | None = Field(default=None, min_length=32)
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None
     ceilings: tuple[SeedCeiling, ...] = ()
     introspects: bool = False
+    dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False
+    must_push: bool = False
+    """Whether it must push its authorization requests (RFC 9126)."""
+    device: bool = False
+    """Whether it is a program that people connect with a code, such as a command line over SSH."""
 
     @model_validator(mode="after")
     def check_whole(self) -> Self:
         """Refuse a client that can't do anything or can't authenticate."""
         method = self.token_endpoint_auth_method
         for_itself = bool(self.ceilings) or self.introspects
-        if not self.redirect_uris and not for_itself:
-            raise ValueError("must have redirect_uris, ceilings for its own tokens, or introspects")
+        if not self.redirect_uris and not self.device and not for_itself:
+            raise ValueError(
+                "must have redirect_uris, device, ceilings for its own tokens, or introspects"
+            )
         if for_itself and method == "none":
             raise ValueError("a client with ceilings or introspects must authenticate")
         if (self.secret is not None) != method.startswith("client_secret"):
@@ -277,6 +297,8 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
             ),
             now=now,
         )
+        for domain in tenant.verified_domains:
+            await _store_domain(db, tenant.id, domain, now=now)
     for person in contents.people:
         await _store_person(db, person, now=now)
         if person.operator is not None:
@@ -298,6 +320,19 @@ async def store_seed(db: DbSession, contents: Seed, *, now: datetime) -> None:
         await _store_api_key(db, key, now=now)
 
 
+async def _store_domain(db: DbSession, tenant_id: str, domain: str, *, now: datetime) -> None:
+    known = await find_domain(db, tenant_id, domain)
+    if known is None:
+        row = TenantDomain(
+            tenant_id=tenant_id, domain=domain, token=secrets.token_urlsafe(32), claimed_at=now
+        )
+        await add_domain(db, row)
+    if (known is None or known.verified_domain is None) and not await verify_domain(
+        db, tenant_id, domain, check_at=now + timedelta(days=1), now=now
+    ):
+        raise SeedError(f"tenants: {domain} is a verified domain of another tenant")
+
+
 async def _store_person(db: DbSession, entry: SeedPerson, *, now: datetime) -> None:
     person = await find_person_account(db, person_id=entry.id)
     if person is None:
@@ -312,6 +347,9 @@ async def _store_person(db: DbSession, entry: SeedPerson, *, now: datetime) -> N
 async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> None:
     """Add or replace one managed client, with its secret and ceilings.
 
+    Its workloads stay, unless it acts in another organisation than before. If a ceiling changes, the access
+    tokens end.
+
     Raises:
         SeedError: a ceiling's tenant does not exist, or the id is a person's.
     """
@@ -321,7 +359,9 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
     signs = method == "private_key_jwt"
     keys = {"jwks": client.jwks, "jwks_uri": client.jwks_uri}
     jwks, jwks_uri = read_keys(keys) if signs else (None, None)
-    grant_types = ["authorization_code", "refresh_token"] if client.redirect_uris else []
+    grant_types = list(GRANT_TYPES) if client.redirect_uris else []
+    if client.device:
+        grant_types = [*(grant_types or ["refresh_token", TOKEN_EXCHANGE]), DEVICE_CODE]
     await put_client(
         db,
         Client(
@@ -329,11 +369,17 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
             source="managed",
             name=client.name,
             redirect_uris=list(client.redirect_uris),
+            post_logout_redirect_uris=list(client.post_logout_redirect_uris),
             grant_types=[*grant_types, *(["client_credentials"] if client.ceilings else [])],
             token_endpoint_auth_method=method,
             jwks=jwks,
             jwks_uri=jwks_uri,
             introspects=client.introspects,
+            dpop_bound_access_tokens=client.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens=(
+                client.tls_client_certificate_bound_access_tokens
+            ),
+            must_push=client.must_push,
             application_type="native" if method == "none" else "web",
             created_at=now,
         ),
@@ -343,6 +389,16 @@ async def store_client(db: DbSession, client: SeedClient, *, now: datetime) -> N
         hashed = hash_secret(client.secret.get_secret_value())
         secret = ClientSecret(client_id=client_id, secret_hash=hashed, created_at=now)
         await add_secret(db, secret)
+    before = await list_ceilings(db, client_id)
+    if not {one.tenant for one in client.ceilings} <= {one.tenant_id for one in before}:
+        # They were trusted for another organisation.
+        await drop_workloads(db, client_id)
+    had = {(one.resource, one.tenant_id, one.scope, *one.tools, one.data_scope) for one in before}
+    has = {
+        (one.resource, one.tenant, one.scope, *one.tools, one.data_scope) for one in client.ceilings
+    }
+    if not had <= has:
+        await outdate_tokens(db, "client", client_id, lifetime=LONGEST_TOKEN, now=now)
     await keep_ceilings(db, client_id, {ceiling.resource for ceiling in client.ceilings})
     for ceiling in client.ceilings:
         if await find_tenant(db, ceiling.tenant) is None:

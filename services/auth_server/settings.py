@@ -1,5 +1,6 @@
 """Settings of the authorization server: section `auth_server`, environment `GATEPOST_AUTH_…`."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -23,8 +24,15 @@ from auth_server.branding import Branding
 from auth_server.export_settings import StripeExport, UsageExportSettings
 from auth_server.jwks import parse_jwk_set
 from auth_server.mail.settings import MailSettings
-from auth_server.sign_in_settings import ExternalSignIn, LocalSignIn, OidcSignIn, SignIn
+from auth_server.sign_in_settings import (
+    ExternalSignIn,
+    LinkProviderSettings,
+    LocalSignIn,
+    OidcSignIn,
+    SignIn,
+)
 from gatepost.catalogue import CATALOGUE_PATH
+from gatepost.network.organisation_address import organisation_prefix, tenant_of_address
 from gatepost.references import UrlWithSecret
 from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
 
@@ -74,6 +82,12 @@ class ResourceSettings(BaseModel):
         "/.well-known/jwks.json of its origin.",
     )
 
+    links: tuple[str, ...] = Field(
+        default=(),
+        description="The names of the link providers at which people link their accounts before an app "
+        "gets access.",
+    )
+
     @field_validator("gateway_jwks")
     @classmethod
     def refuse_other_key_sets(cls, document: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -97,6 +111,22 @@ class ResourceSettings(BaseModel):
             return self.catalogue_url
         parts = urlsplit(self.resource)
         return f"{parts.scheme}://{parts.netloc}{CATALOGUE_PATH}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceAddress:
+    """A resource that clients name: that of a gateway, or the address of one organisation there."""
+
+    entry: ResourceSettings
+    tenant_id: str | None = None
+    """The id in an organisation's address, of a tenant that may not exist; None for the gateway's own."""
+
+    @property
+    def resource(self) -> str:
+        """The exact string, as in tokens."""
+        if self.tenant_id is None:
+            return self.entry.resource
+        return organisation_prefix(self.entry.resource) + self.tenant_id
 
 
 class AuthServerSettings(ServiceSettings):
@@ -124,8 +154,8 @@ class AuthServerSettings(ServiceSettings):
     )
     redis_url: RedisUrl = Field(
         default=None,
-        description="redis://[:PASSWORD@]HOST:PORT/NUMBER or rediss://…: the Redis server in which "
-        "to announce revocations and from which to read call events.",
+        description="The Redis in which to announce revocations and from which to read call events: "
+        "redis://[:PASSWORD@]HOST:PORT/NUMBER, redis+cluster://… or redis+sentinel://…, or rediss.",
     )
     resources: tuple[ResourceSettings, ...] = Field(
         min_length=1, description="The gateways to issue tokens for; the first is the default."
@@ -245,6 +275,10 @@ class AuthServerSettings(ServiceSettings):
         description="The sign-in methods, in the order in which the page shows them: accounts of "
         "this server (`local`), OpenID Connect (`oidc`), a signed hand-off (`hand_off`).",
     )
+    link_providers: tuple[LinkProviderSettings, ...] = Field(
+        default=(),
+        description="The authorization servers of APIs at which people link their own accounts.",
+    )
     operator_sign_in_level: Literal[1, 2] = Field(
         default=2,
         description="The factors that operators must sign in with to open the console: 2 requires "
@@ -255,6 +289,18 @@ class AuthServerSettings(ServiceSettings):
         ge=0,
         description="How many of your proxies forward requests to this server; each adds one entry "
         "to X-Forwarded-For.",
+    )
+    dpop_nonces: bool = Field(
+        default=False,
+        description="Whether a DPoP proof must contain a nonce of this server, which costs a client one "
+        "more request every few minutes.",
+    )
+    client_certificate_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="The header in which your proxy passes on the client certificate that it has verified. "
+        "Clients that register for it get tokens bound to their certificate (RFC 8705). The proxy must "
+        "remove the header from other requests. Requires trusted_proxies.",
     )
     stripe: StripeSettings | None = Field(
         default=None,
@@ -269,6 +315,16 @@ class AuthServerSettings(ServiceSettings):
         default=None,
         description="The SMTP server that sends mails to people; without it, a server on loopback "
         "prints them, and any other server sends none.",
+    )
+    trace_url: str = Field(
+        default="",
+        description="The URL at which operators see a trace, with `{trace_id}` in it: the console links "
+        "to it from each call that was traced.",
+    )
+    component_origins: tuple[str, ...] = Field(
+        default=(),
+        description="The origins of your own pages that contain the component `<gatepost-connections>`, "
+        "such as https://app.example.com; scripts of no other origin may call /manage/v1.",
     )
     webhook_private_hosts: tuple[str, ...] = Field(
         default=(),
@@ -296,6 +352,31 @@ class AuthServerSettings(ServiceSettings):
         file = str(config.absolute().parent / file)
         return settings.model_copy(update={"database_url": f"{scheme}:///{file}"})
 
+    @field_validator("trace_url")
+    @classmethod
+    def require_template(cls, url: str) -> str:
+        """Refuse a URL that can't be that of a trace."""
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or "{trace_id}" not in url):
+            raise ValueError("must be an http or https URL that contains {trace_id}")
+        return url
+
+    def trace_page(self, trace_id: str) -> str:
+        """The URL of a trace; empty without one, or if operators see traces nowhere."""
+        return self.trace_url.replace("{trace_id}", trace_id) if trace_id else ""
+
+    @field_validator("component_origins")
+    @classmethod
+    def require_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse a value that is not an origin as browsers send it."""
+        for origin in origins:
+            parts = urlsplit(require_secure_url(origin))
+            if origin != f"{parts.scheme}://{parts.netloc}".lower():
+                raise ValueError(
+                    f"{origin} must be a scheme and a host, such as https://app.example.com"
+                )
+        return origins
+
     @model_validator(mode="after")
     def refuse_weak_secrets(self) -> Self:
         """Refuse a secret that is too short or a placeholder."""
@@ -321,6 +402,13 @@ class AuthServerSettings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def refuse_certificates_from_anybody(self) -> Self:
+        """Refuse to read certificates in a header that clients themselves would send."""
+        if self.client_certificate_header and not self.trusted_proxies:
+            raise ValueError("client_certificate_header requires trusted_proxies: 1 or more")
+        return self
+
+    @model_validator(mode="after")
     def refuse_development_in_public(self) -> Self:
         """Refuse a development setting if the issuer is not on loopback."""
         if self.client_documents_on_loopback and self.secure:
@@ -333,6 +421,17 @@ class AuthServerSettings(ServiceSettings):
         names = [getattr(entry, "name", entry.kind) for entry in self.sign_in]
         if len(names) != len(set(names)):
             raise ValueError("sign_in contains two entries with the same name")
+        return self
+
+    @model_validator(mode="after")
+    def refuse_unknown_link_providers(self) -> Self:
+        """Refuse two link providers with one name, and a resource that names one that does not exist."""
+        names = [entry.name for entry in self.link_providers]
+        if len(names) != len(set(names)):
+            raise ValueError("link_providers contains two entries with the same name")
+        for entry in self.resources:
+            if unknown := [name for name in entry.links if name not in names]:
+                raise ValueError(f"resources.links: {unknown[0]!r} is not in link_providers")
         return self
 
     @model_validator(mode="after")
@@ -360,10 +459,15 @@ class AuthServerSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def refuse_repeated_resources(self) -> Self:
-        """Refuse two entries for one resource."""
+        """Refuse two entries for one resource, and one that is an organisation's address at another."""
         names = [entry.resource for entry in self.resources]
         if len(names) != len(set(names)):
             raise ValueError("resources contains two entries for the same resource")
+        for name in names:
+            if above := [other for other in names if tenant_of_address(other, name)]:
+                raise ValueError(
+                    f"resources contains {name}, which is the address of an organisation at {above[0]}"
+                )
         return self
 
     @property
@@ -397,6 +501,13 @@ class AuthServerSettings(ServiceSettings):
         return frozenset(way.name for way in ways if isinstance(way, OidcSignIn) and way.customer)
 
     @property
+    def providers_with_own_issuer(self) -> frozenset[str]:
+        """The names of the providers that are the only one with their issuer (A149)."""
+        ways = [way for way in self.sign_in if not isinstance(way, LocalSignIn)]
+        issuers = [way.issuer for way in ways]
+        return frozenset(way.name for way in ways if issuers.count(way.issuer) == 1)
+
+    @property
     def longest_token_lifetime(self) -> timedelta:
         """How long any access token may live, and so revocations and signing keys must be kept."""
         return max((self.access_token_lifetime, *self.client_token_lifetimes.values()))
@@ -411,6 +522,14 @@ class AuthServerSettings(ServiceSettings):
     def resource_names(self) -> tuple[str, ...]:
         """The gateways' resources, the default one first."""
         return tuple(entry.resource for entry in self.resources)
+
+    def find_address(self, resource: str) -> ResourceAddress | None:
+        """Look up the exact string of a resource, or of an organisation's address at one."""
+        for entry in self.resources:
+            tenant_id = tenant_of_address(entry.resource, resource)
+            if tenant_id or entry.resource == resource:
+                return ResourceAddress(entry, tenant_id)
+        return None
 
     def find_resource(self, resource: str) -> ResourceSettings | None:
         """Look a resource up by its exact string."""

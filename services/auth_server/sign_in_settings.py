@@ -1,4 +1,7 @@
-"""Settings of the sign-in methods: entries of `auth_server.sign_in`."""
+"""Settings of the sign-in methods, and of the APIs at which people link their accounts.
+
+They are the entries of `auth_server.sign_in` and `auth_server.link_providers`.
+"""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -78,6 +81,11 @@ class ClaimMapping(_Entry):
         description="The tenants that this provider may assert. If it is the only provider, empty "
         'means any tenant. Beside other providers, list them, or write `["*"]` for the one provider '
         "that you trust with every tenant.",
+    )
+    groups: Path = Field(
+        default="groups",
+        description="The person's groups, in identity assertions for apps that their organisation "
+        "connects.",
     )
     role: Path | None = Field(default=None, description="The person's role or roles.")
     roles: dict[str, str] = Field(
@@ -170,7 +178,7 @@ class OidcSignIn(_External):
     @model_validator(mode="after")
     def refuse_what_customers_may_not_assert(self) -> Self:
         """Refuse a customer's provider that could choose people's ids or memberships."""
-        allowed = {"name", "email", "email_verified"}
+        allowed = {"name", "email", "email_verified", "groups"}
         if self.customer and self.adopts_people:
             raise ValueError("a provider with customer: true can't have adopts_people")
         if self.customer and (others := self.claims.model_fields_set - allowed):
@@ -197,6 +205,86 @@ class HandOffSignIn(_External):
         """Refuse keys that could not verify anything."""
         parse_jwk_set(document)
         return document
+
+
+_OURS = frozenset(
+    {
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "redirect_uri",
+        "request",
+        "request_uri",
+        "resource",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+
+
+class LinkProviderSettings(_Entry):
+    """An API's authorization server, at which people link their accounts."""
+
+    name: Name = Field(description="Its name in URLs, including the redirect URI, and in settings.")
+    title: str = Field(
+        min_length=1, max_length=60, description="The name by which people know the API."
+    )
+    issuer: ProviderUrl | None = Field(
+        default=None,
+        description="Its issuer; the endpoints are read from its metadata (RFC 8414, or OpenID Connect "
+        "Discovery).",
+    )
+    authorization_endpoint: ProviderUrl | None = Field(
+        default=None, description="Its authorization endpoint, if it has no metadata."
+    )
+    token_endpoint: ProviderUrl | None = Field(
+        default=None, description="Its token endpoint, if it has no metadata."
+    )
+    revocation_endpoint: ProviderUrl | None = Field(
+        default=None, description="Its revocation endpoint (RFC 7009), if it has no metadata."
+    )
+    client_id: str = Field(
+        min_length=1, max_length=255, description="The client id that it gave this server."
+    )
+    client_secret: SecretStr | None = Field(
+        default=None, description="The client secret; the server always uses PKCE."
+    )
+    authentication: Literal["basic", "post"] = Field(
+        default="basic", description="How the secret is sent: `basic`, or `post` in the form."
+    )
+    scopes: tuple[str, ...] = Field(default=(), description="The scopes to request.")
+    resource: str = Field(
+        default="", description="The `resource` parameter (RFC 8707), if it requires one."
+    )
+    parameters: dict[str, str] = Field(
+        default_factory=dict,
+        description="More parameters of its authorization requests, such as `prompt: consent`.",
+    )
+    private_network: bool = Field(
+        default=False,
+        description="Whether it may have private addresses. It must still use https.",
+    )
+
+    @field_validator("parameters")
+    @classmethod
+    def refuse_own_parameters(cls, parameters: dict[str, str]) -> dict[str, str]:
+        """Refuse parameters that this server sets itself."""
+        if ours := sorted(_OURS & parameters.keys()):
+            raise ValueError(f"{', '.join(ours)}: this server sets it itself")
+        return parameters
+
+    @model_validator(mode="after")
+    def require_endpoints(self) -> Self:
+        """Require either an issuer or the endpoints."""
+        named = (self.authorization_endpoint, self.token_endpoint)
+        has_issuer = self.issuer is not None
+        if has_issuer and any((*named, self.revocation_endpoint)):
+            raise ValueError("set either issuer or the endpoints, not both")
+        if not has_issuer and not all(named):
+            raise ValueError("set issuer, or authorization_endpoint and token_endpoint")
+        return self
 
 
 SignIn = Annotated[LocalSignIn | OidcSignIn | HandOffSignIn, Field(discriminator="kind")]

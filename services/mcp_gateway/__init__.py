@@ -6,7 +6,8 @@ call into one upstream request. Two lists show everything that happens to a call
 `app.create_app` wires the service.
 
     POST {resource path}                                   the MCP endpoint (both protocol eras)
-    GET  /.well-known/oauth-protected-resource[{path}]     RFC 9728 document
+    POST {resource path}/o/{tenant_id}                     the same at an organisation's address
+    GET  /.well-known/oauth-protected-resource[{path}[/o/{tenant_id}]]  RFC 9728 document
     GET  /.well-known/jwks.json                            the key that signs identity assertions
     GET  /internal/catalogue                               for the authorization server only
     GET  /livez, /readyz, /startupz                        for load balancers

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import structlog
 from joserfc.jwk import ECKey
@@ -19,8 +20,11 @@ from gatepost.logs import RequestId
 from gatepost.metrics.port import serving_metrics
 from gatepost.metrics.process import add_process
 from gatepost.metrics.series import Page
+from gatepost.network.organisation_address import organisation_prefix
 from gatepost.network.process import Process
 from gatepost.network.stopping import Stopping
+from gatepost.proofs.nonces import Nonces
+from gatepost.tracing.open import load_tracing
 from mcp_gateway.auth.api_keys import ApiKeys
 from mcp_gateway.auth.authenticator import Authenticator
 from mcp_gateway.auth.challenge import Challenge
@@ -46,6 +50,7 @@ from mcp_gateway.operational import (
     operational_routes,
 )
 from mcp_gateway.pipeline_factory import pipeline_factory
+from mcp_gateway.possession.require_possession import Possession
 from mcp_gateway.revocations.followed import Revocations
 from mcp_gateway.runtime import NewId, OpenRuntime, Runtime, open_runtime
 from mcp_gateway.self_report import Parts, reporting
@@ -55,6 +60,9 @@ from mcp_gateway.upstream.credentials.open import require_usable
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 from mcp_gateway.wire.server import CurrentServer, Server
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 log = structlog.get_logger()
 _RANDOM = secrets.SystemRandom()
@@ -77,6 +85,7 @@ def create_app(
         SettingsError: the signing key or a credential of the upstream can't be used.
         ManifestError: the manifest or its OpenAPI document can't be served.
     """
+    load_tracing(settings.tracing)
     process = process or Process()
     stopping = process.stopping
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
@@ -90,7 +99,12 @@ def create_app(
             add_process(page, service="mcp_gateway", stopping=stopping)
             figures = CallFigures(page)
             runtime = replace(runtime, count=figures.call)
-            auth = _make_auth(settings, runtime, live, now, wait)
+            if runtime.tracing is not None:
+                from mcp_gateway.tracing.http import TracedHttp  # imports OpenTelemetry
+
+                runtime = replace(runtime, http=TracedHttp(runtime.http))
+            sealer = Sealer.of(key)
+            auth = _make_auth(settings, runtime, live, sealer, now, wait)
             guards = Guards(
                 now=now,
                 upstream_url=settings.upstream_url,
@@ -114,7 +128,7 @@ def create_app(
                     challenge=auth.challenge,
                     answers=runtime.answers,
                     confirmations=runtime.confirmations,
-                    sealer=Sealer.of(key),
+                    sealer=sealer,
                     is_revoked=auth.revocations.is_revoked,
                     now=now,
                 )
@@ -138,7 +152,16 @@ def create_app(
                 serving_metrics(page, process.metrics),
             ):
                 yield State(
-                    endpoint=_make_endpoint(settings, auth, current, watch, figures, now, new_id),
+                    endpoint=_make_endpoint(
+                        settings,
+                        auth,
+                        current,
+                        watch,
+                        figures,
+                        runtime.tracing,
+                        now,
+                        new_id,
+                    ),
                     verifier=auth.verifier,
                     health=_describe_health(live, auth, guards, runtime, stopping),
                 )
@@ -167,10 +190,16 @@ class _Auth:
     outdated: OutdatedTokens
     authenticator: Authenticator
     challenge: Challenge
+    possession: Possession
 
 
 def _make_auth(
-    settings: McpGatewaySettings, runtime: Runtime, live: LiveCatalogue, now: Now, wait: Wait
+    settings: McpGatewaySettings,
+    runtime: Runtime,
+    live: LiveCatalogue,
+    sealer: Sealer,
+    now: Now,
+    wait: Wait,
 ) -> _Auth:
     stale_after = timedelta(seconds=settings.stale_revocations_after)
     keys = Jwks(runtime.fetch_keys, now)
@@ -182,14 +211,35 @@ def _make_auth(
         issuer=settings.issuer,
         resource=settings.resource,
         is_revoked=revocations.is_revoked,
+        explain=revocations.explain,
         now=now,
     )
     outdated = OutdatedTokens(live.catalogue.toolsets, now)
     api_keys = ApiKeys(runtime.exchange_key, verifier, now, sleep=wait)
     authenticator = Authenticator(verifier, api_keys, outdated)
     metadata_url = f"{settings.origin}{WELL_KNOWN}{settings.path}"
-    challenge = Challenge(metadata_url, lambda: settings.challenge_scope or live.catalogue.scope)
-    return _Auth(keys, revocations, verifier, outdated, authenticator, challenge)
+    challenge = Challenge(
+        settings.resource, metadata_url, lambda: settings.challenge_scope or live.catalogue.scope
+    )
+    possession = _make_possession(settings, runtime, sealer, now)
+    return _Auth(keys, revocations, verifier, outdated, authenticator, challenge, possession)
+
+
+def _make_possession(
+    settings: McpGatewaySettings, runtime: Runtime, sealer: Sealer, now: Now
+) -> Possession:
+    nonces = None
+    if settings.dpop_nonces:
+        purpose = "dpop nonce"
+        nonces = Nonces(
+            lambda time: sealer.seal(purpose, time), lambda nonce: sealer.open(purpose, nonce), now
+        )
+    return Possession(
+        used=runtime.used_proofs,
+        nonces=nonces,
+        certificate_header=settings.client_certificate_header,
+        now=now,
+    )
 
 
 def _make_endpoint(
@@ -198,6 +248,7 @@ def _make_endpoint(
     current: CurrentServer,
     watch: ClientWatch,
     figures: CallFigures,
+    tracing: "Tracing | None",
     now: Now,
     new_id: NewId,
 ) -> McpEndpoint:
@@ -208,11 +259,16 @@ def _make_endpoint(
         ),
         authenticator=auth.authenticator,
         challenge=auth.challenge,
+        possession=auth.possession,
         current=current,
         watch=watch,
         count=figures.request,
         now=now,
     )
+    if tracing is not None:
+        from mcp_gateway.tracing.requests import trace_request  # imports OpenTelemetry
+
+        front = trace_request(front, tracing)
     return McpEndpoint(front, origins, new_id, figures.refused)
 
 
@@ -263,11 +319,16 @@ def _describe_health(
 def _describe_gateway(settings: McpGatewaySettings, live: LiveCatalogue, key: ECKey) -> Documents:
     return Documents(
         path=settings.path,
-        resource=lambda: describe_resource(
-            resource=settings.resource,
+        resource=lambda organisation: describe_resource(
+            resource=(
+                organisation_prefix(settings.resource) + organisation
+                if organisation
+                else settings.resource
+            ),
             issuer=settings.issuer,
             scope=live.catalogue.scope,
             name=live.catalogue.name,
+            certificates=bool(settings.client_certificate_header),
         ),
         jwks=publish_key(key),
         catalogue=lambda: live.document,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gatepost_cli.lazy_group import LazyGroup
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 if TYPE_CHECKING:
     from mcp_gateway.upstream.credentials.sealed_file import SealedFile
@@ -37,8 +37,8 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
 
     import uvicorn
 
-    from gatepost.collector import keep_loaded_objects
     from gatepost.logs import configure_logs
+    from gatepost.network.collector import keep_loaded_objects
     from gatepost.network.listen import CannotListen, bind, bind_metrics
     from gatepost.network.process import Process
     from gatepost.network.serve import DrainingServer, StopTimes
@@ -122,11 +122,14 @@ def set_credential(tenant: str, name: str | None, config: Path | None) -> None:
 @credentials.command(name="list")
 @_name
 @_config
-def list_credentials(name: str | None, config: Path | None) -> None:
+@json_option
+def list_credentials(name: str | None, config: Path | None, as_json: bool) -> None:
     """List the tenants that have a secret, never the secrets."""
+    from mcp_gateway.upstream.credentials.sealed_file import TenantWithSecret
+
     with _sealed_file(name, config) as file:
-        for tenant in file.tenants():
-            echo(tenant)
+        rows = [TenantWithSecret(tenant_id=tenant) for tenant in file.tenants()]
+    print_rows(rows, lambda one: one.tenant_id, as_json=as_json, none="No tenant has a secret.")
 
 
 @credentials.command(name="remove")

@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from gatepost.linked_tokens import ProviderName
+
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110 §5.6.2
 _PLACE = re.compile(rf"bearer|basic|(?:header|cookie) {_TOKEN}|query [^\s&=#]+")
 _FRAMING = re.compile(
@@ -127,7 +129,16 @@ class TokenExchange(_TokenEndpoint):
     """The gateway's client secret at the token endpoint."""
 
 
+class LinkedAccount(CredentialSettings):
+    """The token of the account that the calling person linked at the API's authorization server."""
+
+    mode: Literal["linked_account"]
+    """`linked_account`."""
+    provider: ProviderName
+    """The name of the link provider in the authorization server's settings."""
+
+
 AnyCredential = Annotated[
-    StaticCredential | PerTenantCredential | ClientCredentials | TokenExchange,
+    StaticCredential | PerTenantCredential | ClientCredentials | TokenExchange | LinkedAccount,
     Field(discriminator="mode"),
 ]

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gatepost.catalogue import CATALOGUE_PATH
 from gatepost.health import check_readiness
+from gatepost.network.organisation_address import has_address, organisation_prefix
 from gatepost.network.stopping import Stopping
 from gatepost.scopes import CATALOGUE
 from mcp_gateway.auth.jwks import KeysUnavailable
@@ -31,7 +33,8 @@ class Documents:
 
     path: str
     """The path of the MCP endpoint."""
-    resource: Callable[[], Mapping[str, Any]]
+    resource: Callable[[str], Mapping[str, Any]]
+    """Describes the gateway's own resource, or the address of the organisation with this id."""
     jwks: Mapping[str, Any]
     catalogue: Callable[[], bytes]
 
@@ -53,7 +56,11 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     async def metadata(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_ANY_ORIGIN)
-        return answer_json(documents.resource(), headers=_ANY_ORIGIN)
+        organisation = request.path_params.get("organisation", "")
+        # Every other organisation gets a document, so that it does not tell which tenants exist.
+        if organisation and not has_address(organisation):
+            raise HTTPException(404)
+        return answer_json(documents.resource(organisation), headers=_ANY_ORIGIN)
 
     async def jwks(_: Request) -> Response:
         return answer_json(documents.jwks, headers={"cache-control": "public, max-age=300"})
@@ -100,6 +107,11 @@ def operational_routes(documents: Documents) -> list[BaseRoute]:
     return [
         Route(WELL_KNOWN, metadata, methods=["GET", "OPTIONS"]),
         Route(WELL_KNOWN + documents.path, metadata, methods=["GET", "OPTIONS"]),
+        Route(
+            f"{organisation_prefix(WELL_KNOWN + documents.path)}{{organisation}}",
+            metadata,
+            methods=["GET", "OPTIONS"],
+        ),
         Route("/.well-known/jwks.json", jwks),
         Route(CATALOGUE_PATH, catalogue),
         Route("/livez", livez),

@@ -1,6 +1,6 @@
 """Make the pipeline of a catalogue, at start and whenever the catalogue changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from joserfc.jwk import ECKey
@@ -8,11 +8,12 @@ from joserfc.jwk import ECKey
 from gatepost.clock import Now
 from gatepost.metering.call_event import CallEvent
 from gatepost.scopes import TRACE
+from gatepost.tracing.current import CURRENT
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.elicitation.policy import Asking, ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline import build_steps, compose
-from mcp_gateway.pipeline.call import Next
+from mcp_gateway.pipeline.call import Next, Step
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.record_call import Recording
@@ -55,6 +56,7 @@ def pipeline_factory(
         configured,
         http=runtime.http,
         sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
+        fetch_linked_token=runtime.fetch_linked_token,
         now=now,
     )
     limits = CallLimits(runtime.limits, runtime.plans, runtime.worker)
@@ -85,18 +87,30 @@ def pipeline_factory(
         steps = build_steps(
             catalogue,
             limits=limits,
-            confirmation=ConfirmationPolicy(
-                settings.confirm_destructive, settings.confirm_destructive_for
+            asking=Asking(
+                ConfirmationPolicy(settings.confirm_destructive, settings.confirm_destructive_for),
+                runtime.ask_for_approval,
             ),
             guards=guards,
             requests=requests,
             sender=RetryingSender(sender, guards, now=now, wait=wait, random=random),
             recording=Recording(
-                runtime.record if settings.record_searches else without_searches, runtime.count
+                settings.resource,
+                runtime.record if settings.record_searches else without_searches,
+                runtime.count,
             ),
             now=now,
         )
         run, run_traced = compose(steps), compose(trace_steps(steps, now))
+        if runtime.tracing is not None:
+            run = _record_some(run, steps, catalogue)
         return lambda call: (run_traced if TRACE in call.caller.scopes else run)(call)
 
     return make_pipeline
+
+
+def _record_some(run: Next, steps: Sequence[Step], catalogue: Catalogue) -> Next:
+    from mcp_gateway.tracing.steps import span_steps  # imports OpenTelemetry
+
+    run_recorded = compose(span_steps(steps, catalogue))
+    return lambda call: (run if CURRENT.get() is None else run_recorded)(call)

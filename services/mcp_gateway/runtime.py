@@ -13,6 +13,7 @@ from gatepost.clock import Now
 from gatepost.health import EventsReport, GatewayReport, RedisReport
 from gatepost.metering.call_event import CallEvent
 from gatepost.metering.plans import Plan
+from gatepost.tracing.open import opened_tracing
 from mcp_gateway.auth.api_keys import ExchangeKey
 from mcp_gateway.auth.jwks import Fetch
 from mcp_gateway.authorization_server.client import AuthorizationServer
@@ -23,6 +24,7 @@ from mcp_gateway.call_events.port import Delivery
 from mcp_gateway.call_events.recorder import Recorder
 from mcp_gateway.call_events.spool import Spool
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.elicitation.approvals import AskForApproval
 from mcp_gateway.elicitation.confirmations import Confirmations, LocalConfirmations
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpClient
@@ -30,14 +32,18 @@ from mcp_gateway.limits.known_plans import KnownPlans, ReadPlans
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Limits, ReadUsage
 from mcp_gateway.limits.reaping import reaping
+from mcp_gateway.limits.share import Share
 from mcp_gateway.pipeline.steps.record_call import CountCall, Record, ignore_call
+from mcp_gateway.possession.used_proofs import LocalUsedProofs, UsedProofs
 from mcp_gateway.revocations.long_poll_feed import LongPollFeed
 from mcp_gateway.revocations.port import RevocationFeed
 from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.upstream.credentials.linked_account import FetchLinkedToken
 from mcp_gateway.work.loop_watch import watching_loop
 from mcp_gateway.work.worker import Worker
 
 if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
     from mcp_gateway.limits.redis_limits import RedisLimits
 
 NewId = Callable[[], str]
@@ -67,6 +73,9 @@ class Runtime:
     plans: KnownPlans
     answers: Answers
     confirmations: Confirmations
+    used_proofs: UsedProofs
+    ask_for_approval: AskForApproval
+    fetch_linked_token: FetchLinkedToken
     details: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     """Each describes, for `/readyz`, the state of a part whose failure does not stop calls."""
     worker: Worker = field(default_factory=Worker)
@@ -75,6 +84,8 @@ class Runtime:
     """Counts calls for the metrics."""
     reporting: Reporting | None = None
     """None for a gateway that reports to nobody."""
+    tracing: "Tracing | None" = None
+    """Records some of the requests, if traces are on."""
 
 
 OpenRuntime = Callable[
@@ -99,29 +110,35 @@ async def open_runtime(
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(watching_loop())
+        # Opened first and closed last, so that the end of the other parts is recorded.
+        tracing = await stack.enter_async_context(
+            opened_tracing(settings.tracing, "gatepost-mcp-gateway", now)
+        )
         http = await stack.enter_async_context(Http1Client())
         server = AuthorizationServer(
             http,
+            resource=settings.resource,
             url=settings.authorization_server_url,
             jwks_url=settings.jwks_url,
             prove=assertions.form,
         )
+        share = Share(settings.replicas)
         if settings.redis_url is None:
             delivery = HttpDelivery(server.post_events, assertions.form)
             recorder = _make_recorder(settings, delivery, direct=False)
             backends = _Backends(
                 recorder,
                 LongPollFeed(server.follow_revocations),
-                LocalLimits(now, recorder, server.read_usage, replicas=settings.replicas),
+                LocalLimits(now, recorder, server.read_usage, share),
                 LocalAnswers(new_id),
                 LocalConfirmations(now),
+                LocalUsedProofs(now),
             )
         else:
-            url = settings.redis_url.get_secret_value()
-            backends = await _open_redis(settings, url, stack, server.read_usage, now, new_id)
+            backends = await _open_redis(settings, stack, server.read_usage, share, now, new_id)
         await stack.enter_async_context(backends.recorder.running())
         await stack.enter_async_context(reaping(backends.limits.reap))
-        plans = open_plans(settings, server.follow_plans, now)
+        plans = open_plans(settings, server.follow_plans, now, share)
         await stack.enter_async_context(plans.following())
         yield Runtime(
             http=http,
@@ -133,8 +150,12 @@ async def open_runtime(
             plans=plans,
             answers=backends.answers,
             confirmations=backends.confirmations,
+            used_proofs=backends.used_proofs,
+            ask_for_approval=server.ask_for_approval,
+            fetch_linked_token=server.fetch_linked_token,
             details={"events": backends.recorder.describe},
             reporting=Reporting(server.post_report, backends.recorder.report, backends.redis),
+            tracing=tracing,
         )
 
 
@@ -147,10 +168,13 @@ class _Backends:
     limits: "LocalLimits | RedisLimits"
     answers: Answers
     confirmations: Confirmations
+    used_proofs: UsedProofs
     redis: Callable[[], Awaitable[RedisReport]] | None = None
 
 
-def open_plans(settings: McpGatewaySettings, read: ReadPlans, now: Now) -> KnownPlans:
+def open_plans(
+    settings: McpGatewaySettings, read: ReadPlans, now: Now, share: Share | None = None
+) -> KnownPlans:
     """Return the plans that the gateway knows: at first those of its file or its settings."""
     fallback = {
         name: Plan(name=name, title=name, per_minute=tier.per_minute, burst=tier.burst)
@@ -162,6 +186,7 @@ def open_plans(settings: McpGatewaySettings, read: ReadPlans, now: Now) -> Known
         fallback=fallback,
         default=settings.default_tier,
         file=settings.known_plans,
+        share=share,
     )
 
 
@@ -171,22 +196,28 @@ def _make_recorder(settings: McpGatewaySettings, delivery: Delivery, *, direct: 
 
 async def _open_redis(
     settings: McpGatewaySettings,
-    url: str,
     stack: AsyncExitStack,
     read_usage: ReadUsage,
+    share: Share,
     now: Now,
     new_id: NewId,
 ) -> _Backends:
     """Connect to Redis until the stack closes."""
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     # These imports take a second and 40 MB, so only a gateway with Redis makes them.
     from mcp_gateway.call_events.redis_delivery import RedisDelivery
     from mcp_gateway.elicitation.redis_answers import RedisAnswers
     from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
     from mcp_gateway.limits.redis_limits import RedisLimits
-    from mcp_gateway.redis.connection import RedisConnection
+    from mcp_gateway.possession.redis_used_proofs import RedisUsedProofs
+    from mcp_gateway.redis.open import open_connection
     from mcp_gateway.revocations.redis_feed import RedisFeed
 
-    redis = RedisConnection(url)
+    redis = open_connection(url)
+    if settings.tracing is not None:
+        from mcp_gateway.redis.traced import TracedConnection
+
+        redis = TracedConnection(redis)
     await stack.enter_async_context(redis.connected())
     answers = RedisAnswers(redis, url, resource=settings.resource, new_id=new_id)
     await stack.enter_async_context(answers.listening())
@@ -200,7 +231,7 @@ async def _open_redis(
         redis,
         issuer=settings.issuer,
         journal=recorder,
-        rates=LocalRates(now, replicas=settings.replicas),
+        rates=LocalRates(now, share),
         read_usage=read_usage,
         now=now,
     )
@@ -210,5 +241,6 @@ async def _open_redis(
         limits,
         answers,
         RedisConfirmations(redis, resource=settings.resource, now=now),
+        RedisUsedProofs(redis, resource=settings.resource, now=now),
         delivery.report,
     )

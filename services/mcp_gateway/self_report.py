@@ -56,7 +56,7 @@ async def reporting(parts: Parts, instance: str, now: Now) -> AsyncIterator[None
         failing = False
         while True:
             try:
-                await how.send(await _read(parts, how, instance, started_at))
+                await how.send(await _read(parts, how, instance, (started_at, now())))
                 failing = False
             except Exception as problem:  # noqa: BLE001 - the next report may arrive
                 if not failing:
@@ -69,17 +69,20 @@ async def reporting(parts: Parts, instance: str, now: Now) -> AsyncIterator[None
     # Without it, operators would look for a process that died.
     with suppress(Exception):
         async with asyncio.timeout(_LAST_SECONDS):
-            last = await _read(parts, how, instance, started_at)
+            last = await _read(parts, how, instance, (started_at, now()))
             await how.send(last.model_copy(update={"stopping": True}))
 
 
-async def _read(parts: Parts, how: Reporting, instance: str, started_at: datetime) -> GatewayReport:
-    catalogue = parts.live.catalogue
+async def _read(
+    parts: Parts, how: Reporting, instance: str, times: tuple[datetime, datetime]
+) -> GatewayReport:
+    catalogue, (started_at, sent_at) = parts.live.catalogue, times
     return GatewayReport(
         instance=instance,
         host=_UNPRINTABLE.sub("?", socket.gethostname())[:255],
         version=version("gatepost"),
         started_at=started_at,
+        sent_at=sent_at,
         catalogue=catalogue.hash,
         catalogue_kept=parts.live.is_kept,
         tools=len(catalogue.tools),

@@ -89,8 +89,8 @@ class McpGatewaySettings(ServiceSettings):
     default_tier: str = "free"
     """The tier of tenants whose own plan is not known."""
     replicas: int = Field(default=1, ge=1)
-    """How many processes of this gateway run. Without Redis, or while it is unreachable, each process
-    allows its share of every limit."""
+    """How many processes of this gateway run, until the authorization server has told it. Without Redis, or
+    while it is unreachable, each process allows its share of every limit."""
     stale_revocations_after: float = Field(default=600, ge=60)
     """How many seconds the gateway accepts every valid token without news of revocations. After that,
     it accepts only access tokens that are younger than this."""
@@ -109,6 +109,12 @@ class McpGatewaySettings(ServiceSettings):
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values that the MCP endpoint accepts; by default the resource's host, and for a loopback
     host the other loopback names, too."""
+    dpop_nonces: bool = False
+    """Whether a DPoP proof must contain a nonce of this gateway, which costs a client one more request
+    every few minutes."""
+    client_certificate_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
+    """The header in which your proxy passes on the client certificate that it has verified, for tokens that
+    are bound to a certificate (RFC 8705). The proxy must remove the header from other requests."""
     confirm_destructive: Confirmation = "where_possible"
     """Whether a person confirms each call of a destructive tool: `always` refuses calls from a client
     that can't ask; `where_possible` lets them pass; `never` confirms only tools with `confirm` in the

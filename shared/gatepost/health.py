@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import structlog
@@ -47,6 +47,8 @@ REPORTS_PATH = "/internal/gateways"
 authenticate at `/token`."""
 REPORT_SECONDS = 15
 """Seconds between two reports of a process."""
+SILENT_AFTER = timedelta(seconds=4 * REPORT_SECONDS)
+"""How long a process may be silent before it counts as dead."""
 
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -108,6 +110,8 @@ class GatewayReport(_Report):
     host: _Text
     version: Annotated[str, Field(max_length=64, pattern="^[ -~]*$")]
     started_at: _Moment
+    sent_at: _Moment | None = None
+    """The time of the gateway's own clock; None from an older release."""
     stopping: bool = False
     """Whether this is the last report, because the process stops."""
     catalogue: Annotated[str, Field(pattern="^[0-9a-f]{0,64}$")]

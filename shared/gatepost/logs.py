@@ -22,6 +22,9 @@ _SECRET_NAME = re.compile(
 counted_events: Counter[tuple[str, str]] = Counter()
 """How often each event was written by this process, with its level."""
 
+fault_listeners: list[Callable[[str, BaseException], None]] = []
+"""Called with the event and the exception of each log line about an unexpected exception."""
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -51,6 +54,17 @@ def count(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping
     return event
 
 
+def tell_fault(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tell the listeners of the exception that an event is about."""
+    problem = event.get("exc_info") if fault_listeners else None
+    if problem is True:
+        problem = sys.exc_info()[1]
+    if isinstance(problem, BaseException):
+        for listener in fault_listeners:
+            listener(str(event["event"]), problem)
+    return event
+
+
 def configure_logs(*, level: int = logging.INFO) -> None:
     """Send structured events to standard error: readable on a terminal, JSON lines elsewhere."""
     final: tuple[Any, ...] = (
@@ -63,6 +77,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             count,
+            tell_fault,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
             structlog.processors.format_exc_info,

@@ -133,6 +133,7 @@ SECRET_SCHEMA = {
 def _has_password(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.password is not None or "password" in parse_qs(parts.query)
+        named = any("password" in name for name in parse_qs(parts.query))
+        return named or parts.password is not None
     except ValueError:
         return "@" in url

@@ -1,8 +1,8 @@
 """Revocations, which the authorization server announces and every gateway stores.
 
 An access token ends early when one of its identifiers is revoked. These are revoked permanently:
-`token` (its `jti`), `family` (its source, the part of `jti` before the dot), `key` (the `kid` that
-signed it). The others can get new tokens, so `below` says which tokens end: `grant` by version,
+`token` (its `jti`), `family` (its source, the part of `jti` before the dot; a sub-agent's token has one
+for each delegation and that of the app's token), `key` (the `kid` that signed it). The others can get new tokens, so `below` says which tokens end: `grant` by version,
 `client`, `tenant` and `person` by the second of issue.
 """
 
@@ -54,13 +54,21 @@ def name_token(family: str, unique: str) -> str:
     return f"{family}.{unique}"
 
 
+def families_of(jti: str) -> list[str]:
+    """List the sources of a token, the nearest first; a token without one is its own."""
+    return jti.split(".")[:-1] or [jti]
+
+
 def names_of(claims: AccessClaims, kid: str) -> Iterator[tuple[Kind, str]]:
     """List the identifiers by which a token can be revoked."""
     yield "token", claims.jti
-    yield "family", claims.jti.partition(".")[0]
+    for family in families_of(claims.jti):
+        yield "family", family
     yield "key", kid
     yield "grant", claims.grant_id
     yield "client", claims.client_id
+    for actor in claims.actors:
+        yield "client", actor
     yield "tenant", claims.tenant_id
     yield "person", claims.sub
 
@@ -131,4 +139,11 @@ class RevocationList:
             or claims.iat < self._clients.get(claims.client_id, 0)
             or claims.iat < self._tenants.get(claims.tenant_id, 0)
             or claims.iat < self._people.get(claims.sub, 0)
+            or (bool(claims.actors) and self._is_delegation_revoked(claims))
+        )
+
+    def _is_delegation_revoked(self, claims: AccessClaims) -> bool:
+        """Return whether a delegation above, the app's own token, or an actor's client has ended."""
+        return any(family in self._families for family in families_of(claims.jti)) or any(
+            claims.iat < self._clients.get(actor, 0) for actor in claims.actors
         )

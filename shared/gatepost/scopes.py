@@ -11,7 +11,12 @@ READ = "mcp:read"
 WRITE = "mcp:write"
 ADMIN = "mcp:admin"
 OFFLINE_ACCESS = "offline_access"
-BESIDE_RESOURCES = frozenset({OFFLINE_ACCESS, "openid", "profile", "email"})
+OPENID = "openid"
+PROFILE = "profile"
+EMAIL = "email"
+IDENTITY = frozenset({OPENID, PROFILE, EMAIL})
+"""Scopes for an ID token and for claims about the person (OpenID Connect Core §5.4)."""
+BESIDE_RESOURCES = IDENTITY | {OFFLINE_ACCESS}
 """Scopes for a refresh token or an identity, which do not concern a resource."""
 # The authorization server's scope for a gateway's catalogue; clients never get it.
 CATALOGUE = "gatepost:catalogue"

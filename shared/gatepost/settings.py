@@ -23,7 +23,9 @@ from pydantic_settings import (
 )
 
 from gatepost.document import DocumentError, find_line, parse_document, read_bytes
+from gatepost.network.redis_url import read_redis_url
 from gatepost.references import FileValues, Place, UrlWithSecret
+from gatepost.tracing.settings import TracingSettings
 
 _PLAIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -89,6 +91,11 @@ class ServiceSettings(BaseSettings):
         "that is not public.",
     )
 
+    tracing: TracingSettings | None = Field(
+        default=None,
+        description="Where the spans of some requests are sent; without it, nothing is traced.",
+    )
+
     def lame_duck(self, public_url: str) -> float:
         """Return how long a process of this public URL serves everything after it was told to stop."""
         if self.lame_duck_seconds is not None:
@@ -130,7 +137,11 @@ class ServiceSettings(BaseSettings):
             ]
         if not problems:
             return settings
-        where = f"section {cls.section} of {config or 'gatepost.yaml'} or {prefix}…"
+        where = f"section {cls.section} of {config} or {prefix}…"
+        if config is None:
+            where = (
+                f"{prefix}…; neither --config nor GATEPOST_CONFIG names a file, so none was read"
+            )
         lines = [_tell(place, problem, data, cls.section) for place, problem in problems]
         raise SettingsError("\n".join([f"settings ({where}):", *lines]))
 
@@ -189,24 +200,18 @@ def _tell(place: Place, problem: str, data: bytes, section: str) -> str:
 
 
 def require_redis_url(url: SecretStr | None) -> SecretStr | None:
-    """Refuse a value that is not the URL of a Redis server.
+    """Refuse a value that is not a URL of Redis.
 
     Raises:
-        ValueError: the message shows the format, without the value.
+        ValueError: the message shows the formats, without the value.
     """
     if url is not None:
-        parts = urlsplit(url.get_secret_value())
-        try:
-            named = parts.port != 0 and bool(parts.hostname or parts.path)
-        except ValueError:
-            named = False
-        if parts.scheme not in {"redis", "rediss", "unix"} or not named:
-            raise ValueError("must be redis://HOST:PORT/NUMBER, rediss://… or unix://PATH")
+        read_redis_url(url.get_secret_value())
     return url
 
 
 RedisUrl = Annotated[SecretStr | None, AfterValidator(require_redis_url), UrlWithSecret()]
-"""The URL of a Redis server; None without one."""
+"""The URL of a Redis server, a cluster, or the Sentinels of a server; None without Redis."""
 
 
 def require_secure_url(url: str) -> str:

@@ -1,6 +1,6 @@
 """`python -m gatepost_cli` is `gatepost`."""
 
-from gatepost_cli.main import main
+from gatepost_cli.entry import run
 
 if __name__ == "__main__":
-    main()
+    run()

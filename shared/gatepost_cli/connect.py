@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import os
+import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Literal
@@ -16,16 +18,16 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client.auth import OAuthClientProvider, OAuthFlowError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import (
-    AuthorizationCodeResult,
-    OAuthClientInformationFull,
-    OAuthClientMetadata,
-    OAuthToken,
-)
-from mcp_types import TextContent, Tool
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+from mcp_types import CallToolResult, TextContent, Tool
 from pydantic import AnyUrl
 
+from gatepost_cli.connect_device import authorize_device
 from gatepost_cli.terminal import echo
+from gatepost_cli.token_file import TokenFile
+from gatepost_cli.url import URL
+
+Mode = Literal["auto", "legacy"]
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>gatepost connect</title>
 <p style="font: 1.1rem system-ui; margin: 4rem auto; max-width: 30rem">{}</p></html>"""
@@ -40,8 +42,14 @@ _ADVICE = f"The address of a gateway usually ends in /mcp, such as {_EXAMPLE}"
 _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
 
 
+class ToolFailed(click.ClickException):
+    """The tool answered with an error."""
+
+    exit_code = 3
+
+
 @click.command()
-@click.argument("url")
+@click.argument("url", type=URL)
 @click.option(
     "--tool",
     help="The tool to call; by default the first read-only one without required arguments.",
@@ -55,35 +63,122 @@ _EXPECTED = (MCPError, OAuthFlowError, httpx2.HTTPError)
     help="auto: the newest protocol that the gateway supports; legacy: 2025-11-25 or older.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the link, but don't open a browser.")
+@click.option("--forget", is_flag=True, help="Delete the stored tokens, and sign in again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the tools as JSON, and call none.")
+@click.option(
+    "--device",
+    metavar="CLIENT_ID",
+    help="Sign in on another device with a code, as this client; an operator must allow it codes.",
+)
 def connect(
-    url: str, tool: str | None, arguments: str, mode: Literal["auto", "legacy"], no_browser: bool
+    url: str,
+    tool: str | None,
+    arguments: str,
+    mode: Mode,
+    no_browser: bool,
+    forget: bool,
+    as_json: bool,
+    device: str | None,
 ) -> None:
-    """Connect to the gateway at URL as an MCP client: sign in, list the tools and call one."""
+    """Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.
+
+    The tokens are stored for the next time, in a file that only you can read. If the browser is on
+    another machine, paste the address that it shows at the end. Exit codes: 1 if nothing was
+    connected, 2 for wrong options, 3 if the tool answered with an error.
+    """
     try:
-        given = json.loads(arguments)
+        given = read_json(arguments)
     except ValueError as error:
-        raise click.ClickException(f"--arguments is not JSON: {error}") from None
+        raise click.UsageError(f"--arguments is not JSON: {error}") from None
     if not isinstance(given, dict):
-        raise click.ClickException("--arguments must be a JSON object")
+        raise click.UsageError("--arguments must be a JSON object")
+
+    async def show(client: Client) -> None:
+        listed = await client.list_tools()
+        if as_json:
+            found = [each.model_dump(mode="json", exclude_none=True) for each in listed.tools]
+            echo(json.dumps({"url": url, "protocol": client.protocol_version, "tools": found}))
+            return
+        echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
+        for each in listed.tools:
+            echo(f"  {each.name:<28} {(each.title or each.description or '')[:60]}")
+        chosen = tool or first_easy_one(listed.tools)
+        if chosen is None:
+            echo("Choose a tool to call with --tool.")
+            return
+        echo(f"\nCalling {chosen} {json.dumps(given)}")
+        show_result(await client.call_tool(chosen, given), chosen)
+
+    store = TokenFile(url)
+    if forget:
+        store.forget()
+    with_client(url, store, show, mode=mode, open_browser=not no_browser, device=device)
+
+
+def read_json(text: str) -> Any:
+    """Read a JSON value.
+
+    Raises:
+        ValueError: it is not JSON, as `NaN` is not, or is nested too deeply.
+    """
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a number of JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def show_result(result: CallToolResult, name: str) -> None:
+    """Print the result of a tool.
+
+    Raises:
+        ToolFailed: it is an error.
+    """
+    for block in result.content:
+        echo(block.text if isinstance(block, TextContent) else f"[{block.type}]")
+    if result.is_error:
+        raise ToolFailed(f"{name} answered with an error")
+
+
+def with_client(
+    url: str,
+    store: TokenFile,
+    act: Callable[[Client], Awaitable[None]],
+    *,
+    mode: Mode = "auto",
+    open_browser: bool = True,
+    device: str | None = None,
+) -> None:
+    """Act as a client that is signed in; `device` is a client that its person connects with a code.
+
+    Raises:
+        ClickException: it can't connect; the message says why and what to type.
+    """
     # The SDK logs the traceback of an error that is told in a sentence here.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     try:
-        asyncio.run(_connect(url, tool, given, mode, open_browser=not no_browser))
+        if device is not None:
+            asyncio.run(_act_by_code(url, device, act, mode))
+        else:
+            asyncio.run(_act(url, store, act, mode, open_browser=open_browser))
     except (*_EXPECTED, BaseExceptionGroup) as error:
         cause = innermost(error)
-        if isinstance(cause, click.ClickException):
-            raise cause from None
+        if isinstance(cause, click.ClickException | BrokenPipeError):
+            raise cause from None  # Click ends the command when nobody reads its output.
         if not isinstance(cause, _EXPECTED):
             raise
         said = str(cause) or type(cause).__name__
         raise click.ClickException(_explain(url) or said) from None
 
 
-async def _connect(
+async def _act(
     url: str,
-    name: str | None,
-    arguments: dict[str, Any],
-    mode: Literal["auto", "legacy"],
+    store: TokenFile,
+    act: Callable[[Client], Awaitable[None]],
+    mode: Mode,
     *,
     open_browser: bool,
 ) -> None:
@@ -95,6 +190,10 @@ async def _connect(
             if open_browser:
                 # A thread that ends with the process: some browsers only return when they are closed.
                 threading.Thread(target=webbrowser.open, args=(authorize_url,), daemon=True).start()
+            if sys.stdin.isatty():
+                echo("If the browser can't come back here, paste its address:", err=True)
+            state = parse_qs(urlsplit(authorize_url).query).get("state")
+            threading.Thread(target=_read_pasted, args=(answer.give, state), daemon=True).start()
 
         auth = OAuthClientProvider(
             url,
@@ -104,31 +203,50 @@ async def _connect(
                 grant_types=["authorization_code", "refresh_token"],
                 token_endpoint_auth_method="none",  # noqa: S106 - the method's name
             ),
-            _Memory(),
+            store,
             redirect_handler=show,
             callback_handler=answer.wait,
         )
+        # Without these the SDK would ask again instead of refreshing a stored token.
+        auth.context.token_expiry_time = store.expires_at
+        auth.context.oauth_metadata = store.metadata
+        store.find_metadata = lambda: auth.context.oauth_metadata
         async with (
             httpx2.AsyncClient(auth=auth, timeout=60, follow_redirects=False) as http,
             Client(streamable_http_client(url, http_client=http), mode=mode) as client,
         ):
-            listed = await client.list_tools()
-            echo(f"Connected, protocol {client.protocol_version}. {len(listed.tools)} tools:")
-            for tool in listed.tools:
-                echo(f"  {tool.name:<28} {(tool.title or tool.description or '')[:60]}")
-            chosen = name or first_easy_one(listed.tools)
-            if chosen is None:
-                echo("Choose a tool to call with --tool.")
+            store.mark_used()
+            await act(client)
+
+
+async def _act_by_code(
+    url: str, client_id: str, act: Callable[[Client], Awaitable[None]], mode: Mode
+) -> None:
+    token = await authorize_device(url, client_id)
+    async with (
+        httpx2.AsyncClient(auth=token, timeout=60, follow_redirects=False) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        await act(client)
+
+
+def _read_pasted(give: Callable[[str], None], state: list[str] | None) -> None:
+    """Wait for an address with a code and this state on standard input, and pass its query on."""
+    typed = b""
+    # Not `input`: a thread that waits in it would hold up the end of the process.
+    while part := os.read(0, 4096):
+        typed += part
+        *lines, typed = typed.split(b"\n")
+        for line in lines:
+            query = urlsplit(line.decode("utf-8", "replace").strip()).query
+            values = parse_qs(query)
+            if {"code", "error"} & values.keys() and values.get("state") == state:
+                give(query)
                 return
-            echo(f"\nCalling {chosen} {json.dumps(arguments)}")
-            result = await client.call_tool(chosen, arguments)
-            for block in result.content:
-                if isinstance(block, TextContent):
-                    echo(block.text)
-                else:
-                    echo(f"[{block.type}]")
-            if result.is_error:
-                raise click.ClickException(f"{chosen} answered with an error")
+            if "code" in values:
+                echo("That address belongs to another sign-in; open the link above.", err=True)
+            elif line.strip():
+                echo("That is not the address at the end: it contains `code=`.", err=True)
 
 
 def _explain(url: str) -> str | None:
@@ -136,9 +254,7 @@ def _explain(url: str) -> str | None:
     with httpx2.Client(timeout=5, follow_redirects=False) as http:
         try:
             answer = http.get(url)
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
-            return f"{url} is not an address of a server; type one like {_EXAMPLE}"
-        except httpx2.HTTPError as error:
+        except (httpx2.InvalidURL, httpx2.HTTPError) as error:
             reason = str(error) or type(error).__name__
             return f"nothing answers at {url} ({reason}); is the gateway running there? {_ADVICE}"
         if answer.status_code in {200, 401, 403, 405, 406}:
@@ -166,26 +282,6 @@ def innermost(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-class _Memory:
-    """Keeps tokens only while the command runs."""
-
-    def __init__(self) -> None:
-        self._tokens: OAuthToken | None = None
-        self._client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self._tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self._tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self._client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self._client = client_info
 
 
 class _Answer:

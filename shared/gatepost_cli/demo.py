@@ -1,4 +1,4 @@
-"""`gatepost demo`: run both services, a demo SaaS and an imitation of Stripe on this machine."""
+"""`gatepost demo`: run both services, a demo SaaS and imitations of Stripe and a provider here."""
 
 import contextlib
 import fcntl
@@ -8,9 +8,12 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -62,6 +65,15 @@ TENANTS = (
     {"id": "org_acme", "name": "Acme", "rate_limit_tier": "pro"},
     {"id": "org_globex", "name": "Globex", "rate_limit_tier": "free"},
 )
+PROVIDER, APP = "acme-id", "claude-for-work"
+DEVICE_CLIENT = "gatepost-cli"
+TOM = {
+    "id": "usr_tom",
+    "email": "tom@acme.example",
+    "name": "Tom Okafor",
+    "memberships": ({"tenant": "org_acme", "role": "member", "data_scope": "team:design"},),
+}
+"""Who is at Acme's provider, if it runs; whoever is in two organisations can't sign in there."""
 KEPT = frozenset(
     {
         "GATEPOST_AUTH_ACCESS_TOKEN_LIFETIME",
@@ -94,6 +106,9 @@ class DemoLayout:
     stripe_port: int
     auth_metrics_port: int
     gateway_metrics_port: int
+    provider_port: int | None
+    traces: str | None
+    """Where traces are sent."""
 
     @property
     def issuer(self) -> str:
@@ -116,6 +131,26 @@ class DemoLayout:
         return f"http://127.0.0.1:{self.stripe_port}"
 
     @property
+    def provider(self) -> str:
+        """The issuer of the imitation of Acme's identity provider."""
+        return f"http://127.0.0.1:{self.provider_port}"
+
+    @property
+    def sso(self) -> Path:
+        """The file with an app at that provider and the sign-in of one of its people."""
+        return self.directory / "sso.json"
+
+    @property
+    def app_secret(self) -> Path:
+        """The file with the secret of the app and of this server at the provider."""
+        return self.directory / "app_secret"
+
+    @property
+    def saas_token(self) -> Path:
+        """The admin token with which the demo SaaS gets tokens for its settings page."""
+        return self.directory / "saas_token"
+
+    @property
     def auth_metrics(self) -> str:
         """The URL of the authorization server's metrics."""
         return f"http://127.0.0.1:{self.auth_metrics_port}/metrics"
@@ -131,6 +166,11 @@ class DemoLayout:
         return self.directory / "api_key"
 
     @property
+    def with_config(self) -> tuple[str, str]:
+        """The option of commands that names the configuration."""
+        return "--config", str(self.config)
+
+    @property
     def config(self) -> Path:
         """The configuration file of both services."""
         return self.directory / "gatepost.yaml"
@@ -141,6 +181,16 @@ class DemoLayout:
 @click.option("--gateway-port", default=8401, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--saas-port", default=8402, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--stripe-port", default=8403, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--provider",
+    is_flag=True,
+    help="Also run an imitation of Acme's identity provider, which can connect apps for members.",
+)
+@click.option(
+    "--traces",
+    metavar="URL",
+    help="Send traces of every call to an OTLP collector, such as http://127.0.0.1:4318/v1/traces.",
+)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
@@ -156,6 +206,8 @@ def demo(
     gateway_port: int,
     saas_port: int,
     stripe_port: int,
+    provider: bool,
+    traces: str | None,
     directory: Path | None,
     state_file: Path | None,
 ) -> None:
@@ -172,17 +224,34 @@ def demo(
             f"--state-file: the folder {state_file.absolute().parent} does not exist; create it first"
         )
     with suppress_stop(), _directory(directory) as place:
+        ports = find_free_ports(3)
         layout = DemoLayout(
-            place, auth_port, gateway_port, saas_port, stripe_port, *find_free_ports(2)
+            place,
+            auth_port,
+            gateway_port,
+            saas_port,
+            stripe_port,
+            auth_metrics_port=ports[0],
+            gateway_metrics_port=ports[1],
+            provider_port=ports[2] if provider else None,
+            traces=traces,
         )
-        echo("Gatepost demo: starting …", err=True)
+        _report("preparing accounts and tools")
         _configure(layout)
-        with running(_services(layout), place) as started:
+        _report("starting the services")
+        with running(_services(layout), place, lambda name: _report(f"{name} is ready")) as started:
             _offer_plans(layout, kept=directory is not None)
+            if provider:
+                _sign_in_at_provider(layout)
             if state_file is not None:
                 _write_state(state_file, layout)
             echo(_welcome(layout))
             wait_for_end(started)
+
+
+def _report(step: str) -> None:
+    """Say how far the start is."""
+    echo(f"gatepost demo: {step}", err=True)
 
 
 @contextlib.contextmanager
@@ -202,7 +271,7 @@ def _directory(given: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
-def _gatepost(layout: DemoLayout, *arguments: str) -> None:
+def _gatepost(layout: DemoLayout, *arguments: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         [sys.executable, "-m", "gatepost_cli", *arguments],
         env=_environment(),
@@ -214,6 +283,7 @@ def _gatepost(layout: DemoLayout, *arguments: str) -> None:
     )
     if done.returncode != 0:
         raise click.ClickException(f"gatepost {' '.join(arguments)}:\n{done.stderr.strip()}")
+    return done.stdout
 
 
 def _offer_plans(layout: DemoLayout, *, kept: bool) -> None:
@@ -225,7 +295,30 @@ def _offer_plans(layout: DemoLayout, *, kept: bool) -> None:
         _gatepost(layout, "billing", "refresh", *config)
 
 
+def _sign_in_at_provider(layout: DemoLayout) -> None:
+    """Sign Tom in to the app at Acme's provider, as `gatepost doctor --sso` needs it."""
+    secret = layout.app_secret.read_text()
+    body = urlencode({"client_id": "claude", "client_secret": secret, "email": "tom@acme.example"})
+    url = f"{layout.provider}/_fake/sign-in"
+    with urllib.request.urlopen(url, body.encode()) as answer:  # noqa: S310 - our own process
+        id_token = json.load(answer)["id_token"]
+    sso = {
+        "provider": layout.provider,
+        "provider_client_id": "claude",
+        "provider_client_secret": secret,
+        "id_token": id_token,
+        "client_id": APP,
+        "client_secret": secret,
+    }
+    layout.sso.unlink(missing_ok=True)
+    keep_secret(layout.sso, json.dumps(sso, indent=2))
+    _gatepost(
+        layout, *("auth-server", "tenants", "provider", "org_acme", PROVIDER), *layout.with_config
+    )
+
+
 def _configure(layout: DemoLayout) -> None:
+    keep_secret(layout.app_secret, secrets.token_urlsafe(32))
     keep_secret(layout.directory / "secret_key")
     keep_secret(layout.directory / "stripe_key", STRIPE_KEY)
     keep_secret(layout.directory / "stripe_webhook_secret", STRIPE_WEBHOOK_SECRET)
@@ -243,19 +336,20 @@ auth_server:
   registrations_per_day: 10000
   registrations_overall_per_minute: 600
   operator_sign_in_level: 1
+  component_origins: [{layout.saas}]
   metrics_port: {layout.auth_metrics_port}
-  stripe:
+{_write_tracing(layout)}  stripe:
     secret_key: {{file: stripe_key}}
     webhook_secrets: [{{file: stripe_webhook_secret}}]
     api_url: {layout.stripe}
-mcp_gateway:
+{_write_sign_in(layout)}mcp_gateway:
   issuer: {layout.issuer}
   resource: {layout.resource}
   upstream_url: {layout.saas}
   manifest: tools.yaml
   signing_key: gateway-key.pem
   metrics_port: {layout.gateway_metrics_port}
-  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
+{_write_tracing(layout)}  allowed_origins: ["http://127.0.0.1:*", "http://localhost:*"]
 """
     )
     people = layout.directory / "people.json"
@@ -270,8 +364,25 @@ mcp_gateway:
         "tools": ["@read"],
         "data_scope": "team:engineering team:design",
     }
-    people.write_text(json.dumps({"tenants": TENANTS, "people": accounts, "api_keys": [key]}))
+    device = {"client_id": DEVICE_CLIENT, "name": "Gatepost command line", "device": True}
+    seed: dict[str, Any] = {
+        "tenants": TENANTS,
+        "people": accounts,
+        "api_keys": [key],
+        "clients": [device],
+    }
+    if layout.provider_port is not None:
+        _add_provider(layout, seed)
+    people.write_text(json.dumps(seed))
     _gatepost(layout, "auth-server", "seed", "--config", str(layout.config), str(people))
+    if not layout.saas_token.exists():
+        made = _gatepost(
+            layout,
+            *("auth-server", "admin-tokens", "create", "--label", "Settings page of Orbit"),
+            *("--scope", "components:write", "--expires-in-days", "3650"),
+            *layout.with_config,
+        )
+        keep_secret(layout.saas_token, made.split()[-1])
     if not (layout.directory / "tools.yaml").exists():
         document = subprocess.run(
             [sys.executable, "-m", "demo_saas", "openapi"],
@@ -290,6 +401,72 @@ mcp_gateway:
         fetched.unlink()  # the import keeps a copy beside the manifest
 
 
+def _write_sign_in(layout: DemoLayout) -> str:
+    if layout.provider_port is None:
+        return ""
+    return f"""\
+  sign_in:
+    - kind: local
+    - kind: oidc
+      name: {PROVIDER}
+      title: Acme ID
+      issuer: {layout.provider}
+      client_id: gatepost
+      client_secret: {{file: app_secret}}
+      customer: true
+"""
+
+
+def _write_tracing(layout: DemoLayout) -> str:
+    if layout.traces is None:
+        return ""
+    return f"  tracing: {json.dumps({'endpoint': layout.traces, 'sample': 1})}\n"
+
+
+def _environment_of_api(layout: DemoLayout) -> dict[str, str]:
+    """Let the API show connected apps, and record what the gateway records, as any FastAPI app does."""
+    environment = {
+        **_environment(),
+        "ORBIT_GATEPOST_URL": layout.issuer,
+        "ORBIT_GATEPOST_ADMIN_TOKEN": layout.saas_token.read_text(),
+    }
+    if layout.traces is None:
+        return environment
+    return {
+        **environment,
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": layout.traces,
+        "OTEL_SERVICE_NAME": "orbit",
+        "OTEL_TRACES_SAMPLER": "parentbased_always_off",
+    }
+
+
+def _add_provider(layout: DemoLayout, seed: dict[str, Any]) -> None:
+    """Add Tom and his app to the seed, and write the setup of the provider."""
+    secret = layout.app_secret.read_text()
+    acme, *others = TENANTS
+    seed["tenants"] = [{**acme, "verified_domains": ["acme.example"]}, *others]
+    seed["people"] = [*seed["people"], {**TOM, "password": PASSWORD}]
+    app = {
+        "client_id": APP,
+        "name": "Claude for Work",
+        "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"],
+        "token_endpoint_auth_method": "client_secret_basic",
+        "secret": secret,
+    }
+    seed["clients"] = [*seed["clients"], app]
+    here = {
+        "client_id": "gatepost",
+        "secret": secret,
+        "redirect_uris": [f"{layout.issuer}/sign-in/return/{PROVIDER}"],
+        "logout_uri": f"{layout.issuer}/provider-logout/{PROVIDER}",
+    }
+    claude = {"client_id": "claude", "secret": secret, "ids_elsewhere": {layout.issuer: APP}}
+    tom = {"subject": "tom", "email": TOM["email"], "name": TOM["name"], "groups": ["design"]}
+    setup = {"people": [tom], "apps": [here, claude]}
+    (layout.directory / "provider.json").write_text(json.dumps(setup))
+
+
 def _environment() -> dict[str, str]:
     # The URLs, secrets and files of another deployment in this shell must not reach the demo's
     # processes.
@@ -303,7 +480,17 @@ def _environment() -> dict[str, str]:
 def _services(layout: DemoLayout) -> list[Service]:
     environment = _environment()
     config = ("--config", str(layout.config))
+    provider = Service(
+        "fake-provider",
+        (
+            *("-m", "fake_provider", "--port", str(layout.provider_port)),
+            *("--setup", str(layout.directory / "provider.json")),
+        ),
+        f"{layout.provider}/jwks",
+        environment,
+    )
     return [
+        *([provider] if layout.provider_port is not None else []),
         Service(
             "demo-saas",
             (
@@ -314,7 +501,7 @@ def _services(layout: DemoLayout) -> list[Service]:
                 f"http://127.0.0.1:{layout.gateway_port}/.well-known/jwks.json",
             ),
             f"{layout.saas}/healthz",
-            environment,
+            _environment_of_api(layout),
         ),
         Service(
             "fake-stripe",
@@ -354,6 +541,7 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
         "mcp_url": layout.resource,
         "saas_url": layout.saas,
         "stripe_url": layout.stripe,
+        **({"provider_url": layout.provider} if layout.provider_port is not None else {}),
         "auth_metrics": layout.auth_metrics,
         "gateway_metrics": layout.gateway_metrics,
         "directory": str(layout.directory),
@@ -378,6 +566,16 @@ def _write_state(path: Path, layout: DemoLayout) -> None:
     draft.replace(path)
 
 
+_IN_CLONE = """
+(in this repository, write ./dev run before `gatepost`)
+"""
+
+
+def _is_clone() -> bool:
+    """Return whether the command runs in the environment that `./dev` made in a clone."""
+    return (Path(sys.prefix).parent / "dev").is_file()
+
+
 def _welcome(layout: DemoLayout) -> str:
     return f"""\
 
@@ -386,6 +584,7 @@ Everything is running:
   MCP gateway           {layout.resource}
   authorization server  {layout.issuer}
   demo SaaS "Orbit"     {layout.saas}  (its API: {layout.saas}/docs)
+  settings in Orbit     {layout.saas}/settings
   imitation of Stripe   {layout.stripe}
   metrics               {layout.auth_metrics}
                         {layout.gateway_metrics}
@@ -393,14 +592,15 @@ Everything is running:
 Connect a client, in another terminal:
 
   gatepost connect {layout.resource}
+  gatepost connect {layout.resource} --device {DEVICE_CLIENT}
   claude mcp add --transport http orbit {layout.resource}
+  claude mcp add --transport http orbit-globex {layout.resource}/o/org_globex
   npx @modelcontextprotocol/inspector --cli {layout.resource} \\
     --transport http --method tools/list --header "X-API-Key: {layout.api_key.read_text()}"
-
-(in this repository, write ./dev run before `gatepost`)
-
-The last one uses an API key that can only read. The others open a browser: sign in, choose an
-organisation, clear the tools that the app does not need, approve:
+{_IN_CLONE if _is_clone() else ""}
+The second address is that of one organisation, so that an app can have several side by side. The last
+command uses an API key that can only read, and --device shows a code to enter in any browser. The
+others open a browser: sign in, choose an organisation, clear the tools that the app does not need, approve:
 
   ada@acme.example    in Acme and Globex
   bo@globex.example   in Globex
@@ -410,5 +610,23 @@ organisation, clear the tools that the app does not need, approve:
 Globex has the Free plan: 100 calls a day. When they are used up, the refusal names the page where
 bo@globex.example buys Pro, at the imitation of Stripe, which takes no money.
 
-Ctrl-C stops everything.
+Mails, such as invitations and codes, are not sent: read them in
+{layout.directory / "auth-server.log"}
+
+{_write_provider(layout)}Ctrl-C stops everything.
+"""
+
+
+def _write_provider(layout: DemoLayout) -> str:
+    if layout.provider_port is None:
+        return ""
+    return f"""\
+Acme's identity provider is at {layout.provider}, an imitation that asks for no password. {TOM["email"]} is
+there; others at acme.example sign in here by the link under the address. Let it connect an app without a
+page (after a minute, when the tools are known), play that app, and see it under "Connected apps":
+
+  gatepost auth-server tenants apps org_acme {APP} \\
+    --ceiling design "@read @write" "" --ceiling "" @read "" --config {layout.config}
+  gatepost doctor {layout.issuer} --resource {layout.resource} --sso {layout.sso}
+
 """

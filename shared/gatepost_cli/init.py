@@ -54,7 +54,7 @@ def init(directory: Path, issuer: str, resource: str, upstream_url: str) -> None
         ("--upstream-url", upstream_url),
     ):
         if not _PLAIN.fullmatch(url):
-            raise click.ClickException(f"{flag}: {url!r} is not an http or https URL")
+            raise click.UsageError(f"{flag}: {url!r} is not an http or https URL")
     directory.mkdir(parents=True, exist_ok=True)
     text = _TEMPLATE.format(issuer=issuer, resource=resource, upstream_url=upstream_url)
     try:

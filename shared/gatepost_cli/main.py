@@ -11,12 +11,15 @@ _GROUP = "gatepost.commands"
 
 _HELP = {
     "auth-server": "Run and operate the authorization server.",
+    "call": "Call the tool NAME of a gateway that you connected to.",
+    "clients": "Make or check what describes an MCP client.",
     "config": "Check gatepost.yaml, or print its JSON Schema for editors.",
     "connect": "Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.",
     "demo": "Run both services, a demo SaaS and an imitation of Stripe, with accounts; Ctrl-C stops all.",
     "doctor": "Test what each known client does at ISSUER, up to the sign-in page.",
     "import": "Turn a description of your API into tools to review.",
     "init": "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
+    "install": "Add the gateway at URL to an app on this machine, with the app's own command.",
     "keys": "List and rotate the keys that sign access tokens.",
     "mcp-gateway": "The MCP gateway: the resource server in front of your REST API.",
     "smoke": "Check the MCP endpoint at URL after a roll-out, as a client sees it.",

@@ -1,4 +1,4 @@
-"""Child processes that start in order, report when they are ready, and stop together."""
+"""Child processes that start together, report when they are ready, and stop in order."""
 
 import contextlib
 import signal
@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -64,8 +64,15 @@ def find_free_ports(number: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
-    """Start services in order, each once the previous one is ready; stop them in reverse.
+def running(
+    services: Sequence[Service], logs: Path, report: Callable[[str], None]
+) -> Iterator[list[Running]]:
+    """Start services together, wait until all are ready, and stop them in reverse.
+
+    Args:
+        services: the services.
+        logs: the folder of their log files.
+        report: takes the name of each service that is ready.
 
     Raises:
         click.ClickException: a service exited or did not become ready; shows the end of its log.
@@ -85,7 +92,9 @@ def running(services: Sequence[Service], logs: Path) -> Iterator[list[Running]]:
                     start_new_session=True,
                 )
             started.append(Running(service, process, log))
-            _wait_until_ready(started[-1])
+        for one in started:
+            _wait_until_ready(one)
+            report(one.service.name)
         yield started
     finally:
         for one in reversed(started):

@@ -25,6 +25,7 @@ from auth_server.tenancy.change_policy import change_policy
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.locks import somebody_waits
 from support.in_process.providers import Provider
 
@@ -40,7 +41,7 @@ async def rows(server: AuthServer, table: Any, *which: Any) -> list[Any]:
 async def two_grants(server: AuthServer) -> list[str]:
     """Let a person connect two apps; answers the ids of the grants, in order."""
     for _ in range(2):
-        await (await server.client()).connect(server.person())
+        await connect_without_pages(server)
     return sorted(grant.grant_id for grant in await rows(server, Grant))
 
 

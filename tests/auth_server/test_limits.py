@@ -24,6 +24,7 @@ from auth_server.records.audit.verify import find_break
 from auth_server.records.clients.table import Client
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 
 A_SECRET = {"token_endpoint_auth_method": "client_secret_basic"}
 
@@ -121,7 +122,7 @@ async def test_asking_about_tokens_that_are_none_runs_out_a135(
     client_id, secret = await confidential(strict)
     await change_row(strict, Client, client_id, source="managed", introspects=True)
     client = await strict.client()
-    token = (await client.connect(strict.person()))["access_token"]
+    token = (await connect_without_pages(strict, client))["access_token"]
     credentials = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
     async def ask(token: str) -> httpx2.Response:

@@ -14,6 +14,7 @@ from auth_server.db.engine import Database, open_database
 from auth_server.db.raw_sql import AtomicUpdate, RawSql, Row, Values
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import answer_of
 from support.processes.postgres import PostgresServer
 
@@ -109,7 +110,7 @@ async def test_a_client_keeps_its_refresh_token_over_an_outage_a105(
 ) -> None:
     """A105, design §8: `invalid_grant` would make it discard the token."""
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     outage.down = True
 
     assert_wait(await client.refresh(tokens["refresh_token"]))
@@ -187,7 +188,7 @@ async def test_a_restart_of_the_database_fails_no_request(
     """Pooled connections are tested before use."""
     async with running_auth_server(database_url, clock) as server:
         client = await server.client()
-        tokens = await client.connect(server.person())
+        tokens = await connect_without_pages(server, client)
         if database_url.startswith("postgresql"):
             postgres: PostgresServer = request.getfixturevalue("postgres")
             with postgres.connect() as connection:

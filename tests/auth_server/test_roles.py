@@ -16,12 +16,19 @@ from fastapi.routing import iter_route_contexts
 
 from auth_server.admin_api.app import ADMIN_API_PATH, create_admin_api
 from auth_server.administration.scopes import READS, SCOPES
+from auth_server.directory.url import SCIM_PATH
+from auth_server.manage_api.app import MANAGE_API_PATH, create_manage_api
+from auth_server.scim.app import create_scim_api
 from auth_server.web.form_proof import FormProof
+from gatepost.approvals import APPROVALS_PATH
 from gatepost.health import REPORTS_PATH
+from gatepost.linked_tokens import LINKED_TOKENS_PATH
 from gatepost.metering.call_event import EVENTS_PATH
 from support.in_process.admin_api import admin_api, least_body
 from support.in_process.auth_server import SEED, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.component import OWN, component
+from support.in_process.component import SCOPES as COMPONENT_SCOPES
 from support.in_process.operator import add
 from support.markdown import read
 
@@ -35,6 +42,12 @@ ROLES = {
 }
 """The columns of the table, and who signs in."""
 TOKENS = {"Viewer": READS, "Operator": SCOPES}
+COMPONENTS = {
+    "Member": ("usr_mia", "org_acme", OWN),
+    "Other admin": ("usr_gus", "org_globex", COMPONENT_SCOPES),
+    "Admin": ("usr_ada", "org_acme", COMPONENT_SCOPES),
+}
+"""Whose component token each role sends to the management API."""
 FIELDS = {"tenant": "org_acme", "person": "usr_mia", "password": "gatepost-demo"}
 REGISTRATION = {"redirect_uris": ["https://app.example/callback"]}
 PARTS = {"tenant_id": "org_acme", "person_id": "usr_mia"}
@@ -101,8 +114,9 @@ class Copies:
         for name, value in self.jars[role].items():
             browser.cookies.set(name, value)
         headers = {}
-        if path.startswith(ADMIN_API_PATH) and role in self.tokens:
-            headers["Authorization"] = f"Bearer {self.tokens[role]}"
+        api = next((one for one in (ADMIN_API_PATH, MANAGE_API_PATH) if path.startswith(one)), "")
+        if token := self.tokens.get(f"{api} {role}"):
+            headers["Authorization"] = f"Bearer {token}"
         answer = await browser.request(method, path, headers=headers, **options)
         if method != "GET" and answer.status_code < 400 and self._read() != self._before:
             await self.close()
@@ -146,7 +160,10 @@ async def copies(
                 await who.sign_in(await who.open("/account/sessions"))
             made.jars[role] = dict(who.http.cookies)
         for role, scopes in TOKENS.items():
-            made.tokens[role] = (await admin_api(server, scopes)).token
+            made.tokens[f"{ADMIN_API_PATH} {role}"] = (await admin_api(server, scopes)).token
+        for role, (person_id, tenant, scopes) in COMPONENTS.items():
+            asked = await component(server, person=person_id, tenant=tenant, scopes=scopes)
+            made.tokens[f"{MANAGE_API_PATH} {role}"] = asked.token
     yield made
     await made.close()
 
@@ -184,21 +201,27 @@ def line_of(lines: dict[Route, dict[str, Outcome]], method: str, path: str) -> R
     return max(matching, key=lambda one: ("*" not in one[1], len(one[1])))
 
 
+@pytest.mark.whole_machine
 async def test_each_route_admits_whom_the_table_of_roles_names_and_nobody_else(
     copies: Copies,
 ) -> None:
     lines = table()
     server = await copies._open()
-    document = (await server.http.get(f"{ADMIN_API_PATH}/openapi.json")).json()
+    documents = {
+        api: (await server.http.get(f"{api}/openapi.json")).json()
+        for api in (ADMIN_API_PATH, MANAGE_API_PATH)
+    }
     routes = [
         *routes_of(server.app),
         *routes_of(create_admin_api(""), ADMIN_API_PATH),
+        *routes_of(create_manage_api(""), MANAGE_API_PATH),
+        *routes_of(create_scim_api(), SCIM_PATH),
     ]
     wrong, used = [], set()
     for method, path in routes:
         line = line_of(lines, method, path)
         used.add(line)
-        options = _options(document, method, path)
+        options = _options(documents, method, path)
         for role, expected in lines[line].items():
             answer = await copies.ask(role, method, path.format_map(_Parts()), **options)
             outcome = name_outcome(answer)
@@ -216,14 +239,16 @@ class _Parts(dict[str, str]):
         return PARTS.get(key, "x")
 
 
-def _options(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+def _options(documents: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     """Fill a request with what it requires at least, so that rules about roles are reached."""
-    if not path.startswith(f"{ADMIN_API_PATH}/"):
+    api = next((one for one in documents if path.startswith(f"{one}/")), None)
+    if api is None:
         if method == "GET":
             return {"params": FIELDS}
-        is_json = method == "PUT" or path in {EVENTS_PATH, REPORTS_PATH}
+        posted = {APPROVALS_PATH, EVENTS_PATH, LINKED_TOKENS_PATH, REPORTS_PATH}
+        is_json = method == "PUT" or path in posted
         return {"json": REGISTRATION} if is_json else {"data": FIELDS}
-    operation = path.removeprefix(ADMIN_API_PATH)
+    operation, document = path.removeprefix(api), documents[api]
     described = document["paths"].get(operation, {}).get(method.lower(), {})
     required = [one["name"] for one in described.get("parameters", []) if one.get("required")]
     query = {name: "x" for name in required if f"{{{name}}}" not in path}

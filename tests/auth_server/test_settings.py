@@ -212,3 +212,12 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
 def test_no_secret_shows_where_settings_are_printed(tmp_path: Path) -> None:
     """A158."""
     assert GOOD["secret_key"] not in repr(load(tmp_path))
+
+
+def test_an_operator_who_named_no_file_is_told_that_none_was_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The folder may well have a gatepost.yaml."""
+    monkeypatch.delenv("GATEPOST_CONFIG", raising=False)
+    with pytest.raises(SettingsError, match="neither --config nor GATEPOST_CONFIG names a file"):
+        AuthServerSettings.load()

@@ -4,6 +4,8 @@
 in-memory adapter, each a separate process. They get the same requests in turns, over connections
 that stay open. It counts the CPU time of the server's process, user and system; the databases'
 own is not in it. Ratios are of requests for each second of CPU: above 1 is more than oidc-provider.
+
+`--dpop` adds our server with a DPoP proof in each request.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from auth_server.secrets import hash_secret, s256
 from auth_server.tokens.refresh_token import make_first_token, name_new_family
 from gatepost.clock import utc_now
 from support.in_process.auth_server import RESOURCE, prepare_database
+from support.in_process.dpop import DpopKey
 from support.processes.configuration import issuing, write_config
 from support.processes.postgres import running_postgres
 from support.processes.services import Service, free_port, running_service
@@ -58,7 +61,15 @@ class Contender:
     name: str
     service: Service
     fill: Fill
+    key: DpopKey | None = None
+    """Signs a proof for each request."""
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
+
+    def headers(self) -> dict[str, str]:
+        """Make the headers of one request."""
+        if self.key is None:
+            return {}
+        return {"DPoP": self.key.prove(utc_now(), f"{self.service.url}/token")}
 
     def cpu(self) -> float:
         """CPU seconds that the process has used."""
@@ -72,6 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./dev bench token", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help=f"batches of {BATCH} of each kind")
     parser.add_argument("--no-postgresql", action="store_true", help="leave PostgreSQL out")
+    parser.add_argument("--dpop", action="store_true", help="also with a DPoP proof")
     options = parser.parse_args()
     with ExitStack() as running, tempfile.TemporaryDirectory(prefix="gatepost-bench-") as folder:
         urls = {"Gatepost, SQLite": f"sqlite+aiosqlite:///{folder}/gatepost.db"}
@@ -81,6 +93,11 @@ def main() -> None:
         contenders = [
             running.enter_context(start_ours(name, url, Path(folder))) for name, url in urls.items()
         ]
+        if options.dpop:
+            ours = tuple(contenders)
+            contenders += [
+                Contender(f"{one.name}, DPoP", one.service, one.fill, DpopKey()) for one in ours
+            ]
         contenders.append(running.enter_context(start_peer(Path(folder))))
         asyncio.run(drive(contenders, options.rounds))
         report(contenders, options.rounds * BATCH)
@@ -239,15 +256,16 @@ async def drive(contenders: list[Contender], rounds: int) -> None:
                 for contender in contenders:
                     presented = await contender.fill(kind, BATCH)
                     before = contender.cpu()
-                    await redeem_all(http, contender.service.url, kind, presented)
+                    await redeem_all(http, contender, kind, presented)
                     if number:
                         contender.seconds[kind] += contender.cpu() - before
 
 
 async def redeem_all(
-    http: aiohttp.ClientSession, url: str, kind: str, presented: list[str]
+    http: aiohttp.ClientSession, contender: Contender, kind: str, presented: list[str]
 ) -> None:
     """Redeem each token or code once, over a few connections at once."""
+    url = contender.service.url
     waiting = iter(presented)
 
     async def work() -> None:
@@ -257,7 +275,8 @@ async def redeem_all(
                 form |= {"refresh_token": secret}
             else:
                 form |= {"code": secret, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
-            async with http.post(f"{url}/token", data=form) as answer:
+            headers = contender.headers()
+            async with http.post(f"{url}/token", data=form, headers=headers) as answer:
                 body = await answer.json(content_type=None)
             if answer.status != 200 or not {"access_token", "refresh_token"} <= body.keys():
                 raise SystemExit(f"{url} refused: {answer.status} {body}")

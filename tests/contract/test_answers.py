@@ -9,8 +9,11 @@ import pytest
 
 from mcp_gateway.elicitation.answers import AnswerNotTaken, Answers, LocalAnswers
 from mcp_gateway.elicitation.redis_answers import RedisAnswers
-from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
 from support.processes.redis import RedisServer
+from support.processes.redis_cluster import Cluster
+from support.processes.services import POLL_SECONDS
 
 RESOURCE = "http://127.0.0.1:8401/mcp"
 YES = {"jsonrpc": "2.0", "id": "1", "result": {"action": "accept", "content": {"ä": [1, None]}}}
@@ -25,14 +28,14 @@ async def at_once(_: float) -> None:
 class Processes:
     """Processes of one gateway that share a Redis."""
 
-    def __init__(self, redis: RedisServer, stack: AsyncExitStack) -> None:
+    def __init__(self, redis: RedisServer | Cluster, stack: AsyncExitStack) -> None:
         self._redis = redis
         self._stack = stack
         self._names = count(1)
 
     async def start(self) -> tuple[RedisAnswers, RedisConnection]:
         """Start another process."""
-        connection = RedisConnection(self._redis.url)
+        connection = open_connection(self._redis.url)
         await self._stack.enter_async_context(connection.connected())
         ids = count()
         name = f"{next(self._names):032x}"
@@ -45,18 +48,18 @@ class Processes:
             sleep=at_once,
         )
         await self._stack.enter_async_context(answers.listening())
-        await until_present(connection)
+        await until_present(self._redis)
         return answers, connection
 
 
-async def until_present(connection: RedisConnection, processes: int = 1) -> None:
+async def until_present(redis: RedisServer | Cluster, processes: int = 1) -> None:
     """Wait until that many processes listen."""
-    while True:
-        try:
-            if len(await connection.ask("KEYS", "*:present")) >= processes:
+    with redis.connect() as client:
+        everywhere = {"target_nodes": "primaries"} if isinstance(redis, Cluster) else {}
+        while True:
+            if len(client.keys("*:present", **everywhere)) >= processes:
                 return
-        except RedisUnavailable:
-            await asyncio.sleep(0)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 @pytest.fixture
@@ -65,18 +68,16 @@ async def processes(redis: RedisServer) -> AsyncIterator[Processes]:
         yield Processes(redis, stack)
 
 
-@pytest.fixture(params=["one process", "two processes"])
-async def both(
-    request: pytest.FixtureRequest, redis: RedisServer
-) -> AsyncIterator[tuple[Answers, Answers]]:
+@pytest.fixture(params=["local", "redis", "cluster"])
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Answers, Answers]]:
     """Return the process that asks, and the one that receives the answer."""
-    if request.param == "one process":
+    if request.param == "local":
         ids = count()
         answers = LocalAnswers(lambda: f"id{next(ids)}")
         yield answers, answers
         return
     async with AsyncExitStack() as stack:
-        started = Processes(redis, stack)
+        started = Processes(request.getfixturevalue(request.param), stack)
         (asks, _), (hears, _) = await started.start(), await started.start()
         yield asks, hears
 
@@ -160,6 +161,10 @@ async def test_while_redis_is_away_an_answer_for_another_process_is_not_taken(
             await hears.deliver("ada", own, NO)
             assert await own_waiting == NO
         redis.start()
-        await until_present(connection, 2)
+        await until_present(redis, 2)
+        while True:
+            if connection.is_up:
+                break
+            await asyncio.sleep(0)
         await hears.deliver("ada", ask_id, YES)
         assert await waiting == YES

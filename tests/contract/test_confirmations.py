@@ -12,7 +12,7 @@ from mcp_gateway.elicitation.confirmations import (
     LocalConfirmations,
 )
 from mcp_gateway.elicitation.redis_confirmations import RedisConfirmations
-from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
 from support.in_process.clock import Clock
 from support.processes.redis import RedisServer
 
@@ -20,20 +20,20 @@ RESOURCE = "http://127.0.0.1:8401/mcp"
 LIFETIME = 600
 
 
-@pytest.fixture(params=["one process", "two processes"])
+@pytest.fixture(params=["local", "redis", "cluster"])
 async def both(
     request: pytest.FixtureRequest, clock: Clock
 ) -> AsyncIterator[tuple[Confirmations, Confirmations]]:
-    """Return what two requests ask, which reach one process or two."""
-    if request.param == "one process":
+    """Return what two requests ask, which reach one process, or two that share a Redis."""
+    if request.param == "local":
         local = LocalConfirmations(clock)
         yield local, local
         return
-    redis: RedisServer = request.getfixturevalue("redis")
+    redis = request.getfixturevalue(request.param)
     async with AsyncExitStack() as stack:
         made = []
         for _ in range(2):
-            connection = RedisConnection(redis.url)
+            connection = open_connection(redis.url)
             await stack.enter_async_context(connection.connected())
             made.append(RedisConfirmations(connection, resource=RESOURCE, now=clock))
         yield made[0], made[1]
@@ -73,7 +73,7 @@ async def test_an_expired_confirmation_is_forgotten(clock: Clock) -> None:
 async def test_a_used_confirmation_leaves_redis_after_its_expiry(
     redis: RedisServer, clock: Clock
 ) -> None:
-    connection = RedisConnection(redis.url)
+    connection = open_connection(redis.url)
     async with connection.connected():
         await RedisConfirmations(connection, resource=RESOURCE, now=clock).redeem(
             "first", soon(clock)
@@ -84,7 +84,7 @@ async def test_a_used_confirmation_leaves_redis_after_its_expiry(
 
 
 async def test_without_redis_no_confirmation_counts(redis: RedisServer, clock: Clock) -> None:
-    connection = RedisConnection(redis.url)
+    connection = open_connection(redis.url)
     redis.stop()
     async with connection.connected():
         confirmations = RedisConfirmations(connection, resource=RESOURCE, now=clock)

@@ -16,12 +16,20 @@ from gatepost.document import read_document
 from gatepost_cli.demo import PASSWORD, PEOPLE, TENANTS
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.settings import McpGatewaySettings
+from support.processes.deployment import GATEPOST, SAAS, run
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 COMMANDS = re.findall(
     r"^CMD (\[.+\])$", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE
 )
+
+
+def as_forked(command: list[str]) -> list[str]:
+    """Write a command so that the tests' processes, which have its modules already, run it."""
+    program, *arguments = command
+    assert (PROGRAMS / program).exists()
+    return [*GATEPOST, *arguments] if program == "gatepost" else [sys.executable, *arguments]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +74,30 @@ def test_the_services_accept_what_compose_sets_and_agree_on_every_address(
     assert saas.public_url == gateway.upstream_url
 
 
+def test_each_process_runs_its_own_image_and_has_time_to_stop(compose: dict[str, Any]) -> None:
+    built = {
+        name: service["build"]["target"] for name, service in compose.items() if "build" in service
+    }
+    settings = AuthServerSettings.model_fields, McpGatewaySettings.model_fields
+    longest = 10 + max(fields["finish_seconds"].default for fields in settings)
+
+    assert built == {
+        "auth-server": "auth_server",
+        "seed": "auth_server",
+        "events-worker": "events_worker",
+        "migration": "migration",
+        "mcp-gateway": "mcp_gateway",
+        "import": "mcp_gateway",
+        "demo-saas": "demo_saas",
+    }
+    for name in built:
+        service = compose[name]
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+        assert int(service["stop_grace_period"].rstrip("s")) >= longest + 10, name
+    assert "migration" in compose["seed"]["depends_on"]
+    assert "migration" in compose["events-worker"]["depends_on"]
+
+
 def test_the_seeded_people_are_the_demos(compose: dict[str, Any]) -> None:
     [mount] = compose["seed"]["volumes"]
     assert compose["seed"]["command"][-1] == mount["target"]
@@ -83,21 +115,12 @@ def test_the_gateway_starts_from_the_manifest_that_the_import_writes(
     """The one-shot import runs here as in its container, on the demo's own document."""
     command: list[str] = compose["import"]["command"]
     document = tmp_path / "orbit.json"
-    document.write_bytes(
-        subprocess.run(
-            [PROGRAMS / "python", "-m", "demo_saas", "openapi"], capture_output=True, check=True
-        ).stdout
-    )
+    document.write_text(run(*SAAS, "openapi"))
     folder = Path(compose["mcp-gateway"]["environment"]["GATEPOST_MCP_MANIFEST"]).parent
     assert f"--out={folder}" in command
     replaced = {f"--out={folder}": f"--out={tmp_path}", command[3]: str(document)}
 
-    subprocess.run(
-        [PROGRAMS / part for part in command[:1]]
-        + [replaced.get(part, part) for part in command[1:]],
-        check=True,
-        capture_output=True,
-    )
+    run(*as_forked([replaced.get(part, part) for part in command]))
 
     assert load_catalogue(tmp_path / "tools.yaml")
 
@@ -111,9 +134,4 @@ def test_nothing_is_published_beyond_this_machine(compose: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("command", [json.loads(text) for text in COMMANDS], ids=" ".join)
 def test_an_image_runs_an_existing_command_with_existing_options(command: list[str]) -> None:
-    program, *arguments = command
-    done = subprocess.run(
-        [PROGRAMS / program, *arguments, "--help"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Usage: ")
+    assert run(*as_forked(command), "--help").startswith("Usage: ")

@@ -117,6 +117,19 @@ async def test_no_tenant_ever_gets_anothers_secret_a123(kept: Kept) -> None:
     assert await kept.ask() != await kept.ask(tenant_id="org_globex")
 
 
+@only("token_exchange")
+async def test_a_sub_agent_gets_a_token_of_its_own_that_names_it_a224(kept: Kept) -> None:
+    """RFC 8693 §4.1."""
+    act = {"sub": "client_claude#reader", "act": {"sub": "client_claude#researcher"}}
+    own = await kept.ask()
+    assert await kept.ask(act=act) != own == await kept.ask()
+    first, second = (
+        jwt.decode(form["subject_token"], options={"verify_signature": False})
+        for form in kept.endpoint.forms
+    )
+    assert "act" not in first and second["act"] == act
+
+
 @only("file", "environment")
 @pytest.mark.parametrize(
     "tenant", ["", "org_other", "ORG_ACME", "org_acme ", "org_acme/..", "org-acme", "org_acmé", "*"]

@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 
 from auth_server.db.engine import open_database
+from auth_server.db.traced import trace_statements
 from auth_server.gateway_api.events_worker import GROUP, EventsWorker
 from gatepost.metering.call_event import (
     EVENTS_FIELD,
@@ -22,6 +24,7 @@ from gatepost.metering.call_event import (
     write_event,
     write_events,
 )
+from gatepost.tracing.tracing import Tracing
 from mcp_gateway.call_events.http_delivery import HttpDelivery
 from mcp_gateway.call_events.port import Delivery, DeliveryFailed
 from mcp_gateway.call_events.recorder import Recorder
@@ -30,11 +33,14 @@ from mcp_gateway.call_events.spool import MOST_EVENTS, Spool, SpoolBroken
 from mcp_gateway.limits.local_limits import LocalRates
 from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
 from support.in_process.auth_server import ISSUER, AuthServer, running_auth_server
 from support.in_process.call_events import call_event, logged_calls
 from support.in_process.clock import Clock
+from support.in_process.full_disk import full_disk
 from support.in_process.gateway import Journal, Ledger
 from support.in_process.revocations import GATEWAY, assertions
+from support.in_process.spans import keeping_spans
 from support.processes.redis import RedisServer
 
 pytestmark = pytest.mark.both_databases
@@ -141,7 +147,7 @@ class EventRoute:
         async with AsyncExitStack() as stack:
             delivery: Delivery = HttpDelivery(self._post, assertions(self.clock).form)
             if self.redis is not None:
-                self.connection = RedisConnection(self.redis.url)
+                self.connection = open_connection(self.redis.url)
                 await stack.enter_async_context(self.connection.connected())
                 delivery = RedisDelivery(
                     self.connection,
@@ -161,16 +167,21 @@ class EventRoute:
             yield recorder
 
     @asynccontextmanager
-    async def worker(self, name: str = "one", **options: Any) -> AsyncIterator[EventsWorker]:
+    async def worker(
+        self, name: str = "one", *, tracing: Tracing | None = None, **options: Any
+    ) -> AsyncIterator[EventsWorker]:
         """Open a worker, which works on demand."""
         assert self.redis is not None
         database = open_database(self.database_url)
+        if tracing is not None:
+            database = trace_statements(database)
         worker = EventsWorker(
             self.redis.url,
             issuer=ISSUER,
             database=database,
             name=name,
             now=self.clock,
+            tracing=tracing,
             **{"block": 0.02, **options},
         )
         yield worker
@@ -235,6 +246,27 @@ async def test_a_call_arrives_with_everything_that_is_known_of_it(route: EventRo
 
     assert known == {event.call_id: as_logged(event)}
     assert route.log == [write_event(event)]
+
+
+async def test_the_writing_of_calls_can_be_followed_to_its_statements_and_waiting_is_no_trace(
+    redis_road: EventRoute,
+) -> None:
+    async with redis_road.gateway() as gateway:
+        gateway.record(call_event(redis_road.clock()))
+        await redis_road.until_delivered(1)
+    async with (
+        keeping_spans(redis_road.clock) as recorded,
+        redis_road.worker(tracing=recorded.tracing) as worker,
+    ):
+        while not await worker.step():
+            pass
+        await worker.step()
+        round_ = recorded.one("job write_calls")
+        below = [span for span in recorded.spans if span is not round_]
+
+    assert round_.parent is None
+    assert {"INSERT"} <= {span.name for span in below}
+    assert {recorded.path(span)[-1] for span in below} == {"job write_calls"}
 
 
 async def test_calls_that_come_together_travel_together_and_each_counts_once(
@@ -342,6 +374,48 @@ async def test_a_gateway_whose_spool_is_full_goes_on_and_says_how_much_it_lost(
     assert known.keys() == {event.call_id for event in events[:3]}
 
 
+async def test_a_full_disk_stops_no_call_and_costs_no_event_that_can_be_delivered(
+    http_route: EventRoute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can neither be stored nor delivered is lost, and told."""
+
+    def refuse(*_: object) -> int:
+        raise SpoolBroken("database or disk is full")
+
+    events = [call_event(http_route.clock()) for _ in range(4)]
+    async with http_route.gateway() as gateway:
+        with monkeypatch.context() as full:
+            full.setattr(Spool, "add", refuse)
+            full.setattr(Spool, "commit", refuse)
+            await gateway.store_intent(events[0].call_id, 0, write_event(events[0]))
+            await gateway.store_event(events[0].call_id, events[0])
+            gateway.record(events[1])
+            known = await http_route.until_logged(events[0].call_id, events[1].call_id)
+            assert gateway.describe() == "delivered"
+            await http_route.stop_server()
+            tried = http_route.watched.again
+            await gateway.store_event(events[2].call_id, events[2])
+            await tried.wait()
+            assert gateway.describe() == "1 lost"
+        await http_route.start_server()
+        gateway.record(events[3])
+        later = await http_route.until_logged(events[3].call_id)
+
+    assert known.keys() == {event.call_id for event in events[:2]}
+    assert later.keys() == known.keys() | {events[3].call_id}
+
+
+def test_a_spool_on_a_full_disk_takes_nothing_and_keeps_what_it_has(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "gateway.events.db")
+    spool.add([b"one"])
+    with full_disk(), pytest.raises(SpoolBroken, match="disk"):
+        spool.add([b"two"])
+    spool.add([b"three"])
+
+    assert [event for _, event in spool.first(10)] == [b"one", b"three"]
+    spool.close()
+
+
 async def test_redis_that_vanishes_and_returns_costs_no_event(redis_road: EventRoute) -> None:
     redis = redis_road.redis
     assert redis is not None
@@ -445,6 +519,32 @@ async def test_a_worker_without_its_database_keeps_the_events_and_writes_them_la
         with monkeypatch.context() as patch:
             patch.setattr("auth_server.gateway_api.events_worker.write_or_refuse", _refuse)
             with pytest.raises(ConnectionRefusedError):
+                await worker.step()
+        assert await worker.step() == 1
+
+    assert list(await logged_calls(redis_road.database_url)) == [event.call_id]
+
+
+async def test_entries_whose_answer_was_lost_on_the_way_are_written_at_the_next_step(
+    redis_road: EventRoute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis gave them to the worker, and the connection broke before it knew."""
+    event = call_event(redis_road.clock())
+    read = Redis.xreadgroup
+
+    async def lose_the_answer(*given: Any, **options: Any) -> Any:
+        if answer := await read(*given, **options):
+            raise ConnectionError
+        return answer
+
+    async with redis_road.worker() as worker:
+        await worker.step()  # creates the group
+        assert await worker.step() == 0
+        async with redis_road.gateway() as gateway:
+            gateway.record(event)
+        with monkeypatch.context() as patch:
+            patch.setattr(Redis, "xreadgroup", lose_the_answer)
+            with pytest.raises(ConnectionError):
                 await worker.step()
         assert await worker.step() == 1
 

@@ -1,6 +1,7 @@
 """The steps of the Dockerfile make environments from which the processes start, without an engine."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -43,13 +44,14 @@ def test_every_copied_file_reaches_the_builder() -> None:
 
 
 def test_every_process_has_a_target_without_root() -> None:
-    finals = {"auth_server", "events_worker", "migration", "mcp_gateway", "demo_saas"}
+    finals = {"auth_server", "events_worker", "migration", "mcp_gateway", "smoke", "demo_saas"}
 
     assert {
         stage for stage, steps in STAGES.items() if re.search(r"^CMD ", steps, re.MULTILINE)
     } == finals
     assert all(re.search(r"^HEALTHCHECK ", STAGES[stage], re.MULTILINE) for stage in finals)
     assert "USER 10001:10001" in STAGES["runtime"]
+    assert "-perm /6000 -exec chmod a-s" in STAGES["runtime"].partition("USER")[0]
     for stage in finals:
         assert f"FROM runtime AS {stage}\n" in DOCKERFILE
         assert "USER" not in STAGES[stage]
@@ -74,6 +76,8 @@ def do_steps(stage: str, folder: Path, prefix: Path) -> None:
         done = subprocess.run(
             ["/bin/sh", "-c", f'PATH="{python}:$PATH"; {line}'],
             cwd=folder,
+            # Python compiles what the processes import; pip would compile every package.
+            env={**os.environ, "PIP_NO_COMPILE": "0"},
             capture_output=True,
             text=True,
             check=False,

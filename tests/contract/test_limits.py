@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,10 @@ from gatepost.metering.rate import MINUTE
 from mcp_gateway.limits.local_limits import LocalLimits, LocalRates
 from mcp_gateway.limits.port import Bucket, Limits
 from mcp_gateway.limits.redis_limits import RedisLimits
+from mcp_gateway.limits.share import Share
 from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
+from mcp_gateway.redis.resp import RedisUnavailable
 from support.in_process.clock import Clock
 from support.in_process.gateway import Journal, Ledger
 from support.processes.redis import RedisServer, running_redis
@@ -24,7 +28,7 @@ ONE_AN_HOUR = Bucket("tool:export", 60 * MINUTE, 1)
 
 def local(clock: Clock, *, replicas: int = 1) -> LocalLimits:
     """Count in this process."""
-    return LocalLimits(clock, Journal(), Ledger().read, replicas=replicas)
+    return LocalLimits(clock, Journal(), Ledger().read, share=Share(replicas))
 
 
 def shared(
@@ -35,20 +39,19 @@ def shared(
         connection,
         issuer=ISSUER,
         journal=Journal(),
-        rates=LocalRates(clock, replicas=replicas),
+        rates=LocalRates(clock, Share(replicas)),
         read_usage=Ledger().read,
         now=clock,
         by_clock=by_clock,
     )
 
 
-@pytest.fixture(params=["local", "redis"])
+@pytest.fixture(params=["local", "redis", "cluster"])
 async def limits(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Limits]:
     if request.param == "local":
         yield local(clock)
         return
-    redis: RedisServer = request.getfixturevalue("redis")
-    connection = RedisConnection(redis.url)
+    connection = open_connection(request.getfixturevalue(request.param).url)
     async with connection.connected():
         yield shared(connection, clock)
 
@@ -168,7 +171,7 @@ def test_redis_counts_as_one_process_would(
 ) -> None:
     async def compare() -> None:
         clock = Clock()
-        connection = RedisConnection(redis_for_examples.url)
+        connection = open_connection(redis_for_examples.url)
         async with connection.connected():
             await connection.ask("FLUSHALL")
             alone, together = LocalRates(clock), shared(connection, clock)
@@ -183,7 +186,7 @@ def test_redis_counts_as_one_process_would(
 async def test_many_processes_together_admit_as_many_calls_as_one(
     redis: RedisServer, clock: Clock
 ) -> None:
-    one, other = RedisConnection(redis.url), RedisConnection(redis.url)
+    one, other = open_connection(redis.url), open_connection(redis.url)
     async with one.connected(), other.connected():
         processes = [shared(one, clock), shared(other, clock)]
         taken = [await processes[n % 2].take("org_acme", [TEN_A_MINUTE]) for n in range(8)]
@@ -192,7 +195,7 @@ async def test_many_processes_together_admit_as_many_calls_as_one(
 
 
 async def test_redis_counts_by_its_own_clock_where_none_is_given(redis: RedisServer) -> None:
-    connection = RedisConnection(redis.url)
+    connection = open_connection(redis.url)
     async with connection.connected():
         limits = shared(connection, Clock(), by_clock=False)
         taken = [await limits.take("org_acme", [ONE_AN_HOUR]) for _ in range(2)]
@@ -202,7 +205,7 @@ async def test_redis_counts_by_its_own_clock_where_none_is_given(redis: RedisSer
 
 
 async def test_a_bucket_in_redis_expires_once_it_is_full(redis: RedisServer, clock: Clock) -> None:
-    connection = RedisConnection(redis.url)
+    connection = open_connection(redis.url)
     async with connection.connected():
         limits = shared(connection, clock)
         await limits.take("org_acme", [TEN_A_MINUTE, ONE_AN_HOUR])
@@ -218,7 +221,7 @@ async def test_a_bucket_in_redis_expires_once_it_is_full(redis: RedisServer, clo
 async def test_a_redis_that_was_restarted_is_taught_to_count_again(
     redis: RedisServer, clock: Clock
 ) -> None:
-    connection = RedisConnection(redis.url)
+    connection = open_connection(redis.url)
     async with connection.connected():
         limits = shared(connection, clock)
         assert await limits.take("org_acme", [ONE_AN_HOUR]) is None
@@ -229,7 +232,7 @@ async def test_a_redis_that_was_restarted_is_taught_to_count_again(
 async def test_while_redis_is_away_each_process_lets_its_share_through(
     redis: RedisServer, clock: Clock
 ) -> None:
-    connection = RedisConnection(redis.url, deadline=0.05)
+    connection = open_connection(redis.url, deadline=0.05)
     bucket = Bucket("plan:pro", MINUTE // 40, 8)
     async with connection.connected():
         limits = shared(connection, clock, replicas=4)
@@ -244,7 +247,8 @@ async def test_while_redis_is_away_each_process_lets_its_share_through(
         assert taken == [None, None, ("plan:pro", 6.0), ("plan:pro", 6.0)]
         clock.advance(hours=1)
         while limits.describe() != "counted in Redis":
-            await limits.take("org_back", [bucket])
+            with suppress(RedisUnavailable):
+                await limits.reap()
             await asyncio.sleep(0)
 
 

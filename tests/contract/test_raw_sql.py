@@ -15,6 +15,7 @@ from auth_server.redemptions.facts import NewToken, RefreshFacts
 from auth_server.redemptions.statements import is_live, read_refresh_token, rotate
 from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.processes.postgres import PostgresServer
 
 pytestmark = pytest.mark.both_databases
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.both_databases
 
 async def issue(server: AuthServer) -> tuple[RawSql, str, RefreshFacts]:
     """Let Ada connect a client; return the hash of its refresh token, and its record."""
-    tokens = await (await server.client()).connect(server.person())
+    tokens = await connect_without_pages(server)
     direct, token_hash = server.opened.database.raw_sql, hash_secret(tokens["refresh_token"])
     facts = await read_refresh_token(direct, token_hash)
     assert facts is not None

@@ -31,7 +31,9 @@ from mcp_gateway.limits.port import (
     Uncountable,
 )
 from mcp_gateway.limits.redis_limits import RedisLimits
+from mcp_gateway.limits.share import Share
 from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
 from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.gateway import Journal, Ledger
@@ -94,15 +96,14 @@ def shared(
     )
 
 
-@pytest.fixture(params=["local", "redis"])
+@pytest.fixture(params=["local", "redis", "cluster"])
 async def counting(clock: Clock, request: pytest.FixtureRequest) -> AsyncIterator[Counting]:
     ledger, events = Ledger(), list[CallEvent]()
     journal = Journal(events.append)
     if request.param == "local":
         yield Counting(LocalLimits(clock, journal, ledger.read), clock, ledger, events)
         return
-    redis: RedisServer = request.getfixturevalue("redis")
-    connection = RedisConnection(redis.url)
+    connection = open_connection(request.getfixturevalue(request.param).url)
     async with connection.connected():
         limits = shared(connection, clock, journal, ledger)
         yield Counting(limits, clock, ledger, events)
@@ -131,6 +132,23 @@ async def test_a_reservation_says_how_far_its_rate_and_its_quotas_are_used(
     held = await counting.reserve(2, units=3, quotas=quotas, buckets=buckets)
 
     assert (held.full_in, held.used) == (2_000_000, (5, 5))
+
+
+async def test_a_quota_is_kept_when_processes_come_and_go(clock: Clock) -> None:
+    """Of 100 units, the others have used as many as this process."""
+    share = Share(2)
+    limits = LocalLimits(clock, Journal(), Ledger().read, share)
+    counting = Counting(limits, clock, Ledger())
+    quotas = daily(counting, 100)
+    for number in range(30):
+        await counting.end(await counting.reserve(number, quotas=quotas), 1)
+
+    share.processes = 4
+    held = await counting.reserve(100, quotas=quotas)
+    assert held.used == (4 * 16,)
+    share.processes = 1
+    assert await counting.reserve(101, units=37, quotas=quotas) == Exhausted(quotas[0].counter, 64)
+    assert isinstance(await counting.reserve(102, units=36, quotas=quotas), Reservation)
 
 
 async def test_calls_under_way_hold_their_units(counting: Counting) -> None:
@@ -315,7 +333,7 @@ async def test_redis_that_vanishes_before_the_settlement_loses_no_event_and_coun
     async with AsyncExitStack() as stack:
 
         async def connect() -> RedisLimits:
-            connection = RedisConnection(redis.url, deadline=0.05)
+            connection = open_connection(redis.url, deadline=0.05)
             await stack.enter_async_context(connection.connected())
             return shared(connection, clock, Journal(stored.append), Ledger())
 
@@ -455,7 +473,7 @@ def test_no_interleaving_overspends_or_loses_a_unit_in_redis(
         def open(self) -> Counting:
             """Count in Redis."""
             self.stack = AsyncExitStack()
-            connection = RedisConnection(redis_for_examples.url)
+            connection = open_connection(redis_for_examples.url)
             self.run(self.stack.enter_async_context(connection.connected()))
             self.run(_ask(connection, "FLUSHALL"))
             ledger = Ledger()

@@ -62,6 +62,7 @@ class Gateway:
             "iss": self.settings.gatepost_issuer,
             "aud": self.settings.public_url,
             "client_id": "client_1",
+            "env": "live",
             "tool": "a_tool",
             "jti": f"call-{self.calls}",
             "iat": now,

@@ -41,6 +41,8 @@ def test_the_environment_is_read_and_a_flag_wins() -> None:
         ("ORBIT_PUBLIC_URL", "orbit.example"),
         ("ORBIT_GATEPOST_ISSUER", "ftp://x"),
         ("ORBIT_GATEPOST_JWKS_URL", "/jwks.json"),
+        ("ORBIT_GATEPOST_URL", "auth.example"),
+        ("ORBIT_GATEPOST_URL", "https://auth.example/"),
         ("ORBIT_SLOW_REPORT_SECONDS", "long"),
         ("ORBIT_SLOW_REPORT_SECONDS", "31"),
         ("ORBIT_SLOW_REPORT_SECONDS", "nan"),

@@ -10,7 +10,7 @@ import pytest
 from auth_server.metrics.names import METRICS as OF_AUTH_SERVER
 from gatepost.metrics.series import Metric
 from mcp_gateway.metrics.names import METRICS as OF_GATEWAY
-from support.markdown import ROOT
+from support.markdown import ROOT, read, spans
 
 FOLDER = ROOT / "deploy" / "observability"
 NAMES = {one.name: one for one in (*OF_AUTH_SERVER, *OF_GATEWAY)}
@@ -97,3 +97,10 @@ def test_prometheus_takes_every_expression_of_the_board() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_operators_read_what_to_do_at_each_alert() -> None:
+    alerts = re.findall(r"- alert: (\w+)", (FOLDER / "alerts.yaml").read_text())
+    told = [span for span in spans(read("docs/operate.md")) if span.startswith("Gatepost")]
+
+    assert sorted(told) == sorted(alerts)

@@ -17,10 +17,17 @@ from auth_server.export_settings import (
 )
 from auth_server.mail.settings import MailSettings
 from auth_server.settings import AuthServerSettings, ResourceSettings
-from auth_server.sign_in_settings import ClaimMapping, HandOffSignIn, OidcSignIn
+from auth_server.sign_in_settings import (
+    ClaimMapping,
+    HandOffSignIn,
+    LinkProviderSettings,
+    OidcSignIn,
+)
+from gatepost.tracing.settings import TracingSettings
 from mcp_gateway.credential_settings import (
     ClientCredentials,
     CredentialSettings,
+    LinkedAccount,
     PerTenantCredential,
     StaticCredential,
     TokenExchange,
@@ -32,6 +39,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)` \| )?([^|]*?) \| ([^|]+?) \|$", re.
 SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "## `auth_server`": (AuthServerSettings, "GATEPOST_AUTH_"),
     "## `auth_server.resources`": (ResourceSettings, ""),
+    "## `auth_server.link_providers`": (LinkProviderSettings, ""),
     "## `auth_server.mail`": (MailSettings, ""),
     "## `auth_server.stripe`": (StripeSettings, ""),
     "### `kind: stripe`": (StripeExport, ""),
@@ -47,7 +55,9 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "### `mode: per_tenant`": (PerTenantCredential, ""),
     "### `mode: client_credentials`": (ClientCredentials, ""),
     "### `mode: token_exchange`": (TokenExchange, ""),
+    "### `mode: linked_account`": (LinkedAccount, ""),
     "## `mcp_gateway.tiers`": (TierSettings, ""),
+    "## `tracing`": (TracingSettings, ""),
 }
 # Documented once, above the modes.
 SHARED = ("## `mcp_gateway.upstream_credentials`", CredentialSettings)

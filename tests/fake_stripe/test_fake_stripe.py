@@ -83,6 +83,7 @@ class World:
                 "success_url": "http://here.test/paid",
             }
         )
+        assert "49.00 USD a month" in (await self.browser.get(str(session.url))).text
         paid = await self.browser.post(str(session.url), data={"action": "pay", "value": card})
         assert (paid.status_code, paid.headers.get("location")) == (303, "http://here.test/paid")
 

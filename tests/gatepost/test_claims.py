@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
+from gatepost.claims import MOST_ACTORS, AccessClaims, MalformedClaims, parse_claims
 from gatepost.data_scope import DataScope
 
 texts = st.text(min_size=1, max_size=40)
@@ -36,6 +36,7 @@ claims = st.builds(
     grant_id=st.text(max_size=10),
     grant_version=whole,
     env=texts,
+    actors=st.lists(texts, max_size=MOST_ACTORS).map(tuple),
 )
 EXAMPLE: dict[str, Any] = {
     "iss": "https://auth.example.com",
@@ -96,6 +97,27 @@ def test_no_payload_is_read_but_by_its_claims_or_a_refusal(changes: dict[str, An
         return
     assert parse_claims(read.to_json()) == read
     assert read.tenant_id == payload["tenant_id"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        None,
+        "x",
+        [],
+        {},
+        {"sub": ""},
+        {"sub": 1},
+        {"sub": "x" * 1101},
+        {"sub": "a", "act": {}},
+        {"sub": "a", "act": None},
+        {"sub": "a", "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d"}}}},
+    ],
+)
+def test_an_actor_is_read_strictly(act: object) -> None:
+    """RFC 8693 §4.1: a gateway that can't tell who acts does not guess."""
+    with pytest.raises(MalformedClaims, match="claim act"):
+        parse_claims({**EXAMPLE, "act": act})
 
 
 def test_the_longest_data_scope_that_a_person_can_have_is_read() -> None:

@@ -89,6 +89,11 @@ mcp_gateway:
         ({}, {"issuer": "https://other.example"}, "services compare them byte by byte"),
         ({}, {"resource": "https://mcp.example/other"}, "auth_server.resources does not contain"),
         ({}, {"redis_url": "redis://redis:6379/0"}, "redis_url: set it in both"),
+        (
+            {},
+            {"upstream_credentials": {"orbit": {"mode": "linked_account", "provider": "orbit"}}},
+            "upstream_credentials.orbit.provider is orbit, which links of the resource",
+        ),
         ({}, {"manifest": "nowhere.yaml"}, "nowhere.yaml: can't be read"),
         ({}, {"signing_key": "secret_key"}, "signing_key"),
         ({"database_url": "mysql://db/gatepost"}, {}, "database_url: write"),

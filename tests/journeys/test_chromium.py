@@ -13,8 +13,11 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
+from gatepost.api_keys import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
+from support.browsers.axe import violations
 from support.browsers.tour import CURSOR, off_the_loop, register_app, running_chromium, sign_in
 from support.in_process.oauth_client import OAuthClient, answer_of
+from support.in_process.revocations import read_unverified
 from support.processes.deployment import Connection, Deployment, origin
 
 pytestmark = pytest.mark.whole_machine
@@ -454,3 +457,105 @@ def test_a_tool_removed_on_connected_apps_is_refused_at_the_gateway_a48(
             return (await app.refresh(narrowed.tokens["refresh_token"])).status_code
 
     assert off_the_loop(handle_callback()) == 400
+
+
+def test_a_person_ends_a_sub_agent_on_a_phone_in_german(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener
+) -> None:
+    types = ["authorization_code", "refresh_token", TOKEN_EXCHANGE]
+    app = off_the_loop(register_app(on_sqlite, "Planner", callback.redirect_uri, grant_types=types))
+    phone: dict[str, Any] = {"locale": "de-DE", "viewport": {"width": 390, "height": 844}}
+    with a_tab(chromium, on_sqlite.issuer, callback.origin, **phone) as (page, _):
+        page.goto(app.authorize_url())
+        page.get_by_label("E-Mail-Adresse").fill("ada@acme.example")
+        page.get_by_label("Passwort").fill("gatepost-demo")
+        page.get_by_role("button", name="Anmelden", exact=True).click()
+        acme, approve = (page.get_by_role("button", name=name) for name in ("Acme", "Erlauben"))
+        expect(acme.or_(approve).first).to_be_visible()
+        if not approve.is_visible():  # another test has made Acme Ada's usual organisation
+            acme.click()
+        approve.click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        connection = off_the_loop(redeem(on_sqlite, app, callback.wait()["code"]))
+        above = off_the_loop(hand_on(app, connection.tokens["access_token"], "researcher"))
+        off_the_loop(hand_on(app, above, "reader"))
+
+        page.goto(f"{on_sqlite.issuer}/account/apps")
+        card = page.locator(".card", has_text="Planner").first
+        expect(card.get_by_role("heading", name="Unteragenten")).to_be_visible()
+        width = page.evaluate("document.documentElement.scrollWidth")
+        card.get_by_role("button", name="Beenden researcher").click()
+
+        expect(page.get_by_role("heading", level=1)).to_have_text("Verbundene Apps")
+        expect(page.get_by_text("reader")).to_have_count(0)
+    assert width == 390
+
+
+async def hand_on(app: OAuthClient, token: str, name: str) -> str:
+    """Exchange a token for a sub-agent's."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        app.http = http
+        answer = await app.token(
+            grant_type=TOKEN_EXCHANGE,
+            subject_token=token,
+            subject_token_type=ACCESS_TOKEN_TYPE,
+            actor_name=name,
+            scope="mcp:read",
+        )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_organisations_are_connected_side_by_side_in_german(
+    on_sqlite: Deployment, chromium: Browser, callback: Listener, width: int
+) -> None:
+    resource = on_sqlite.resource
+    app = off_the_loop(register_app(on_sqlite, "Test client", callback.redirect_uri))
+    with a_tab(
+        chromium,
+        on_sqlite.issuer,
+        callback.origin,
+        refused=[403],
+        bypass_csp=True,  # it would block axe as well
+        reduced_motion="reduce",
+        viewport={"width": width, "height": 900},
+    ) as (page, _):
+        page.goto(f"{on_sqlite.issuer}/account/apps")
+        sign_in(page)
+        for tenant_id, name in (("org_acme", "Acme"), ("org_globex", "Globex")):
+            address = f"{resource}/o/{tenant_id}"
+            page.goto(app.authorize_url(resource=address, ui_locales="de"))
+            expect(page.get_by_role("button", name="Erlauben")).to_be_visible()
+            expect(page.locator(".facts strong", has_text=name)).to_be_visible()
+            expect(page.get_by_text(address)).to_be_visible()
+            expect(page.get_by_text("Ändern", exact=True)).to_have_count(0)
+            require_accessible(page)
+            page.get_by_role("button", name="Erlauben").click()
+            page.wait_for_url(f"{callback.redirect_uri}?*")
+            app.resource = address
+            code = callback.wait()["code"]
+            connection = off_the_loop(redeem(on_sqlite, app, code))
+            assert read_unverified(connection.tokens["access_token"])[0].tenant_id == tenant_id
+
+        page.goto(app.authorize_url(resource=f"{resource}/o/nobody", ui_locales="de"))
+        expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Sie sind kein Mitglied dieser Organisation"
+        )
+        require_accessible(page)
+        page.get_by_role("link", name="Zurück zu Test client, ohne zu verbinden").click()
+        page.wait_for_url(f"{callback.redirect_uri}?*")
+        assert callback.wait()["error"] == "access_denied"
+        page.goto(f"{on_sqlite.issuer}/account/organisations")
+        expect(page.get_by_text(f"{resource}/o/org_globex")).to_be_visible()
+        require_accessible(page)
+        page.get_by_role("link", name="App verbinden Globex").click()
+        expect(page.get_by_role("heading", name="Server-URL").first).to_be_visible()
+        expect(page.get_by_text(f"{resource}/o/org_globex", exact=True)).to_be_visible()
+        require_accessible(page)
+
+
+def require_accessible(page: Page) -> None:
+    """Require that axe finds nothing, and that the page is not wider than the screen."""
+    assert violations(page) == []
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")

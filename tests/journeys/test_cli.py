@@ -1,5 +1,6 @@
 """The `gatepost` command on a command line."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -9,7 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -21,10 +22,13 @@ from auth_server.metrics.names import METRICS as metrics_of_auth_server
 from gatepost_cli.connect import _callback
 from mcp_gateway.metrics.names import METRICS as metrics_of_gateway
 from support.in_process.auth_server import SEED
+from support.in_process.person import ADA
+from support.processes.collector import collecting
 from support.processes.deployment import (
     GATEPOST,
     GATEPOST_SCRIPT,
     Deployment,
+    a_person,
     import_api,
     origin,
     run,
@@ -32,11 +36,18 @@ from support.processes.deployment import (
     serve,
 )
 from support.processes.services import free_port, running_service
+from support.processes.wheel import install_wheel
 
-pytestmark = pytest.mark.whole_machine
+pytestmark = [pytest.mark.whole_machine, pytest.mark.usefixtures("own_state")]
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store tokens of `gatepost connect` for one test only."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def gatepost(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -45,11 +56,14 @@ def gatepost(*arguments: str | Path, **environment: str) -> subprocess.Completed
 
 
 @contextmanager
-def typed(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def typed(
+    *arguments: str, program: Sequence[str | Path] = GATEPOST_SCRIPT, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """Run the command while the block lasts."""
     with subprocess.Popen(
-        [*GATEPOST_SCRIPT, *arguments],
+        [*program, *arguments],
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,9 +96,10 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behind(
+def test_the_demo_of_the_wheel_says_where_everything_is_and_ctrl_c_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
+    python = install_wheel(tmp_path, "demo")
     ports = [free_port() for _ in range(4)]
     state_file = tmp_path / "state.json"
     flags = ("--auth-port", "--gateway-port", "--saas-port", "--stripe-port")
@@ -94,7 +109,14 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         "GATEPOST_AUTH_REGISTRATIONS_PER_DAY": "31",
         "GATEPOST_AUTH_ISSUER": "https://another.example.com",
     }
-    with typed("demo", *chosen, "--state-file", str(state_file), **environment) as demo:
+    with (
+        collecting() as (traces, spans),
+        typed(
+            *("demo", *chosen, "--traces", traces, "--state-file", str(state_file)),
+            program=(python, "-I", "-m", "gatepost_cli"),
+            **environment,
+        ) as demo,
+    ):
         said = read_until(demo, "Ctrl-C")
         state = json.loads(state_file.read_text())
         issuer, resource, saas = state["issuer"], state["resource"], state["saas_url"]
@@ -110,12 +132,20 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
             "bo@globex.example",
             "op@orbit.example",
         }
+        assert "./dev run" not in said, "there is no clone"
         for url in (issuer, resource, f"{saas}/docs", stripe):
             assert url in said
         key = {"X-API-Key": state["api_key"]}
         assert f'--header "X-API-Key: {state["api_key"]}"' in said
         listed = httpx2.post(resource, json=LIST, headers=key, trust_env=False).json()
         assert "list_tasks" in {tool["name"] for tool in listed["result"]["tools"]}
+        call = {
+            **LIST,
+            "method": "tools/call",
+            "params": {"name": "list_projects", "arguments": {}},
+        }
+        called = httpx2.post(resource, json=call, headers=key, trust_env=False).json()
+        assert not called["result"].get("isError")
         metadata = httpx2.get(
             f"{issuer}/.well-known/oauth-authorization-server", trust_env=False
         ).json()
@@ -149,6 +179,11 @@ def test_the_demo_starts_says_where_everything_is_and_ctrl_c_leaves_nothing_behi
         demo.send_signal(signal.SIGINT)
         assert demo.wait() == 0
 
+        [traced] = [span.trace_id for span in spans if span.name == "tools/call list_projects"]
+        followed = {span.service for span in spans if span.trace_id == traced}
+
+    assert followed == {"gatepost-mcp-gateway", "orbit"}
+    assert "gatepost-auth-server" in {span.service for span in spans}
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
     assert [port for port in ports if listens(port)] == []
     assert not Path(state["directory"]).exists()
@@ -168,12 +203,17 @@ def test_a_port_in_use_is_named_with_the_flag_that_chooses_another(flag: str) ->
     assert flag in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("address", "tenant_id", "project_id"),
+    [("", "org_acme", "prj_website"), ("/o/org_globex", "org_globex", "prj_pipeline")],
+)
 def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
-    on_sqlite: Deployment,
+    on_sqlite: Deployment, address: str, tenant_id: str, project_id: str
 ) -> None:
-    task = json.dumps({"project_id": "prj_website", "title": "From the terminal"})
+    title = f"From the terminal to {tenant_id}"
+    task = json.dumps({"project_id": project_id, "title": title})
     ended = gatepost(
-        *("connect", on_sqlite.resource, "--tool", "create_task", "--arguments", task),
+        *("connect", on_sqlite.resource + address, "--tool", "create_task", "--arguments", task),
         BROWSER=f"{sys.executable} -m support.browsers.browser %s",
         PYTHONPATH=str(TESTS),
     )
@@ -181,10 +221,64 @@ def test_connect_opens_the_browser_lists_the_tools_and_calls_the_one_asked_for(
     assert ended.returncode == 0, ended.stderr
     assert "list_projects" in ended.stdout
     assert "delete_task" not in ended.stdout
-    assert "From the terminal" in ended.stdout.partition("Calling create_task")[2]
-    assert on_sqlite.rows(
-        "SELECT org_id, created_by FROM tasks WHERE title = 'From the terminal'"
-    ) == [{"org_id": "org_acme", "created_by": "usr_ada"}]
+    assert title in ended.stdout.partition("Calling create_task")[2]
+    assert on_sqlite.rows("SELECT org_id, created_by FROM tasks WHERE title = ?", title) == [
+        {"org_id": tenant_id, "created_by": "usr_ada"}
+    ]
+
+
+def test_a_second_command_uses_the_stored_tokens_and_refreshes_them_without_asking(
+    on_sqlite: Deployment, tmp_path: Path
+) -> None:
+    browser = {"BROWSER": f"{sys.executable} -m support.browsers.browser %s"}
+    first = gatepost(*("connect", on_sqlite.resource, "--json"), PYTHONPATH=str(TESTS), **browser)
+    assert first.returncode == 0, first.stderr
+    tools = json.loads(first.stdout)["tools"]
+    assert "create_task" in {tool["name"] for tool in tools}
+
+    (file,) = (tmp_path / "state/gatepost/connections").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    kept = json.loads(file.read_text())
+    kept["expires_at"] = 1
+    file.write_text(json.dumps(kept))
+
+    task = ("project_id=prj_website", "title=12", 'labels=["a b"]')
+    ended = gatepost("call", "create_task", *task, "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    [content] = json.loads(ended.stdout)["content"]
+    assert json.loads(content["text"])["title"] == "12"
+    again = json.loads(file.read_text())
+    assert again["tokens"]["refresh_token"] != kept["tokens"]["refresh_token"]
+
+    missing = gatepost("call", "get_task", "task_id=tsk_none")
+    assert (missing.returncode, "answered with an error" in missing.stderr) == (3, True)
+    unknown = gatepost("call", "no_tool", "--at", on_sqlite.resource)
+    assert (unknown.returncode, "has no tool no_tool" in unknown.stderr) == (1, True)
+    file.chmod(0o644)
+    assert "is not private" in gatepost("call", "get_task").stderr
+
+
+def test_over_ssh_the_address_that_the_browser_shows_is_pasted(on_sqlite: Deployment) -> None:
+    async def approve(url: str) -> str:
+        async with a_person(ADA[0]) as ada:
+            return await ada.approve(url)
+
+    with typed("connect", on_sqlite.resource, "--no-browser", "--tool", "list_projects") as process:
+        assert process.stderr is not None and process.stdin is not None
+        shown = next(line for line in process.stderr if "/authorize?" in line)
+        address = asyncio.run(approve(shown.strip()))
+        assert "code=" in address
+        earlier = "http://127.0.0.1:1/callback?code=x&state=y"
+        process.stdin.write(f"yes\n{earlier}\n{address}\n")
+        process.stdin.flush()
+        said, errors = process.communicate(timeout=50)
+
+    assert process.returncode == 0, errors
+    assert "Calling list_projects" in said
+    assert "That is not the address at the end" in errors
+    assert "That address belongs to another sign-in" in errors
 
 
 @pytest.mark.parametrize(
@@ -248,8 +342,6 @@ def test_connect_to_another_address_of_the_gateway_says_what_to_type(
     )
     ended = gatepost("connect", f"{on_sqlite.issuer}/other", "--no-browser")
     assert "/other answered 404, so it is not an MCP endpoint. The address of" in ended.stderr
-    ended = gatepost("connect", "127.0.0.1:8401/mcp", "--no-browser")
-    assert "is not an address of a server; type one like http://127" in ended.stderr
 
 
 def test_a_demo_refuses_a_directory_in_use_and_a_state_file_without_a_folder(
@@ -322,4 +414,4 @@ def test_after_init_import_and_seed_both_services_start_from_the_one_file(
 
     # The API trusts another gateway's signature, so the call itself must fail there.
     assert "list_projects" in ended.stdout
-    assert (ended.returncode, "401" in ended.stdout) == (1, True), ended.stdout + ended.stderr
+    assert (ended.returncode, "401" in ended.stdout) == (3, True), ended.stdout + ended.stderr

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx2
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from auth_server.db.engine import open_database
@@ -17,12 +19,20 @@ from auth_server.records.clients.table import Client
 from auth_server.settings import ResourceSettings
 from gatepost_cli.doctor.clients import CLIENTS, KnownClient
 from gatepost_cli.doctor.command import diagnose, doctor, write_line
+from gatepost_cli.doctor.deployment import Seen
 from gatepost_cli.doctor.examine import Verdict
+from gatepost_cli.doctor.organisation_sign_in import (
+    GRANT_PROFILE,
+    JWT_BEARER,
+    OrganisationSignIn,
+    examine_organisation_sign_in,
+)
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.in_process.between import Between, Change, answering, without
 from support.in_process.clock import Clock
 from support.in_process.gateway import a_world
 from support.in_process.oauth_client import OAuthClient
+from support.in_process.providers import SigningKey
 from support.processes.deployment import Deployment
 from support.processes.services import free_port
 
@@ -95,12 +105,13 @@ def failing(verdicts: list[Verdict]) -> dict[str, str]:
     return {v.client.name: write_line(v) for v in verdicts if v.problems}
 
 
+@pytest.mark.parametrize("resource", [RESOURCE, f"{RESOURCE}/o/org_acme"])
 async def test_every_known_client_could_connect_and_nothing_is_left_behind(
-    patient: Patient,
+    patient: Patient, resource: str
 ) -> None:
     before = await patient.clients()
 
-    verdicts = await patient.examine()
+    verdicts = await patient.examine(resource=resource)
 
     assert failing(verdicts) == {}
     assert [verdict.client.name for verdict in verdicts] == [client.name for client in CLIENTS]
@@ -321,5 +332,61 @@ def test_the_command_fails_where_nothing_answers() -> None:
 def test_the_command_asks_for_a_url() -> None:
     ended = CliRunner().invoke(doctor, ["id.example.com"])
 
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert "ISSUER" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("claims", "problem"),
+    [
+        ({}, ""),
+        ({"aud": "https://other.example"}, "aud of the provider's assertion is"),
+        ({"client_id": "0oa1"}, "client_id of the provider's assertion is '0oa1'"),
+        ({"resource": None}, "resource of the provider's assertion is None"),
+        ({"iss": "https://id.example/"}, "iss of the provider's assertion is"),
+    ],
+)
+async def test_an_app_with_sso_says_what_the_provider_must_be_configured_for(
+    claims: dict[str, Any], problem: str
+) -> None:
+    """The provider and the deployment are answered by hand: the whole flow is another journey."""
+    right = {"aud": ISSUER, "client_id": "app", "resource": RESOURCE, "iss": "https://id.example"}
+    assertion = SigningKey("k").sign({**right, **claims}, typ="oauth-id-jag+jwt")
+    sent: list[dict[str, list[str]]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/.well-known/openid-configuration":
+            return httpx2.Response(
+                200,
+                json={"issuer": "https://id.example", "token_endpoint": "https://id.example/token"},
+            )
+        if request.url.host == "id.example":
+            return httpx2.Response(200, json={"access_token": assertion})
+        if request.url.path == "/token":
+            sent.append(parse_qs(request.content.decode()))
+            used = {"error": "invalid_grant"} if len(sent) > 1 else {"access_token": "t"}
+            return httpx2.Response(400 if len(sent) > 1 else 200, json=used)
+        return httpx2.Response(200)
+
+    metadata = {
+        "grant_types_supported": [JWT_BEARER],
+        "authorization_grant_profiles_supported": [GRANT_PROFILE],
+        "token_endpoint": f"{ISSUER}/token",
+    }
+    seen = Seen(issuer=ISSUER, metadata=metadata, resource=RESOURCE)
+    sign_in = OrganisationSignIn(
+        provider="https://id.example",
+        provider_client_id="claude",
+        provider_client_secret=SecretStr("s"),
+        id_token=SecretStr("i"),
+        client_id="app",
+    )
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+        verdict = await examine_organisation_sign_in(sign_in, seen, http)
+        without = await examine_organisation_sign_in(sign_in, Seen(ISSUER, {"a": 1}), http)
+
+    assert "\n".join(verdict.problems).startswith(problem) and bool(verdict.problems) == bool(
+        problem
+    )
+    assert [one["client_id"] for one in sent] == ([] if problem else [["app"], ["app"]])
+    assert len(without.problems) == 3

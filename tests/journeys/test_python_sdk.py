@@ -1,15 +1,17 @@
 """The official Python client connects and calls tools, in both of its modes."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from mcp import Client
-from mcp.client.auth import OAuthClientProvider
+from mcp.client.auth import OAuthClientProvider, OAuthFlowError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import (
     AuthorizationCodeResult,
@@ -22,7 +24,9 @@ from pydantic import AnyUrl
 
 from support.in_process.oauth_client import REDIRECT_URI, answer_of
 from support.in_process.person import Page, Person
+from support.in_process.revocations import read_unverified
 from support.processes.deployment import Deployment, Mode, connect, require_refused_elsewhere
+from support.processes.services import POLL_SECONDS
 
 pytestmark = pytest.mark.whole_machine
 
@@ -44,6 +48,14 @@ class Memory:
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
         self.client = client_info
+
+
+async def status_at(resource: str, access_token: str) -> int:
+    """Return how a gateway answers a token at one of its addresses."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    headers = {"authorization": f"Bearer {access_token}", "mcp-protocol-version": "2025-11-25"}
+    async with httpx2.AsyncClient(headers=headers, trust_env=False) as http:
+        return (await http.post(resource, json=message)).status_code
 
 
 @dataclass
@@ -164,6 +176,70 @@ async def test_a_python_agent_given_only_a_url_ends_up_changing_a_row_and_refres
         ) == [{"title": "Written after a refresh"}]
 
         await require_refused_elsewhere(deployment, client.access_token)
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_one_agent_has_two_organisations_side_by_side_and_loses_one_without_the_other(
+    deployment: Deployment, ada: Person, mode: Mode
+) -> None:
+    acme, globex = (f"{deployment.resource}/o/{tenant}" for tenant in ("org_acme", "org_globex"))
+    async with (
+        connecting(acme, ada, mode) as at_acme,
+        connecting(globex, ada, mode) as at_globex,
+    ):
+        assert at_acme.sent[:2] == [
+            ("POST", "/mcp/o/org_acme", 401),
+            ("GET", "/.well-known/oauth-protected-resource/mcp/o/org_acme", 200),
+        ]
+        for client, tenant in ((at_acme, "org_acme"), (at_globex, "org_globex")):
+            (page,) = client.asked  # nobody was asked which organisation
+            assert urlsplit(page.url).path == "/consent"
+            answer = await client.mcp.call_tool("list_tasks", {"limit": 3})
+            assert answer.structured_content is not None
+            ids = [task["id"] for task in answer.structured_content["items"]]
+            rows = [deployment.rows("SELECT org_id FROM tasks WHERE id = ?", one) for one in ids]
+            assert ids and all(row == [{"org_id": tenant}] for row in rows)
+        assert await status_at(globex, at_acme.access_token) == 401
+        assert await status_at(deployment.resource, at_acme.access_token) == 401
+        assert await status_at(acme, at_globex.access_token) == 401
+
+        grant_id = read_unverified(at_acme.access_token)[0].grant_id
+        page = await ada.open(f"{deployment.issuer}/account/app?grant={grant_id}")
+        await ada.press(page, "Disconnect")
+        for _ in range(400):
+            if (status := await status_at(acme, at_acme.access_token)) != 200:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        assert status == 401
+        assert not (await at_globex.mcp.call_tool("list_tasks", {"limit": 1})).is_error
+
+
+async def test_an_agent_of_somebody_else_learns_that_its_person_is_not_a_member(
+    on_sqlite: Deployment, bo: Person
+) -> None:
+    told: list[dict[str, str]] = []
+
+    async def open_browser(authorize_url: str) -> None:
+        page = await bo.sign_in(await bo.open(authorize_url))
+        (back,) = [link for link in page.links if link.startswith(REDIRECT_URI)]
+        told.append(answer_of(back))
+
+    async def wait_for_callback() -> AuthorizationCodeResult:
+        raise OAuthFlowError(told[0]["error"])
+
+    provider = OAuthClientProvider(
+        f"{on_sqlite.resource}/o/org_acme",
+        OAuthClientMetadata(client_name="A Python agent", redirect_uris=[AnyUrl(REDIRECT_URI)]),
+        Memory(),
+        redirect_handler=open_browser,
+        callback_handler=wait_for_callback,
+    )
+    async with httpx2.AsyncClient(auth=provider, trust_env=False) as http:
+        with pytest.raises(OAuthFlowError, match="access_denied"):
+            await http.post(f"{on_sqlite.resource}/o/org_acme", json={})
+
+    assert "ask an admin of the organisation for an invitation" in told[0]["error_description"]
 
 
 async def test_an_agent_that_began_with_reading_gets_to_write_after_one_more_page(

@@ -17,10 +17,10 @@ from support.in_process.auth_server import SEED, prepare_database
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import ADA
 from support.processes.configuration import issuing, serving, write_config
-from support.processes.deployment import SAAS, a_person, serve, write_manifest
-from support.processes.fork_server import Process
+from support.processes.deployment import SAAS, a_person, write_manifest
 from support.processes.postgres import PostgresServer
 from support.processes.proxies import running_proxy
+from support.processes.rolling import Part
 from support.processes.services import POLL_SECONDS, free_port, running_service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.whole_machine]
@@ -34,44 +34,6 @@ HEADERS = {
 _ACME, *_OTHERS = SEED["tenants"]
 QUICK = {**SEED, "tenants": [{**_ACME, "rate_limit_tier": "enterprise"}, *_OTHERS]}
 """The demo's people; Acme may call as often as the test likes."""
-
-
-@dataclass
-class Part:
-    """One process of a service, and its replacement."""
-
-    service: str
-    port: int
-    config: Path
-    works: str
-    """The event in its log that says that it did its work."""
-    stack: ExitStack
-    logs: list[Path] = field(default_factory=list)
-    process: Process | None = None
-
-    def start(self) -> None:
-        """Start it, and wait until it is ready."""
-        log = self.config.with_name(f"{self.service}-{self.port}-{len(self.logs)}.log")
-        self.logs.append(log)
-        argv = (*serve(self.service, self.config), "--port", str(self.port))
-        url = f"http://127.0.0.1:{self.port}"
-        service = running_service(argv, url=url, log=log, ready_path="/readyz")
-        self.process = self.stack.enter_context(service).process
-
-    def stop(self) -> int:
-        """Ask it to end; return its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(60)
-
-    async def until_it_works(self) -> None:
-        """Wait until the load balancer sends it requests."""
-        event = f'"{self.works}"'
-        for _ in range(600):
-            if event in self.logs[-1].read_text():
-                return
-            await asyncio.sleep(POLL_SECONDS)
-        raise AssertionError(self.logs[-1].read_text()[-2000:])
 
 
 @dataclass
@@ -199,10 +161,7 @@ async def test_a_rolling_restart_behind_load_balancers_fails_no_call_and_loses_n
                     working.create_task(load.call_on(access_token))
                 working.create_task(load.refresh_on(client, tokens))
                 for part in (*place.gateways, *place.servers):
-                    await part.until_it_works()
-                    assert await asyncio.to_thread(part.stop) == 0
-                    await asyncio.to_thread(part.start)
-                    await part.until_it_works()
+                    await part.replace()
                 load.done.set()
 
             # The question was withdrawn, and its stream ended as it should.

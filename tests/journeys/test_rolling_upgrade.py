@@ -1,7 +1,5 @@
 """While a release rolls out, the former one and this one serve one database and one another."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,30 +19,24 @@ from support.processes.deployment import (
     origin,
     serve,
 )
+from support.processes.former_release import (
+    NoFormerRelease,
+    unpack_former_release,
+    with_code,
+)
 from support.processes.postgres import PostgresServer
 from support.processes.services import Service, free_port, running_service
 
 pytestmark = pytest.mark.whole_machine
 
-FORMER_RELEASE = "74d070d"
-"""A tag, or before there is one, a commit. Each release sets it to the one before."""
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
 def former_code(tmp_path: Path) -> str:
     """The folders with the former release's packages, as a path for Python."""
-    archive = subprocess.run(
-        ["git", "-C", ROOT, "archive", FORMER_RELEASE, "services", "shared"],
-        capture_output=True,
-        check=False,
-    )
-    if archive.returncode != 0:
-        pytest.skip(f"git can't read {FORMER_RELEASE} here: {archive.stderr.decode().strip()}")
-    folder = tmp_path / "former"
-    folder.mkdir()
-    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-    return f"{folder / 'services'}:{folder / 'shared'}"
+    try:
+        return unpack_former_release(tmp_path / "former")
+    except NoFormerRelease as problem:
+        pytest.skip(str(problem))
 
 
 @pytest.fixture
@@ -58,12 +50,9 @@ def running(deployment: Deployment, service: str, code: str | None) -> Iterator[
     """Run a service of a release, this one's if `code` is None."""
     url = deployment.issuer if service == "auth-server" else origin(deployment.resource)
     argv = [*serve(service, deployment.folder / "gatepost.yaml"), "--port", str(urlsplit(url).port)]
-    env = {}
-    if code is not None:
-        # Without `-P`, Python would look into the folder that it runs in first.
-        argv, env = [sys.executable, "-P", *argv[1:]], {"PYTHONPATH": code}
+    command, env = with_code(argv, code)
     log = deployment.folder / f"{service}.log"
-    with running_service(argv, url=url, log=log, ready_path="/readyz", env=env) as started:
+    with running_service(command, url=url, log=log, ready_path="/readyz", env=env) as started:
         yield started
 
 

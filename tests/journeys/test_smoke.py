@@ -107,6 +107,17 @@ def test_every_step_passes_on_the_real_services_and_ends_a_test_key(
     assert "Fix: create another key" in again.stdout
 
 
+def test_an_organisations_address_passes_with_a_key_of_that_organisation_and_no_other(
+    on_sqlite: Deployment, key: str
+) -> None:
+    own, other = (f"{on_sqlite.resource}/o/{tenant}" for tenant in ("org_acme", "org_globex"))
+
+    assert smoke_test(own, "--api-key", key).exit_code == 0
+    refused = smoke_test(other, "--api-key", key)
+
+    assert states(refused.stdout)[TOOLS] == "fails"
+
+
 def test_without_a_key_only_discovery_is_tested(on_sqlite: Deployment) -> None:
     ended = smoke_test(on_sqlite.resource)
 
@@ -132,7 +143,7 @@ def test_where_nothing_answers_every_later_step_is_skipped() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["mcp.example.com"], "URL: 'mcp.example.com' is not an http or https URL"),
+        (["mcp.example.com"], "'URL': 'mcp.example.com' is not an http or https URL"),
         (["https://mcp.example.com/mcp", "--api-key", "mcp_live_x"], "--api-key: "),
         (
             ["https://mcp.example.com/mcp", "--revoke-with", "true"],
@@ -151,7 +162,7 @@ def test_where_nothing_answers_every_later_step_is_skipped() -> None:
 def test_an_option_that_can_t_work_is_named(arguments: list[str], words: str) -> None:
     ended = smoke_test(*arguments)
 
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert words in ended.stderr
     assert ended.stdout == ""
 

@@ -9,6 +9,7 @@ from gatepost.claims import parse_claims
 from gatepost.metering.plans import Plan, PlansPage, TenantPlan
 from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.limits.known_plans import KnownPlans
+from mcp_gateway.limits.share import Share
 from support.in_process import tokens
 from support.in_process.clock import Clock
 
@@ -56,6 +57,18 @@ async def test_a_gateway_knows_the_newest_plan_after_any_outage_and_tells_each_o
     assert [
         low <= pause <= 2 * low for low, pause in zip((0.25, 0.5, 2.5, 0.25), pauses, strict=True)
     ]
+
+
+def test_the_share_of_each_limit_follows_the_number_of_processes() -> None:
+    """An authorization server that does not know the number changes nothing."""
+    share = Share(3)
+    known = KnownPlans(_nothing, Clock(), fallback={"free": FREE}, default="free", share=share)
+    told = []
+    for processes in (0, 5, 2, 0):
+        known.learn(PlansPage(plans=(FREE,), tenants=(), after="", processes=processes))
+        told.append(share.processes)
+
+    assert told == [3, 5, 2, 2]
 
 
 def page(tenants: Sequence[TenantPlan], *, after: str) -> bytes:

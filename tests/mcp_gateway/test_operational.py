@@ -26,6 +26,7 @@ async def test_the_resource_is_described_byte_for_byte_as_configured(
             "authorization_servers": [issuer],
             "scopes_supported": ["mcp:admin", "mcp:read", "mcp:write"],
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
             "resource_name": "Tracker",
         }
         assert answer.headers["access-control-allow-origin"] == "*"

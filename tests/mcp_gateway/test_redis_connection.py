@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import ConnectionPool
 
-from mcp_gateway.redis.connection import (
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
+from mcp_gateway.redis.resp import (
     ErrorReply,
     Incomplete,
-    RedisConnection,
     RedisUnavailable,
     read_reply,
     write_command,
@@ -61,7 +62,7 @@ def test_a_command_is_an_array_of_its_arguments(command: list[bytes | str | int]
 
 @pytest.fixture
 async def connection(redis: RedisServer) -> AsyncIterator[RedisConnection]:
-    made = RedisConnection(redis.url)
+    made = open_connection(redis.url)
     async with made.connected():
         yield made
 
@@ -124,7 +125,7 @@ async def test_waiting_calls_fail_when_redis_dies_and_later_ones_reconnect(
 async def test_a_call_waits_for_a_hanging_redis_only_briefly(
     redis: RedisServer,
 ) -> None:
-    connection = RedisConnection(redis.url, deadline=0.05)
+    connection = open_connection(redis.url, deadline=0.05)
     async with connection.connected():
         assert redis.process is not None
         redis.process.send_signal(signal.SIGSTOP)
@@ -155,22 +156,22 @@ async def something_else(answer: bytes) -> AsyncIterator[str]:
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400\r\n", b":one\r\n", b"+a"])
 async def test_an_invalid_redis_reply_ends_the_connection(answer: bytes) -> None:
     async with something_else(answer) as url:
-        connection = RedisConnection(url)
+        connection = open_connection(url)
         async with connection.connected():
             with pytest.raises(RedisUnavailable):
                 await connection.ask("ECHO", "?")
 
 
 async def test_a_gateway_starts_while_redis_is_down() -> None:
-    connection = RedisConnection(f"redis://127.0.0.1:{free_port()}/0")
+    connection = open_connection(f"redis://127.0.0.1:{free_port()}/0")
     async with connection.connected():
         with pytest.raises(RedisUnavailable):
             connection.ask("ECHO", "?")
 
 
 def test_a_malformed_url_is_refused() -> None:
-    with pytest.raises(ValueError, match="scheme"):
-        RedisConnection("http://127.0.0.1")
+    with pytest.raises(ValueError, match="must be redis://HOST"):
+        open_connection("http://127.0.0.1")
 
 
 def test_a_release_of_redis_py_that_keeps_its_transport_elsewhere_is_refused(
@@ -178,4 +179,4 @@ def test_a_release_of_redis_py_that_keeps_its_transport_elsewhere_is_refused(
 ) -> None:
     monkeypatch.setattr(ConnectionPool, "make_connection", lambda _: object())
     with pytest.raises(RuntimeError, match="does not keep a connection's transport in `_writer`"):
-        RedisConnection("redis://127.0.0.1:1")
+        open_connection("redis://127.0.0.1:1")

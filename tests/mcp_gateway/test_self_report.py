@@ -13,7 +13,7 @@ async def test_a_gateway_reports_at_once_then_regularly_and_that_it_stops(tmp_pa
         first = await reports.next()
         assert first.tools > 0
         assert (first.breakers, first.stopping, first.redis) == ((), False, None)
-        assert first.started_at == world.clock()
+        assert first.started_at == first.sent_at == world.clock()
 
         world.api.answer = lambda _: HttpResponse(503, "text/plain", b"down")
         for _ in range(20):

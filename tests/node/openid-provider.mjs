@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const { issuer, client, claims, title = 'Acme ID' } = JSON.parse(process.argv[2]);
+const { issuer, client, claims, title = 'Acme ID', more = {} } = JSON.parse(process.argv[2]);
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const provider = new Provider(issuer, {
@@ -14,8 +14,9 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub'], profile: Object.keys(claims) },
   findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId, ...claims }) }),
   pkce: { required: () => true },
-  features: { devInteractions: { enabled: false } },
+  features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
+  ...more,
 });
 
 async function finish(request, response) {
@@ -29,6 +30,9 @@ async function finish(request, response) {
   return provider.interactionFinished(request, response, result);
 }
 
+let refreshes = 0;
+provider.on('grant.success', ({ oidc }) => { refreshes += oidc.params.grant_type === 'refresh_token'; });
+
 const answer = provider.callback();
 const page = `<!doctype html><html lang="en"><title>${title}</title><link rel="icon" href="data:,">`
   + `<h1>${title}</h1>`
@@ -36,6 +40,7 @@ const page = `<!doctype html><html lang="en"><title>${title}</title><link rel="i
 createServer(async (request, response) => {
   const { pathname } = new URL(request.url, issuer);
   if (pathname === '/healthz') return response.end('ok');
+  if (pathname === '/refreshes') return response.end(String(refreshes));
   if (!pathname.startsWith('/interaction/')) return answer(request, response);
   if (request.method === 'POST') return finish(request, response);
   response.setHeader('content-type', 'text/html');

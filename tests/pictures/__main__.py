@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
@@ -30,29 +30,29 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="also those of docs/pictures")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name,
-        running_sights(Path(name)) as sights,
-        running_chromium() as chromium,
-    ):
-        for width, height in WIDTHS.items():
-            for scheme in SCHEMES:
-                with chromium.new_context(
-                    viewport={"width": width, "height": height},
-                    color_scheme=scheme,
-                    locale="en-GB",
-                    timezone_id="Europe/Berlin",
-                ) as context:
-                    page = context.new_page()
-                    for shown in chain(tour(page, sights), console_tour(page, sights)):
-                        picture = f"{shown}-{width}-{scheme}.png"
-                        if options.keep and picture in KEPT:
-                            page.screenshot(path=PICTURES / picture)
-                        if shown.startswith(options.only):
-                            whole = page.evaluate("document.documentElement.scrollHeight")
-                            page.set_viewport_size({"width": width, "height": whole})
-                            page.screenshot(path=options.out / picture)
-                            page.set_viewport_size({"width": width, "height": height})
+    for (width, height), scheme in product(WIDTHS.items(), SCHEMES):
+        # The tour deletes an account and accepts invitations, so each walk needs a new product.
+        with (
+            tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name,
+            running_sights(Path(name)) as sights,
+            running_chromium() as chromium,
+            chromium.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                locale="en-GB",
+                timezone_id="Europe/Berlin",
+            ) as context,
+        ):
+            page = context.new_page()
+            for shown in chain(tour(page, sights), console_tour(page, sights)):
+                picture = f"{shown}-{width}-{scheme}.png"
+                if options.keep and picture in KEPT:
+                    page.screenshot(path=PICTURES / picture)
+                if shown.startswith(options.only):
+                    whole = page.evaluate("document.documentElement.scrollHeight")
+                    page.set_viewport_size({"width": width, "height": whole})
+                    page.screenshot(path=options.out / picture)
+                    page.set_viewport_size({"width": width, "height": height})
 
 
 main()

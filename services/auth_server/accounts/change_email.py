@@ -13,6 +13,7 @@ from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.store import find_account, is_signed_in_elsewhere, take_email
 from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import end_sessions
+from auth_server.tenancy.own_provider import end_left_domains
 
 UNDO = "/sign-in/address"
 """The page where the owner of the former address undoes a change."""
@@ -26,7 +27,14 @@ async def manages_email_here(db: DbSession, person: Person) -> bool:
 
 
 async def take_proved_email(
-    db: DbSession, person_id: str, email: str, *, keep: str | None, change_id: str, now: datetime
+    db: DbSession,
+    person_id: str,
+    email: str,
+    *,
+    keep: str | None,
+    change_id: str,
+    lifetime: timedelta,
+    now: datetime,
 ) -> bool:
     """Store an address that a person proved with a code.
 
@@ -39,6 +47,7 @@ async def take_proved_email(
         email: the address, in lower case.
         keep: the hash of the session that stays.
         change_id: a random id for the change.
+        lifetime: how long access tokens live.
         now: the time.
 
     Returns:
@@ -56,6 +65,7 @@ async def take_proved_email(
     await end_sessions(db, person_id, now=now, keep=keep)
     await drop_pending_recovery(db, person_id)
     await drop_links(db, person_id)
+    await end_left_domains(db, person_id, lifetime=lifetime, now=now)
     if former is not None:
         until = now + timedelta(days=UNDO_DAYS)
         change = EmailChange(

@@ -10,7 +10,9 @@ from auth_server.db.engine import Database, DbSession
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.audit.search import AuditFilter, search_oldest
 from auth_server.records.call_log.store import list_calls_of_grant
+from auth_server.records.directory.users import list_users_of_person
 from auth_server.records.grants.store import list_live_grants
+from auth_server.records.linked_accounts.store import list_linked_accounts
 from auth_server.records.people.store import find_person, list_identities
 from auth_server.records.second_factors.store import (
     count_recovery_codes,
@@ -32,6 +34,7 @@ _PERSON = (
 )
 _IDENTITY = ("issuer", "subject", "created_at")
 _MEMBERSHIP = ("tenant_id", "role", "data_scope")
+_DIRECTORY = ("tenant_id", "user_name", "external_id", "email", "active", "attributes")
 _CONNECTION = (
     "grant_id",
     "client_id",
@@ -57,6 +60,7 @@ _KEY = (
     "last_used_at",
     "revoked_at",
 )
+_LINKED = ("provider", "tenant_id", "linked_at", "renewed_at", "broken")
 _SESSION = ("method", "level", "user_agent", "address", "signed_in_at", "last_seen_at")
 _EVENT = ("number", "at", "event", "client_id", "tenant_id", "grant_id")
 _CALL = (
@@ -64,6 +68,7 @@ _CALL = (
     "at",
     "tenant_id",
     "client_id",
+    "actor",
     "grant_id",
     "tool",
     "outcome",
@@ -78,7 +83,7 @@ async def export_data(
 ) -> AsyncIterator[bytes]:
     """Write the export, a few rows at a time.
 
-    It has the profile, identities, memberships, connections, API keys, sessions, second factors, the
+    It has the profile, identities, memberships, what directories say about them, connections, API keys, sessions, second factors, the
     entries of the audit log about the person, and the calls of their apps and keys. It has no hash,
     key or code.
 
@@ -133,10 +138,12 @@ async def _read_own(
         "profile": _pick(person, _PERSON) if person else None,
         "identities": _all(await list_identities(db, person_id), _IDENTITY),
         "memberships": _all(await list_memberships(db, person_id=person_id), _MEMBERSHIP),
+        "directories": _all(await list_users_of_person(db, person_id), _DIRECTORY),
         "connections": [
             {"client_name": grant.client_snapshot.get("name"), **_pick(grant, _CONNECTION)}
             for grant in grants
         ],
+        "linked_accounts": _all(await list_linked_accounts(db, person_id), _LINKED),
         "api_keys": _all(keys, _KEY),
         "sessions": _all(await list_sessions(db, person_id, now=now, idle=idle), _SESSION),
         "passkeys": _all(

@@ -23,6 +23,7 @@ from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
 from auth_server.records.second_factors.store import drop_second_factors, has_second_factor
 from auth_server.records.sessions.store import end_sessions
+from auth_server.tenancy.own_provider import forget_break_glass
 
 CANCEL = "/sign-in/recovery/cancel"
 """The page where a mail's link cancels a recovery."""
@@ -81,6 +82,7 @@ async def recover_factors(
         known.completed_at = now
         await db.flush()
         await drop_second_factors(db, person.person_id)
+        await forget_break_glass(db, person.person_id, now=now)
         await end_sessions(db, person.person_id, now=now)
         await _tell(db, person, "recovery_completed", {"path": "/sign-in/forgotten"}, now=now)
         await _record(db, person, "factor_recovery.completed", now=now)

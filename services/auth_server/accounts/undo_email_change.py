@@ -18,6 +18,7 @@ from auth_server.records.second_factors.store import (
     list_passkeys,
 )
 from auth_server.records.sessions.store import end_sessions
+from auth_server.tenancy.own_provider import end_left_domains, forget_break_glass
 
 _DISTRUSTED = timedelta(days=UNDO_DAYS + 1)
 """How long before the end of the time for undoing a second factor may come from the same thief: since
@@ -25,7 +26,12 @@ a day before the change."""
 
 
 async def undo_email_change(
-    db: DbSession, change: EmailChange, *, password_hash: str, now: datetime
+    db: DbSession,
+    change: EmailChange,
+    *,
+    password_hash: str,
+    lifetime: timedelta,
+    now: datetime,
 ) -> bool:
     """Give a person back the address whose owner proved it.
 
@@ -38,6 +44,7 @@ async def undo_email_change(
         db: the open transaction.
         change: the change.
         password_hash: the hash of a password that nobody knows.
+        lifetime: how long access tokens live.
         now: the time.
 
     Returns:
@@ -52,6 +59,7 @@ async def undo_email_change(
     await drop_pending_recovery(db, person.person_id)
     await drop_links(db, person.person_id)
     await drop_email_changes(db, person.person_id)
+    await end_left_domains(db, person.person_id, lifetime=lifetime, now=now)
     # A former mailbox alone must not open the console.
     if await find_operator(db, person.person_id) is None:
         await _drop_factors(db, person.person_id, since=change.undo_until - _DISTRUSTED, now=now)
@@ -72,3 +80,4 @@ async def _drop_factors(db: DbSession, person_id: str, *, since: datetime, now: 
     for factor in dropped:
         removed = Audit("second_factor.removed", person_id=person_id, detail={"factor": factor})
         await record(db, removed, now=now)
+    await forget_break_glass(db, person_id, now=now)

@@ -24,7 +24,7 @@ _bearer = HTTPBearer(
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
-async def _require_text(request: Request) -> None:
+async def require_text(request: Request) -> None:
     """Refuse control characters in the path, the query and the body.
 
     PostgreSQL can't store NUL or half of a surrogate pair, which JSON can contain.
@@ -82,7 +82,7 @@ async def _authenticate(
     if needs_note_of_use(token, now=at):
         async with transaction() as writing:
             await note_use(writing, token.token_id, now=at)
-    await _require_text(request)
+    await require_text(request)
     return operator
 
 

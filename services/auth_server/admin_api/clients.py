@@ -21,6 +21,14 @@ from auth_server.administration.clients import (
     rename_client,
     verify_client,
 )
+from auth_server.administration.new_clients import NewClient, add_client
+from auth_server.administration.services.workloads import (
+    NewWorkload,
+    WorkloadView,
+    end_workload,
+    read_workloads,
+    trust_workload,
+)
 from auth_server.records.clients.table import LONGEST_CLIENT_ID
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 
@@ -48,6 +56,12 @@ class NewSecret(BaseModel):
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)
 
 
+class CreatedClient(ClientView):
+    """A new client, with its secret, which is shown only here."""
+
+    client_secret: str | None = Field(description="Null if it authenticates in another way.")
+
+
 class CreatedSecret(SecretView):
     """A new secret, which is shown only here."""
 
@@ -70,6 +84,22 @@ async def list_clients(
         db, caller, search=search, source=source or "", after=after, limit=limit
     )
     return Page.of(part)
+
+
+@router.post("/clients", status_code=201)
+async def post_client(
+    caller: Caller,
+    db: Db,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
+    new: NewClient,
+) -> CreatedClient:
+    """Add a managed client. Requires `clients:write`, for own tokens also `tenants:write`."""
+    secret = new_secret() if new.has_secret else None
+    names = settings.resource_names
+    added = await add_client(db, caller, new, resources=names, secret=secret, now=now())
+    return CreatedClient(**added.model_dump(), client_secret=secret)
 
 
 @router.get("/client")
@@ -111,7 +141,7 @@ async def list_secrets(
 
 
 @router.post("/client/secrets", status_code=201)
-async def post_secret(
+async def post_client_secret(
     caller: Caller,
     db: Db,
     now: Clock,
@@ -135,3 +165,41 @@ async def delete_secret(
 ) -> None:
     """Delete the secret whose hash begins so. Requires `clients:write`."""
     await drop_client_secret(db, caller, client_id, beginning, now=now())
+
+
+@router.get("/client/workloads")
+async def list_workloads(caller: Caller, db: ReadingDb, client_id: ClientId) -> list[WorkloadView]:
+    """List the workloads that act as a client. Requires `clients:read`."""
+    return await read_workloads(db, caller, client_id)
+
+
+@router.post("/client/workloads", status_code=201)
+async def post_workload(
+    caller: Caller,
+    db: Db,
+    settings: Settings,
+    now: Clock,
+    new_secret: SecretMaker,
+    client_id: ClientId,
+    new: NewWorkload,
+) -> WorkloadView:
+    """Let a workload act as a client with its own tokens. Requires `clients:write`."""
+    return await trust_workload(
+        db,
+        caller,
+        client_id,
+        new,
+        workload_id=f"workload_{new_secret()[:16]}",
+        issuer=settings.issuer,
+        allow_loopback=not settings.secure,
+        now=now(),
+    )
+
+
+@router.delete("/client/workloads/{workload_id}", status_code=204)
+async def delete_workload(
+    caller: Caller, db: Db, settings: Settings, now: Clock, client_id: ClientId, workload_id: str
+) -> None:
+    """End what a workload may do, and the client's own tokens. Requires `clients:write`."""
+    lifetime = settings.longest_token_lifetime
+    await end_workload(db, caller, client_id, workload_id, lifetime=lifetime, now=now())

@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from auth_server.admin_api.authenticate import Caller
 from auth_server.admin_api.pages import USUAL_LIMIT, After, Limit, Page
 from auth_server.administration.accounts import (
+    add_person,
+    change_person,
     confirm_address,
     delete_account,
     mail_password_link,
@@ -35,6 +37,35 @@ class PersonDisabled(BaseModel):
     disabled: bool
 
 
+class VerifiedAddress(BaseModel):
+    """The person's address as you know it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[
+        str,
+        Field(max_length=320, description="Refused if the person has another address by now."),
+    ]
+
+
+class NewPerson(BaseModel):
+    """A person to add, who signs in through a provider or chooses a password by mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person_id: str = Field(max_length=255, description="Their id in your product.")
+    email: str = Field(max_length=320, description="The address they sign in with.")
+    name: str = Field(max_length=200, description="The name that others see.")
+
+
+class PersonChange(BaseModel):
+    """What to change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=200, description="The name that others see.")
+
+
 @router.get("")
 async def list_people(
     caller: Caller,
@@ -56,6 +87,20 @@ async def show_person(
     """Show a person with all that they have. Requires `people:read`."""
     idle = settings.session_idle_lifetime
     return await read_person(db, caller, person_id, now=now(), idle=idle)
+
+
+@router.post("", status_code=201)
+async def post_person(caller: Caller, db: Db, now: Clock, new: NewPerson) -> PersonView:
+    """Add a person without a password. Requires `people:write`."""
+    return await add_person(db, caller, new.person_id, email=new.email, name=new.name, now=now())
+
+
+@router.patch("/{person_id}")
+async def patch_person(
+    caller: Caller, db: Db, now: Clock, person_id: str, change: PersonChange
+) -> PersonView:
+    """Change a person's name. Requires `people:write`."""
+    return await change_person(db, caller, person_id, name=change.name, now=now())
 
 
 @router.put("/{person_id}/disabled", status_code=204)
@@ -80,9 +125,11 @@ async def delete_second_factors(caller: Caller, db: Db, now: Clock, person_id: s
 
 
 @router.put("/{person_id}/verified-address", status_code=204)
-async def put_verified_address(caller: Caller, db: Db, now: Clock, person_id: str) -> None:
-    """Confirm that mails to the address reach the person. Requires `people:write`."""
-    await confirm_address(db, caller, person_id, now=now())
+async def put_verified_address(
+    caller: Caller, db: Db, now: Clock, person_id: str, change: VerifiedAddress
+) -> None:
+    """Confirm that mails to this address reach the person. Requires `people:write`."""
+    await confirm_address(db, caller, person_id, shown=change.email, now=now())
 
 
 @router.post("/{person_id}/password-link", status_code=204)

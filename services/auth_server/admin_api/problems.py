@@ -67,19 +67,32 @@ def answer_problem(
         problem.model_dump(exclude_defaults=True),
         status_code=status,
         media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+        },
     )
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the API with problem details."""
+def add_problem_handlers(app: FastAPI, *, document: str) -> None:
+    """Answer every error of the API with problem details.
+
+    Args:
+        app: the API.
+        document: the path of its OpenAPI document, for requests that fit nothing.
+    """
+
+    async def answer_http_error(request: Request, error: Exception) -> Response:
+        return _answer_http_error(request, cast("HTTPException", error), document)
+
     app.add_exception_handler(InvalidToken, _answer_invalid_token)
     app.add_exception_handler(TooManyRequests, _answer_too_many)
     app.add_exception_handler(Forbidden, _answer_forbidden)
     app.add_exception_handler(NotFound, _answer_not_found)
     app.add_exception_handler(Refused, _answer_refused)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(Exception, _answer_fault)
     for outage in (*OUTAGES, Conflict):
         app.add_exception_handler(outage, _answer_outage)
@@ -127,11 +140,12 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
     return answer_problem(422, detail, errors=errors)
 
 
-async def _answer_http_error(_: Request, error: Exception) -> Response:
-    refusal = cast("HTTPException", error)
+def _answer_http_error(request: Request, refusal: HTTPException, document: str) -> Response:
+    if refusal.status_code == HTTPStatus.FORBIDDEN:
+        count_denial(request, str(refusal.detail))
     detail = {
-        404: "this path does not exist; see /admin/v1/openapi.json",
-        405: "this path has no such method; see /admin/v1/openapi.json",
+        404: f"this path does not exist; see {document}",
+        405: f"this path has no such method; see {document}",
     }.get(refusal.status_code, str(refusal.detail))
     return answer_problem(refusal.status_code, detail, headers=refusal.headers)
 

@@ -119,4 +119,4 @@ async def find_token_operator(
     row = await find_live_token(db, hash_secret(text), now=now)
     if row is None:
         return None
-    return row, ActingOperator(f"token {row.token_id}", frozenset(row.scopes))
+    return row, ActingOperator(f"token {row.token_id}", frozenset(row.scopes), row.token_id)

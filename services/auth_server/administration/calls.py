@@ -11,17 +11,19 @@ from auth_server.administration.errors import NotFound
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.paging import read_place, write_place
 from auth_server.administration.reasons import explain
+from auth_server.catalogues.callers import list_caller_names
 from auth_server.db.engine import Database, DbSession
 from auth_server.records.api_keys.store import find_key_by_id
 from auth_server.records.call_log.search import CallFilter, CallPlace, find_call, search_calls
 from auth_server.records.call_log.table import LoggedCall
-from auth_server.records.clients.store import list_client_names
+from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.grants.store import find_ended_or_live_grant
 from auth_server.records.ledger.store import find_entries
 from auth_server.records.people.store import find_people, resolve_person_id
 from auth_server.records.people.table import Person
 from auth_server.records.tenants.store import list_tenant_names
 from auth_server.records.usage_exports.store import list_exports_of_hour
+from gatepost.allowed_tools import Toolsets
 from gatepost.metering.plans import hour_of
 
 MOST_EXPORTED = 100_000
@@ -74,6 +76,10 @@ class CallView(_Value):
     era: str
     resource: str
     request_id: str
+    trace_id: str
+    """The trace that recorded the call, if one did."""
+    actor: str
+    """The sub-agent that called for the client: its client, or `client_id`, `#` and a name."""
 
 
 class AccessView(_Value):
@@ -91,6 +97,7 @@ class AccessView(_Value):
     scope: str
     tools: tuple[str, ...]
     includes_tool: bool
+    """Whether the tools include the one of the call, as the latest catalogue has them."""
     data_scope: str
     expires_at: datetime | None
     ended_at: datetime | None
@@ -248,7 +255,7 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
             version=grant.version,
             scope=grant.scope,
             tools=tuple(grant.tools),
-            includes_tool=call.tool in grant.tools,
+            includes_tool=await _includes(db, call, grant.tools),
             data_scope=grant.data_scope,
             expires_at=grant.expires_at,
             ended_at=grant.revoked_at,
@@ -267,7 +274,7 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
         version=None,
         scope=key.scope,
         tools=tuple(key.tools),
-        includes_tool=call.tool in key.tools,
+        includes_tool=await _includes(db, call, key.tools),
         data_scope=key.data_scope,
         expires_at=key.expires_at,
         ended_at=key.revoked_at,
@@ -275,9 +282,18 @@ async def _find_access(db: DbSession, call: LoggedCall) -> AccessView | None:
     )
 
 
+async def _includes(db: DbSession, call: LoggedCall, tools: Sequence[str]) -> bool:
+    """Return whether the tools of a grant or key, which may be toolsets, include the call's."""
+    catalogue = await find_catalogue(db, call.resource)
+    if catalogue is None:
+        return call.tool in tools
+    toolsets = Toolsets.of({tool.name: tool.toolsets for tool in catalogue.tools})
+    return call.tool in toolsets.expand(tools)
+
+
 async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView]:
     people = await find_people(db, {call.sub for call in calls})
-    clients = await list_client_names(db, {call.client_id for call in calls})
+    clients = await list_caller_names(db, {call.client_id for call in calls})
     tenants = await list_tenant_names(db, {call.tenant_id for call in calls})
     return [
         CallView(
@@ -310,6 +326,8 @@ async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView
             era=call.era,
             resource=call.resource,
             request_id=call.request_id,
+            trace_id=call.trace_id,
+            actor=call.actor,
         )
         for call in calls
     ]

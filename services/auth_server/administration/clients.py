@@ -20,6 +20,7 @@ from auth_server.records.clients.store import (
     search_clients,
 )
 from auth_server.records.clients.table import Client, ClientSecret
+from auth_server.records.device_authorizations.table import DEVICE_CODE
 from auth_server.records.grants.store import count_live_grants
 from auth_server.revocations.revoke import outdate_tokens, revoke_grants
 from auth_server.secrets import hash_secret
@@ -56,10 +57,24 @@ class ClientView(BaseModel):
     """When an operator verified a dynamic client. The others need no mark."""
     client_uri: str | None
     redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
     token_endpoint_auth_method: str
     introspects: bool
+    dpop_bound_access_tokens: bool
+    """Whether it gets only tokens that are bound to its key, by DPoP."""
+    tls_client_certificate_bound_access_tokens: bool
+    """Whether it gets only tokens that are bound to its client certificate, where a proxy verifies it."""
+    must_push: bool
+    """Whether it must push its authorization requests (RFC 9126)."""
+    has_own_tokens: bool
+    """Whether it acts as itself in an organisation."""
+    device: bool
+    """Whether people connect it with a code that they type on another device."""
     grants: int
     """Live connections of people."""
+    refreshed_at: datetime | None
+    """About when it last refreshed a token; null if it was never seen to. An app that does not refresh needs
+    long access tokens (`client_token_lifetimes`)."""
     created_at: datetime
     disabled_at: datetime | None
 
@@ -96,7 +111,7 @@ async def read_client(db: DbSession, operator: ActingOperator, client_id: str) -
         NotFound: it does not exist.
     """
     operator.require("clients:read")
-    return await _shown(db, await _require_client(db, client_id))
+    return await view_client(db, await _require_client(db, client_id))
 
 
 async def read_secrets(
@@ -132,7 +147,7 @@ async def verify_client(
     if verified != (client.verified_at is not None):
         client.verified_at = now if verified else None
         await _record_change(db, client_id, {"verified": verified}, now=now)
-    return await _shown(db, client)
+    return await view_client(db, client)
 
 
 async def rename_client(
@@ -154,7 +169,7 @@ async def rename_client(
     if name != client.name:
         before, client.name = client.name, name
         await _record_change(db, client_id, {"name": name, "before": before}, now=now)
-    return await _shown(db, client)
+    return await view_client(db, client)
 
 
 async def block_client(
@@ -185,7 +200,7 @@ async def block_client(
     operator.act(db, "clients:write")
     client = await _require_client(db, client_id)
     if blocked == (client.disabled_at is not None):
-        return await _shown(db, client)
+        return await view_client(db, client)
     detail: dict[str, str | int | bool | list[str]] = {"disabled": blocked}
     if blocked:
         # Grants are locked before anything else changes, as wherever several of them end.
@@ -196,7 +211,7 @@ async def block_client(
         await outdate_tokens(db, "client", client_id, lifetime=lifetime, now=now)
     client.disabled_at = now if blocked else None
     await _record_change(db, client_id, detail, now=now)
-    return await _shown(db, client)
+    return await view_client(db, client)
 
 
 async def add_client_secret(
@@ -271,7 +286,8 @@ async def _record_change(
     await record(db, Audit("client.changed", client_id=client_id, detail=detail), now=now)
 
 
-async def _shown(db: DbSession, client: Client) -> ClientView:
+async def view_client(db: DbSession, client: Client) -> ClientView:
+    """Describe a client."""
     grants = await count_live_grants(db, [client.client_id])
     return _view(client, grants.get(client.client_id, 0))
 
@@ -290,9 +306,16 @@ def _view(row: Client, grants: int) -> ClientView:
         verified_at=row.verified_at,
         client_uri=row.client_uri,
         redirect_uris=tuple(row.redirect_uris),
+        post_logout_redirect_uris=tuple(row.post_logout_redirect_uris),
         token_endpoint_auth_method=row.token_endpoint_auth_method,
         introspects=row.introspects,
+        dpop_bound_access_tokens=row.dpop_bound_access_tokens,
+        tls_client_certificate_bound_access_tokens=row.tls_client_certificate_bound_access_tokens,
+        must_push=row.must_push,
+        has_own_tokens="client_credentials" in row.grant_types,
+        device=DEVICE_CODE in row.grant_types,
         grants=grants,
+        refreshed_at=row.refreshed_at,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
     )

@@ -17,10 +17,12 @@ class ActingOperator:
     Attributes:
         name: the person's id, `token` with the token's id, or `command`, as the audit log names it.
         scopes: what the operator may do.
+        token_id: the admin token that the program sends; None for people and the command line.
     """
 
     name: str
     scopes: frozenset[str]
+    token_id: str | None = None
 
     def may(self, scope: str) -> bool:
         """Return whether the operator has a scope."""

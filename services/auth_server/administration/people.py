@@ -26,6 +26,7 @@ from auth_server.records.second_factors.store import (
 from auth_server.records.sessions.store import end_sessions, list_sessions
 from auth_server.records.tenants.store import list_memberships
 from auth_server.revocations.revoke import outdate_tokens
+from auth_server.tenancy.own_provider import forget_break_glass
 
 MOST_SHOWN = 100
 """How many connections, sessions and keys of one person are shown."""
@@ -232,6 +233,7 @@ async def reset_factors(
     operator.act(db, "people:write")
     person = await _require_person(db, person_id)
     await drop_second_factors(db, person_id)
+    await forget_break_glass(db, person_id, now=now)
     await drop_pending_recovery(db, person_id)
     await end_sessions(db, person_id, now=now)
     disabled = person.disabled_at is not None

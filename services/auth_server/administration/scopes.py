@@ -11,6 +11,7 @@ Area = Literal[
     "books",
     "calls",
     "clients",
+    "components",
     "gateways",
     "keys",
     "operators",

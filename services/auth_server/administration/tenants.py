@@ -43,7 +43,7 @@ async def read_tenants(
     """
     operator.require("tenants:read")
     rows = await search_tenants(db, search, after=after, most=limit + 1)
-    return cut([_view(row) for row in rows], limit, place=lambda view: view.tenant_id)
+    return cut([view_tenant(row) for row in rows], limit, place=lambda view: view.tenant_id)
 
 
 async def read_tenant(db: DbSession, operator: ActingOperator, tenant_id: str) -> TenantView:
@@ -54,7 +54,7 @@ async def read_tenant(db: DbSession, operator: ActingOperator, tenant_id: str) -
         NotFound: it does not exist.
     """
     operator.require("tenants:read")
-    return _view(await _require_tenant(db, tenant_id))
+    return view_tenant(await _require_tenant(db, tenant_id))
 
 
 async def set_tenant(
@@ -93,7 +93,7 @@ async def set_tenant(
         detail={"name": name, "rate_limit_tier": plan},
     )
     await record(db, put, now=now)
-    return _view(await _require_tenant(db, tenant_id)), known is None
+    return view_tenant(await _require_tenant(db, tenant_id)), known is None
 
 
 async def disable_tenant(
@@ -127,7 +127,7 @@ async def disable_tenant(
         changed = Audit("tenant.changed", tenant_id=tenant_id, detail={"disabled": disabled})
         await record(db, changed, now=now)
         await outdate_tokens(db, "tenant", tenant_id, lifetime=lifetime, now=now)
-    return _view(tenant)
+    return view_tenant(tenant)
 
 
 async def _require_tenant(db: DbSession, tenant_id: str) -> Tenant:
@@ -137,7 +137,8 @@ async def _require_tenant(db: DbSession, tenant_id: str) -> Tenant:
     return tenant
 
 
-def _view(row: Tenant) -> TenantView:
+def view_tenant(row: Tenant) -> TenantView:
+    """Describe a tenant."""
     return TenantView(
         tenant_id=row.tenant_id,
         name=row.name,

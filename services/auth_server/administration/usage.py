@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from auth_server.administration.errors import NotFound
 from auth_server.administration.operator import ActingOperator
+from auth_server.catalogues.callers import list_caller_names
 from auth_server.db.engine import DbSession
 from auth_server.metering.usage_report import UsageReport, choose_plan, read_usage_report
-from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
 from auth_server.records.plans.store import list_plans
 from auth_server.records.tenants.store import find_tenant, list_tenant_names
@@ -177,7 +177,7 @@ async def _find_names(db: DbSession, by: By, keys: Collection[str]) -> Mapping[s
         case "tenant":
             return await list_tenant_names(db, keys)
         case "client":
-            return await list_client_names(db, keys)
+            return await list_caller_names(db, keys)
         case "person":
             people = await find_people(db, keys)
             return {key: person.name for key, person in people.items()}

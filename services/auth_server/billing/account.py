@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from auth_server.billing_settings import StripeSettings
 from auth_server.db.engine import Database, OpenTransaction
-from auth_server.runtime import Runtime
+from auth_server.runtime import Basis
 from gatepost.clock import Now
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ BillingInUse = Annotated[Billing | None, Depends(_billing_of)]
 
 @asynccontextmanager
 async def opened_billing(
-    runtime: Runtime, make_http: MakeHttp | None = None
+    runtime: Basis, make_http: MakeHttp | None = None
 ) -> AsyncIterator[Billing | None]:
     """Open billing, if the settings name a Stripe account."""
     settings = runtime.settings.stripe

@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import stripe
 
+from auth_server.outbound.traced import TracedClient
+
 _TIMEOUT = 20.0
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -22,7 +24,7 @@ class StripeHttp(stripe.HTTPClient):
         """Open the client; a transport replaces the network in tests."""
         super().__init__()
         self._sleep = sleep
-        self._http = httpx2.AsyncClient(
+        self._http = TracedClient(
             transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -28,6 +30,10 @@ from auth_server.records.external_events.store import (
 from auth_server.records.external_events.table import ExternalEvent
 from auth_server.records.tenants.store import find_tenant
 from gatepost.background import in_background
+from gatepost.tracing.jobs import recorded
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 _MOST = 50
 _MOST_ATTEMPTS = 20
@@ -42,9 +48,10 @@ log = structlog.get_logger()
 class Inbox:
     """Stores events, and processes them one after the other in the background."""
 
-    def __init__(self, billing: Billing) -> None:
+    def __init__(self, billing: Billing, tracing: "Tracing | None" = None) -> None:
         """Start empty."""
         self._billing = billing
+        self._tracing = tracing
         self._received: asyncio.Queue[str] = asyncio.Queue()
 
     async def take(self, event: ExternalEvent) -> None:
@@ -63,7 +70,8 @@ class Inbox:
         while True:
             event_id = await self._received.get()
             try:
-                await process_event(self._billing, event_id)
+                process = partial(process_event, self._billing, event_id)
+                await recorded("billing_event", process, self._tracing)()
             except Exception as error:  # noqa: BLE001 - maintenance tries again
                 log.warning("billing_event_failed", event_id=event_id, kind=type(error).__name__)
             finally:
@@ -71,9 +79,9 @@ class Inbox:
 
 
 @asynccontextmanager
-async def opened_inbox(billing: Billing) -> AsyncIterator[Inbox]:
+async def opened_inbox(billing: Billing, tracing: "Tracing | None" = None) -> AsyncIterator[Inbox]:
     """Open the inbox, which works until it is closed."""
-    inbox = Inbox(billing)
+    inbox = Inbox(billing, tracing)
     async with in_background(inbox.run):
         yield inbox
 

@@ -5,6 +5,8 @@ import binascii
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
+from starlette.requests import Request
+
 from auth_server.client_authentication.assertion import parse_assertion
 from auth_server.client_documents.key_sets import KeySets
 from auth_server.db.engine import Database
@@ -40,6 +42,12 @@ class MatchContext:
 def unproven(detail: str) -> InvalidClient:
     """Make the refusal that is the same for every failed authentication (§5.2)."""
     return InvalidClient("client authentication failed", detail=detail)
+
+
+def has_credentials(form: Parameters, request: Request) -> bool:
+    """Return whether a request has more about its client than the id."""
+    sent = (form.get(f"client_{name}") for name in ("secret", "assertion", "assertion_type"))
+    return "authorization" in request.headers or any(value is not None for value in sent)
 
 
 def read_credentials(form: Parameters, authorization: str | None) -> Credentials:

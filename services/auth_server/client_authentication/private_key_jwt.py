@@ -49,6 +49,9 @@ async def match_assertion(given: Credentials, context: MatchContext) -> ClientFa
         ) from None
     require_signature(assertion, keys)
     async with context.database.writing() as db, db.begin():
+        # Reading the keys may have taken seconds, in which an operator disabled the client.
+        if client.source != "gateway" and await find_client(db, client.client_id) is None:
+            raise unproven("private_key_jwt, disabled meanwhile")
         fresh = await use_assertion(db, client.client_id, jti=use.jti, expires_at=use.expires_at)
     if not fresh:
         raise unproven("private_key_jwt, the assertion was used before")

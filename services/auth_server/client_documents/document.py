@@ -30,23 +30,17 @@ def parse_document(
     Raises:
         UnusableDocument: it is not JSON, not this client's, incomplete, or contains a secret.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    ):
-        raise UnusableDocument("its content type is not JSON")
-    try:
-        document = json.loads(body.decode(), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError):
-        raise UnusableDocument("it is not JSON, or repeats a member") from None
-    if not isinstance(document, dict) or _is_deeper(document, _DEEPEST):
-        raise UnusableDocument("it is not a JSON object of reasonable depth")
+    document = read_object(body, content_type)
     if document.get("client_id") != client_id:
-        raise UnusableDocument("its client_id is not the URL it was read from")
+        raise UnusableDocument(
+            "its client_id is not the URL it was read from: both must be the same, byte for byte"
+        )
     if not isinstance(document.get("client_name"), str):
-        raise UnusableDocument("it does not have a client_name")
+        raise UnusableDocument("it does not have a client_name: add the name that people see")
     if any(name in document for name in _SECRETS) or _holds_private_key(document.get("jwks")):
-        raise UnusableDocument("it contains a secret")
+        raise UnusableDocument(
+            "it contains a secret, which anybody can read: leave out client_secret and private keys"
+        )
     method = _negotiate_method(document)
     try:
         metadata = parse_client_metadata(
@@ -61,6 +55,30 @@ def parse_document(
             jwks, jwks_uri = read_keys(document)
             return replace(metadata, jwks=jwks, jwks_uri=jwks_uri)
     return metadata
+
+
+def read_object(body: bytes, content_type: str) -> dict[str, Any]:
+    """Read the JSON object that a client's document must be.
+
+    Raises:
+        UnusableDocument: it is none, or its content type says so.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise UnusableDocument("its content type is not JSON: serve it as application/json")
+    try:
+        document = json.loads(body.decode(), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError):
+        raise UnusableDocument(
+            "it is not JSON, or repeats a member: it must be JSON in UTF-8 that has each member once"
+        ) from None
+    if not isinstance(document, dict) or _is_deeper(document, _DEEPEST):
+        raise UnusableDocument(
+            f"it is not a JSON object of reasonable depth: at most {_DEEPEST} levels are read"
+        )
+    return document
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,9 +112,11 @@ def _negotiate_method(document: Mapping[str, Any]) -> str:
     method = next((method for method in _METHODS if method in offered), None)
     if method is None:
         raise UnusableDocument(
-            f"its token_endpoint_auth_method {str(named)[:40]!r} is not supported"
+            f"its token_endpoint_auth_method {str(named)[:40]!r} is not supported: it must be none or "
+            "private_key_jwt"
             if named is not None
-            else "it does not offer an authentication method that this server supports"
+            else "it does not offer an authentication method that this server supports: none or "
+            "private_key_jwt"
         )
     return method
 

@@ -46,8 +46,8 @@ class KeySets:
         self._now = now
         self._documents = documents
         self._allow_loopback = allow_loopback
-        self._named = NamedDocuments(in_use, strangers, _parse, now)
-        self._gateways = NamedDocuments(configured, configured, _parse, now)
+        self._named = NamedDocuments(in_use, strangers, parse_key_set, now)
+        self._gateways = NamedDocuments(configured, configured, parse_key_set, now)
 
     async def read(self, client: Client, asker: Asker, *, kid: str | None) -> Sequence[PublicKey]:
         """List a client's keys.
@@ -118,7 +118,13 @@ def _require(document: object) -> Sequence[PublicKey]:
         raise DocumentUnavailable(f"jwks {error}") from None
 
 
-def _parse(_: str, fetched: Fetched) -> Sequence[PublicKey]:
+def parse_key_set(_: str, fetched: Fetched) -> Sequence[PublicKey]:
+    """Read the keys that were fetched from a `jwks_uri`.
+
+    Raises:
+        FetchRefused: it is not JSON.
+        UnusableKeySet: it has no supported public key, or a private one.
+    """
     try:
         document = json.loads(fetched.body)
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from auth_server.outbound.named_documents import Asker
 from auth_server.records.clients.store import find_client, put_document_client
 from auth_server.records.clients.table import Client
 from auth_server.records.grants.store import has_live_grant
+from auth_server.records.tenant_apps.store import is_tenants_app
 
 log = structlog.get_logger()
 
@@ -47,7 +48,8 @@ async def resolve_client(
 
     async def is_in_use() -> bool:
         async with database.reading() as reading:
-            return await has_live_grant(reading, client_id)
+            named = await is_tenants_app(reading, client_id)
+            return named or await has_live_grant(reading, client_id)
 
     try:
         copy = await documents.read(client_id, Asker(stranger, is_in_use))

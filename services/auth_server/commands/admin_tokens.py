@@ -18,7 +18,7 @@ from auth_server.commands.common import config_option, in_transaction, load_sett
 from auth_server.db.engine import DbSession
 from auth_server.secrets import new_secret
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 
 @click.group()
@@ -65,19 +65,15 @@ def create(config: Path | None, label: str, scopes: tuple[str, ...], expires_in_
 
 @admin_tokens.command(name="list")
 @config_option
-def list_(config: Path | None) -> None:
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
     """List the tokens, without their secret texts."""
 
-    async def work(db: DbSession) -> list[str]:
-        now = utc_now()
-        return [
-            f"{one.token_id}  {_state(one, now < one.expires_at)}  {one.label}  "
-            f"{' '.join(one.scopes)}"
-            for one in await read_admin_tokens(db, COMMAND_LINE)
-        ]
+    async def work(db: DbSession) -> list[AdminTokenView]:
+        return await read_admin_tokens(db, COMMAND_LINE)
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no admin tokens.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no admin tokens.")
 
 
 @admin_tokens.command(name="revoke")
@@ -96,7 +92,8 @@ def revoke(config: Path | None, token_id: str) -> None:
     echo(f"{token_id} is revoked.")
 
 
-def _state(token: AdminTokenView, unexpired: bool) -> str:
-    if token.revoked_at is not None:
-        return "revoked"
-    return "live" if unexpired else "expired"
+def _describe(one: AdminTokenView) -> str:
+    state = "live" if utc_now() < one.expires_at else "expired"
+    if one.revoked_at is not None:
+        state = "revoked"
+    return f"{one.token_id}  {state}  {one.label}  {' '.join(one.scopes)}"

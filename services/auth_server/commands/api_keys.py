@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from auth_server.administration.tenancy.api_keys import TenantKeyView, view_keys
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import (
@@ -24,7 +25,7 @@ from gatepost.api_keys import make_api_key
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
 from gatepost.scopes import MalformedScope, narrow_scopes, parse_scope
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class _NewKey:
     data_scope: str
     test: bool
     expires_in_days: int
+
+
+class ApiKeyView(TenantKeyView):
+    """A key in a list of several tenants, which also has revoked keys."""
+
+    tenant_id: str
+    env: str
+    """`live` or `test`."""
+    revoked_at: datetime | None
 
 
 @click.group(name="api-keys")
@@ -105,14 +115,21 @@ def create(config: Path | None, **options: Any) -> None:
 @api_keys.command(name="list")
 @config_option
 @click.option("--tenant", "tenant_id", help="List only this tenant's keys.")
-def list_(config: Path | None, tenant_id: str | None) -> None:
+@json_option
+def list_(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
     """List the keys, without their secret texts."""
 
-    async def work(db: DbSession) -> list[str]:
-        return [_describe(row, utc_now()) for row in await list_api_keys(db, tenant_id=tenant_id)]
+    async def work(db: DbSession) -> list[ApiKeyView]:
+        keys = await list_api_keys(db, tenant_id=tenant_id)
+        return [
+            ApiKeyView(
+                **view.model_dump(), tenant_id=key.tenant_id, env=key.env, revoked_at=key.revoked_at
+            )
+            for key, view in zip(keys, await view_keys(db, keys), strict=True)
+        ]
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no API keys.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no API keys.")
 
 
 @api_keys.command(name="revoke")
@@ -131,11 +148,11 @@ def revoke(config: Path | None, key_id: str) -> None:
     echo(f"{key_id} is revoked.")
 
 
-def _describe(row: StoredApiKey, now: datetime) -> str:
+def _describe(row: ApiKeyView) -> str:
     state = "active"
     if row.revoked_at is not None:
         state = "revoked"
-    elif row.expires_at is not None and row.expires_at <= now:
+    elif row.expires_at is not None and row.expires_at <= utc_now():
         state = "expired"
     until = f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "unlimited"
     used = f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never"

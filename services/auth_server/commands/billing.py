@@ -1,28 +1,27 @@
 """`gatepost billing …`: prices at Stripe, and the inbox of its events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from auth_server.administration.errors import NotFound, Refused
-from auth_server.administration.money.stripe_events import process_stripe_event
+from auth_server.administration.money.stripe_events import (
+    StripeEventView,
+    process_stripe_event,
+    read_stripe_events,
+)
 from auth_server.administration.money.stripe_prices import make_price_changes, read_price_changes
+from auth_server.administration.money.subscriptions import refresh_subscription
 from auth_server.administration.operator import COMMAND_LINE
-from auth_server.billing.account import Billing, open_stripe
+from auth_server.billing.account import Billing, opened_billing
 from auth_server.billing.errors import BillingError
-from auth_server.billing.refresh_account import refresh_account
-from auth_server.commands.common import config_option, load_settings
-from auth_server.db.engine import open_database
-from auth_server.records.audit.seal import sealing_with
+from auth_server.commands.common import config_option, load_settings, opened
 from auth_server.records.billing_accounts.store import list_accounts_read_before
-from auth_server.records.external_events.store import list_events
-from auth_server.runtime import keys_of
 from auth_server.settings import AuthServerSettings
-from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 T = TypeVar("T")
 
@@ -48,20 +47,15 @@ def sync(config: Path | None, yes: bool) -> None:
 @click.command()
 @config_option
 @click.option("--most", default=50, show_default=True, help="How many to list.")
-def events(config: Path | None, most: int) -> None:
+@json_option
+def events(config: Path | None, most: int, as_json: bool) -> None:
     """List the newest events in the inbox."""
 
-    async def work(billing: Billing) -> str:
+    async def work(billing: Billing) -> Sequence[StripeEventView]:
         async with billing.database.reading() as db:
-            rows = await list_events(db, most=most)
-        lines = (
-            f"{row.received_at:%Y-%m-%d %H:%M:%S}  {row.event_id}  {row.kind}  "
-            + (row.problem or ("waiting" if row.processed_at is None else "processed"))
-            for row in rows
-        )
-        return "\n".join(lines) or "The inbox is empty."
+            return (await read_stripe_events(db, COMMAND_LINE, limit=most)).rows
 
-    echo(_run(config, work))
+    print_rows(_run(config, work), _describe, as_json=as_json, none="The inbox is empty.")
 
 
 @click.command()
@@ -98,12 +92,16 @@ def refresh(config: Path | None, tenant_id: str | None) -> None:
         lines = []
         for account in accounts:
             if tenant_id is None or account.tenant_id == tenant_id:
-                found = await refresh_account(billing, account.tenant_id)
+                found = await refresh_subscription(billing, COMMAND_LINE, account.tenant_id)
                 status = found.status or "no subscription"
                 lines.append(f"{account.tenant_id}: {status}{found.plan and f', {found.plan}'}")
         return lines
 
     echo("\n".join(_run(config, work)) or "No tenant has a billing account.")
+
+
+def _describe(one: StripeEventView) -> str:
+    return f"{one.received_at:%Y-%m-%d %H:%M:%S}  {one.event_id}  {one.type}  {one.problem or one.state}"
 
 
 def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
@@ -117,21 +115,7 @@ def _run(config: Path | None, work: Callable[[Billing], Awaitable[T]]) -> T:
 
 
 async def _with_billing(settings: AuthServerSettings, work: Callable[[Billing], Awaitable[T]]) -> T:
-    if settings.stripe is None:
-        raise BillingError("The settings name no Stripe account: set auth_server.stripe.")
-    database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
-    try:
-        async with open_stripe(settings.stripe) as client:
-            return await work(
-                Billing(
-                    stripe=client,
-                    settings=settings.stripe,
-                    issuer=settings.issuer,
-                    database=database,
-                    transaction=database.writing.begin,
-                    now=utc_now,
-                    sells_credit=settings.admits_credit,
-                )
-            )
-    finally:
-        await database.close()
+    async with opened(settings) as basis, opened_billing(basis) as billing:
+        if billing is None:
+            raise BillingError("The settings name no Stripe account: set auth_server.stripe.")
+        return await work(billing)

@@ -1,30 +1,36 @@
 """`gatepost billing credits …` and `billing cap`: prepaid credit, and the spend cap of a tenant."""
 
 import asyncio
-import secrets
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TypeVar
 
 import click
+from pydantic import ValidationError
 
+from auth_server.administration.errors import NotFound, Refused, refuse
+from auth_server.administration.money.credits import (
+    CapView,
+    CreditView,
+    NewCap,
+    NewCredit,
+    grant_credit,
+    new_credit_id,
+    read_credits,
+    remove_spend_cap,
+    revoke_credit,
+    set_spend_cap,
+)
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
-from auth_server.credits.balance import read_balances
-from auth_server.credits.change import exact, give_credit, in_words, take_back
-from auth_server.credits.spend_cap import follow_price, read_cap
 from auth_server.db.engine import DbSession
-from auth_server.records.credits.store import list_credits
-from auth_server.records.credits.table import PrepaidCredit
-from auth_server.records.plans.store import list_plans
-from auth_server.records.plans.terms import find_plan
-from auth_server.records.tenants.store import list_plan_names
-from auth_server.tenancy.change_budgets import put_budget, remove_budget
-from auth_server.tenancy.change_policy import ChangeRefused
+from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
-from gatepost.metering.money import decimals_of, format_amount
-from gatepost.metering.plans import Budget
-from gatepost_cli.terminal import echo
+from gatepost.metering.money import format_amount
+from gatepost_cli.terminal import echo, json_option, print_rows
 
+T = TypeVar("T")
 _CURRENCY = click.option(
     "--currency", help="Such as usd.  [default: that of the tenant's plan]", metavar="CODE"
 )
@@ -45,28 +51,15 @@ def credits() -> None:
 @credits.command("list")
 @config_option
 @click.option("--tenant", "tenant_id", help="Only this tenant.")
-def list_command(config: Path | None, tenant_id: str | None) -> None:
+@json_option
+def list_command(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
     """List credits and what is left of them."""
 
-    async def work(db: DbSession) -> list[str]:
-        found = await list_credits(db, None if tenant_id is None else [tenant_id])
-        balances = await read_balances(db, {one.tenant_id for one in found}) if found else {}
-        now, lines = utc_now(), []
-        for one in found:
-            left = in_words(balances[one.tenant_id].left_of(one), one.currency)
-            until = (
-                f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "without end"
-            )
-            over = ", expired" if one.expires_at and one.expires_at <= now else ""
-            reason = f": {one.reason}" if one.reason else ""
-            lines.append(
-                f"{one.tenant_id}  {one.credit_id}  {left} of {in_words(one.amount, one.currency)} left, "
-                f"{until}{over}, {one.source}{reason}"
-            )
-        return lines
+    async def work(db: DbSession) -> list[CreditView]:
+        return await read_credits(db, COMMAND_LINE, tenant_id)
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no credits.")
+    rows = _run(load_settings(config), work)
+    print_rows(rows, _describe, as_json=as_json, none="There are no credits.")
 
 
 @credits.command()
@@ -85,33 +78,22 @@ def grant(
     reason: str,
 ) -> None:
     """Give a tenant credit of AMOUNT, in whole currency units such as 49.50."""
-    now, settings = utc_now(), load_settings(config)
-    if not settings.admits_credit:
-        raise click.ClickException(
-            "usage_export sends all usage to another system, which would bill units that credit has "
-            "paid for; give the credit there"
-        )
-    if expires is not None and expires <= now:
-        raise click.BadParameter("must be in the future", param_hint="--expires")
+    settings = load_settings(config)
 
-    async def work(db: DbSession) -> str:
-        code = (currency or await _currency_of(db, tenant_id)).lower()
-        await _currency_of(db, tenant_id)
-        value = _read_amount(amount, code)
-        credit = PrepaidCredit(
-            credit_id=f"credit_{secrets.token_hex(12)}",
-            tenant_id=tenant_id,
-            currency=code,
-            amount=exact(value),
-            source="operator",
-            reason=reason[:300],
-            created_at=now,
-            expires_at=expires,
+    async def work(db: DbSession) -> CreditView:
+        new = NewCredit(amount=amount, currency=currency or "", expires_at=expires, reason=reason)
+        return await grant_credit(
+            db,
+            COMMAND_LINE,
+            tenant_id,
+            new,
+            credit_id=new_credit_id(),
+            admitted=settings.admits_credit,
+            now=utc_now(),
         )
-        await give_credit(db, credit, now=now)
-        return f"{tenant_id} has {format_amount(value, code)} more: {credit.credit_id}"
 
-    echo(asyncio.run(in_transaction(settings, work)))
+    made = _run(settings, work)
+    echo(f"{tenant_id} has {format_amount(made.amount, made.currency)} more: {made.credit_id}")
 
 
 @credits.command()
@@ -121,16 +103,12 @@ def grant(
 def revoke(config: Path | None, credit_id: str, reason: str) -> None:
     """Take the rest of a credit back."""
 
-    async def work(db: DbSession) -> str:
-        found = next((one for one in await list_credits(db) if one.credit_id == credit_id), None)
-        if found is None:
-            raise click.ClickException(f"the credit {credit_id} does not exist")
-        taken = await take_back(
-            db, credit_id, "operator", most=None, reason=reason[:300], now=utc_now()
-        )
-        return f"{in_words(taken, found.currency)} is taken back from {found.tenant_id}."
+    async def work(db: DbSession) -> CreditView:
+        return await revoke_credit(db, COMMAND_LINE, credit_id, reason=reason, now=utc_now())
 
-    echo(asyncio.run(in_transaction(load_settings(config), work)))
+    taken = _run(load_settings(config), work)
+    said = format_amount(taken.left, taken.currency)
+    echo(f"{said} is taken back from {taken.tenant_id}.")
 
 
 @click.command()
@@ -144,47 +122,36 @@ def cap(config: Path | None, tenant_id: str, amount: str | None, soft: bool, rem
     if (amount is None) != remove:
         raise click.UsageError("Give either --amount or --remove.")
 
-    async def work(db: DbSession) -> str:
-        names = await list_plan_names(db, [tenant_id])
-        price = find_plan(await list_plans(db), names.get(tenant_id, "")).price
-        try:
-            if amount is None:
-                await remove_budget(db, tenant_id, "tenant", "", by=None, now=utc_now())
-                return f"{tenant_id} has no cap."
-            value = read_cap(amount, price)
-            wanted = Budget(
-                kind="tenant",
-                key="",
-                monthly_units=0,
-                hard=not soft,
-                amount=value,
-                currency=price.currency,
-            )
-            made = follow_price(wanted, price)
-            await put_budget(db, tenant_id, made, by=None, now=utc_now())
-        except ChangeRefused as error:
-            raise click.ClickException(str(error)) from None
-        said = format_amount(value, price.currency)
-        return f"The usage of {tenant_id} may cost {said} a month: {made.monthly_units} units."
+    async def work(db: DbSession) -> CapView | None:
+        if amount is None:
+            await remove_spend_cap(db, COMMAND_LINE, tenant_id, now=utc_now())
+            return None
+        new = NewCap(amount=amount, hard=not soft)
+        return await set_spend_cap(db, COMMAND_LINE, tenant_id, new, now=utc_now())
 
-    echo(asyncio.run(in_transaction(load_settings(config), work)))
+    made = _run(load_settings(config), work)
+    if made is None:
+        echo(f"{tenant_id} has no cap.")
+        return
+    said = format_amount(made.amount, made.currency)
+    echo(f"The usage of {tenant_id} may cost {said} a month: {made.monthly_units} units.")
 
 
-async def _currency_of(db: DbSession, tenant_id: str) -> str:
-    names = await list_plan_names(db, [tenant_id])
-    if tenant_id not in names:
-        raise click.ClickException(f"the tenant {tenant_id} does not exist")
-    return find_plan(await list_plans(db), names[tenant_id]).price.currency
+def _describe(one: CreditView) -> str:
+    left, amount = (format_amount(value, one.currency) for value in (one.left, one.amount))
+    until = f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "without end"
+    over = ", expired" if one.expires_at and one.expires_at <= utc_now() else ""
+    reason = f": {one.reason}" if one.reason else ""
+    return (
+        f"{one.tenant_id}  {one.credit_id}  {left} of {amount} left, {until}{over}, "
+        f"{one.source}{reason}"
+    )
 
 
-def _read_amount(text: str, currency: str) -> Decimal:
+def _run(settings: AuthServerSettings, work: Callable[[DbSession], Awaitable[T]]) -> T:
     try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(0)
-    smallest = Decimal(1).scaleb(-decimals_of(currency))
-    if not value.is_finite() or not 0 < value < 10**12 or value % smallest or len(currency) != 3:
-        raise click.ClickException(
-            f"AMOUNT must be a multiple of {smallest}, above 0, in a currency such as usd"
-        )
-    return value
+        return asyncio.run(in_transaction(settings, work))
+    except ValidationError as error:
+        raise click.ClickException(str(refuse(error))) from None
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None

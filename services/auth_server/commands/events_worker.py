@@ -13,6 +13,7 @@ from auth_server.db.engine import open_database
 from auth_server.settings import AuthServerSettings
 from gatepost.clock import utc_now
 from gatepost.logs import configure_logs
+from gatepost.tracing.open import opened_tracing
 
 
 @click.command(name="events-worker")
@@ -40,11 +41,18 @@ async def _work(settings: AuthServerSettings, url: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    database = open_database(settings.database_url)
     name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-    worker = EventsWorker(url, issuer=settings.issuer, database=database, name=name, now=utc_now)
-    try:
-        await worker.run(stopped)
-    finally:
-        await worker.close()
-        await database.close()
+    async with opened_tracing(settings.tracing, "gatepost-events-worker", utc_now) as tracing:
+        database = open_database(settings.database_url)
+        if tracing is not None:
+            from auth_server.db.traced import trace_statements  # imports OpenTelemetry
+
+            database = trace_statements(database)
+        worker = EventsWorker(
+            url, issuer=settings.issuer, database=database, name=name, now=utc_now, tracing=tracing
+        )
+        try:
+            await worker.run(stopped)
+        finally:
+            await worker.close()
+            await database.close()

@@ -8,10 +8,15 @@ import click
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.paging import MOST
 from auth_server.administration.services.gateways import GatewayView, read_gateways
-from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.commands.common import (
+    config_option,
+    in_transaction,
+    load_settings,
+    read_every_page,
+)
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import json_option, print_rows
 
 
 @click.group()
@@ -21,20 +26,17 @@ def gateways() -> None:
 
 @gateways.command(name="list")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print the whole reports, one a line.")
+@json_option
 def list_(config: Path | None, as_json: bool) -> None:
     """List the processes that reported in the last day and did not stop."""
 
-    async def work(db: DbSession) -> list[str]:
-        lines, after = [], ""
-        while True:
-            page = await read_gateways(db, COMMAND_LINE, after=after, limit=MOST, now=utc_now())
-            lines += [one.model_dump_json() if as_json else _describe(one) for one in page.rows]
-            if not (after := page.next):
-                return lines
+    async def work(db: DbSession) -> list[GatewayView]:
+        return await read_every_page(
+            lambda after: read_gateways(db, COMMAND_LINE, after=after, limit=MOST, now=utc_now())
+        )
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "No gateway has reported in the last day.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="No gateway has reported in the last day.")
 
 
 def _describe(one: GatewayView) -> str:

@@ -1,23 +1,39 @@
 """`gatepost auth-server grants …`: list and end people's grants."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from auth_server.administration.tenancy.connections import (
+    SubAgentView,
+    TenantConnectionView,
+    view_connections,
+)
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
-from auth_server.records.grants.store import list_live_grants
-from auth_server.records.grants.table import Grant
-from auth_server.revocations.revoke import outdate_for_operator, revoke_grant, revoke_grants
+from auth_server.records.grants.store import find_grant, list_live_grants
+from auth_server.revocations.revoke import outdate_for_operator, revoke_grants
+from auth_server.tenancy.sub_agents import end_sub_agent
+from auth_server.tenancy.tenant_apps import end_connection
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 _REASON = "an operator ended it"
 _person = click.option("--person", "person_id", help="A person's id.")
 _tenant = click.option("--tenant", "tenant_id", help="A tenant's id.")
 _client = click.option("--client", "client_id", help="A client's id.")
+
+
+class GrantView(TenantConnectionView):
+    """A grant in a list of several tenants."""
+
+    tenant_id: str
+    created_at: datetime
+    version: int
+    """Increases with each change."""
 
 
 @click.group()
@@ -30,19 +46,34 @@ def grants() -> None:
 @_person
 @_tenant
 @_client
+@json_option
 def list_(
-    config: Path | None, person_id: str | None, tenant_id: str | None, client_id: str | None
+    config: Path | None,
+    person_id: str | None,
+    tenant_id: str | None,
+    client_id: str | None,
+    as_json: bool,
 ) -> None:
-    """List the live grants that match all given options."""
+    """List the live grants that match all given options, with their sub-agents."""
 
-    async def work(db: DbSession) -> list[str]:
+    async def work(db: DbSession) -> list[GrantView]:
         found = await list_live_grants(
             db, person_id=person_id, tenant_id=tenant_id, client_id=client_id
         )
-        return [_describe(grant) for grant in found]
+        return [
+            GrantView(
+                **view.model_dump(),
+                tenant_id=grant.tenant_id,
+                created_at=grant.created_at,
+                version=grant.version,
+            )
+            for grant, view in zip(
+                found, await view_connections(db, found, now=utc_now()), strict=True
+            )
+        ]
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no such grants.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no such grants.")
 
 
 @grants.command(name="end")
@@ -58,9 +89,10 @@ def end(
     tenant_id: str | None,
     client_id: str | None,
 ) -> None:
-    """End GRANT_ID, or every grant that matches all given options.
+    """End GRANT_ID, or every grant that matches all given options; or the sub-agent delegation_….
 
-    Gateways refuse it within seconds, and the people concerned have to connect again.
+    Gateways refuse it within seconds, and the people concerned have to connect again. What a tenant's own
+    provider connected, it connects again, unless you name one GRANT_ID or end the app with `tenants apps`.
     """
     options = [one for one in (person_id, tenant_id, client_id) if one is not None]
     if (grant_id is None) == (not options):
@@ -70,8 +102,13 @@ def end(
 
     async def work(db: DbSession) -> int:
         now = utc_now()
+        if grant_id is not None and grant_id.startswith("delegation_"):
+            return int(await end_sub_agent(db, grant_id, "operator", now=now))
         if grant_id is not None:
-            return int(await revoke_grant(db, grant_id, _REASON, lifetime=lifetime, now=now))
+            grant = await find_grant(db, grant_id)
+            if grant is None:
+                return 0
+            return int(await end_connection(db, grant, "operator", lifetime=lifetime, now=now))
         return await revoke_grants(
             db,
             _REASON,
@@ -107,10 +144,17 @@ def refresh(config: Path | None, kind: Literal["person", "tenant", "client"], ke
     echo(f"The access tokens issued so far for {kind} {key} have ended.")
 
 
-def _describe(grant: Grant) -> str:
-    client = grant.client_snapshot.get("name", grant.client_id)
-    return (
-        f"{grant.grant_id}  {grant.person_id} in {grant.tenant_id}  {client} ({grant.client_id})  "
-        f"{len(grant.tools)} tools, {grant.scope} at {grant.resource}  "
+def _describe(grant: GrantView) -> str:
+    line = (
+        f"{grant.grant_id}  {grant.person_id} in {grant.tenant_id}  {grant.client_name} "
+        f"({grant.client_id})  {len(grant.tools)} tools, {grant.scope} at {grant.resource}  "
         f"since {grant.created_at:%Y-%m-%d}, version {grant.version}"
+    )
+    return "\n".join([line, *map(_describe_sub_agent, grant.sub_agents)])
+
+
+def _describe_sub_agent(one: SubAgentView) -> str:
+    return (
+        f"{'  ' * one.depth}{one.delegation_id}  {one.name} ({one.actor})  "
+        f"{len(one.tools)} tools, {one.scope}  until {one.expires_at:%Y-%m-%d %H:%M}"
     )

@@ -5,26 +5,27 @@ from pathlib import Path
 
 import click
 
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.signing_keys import SigningKeyView, read_signing_keys
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
-from auth_server.records.signing_keys.store import list_published_keys
 from auth_server.runtime import keys_of
 from auth_server.tokens.keyring import rotate, withdraw
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 
 @click.command(name="list")
 @config_option
-def list_keys(config: Path | None) -> None:
+@json_option
+def list_keys(config: Path | None, as_json: bool) -> None:
     """List the published keys."""
 
-    async def show(db: DbSession) -> str:
-        rows = await list_published_keys(db)
-        lines = (f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}" for key in rows)
-        return "\n".join(lines) or "There are no keys yet."
+    async def show(db: DbSession) -> tuple[SigningKeyView, ...]:
+        return await read_signing_keys(db, COMMAND_LINE)
 
-    echo(asyncio.run(in_transaction(load_settings(config), show)))
+    rows = asyncio.run(in_transaction(load_settings(config), show))
+    print_rows(rows, _describe, as_json=as_json, none="There are no keys yet.")
 
 
 @click.command(name="rotate")
@@ -39,3 +40,7 @@ def rotate_keys(config: Path | None, at_once: bool) -> None:
         return await (withdraw if at_once else rotate)(db, keys_to_seal_with, now=utc_now())
 
     echo(asyncio.run(in_transaction(settings, change)))
+
+
+def _describe(key: SigningKeyView) -> str:
+    return f"{key.state:<9} since {key.changed_at:%Y-%m-%d %H:%M}  {key.kid}"

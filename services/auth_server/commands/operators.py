@@ -9,12 +9,17 @@ import click
 
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import COMMAND_LINE
-from auth_server.administration.operators import read_operators, remove_operator, set_operator
+from auth_server.administration.operators import (
+    OperatorView,
+    read_operators,
+    remove_operator,
+    set_operator,
+)
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from auth_server.records.operators.table import Role
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 
 @click.group()
@@ -24,17 +29,15 @@ def operators() -> None:
 
 @operators.command(name="list")
 @config_option
-def list_(config: Path | None) -> None:
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
     """List the operators."""
 
-    async def work(db: DbSession) -> list[str]:
-        return [
-            f"{one.person_id}  {one.role}  {one.email or '-'}  {one.name}"
-            for one in await read_operators(db, COMMAND_LINE)
-        ]
+    async def work(db: DbSession) -> list[OperatorView]:
+        return await read_operators(db, COMMAND_LINE)
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no operators.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no operators.")
 
 
 @operators.command(name="set")
@@ -68,6 +71,10 @@ def remove(config: Path | None, person_id: str) -> None:
 
     _change(config, work)
     echo(f"{person_id} is not an operator any more.")
+
+
+def _describe(one: OperatorView) -> str:
+    return f"{one.person_id}  {one.role}  {one.email or '-'}  {one.name}"
 
 
 def _change(config: Path | None, work: Callable[[DbSession], Awaitable[None]]) -> None:

@@ -1,34 +1,43 @@
 """`gatepost auth-server people …`: manage people's accounts."""
 
 import asyncio
-import re
 import sys
 from pathlib import Path
 
 import click
 
 from auth_server.accounts.delete_person import delete_person
-from auth_server.administration.accounts import mail_password_link, require_mail
+from auth_server.administration.accounts import (
+    add_person,
+    change_person,
+    mail_password_link,
+    require_mail,
+)
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import COMMAND_LINE
-from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.administration.paging import MOST
+from auth_server.administration.people import PersonView, read_people, sign_out_person
+from auth_server.commands.common import (
+    config_option,
+    in_transaction,
+    load_settings,
+    read_every_page,
+)
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.email_changes.store import drop_email_changes
 from auth_server.records.factor_recoveries.store import drop_pending_recovery
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.passwords import LONGEST, SHORTEST, hash_password
-from auth_server.records.people.store import find_account, list_people, put_person
-from auth_server.records.people.table import Person
+from auth_server.records.people.store import find_account, put_person
 from auth_server.records.second_factors.store import drop_second_factors as forget_second_factors
 from auth_server.records.sessions.store import end_sessions
 from auth_server.revocations.revoke import outdate_tokens
 from auth_server.secrets import new_secret
 from auth_server.tenancy.change_policy import ChangeRefused
+from auth_server.tenancy.own_provider import end_left_domains, forget_break_glass
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _password_option = click.option(
     "--password-stdin", is_flag=True, help="Read a password from the first line of standard input."
 )
@@ -41,18 +50,17 @@ def people() -> None:
 
 @people.command(name="list")
 @config_option
-def list_(config: Path | None) -> None:
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
     """List the people."""
 
-    async def work(db: DbSession) -> list[str]:
-        return [
-            f"{person.person_id}  {'active' if person.disabled_at is None else 'disabled'}"
-            f"  {person.email or '-'}  {person.name}"
-            for person in await list_people(db)
-        ]
+    async def work(db: DbSession) -> list[PersonView]:
+        return await read_every_page(
+            lambda after: read_people(db, COMMAND_LINE, after=after, limit=MOST)
+        )
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no people.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no people.")
 
 
 @people.command(name="add")
@@ -64,28 +72,23 @@ def list_(config: Path | None) -> None:
 def add(config: Path | None, person_id: str, email: str, name: str, password_stdin: bool) -> None:
     """Add a person by their id in your product; without a password, they sign in another way."""
     settings = load_settings(config)
-    if not 1 <= len(person_id) <= 255:
-        raise click.ClickException("the id must have 1 to 255 characters")
-    email, name = _require_email(email), _require_name(name)
     password_hash = _read_password() if password_stdin else None
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
-        if await find_account(db, person_id=person_id) or await find_account(db, email=email):
-            raise click.ClickException(
-                f"a person with the id {person_id} or the address {email} exists"
-            )
-        person = Person(
-            person_id=person_id,
+        await add_person(
+            db,
+            COMMAND_LINE,
+            person_id,
             email=email,
             name=name,
             password_hash=password_hash,
-            created_at=now,
+            now=utc_now(),
         )
-        await put_person(db, person)
-        await record(db, Audit("person.created", person_id=person_id), now=now)
 
-    asyncio.run(in_transaction(settings, work))
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except Refused as refused:
+        raise click.ClickException(str(refused)) from None
     echo(f"{person_id} is added.")
 
 
@@ -99,7 +102,9 @@ def add(config: Path | None, person_id: str, email: str, name: str, password_std
     "--disable/--enable", "disabled", default=None, help="Disabling signs them out everywhere."
 )
 @click.option(
-    "--email-verified", is_flag=True, help="Confirm that mails to their address reach them."
+    "--email-verified",
+    metavar="ADDRESS",
+    help="Confirm that mails to this address reach them; refused if they have another one by now.",
 )
 @click.option(
     "--drop-second-factors",
@@ -113,7 +118,7 @@ def set_(
     name: str | None,
     password_stdin: bool,
     disabled: bool | None,
-    email_verified: bool,
+    email_verified: str | None,
     drop_second_factors: bool,
 ) -> None:
     """Change a person; a new password or disabling the account ends all their sessions."""
@@ -121,51 +126,47 @@ def set_(
     password_hash = _read_password() if password_stdin else None
 
     async def work(db: DbSession) -> None:
-        now = utc_now()
+        now, lifetime = utc_now(), settings.longest_token_lifetime
         person = await find_account(db, person_id=person_id)
         if person is None:
             raise click.ClickException(f"the person {person_id} does not exist")
-        if email is not None:
-            other = await find_account(db, email=_require_email(email))
-            if other is not None and other.person_id != person_id:
-                raise click.ClickException(f"{email} belongs to {other.person_id}")
-            if person.email != _require_email(email):
-                person.email, person.email_verified_at = _require_email(email), None
-        if email_verified:
+        await change_person(db, COMMAND_LINE, person_id, email=email, name=name, now=now)
+        if email_verified is not None:
+            if person.email != email_verified.lower():
+                raise click.ClickException(f"the address of {person_id} is {person.email}")
             person.email_verified_at = now
-        if name is not None:
-            person.name = _require_name(name)
         if password_hash is not None:
             person.password_hash, person.password_by_mail_at = password_hash, None
         if disabled is not None:
             person.disabled_at = now if disabled else None
         await put_person(db, person)
-        if password_hash is not None or email is not None:
+        if password_hash is not None:
             await drop_links(db, person_id)
         if email is not None:
-            # The operator knows who owns the account; a former address may be a thief's.
-            await drop_email_changes(db, person_id)
+            await end_left_domains(db, person_id, lifetime=lifetime, now=now)
         if drop_second_factors:
             await forget_second_factors(db, person_id)
+            await forget_break_glass(db, person_id, now=now)
         if password_hash is not None or disabled or drop_second_factors:
             await end_sessions(db, person_id, now=now)
             await drop_pending_recovery(db, person_id)
         if disabled:
-            lifetime = settings.longest_token_lifetime
             await outdate_tokens(db, "person", person_id, lifetime=lifetime, now=now)
         given = {
-            "email": email,
-            "verified address": email_verified or None,
-            "name": name,
+            "verified address": email_verified,
             "password": password_hash,
             "disabled": disabled,
             "second factors": drop_second_factors or None,
         }
         changed = [field for field, value in given.items() if value is not None]
         detail: dict[str, bool | list[str]] = {"changed": changed, "disabled": bool(disabled)}
-        await record(db, Audit("person.changed", person_id=person_id, detail=detail), now=now)
+        if changed:
+            await record(db, Audit("person.changed", person_id=person_id, detail=detail), now=now)
 
-    asyncio.run(in_transaction(settings, work))
+    try:
+        asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
+        raise click.ClickException(str(error)) from None
     echo(f"{person_id} is changed.")
 
 
@@ -187,6 +188,22 @@ def mail_link(config: Path | None, person_id: str) -> None:
     echo(f"{person_id} gets a mail with a link that works once, for 15 minutes.")
 
 
+@people.command(name="sign-out")
+@config_option
+@click.argument("person_id")
+def sign_out(config: Path | None, person_id: str) -> None:
+    """End all sessions of a person; apps that they connected stay connected."""
+
+    async def work(db: DbSession) -> None:
+        await sign_out_person(db, COMMAND_LINE, person_id, now=utc_now())
+
+    try:
+        asyncio.run(in_transaction(load_settings(config), work))
+    except NotFound as error:
+        raise click.ClickException(str(error)) from None
+    echo(f"{person_id} is signed out everywhere.")
+
+
 @people.command(name="delete")
 @config_option
 @click.argument("person_id")
@@ -206,16 +223,9 @@ def delete(config: Path | None, person_id: str) -> None:
     echo(f"{person_id} is deleted.")
 
 
-def _require_email(email: str) -> str:
-    if len(email) > 320 or not _EMAIL.fullmatch(email):
-        raise click.ClickException("email must be an e-mail address")
-    return email.lower()
-
-
-def _require_name(name: str) -> str:
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise click.ClickException("name must be 1 to 200 printable characters")
-    return name
+def _describe(one: PersonView) -> str:
+    state = "active" if one.disabled_at is None else "disabled"
+    return f"{one.person_id}  {state}  {one.email or '-'}  {one.name}"
 
 
 def _read_password() -> str:

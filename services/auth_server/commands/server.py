@@ -13,19 +13,28 @@ from auth_server.app import create_app
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.configuration import check
 from auth_server.db.engine import DbSession
-from auth_server.schema.migrate import MigrationBlocked, Schema, make_revision, migrate
+from auth_server.schema.migrate import (
+    MigrationBlocked,
+    Schema,
+    SchemaIsOlder,
+    make_revision,
+    migrate,
+    require_newest_schema,
+    telling_migrations,
+)
 from auth_server.seed import SeedError, read_seed, store_seed
 from auth_server.settings import AuthServerSettings
+from auth_server.tenancy.own_provider import end_left_domains
 from gatepost.clock import utc_now
-from gatepost.collector import keep_loaded_objects
 from gatepost.document import DocumentError, read_document
 from gatepost.logs import configure_logs
+from gatepost.network.collector import keep_loaded_objects
 from gatepost.network.http11 import Http11
 from gatepost.network.listen import CannotListen, bind, bind_metrics
 from gatepost.network.process import Process
 from gatepost.network.serve import DrainingServer, StopTimes
 from gatepost.network.stopping import Stopping
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, progress
 
 
 @click.command()
@@ -36,7 +45,12 @@ from gatepost_cli.terminal import echo
     type=click.IntRange(0, 65535),
     help="Port to listen on.  [default: the issuer's if it is on this machine, else 8400]",
 )
-def serve(config: Path | None, host: str | None, port: int | None) -> None:
+@click.option(
+    "--no-migrate",
+    is_flag=True,
+    help="Don't migrate: refuse to start if the database lacks migrations of this release.",
+)
+def serve(config: Path | None, host: str | None, port: int | None, *, no_migrate: bool) -> None:
     """Migrate the database to the newest schema, and serve."""
     settings = load_settings(config)
     if problems := check(settings):
@@ -44,11 +58,14 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
     configure_logs()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
+        if no_migrate:
+            require_newest_schema(settings.database_url)
         bound = bind(settings.issuer, host, port, usual_port=8400)
         metrics = bind_metrics(settings.metrics_host, settings.metrics_port)
-    except CannotListen as error:
+    except (CannotListen, SchemaIsOlder) as error:
         raise click.ClickException(str(error)) from None
-    _migrate(settings)
+    if not no_migrate:
+        _migrate(settings)
     stopping = Stopping()
     with keep_loaded_objects():
         app = create_app(settings, process=Process(stopping, metrics))
@@ -76,7 +93,9 @@ def serve(config: Path | None, host: str | None, port: int | None) -> None:
 @config_option
 def migrate_command(config: Path | None) -> None:
     """Migrate the database to the newest schema."""
-    schema = _migrate(load_settings(config))
+    settings = load_settings(config)
+    with progress() as tell, telling_migrations(tell):
+        schema = _migrate(settings)
     text = "The database has the schema {}, which is {} release's."
     echo(text.format(schema.revision, "a later" if schema.is_newer else "this"))
 
@@ -99,7 +118,8 @@ def seed(config: Path | None, file: Path) -> None:
         contents = read_seed(read_document(file))
     except (DocumentError, SeedError) as error:
         raise click.ClickException(f"{file}: {error}") from None
-    _migrate(settings)
+    with progress() as tell, telling_migrations(tell):
+        _migrate(settings)
     try:
         asyncio.run(_store(settings, contents))
     except SeedError as error:
@@ -125,6 +145,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 async def _store(settings: AuthServerSettings, contents: Any) -> None:
     async def work(db: DbSession) -> None:
-        await store_seed(db, contents, now=utc_now())
+        now, lifetime = utc_now(), settings.longest_token_lifetime
+        await store_seed(db, contents, now=now)
+        for person in contents.people:
+            await end_left_domains(db, person.id, lifetime=lifetime, now=now)
 
     await in_transaction(settings, work)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import structlog
@@ -29,16 +28,18 @@ from auth_server.connectors.signed import (
     read_time,
     require_claims,
 )
-from auth_server.connectors.transport import MakeTransport, get_json
+from auth_server.connectors.transport import MakeTransport, get_json, read_endpoint
 from auth_server.jwks import PublicKey, UnusableKeySet, parse_jwk_set
+from auth_server.outbound.traced import TracedClient, send_recorded
 from auth_server.sign_in_settings import OidcSignIn
 from gatepost.clock import Now
-from gatepost.settings import LOOPBACK_HOSTS
 
 REREAD = timedelta(hours=1)
 """How long a provider's documents are cached; an unknown key causes an earlier read."""
 REREAD_KEYS = timedelta(seconds=30)
 RETRY = timedelta(seconds=5)
+LONGEST_OUTAGE = timedelta(hours=24)
+"""How long keys are used for assertions while the provider can't be read."""
 _GOOGLE = "https://accounts.google.com"
 log = structlog.get_logger()
 
@@ -89,7 +90,7 @@ class OidcConnector:
     async def authorization_url(self, provider_request: ProviderRequest) -> str:
         """Return the URL of an authentication request (OpenID Connect Core §3.1.2.1)."""
         async with self._client(provider_request) as client:
-            provider = await self._provider(client)
+            provider = await self._provider()
             asked = {"nonce": provider_request.nonce, "response_mode": "query"}
             if provider_request.login_hint:
                 asked["login_hint"] = provider_request.login_hint
@@ -110,14 +111,14 @@ class OidcConnector:
     ) -> AssertedIdentity:
         """Redeem the code, verify the ID token, and read its claims and those of userinfo."""
         async with self._client(provider_request) as client:
-            provider = await self._provider(client)
+            provider = await self._provider()
             _require_issuer(parameters, provider, self.settings.issuer)
             if error := parameters.get("error"):
                 raise answered_error(error)
             token = await self._redeem(
                 client, provider, parameters.get("code", ""), provider_request
             )
-            claims = await self._id_claims(client, provider, token, provider_request)
+            claims = await self._id_claims(provider, token, provider_request)
             if provider.userinfo_endpoint and isinstance(token.get("access_token"), str):
                 # Many providers return more claims there; those of the ID token take precedence.
                 bearer = f"Bearer {token['access_token']}"
@@ -127,9 +128,44 @@ class OidcConnector:
                 claims = {**more, **claims}
         return read_claims(claims, self.settings.claims)
 
+    async def read_statement(self, token: str, *, token_type: str | None) -> dict[str, Any]:
+        """Verify the signature of a statement that a program brings; return its claims.
+
+        Args:
+            token: the compact JWT.
+            token_type: the required `typ`; None for any, if the claims tell the kinds apart.
+
+        Raises:
+            SignInRefused: the provider did not sign it, or its keys are unknown or too old.
+        """
+        provider = await self._provider()
+        if self._now() >= provider.read_at + LONGEST_OUTAGE:
+            raise SignInRefused("the provider's keys are too old", told="unavailable")
+        return await self._read_signed(token, provider, token_type=token_type)
+
+    async def _read_signed(
+        self, token: object, provider: Provider, *, token_type: str | None
+    ) -> dict[str, Any]:
+        try:
+            return read_signed(token, provider.keys, token_type=token_type)
+        except UnknownKey:
+            # Strangers choose the key's id, so one read answers all of them.
+            async with self._reading:
+                known = self._known or provider
+                if known is provider:
+                    if self._now() < provider.read_at + REREAD_KEYS:
+                        raise
+                    failed = self._failed_at
+                    if failed is not None and self._now() < failed + RETRY:
+                        raise SignInRefused(
+                            "the provider can't be read", told="unavailable"
+                        ) from None
+                    known = await self._try_to_read()
+            return read_signed(token, known.keys, token_type=token_type)
+
     def _client(self, provider_request: ProviderRequest) -> AsyncOAuth2Client:
         secret = self.settings.client_secret
-        return AsyncOAuth2Client(
+        return _OAuthClient(
             self.settings.client_id,
             secret.get_secret_value() if secret else None,
             scope=" ".join(self.settings.scopes),
@@ -165,18 +201,11 @@ class OidcConnector:
 
     async def _id_claims(
         self,
-        client: AsyncOAuth2Client,
         provider: Provider,
         token: Mapping[str, Any],
         provider_request: ProviderRequest,
     ) -> dict[str, Any]:
-        try:
-            claims = read_signed(token.get("id_token"), provider.keys, token_type=None)
-        except UnknownKey:
-            if self._now() < provider.read_at + REREAD_KEYS:
-                raise
-            provider = await self._read(client)
-            claims = read_signed(token.get("id_token"), provider.keys, token_type=None)
+        claims = await self._read_signed(token.get("id_token"), provider, token_type=None)
         require_claims(
             claims,
             issuer=self.settings.issuer,
@@ -191,17 +220,19 @@ class OidcConnector:
                 raise SignInRefused("auth_time is from before this sign-in")
         return claims
 
-    async def _provider(self, client: AsyncOAuth2Client) -> Provider:
+    async def _provider(self) -> Provider:
+        known = self._known
+        # What was read before serves while it is read again.
+        if known is not None and (self._now() < known.read_at + REREAD or self._reading.locked()):
+            return known
         # One read at a time, with a pause after a failure, so that clicks on the link of a
         # provider that is down send no requests.
         async with self._reading:
             known, failed = self._known, self._failed_at
             stale = known is None or self._now() >= known.read_at + REREAD
             if stale and (failed is None or self._now() >= failed + RETRY):
-                self._failed_at = self._now()
                 try:
-                    known = await self._read(client)
-                    self._failed_at = None
+                    known = await self._try_to_read()
                 except SignInRefused as refusal:
                     log.warning(
                         "provider_unavailable", name=self.settings.name, reason=str(refusal)
@@ -210,15 +241,26 @@ class OidcConnector:
                 raise SignInRefused("the provider can't be read", told="unavailable")
             return known
 
-    async def _read(self, client: AsyncOAuth2Client) -> Provider:
+    async def _try_to_read(self) -> Provider:
+        self._failed_at = self._now()
+        try:
+            known = await self._read()
+        except SignInRefused:
+            # The pause begins now, because whoever waited meanwhile must not wait as long again.
+            self._failed_at = self._now()
+            raise
+        self._failed_at = None
+        return known
+
+    async def _read(self) -> Provider:
         issuer = self.settings.issuer
         url = f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
-        document = await self._get(client, url)
+        document = await self._get(url)
         if document.get("issuer") != issuer:
             raise SignInRefused("the provider's document names another issuer", told="unavailable")
         keys_at = self._endpoint(document, "jwks_uri")
         try:
-            keys = parse_jwk_set(await self._get(client, keys_at))
+            keys = parse_jwk_set(await self._get(keys_at))
         except UnusableKeySet as error:
             raise SignInRefused(f"jwks_uri {error}", told="unavailable") from None
         more = "userinfo_endpoint"
@@ -234,22 +276,22 @@ class OidcConnector:
         )
         return self._known
 
-    async def _get(self, client: AsyncOAuth2Client, url: str) -> dict[str, Any]:
-        async with httpx2.AsyncClient(
+    async def _get(self, url: str) -> dict[str, Any]:
+        async with TracedClient(
             transport=self._transport(), trust_env=False, follow_redirects=False
         ) as http:
             return await get_json(http, url)
 
     def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
-        url = document.get(name)
-        try:
-            parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
-        except ValueError:
-            parts = None
-        local = parts is not None and parts.hostname in LOOPBACK_HOSTS and self._allow_loopback
-        if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
-            raise SignInRefused(f"{name} is not an https URL", told="unavailable")
-        return str(url)
+        return read_endpoint(document, name, allow_loopback=self._allow_loopback)
+
+
+class _OAuthClient(AsyncOAuth2Client):  # type: ignore[misc] # it has no types
+    """A client whose requests are recorded."""
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request."""
+        return await send_recorded(super().send, request, **options)
 
 
 def _other_account_prompt(document: Mapping[str, Any]) -> str:

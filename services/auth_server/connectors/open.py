@@ -1,6 +1,5 @@
 """Create the configured connectors."""
 
-import ssl
 from collections.abc import Mapping
 from functools import partial
 
@@ -30,7 +29,6 @@ def open_connectors(
         now: the clock.
         transport: replaces the guarded transport in tests.
     """
-    tls = ssl.create_default_context()
     # An http issuer is on loopback, so its providers may be too.
     loopback = not settings.secure
     made: dict[str, Connector] = {}
@@ -40,7 +38,6 @@ def open_connectors(
                 GuardedTransport,
                 # A provider whose name server hangs must not delay the others.
                 resolve=Resolver(),
-                tls=tls,
                 allow_loopback=loopback,
                 allow_private=entry.private_network,
             )

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from auth_server.sign_in_settings import ExternalSignIn
 from gatepost.data_scope import DataScope
 
-Refusal = Literal["unavailable", "cancelled", "refused"]
+Refusal = Literal["unavailable", "cancelled", "refused", "unusable tenant"]
 
 
 class SignInRefused(Exception):

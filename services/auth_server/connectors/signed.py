@@ -37,11 +37,14 @@ def read_signed(
     if not isinstance(token, str) or len(token) > _LONGEST or not token.isascii():
         raise SignInRefused("the signed statement is missing or too long")
     try:
-        header = jws.extract_compact(token.encode()).headers()
-    except (JoseError, ValueError, TypeError, RecursionError):
-        raise SignInRefused("the statement is not a JWT") from None
+        header: object = jws.extract_compact(token.encode()).headers()
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
+        header = None
+    # joserfc takes any JSON for the header.
+    if not isinstance(header, dict):
+        raise SignInRefused("the statement is not a JWT")
     algorithm, kid = header.get("alg"), header.get("kid")
-    if algorithm not in ALGORITHMS or "crit" in header:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or "crit" in header:
         raise SignInRefused("the statement's algorithm is not allowed")
     if token_type is not None and header.get("typ") != token_type:
         raise SignInRefused("the statement has the wrong type")

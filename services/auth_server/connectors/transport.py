@@ -3,8 +3,9 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
@@ -16,6 +17,8 @@ from auth_server.outbound.guarded_fetch import (
     Resolve,
 )
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbound.system_trust import system_trust
+from gatepost.settings import LOOPBACK_HOSTS
 
 LIMIT = 512 * 1024
 DEADLINE = 10.0
@@ -47,7 +50,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             allow_loopback: allows addresses of this machine, for development.
             allow_private: allows private addresses, for a provider in a private network.
         """
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or system_trust()
         self._backend = GuardedBackend(
             resolve or Resolver(), allow_loopback=allow_loopback, allow_private=allow_private
         )
@@ -73,6 +76,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         body = await request.aread()
+        # Half a megabyte of a compressed answer may be half a gigabyte.
+        request.headers["Accept-Encoding"] = "identity"
         async with (
             httpcore2.AsyncConnectionPool(
                 ssl_context=self._tls, network_backend=self._backend, max_keepalive_connections=0
@@ -81,6 +86,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 request.method, str(request.url), headers=request.headers.raw, content=body
             ) as answer,
         ):
+            names = {name.lower(): value for name, value in answer.headers}
+            if names.get(b"content-encoding", b"identity").lower() != b"identity":
+                raise FetchRefused("compressed, although the request does not allow it")
             received = bytearray()
             async for chunk in answer.aiter_stream():
                 received += chunk
@@ -107,3 +115,20 @@ async def get_json(http: httpx2.AsyncClient, url: str, **headers: str) -> dict[s
             f"no JSON object at {url}: status {answer.status_code}", told="unavailable"
         )
     return document
+
+
+def read_endpoint(document: Mapping[str, Any], name: str, *, allow_loopback: bool) -> str:
+    """Read the URL of an endpoint from a provider's metadata.
+
+    Raises:
+        SignInRefused: it is not an https URL, or for development one of this machine.
+    """
+    url = document.get(name)
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
+    except ValueError:
+        parts = None
+    local = parts is not None and parts.hostname in LOOPBACK_HOSTS and allow_loopback
+    if parts is None or not parts.hostname or not (parts.scheme == "https" or local):
+        raise SignInRefused(f"{name} is not an https URL", told="unavailable")
+    return str(url)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from auth_server.administration.operator import ActingOperator, find_acting_operator
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.flow.sign_in_purpose import is_account_page
+from auth_server.flow.sign_in_purpose import requested_page
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.rendering.translation import translatable
 from auth_server.settings import AuthServerSettings
@@ -104,7 +104,7 @@ async def require_console(
         SignInRequired: the browser has no session, or the operator's second factor is missing.
         PageError: the person is not an operator, or signed in with too few factors.
     """
-    account = await accounts.require_full_sign_in(db, _page_of(request))
+    account = await accounts.require_full_sign_in(db, requested_page(request, CONSOLE))
     operator = await find_acting_operator(db, account.person_id)
     if operator is None:
         raise PageError(
@@ -122,13 +122,6 @@ async def require_console(
             detail="session level below operator_sign_in_level",
         )
     return Console(account, operator)
-
-
-def _page_of(request: Request) -> str:
-    # Not `request.url`, which fails on bytes that are not UTF-8.
-    query = request.scope["query_string"].decode("latin-1")
-    page = f"{request.scope['path']}?{query}".removesuffix("?")
-    return page if request.method == "GET" and is_account_page(page) else CONSOLE
 
 
 async def _shown(

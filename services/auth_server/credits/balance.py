@@ -47,6 +47,14 @@ class Balance:
         """Return what is left of the credits that have not expired."""
         return sum(one.left for one in in_order(self.opened(currency), now))
 
+    def paid(self, currency: str, month: str) -> int:
+        """Return what credits in a currency have paid for the usage of a month such as `2026-01`."""
+        return sum(
+            uses[month].amount
+            for one in self.credits
+            if one.currency == currency and month in (uses := self.uses.get(one.credit_id, {}))
+        )
+
     def units(self, plan: PlanTerms, used: int, now: datetime) -> int:
         """Return how many units after those used in the month the credit pays for."""
         left = self.left(plan.price.currency, now)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from auth_server.db.pooler import prepare_nothing, read_postgres_url
 from auth_server.db.raw_sql import RawSql
 from auth_server.db.sqlite import SqliteRawSql, prepare_sqlite
 
@@ -73,15 +74,17 @@ def open_database(url: str, *, info: Mapping[str, object] | None = None) -> Data
     else:
         from auth_server.db.postgresql import PostgresRawSql  # only it needs psycopg
 
+        parsed, pooled = read_postgres_url(url)
         engine = create_async_engine(
-            url,
+            parsed,
             hide_parameters=True,
             pool_pre_ping=True,
             # Without a timeout, a host that drops packets would block requests.
-            connect_args={"connect_timeout": 5},
+            connect_args={"connect_timeout": 5, **prepare_nothing(pooled)},
         )
-        event.listen(engine.sync_engine, "connect", _prepare_postgresql)
-        raw_sql = PostgresRawSql(url)
+        if not pooled:
+            event.listen(engine.sync_engine, "connect", _prepare_postgresql)
+        raw_sql = PostgresRawSql(parsed, pooled=pooled)
     given = {**(info or {}), REMEMBERED: {}}
     return Database(
         engine,
@@ -104,10 +107,12 @@ async def keep_snapshot(db: DbSession) -> None:
 
 def open_sync_engine(url: str) -> Engine:
     """Open the same database for synchronous work, such as migrations."""
+    if not url.startswith("sqlite"):
+        parsed, pooled = read_postgres_url(url)
+        return create_engine(parsed, hide_parameters=True, connect_args=prepare_nothing(pooled))
     engine = create_engine(url.replace("sqlite+aiosqlite:", "sqlite:"), hide_parameters=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

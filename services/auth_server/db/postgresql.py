@@ -5,8 +5,9 @@ import re
 from functools import cache
 
 import psycopg
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL
 
+from auth_server.db.pooler import prepare_nothing
 from auth_server.db.raw_sql import AtomicUpdate, DatabaseUnavailable, Row, Values
 
 MOST_CONNECTIONS = 5
@@ -19,10 +20,13 @@ class PostgresRawSql:
     requests wait. Here each request connects itself and fails at once.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take an SQLAlchemy URL; the first statement connects."""
-        conninfo = make_url(url).set(drivername="postgresql")
-        self._conninfo = conninfo.render_as_string(hide_password=False)
+    def __init__(self, url: URL, *, pooled: bool = False) -> None:
+        """Take the URL, and whether a pooler gives a connection for each transaction.
+
+        The first statement connects.
+        """
+        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._options = prepare_nothing(pooled)
         self._idle: list[psycopg.AsyncCursor] = []
         self._free = asyncio.Semaphore(MOST_CONNECTIONS)
 
@@ -55,7 +59,9 @@ class PostgresRawSql:
                         # If it broke while idle, try the next one, and finally a new one.
                         if not cursor.connection.broken:
                             raise
-                connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+                connection = await psycopg.AsyncConnection.connect(
+                    self._conninfo, autocommit=True, **self._options
+                )
                 return await self._run(connection.cursor(), statement, values)
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(type(error).__name__) from error

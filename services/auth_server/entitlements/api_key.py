@@ -15,6 +15,7 @@ from auth_server.records.catalogues.store import find_catalogue
 from auth_server.records.people.store import find_person
 from auth_server.records.tenant_providers.store import find_provider
 from auth_server.records.tenants.store import find_tenant_membership
+from auth_server.revocations.linked_accounts import end_unused_accounts
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret
 from gatepost.allowed_tools import parse_allowed_tools
@@ -120,6 +121,7 @@ async def end_api_key(db: DbSession, key_id: str, *, lifetime: timedelta, now: d
         "api_key.revoked", person_id=row.person_id, tenant_id=row.tenant_id, grant_id=key_id
     )
     await record(db, revoked, now=now)
+    await end_unused_accounts(db, row.person_id, row.tenant_id, now=now)
     return True
 
 

@@ -8,7 +8,7 @@ from auth_server.entitlements.narrow_to_reading import narrow_to_reading
 from auth_server.records.tenants.policy import TenantPolicy
 from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import DataScope, narrow_data_scope
-from gatepost.scopes import OFFLINE_ACCESS
+from gatepost.scopes import IDENTITY, OFFLINE_ACCESS
 
 _SHORTEST_LIFE = timedelta(seconds=1)  # of an access token
 
@@ -88,7 +88,14 @@ def narrow(allowed: Entitlement, bounds: Bounds, *, now: datetime) -> Entitlemen
         raise NothingLeft("no common data is left")
     scopes, tools = allowed.scopes - {OFFLINE_ACCESS}, allowed.tools
     if policy.read_only:
-        scopes, tools = narrow_to_reading(scopes, tools, bounds.catalogue)
+        reading, tools = narrow_to_reading(scopes, tools, bounds.catalogue)
+        scopes = reading | (scopes & IDENTITY)
         if not tools:
             raise NothingReadable("the tenant allows reading only")
-    return allowed._replace(scopes=scopes, tools=tools, data_scope=data_scope, ends_at=ends_at)
+    return allowed._replace(
+        scopes=scopes,
+        tools=tools,
+        data_scope=data_scope,
+        ends_at=ends_at,
+        approval=policy.approval,
+    )

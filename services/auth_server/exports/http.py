@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import httpx2
 
 from auth_server.exports.port import COUNTED, Attempt, Kind, Usage
+from auth_server.outbound.traced import TracedClient
 
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -13,9 +14,7 @@ PostBatch = Callable[[Sequence[Usage]], Awaitable[httpx2.Response]]
 
 def open_http(transport: httpx2.AsyncBaseTransport | None = None) -> httpx2.AsyncClient:
     """Open a client for a configured address; a transport replaces the network in tests."""
-    return httpx2.AsyncClient(
-        transport=transport, timeout=20, follow_redirects=False, trust_env=False
-    )
+    return TracedClient(transport=transport, timeout=20, follow_redirects=False, trust_env=False)
 
 
 async def send_batch(post: PostBatch, batch: Sequence[Usage]) -> Mapping[str, Attempt]:

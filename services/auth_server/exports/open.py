@@ -25,14 +25,14 @@ from auth_server.exports.metronome import Metronome
 from auth_server.exports.port import UsageExporter
 from auth_server.exports.stripe_meters import StripeMeters
 from auth_server.records.plans.store import list_plans
-from auth_server.runtime import Runtime
+from auth_server.runtime import Basis
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def opened_exports(
-    runtime: Runtime,
+    runtime: Basis,
     billing: Billing | None,
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
@@ -89,7 +89,7 @@ async def opened_exports(
         )
 
 
-async def _warn_of_unbilled_units(runtime: Runtime) -> None:
+async def _warn_of_unbilled_units(runtime: Basis) -> None:
     async with runtime.database.reading() as db:
         plans = [plan.name for plan in await list_plans(db) if plan.price.steps]
     if plans:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -13,6 +14,10 @@ from auth_server.exports.send import send_exports
 from auth_server.records.metered_hours.store import sum_unplanned
 from gatepost.background import Job, Sleep, repeating
 from gatepost.metering.plans import hour_of
+from gatepost.tracing.jobs import record_jobs
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 EVERY = 60.0
 _DAY = 24 * 60
@@ -39,7 +44,10 @@ async def export_usage(exporting: Exporting) -> None:
 
 
 def exporting_usage(
-    exporting: Exporting | None, *, sleep: Sleep = asyncio.sleep
+    exporting: Exporting | None,
+    tracing: "Tracing | None" = None,
+    *,
+    sleep: Sleep = asyncio.sleep,
 ) -> AbstractAsyncContextManager[None]:
     """Export every minute; without a system, do nothing. Any number of processes may do this."""
     if exporting is None:
@@ -48,7 +56,7 @@ def exporting_usage(
         Job("export", partial(export_usage, exporting)),
         Job("tell", partial(tell_waiting, exporting), rounds=_DAY),
     ]
-    return repeating(jobs, every=EVERY, tell=_tell, sleep=sleep)
+    return repeating(record_jobs(jobs, tracing), every=EVERY, tell=_tell, sleep=sleep)
 
 
 def _tell(_: Job, problem: Exception, __: int) -> None:

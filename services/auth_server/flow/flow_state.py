@@ -1,4 +1,4 @@
-"""The state of a sign-in that takes two requests, sealed for one browser and one use.
+"""The state of a sign-in or a link that takes two requests, sealed for one browser and one use.
 
 The browser carries it, so that beginning a sign-in stores nothing. Only its use is stored.
 """
@@ -35,6 +35,8 @@ class FlowState:
         secret: a value for the second request: the PKCE verifier, or a person's id.
         left_at: when the sign-in began, in seconds since 1970.
         fresh: whether the provider must prove that the person authenticated again.
+        person_id: the person who links an account; empty in a sign-in.
+        tenant_id: the tenant in which they link it.
     """
 
     way: str
@@ -44,6 +46,8 @@ class FlowState:
     secret: str
     left_at: int
     fresh: bool = False
+    person_id: str = ""
+    tenant_id: str = ""
 
     @property
     def left(self) -> datetime:

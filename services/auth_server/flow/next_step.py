@@ -7,12 +7,22 @@ from auth_server.flow.own_provider import may_act
 from auth_server.flow.signed_in import SignedIn
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.people.table import Person
+from auth_server.records.sessions.table import Session
 from auth_server.records.tenants.store import TenantMembership
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The browser has no session, or not a recent enough one."""
+    """The browser has no session, not a recent enough one, or another person's than the app expects."""
+
+    other_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseAccount:
+    """The app wants the person to say which account to use."""
+
+    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,13 @@ class NoTenant:
 
 
 @dataclass(frozen=True, slots=True)
+class NotMember:
+    """The person is not a member of the organisation whose address the app asks for."""
+
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
 class UseOwnProvider:
     """The tenant requires a sign-in with its own identity provider."""
 
@@ -41,11 +58,15 @@ class UseOwnProvider:
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
-    """The tenant requires a stronger sign-in than the person's."""
+    """The tenant requires a stronger sign-in than the person's, or the app prefers one.
+
+    `wanted_class` is the one that the app prefers, which the person may forgo.
+    """
 
     person: Person
     membership: TenantMembership
     memberships: Sequence[TenantMembership]
+    wanted_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +76,24 @@ class AskConsent:
     person: Person
     membership: TenantMembership
     memberships: Sequence[TenantMembership]
+    session: Session
     own_provider: str | None = None
     """The customer's own provider that signed the person in, if it did."""
 
 
-InTenant = ChooseTenant | UseOwnProvider | StepUp | AskConsent
+@dataclass(frozen=True, slots=True)
+class LinkAccount:
+    """The person must link their account at a provider before an app gets access."""
+
+    person: Person
+    membership: TenantMembership
+    memberships: Sequence[TenantMembership]
+    provider: str
+
+
+InTenant = ChooseTenant | UseOwnProvider | StepUp | LinkAccount | AskConsent
 """The steps at which the person can choose another of their tenants."""
-NextStep = SignIn | NoTenant | InTenant
+NextStep = SignIn | ChooseAccount | NoTenant | NotMember | InTenant
 
 
 def next_step(
@@ -69,6 +101,9 @@ def next_step(
     signed_in: SignedIn | None,
     memberships: Sequence[TenantMembership],
     usual_tenant: str | None = None,
+    organisation: str | None = None,
+    *,
+    can_step_up: bool = False,
 ) -> NextStep:
     """Decide the next page of an authorization.
 
@@ -77,13 +112,23 @@ def next_step(
         signed_in: the person and their session, or None.
         memberships: the person's tenant memberships.
         usual_tenant: the tenant of their last approval, used unless they choose another.
+        organisation: the tenant id in the address that the app asks for, which leaves no choice.
+        can_step_up: whether they could sign in as strongly as the app prefers, and did not.
     """
     if signed_in is None:
         return SignIn()
     session, person = signed_in.session, signed_in.person
-    after = authorization_request.signed_in_after
+    after, created_at = authorization_request.signed_in_after, authorization_request.created_at
     if after is not None and session.signed_in_at < after:
         return SignIn()
+    if authorization_request.expected_person not in {None, person.person_id}:
+        return SignIn(other_person=True)
+    if authorization_request.choose_account and session.signed_in_at <= created_at:
+        return ChooseAccount(person)
+    if organisation is not None:
+        memberships = [one for one in memberships if one.tenant_id == organisation]
+        if not memberships:
+            return NotMember(person)
     if not memberships:
         return NoTenant(person)
     wanted = authorization_request.tenant_id or usual_tenant
@@ -95,4 +140,6 @@ def next_step(
         return UseOwnProvider(person, membership, memberships)
     if session.level < membership.policy.required_level:
         return StepUp(person, membership, memberships)
-    return AskConsent(person, membership, memberships, signed_in.own_provider)
+    if can_step_up:
+        return StepUp(person, membership, memberships, authorization_request.wanted_class)
+    return AskConsent(person, membership, memberships, session, signed_in.own_provider)

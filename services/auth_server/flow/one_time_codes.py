@@ -75,10 +75,17 @@ async def renew_recovery_codes(db: DbSession, person_id: str, new_secret: NewSec
 
 async def reseal_secrets(db: DbSession, keys: Keys) -> None:
     """Encrypt secrets with the newest key that were encrypted with a former one."""
-    for app in await list_authenticator_apps(db) if keys.former else ():
+    for app in await list_authenticator_apps(db, lock=True) if keys.former else ():
         resealed = keys.reseal("at_rest", app.sealed_secret, context=_context(app.person_id))
         if resealed is not None:
             app.sealed_secret = resealed
+
+
+async def list_unreadable_apps(db: DbSession, keys: Keys) -> list[str]:
+    """List the people whose app's secret none of the keys opens."""
+    return [
+        app.person_id for app in await list_authenticator_apps(db) if _unseal(app, keys) is None
+    ]
 
 
 def _unseal(app: AuthenticatorApp, keys: Keys) -> str | None:

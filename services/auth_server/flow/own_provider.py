@@ -7,14 +7,20 @@ from auth_server.records.tenants.store import TenantMembership
 
 def may_act(signed_in: SignedIn, membership: TenantMembership) -> bool:
     """Return whether a person acts for a tenant in this session, so connects apps and creates keys."""
-    return membership.provider_only_since is None or signed_in.only_tenant == membership.tenant_id
+    return acts_with(signed_in.only_tenant, membership)
+
+
+def acts_with(only_tenant: str | None, membership: TenantMembership) -> bool:
+    """Return whether a person acts for a tenant, by the tenant whose own provider signed them in."""
+    return membership.provider_only_since is None or only_tenant == membership.tenant_id
 
 
 def may_manage(signed_in: SignedIn, membership: TenantMembership) -> bool:
     """Return whether this session opens the tenant's pages.
 
-    It does where the person may act, and for a break-glass admin who signed in here with two factors
-    since the rule and the name apply: the beginning of such a session is recorded and mailed.
+    It does where the person may act, and for a break-glass admin who signed in here since the rule and
+    the name apply, with a second factor from before the name: whoever has added one since then may be
+    somebody else. The beginning of such a session is recorded and mailed.
     """
     if may_act(signed_in, membership):
         return True
@@ -22,6 +28,9 @@ def may_manage(signed_in: SignedIn, membership: TenantMembership) -> bool:
     if rule is None or named is None or not membership.is_admin:
         return False
     session = signed_in.session
+    added = session.factor_added_at
+    if added is None or added > named:
+        return False
     return is_strong_local(session) and session.signed_in_at >= max(rule, named)
 
 

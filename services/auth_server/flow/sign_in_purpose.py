@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
+from auth_server.flow.device_codes import DEVICE_PAGE
 from auth_server.flow.pending import CONTINUE, PendingAuthorization, resolve_pending_authorization
 from auth_server.keys import Keys
 from auth_server.rendering.translation import translatable
@@ -24,7 +25,9 @@ from gatepost.clock import Now
 
 ACCOUNT = "/account"
 # Segments begin with a letter, a digit or _, so that none is a dot segment or empty.
-_ACCOUNT_PAGE = re.compile(r"/(?:account|console)(?:/\w[\w.~-]*)*(?:\?[\w.~=&%-]*)?", re.ASCII)
+_ACCOUNT_PAGE = re.compile(
+    rf"(?:/(?:account|console)(?:/\w[\w.~-]*)*|{DEVICE_PAGE})(?:\?[\w.~=&%-]*)?", re.ASCII
+)
 _LONGEST = 512
 _MISFIT = translatable("Nothing was saved. Go back and try again.")
 
@@ -54,6 +57,16 @@ class SignInPurpose:
         """The id of the app, or an empty string."""
         return self.pending.client.client_id if self.pending else ""
 
+    @property
+    def leads_to_console(self) -> bool:
+        """Whether a page of the console follows the sign-in."""
+        return self.pending is None and self.value.startswith("/console")
+
+    @property
+    def leads_to_device(self) -> bool:
+        """Whether the page for a device's code follows the sign-in."""
+        return self.pending is None and self.value.startswith(DEVICE_PAGE)
+
     def answers(self) -> RedirectResponse:
         """Redirect the browser to the target of the sign-in."""
         response = RedirectResponse(self.next_url, status_code=303)
@@ -69,11 +82,19 @@ class SignInPurpose:
 
 
 def is_account_page(path: str) -> bool:
-    """Return whether a path is a page of the account or the console that no browser could read as another URL.
+    """Return whether a path is a page of the account, the console or a device's code, and no other URL.
 
     The path is relative to the issuer's, such as `/account/apps`, and may have a query.
     """
     return len(path) <= _LONGEST and _ACCOUNT_PAGE.fullmatch(path) is not None
+
+
+def requested_page(request: Request, otherwise: str) -> str:
+    """Return the page that a request shows, to return to after a sign-in, or else another path."""
+    # Not `request.url`, which fails on bytes that are not UTF-8.
+    query = request.scope["query_string"].decode("latin-1")
+    page = f"{request.scope['path']}?{query}".removesuffix("?")
+    return page if request.method == "GET" and is_account_page(page) else otherwise
 
 
 def purpose_of_authorization(pending: PendingAuthorization) -> SignInPurpose:

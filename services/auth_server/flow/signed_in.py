@@ -8,8 +8,9 @@ from starlette.requests import Request
 from auth_server.db.engine import DbSession
 from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
+from auth_server.records.second_factors.store import has_second_factor
 from auth_server.records.sessions.store import find_session
-from auth_server.records.sessions.table import Session, provider_of
+from auth_server.records.sessions.table import TWO_FACTORS, Session, provider_of
 from auth_server.secrets import hash_secret
 from auth_server.settings import AuthServerSettings
 from auth_server.tenancy.customers_providers import NotAdmitted, require_customers_person
@@ -26,6 +27,13 @@ class SignedIn:
     """The tenant whose own provider signed the person in; None for all other ways to sign in."""
     own_provider: str | None = None
     """The name of that provider."""
+
+
+async def lacks_second_factor(
+    db: DbSession, person_id: str, *, level: int, settings: AuthServerSettings
+) -> bool:
+    """Return whether a person has a second factor here, and signed in without one."""
+    return level < TWO_FACTORS and settings.has_accounts and await has_second_factor(db, person_id)
 
 
 async def resolve_signed_in(

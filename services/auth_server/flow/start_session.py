@@ -1,6 +1,7 @@
 """Start a session, always with a new id."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -54,6 +55,7 @@ class SessionStarter:
         level: SessionLevel,
         method: str,
         client_id: str = "",
+        factor_added_at: datetime | None = None,
     ) -> tuple[str, Session]:
         """End the browser's session, and begin one for a person who has authenticated.
 
@@ -64,6 +66,7 @@ class SessionStarter:
                 factors were removed, until they have added one.
             method: the `method` of the session.
             client_id: the id of the app whose request is pending, if any.
+            factor_added_at: when the second factor that was used here was added.
 
         Returns:
             The secret for the browser's cookie, and the session.
@@ -85,6 +88,7 @@ class SessionStarter:
             person_id=person.person_id,
             level=level,
             method=method,
+            factor_added_at=factor_added_at,
             user_agent=self.request.headers.get("user-agent", "")[:200],
             address=address_of(self.request, settings),
             signed_in_at=now,
@@ -138,10 +142,16 @@ class SessionStarter:
         *,
         level: SessionLevel,
         method: str,
+        factor_added_at: datetime | None = None,
     ) -> Response:
         """Begin a session; return the response that sets its cookie and redirects the browser."""
         secret, _ = await self.begin(
-            db, person, level=level, method=method, client_id=purpose.client_id
+            db,
+            person,
+            level=level,
+            method=method,
+            client_id=purpose.client_id,
+            factor_added_at=factor_added_at,
         )
         response = purpose.answers()
         set_browser(response, self.settings, purpose.browser)

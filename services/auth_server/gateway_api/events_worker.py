@@ -1,23 +1,30 @@
 """Copy call events from Redis into the call log, with any number of workers."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from auth_server.db.engine import Database
 from auth_server.gateway_api.read_events import read_entry
 from auth_server.gateway_api.write_calls import write_or_refuse
+from auth_server.records.refused_events.store import Refused
 from gatepost.clock import Now
 from gatepost.metering.call_event import (
     EVENTS_FIELD,
     PARTITIONS,
+    CallEvent,
     calls_stream,
     events_stream,
 )
-from gatepost.network.redis import open_redis
+from gatepost.network.redis import REDIS_ERRORS, open_redis
+from gatepost.tracing.jobs import recorded
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 GROUP = "call-log"
 CLAIM_AFTER = 60.0
@@ -25,8 +32,14 @@ CLAIM_AFTER = 60.0
 _BLOCK = 2.0
 _DEAD_AFTER = 3600.0
 _ENTRIES = 10
+"""Entries in one transaction; each of the stream of refused calls holds up to 500 events."""
+_CALLS = 200
+"""The same for the other streams, whose entries hold one event: a larger transaction costs each less."""
 _PAUSES = (0.2, 1.0, 5.0)
 _FIELD = EVENTS_FIELD.encode()
+
+Write = Callable[[Sequence[CallEvent], Sequence[Refused]], Awaitable[object]]
+"""Writes events, and keeps apart those that can't be read; raises as `write_or_refuse`."""
 
 log = structlog.get_logger()
 
@@ -39,7 +52,15 @@ class EventsWorker:
     """
 
     def __init__(
-        self, url: str, *, issuer: str, database: Database, name: str, now: Now, **options: float
+        self,
+        url: str,
+        *,
+        issuer: str,
+        database: Database,
+        name: str,
+        now: Now,
+        tracing: "Tracing | None" = None,
+        **options: float,
     ):
         """Take the streams, the database and a unique name; the first step connects to Redis.
 
@@ -49,13 +70,28 @@ class EventsWorker:
             database: the database.
             name: a name that no other worker has.
             now: the clock.
+            tracing: records some of the rounds that write.
             options: `claim_after` and `block`, as for `StreamConsumer`.
         """
+
+        async def write(events: Sequence[CallEvent], refused: Sequence[Refused]) -> object:
+            async def work() -> object:
+                return await write_or_refuse(database, events, refused, now=now())
+
+            return await recorded("write_calls", work, tracing)()
+
         self._redis = open_redis(url, timeout=options.get("block", _BLOCK) + 5)
         keys = [events_stream(issuer), *(calls_stream(issuer, n) for n in range(PARTITIONS))]
         self._consumers = [
-            StreamConsumer(self._redis, key, database=database, name=name, now=now, **options)
-            for key in keys
+            StreamConsumer(
+                self._redis,
+                key,
+                write=write,
+                name=name,
+                entries=_CALLS if number else _ENTRIES,
+                **options,
+            )
+            for number, key in enumerate(keys)
         ]
 
     async def step(self) -> int:
@@ -90,18 +126,18 @@ class StreamConsumer:
         redis: Any,
         key: str,
         *,
-        database: Database,
+        write: Write,
         name: str,
-        now: Now,
+        entries: int = _ENTRIES,
         claim_after: float = CLAIM_AFTER,
         block: float = _BLOCK,
     ) -> None:
-        """Take the stream, the database and a unique name."""
+        """Take the stream, what writes its events, and a unique name."""
         self._redis = redis
         self._key = key
-        self._database = database
+        self._write = write
         self._name = name
-        self._now = now
+        self._entries = entries
         self._claim_after = int(claim_after * 1000)
         self._block = max(int(block * 1000), 1)
         self._recovering = True
@@ -130,7 +166,7 @@ class StreamConsumer:
         read = [read_entry((fields or {}).get(_FIELD, b"")) for _, fields in entries]
         events = [event for some, _ in read for event in some]
         refused = [one for _, some in read for one in some]
-        await write_or_refuse(self._database, events, refused, now=self._now())
+        await self._write(events, refused)
         ids = [entry for entry, _ in entries]
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.xack(self._key, GROUP, *ids)
@@ -163,26 +199,29 @@ class StreamConsumer:
             )
             if not pending:
                 await self._redis.xgroup_delconsumer(self._key, GROUP, self._name)
-        except (RedisError, OSError):
+        except REDIS_ERRORS:
             pass  # only the consumer's name remains
 
     async def _read(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
         if self._recovering and (mine := await self._take("0", block=None)):
             return mine
-        self._recovering = False
         if not self._tidied:
             await self._forget_the_dead()
             self._tidied = True
+        # If an answer is lost from here on, its entries are this worker's without its knowledge.
+        self._recovering = True
         self._place, left, *_ = await self._redis.xautoclaim(
-            self._key, GROUP, self._name, self._claim_after, self._place, count=_ENTRIES
+            self._key, GROUP, self._name, self._claim_after, self._place, count=self._entries
         )
-        return left or await self._take(">", block=self._block)
+        found = left or await self._take(">", block=self._block)
+        self._recovering = False
+        return found
 
     async def _take(
         self, place: str, *, block: int | None
     ) -> list[tuple[bytes, dict[bytes, bytes]]]:
         answer = await self._redis.xreadgroup(
-            GROUP, self._name, {self._key: place}, count=_ENTRIES, block=block
+            GROUP, self._name, {self._key: place}, count=self._entries, block=block
         )
         return [entry for _, found in answer or () for entry in found]
 

@@ -15,6 +15,7 @@ from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import Database, DbSession, keep_snapshot
 from auth_server.db.raw_sql import RawSql, Row
 from auth_server.errors import InvalidRequest, TemporarilyUnavailable, UnauthorizedClient
+from auth_server.records.gateways.store import count_reports
 from auth_server.records.plans.store import list_plans, read_stored_plans
 from auth_server.records.plans.terms import PlanTerms, find_plan, publish_plans
 from auth_server.records.tenants.store import ChangedPlan, list_changed_plans, read_newest_changes
@@ -23,6 +24,7 @@ from auth_server.web.dependencies import Clock, FeedInUse, OpenDatabase, Setting
 from auth_server.web.forms import Parameters, read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
 from gatepost.clock import Now
+from gatepost.health import SILENT_AFTER
 from gatepost.metering.plans import (
     PLANS_PATH,
     USAGE_PATH,
@@ -58,14 +60,14 @@ async def follow_plans(
     `after` is the place named in the last response; an unknown one gets every changed tenant. `wait` is
     the longest wait in seconds, by default and at most 25.
     """
-    form = await _read_gateway_form(request, authenticator)
+    form, resource = await _read_gateway_form(request, authenticator)
     after, wait = (form.get("after") or "")[:400], form.get("wait") or str(LONGEST_WAIT)
     if not wait.isascii() or not wait.isdigit() or len(wait) > 3:
         raise InvalidRequest("wait must be a whole number of seconds")
     upgrade_url = settings.plan_page()
     # 1. Look before reading, so that no change between the two is missed.
     seen = await _look(database.raw_sql, after)
-    page = await _read(database, after, upgrade_url, now)
+    page = await _read(database, after, resource, upgrade_url, now)
     # 2. Look again at intervals, and read again after each change.
     for _ in range(int(min(int(wait), LONGEST_WAIT) / _EVERY)):
         if page.after != after or not page.complete:
@@ -75,7 +77,7 @@ async def follow_plans(
         await asyncio.sleep(_EVERY)
         before, seen = seen, await _look(database.raw_sql, after)
         if seen != before:
-            page = await _read(database, after, upgrade_url, now)
+            page = await _read(database, after, resource, upgrade_url, now)
     return _answer(page.model_dump_json())
 
 
@@ -84,7 +86,7 @@ async def read_usage(
     request: Request, authenticator: Authenticator, database: OpenDatabase, now: Clock
 ) -> Response:
     """Return the units that a tenant has used in a month, as the ledger has them."""
-    form = await _read_gateway_form(request, authenticator)
+    form, _ = await _read_gateway_form(request, authenticator)
     tenant_id, month, env = (form.get(name) or "" for name in ("tenant_id", "month", "env"))
     if not _MONTH.fullmatch(month):
         raise InvalidRequest("month must be written as 2026-11")
@@ -96,13 +98,15 @@ async def read_usage(
     return _answer(used.model_dump_json())
 
 
-async def _read_gateway_form(request: Request, authenticator: Authenticator) -> Parameters:
+async def _read_gateway_form(
+    request: Request, authenticator: Authenticator
+) -> tuple[Parameters, str]:
     form = await read_form(request)
     reject_repeats(form)
     client = await authenticator.authenticate(form, request)
     if client.source != "gateway":
         raise UnauthorizedClient("only gateways can ask for plans and usage")
-    return form
+    return form, client.client_id
 
 
 async def _look(raw_sql: RawSql, after: str) -> tuple[list[Row], list[Row]]:
@@ -112,7 +116,9 @@ async def _look(raw_sql: RawSql, after: str) -> tuple[list[Row], list[Row]]:
     return await read_stored_plans(raw_sql), changes
 
 
-async def _read(database: Database, after: str, upgrade_url: str, now: Now) -> PlansPage:
+async def _read(
+    database: Database, after: str, resource: str, upgrade_url: str, now: Now
+) -> PlansPage:
     at, tenant_id, known = _parse_place(after)
     async with database.reading() as db:
         # Used units and what is left of credit belong together.
@@ -135,11 +141,13 @@ async def _read(database: Database, after: str, upgrade_url: str, now: Now) -> P
         digest = _digest(plans, late)
         changed = {one.tenant_id: one for one in (*new, *late)} if digest != known or new else {}
         tenants = await _publish(db, list(changed.values()), terms, now())
+        processes = await count_reports(db, resource, since=now() - SILENT_AFTER)
     return PlansPage(
         plans=plans,
         tenants=tenants,
         after=_write_place(at, tenant_id, digest),
         upgrade_url=upgrade_url,
+        processes=processes,
     )
 
 

@@ -12,6 +12,8 @@ import aiosmtplib
 
 from auth_server.mail.port import MailRefused, MailUnavailable, Message
 from auth_server.mail.settings import MailSettings, is_mail_address
+from gatepost.tracing import names
+from gatepost.tracing.current import calling
 
 _STEP_SECONDS = 15.0
 _ALL_SECONDS = 60.0
@@ -36,21 +38,22 @@ class SmtpMailer:
         settings, password = self.settings, self.settings.password
         made = self._make(message)
         try:
-            async with asyncio.timeout(_ALL_SECONDS):
-                await aiosmtplib.send(
-                    made,
-                    # The envelope names exactly one recipient, whatever a header may say.
-                    sender=settings.sender,
-                    recipients=[message.to],
-                    hostname=settings.host,
-                    port=settings.connects_to,
-                    use_tls=settings.security == "tls",
-                    start_tls=settings.security == "starttls",
-                    username=settings.username,
-                    password=password.get_secret_value() if password else None,
-                    timeout=_STEP_SECONDS,
-                    tls_context=self.tls,
-                )
+            with calling("send mail", {names.SERVER_ADDRESS: settings.host}):
+                async with asyncio.timeout(_ALL_SECONDS):
+                    await aiosmtplib.send(
+                        made,
+                        # The envelope names exactly one recipient, whatever a header may say.
+                        sender=settings.sender,
+                        recipients=[message.to],
+                        hostname=settings.host,
+                        port=settings.connects_to,
+                        use_tls=settings.security == "tls",
+                        start_tls=settings.security == "starttls",
+                        username=settings.username,
+                        password=password.get_secret_value() if password else None,
+                        timeout=_STEP_SECONDS,
+                        tls_context=self.tls,
+                    )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _judge(error.recipients[0].code) from None
         except aiosmtplib.SMTPAuthenticationError:

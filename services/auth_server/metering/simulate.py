@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from auth_server.db.engine import DbSession
 from auth_server.metering.usage_report import choose_plan
-from auth_server.records.ledger.store import sum_units
 from auth_server.records.plans.terms import PlanTerms
 from auth_server.records.tenants.table import Tenant
 from auth_server.records.usage.store import sum_hours
@@ -35,19 +34,24 @@ async def simulate_month(
     tenants: Iterable[Tenant],
     plans: Sequence[PlanTerms],
     other: PlanTerms,
+    ledger: Mapping[str, int],
     *,
     since: datetime,
 ) -> list[Simulated]:
-    """Simulate the month that begins at a time for each tenant that used any unit in it."""
+    """Simulate the month that begins at a time.
+
+    Args:
+        db: an open database session.
+        tenants: the tenants, each of which used units in the month.
+        plans: all plans.
+        other: the plan to compare with.
+        ledger: the units of each tenant in the month.
+        since: the start of the month.
+    """
     until = end_of_month(since)
-    ledger: dict[str, int] = {}
-    for (tenant_id, _), units in (await sum_units(db, since=since, until=until)).items():
-        ledger[tenant_id] = ledger.get(tenant_id, 0) + units
     simulated = []
     for tenant in tenants:
-        units = ledger.get(tenant.tenant_id, 0)
-        if not units:
-            continue
+        units = ledger[tenant.tenant_id]
         hours = await sum_hours(db, tenant.tenant_id, since=since, until=until)
         refused = units_refused(other, hours)
         plan = choose_plan(plans, tenant)

@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from auth_server.catalogues.callers import list_caller_names
 from auth_server.credits.balance import Balance, read_balances
 from auth_server.credits.change import whole_units
 from auth_server.credits.spend_cap import follow_price
 from auth_server.db.engine import DbSession
 from auth_server.metering.forecast import WINDOW, forecast_exhaustion, forecast_month
 from auth_server.metering.shares import InvoicePreview, Rest, Share, preview_invoice, share_out
-from auth_server.records.clients.store import list_client_names
 from auth_server.records.people.store import find_people
 from auth_server.records.plans.terms import PlanTerms, find_plan
 from auth_server.records.tenants.table import Tenant
@@ -89,6 +89,8 @@ class CreditsReport(_Value):
     units: int
     """The units beyond those of this month that it pays for; 0 if the plan's units have no price, or a
     subscription bills them."""
+    paid: Decimal
+    """The part of the invoice's amount that it has paid for until now."""
     credits: tuple[CreditReport, ...]
     """Those of which something is left, in every currency, the oldest first."""
 
@@ -112,7 +114,8 @@ class UsageReport(_Value):
     days: dict[str, int]
     """Units by day; days without any are left out."""
     invoice: InvoicePreview
-    """What the units of the month cost until now; credit and discounts are not subtracted."""
+    """What the units of the month cost until now. Credit is not subtracted (`credit.paid`), nor are
+    discounts."""
     tools: tuple[Share, ...]
     people: tuple[Share, ...]
     clients: tuple[Share, ...]
@@ -151,7 +154,7 @@ async def read_usage_report(
             await find_people(db, {*_keys(people), *_keys_of(budgets, "person")})
         ).items()
     }
-    client_names = await list_client_names(db, {*_keys(clients), *_keys_of(budgets, "client")})
+    client_names = await list_caller_names(db, {*_keys(clients), *_keys_of(budgets, "client")})
     invoice = preview_invoice(plan.price, used)
     by_tool = share_out(tools, invoice, {})
     by_person = share_out(people, invoice, person_names)
@@ -204,6 +207,7 @@ async def _read_credit(
         currency=plan.price.currency,
         left=whole_units(balance.left(plan.price.currency, now)),
         units=balance.units(plan, used, now),
+        paid=whole_units(balance.paid(plan.price.currency, month_of(now))),
         credits=tuple(
             CreditReport(
                 **one.model_dump(

@@ -14,6 +14,7 @@ from auth_server.records.audit.table import AuditEntry
 from auth_server.runtime import Runtime
 from auth_server.webhooks.messages import message_of, queue_message
 from gatepost.background import Job, repeating
+from gatepost.tracing.jobs import record_jobs
 
 EVERY = 2.0
 """Seconds between two looks at the log and at the deliveries that are due."""
@@ -45,7 +46,7 @@ async def sending_notices(runtime: Runtime, *, every: float = EVERY) -> AsyncIte
         Job("send", runtime.webhooks.start_due),
     ]
     try:
-        async with repeating(jobs, every=every, tell=_tell):
+        async with repeating(record_jobs(jobs, runtime.tracing), every=every, tell=_tell):
             yield
     finally:
         await runtime.webhooks.close()

@@ -15,6 +15,8 @@ from auth_server.records.grants.store import find_grant
 from auth_server.records.refresh_tokens.store import find_refresh_token
 from auth_server.records.revocations.store import list_by_names
 from auth_server.secrets import hash_secret
+from auth_server.settings import AuthServerSettings
+from auth_server.tokens.access_token import token_type_of
 from auth_server.tokens.read_access_token import read_access_token
 from auth_server.web.dependencies import Clock, ReadingDb, Settings
 from auth_server.web.forms import read_form, reject_repeats
@@ -33,7 +35,7 @@ async def introspect_token(
 ) -> Response:
     """Return whether a token is active, with its claims (RFC 7662 §2).
 
-    A gateway may introspect access tokens for its own resource, and a managed client with
+    A gateway may introspect access tokens for its own resource and the addresses there, and a managed client with
     `introspects` every token. All other requests get the same `active: false`, which reveals
     nothing (§2.2) and counts as a wrong guess.
     """
@@ -48,7 +50,7 @@ async def introspect_token(
     # 3. Describe the token, if it is active and the client may introspect it.
     answer: Mapping[str, Any] | None = None
     if client.source == "gateway" or _may_ask_about_all(client):
-        answer = await _describe_access_token(token, client, db, issuer=settings.issuer, now=now())
+        answer = await _describe_access_token(token, client, db, settings, now())
     if answer is None and _may_ask_about_all(client):
         answer = await _describe_refresh_token(token, db, issuer=settings.issuer, now=now())
     if answer is None:
@@ -61,16 +63,22 @@ def _may_ask_about_all(client: ClientFacts) -> bool:
 
 
 async def _describe_access_token(
-    token: str, client: ClientFacts, db: DbSession, *, issuer: str, now: datetime
+    token: str, client: ClientFacts, db: DbSession, settings: AuthServerSettings, now: datetime
 ) -> Mapping[str, Any] | None:
-    read = await read_access_token(db, token, issuer=issuer, now=now)
-    if read is None or (client.source == "gateway" and read.claims.aud != client.client_id):
+    read = await read_access_token(db, token, issuer=settings.issuer, now=now)
+    if read is None:
+        return None
+    address = settings.find_address(read.claims.aud)
+    if client.source == "gateway" and (
+        address is None or address.entry.resource != client.client_id
+    ):
         return None
     names = names_of(read.claims, read.kid)
     revoked = RevocationList(await list_by_names(db, names, now=now))
     if revoked.is_revoked(read.claims, read.kid):
         return None
-    return {"active": True, "token_type": "Bearer", **read.claims.to_json()}
+    token_type = token_type_of(read.claims.confirmation)
+    return {"active": True, "token_type": token_type, **read.claims.to_json()}
 
 
 async def _describe_refresh_token(

@@ -9,6 +9,7 @@ from auth_server.client_authentication.authenticate import Authenticator
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.delegations.actors import holder_of
 from auth_server.records.refresh_tokens.store import (
     find_newest_of_family,
     find_refresh_token,
@@ -30,8 +31,9 @@ async def revoke_token(
 ) -> Response:
     """Revoke a token (RFC 7009 §2).
 
-    Revoking a refresh token also revokes its family and the access tokens issued from it. Any other
-    token, even another client's, gets the same 200, which reveals nothing about it (§2.2).
+    Revoking a refresh token also revokes its family and the access tokens issued from it. Revoking an
+    access token ends the sub-agents below it, and a sub-agent's ends its delegation. Any other token,
+    even another client's, gets the same 200, which reveals nothing about it (§2.2).
     `token_type_hint` is ignored, because the two kinds of token look different.
     """
     # 1. Parse the form.
@@ -67,5 +69,5 @@ async def _end_access_token(
     token: str, client: ClientFacts, db: DbSession, *, issuer: str, now: datetime
 ) -> None:
     read = await read_access_token(db, token, issuer=issuer, now=now)
-    if read is not None and read.claims.client_id == client.client_id:
+    if read is not None and client.client_id in {read.claims.client_id, holder_of(read.claims)}:
         await end_access_token(db, read.claims, now=now)

@@ -13,8 +13,10 @@ async def fetch_key_set(http: httpx2.AsyncClient, url: str) -> Fetched:
     Raises:
         FetchRefused: there is no response, its status is not 200, or it is too large.
     """
+    # A cache on the way must not answer: a key that has just appeared may be wanted.
+    headers = {"Accept": "application/json", "Cache-Control": "no-cache"}
     try:
-        async with http.stream("GET", url, headers={"Accept": "application/json"}) as answer:
+        async with http.stream("GET", url, headers=headers) as answer:
             if answer.status_code != 200:
                 raise FetchRefused(f"status {answer.status_code}")
             body = bytearray()

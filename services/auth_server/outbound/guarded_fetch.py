@@ -9,6 +9,8 @@ from typing import Any
 import httpcore2
 
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbound.system_trust import system_trust
+from auth_server.outbound.traced import calling_http
 from gatepost.network.public_address import is_public_address
 
 LIMIT = 16 * 1024
@@ -102,7 +104,7 @@ class GuardedFetch:
             tls: the trusted authorities; by default those of the system.
             allow_loopback: allows addresses of this machine, for development.
         """
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or system_trust()
         self._backend = GuardedBackend(resolve or Resolver(), allow_loopback=allow_loopback)
 
     async def __call__(self, url: str) -> Fetched:
@@ -113,8 +115,9 @@ class GuardedFetch:
                 larger than 16 KiB.
         """
         try:
-            async with asyncio.timeout(DEADLINE):
-                return await self._fetch(url)
+            with calling_http("GET", url):
+                async with asyncio.timeout(DEADLINE):
+                    return await self._fetch(url)
         except TimeoutError:
             raise FetchRefused(f"no complete response within {DEADLINE:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:

@@ -9,6 +9,8 @@ import httpcore2
 
 from auth_server.outbound.guarded_fetch import FetchRefused, GuardedBackend, Resolve
 from auth_server.outbound.resolver import Resolver
+from auth_server.outbound.system_trust import system_trust
+from auth_server.outbound.traced import calling_http
 
 DEADLINE = 15.0
 _LIMIT = 1024
@@ -34,7 +36,7 @@ class GuardedPost:
     ) -> None:
         """Take the same as `GuardedFetch`; each post opens a new connection."""
         resolve = resolve or Resolver(threads=32)
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or system_trust()
         self._public = GuardedBackend(resolve, allow_loopback=allow_loopback)
         self._any = GuardedBackend(resolve, allow_loopback=True, allow_private=True)
 
@@ -53,8 +55,10 @@ class GuardedPost:
             FetchRefused: there is no response within 15 seconds, or the address is not allowed.
         """
         try:
-            async with asyncio.timeout(DEADLINE):
-                return await self._post(url, headers, body, self._any if private else self._public)
+            with calling_http("POST", url):
+                async with asyncio.timeout(DEADLINE):
+                    backend = self._any if private else self._public
+                    return await self._post(url, headers, body, backend)
         except TimeoutError:
             raise FetchRefused(f"no response within {DEADLINE:g} seconds") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, ValueError) as error:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
@@ -18,6 +20,10 @@ from auth_server.records.mails.store import lease_mails, note_attempt
 from auth_server.records.mails.table import Mail
 from auth_server.rendering.render import Pages
 from gatepost.clock import Now
+from gatepost.tracing.jobs import recorded
+
+if TYPE_CHECKING:
+    from gatepost.tracing.tracing import Tracing
 
 EVERY = 2.0
 AT_ONCE = 5
@@ -127,15 +133,17 @@ async def _send(delivery: Delivery, mail: Mail) -> _Problem | None:
 
 @asynccontextmanager
 async def delivering_mails(
-    delivery: Delivery, *, sleep: Sleep = asyncio.sleep
+    delivery: Delivery, tracing: "Tracing | None" = None, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[None]:
     """Deliver mails every two seconds while the service runs."""
+
+    deliver = recorded("mails", partial(deliver_mails, delivery), tracing)
 
     async def repeat() -> None:
         while True:
             await sleep(EVERY)
             try:
-                while await deliver_mails(delivery):
+                while await deliver():
                     pass
             except Exception as error:  # noqa: BLE001 - the database may recover
                 log.warning("mails_not_delivered", kind=type(error).__name__)

@@ -27,9 +27,13 @@ from auth_server.records.mails.table import Mail
 
 Template = Literal[
     "account_deleted",
+    "alert",
     "app_approved",
     "app_declined",
     "app_request",
+    "call_approval",
+    "call_approved",
+    "call_declined",
     "email_changed",
     "email_code",
     "email_taken",

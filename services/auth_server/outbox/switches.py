@@ -38,6 +38,17 @@ SWITCHES = (
         for_admins=True,
     ),
     Switch(
+        "call-answers",
+        translatable("an admin answers a call of your app"),
+        ("call_approved", "call_declined"),
+    ),
+    Switch(
+        "call-approvals",
+        translatable("a call waits for an admin's approval"),
+        ("call_approval",),
+        for_admins=True,
+    ),
+    Switch(
         "quotas",
         translatable("a quota or budget is used up to 80 or 100 percent"),
         ("budget_reached", "quota_of_a_day", "quota_of_a_month"),
@@ -69,6 +80,7 @@ ALWAYS: tuple[tuple[str, tuple[Template, ...]], ...] = (
 )
 """The notices about the security of an account, which nobody can switch off."""
 ASKED_FOR: tuple[Template, ...] = (
+    "alert",
     "email_code",
     "email_taken",
     "invitation",
@@ -78,7 +90,7 @@ ASKED_FOR: tuple[Template, ...] = (
     "recovery_code",
     "test",
 )
-"""The mails that answer what somebody has just done."""
+"""The mails that answer what somebody has just done, and those to an operator's own address."""
 _KEY_OF = {template: each.key for each in SWITCHES for template in each.templates}
 
 

@@ -14,6 +14,7 @@ STEPS: Mapping[str, str] = {
     "validate_arguments": translatable("Are the arguments valid?"),
     "ask_person": translatable("Does the person have to confirm?"),
     "bind_claims": translatable("Fill in the person, the organisation and the data"),
+    "require_approval": translatable("Must an admin approve it?"),
     "report_progress": translatable("Report progress"),
     "limit_concurrency": translatable("Are too many calls of the tool running?"),
     "reserve_call": translatable("Does the plan allow another call?"),

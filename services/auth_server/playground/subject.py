@@ -15,6 +15,7 @@ from auth_server.tokens.access_token import issue_access_token
 from auth_server.tokens.signer import Signer
 from gatepost.allowed_tools import MalformedAllowedTools, parse_allowed_tools
 from gatepost.data_scope import DataScope, parse_data_scope
+from gatepost.network.organisation_address import organisation_address
 from gatepost.scopes import TRACE, parse_scope
 
 PLAYGROUND = "gatepost-playground"
@@ -60,7 +61,8 @@ async def resolve_subject(
     if grant_id:
         grants = await list_live_grants(db, tenant_id=tenant_id, person_id=person_id)
         grant = next((one for one in grants if one.grant_id == grant_id), None)
-        if grant is None or grant.resource != resource.resource:
+        addresses = (resource.resource, organisation_address(resource.resource, tenant_id))
+        if grant is None or grant.resource not in addresses:
             raise NoSubject("This connection has ended, or belongs to somebody else.")
         scopes, named = parse_scope(grant.scope), frozenset(grant.tools)
         data_scope, allowed_at = parse_data_scope(grant.data_scope), grant.approved_at

@@ -1,1 +1,1 @@
-"""Redeem authorization codes and refresh tokens with raw SQL."""
+"""Redeem authorization codes, device codes and refresh tokens with raw SQL."""

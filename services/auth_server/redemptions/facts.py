@@ -63,6 +63,7 @@ class RefreshFacts:
     absolute_expires_at: datetime
     first_used_at: datetime | None
     revoked_at: datetime | None
+    bound_to: str | None
     grant: GrantFacts | None
 
 
@@ -77,15 +78,36 @@ class CodeFacts:
     resource: str
     scope: str
     code_challenge: str
+    dpop_jkt: str | None
     expires_at: datetime
     redeemed_at: datetime | None
     grant: GrantFacts | None
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """The current state of a device authorization, which may be unanswered, denied, redeemed or expired."""
+
+    family_id: str
+    grant_id: str | None
+    client_id: str
+    resource: str
+    scope: str
+    poll_interval: int
+    expires_at: datetime
+    answered_at: datetime | None
+    redeemed_at: datetime | None
+    grant: GrantFacts | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewToken:
-    """A refresh token to store: the first of a family, or the successor of another."""
+    """A refresh token to store: the first of a family, or the successor of another.
+
+    `bound_to` is the key that its user must prove to have: a `Confirmation`.
+    """
 
     token_hash: str
     idle_expires_at: datetime
     absolute_expires_at: datetime
+    bound_to: str | None = None

@@ -1,4 +1,4 @@
-"""The raw SQL statements that read and redeem authorization codes and refresh tokens.
+"""The raw SQL statements that read and redeem authorization codes, device codes and refresh tokens.
 
 One SELECT reads the token with its grant and everything on which the grant depends. One change
 redeems it, and of any number of parallel requests, exactly one makes that change.
@@ -13,6 +13,7 @@ from auth_server.db.raw_sql import AtomicUpdate, RawSql, Row, read_json, read_ti
 from auth_server.records.tenants.policy import TenantPolicy
 from auth_server.redemptions.facts import (
     CodeFacts,
+    DeviceFacts,
     GrantFacts,
     MembershipFacts,
     NewToken,
@@ -29,12 +30,16 @@ def _columns(table: str, names: str) -> dict[str, str]:
 _REFRESH_TOKEN_COLUMNS = _columns(
     "t",
     "family_id client_id resource scope idle_expires_at absolute_expires_at first_used_at "
-    "revoked_at",
+    "revoked_at bound_to",
 )
 _CODE_COLUMNS = _columns(
     "t",
-    "family_id grant_id client_id redirect_uri resource scope code_challenge expires_at "
-    "redeemed_at",
+    "family_id grant_id client_id redirect_uri resource scope code_challenge dpop_jkt "
+    "expires_at redeemed_at",
+)
+_DEVICE_COLUMNS = _columns(
+    "t",
+    "family_id grant_id client_id resource scope poll_interval expires_at answered_at redeemed_at",
 )
 _GRANT_COLUMNS = {
     **_columns(
@@ -43,7 +48,9 @@ _GRANT_COLUMNS = {
         "redirect_host provider approved_at expires_at",
     ),
     **_columns(
-        "n", "rate_limit_tier required_level allowed_clients read_only longest_grant longest_token"
+        "n",
+        "rate_limit_tier required_level allowed_clients read_only longest_grant longest_token "
+        "approval",
     ),
     "own_provider": "q.provider",
     "provider_only": "n.provider_only_since IS NOT NULL",
@@ -69,17 +76,21 @@ def _reads(columns: Mapping[str, str]) -> Callable[[Row], tuple[Any, Any]]:
 
 _read_refresh_token_row = _reads(_REFRESH_TOKEN_COLUMNS)
 _read_code_row = _reads(_CODE_COLUMNS)
+_read_device_row = _reads(_DEVICE_COLUMNS)
 
-_GRANT_JOINS = """
+# The gateway of an organisation's address; for any other resource a string with #, which none has.
+_GATEWAY = "replace(g.resource || '#', '/o/' || g.tenant_id || '#', '')"
+_GRANT_JOINS = f"""
 LEFT JOIN grants g ON g.grant_id = t.grant_id AND g.revoked_at IS NULL
 LEFT JOIN clients c ON c.client_id = g.client_id AND c.disabled_at IS NULL
 LEFT JOIN people p ON p.person_id = g.person_id AND p.disabled_at IS NULL
 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.tenant_id = g.tenant_id
 LEFT JOIN tenants n ON n.tenant_id = m.tenant_id AND n.disabled_at IS NULL
 LEFT JOIN tenant_providers q ON q.tenant_id = n.tenant_id
-LEFT JOIN catalogues k ON n.read_only AND k.resource = g.resource AND k.hash = (
-    SELECT hash FROM catalogues WHERE resource = g.resource ORDER BY seen_at DESC LIMIT 1)
-"""
+LEFT JOIN catalogues k ON n.read_only AND (k.resource, k.hash) = (
+    SELECT resource, hash FROM catalogues
+    WHERE resource IN (g.resource, {_GATEWAY}) ORDER BY seen_at DESC LIMIT 1)
+"""  # noqa: S608 - of constants
 _READ_REFRESH_TOKEN = f"""
 SELECT {", ".join((*_REFRESH_TOKEN_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
 FROM refresh_tokens t {_GRANT_JOINS} WHERE t.token_hash = :token_hash
@@ -88,11 +99,21 @@ _READ_CODE = f"""
 SELECT {", ".join((*_CODE_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
 FROM authorization_codes t {_GRANT_JOINS} WHERE t.code_hash = :code_hash
 """  # noqa: S608 - of constants
-_IS_LIVE = "SELECT 1 FROM refresh_tokens WHERE token_hash = :token_hash AND revoked_at IS NULL"
+_READ_GRANT = f"""
+SELECT {", ".join(_GRANT_COLUMNS.values())}
+FROM (SELECT CAST(:grant_id AS VARCHAR(64)) AS grant_id) t {_GRANT_JOINS}
+"""  # noqa: S608 - of constants
+_READ_DEVICE = f"""
+SELECT {", ".join((*_DEVICE_COLUMNS.values(), *_GRANT_COLUMNS.values()))}
+FROM device_authorizations t {_GRANT_JOINS} WHERE t.device_code_hash = :code_hash
+"""  # noqa: S608 - of constants
+_IS_LIVE = """
+SELECT bound_to FROM refresh_tokens WHERE token_hash = :token_hash AND revoked_at IS NULL
+"""
 
 _INSERT = """
 INSERT INTO refresh_tokens (token_hash, family_id, generation, grant_id, client_id, resource,
-    scope, idle_expires_at, absolute_expires_at)
+    scope, idle_expires_at, absolute_expires_at, bound_to)
 """
 _USE = """
 UPDATE refresh_tokens SET first_used_at = :now, idle_expires_at = :keep_until
@@ -100,7 +121,7 @@ WHERE token_hash = :token_hash AND first_used_at IS NULL AND revoked_at IS NULL
 """
 _SUCCESSOR = """
 SELECT :new_hash, family_id, generation + 1, grant_id, client_id, resource, scope,
-    :idle_expires_at, :absolute_expires_at
+    :idle_expires_at, :absolute_expires_at, :bound_to
 """
 _ROTATE = AtomicUpdate(
     sqlite=(_USE, f"{_INSERT} {_SUCCESSOR} FROM refresh_tokens WHERE token_hash = :token_hash"),
@@ -108,20 +129,39 @@ _ROTATE = AtomicUpdate(
         WITH used AS ({_USE} RETURNING *) {_INSERT} {_SUCCESSOR} FROM used RETURNING token_hash
     """,
 )
-_REDEEM = """
-UPDATE authorization_codes SET redeemed_at = :now
-WHERE code_hash = :code_hash AND redeemed_at IS NULL AND expires_at > :now
-"""
 _FIRST = """
 SELECT :new_hash, family_id, 1, grant_id, client_id, resource, scope,
-    :idle_expires_at, :absolute_expires_at
+    :idle_expires_at, :absolute_expires_at, :bound_to
 """
-_USE_UP = AtomicUpdate(sqlite=(_REDEEM,), postgresql=f"{_REDEEM} RETURNING code_hash")
-_REDEEM_FOR_TOKEN = AtomicUpdate(
-    sqlite=(_REDEEM, f"{_INSERT} {_FIRST} FROM authorization_codes WHERE code_hash = :code_hash"),
-    postgresql=f"""
-        WITH used AS ({_REDEEM} RETURNING *) {_INSERT} {_FIRST} FROM used RETURNING token_hash
-    """,
+
+
+def _redemption(table: str, key: str) -> tuple[AtomicUpdate, AtomicUpdate]:
+    """Make the changes that use a row of a table up: without a first refresh token, and with one."""
+    redeem = f"""
+        UPDATE {table} SET redeemed_at = :now
+        WHERE {key} = :code_hash AND redeemed_at IS NULL AND expires_at > :now
+    """  # noqa: S608 - of constants
+    insert = f"{_INSERT} {_FIRST} FROM"
+    return (
+        AtomicUpdate(sqlite=(redeem,), postgresql=f"{redeem} RETURNING {key}"),
+        AtomicUpdate(
+            sqlite=(redeem, f"{insert} {table} WHERE {key} = :code_hash"),
+            postgresql=f"WITH used AS ({redeem} RETURNING *) {insert} used RETURNING token_hash",
+        ),
+    )
+
+
+_USE_UP, _REDEEM_FOR_TOKEN = _redemption("authorization_codes", "code_hash")
+_USE_DEVICE_UP, _REDEEM_DEVICE_FOR_TOKEN = _redemption("device_authorizations", "device_code_hash")
+_POLL = """
+UPDATE device_authorizations SET next_poll_at = :next WHERE device_code_hash = :code_hash
+"""
+_POLL_IN_TIME, _POLL_TOO_EARLY = (
+    AtomicUpdate(sqlite=(sql,), postgresql=f"{sql} RETURNING device_code_hash")
+    for sql in (
+        f"{_POLL} AND next_poll_at <= :now",
+        _POLL.replace("SET", "SET poll_interval = :longer,"),
+    )
 )
 
 
@@ -140,6 +180,7 @@ async def read_refresh_token(raw_sql: RawSql, token_hash: str) -> RefreshFacts |
         absolute_expires_at=read_time(token.absolute_expires_at),
         first_used_at=token.first_used_at and read_time(token.first_used_at),
         revoked_at=token.revoked_at and read_time(token.revoked_at),
+        bound_to=token.bound_to,
         grant=await _read_grant(grant),
     )
 
@@ -158,10 +199,54 @@ async def read_code(raw_sql: RawSql, code_hash: str) -> CodeFacts | None:
         resource=code.resource,
         scope=code.scope,
         code_challenge=code.code_challenge,
+        dpop_jkt=code.dpop_jkt,
         expires_at=read_time(code.expires_at),
         redeemed_at=code.redeemed_at and read_time(code.redeemed_at),
         grant=await _read_grant(grant),
     )
+
+
+async def read_grant(raw_sql: RawSql, grant_id: str) -> GrantFacts | None:
+    """Read a live grant, and everything on which it depends."""
+    row = await raw_sql.fetch(_READ_GRANT, {"grant_id": grant_id})
+    return None if row is None else await _read_grant(_GrantRow._make(row))
+
+
+async def read_device_code(raw_sql: RawSql, code_hash: str) -> DeviceFacts | None:
+    """Read a device authorization, its grant if it has one, and everything on which that depends."""
+    row = await raw_sql.fetch(_READ_DEVICE, {"code_hash": code_hash})
+    if row is None:
+        return None
+    device, grant = _read_device_row(row)
+    return DeviceFacts(
+        family_id=device.family_id,
+        grant_id=device.grant_id,
+        client_id=device.client_id,
+        resource=device.resource,
+        scope=device.scope,
+        poll_interval=device.poll_interval,
+        expires_at=read_time(device.expires_at),
+        answered_at=device.answered_at and read_time(device.answered_at),
+        redeemed_at=device.redeemed_at and read_time(device.redeemed_at),
+        grant=await _read_grant(grant),
+    )
+
+
+async def poll_device_code(
+    raw_sql: RawSql, code_hash: str, interval: int, *, slower: int, now: datetime
+) -> bool:
+    """Note that a device polls; return whether the interval since its last poll is over.
+
+    Of any number of parallel polls, exactly one returns True. The others make the interval `slower`.
+    A poll may come a second early, because the device's clock and the network are not exact.
+    """
+    values = {"code_hash": code_hash, "now": now}
+    due = now + timedelta(seconds=interval - 1)
+    if await raw_sql.update(_POLL_IN_TIME, {**values, "next": due}):
+        return True
+    later = {"longer": slower, "next": now + timedelta(seconds=slower - 1)}
+    await raw_sql.update(_POLL_TOO_EARLY, {"code_hash": code_hash, **later})
+    return False
 
 
 async def _read_grant(row: Any) -> GrantFacts | None:
@@ -201,6 +286,7 @@ def _read_membership(row: Any) -> MembershipFacts | None:
         read_only=bool(row.read_only),
         longest_grant=None if longest is None else timedelta(seconds=longest),
         longest_token=None if token is None else timedelta(seconds=token),
+        approval=row.approval or "none",
     )
     return MembershipFacts(
         row.member_data_scope,
@@ -211,9 +297,10 @@ def _read_membership(row: Any) -> MembershipFacts | None:
     )
 
 
-async def is_live(raw_sql: RawSql, token_hash: str) -> bool:
-    """Return whether a refresh token is known and not revoked."""
-    return await raw_sql.fetch(_IS_LIVE, {"token_hash": token_hash}) is not None
+async def is_live(raw_sql: RawSql, token_hash: str, *, bound_to: str | None = None) -> bool:
+    """Return whether a refresh token is known, not revoked, and bound to this key or none."""
+    row = await raw_sql.fetch(_IS_LIVE, {"token_hash": token_hash})
+    return row is not None and row[0] == bound_to
 
 
 async def rotate(
@@ -245,10 +332,21 @@ async def redeem(
     return await raw_sql.update(_REDEEM_FOR_TOKEN, values)
 
 
-def _values(token: NewToken, **others: str | datetime) -> dict[str, str | datetime]:
+async def redeem_device(
+    raw_sql: RawSql, code_hash: str, first_token: NewToken | None, *, now: datetime
+) -> bool:
+    """Redeem a device code as `redeem` redeems an authorization code; the caller knows its grant."""
+    if first_token is None:
+        return await raw_sql.update(_USE_DEVICE_UP, {"code_hash": code_hash, "now": now})
+    values = _values(first_token, code_hash=code_hash, now=now)
+    return await raw_sql.update(_REDEEM_DEVICE_FOR_TOKEN, values)
+
+
+def _values(token: NewToken, **others: str | datetime) -> dict[str, str | datetime | None]:
     return {
         "new_hash": token.token_hash,
         "idle_expires_at": token.idle_expires_at,
         "absolute_expires_at": token.absolute_expires_at,
+        "bound_to": token.bound_to,
         **others,
     }

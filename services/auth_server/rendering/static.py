@@ -13,6 +13,8 @@ from auth_server.branding import Branding
 
 STATIC = Path(__file__).parent / "static"
 _HASHED = re.compile(r"(?P<stem>[\w.-]+)-(?P<hash>[0-9a-f]{12})(?P<suffix>\.\w+)")
+_FOR_OTHER_SITES = frozenset({"gatepost-connections.js"})
+"""Files that pages of other sites load, also by their plain names, which stay."""
 _LOGOS = ("logo.svg", "logo.png", "logo.webp")
 _LARGEST_LOGO = 100 * 1024
 _HEADERS = {
@@ -50,16 +52,22 @@ class StaticFiles:
     def answer(self, name: str) -> Response | None:
         """Serve a file by its hashed name; None if the file does not exist.
 
-        During an update, a page of another version may ask with another hash. It gets this
+        Pages of other sites may also use the plain name of a file that is for them. During an update, a page of another version may ask with another hash. It gets this
         version's file, without permanent caching.
         """
         match = _HASHED.fullmatch(name)
-        file = self.files.get(match["stem"] + match["suffix"]) if match else None
-        if match is None or file is None:
+        plain = match["stem"] + match["suffix"] if match else name
+        file = self.files.get(plain)
+        if file is None or (match is None and plain not in _FOR_OTHER_SITES):
             return None
-        current = match["hash"] == file.hash
+        current = match is not None and match["hash"] == file.hash
         caching = "public, max-age=31536000, immutable" if current else "no-cache"
-        headers = {**_HEADERS, "Cache-Control": caching}
+        headers = {
+            **_HEADERS,
+            "Cache-Control": "public, max-age=3600" if match is None else caching,
+        }
+        if plain in _FOR_OTHER_SITES:
+            headers["Access-Control-Allow-Origin"] = "*"
         return Response(file.content, media_type=file.media_type, headers=headers)
 
 

@@ -72,7 +72,7 @@ def _read(path: Path) -> Translation:
     if not _TAG.fullmatch(tag):
         raise UnusableFile(f"{path}: the file's name is not a language tag such as de or pt-br")
     try:
-        content = _File.model_validate(yaml.safe_load(path.read_bytes()))
+        content = _File.model_validate(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
         plural = c2py(content.plural)
     except (yaml.YAMLError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error

@@ -5,17 +5,29 @@ from typing import Literal
 
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.grants.store import list_live_grants, revoke_grant_row
-from auth_server.records.refresh_tokens.store import revoke_families, revoke_family
+from auth_server.records.delegations.store import (
+    end_delegations_of_grant,
+    find_delegation,
+    list_live_delegations,
+)
+from auth_server.records.delegations.table import EndedBy
+from auth_server.records.grants.store import find_grant, list_live_grants, revoke_grant_row
+from auth_server.records.refresh_tokens.store import (
+    find_newest_of_family,
+    revoke_families,
+    revoke_family,
+)
 from auth_server.records.revocations.store import add_revocation
+from auth_server.revocations.linked_accounts import end_unused_accounts
 from gatepost.claims import AccessClaims
+from gatepost.revocations import families_of
 
 MARGIN = timedelta(minutes=5)
 """How long a revocation outlives the tokens, since clocks differ and requests overlap."""
 
 
 async def end_family(db: DbSession, family_id: str, *, lifetime: timedelta, now: datetime) -> None:
-    """Revoke every refresh token of a family, and the access tokens issued with it.
+    """Revoke every refresh token of a family, the access tokens issued with it, and its sub-agents'.
 
     Args:
         db: the open transaction.
@@ -23,12 +35,16 @@ async def end_family(db: DbSession, family_id: str, *, lifetime: timedelta, now:
         lifetime: how long access tokens live.
         now: the time.
     """
+    newest = await find_newest_of_family(db, family_id)
+    if newest is not None:
+        await _end_below(db, newest.grant_id, family_id, "parent", now=now)
     await revoke_family(db, family_id, now=now)
     await add_revocation(db, "family", family_id, now=now, expires_at=now + lifetime + MARGIN)
 
 
 async def end_access_token(db: DbSession, claims: AccessClaims, *, now: datetime) -> None:
-    """Revoke one access token."""
+    """Revoke one access token, with the delegations below it; a sub-agent's, with its delegation."""
+    await _end_below(db, claims.grant_id, families_of(claims.jti)[0], "app", now=now)
     expires_at = datetime.fromtimestamp(claims.exp, UTC) + MARGIN
     await add_revocation(db, "token", claims.jti, now=now, expires_at=expires_at)
     ended = Audit(
@@ -40,6 +56,43 @@ async def end_access_token(db: DbSession, claims: AccessClaims, *, now: datetime
         detail={"jti": claims.jti},
     )
     await record(db, ended, now=now)
+
+
+async def end_delegation(
+    db: DbSession, delegation_id: str, ended_by: EndedBy, *, now: datetime
+) -> bool:
+    """End a live delegation with those below it; return whether this call did so."""
+    found = await find_delegation(db, delegation_id)
+    if found is None:
+        return False
+    return await _end_below(db, found.grant_id, delegation_id, ended_by, now=now) > 0
+
+
+async def _end_below(
+    db: DbSession, grant_id: str, family_id: str, ended_by: EndedBy, *, now: datetime
+) -> int:
+    """End the delegations whose tokens are of a family; return how many."""
+    # Locked, so that a delegation of the same moment is either seen here or refused.
+    grant = await find_grant(db, grant_id, lock=True)
+    if grant is None:
+        return 0
+    live = await list_live_delegations(db, [grant_id], now=now)
+    ending = [each for each in live if family_id in each.families]
+    for each in ending:
+        own = each.delegation_id
+        each.ended_at, each.ended_by = now, ended_by if own == family_id else "parent"
+        await add_revocation(db, "family", own, now=now, expires_at=each.expires_at + MARGIN)
+        ended = Audit(
+            "delegation.ended",
+            person_id=grant.person_id,
+            client_id=grant.client_id,
+            tenant_id=grant.tenant_id,
+            grant_id=grant_id,
+            detail={"name": each.name, "actor": each.actor, "reason": each.ended_by},
+        )
+        await record(db, ended, now=now)
+    await db.flush()
+    return len(ending)
 
 
 async def revoke_grant(
@@ -58,6 +111,7 @@ async def revoke_grant(
     if grant is None:
         return False
     await revoke_families(db, grant_id, now=now)
+    await end_delegations_of_grant(db, grant_id, now=now)
     await add_revocation(db, "grant", grant_id, now=now, expires_at=now + lifetime + MARGIN)
     ended = Audit(
         "grant.revoked",
@@ -68,6 +122,7 @@ async def revoke_grant(
         detail={"reason": reason},
     )
     await record(db, ended, now=now)
+    await end_unused_accounts(db, grant.person_id, grant.tenant_id, now=now)
     return True
 
 
@@ -134,7 +189,11 @@ async def outdate_for_operator(
 async def outdate_grant(
     db: DbSession, grant_id: str, version: int, *, lifetime: timedelta, now: datetime
 ) -> None:
-    """Revoke the access tokens of a grant's versions before this one."""
+    """Revoke the access tokens of a grant's versions before this one, with its sub-agents.
+
+    The caller has changed the grant, so no delegation begins meanwhile.
+    """
+    await end_delegations_of_grant(db, grant_id, now=now)
     await add_revocation(
         db, "grant", grant_id, now=now, expires_at=now + lifetime + MARGIN, below=version
     )

@@ -1,7 +1,9 @@
 """Migrate a database to the newest schema."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from auth_server.db.engine import open_sync_engine
+from auth_server.db.pooler import is_pooled
 from auth_server.schema.tables import is_compared, metadata
 
 # An arbitrary number; every process locks the same one.
@@ -25,10 +28,15 @@ _TRIES = 60
 _LOCK_NOT_AVAILABLE = "55P03"
 
 log = structlog.get_logger()
+_steps = logging.getLogger("alembic.runtime.migration")
 
 
 class MigrationBlocked(Exception):
     """A table stayed locked for so long that the migration gave up; the message names the fix."""
+
+
+class SchemaIsOlder(Exception):
+    """The database lacks migrations of this release; the message names the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,33 @@ class Schema:
     """The database's newest migration, after migrating."""
     is_newer: bool
     """Whether a later release made it, so that this one changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaVersion:
+    """The newest migration of a database, and how many it lacks until this release's newest."""
+
+    revision: str | None
+    newest: str
+    missing: int
+    is_newer: bool
+
+
+def read_version(database_url: str) -> SchemaVersion:
+    """Compare a database with this release's migrations; change nothing."""
+    engine = open_sync_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            script = ScriptDirectory.from_config(_config(connection))
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    newest_first = [revision.revision for revision in script.walk_revisions()]
+    if found is None:
+        return SchemaVersion(None, newest_first[0], len(newest_first), is_newer=False)
+    if found not in newest_first:
+        return SchemaVersion(found, newest_first[0], 0, is_newer=True)
+    return SchemaVersion(found, newest_first[0], newest_first.index(found), is_newer=False)
 
 
 def migrate(database_url: str, *, sleep: Callable[[float], None] = time.sleep) -> Schema:
@@ -52,8 +87,11 @@ def migrate(database_url: str, *, sleep: Callable[[float], None] = time.sleep) -
         sleep: waits between two attempts to lock a table.
 
     Raises:
-        MigrationBlocked: on PostgreSQL, a table stayed locked for minutes.
+        MigrationBlocked: on PostgreSQL, a table stayed locked for minutes, or the URL leads to a pooler
+            that keeps no session.
     """
+    if is_pooled(database_url):
+        return _require_no_migration(database_url)
     engine = open_sync_engine(database_url)
     try:
         if engine.dialect.name == "postgresql":
@@ -62,6 +100,52 @@ def migrate(database_url: str, *, sleep: Callable[[float], None] = time.sleep) -
             return _upgrade(connection)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def telling_migrations(tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell the name of each migration before it is applied, as long as the block lasts.
+
+    Alembic names them only in its log.
+    """
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: tell(record.getMessage())  # type: ignore[method-assign]
+    level = _steps.level
+    _steps.setLevel(logging.INFO)
+    _steps.addHandler(handler)
+    try:
+        yield
+    finally:
+        _steps.removeHandler(handler)
+        _steps.setLevel(level)
+
+
+def require_newest_schema(database_url: str) -> None:
+    """Refuse a database that lacks migrations of this release, and change nothing.
+
+    Raises:
+        SchemaIsOlder: the message names its schema and the command that migrates it.
+    """
+    version = read_version(database_url)
+    if version.is_newer:
+        log.warning("schema_is_newer", revision=version.revision)
+    elif version.missing:
+        has = "an empty schema" if version.revision is None else f"the schema {version.revision}"
+        raise SchemaIsOlder(
+            f"The database has {has}, but this release needs {version.newest}: run `gatepost "
+            "auth-server migrate` with this release, then start again."
+        )
+
+
+def _require_no_migration(database_url: str) -> Schema:
+    # A session's lock would stay with the pooler's connection, and not with this process.
+    version = read_version(database_url)
+    if version.missing:
+        raise MigrationBlocked(
+            "A migration needs a session of its own, which pool_mode=transaction does not give. Run "
+            "`gatepost auth-server migrate` with a database_url that leads to PostgreSQL itself."
+        )
+    return Schema(version.revision or version.newest, is_newer=version.is_newer)
 
 
 def _config(connection: Connection) -> Config:

@@ -6,6 +6,7 @@ from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import end_api_key
 from auth_server.records.api_keys.store import list_api_keys
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.directory.users import is_deactivated
 from auth_server.records.people.store import is_person
 from auth_server.records.tenants.store import (
     drop_membership,
@@ -16,6 +17,7 @@ from auth_server.records.tenants.store import (
     put_membership,
 )
 from auth_server.records.tenants.table import ADMIN, Membership
+from auth_server.revocations.linked_accounts import end_linked_accounts
 from auth_server.revocations.revoke import outdate_tokens, revoke_grants
 from auth_server.tenancy.change_policy import ChangeRefused, require_admin
 from gatepost.data_scope import DataScope, contains, parse_data_scope
@@ -51,7 +53,8 @@ async def set_membership(
         now: the time.
 
     Raises:
-        ChangeRefused: the person or tenant is unknown, or the admin may not do this (A151).
+        ChangeRefused: the person or tenant is unknown, the tenant's directory has deactivated the
+            person, or the admin may not do this (A151).
     """
     await require_admin(db, by, tenant_id)
     require_role_and_data(role, data_scope)
@@ -59,6 +62,8 @@ async def set_membership(
         raise ChangeRefused(f"the tenant {tenant_id} does not exist")
     if not await is_person(db, person_id):
         raise ChangeRefused(f"the person {person_id} does not exist")
+    if await is_deactivated(db, tenant_id, person_id):
+        raise ChangeRefused("Your directory has deactivated this person. Activate them there.")
     known = await find_membership(db, person_id, tenant_id)
     if by is not None:
         await require_within(db, by, known, person_id, tenant_id, data_scope)
@@ -119,6 +124,7 @@ async def remove_membership(
     for key in await list_api_keys(db, tenant_id=tenant_id):
         if key.person_id == person_id:
             await end_api_key(db, key.key_id, lifetime=lifetime, now=now)
+    await end_linked_accounts(db, person_id, tenant_id, reason, now=now)
     removed = Audit("membership.removed", **which, detail={"by": by or "operator"})
     await record(db, removed, now=now)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from auth_server.db.engine import DbSession
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.grants.store import list_live_grants, shorten_grants
-from auth_server.records.tenants.policy import TenantPolicy
+from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy
 from auth_server.records.tenants.store import find_tenant_membership, lock_tenant
 from auth_server.records.tenants.table import Tenant
 from auth_server.revocations.revoke import outdate_tokens, revoke_grant
@@ -13,6 +13,19 @@ from auth_server.revocations.revoke import outdate_tokens, revoke_grant
 
 class ChangeRefused(Exception):
     """The change is refused; the message tells the person why."""
+
+
+def require_own_level(policy: TenantPolicy, level: int) -> None:
+    """Refuse an admin who requires more factors of members than they signed in with.
+
+    Raises:
+        UnusablePolicy: the policy requires more.
+    """
+    if policy.required_level > level:
+        raise UnusablePolicy(
+            "Sign in with two-step verification or a passkey before you require it from members. "
+            "You add them on the page “Sign-in methods”."
+        )
 
 
 async def change_policy(
@@ -54,6 +67,7 @@ async def change_policy(
     tenant.api_keys = policy.api_keys
     token = policy.longest_token
     tenant.longest_token = None if token is None else int(token.total_seconds())
+    tenant.approval = policy.approval
     await db.flush()
     changed = Audit(
         "policy.changed",
@@ -66,6 +80,7 @@ async def change_policy(
             "longest_grant": tenant.longest_grant or "unlimited",
             "api_keys": policy.admits_api_keys,
             "longest_token": tenant.longest_token or "unlimited",
+            "approval": policy.approval,
         },
     )
     await record(db, changed, now=now)

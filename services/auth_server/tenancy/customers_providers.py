@@ -6,6 +6,8 @@ addresses in the verified domains of its own tenant, and only for people who hav
 
 from auth_server.db.engine import DbSession
 from auth_server.records.operators.store import find_operator
+from auth_server.records.people.store import find_account, find_identity
+from auth_server.records.people.table import Identity, Person
 from auth_server.records.tenant_domains.store import find_owner
 from auth_server.records.tenant_providers.store import find_assignment, find_provider
 from auth_server.records.tenants.store import find_tenant, list_memberships
@@ -45,6 +47,41 @@ async def require_customers_person(
         ):
             raise NotAdmitted("the person is a member of another tenant")
     return tenant_id
+
+
+async def find_customers_person(
+    db: DbSession, provider: str, *, issuer: str, subject: str, email: str | None
+) -> tuple[Person | None, Identity | None, str]:
+    """Find the person whom a customer's provider names, by issuer and subject or else by the address.
+
+    An address identifies an account here, and with no other provider, because the tenant has proved
+    that it owns the domain.
+
+    Args:
+        db: the open transaction; it locks the person.
+        provider: the name of the provider.
+        issuer: the provider's issuer.
+        subject: the person's id there.
+        email: the person's address, which the provider has verified; None if it has not.
+
+    Returns:
+        The person and their identity, each None if there is none yet, and the provider's tenant.
+
+    Raises:
+        NotAdmitted: the provider does not speak for the person, they are disabled, or their address
+            belongs to another account.
+    """
+    identity = await find_identity(db, issuer, subject)
+    known = await find_account(db, email=email) if email is not None else None
+    if identity is not None:
+        if known is not None and known.person_id != identity.person_id:
+            raise NotAdmitted("the address belongs to another account")
+        known = await find_account(db, person_id=identity.person_id)
+    person_id = known.person_id if known is not None else None
+    tenant_id = await require_customers_person(db, provider, email, person_id)
+    if known is not None and known.disabled_at is not None:
+        raise NotAdmitted("the person is disabled")
+    return known, identity, tenant_id
 
 
 async def find_provider_of_address(db: DbSession, address: str) -> str | None:

@@ -4,7 +4,12 @@ from datetime import datetime, timedelta
 
 from auth_server.entitlements.entitlement import Entitlement
 from auth_server.tokens.signer import Signer
-from gatepost.claims import TOKEN_TYPE, AccessClaims
+from gatepost.claims import BOUND_TOKEN_TYPE, TOKEN_TYPE, AccessClaims, Confirmation
+
+
+def token_type_of(confirmation: Confirmation | None) -> str:
+    """Return the `token_type` of a token (RFC 9449 §5; RFC 8705 does not change it)."""
+    return "DPoP" if confirmation is not None and confirmation.method == "jkt" else "Bearer"
 
 
 def issue_access_token(
@@ -16,6 +21,7 @@ def issue_access_token(
     token_id: str,
     now: datetime,
     lifetime: timedelta,
+    confirmation: Confirmation | None = None,
 ) -> str:
     """Sign an access token with the claims of an entitlement (RFC 9068 §2.2).
 
@@ -27,6 +33,7 @@ def issue_access_token(
         token_id: the `jti`.
         now: the time.
         lifetime: how long the token is valid.
+        confirmation: the key that its user must prove to have, if any.
     """
     issued_at = int(now.timestamp())
     claims = AccessClaims(
@@ -45,5 +52,9 @@ def issue_access_token(
         grant_id=entitlement.grant_id,
         grant_version=entitlement.grant_version,
         env=entitlement.env,
+        confirmation=confirmation,
+        approval=entitlement.approval,
+        actors=entitlement.actors,
     )
-    return signer.sign(claims.to_json(), token_type=TOKEN_TYPE)
+    token_type = TOKEN_TYPE if confirmation is None else BOUND_TOKEN_TYPE
+    return signer.sign(claims.to_json(), token_type=token_type)

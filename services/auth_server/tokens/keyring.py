@@ -137,6 +137,16 @@ class Keyring:
         row.private_sealed = resealed
 
 
+async def list_unreadable_keys(db: DbSession, keys: Keys) -> list[str]:
+    """List the published keys whose private half none of the keys opens."""
+    return [
+        row.kid
+        for row in await list_published_keys(db)
+        if row.private_sealed
+        and keys.unseal("at_rest", row.private_sealed, context=row.kid) is None
+    ]
+
+
 async def make_key(db: DbSession, state: str, keys: Keys, *, now: datetime) -> SigningKey:
     """Make a key pair, seal it and store it.
 
@@ -192,7 +202,7 @@ async def rotate(db: DbSession, keys: Keys, *, now: datetime) -> str:
         )
     await promote(db, active, coming, now=now)
     await make_key(db, "next", keys, now=now)
-    return f"{coming.kid} signs now; {active.kid} stays published for an hour."
+    return f"{coming.kid} signs now; {active.kid} stays published for its last tokens."
 
 
 async def withdraw(db: DbSession, keys: Keys, *, now: datetime) -> str:

@@ -1,18 +1,17 @@
 """Verify access tokens that this server signed."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
-
 from auth_server.db.engine import DbSession
-from auth_server.records.signing_keys.store import list_published_keys
-from gatepost.claims import ALGORITHM, TOKEN_TYPE, AccessClaims, MalformedClaims, parse_claims
-
-_LONGEST = 8192
+from auth_server.tokens.read_signed import read_signed
+from gatepost.claims import (
+    BOUND_TOKEN_TYPE,
+    TOKEN_TYPE,
+    AccessClaims,
+    MalformedClaims,
+    parse_claims,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +26,15 @@ async def read_access_token(
     db: DbSession, token: str, *, issuer: str, now: datetime
 ) -> ReadToken | None:
     """Verify a token with the published keys; None if it is not a live one of this server."""
-    if len(token) > _LONGEST or token.count(".") != 2 or not token.isascii():
+    signed = await read_signed(db, token, token_types={TOKEN_TYPE, BOUND_TOKEN_TYPE})
+    if signed is None:
         return None
     try:
-        header = jws.extract_compact(token.encode()).headers()
-        if header.get("typ") != TOKEN_TYPE or header.get("alg") != ALGORITHM:
-            return None
-        rows = await list_published_keys(db)
-        row = next((row for row in rows if row.kid == header.get("kid")), None)
-        if row is None:
-            return None
-        key = ECKey.import_key(row.public_jwk)
-        verified = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
-        payload = json.loads(verified.payload)
-        claims = parse_claims(payload) if isinstance(payload, dict) else None
-    except (JoseError, MalformedClaims, ValueError, RecursionError):
+        claims = parse_claims(signed.payload)
+    except MalformedClaims:
         return None
-    if claims is None or claims.iss != issuer or now.timestamp() >= claims.exp:
+    if claims.iss != issuer or now.timestamp() >= claims.exp:
         return None
-    return ReadToken(claims, row.kid)
+    if (signed.token_type == BOUND_TOKEN_TYPE) != (claims.confirmation is not None):
+        return None
+    return ReadToken(claims, signed.kid)

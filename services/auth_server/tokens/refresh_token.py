@@ -55,10 +55,13 @@ def derive_successor(key: bytes, token: str) -> str:
     return f"{_derive(key, 'successor', token)}{dot}{family}"
 
 
-def first_token(token: str, *, policy: RefreshPolicy, now: datetime) -> NewToken:
+def first_token(
+    token: str, *, bound_to: str | None, policy: RefreshPolicy, now: datetime
+) -> NewToken:
     """Make the first token of a family, to be stored."""
     absolute = now + policy.absolute_lifetime
-    return NewToken(hash_secret(token), min(now + policy.idle_lifetime, absolute), absolute)
+    idle = min(now + policy.idle_lifetime, absolute)
+    return NewToken(hash_secret(token), idle, absolute, bound_to)
 
 
 def _derive(key: bytes, purpose: str, text: str) -> str:
@@ -67,16 +70,30 @@ def _derive(key: bytes, purpose: str, text: str) -> str:
 
 
 async def rotate_refresh_token(
-    raw_sql: RawSql, token: str, facts: RefreshFacts, *, policy: RefreshPolicy, now: datetime
+    raw_sql: RawSql,
+    token: str,
+    facts: RefreshFacts,
+    *,
+    bound_to: str | None,
+    policy: RefreshPolicy,
+    now: datetime,
 ) -> str | None:
     """Rotate a refresh token: its first use makes a successor, which a use soon after returns again.
 
     The grace window starts at the first use and never moves (RFC 9700 §4.14.2). The caller has
     checked that the token is this client's, not revoked, and either used before or unexpired.
 
+    Args:
+        raw_sql: the database.
+        token: the token that was presented.
+        facts: its state.
+        bound_to: the key to which its successor is bound, if any.
+        policy: the lifetimes and keys.
+        now: the time.
+
     Returns:
-        The successor, or None if the token was reused after its grace window or has been revoked
-        meanwhile; then its whole family must be revoked.
+        The successor, or None if the token was reused after its grace window or with another key, or has
+        been revoked meanwhile; then its whole family must be revoked.
     """
     known: RefreshFacts | None = facts
     if facts.first_used_at is None:
@@ -85,9 +102,13 @@ async def rotate_refresh_token(
             hash_secret(successor),
             min(now + policy.idle_lifetime, facts.absolute_expires_at),
             facts.absolute_expires_at,
+            bound_to,
         )
         # The row of a token that does not name its family is needed until the token expires.
         keep_until = facts.idle_expires_at if read_family(token) is None else now
+        # A row that is not bound says that whoever bound the family may be a thief.
+        if bound_to is not None and facts.bound_to is None:
+            keep_until = facts.absolute_expires_at
         if await rotate(raw_sql, hash_secret(token), new, keep_until=keep_until, now=now):
             return successor
         known = await read_refresh_token(
@@ -97,6 +118,6 @@ async def rotate_refresh_token(
         return None
     for key in policy.keys:
         successor = derive_successor(key, token)
-        if await is_live(raw_sql, hash_secret(successor)):
+        if await is_live(raw_sql, hash_secret(successor), bound_to=bound_to):
             return successor
     return None

@@ -14,7 +14,9 @@ from starlette.types import Receive, Scope, Send
 from auth_server.db.conflict import MOST_ATTEMPTS, Conflict
 from auth_server.db.raw_sql import DatabaseUnavailable
 from auth_server.errors import (
+    DpopNonceRequired,
     EnrolmentRequired,
+    InsufficientScope,
     InvalidClient,
     InvalidToken,
     OAuthError,
@@ -23,14 +25,17 @@ from auth_server.errors import (
     SignInRequired,
     TemporarilyUnavailable,
     TooManyRequests,
+    UseDpopNonce,
 )
 from auth_server.rendering.translation import translatable
 from auth_server.web.address import address_of
 from auth_server.web.dependencies import localized_pages, runtime_of
 from auth_server.web.routing import Paths
+from gatepost.proofs.dpop import ALGORITHMS
 
 log = structlog.get_logger()
 _ATTEMPT = "gatepost.attempt"
+_ALGS = f'algs="{" ".join(ALGORITHMS)}"'
 OUTAGES = (DatabaseUnavailable, OperationalError, InterfaceError, TimeoutError)
 """The errors of a database that is down or can't be reached."""
 
@@ -60,8 +65,14 @@ def answer_json_error(error: OAuthError, request: Request) -> Response:
         headers["WWW-Authenticate"] = 'Basic realm="gatepost"'
     if isinstance(error, TemporarilyUnavailable):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, InvalidToken):
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    if isinstance(error, UseDpopNonce):
+        headers["DPoP-Nonce"] = error.nonce
+    if isinstance(error, DpopNonceRequired):
+        headers["WWW-Authenticate"] = f'DPoP error="{error.code}", {_ALGS}'
+    if isinstance(error, InvalidToken | InsufficientScope):
+        scope = f', scope="{error.scope}"' if isinstance(error, InsufficientScope) else ""
+        algs = f", {_ALGS}" if error.scheme == "DPoP" else ""
+        headers["WWW-Authenticate"] = f'{error.scheme} error="{error.code}"{scope}{algs}'
     body = {"error": error.code, "error_description": error.description}
     return JSONResponse(body, status_code=error.status, headers=headers)
 
@@ -72,7 +83,12 @@ def answer_page_error(error: PageError, request: Request) -> Response:
     if error.status not in {404, 405} and error.status < 500:
         count_denial(request, error.title)
     page = localized_pages(request).answer(
-        "error.html", status=error.status, title=error.title, text=error.text, refusal=None
+        "error.html",
+        status=error.status,
+        title=error.title,
+        text=error.text,
+        refusal=None,
+        console=error.status in {404, 405} and _is_of_console(request),
     )
     if error.retry_after is not None:
         page.headers["Retry-After"] = str(error.retry_after)
@@ -95,6 +111,10 @@ def add_error_handlers(app: FastAPI, machine_paths: Paths) -> None:
 
 def _is_for_machines(request: Request) -> bool:
     return request.scope["path"] in request.app.state.machine_paths
+
+
+def _is_of_console(request: Request) -> bool:
+    return f"{request.scope['path']}/".startswith("/console/")
 
 
 async def _answer_oauth_error(request: Request, error: Exception) -> Response:
@@ -135,7 +155,9 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         translatable("Page not found")
         if status == 404
         else translatable("This action isn't available"),
-        "To connect an app, add the service there and follow its link.",
+        translatable("The console has no page at this address.")
+        if _is_of_console(request)
+        else translatable("To connect an app, add the service there and follow its link."),
         status=status,
     )
     return answer_page_error(page, request)

@@ -41,6 +41,13 @@ def set_language(response: Response, settings: AuthServerSettings, language: str
     _set(response, settings, "language", language, lifetime=None)
 
 
+def language_cookie(settings: AuthServerSettings, language: str) -> str:
+    """Return the header's value that `set_language` adds to a response."""
+    response = Response()
+    set_language(response, settings, language)
+    return response.headers["Set-Cookie"]
+
+
 def read_known(request: Request, settings: AuthServerSettings) -> str | None:
     """Read the cookie that proves who signed in with this browser before."""
     return request.cookies.get(_name(settings, "known"))

@@ -1,6 +1,7 @@
 """The dependencies that endpoints declare by type, each one part of the `Runtime`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -15,7 +16,7 @@ from auth_server.revocations.feed import RevocationFeed
 from auth_server.runtime import Runtime
 from auth_server.secrets import NewSecret
 from auth_server.settings import AuthServerSettings
-from auth_server.web.browser import read_languages
+from auth_server.web.browser import language_cookie, read_languages
 from gatepost.clock import Now
 
 T = TypeVar("T")
@@ -39,9 +40,13 @@ def part(read: Callable[[Runtime], T]) -> Callable[[Request], Awaitable[T]]:
 
 
 def localized_pages(request: Request) -> Pages:
-    """Return the pages in the language of the request."""
+    """Return the pages in the language of the request; they keep the one that a link chose."""
     runtime = runtime_of(request)
-    return runtime.pages.for_languages(read_languages(request, runtime.settings))
+    pages = runtime.pages.for_languages(read_languages(request, runtime.settings))
+    if "ui_locales" not in request.query_params:
+        return pages
+    cookie = language_cookie(runtime.settings, pages.language)
+    return replace(pages, headers={**pages.headers, "Set-Cookie": cookie})
 
 
 async def _localized_pages(request: Request) -> Pages:

@@ -42,8 +42,8 @@ class Edge:
             started = True
             await send(message)
 
-        headers = [(name, _unquoted(name, value)) for name, value in scope["headers"]]
-        scope = {**scope, "headers": headers}
+        # In the same scope, so that the route that the router adds to it is known around this.
+        scope["headers"] = [(name, _unquoted(name, value)) for name, value in scope["headers"]]
         try:
             await self._app(scope, receive, send_noting)
         except ClientDisconnect:

@@ -6,7 +6,7 @@ from time import perf_counter
 from gatepost.logs import App, Message, Receive, Scope, Send
 from gatepost.metrics.series import Histogram
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Measured:
@@ -37,15 +37,16 @@ class Measured:
         try:
             await self._app(scope, receive, send_noting)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._requests.observe(
-                (method, self._route_of(scope), status), perf_counter() - started
-            )
+            method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
+            route = route_of(scope, self._paths)
+            self._requests.observe((method, route, status), perf_counter() - started)
 
-    def _route_of(self, scope: Scope) -> str:
-        route = getattr(scope.get("route"), "path", None)
-        if isinstance(route, str):
-            return route
-        path: str = scope["path"]
-        mounted = scope.get("root_path", "")
-        return next((one for one in self._paths if path == one or mounted.endswith(one)), "other")
+
+def route_of(scope: Scope, paths: Collection[str]) -> str:
+    """Return the route that the router found, or else one of `paths`, or `other`."""
+    route = getattr(scope.get("route"), "path", None)
+    if isinstance(route, str):
+        return route
+    path: str = scope["path"]
+    mounted = scope.get("root_path", "")
+    return next((one for one in paths if path == one or mounted.endswith(one)), "other")

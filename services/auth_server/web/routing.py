@@ -7,9 +7,18 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route
 
 from auth_server.web.posted_form import PostedForm
+
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""Turns off FastAPI's own spans, which hold query strings, and so codes and tokens."""
 
 
 class _Router(APIRouter):

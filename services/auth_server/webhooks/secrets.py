@@ -56,7 +56,7 @@ async def maintain_signing_secrets(db: DbSession, keys: Keys, *, now: datetime) 
     """Delete former secrets that are over, and seal the others with the newest key."""
     for endpoint in await list_former_secrets_over(db, now=now):
         endpoint.former_sealed_secret = endpoint.former_secret_until = None
-    for endpoint in await list_all_endpoints(db) if keys.former else ():
+    for endpoint in await list_all_endpoints(db, lock=True) if keys.former else ():
         context = _context(endpoint.endpoint_id)
         for name in ("sealed_secret", "former_sealed_secret"):
             sealed = getattr(endpoint, name)
@@ -64,6 +64,16 @@ async def maintain_signing_secrets(db: DbSession, keys: Keys, *, now: datetime) 
                 resealed = keys.reseal("at_rest", sealed, context=context)
                 if resealed is not None and resealed != sealed:
                     setattr(endpoint, name, resealed)
+
+
+async def list_unreadable_endpoints(db: DbSession, keys: Keys) -> list[str]:
+    """List the endpoints whose secret none of the keys opens."""
+    return [
+        endpoint.endpoint_id
+        for endpoint in await list_all_endpoints(db)
+        if keys.unseal("at_rest", endpoint.sealed_secret, context=_context(endpoint.endpoint_id))
+        is None
+    ]
 
 
 def _context(endpoint_id: str) -> str:

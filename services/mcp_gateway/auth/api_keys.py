@@ -46,8 +46,9 @@ class ExchangeFailed(Exception):
     """The authorization server did not answer the exchange; the message is for the log."""
 
 
-ExchangeKey = Callable[[str], Awaitable[bytes]]
-"""Exchanges a key for an access token; raises `KeyRefused` or `ExchangeFailed`."""
+ExchangeKey = Callable[[str, str], Awaitable[bytes]]
+"""Exchanges a key for an access token for an organisation's address, or without one for the gateway's own;
+raises `KeyRefused` or `ExchangeFailed`."""
 
 
 @dataclass(slots=True)
@@ -97,11 +98,14 @@ class ApiKeys:
         self._room_for_known = asyncio.Semaphore(_AT_ONCE)
         self._room_for_new = asyncio.Semaphore(_AT_ONCE)
 
-    async def resolve(self, key: bytes, *, renew: bool = False) -> AccessClaims:
+    async def resolve(
+        self, key: bytes, organisation: str = "", *, renew: bool = False
+    ) -> AccessClaims:
         """Return a key's claims.
 
         Args:
             key: the bytes that the client sent.
+            organisation: the tenant id in the address at which the key came; empty at the gateway's own.
             renew: whether to ask the authorization server even if the answer is cached.
 
         Raises:
@@ -113,17 +117,20 @@ class ApiKeys:
             text = parse_api_key(key.decode("ascii", "replace")).text
         except MalformedApiKey as problem:
             raise InvalidToken(str(problem)) from None
-        digest = hashlib.sha256(key).digest()
+        # A key has no space, so no other key has this digest.
+        digest = hashlib.sha256(
+            key + b" " + organisation.encode() if organisation else key
+        ).digest()
         known = None if renew else self._tokens.get(digest)
         if known is not None and known.token is not None:
             try:
-                claims = await self._verifier.verify(known.token)
+                claims = await self._verifier.verify(known.token, organisation)
             except InvalidToken:
                 # The token expired or was revoked; the key itself may still be valid.
                 known.token = None
             else:
                 if self._now() >= known.renew_at and not self._must_pause(digest):
-                    self._start(digest, text)
+                    self._start(digest, text, organisation)
                 return claims
         refused_until = self._refused.get(digest)
         if refused_until is not None and self._now() < refused_until:
@@ -134,7 +141,7 @@ class ApiKeys:
             raise ExchangeFailed("too many keys are being exchanged")
         # Concurrent requests with one key share one exchange; a client that disconnects must not
         # cancel it for the others.
-        exchange = asyncio.shield(self._start(digest, text))
+        exchange = asyncio.shield(self._start(digest, text, organisation))
         try:
             async with asyncio.timeout(self._patience):
                 return await exchange
@@ -145,20 +152,20 @@ class ApiKeys:
         failed = self._failed.get(digest)
         return failed is not None and self._now() < failed.until
 
-    def _start(self, digest: bytes, text: str) -> asyncio.Task[AccessClaims]:
+    def _start(self, digest: bytes, text: str, organisation: str) -> asyncio.Task[AccessClaims]:
         running = self._running.get(digest)
         if running is None:
-            running = asyncio.create_task(self._renew(digest, text))
+            running = asyncio.create_task(self._renew(digest, text, organisation))
             self._running[digest] = running
             # A renewal in the background has no waiter, so mark its exception as retrieved; a later
             # request tries again.
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
         return running
 
-    async def _renew(self, digest: bytes, text: str) -> AccessClaims:
+    async def _renew(self, digest: bytes, text: str, organisation: str) -> AccessClaims:
         room = self._room_for_known if digest in self._tokens else self._room_for_new
         try:
-            token, claims = await self._exchange_until_valid(text, room)
+            token, claims = await self._exchange_until_valid(text, organisation, room)
         except KeyRefused:
             self._tokens.pop(digest, None)
             _make_room(self._refused, _MOST_REFUSALS)
@@ -179,13 +186,13 @@ class ApiKeys:
         return claims
 
     async def _exchange_until_valid(
-        self, text: str, room: asyncio.Semaphore
+        self, text: str, organisation: str, room: asyncio.Semaphore
     ) -> tuple[bytes, AccessClaims]:
         for pause in (*_PAUSES, None):
             async with room:
-                token = await self._exchange(text)
+                token = await self._exchange(text, organisation)
             try:
-                return token, await self._verifier.verify(token)
+                return token, await self._verifier.verify(token, organisation)
             except InvalidToken as problem:
                 if pause is None:
                     raise ExchangeFailed(f"the new token is not acceptable: {problem}") from None

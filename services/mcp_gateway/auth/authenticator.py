@@ -19,25 +19,27 @@ class Authenticator:
         self._api_keys = api_keys
         self._outdated = outdated
 
-    async def verify_token(self, token: bytes) -> AccessClaims:
-        """Verify an access token.
+    async def verify_token(self, token: bytes, organisation: str = "") -> AccessClaims:
+        """Verify an access token for the gateway's own resource, or for an organisation's address.
+
+        The caller still has to check its `confirmation`.
 
         Raises:
             InvalidToken: the token is invalid, or the client must refresh it.
             KeysUnavailable: the gateway can't verify tokens at the moment.
         """
-        caller = await self._verifier.verify(token)
+        caller = await self._verifier.verify_unproven(token, organisation)
         if self._outdated.include(caller):
             raise InvalidToken("the tool list has changed since; refresh the token")
         return caller
 
-    async def resolve_key(self, key: bytes) -> AccessClaims:
+    async def resolve_key(self, key: bytes, organisation: str = "") -> AccessClaims:
         """Return an API key's claims, as `ApiKeys.resolve` does.
 
         While a key whose token is outdated can't be exchanged, its token is still accepted.
         """
-        caller = await self._api_keys.resolve(key)
+        caller = await self._api_keys.resolve(key, organisation)
         if self._outdated.include(caller):
             with suppress(ExchangeFailed):
-                return await self._api_keys.resolve(key, renew=True)
+                return await self._api_keys.resolve(key, organisation, renew=True)
         return caller

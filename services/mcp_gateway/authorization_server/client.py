@@ -8,23 +8,30 @@ import structlog
 from pydantic import ValidationError
 
 from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE, TOKEN_EXCHANGE
+from gatepost.approvals import APPROVALS_PATH, ApprovableCall, ApprovalAnswer, ApprovalState
 from gatepost.health import REPORTS_PATH, GatewayReport
+from gatepost.linked_tokens import LINKED_TOKENS_PATH, AskedToken, LinkedTokenAnswer
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, UsedUnits
+from gatepost.network.organisation_address import organisation_prefix
 from gatepost.revocations import REVOCATIONS_PATH
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.auth.jwks import KeysUnavailable
 from mcp_gateway.call_events.port import DeliveryFailed
+from mcp_gateway.elicitation.approvals import ApprovalUnknown
 from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.http_client.port import HttpClient, HttpResponse, RequestFailed
 from mcp_gateway.limits.port import UsageUnknown
 from mcp_gateway.requests.request import HttpRequest
+from mcp_gateway.upstream.credentials.linked_account import LinkUnknown
 
 Prove = Callable[[], Mapping[str, str]]
 """Makes the parameters that authenticate one request."""
 
 _EXCHANGE_SECONDS = 20.0
 """Longer than a request waits, so that a slow answer still serves the requests after it."""
+_LINK_SECONDS = 25.0
+"""Longer than the authorization server waits for a provider."""
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _JSON = (("Content-Type", "application/json"),)
 
@@ -38,9 +45,12 @@ class ReportFailed(Exception):
 class AuthorizationServer:
     """A client of the authorization server."""
 
-    def __init__(self, http: HttpClient, *, url: str, jwks_url: str, prove: Prove) -> None:
-        """Take the HTTP client, the URLs, and the function that authenticates a request."""
+    def __init__(
+        self, http: HttpClient, *, resource: str, url: str, jwks_url: str, prove: Prove
+    ) -> None:
+        """Take the HTTP client, the gateway's resource, the URLs, and the function that authenticates a request."""
         self._http = http
+        self._organisations = organisation_prefix(resource)
         self._url = url
         self._jwks_url = jwks_url
         self._prove = prove
@@ -51,7 +61,8 @@ class AuthorizationServer:
         Raises:
             KeysUnavailable: there was no answer, or its status was not 200.
         """
-        request = HttpRequest("GET", self._jwks_url, (), b"")
+        # A cache on the way must not answer: a key that has just appeared may be wanted.
+        request = HttpRequest("GET", self._jwks_url, (("Cache-Control", "no-cache"),), b"")
         response = await self._send(request, 5, KeysUnavailable)
         if response.status != 200:
             raise KeysUnavailable(f"{self._jwks_url} answered {response.status}")
@@ -70,16 +81,55 @@ class AuthorizationServer:
         """Report the state of this process.
 
         Raises:
-            ReportFailed: there was no answer, or its status was not 204.
+            ReportFailed: there was no answer, or its status was not 204; the message has its reason.
         """
         body = orjson.dumps({**self._prove(), "report": report.model_dump(mode="json")})
         request = HttpRequest("POST", self._url + REPORTS_PATH, _JSON, body)
         response = await self._send(request, 10, ReportFailed)
         if response.status != 204:
-            raise ReportFailed(f"{self._url}{REPORTS_PATH} answered {response.status}")
+            said = response.body[:300].decode(errors="replace")
+            raise ReportFailed(f"{self._url}{REPORTS_PATH} answered {response.status}: {said}")
 
-    async def exchange_api_key(self, key: str) -> bytes:
+    async def ask_for_approval(self, call: ApprovableCall) -> ApprovalState:
+        """Tell whether an admin approved a call, which asks them if nobody did yet.
+
+        Raises:
+            ApprovalUnknown: there was no answer, or it was not one of an approval.
+        """
+        body = orjson.dumps({**self._prove(), "call": call.model_dump()})
+        request = HttpRequest("POST", self._url + APPROVALS_PATH, _JSON, body)
+        response = await self._send(request, 5, ApprovalUnknown)
+        if response.status != 200:
+            raise ApprovalUnknown(f"{self._url}{APPROVALS_PATH} answered {response.status}")
+        try:
+            return ApprovalAnswer.model_validate_json(response.body).state
+        except ValidationError:
+            raise ApprovalUnknown(f"{self._url}{APPROVALS_PATH} answered something else") from None
+
+    async def fetch_linked_token(self, asked: AskedToken) -> LinkedTokenAnswer:
+        """Fetch the token of the account that a caller has linked.
+
+        Raises:
+            LinkUnknown: there was no answer, or it was not one about a linked account.
+        """
+        body = orjson.dumps({**self._prove(), "link": asked.model_dump()})
+        request = HttpRequest("POST", self._url + LINKED_TOKENS_PATH, _JSON, body)
+        try:
+            response = await self._send(request, _LINK_SECONDS, LinkUnknown)
+            if response.status != 200:
+                raise LinkUnknown(f"{request.url} answered {response.status}")
+            return LinkedTokenAnswer.model_validate_json(response.body)
+        except ValidationError:
+            reason = f"{request.url} answered something else"
+        except LinkUnknown as problem:
+            reason = str(problem)
+        log.warning("linked_token_unavailable", provider=asked.provider, reason=reason)
+        raise LinkUnknown(reason)
+
+    async def exchange_api_key(self, key: str, organisation: str) -> bytes:
         """Exchange an API key for an access token (RFC 8693).
+
+        With an `organisation`, the token is for the organisation's address.
 
         Raises:
             KeyRefused: the authorization server refused the key.
@@ -91,6 +141,8 @@ class AuthorizationServer:
             "subject_token_type": API_KEY_TYPE,
             "requested_token_type": ACCESS_TOKEN_TYPE,
         }
+        if organisation:
+            form["resource"] = self._organisations + organisation
         response = await self._post_form("/token", form, _EXCHANGE_SECONDS, ExchangeFailed)
         answer = _parse(response.body)
         token = answer.get("access_token")

@@ -40,7 +40,8 @@ class Recorder:
     """Takes events without making a call wait, and delivers them in the background.
 
     Over HTTP, events go into the spool first and are delivered from there. If the delivery is as
-    fast as the disk (`direct`), the spool only takes events while the delivery fails.
+    fast as the disk (`direct`), the spool only takes events while the delivery fails. Events that the
+    disk does not take are delivered at once; only those that don't arrive are lost.
     """
 
     def __init__(
@@ -70,6 +71,9 @@ class Recorder:
         self._waiting: list[CallEvent] = []
         self._unlogged: list[CallEvent] = []
         """Events that are stored, but whose log lines are not written yet."""
+        self._unstored: list[bytes] = []
+        self._broken = ""
+        """Why the spool did not take them."""
         self._entries: list[tuple[StoredIntent | StoredEvent, asyncio.Future[None]]] = []
         self._committing: asyncio.Task[None] | None = None
         self._lingering: asyncio.TimerHandle | None = None
@@ -161,6 +165,7 @@ class Recorder:
             await keeping
             if self._committing is not None:
                 await self._committing
+            await self._send_unstored()
             delivering.cancel()
             await asyncio.wait({delivering})
             # The disk may go with this process, as in a container.
@@ -170,7 +175,7 @@ class Recorder:
             self._thread.shutdown()
 
     async def _keep_on(self) -> None:
-        while not self._closing or self._waiting or self._unlogged:
+        while not self._closing or self._waiting or self._unlogged or self._unstored:
             await self._due.wait()
             self._due.clear()
             self._lingering = None
@@ -180,6 +185,7 @@ class Recorder:
             events, self._waiting = self._waiting, []
             if events:
                 await self._keep([write_event(event) for event in events])
+            await self._send_unstored()
             if self._closing:
                 self._due.set()
 
@@ -208,7 +214,9 @@ class Recorder:
                 if dropped:
                     self._lose(dropped, "the spool is full")
             except SpoolBroken as problem:
-                self._lose(len(entries), f"the spool is broken: {problem}")
+                # An intent that is not stored matters only if this process dies before its event.
+                events = [entry.event for entry in entries if isinstance(entry, StoredEvent)]
+                self._deliver_unstored(events, problem)
             finally:
                 for _, stored in taken:
                     if not stored.done():
@@ -226,10 +234,23 @@ class Recorder:
                 if kept < len(events):
                     self._lose(len(events) - kept, "the spool is full")
         except SpoolBroken as problem:
-            self._lose(len(events), f"the spool is broken: {problem}")
+            self._deliver_unstored(events, problem)
         except Exception:  # a fault here must not stop later events
             self._lost += len(events)
             log.exception("call_events_lost", events=len(events))
+
+    def _deliver_unstored(self, events: list[bytes], problem: SpoolBroken) -> None:
+        self._broken = f"the spool is broken: {problem}"
+        room = _MOST_WAITING - len(self._unstored)
+        self._unstored += events[:room]
+        if len(events) > room:
+            self._lose(len(events) - room, self._broken)
+        self._linger()
+
+    async def _send_unstored(self) -> None:
+        events, self._unstored = self._unstored, []
+        if events and (missing := len(events) - await self._send(events)):
+            self._lose(missing, self._broken)
 
     async def _send(self, events: list[bytes]) -> int:
         """Deliver immediately; return how many events certainly arrived."""

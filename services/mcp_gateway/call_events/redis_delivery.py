@@ -17,7 +17,8 @@ from gatepost.metering.call_event import (
     write_events,
 )
 from mcp_gateway.call_events.port import DeliveryFailed
-from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.resp import RedisUnavailable
 
 MOST_ENTRIES = 10_000
 """Length at which the stream counts as full: the worker has stopped, and Redis has other data to

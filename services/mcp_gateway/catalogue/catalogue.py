@@ -148,7 +148,7 @@ def _digest(content: Any) -> str:
 
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
-_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}, "purpose": ""}
+_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}, "purpose": "", "approval": False}
 
 
 def _plain(value: Any) -> Any:

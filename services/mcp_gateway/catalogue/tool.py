@@ -127,6 +127,8 @@ class Tool:
     billing: Billing = field(default_factory=Billing)
     confirm: str | None = None
     """The question that a person confirms before the call; None if no confirmation is needed."""
+    approval: bool = False
+    """Whether an admin of the caller's tenant must approve each call."""
     inputs: Inputs = ()
     """The questions for arguments that the model left out, in rounds."""
     validate_all: Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]] = lambda _: ()
@@ -151,6 +153,16 @@ class Tool:
         return {
             key: fill.name for key, fill in self.fill.items() if isinstance(fill, FromCredential)
         }
+
+
+_PURPOSES = ("purpose", "purpose_of_call")
+
+
+def name_purpose(tool: Tool) -> str:
+    """Return the argument by which a model may say what it is trying to do: one that the tool does not have."""
+    taken = {*tool.input_schema["properties"], *tool.bindings, *tool.fill}
+    numbered = (f"{_PURPOSES[1]}_{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (*_PURPOSES, *numbered) if name not in taken)
 
 
 def publish_tool(tool: Tool) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from mcp_gateway.catalogue.prompts import PromptArgument
 from mcp_gateway.text import strip_text
 
 ELICITATION = "elicitation"
+OPEN_URL = "elicitation.url"
+"""The capability to open a page for the person (MCP elicitation, URL mode)."""
 _ELICIT = "elicitation/create"
 _SAMPLE = "sampling/createMessage"
 _CAPABILITIES = {_ELICIT: ELICITATION, _SAMPLE: "sampling"}
@@ -52,7 +54,7 @@ class Ask:
     @property
     def capability(self) -> str:
         """The capability that the client must have declared to receive this request."""
-        return _CAPABILITIES[self.method]
+        return OPEN_URL if self.params.get("mode") == "url" else _CAPABILITIES[self.method]
 
 
 def ask_question(question: Question, arguments: Mapping[str, Any]) -> Ask:
@@ -79,17 +81,46 @@ def ask_confirmation(question: str, arguments: Mapping[str, Any], *, tool: str) 
     Raises:
         TooLongToConfirm: the question would be longer than a person can check.
     """
+    shown = show_arguments(arguments, besides=len(question))
+    text = "\n".join([fill_in(question, arguments), *shown])
+    return Ask("confirm", _ELICIT, _form(text, {}), tool)
+
+
+def ask_to_wait(text: str) -> Ask:
+    """Write a message that a person answers to let the call go on."""
+    return Ask("wait", _ELICIT, _form(text, {}))
+
+
+def ask_to_open(text: str, url: str, *, elicitation_id: str | None) -> Ask:
+    """Ask the client to open a page for the person, who answers when they come back.
+
+    `elicitation_id` is for clients up to 2025-11-25; later revisions have no such id.
+    """
+    params = {"mode": "url", "message": text, "url": url}
+    if elicitation_id is not None:
+        params["elicitationId"] = elicitation_id
+    return Ask("link", _ELICIT, params)
+
+
+def show_arguments(arguments: Mapping[str, Any], *, besides: int = 0) -> list[str]:
+    """Write each argument whole on one line, without characters that a person would not see.
+
+    Args:
+        arguments: the call's arguments.
+        besides: the characters that the person is shown besides.
+
+    Raises:
+        TooLongToConfirm: they have more characters than a person can check.
+    """
     written = {name: _write(value) for name, value in arguments.items()}
-    length = len(question) + sum(len(name) + len(value) for name, value in written.items())
+    length = besides + sum(len(name) + len(value) for name, value in written.items())
     if length > LONGEST_CONFIRMATION:
         raise TooLongToConfirm(
             f"A person must confirm this call, but it has {length} characters, and at most "
             f"{LONGEST_CONFIRMATION} can be shown. Nothing was done. Call the tool with less at a "
             "time."
         )
-    shown = [f"{_show(name)}: {_show_whole(value)}" for name, value in written.items()]
-    text = "\n".join([fill_in(question, arguments), *shown])
-    return Ask("confirm", _ELICIT, _form(text, {}), tool)
+    return [f"{_show(name)}: {_show_whole(value)}" for name, value in written.items()]
 
 
 def ask_arguments(title: str, missing: list[PromptArgument]) -> Ask:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mcp_gateway.elicitation.approvals import AskForApproval
 from mcp_gateway.settings import Confirmation
 
 
@@ -16,3 +17,11 @@ class ConfirmationPolicy:
     def of(self, tenant_id: str) -> Confirmation:
         """Return the policy for one tenant."""
         return self.tenants.get(tenant_id, self.default)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How people are asked about a call: the person by the operator's policy, and the tenant's admins."""
+
+    confirmation: ConfirmationPolicy
+    ask_for_approval: AskForApproval

@@ -9,12 +9,12 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 import orjson
 import structlog
-from redis.exceptions import RedisError
 
 from gatepost.background import in_background
-from gatepost.network.redis import open_redis
+from gatepost.network.redis import REDIS_ERRORS, open_redis
 from mcp_gateway.elicitation.answers import Answer, AnswerNotTaken, LocalAnswers
-from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.resp import RedisUnavailable
 
 # An answer is stored only if the process is present and its list is short, since a client can write
 # any process into the id.
@@ -102,7 +102,7 @@ class RedisAnswers:
                     if found := await redis.blpop([mine], timeout=_BLOCK_SECONDS):
                         principal, ask_id, answer = orjson.loads(found[1])
                         await self._local.deliver(principal, ask_id, answer)
-            except (RedisError, OSError, ValueError) as problem:
+            except (*REDIS_ERRORS, ValueError) as problem:
                 if not failing:
                     reason = f"{type(problem).__name__}: {problem}"[:300]
                     log.warning("answers_not_received", reason=reason)

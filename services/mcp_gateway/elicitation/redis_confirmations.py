@@ -4,7 +4,8 @@ import structlog
 
 from gatepost.clock import Now
 from mcp_gateway.elicitation.confirmations import ConfirmationsUnavailable
-from mcp_gateway.redis.connection import RedisConnection, RedisUnavailable
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.resp import RedisUnavailable
 
 _MARGIN = 60
 """Seconds for which a used confirmation is remembered longer, since clocks differ."""

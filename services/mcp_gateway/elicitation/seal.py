@@ -58,6 +58,6 @@ class Sealer:
 
 
 def principal_of(caller: AccessClaims) -> str:
-    """Return an identifier for this person, through this client, in this tenant."""
-    parts = (caller.sub, caller.client_id, caller.tenant_id)
+    """Return an identifier for this person, through this client and sub-agent, in this tenant."""
+    parts = (caller.sub, caller.client_id, caller.tenant_id, *caller.actors)
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

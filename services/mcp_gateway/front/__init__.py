@@ -19,6 +19,7 @@ from mcp_gateway.front.require_media_types import require_media_types
 from mcp_gateway.front.require_post import require_post
 from mcp_gateway.front.route import CountRequest, route
 from mcp_gateway.front.show_browser_the_way import show_browser_the_way
+from mcp_gateway.possession.require_possession import Possession
 from mcp_gateway.wire.server import CurrentServer
 
 
@@ -38,6 +39,7 @@ def build_front(
     address: Address,
     authenticator: Authenticator,
     challenge: Challenge,
+    possession: Possession,
     current: CurrentServer,
     watch: ClientWatch,
     count: CountRequest,
@@ -49,7 +51,7 @@ def build_front(
         guard_host_and_origin(address.hosts, address.origins, address.resource),
         show_browser_the_way(address.connect_page),
         limit_body,
-        authenticate(authenticator, challenge, now),
+        authenticate(authenticator, challenge, possession, now),
         require_post,  # some clients look for the challenge with GET or HEAD
         require_media_types,
         parse,

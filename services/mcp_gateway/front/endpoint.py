@@ -44,14 +44,18 @@ class McpEndpoint:
         self._new_id = new_id
         self._count_refusal = count_refusal
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, organisation: str = ""
+    ) -> None:
         """Serve one HTTP request; a fault of ours is logged and answered as JSON-RPC prescribes."""
         headers = fold_headers(scope["headers"])
         stream = None
         if accepts_stream(headers):
             # Its headers are made at the first message, from the request as it is known by then.
             stream = EventStream(send, lambda: answer_headers(exchange, self._origins))
-        exchange = Exchange(self._new_id(), scope["method"], headers, receive, send, stream)
+        exchange = Exchange(
+            self._new_id(), scope["method"], headers, receive, send, organisation, stream
+        )
         try:
             for check in self._front:
                 exchange = await check(exchange)

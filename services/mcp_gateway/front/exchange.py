@@ -21,12 +21,16 @@ class Exchange(NamedTuple):
     headers: Headers
     receive: Receive
     send: Send
+    organisation: str = ""
+    """The tenant id in the organisation's address at which the request came; empty at the gateway's own."""
     stream: EventStream | None = None
     """Carries messages before the final answer, if the client accepts a stream."""
     body: bytes = b""
     caller: AccessClaims | None = None
     token_ends_in: int | None = None
     """Seconds until the client's token expires, if that is soon."""
+    dpop_nonce: str | None = None
+    """The nonce for the client's next DPoP proof, if it needs another one."""
     message: Any = None
     reply: Reply | None = None
 

@@ -10,7 +10,7 @@ _PARAM_HEADER = re.compile(rb"mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}")
 
 _ALLOWED_HEADERS = (
     b"authorization, content-type, mcp-protocol-version, mcp-method, mcp-name, "
-    b"mcp-session-id, last-event-id, x-api-key"
+    b"mcp-session-id, last-event-id, x-api-key, dpop"
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
@@ -52,14 +53,18 @@ def route(current: CurrentServer, watch: ClientWatch, count: CountRequest) -> Ch
             )
         # A disconnect cancels the call in the modern era (2026-07-28 Cancellation), but not before.
         run = watch.run(work, exchange.receive, exchange.stream, leaving_cancels=is_modern)
-        message = exchange.message
-        method = message.get("method") if isinstance(message, dict) else "batch"
+        method = name_method(exchange.message)
         if method == "tools/call":
             return exchange.with_reply(await run)
         started = perf_counter()
         reply = await run
-        shown = method if method in _METHODS else "other"
-        count(shown, reply.error, perf_counter() - started)
+        count(method, reply.error, perf_counter() - started)
         return exchange.with_reply(reply)
 
     return check
+
+
+def name_method(message: Any) -> str:
+    """Name the method of a message for metrics and traces; `other` stands for invented names."""
+    method = message.get("method") if isinstance(message, dict) else "batch"
+    return method if isinstance(method, str) and method in _METHODS else "other"

@@ -13,11 +13,13 @@ import orjson
 
 from gatepost.document import DocumentError
 from gatepost.text.hidden import write_line
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, progress
 from mcp_gateway.documents.fetch import FetchError
-from mcp_gateway.importing.merge import Drift, Existing, merge
+from mcp_gateway.importing.budget import apply_budget
+from mcp_gateway.importing.merge import Drift, Existing, kept_names, merge
 from mcp_gateway.importing.proposal import choose, propose, write_manifest
 from mcp_gateway.importing.report import report_coverage, report_drift, select_by_number
+from mcp_gateway.importing.reviewed import as_reviewed
 from mcp_gateway.importing.yaml_edit import UneditableText
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue, load_manifest
@@ -43,6 +45,7 @@ class Options:
     patterns: tuple[str, ...]
     ask: bool
     expose_all: bool
+    budget: int | None
     bindings: tuple[str, ...]
     hosts: tuple[str, ...]
     ref_hosts: tuple[str, ...]
@@ -82,6 +85,12 @@ def import_() -> None:
 @click.option("--choose", "ask", is_flag=True, help="List the operations and ask which to expose.")
 @click.option("--all", "expose_all", is_flag=True, help="Also expose operations that change data.")
 @click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="TOKENS",
+    help="Expose only as many tools as fit into a list of this size.",
+)
+@click.option(
     "--bind",
     "bindings",
     metavar="PARAM=CLAIM",
@@ -107,7 +116,8 @@ def import_openapi(source: str, **options: Any) -> None:
 
     Writes DIR/tools.yaml and a copy of the document beside it, and reports the imported operations,
     the refused ones with the reason, and the decisions that are left to you. Only operations that
-    read are exposed; the others are listed with `expose: false`.
+    read are exposed; the others are listed with `expose: false`, as are operations for monitoring,
+    for signing in, and those that repeat another one.
 
     If DIR/tools.yaml exists, it is updated: your edits stay, new operations are added unexposed
     (--all and --choose expose them), and changed or removed operations are reported.
@@ -117,7 +127,10 @@ def import_openapi(source: str, **options: Any) -> None:
     """
     given = Options(**options)
     bind, select = _parse_bindings(given.bindings), _selection(given)
+    tell = click.get_current_context().with_resource(progress())
+    tell(f"Reading {_place(source)}")
     document = _load(source, given.ref_hosts)
+    tell("Proposing tools for its operations")
     existing = None if given.force else _read_existing(given.manifest, source)
     hosts = tuple(host.lower() for host in given.hosts)
     hosts += existing.manifest.hosts if existing else ()
@@ -128,7 +141,9 @@ def import_openapi(source: str, **options: Any) -> None:
         expose_all=given.expose_all,
         select=select or (lambda found, tool: True),
         hosts=hosts,
+        kept=kept_names(existing.manifest, document) if existing else None,
     )
+    tell("")
     if proposal.unused_bindings:
         missing = ", ".join(proposal.unused_bindings)
         raise click.UsageError(f"--bind: no operation has a parameter named {missing}")
@@ -136,6 +151,8 @@ def import_openapi(source: str, **options: Any) -> None:
         proposal = choose(proposal, select_by_number(proposal))
     elif existing is not None and not given.expose_all:
         proposal = choose(proposal, ())  # A person exposes the additions to a reviewed manifest.
+    if given.budget is not None:
+        proposal = apply_budget(proposal, given.budget)
     copy = given.out / _copy_name(document, existing)
     drift: Drift | None = None
     if existing is None:
@@ -158,7 +175,9 @@ def import_openapi(source: str, **options: Any) -> None:
             ) from None
     before = {path: _read(path) for path in (given.manifest, copy, given.out / SCHEMA_FILE)}
     changed = _write(given, {given.manifest: text.encode(), copy: document.content})
+    tell("Loading the tools as the gateway does")
     problem = None if given.check and changed else _load_problem(given.manifest)
+    tell("")
     if problem is not None and existing is None:
         for path, content in before.items():
             _restore(path, content)
@@ -166,7 +185,8 @@ def import_openapi(source: str, **options: Any) -> None:
             f"the gateway could not load the imported tools, so nothing was written. Please report "
             f"this fault of gatepost:\n{problem}"
         )
-    for line in (*report_coverage(document, proposal), *(report_drift(drift) if drift else ())):
+    told = proposal if existing is None else as_reviewed(proposal, document, text)
+    for line in (*report_coverage(document, told), *(report_drift(drift) if drift else ())):
         echo(write_line(line))
     _conclude(given, changed)
     if problem is not None:

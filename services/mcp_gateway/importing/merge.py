@@ -4,7 +4,6 @@ The document of the last import, which is beside the manifest, shows which texts
 text that the last import wrote follows the document, and any other stays.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +13,6 @@ from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, UnknownOperation
-from mcp_gateway.openapi.naming import LONGEST
 from mcp_gateway.review.diff import Change, compare_tools
 from mcp_gateway.review.lock import lock_tool
 
@@ -77,7 +75,10 @@ def merge(
         UneditableText: the text can't be changed in place.
     """
     manifest, before = existing.manifest, existing.document
-    was = None if before is None else propose(before, name="", bind={}, hosts=manifest.hosts)
+    was = None
+    if before is not None:
+        kept = kept_names(manifest, before)
+        was = propose(before, name="", bind={}, hosts=manifest.hosts, kept=kept)
     edit, drift = YamlText(existing.text), Drift()
     if manifest.openapi is None or manifest.openapi.name != openapi:
         edit.set(("openapi",), openapi)
@@ -110,16 +111,27 @@ def merge(
         if p.found.key not in named
         and (selected or (p.found.key not in known and _find_id(before, p.found) is None))
     ]
-    names = {entry.name for entry in manifest.tools}
     entries = {}
     for proposed in added:
-        name = _free_name(proposed, names)
-        names.add(name)
+        name = proposed.entry.name
         entries[name] = entry_keys(proposed)
         shown = "" if proposed.entry.expose else ", not exposed"
         drift.new.append(f"{name}: {proposed.found.key}{shown}")
     edit.add(("tools",), entries)
     return edit.write(), drift
+
+
+def kept_names(manifest: Manifest, document: OpenApiDocument) -> dict[str, str]:
+    """Map a document's operations to the names of their tools in a manifest, which stay.
+
+    The names of other tools are there too, so that no new tool gets one.
+    """
+    kept = {entry.name: entry.name for entry in manifest.tools}
+    for entry in reversed(manifest.tools):
+        found = None if entry.graphql is not None else _find(document, entry.operation)
+        if found is not None:
+            kept[found.key] = entry.name
+    return kept
 
 
 def _find(document: OpenApiDocument, reference: str) -> FoundOperation | None:
@@ -200,11 +212,3 @@ def _compare(
     if old is not None:
         changes = compare_tools(entry.name, lock_tool(old), lock_tool(tool))
         drift.changed += [change for change in changes if change.kind != "wording"]
-
-
-def _free_name(proposed: Proposed, taken: set[str]) -> str:
-    name = proposed.entry.name
-    if name not in taken:
-        return name
-    digest = hashlib.sha256(proposed.found.key.encode()).hexdigest()
-    return f"{name[: LONGEST - 7]}_{digest[:6]}"

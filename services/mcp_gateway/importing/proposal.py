@@ -4,12 +4,16 @@ Operations that change data are written with `expose: false` unless the person a
 """
 
 import re
-from collections.abc import Callable, Collection, Container, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mcp_gateway.catalogue.fill import Fill, FromCredential, Omitted, write_fill
 from mcp_gateway.catalogue.tool import ResponseCheck, Tool
+from mcp_gateway.importing.descriptions import describe
+from mcp_gateway.importing.set_aside import find_set_aside, is_deprecated
+from mcp_gateway.importing.toolsets import name_toolsets
 from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.make_tool import make_tool
@@ -17,8 +21,14 @@ from mcp_gateway.manifest.schema import SCHEMA_FILE, manifest_problems
 from mcp_gateway.openapi.argument_builder import Unimportable
 from mcp_gateway.openapi.arguments import ImportedOperation, import_operation
 from mcp_gateway.openapi.credential_arguments import credential_arguments
-from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument
-from mcp_gateway.openapi.effects import only_reads
+from mcp_gateway.openapi.document import SAFE_METHODS, FoundOperation, OpenApiDocument
+from mcp_gateway.openapi.effects import (
+    can_be_repeated,
+    changes_by_get,
+    only_reads,
+    reaches_people,
+    undoes,
+)
 from mcp_gateway.openapi.naming import name_operations
 from mcp_gateway.openapi.operation_titles import LONGEST_TITLE
 from mcp_gateway.openapi.record_owners import find_owners
@@ -42,9 +52,16 @@ _HEADER = f"""\
 #   check        field of the answer: claim that it must equal, or the answer is withheld
 # An editor that knows {SCHEMA_FILE} explains every key; `gatepost tools lint` advises.
 """
-_LONGEST_DESCRIPTION = 1000
 _LONGEST_SAID = {"title": LONGEST_TITLE, "description": 8000}
 """Characters that the manifest allows for a text."""
+_OF_THE_WIRE = frozenset(
+    """alt callback jsonp optpretty pretty prettyprint quotauser uploadprotocol uploadtype userip
+    xgafv""".split()  # noqa: SIM905 - read as words
+)
+"""Optional parameters that change how an answer is written, which the gateway reads."""
+_FEWEST_WITH_TENANT = 5
+_SHARE_WITH_TENANT = 0.6
+"""From which share of the operations on the first parameter of their paths looks like the tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,8 @@ class Proposed:
     """Placeholders of the path that no parameter declares."""
     withheld: str | None = None
     """Why the tool must not be exposed, whatever the options; None if it may be."""
+    set_aside: str | None = None
+    """Why agents should rarely get the tool, which only a person's choice exposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,7 @@ def propose(
     expose_all: bool = False,
     select: Callable[[FoundOperation, str], bool] = lambda found, name: True,
     hosts: Collection[str] = (),
+    kept: Mapping[str, str] | None = None,
 ) -> Proposal:
     """Propose a tool for every selected operation that can be served exactly.
 
@@ -95,11 +115,15 @@ def propose(
         name: the product's name.
         bind: upstream parameter name to claim, applied wherever an operation has it.
         expose_all: whether to expose tools that change data, are deprecated or need a credential for
-            an argument, but not those that ask for a password.
+            an argument, but not those that ask for a password or are set aside.
         select: tells whether to include an operation, given the name its tool would have.
         hosts: hosts to which operations with their own server may be sent.
+        kept: names of tools that stay, as for `name_operations`.
     """
-    names = name_operations(document.operations)
+    names = name_operations(document.operations, kept)
+    toolsets = name_toolsets(document.operations)
+    set_aside = find_set_aside(document.operations)
+    tools = {one.operation_id: names[one.key] for one in document.operations if one.operation_id}
     selected = [found for found in document.operations if select(found, names[found.key])]
     proposed: list[Proposed] = []
     refused = list(document.unreadable) if len(selected) == len(document.operations) else []
@@ -109,14 +133,19 @@ def propose(
         try:
             imported = import_operation(document, found, hosts)
             bindings, matched = _bindings(imported, bind)
-            entry = _entry(found, names[found.key], bindings)
+            entry = _entry(found, names[found.key], bindings, tools)
+            entry = replace(
+                entry,
+                toolsets=toolsets[found.key],
+                fill=_omit_of_the_wire(imported, dict(bindings)),
+            )
             tenants_names = [name for name in matched if bind[name] == "tenant_id"]
             owners = find_owners(document, found, tenants_names)
             checks = tuple(ResponseCheck(place, "tenant_id") for place in owners)
             entry = replace(entry, checks=checks)
             tool = make_tool(entry, document, hosts)
             if fills := _fill_credentials(tool):
-                entry = replace(entry, fill=fills)
+                entry = replace(entry, fill={**entry.fill, **fills})
                 tool = make_tool(entry, document, hosts)
             if (place := find_impossible(dict(tool.input_schema))) is not None:
                 raise Unimportable(f"it requires {place}, for which no value is valid")
@@ -128,10 +157,13 @@ def propose(
             if parameter not in bind:
                 tenants.setdefault(parameter, []).append(tool.name)
         withheld = _withhold(found, tool)
-        decide = not tool.read_only or found.deprecated or bool(tool.credentials)
-        if withheld or (decide and not expose_all):
+        decide = not tool.read_only or is_deprecated(found) or bool(tool.credentials)
+        aside = set_aside.get(found.key)
+        if withheld or aside or (decide and not expose_all):
             entry = replace(entry, expose=False)
-        proposal = Proposed(found, entry, tool, imported.notes, imported.undeclared, withheld)
+        proposal = Proposed(
+            found, entry, tool, imported.notes, imported.undeclared, withheld, set_aside=aside
+        )
         written = {
             "version": 1,
             "name": "API",
@@ -142,6 +174,9 @@ def propose(
             refused.append((found.key, f"a manifest can't hold it: {problems[0]}"))
             continue
         proposed.append(proposal)
+    for parameter, having in _leading_parameters(proposed).items():
+        if parameter not in bind:
+            tenants.setdefault(parameter, having)
     return Proposal(
         name=name,
         proposed=tuple(proposed),
@@ -178,17 +213,37 @@ def write_manifest(proposal: Proposal, openapi: str, hosts: Collection[str] = ()
     return f"{_HEADER}{dump(head)}tools:\n" + "\n".join(indent_block(entry) for entry in entries)
 
 
-def _entry(found: FoundOperation, name: str, bindings: tuple[tuple[str, str], ...]) -> ToolEntry:
-    slugs = (re.sub(r"[^a-z0-9]+", "_", tag.lower()).strip("_")[:64] for tag in found.tags)
+def _entry(
+    found: FoundOperation,
+    name: str,
+    bindings: tuple[tuple[str, str], ...],
+    tools: Mapping[str, str],
+) -> ToolEntry:
+    reads = True if only_reads(found) else False if changes_by_get(found) else None
+    changes = found.method not in SAFE_METHODS if reads is None else not reads
+    verb = name.partition("_")[0]
     return ToolEntry(
         name=name,
         operation=found.key,
         title=_said(found, "title"),
-        toolsets=tuple(dict.fromkeys(s for s in slugs if s and s not in {"read", "write"})),
         bind=bindings,
-        read_only=True if only_reads(found) else None,
-        description=_said(found, "description") or _describe(found),
+        read_only=reads,
+        idempotent=can_be_repeated(found, verb) if changes else None,
+        destructive=False if changes and undoes(found, verb) else None,
+        open_world=changes and reaches_people(found, name),
+        description=_name_tools(_said(found, "description") or describe(found, name), tools),
     )
+
+
+def _leading_parameters(proposed: Sequence[Proposed]) -> dict[str, list[str]]:
+    """Return a parameter with which most paths begin, and the tools that have it."""
+    first = {p.entry.name: re.search(r"\{([^{}]*)\}", p.found.path) for p in proposed}
+    counts = Counter(match[1] for match in first.values() if match)
+    return {
+        name: [tool for tool, match in first.items() if match and match[1] == name]
+        for name, count in counts.items()
+        if count >= max(_FEWEST_WITH_TENANT, _SHARE_WITH_TENANT * len(proposed))
+    }
 
 
 def _withhold(found: FoundOperation, tool: Tool) -> str | None:
@@ -201,6 +256,18 @@ def _withhold(found: FoundOperation, tool: Tool) -> str | None:
     return f"it asks for a password ({password}), which a model should never receive"
 
 
+def _omit_of_the_wire(imported: ImportedOperation, bound: Container[str]) -> dict[str, Fill]:
+    """Propose to omit optional parameters that only change how an answer is written."""
+    return {
+        parameter.argument: Omitted()
+        for parameter in imported.operation.parameters
+        if is_of_the_wire(parameter.argument)
+        and parameter.argument in imported.properties
+        and parameter.argument not in imported.required
+        and parameter.argument not in bound
+    }
+
+
 def _fill_credentials(tool: Tool) -> dict[str, Fill]:
     """Propose to fill arguments that repeat the credential of a security scheme, or to omit them."""
     if not tool.operation.security:
@@ -209,9 +276,14 @@ def _fill_credentials(tool: Tool) -> dict[str, Fill]:
     required = tool.input_schema.get("required", ())
     return {
         argument: FromCredential(scheme) if argument in required else Omitted()
-        for argument in credential_arguments(tool.input_schema, secured=True)
+        for argument in credential_arguments(tool.input_schema, tool.operation)
         if argument in tool.input_schema["properties"]
     }
+
+
+def is_of_the_wire(argument: str) -> bool:
+    """Tell whether an argument changes how an answer is written, such as `prettyPrint`."""
+    return re.sub(r"[^a-z]", "", argument.lower()) in _OF_THE_WIRE
 
 
 def _said(found: FoundOperation, key: str) -> str | None:
@@ -223,13 +295,11 @@ def _said(found: FoundOperation, key: str) -> str | None:
     return shorten_text(tidy_text(said), _LONGEST_SAID[key]) or None
 
 
-def _describe(found: FoundOperation) -> str | None:
-    """Return the document's description; a long one is cut at a paragraph."""
-    text = found.description or found.summary
-    if len(text) <= _LONGEST_DESCRIPTION:
-        return text or None
-    cut = text[:_LONGEST_DESCRIPTION]
-    return (cut.rpartition("\n\n")[0] or cut.rpartition(" ")[0] or cut).strip()
+def _name_tools(description: str | None, tools: Mapping[str, str]) -> str | None:
+    """Name the tools of operations that a description names by their `operationId` in backticks."""
+    if description is None:
+        return None
+    return re.sub(r"`(\w+)`", lambda named: f"`{tools.get(named[1], named[1])}`", description)
 
 
 def _bindings(
@@ -250,8 +320,13 @@ def entry_keys(proposed: Proposed) -> dict[str, Any]:
         "description": tool.description,
         "scope": tool.scope,
     }
-    if entry.read_only is not None:
-        keys["read_only"] = entry.read_only
+    keys |= {
+        key: getattr(entry, key)
+        for key in ("read_only", "destructive", "idempotent")
+        if getattr(entry, key) is not None
+    }
+    if entry.open_world:
+        keys["open_world"] = True
     if entry.toolsets:
         keys["toolsets"] = list(entry.toolsets)
     if entry.bind:

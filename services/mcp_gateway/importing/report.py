@@ -7,35 +7,24 @@ import click
 
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo
+from mcp_gateway.http_client.port import ASSERTION_HEADER
+from mcp_gateway.importing.budget import USUAL, find_budget, say_groups
 from mcp_gateway.importing.merge import Drift
-from mcp_gateway.importing.proposal import Proposal, Proposed
+from mcp_gateway.importing.proposal import Proposal, Proposed, is_of_the_wire
+from mcp_gateway.importing.set_aside import MONITORING, REPETITION, SIGNING_IN, is_deprecated
+from mcp_gateway.importing.summary import summarise
 from mcp_gateway.openapi.document import OpenApiDocument
 
 _MOST_SHOWN = 50
 _FEW = 5
 _MANY_UNDECLARED = 10
 """Tools with undeclared path arguments from which on the document seems to lack parameters."""
-_TECHNICAL = re.compile(
-    r"/(?:_?health(?:z|check|-check)?|live(?:z|ness)?|ready(?:z|ness)?|metrics|ping|version)(?:/|$)",
-    re.IGNORECASE,
-)
-"""Paths of probes and metrics."""
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     """Report the imported and refused operations, and the decisions left to a person."""
-    exposed = [p for p in proposal.proposed if p.entry.expose]
-    hidden = [p for p in proposal.proposed if not p.entry.expose]
-    total = len(exposed) + len(hidden) + len(proposal.refused) + proposal.unselected
-    lines = [
-        f"{proposal.name}: {total} operations",
-        f"  {len(exposed):5} exposed",
-        f"  {len(hidden):5} not exposed until you remove their `expose: false`",
-        f"  {len(proposal.refused):5} refused",
-    ]
-    if proposal.unselected:
-        lines.append(f"  {proposal.unselected:5} not selected")
+    lines = summarise(proposal)
     undeclared = [p for p in proposal.proposed if p.undeclared]
     is_incomplete = len(undeclared) >= _MANY_UNDECLARED
     lines += _section("Warnings:", [_say_incomplete(undeclared)] if is_incomplete else [])
@@ -54,7 +43,7 @@ def report_coverage(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             for name in p.undeclared
         ]
     lines += _section("Notes:", [*document.notes, *notes])
-    return [*lines, *_section("Decisions for you:", _decisions(document, proposal)), ""]
+    return [*lines, *_section("To decide:", _decisions(document, proposal)), ""]
 
 
 def _say_incomplete(undeclared: list[Proposed]) -> str:
@@ -104,7 +93,11 @@ def _chosen(part: str, proposal: Proposal) -> list[str]:
         case "all":
             return [p.entry.name for p in tools]
         case "reads":
-            return [p.entry.name for p in tools if p.tool.read_only and not p.found.deprecated]
+            return [
+                p.entry.name
+                for p in tools
+                if p.tool.read_only and not is_deprecated(p.found) and not p.set_aside
+            ]
         case "none":
             return []
     found = _RANGE.fullmatch(part)
@@ -129,20 +122,9 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
             f"{parameter} in {_count(tools)} looks like the tenant, but the model chooses it; "
             f"if it is the tenant, import with --bind {parameter}=tenant_id"
         )
-    reading = [p.entry.name for p in proposal.proposed if p.entry.read_only]
-    if reading:
-        decisions.append(
-            f"{_count(reading)} with POST only read, as their paths and summaries say "
-            f"({_names(reading)}); remove `read_only: true` from any that changes something"
-        )
-    decisions += _filled(proposal)
+    decisions += [*_hints(proposal), *_left_out(proposal), *_filled(proposal)]
+    decisions += _over_budget(proposal)
     exposed = [p for p in proposal.proposed if p.entry.expose]
-    technical = [p.entry.name for p in exposed if _TECHNICAL.search(p.found.path)]
-    if technical:
-        decisions.append(
-            f"{_count(technical)} for monitoring rather than for people ({_names(technical)}); add "
-            "`expose: false`"
-        )
     bound = any(p.entry.bind for p in proposal.proposed)
     everywhere = [p.entry.name for p in exposed if not p.entry.bind] if bound else []
     if everywhere:
@@ -156,15 +138,77 @@ def _decisions(document: OpenApiDocument, proposal: Proposal) -> list[str]:
     decisions += [
         f"the upstream's credential, {scheme} (upstream_credentials.{name})"
         for name, scheme in sorted(document.security_schemes.items())
-        if name in used
+        # The gateway sends the assertion by itself.
+        if name in used and scheme.name.lower() != ASSERTION_HEADER.lower()
     ]
     return decisions
 
 
+def _hints(proposal: Proposal) -> list[str]:
+    """Name the tools whose effect the method does not say."""
+    said = []
+    reading = [p.entry.name for p in proposal.proposed if p.entry.read_only]
+    if reading:
+        said.append(
+            f"{_count(reading)} for reading with POST, as path and summary say "
+            f"({_names(reading)}); remove `read_only: true` from any that changes something"
+        )
+    changing = [p.entry.name for p in proposal.proposed if p.entry.read_only is False]
+    if changing:
+        said.append(
+            f"{_count(changing)} for changes with GET, as the words of the operation say "
+            f"({_names(changing)}); remove `read_only: false` and the scope from any that only reads"
+        )
+    reaching = [p.entry.name for p in proposal.proposed if p.entry.open_world]
+    if reaching:
+        said.append(
+            f"{_count(reaching)} for sending to people ({_names(reaching)}); add `confirm: true` "
+            "if a person should see each call first"
+        )
+    return said
+
+
+def _left_out(proposal: Proposal) -> list[str]:
+    """Name the tools that are not exposed for another reason than that they change data."""
+    said = []
+    for reason in (MONITORING, SIGNING_IN, REPETITION):
+        tools = [
+            p.entry.name
+            for p in proposal.proposed
+            if p.set_aside == reason and not p.withheld and not p.entry.expose
+        ]
+        if tools:
+            said.append(
+                f"{_count(tools)} for {reason} ({_names(tools)}); remove `expose: false` from those "
+                "that agents need"
+            )
+    deprecated = [p for p in proposal.proposed if is_deprecated(p.found) and not p.set_aside]
+    hidden = [p.entry.name for p in deprecated if not p.entry.expose]
+    if hidden:
+        said.append(
+            f"{_count(hidden)} not exposed that the document calls deprecated ({_names(hidden)})"
+        )
+    return said
+
+
+def _over_budget(proposal: Proposal) -> list[str]:
+    budget = find_budget(proposal, USUAL)
+    if not budget.dropped:
+        return []
+    said = (
+        f"the list costs more than {USUAL} tokens. --budget {USUAL} exposes the {len(budget.kept)} "
+        f"tools that are nearest to the main objects, without {len(budget.dropped)} "
+        f"({say_groups(budget.dropped)}); or set `search_above`, so that models search for tools"
+    )
+    return [said]
+
+
 def _filled(proposal: Proposal) -> list[str]:
-    """Name the arguments that look like the API's credential, which models are not asked for."""
+    """Name the arguments that models are not asked for, such as the API's credential."""
+    omitted = {p.entry.name: p.entry.fill.keys() - p.tool.credentials for p in proposal.proposed}
     needed = [p.entry.name for p in proposal.proposed if p.tool.credentials]
-    left_out = [p.entry.name for p in proposal.proposed if p.entry.fill.keys() - p.tool.credentials]
+    left_out = [name for name, some in omitted.items() if not all(map(is_of_the_wire, some))]
+    wire = {argument for some in omitted.values() for argument in some if is_of_the_wire(argument)}
     said = []
     if needed:
         said.append(
@@ -175,6 +219,11 @@ def _filled(proposal: Proposal) -> list[str]:
         said.append(
             f"{_count(left_out)} with an optional argument that looks like the API's credential "
             f"({_names(left_out)}); `fill` leaves it out: remove the line if models may set it"
+        )
+    if wire:
+        said.append(
+            f"arguments that change how answers are written ({_names(sorted(wire))}); `fill` leaves "
+            "them out"
         )
     return said
 

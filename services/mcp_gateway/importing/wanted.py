@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gatepost.text.words import ALIKE, likeness, split_words
 from gatepost_cli.terminal import echo
+from mcp_gateway.importing.merge import kept_names
 from mcp_gateway.importing.proposal import Proposed, entry_keys, propose
 from mcp_gateway.importing.yaml_write import dump, indent_block
 from mcp_gateway.manifest.load import Manifest
@@ -61,6 +62,7 @@ def propose_tools(attempts: BinaryIO, path: Path) -> None:
         bind={},
         select=lambda found, _: found.key in keys,
         hosts=manifest.hosts,
+        kept=kept_names(manifest, document),
     )
     entries = {proposed.found.key: proposed for proposed in proposal.proposed}
     refused = dict(proposal.refused)

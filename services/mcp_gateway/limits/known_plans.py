@@ -16,6 +16,7 @@ from gatepost.clock import Now
 from gatepost.metering.plans import Plan, PlansPage, TenantPlan
 from gatepost.revocations import LONGEST_WAIT
 from mcp_gateway.follow_feed import FeedBroken, follow_feed
+from mcp_gateway.limits.share import Share
 
 ReadPlans = Callable[[str, int], Awaitable[bytes]]
 """Asks for the plans and the tenants after a position, and waits up to that many seconds for news.
@@ -43,9 +44,10 @@ class KnownPlans:
         fallback: Mapping[str, Plan],
         default: str,
         file: Path | None = None,
+        share: Share | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take the feed, and the plans of last resort with the name of the default one."""
+        """Take the feed, the plans of last resort with the name of the default one, and the share to follow."""
         self._read = read
         self._now = now
         self._plans: Mapping[str, Plan] = fallback
@@ -53,6 +55,7 @@ class KnownPlans:
         self._tenants: dict[str, TenantPlan] = {}
         self._upgrade_url = ""
         self._file = file
+        self._share = share or Share()
         self._sleep = sleep
         self._after = ""
         self._heard: datetime | None = None
@@ -97,6 +100,8 @@ class KnownPlans:
         self._upgrade_url = page.upgrade_url
         self._after = page.after
         self._heard = self._now()
+        if page.processes:
+            self._share.processes = page.processes
 
     async def _read_pages(self) -> AsyncGenerator[None]:
         wait = 0

@@ -24,6 +24,7 @@ from mcp_gateway.limits.port import (
     UsageUnknown,
 )
 from mcp_gateway.limits.seeding import Seeding
+from mcp_gateway.limits.share import Share
 
 _MANY = 50_000
 
@@ -33,23 +34,23 @@ log = structlog.get_logger()
 class LocalRates:
     """The buckets of one process, which gets its share of each limit."""
 
-    def __init__(self, now: Now, *, replicas: int = 1) -> None:
-        """Take the number of processes that share each limit."""
+    def __init__(self, now: Now, share: Share | None = None) -> None:
+        """Take the number of processes that share each limit, which may change."""
         self._now = now
-        self._replicas = replicas
+        self._share = share or Share()
         self._busy_until: dict[tuple[str, str], int] = {}
 
     def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take capacity from every bucket, or from none."""
-        now = int(self._now().timestamp() * 1_000_000)
+        now, processes = int(self._now().timestamp() * 1_000_000), self._share.processes
         taken = []
         for bucket in buckets:
             key = (tenant_id, bucket.name)
             busy_until, wait = take(
                 self._busy_until.get(key, 0),
                 now,
-                interval=bucket.interval * self._replicas,
-                burst=max(bucket.burst // self._replicas, 1),
+                interval=bucket.interval * processes,
+                burst=max(bucket.burst // processes, 1),
             )
             if wait > 0:
                 return Full(bucket.name, wait / 1_000_000)
@@ -80,13 +81,15 @@ class LocalLimits:
     """
 
     def __init__(
-        self, now: Now, journal: Journal, read_usage: ReadUsage, *, replicas: int = 1
+        self, now: Now, journal: Journal, read_usage: ReadUsage, share: Share | None = None
     ) -> None:
         """Take the clock, the journal, the source of used units, and the number of processes."""
+        self._share = share or Share()
         self._now = now
         self._journal = journal
-        self._rates = LocalRates(now, replicas=replicas)
-        self._replicas = replicas
+        self._rates = LocalRates(now, self._share)
+        self._replicas = self._share.processes
+        """What the counters are a share of."""
         self._months: OrderedDict[tuple[str, str], Counter[str]] = OrderedDict()
         self._unseeded: set[tuple[str, str]] = set()
         """Months that are counted without what the ledger holds, until it answers."""
@@ -105,6 +108,8 @@ class LocalLimits:
         """Reserve everything, or nothing; the intent is on the disk when this returns."""
         if wanted.call_id in self._held:
             return self._held[wanted.call_id]
+        if self._share.processes != self._replicas:
+            self._follow_share()
         key = (wanted.tenant_id, wanted.month)
         counters: Counter[str] | Uncountable | None = self._months.get(key)
         if counters is None or (wanted.quotas and key in self._unseeded):
@@ -156,6 +161,13 @@ class LocalLimits:
             if self._running[wanted.tenant_id] >= most:
                 return TooManyRunning(wanted.concurrent)
         return self._rates.take(wanted.tenant_id, wanted.buckets)
+
+    def _follow_share(self) -> None:
+        """Keep what all processes together have used, of which this one counts another share now."""
+        before, self._replicas = self._replicas, self._share.processes
+        for counters in self._months.values():
+            for counter, used in counters.items():
+                counters[counter] = -(-used * before // self._replicas)
 
     def _give_back(self, call_id: str) -> bool:
         held = self._held.pop(call_id, None)

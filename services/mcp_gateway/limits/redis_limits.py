@@ -39,13 +39,11 @@ from mcp_gateway.limits.port import (
     Uncountable,
     UsageUnknown,
 )
+from mcp_gateway.limits.recent_settlements import RecentSettlements
 from mcp_gateway.limits.redis_scripts import REAP, RESERVE, SEED, SETTLE, TAKE
 from mcp_gateway.limits.seeding import Seeding
-from mcp_gateway.redis.connection import (
-    Argument,
-    RedisConnection,
-    RedisUnavailable,
-)
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.resp import Argument, RedisUnavailable, write_command
 from mcp_gateway.redis.script import RedisScript
 
 MOST_ENTRIES = 20_000
@@ -54,6 +52,7 @@ to hold. The spool on the disk has more room."""
 _KEEP = timedelta(days=3)
 """How long the counters of a month outlive it, for calls that are settled late."""
 _AT_ONCE = 100
+_TIME = write_command(("TIME",))
 
 log = structlog.get_logger()
 
@@ -101,7 +100,8 @@ class RedisLimits:
         self._by_clock = by_clock
         self._most_entries = most_entries
         self._seeding = Seeding(read_usage, now)
-        self._away = False
+        self._away: set[int] = set()
+        """The partitions whose server did not answer the last time."""
         (
             self._reserve_script,
             self._settle_script,
@@ -109,6 +109,7 @@ class RedisLimits:
             self._seed_script,
             self._take,
         ) = (RedisScript(redis, text) for text in (RESERVE, SETTLE, REAP, SEED, TAKE))
+        self._recent = RecentSettlements(redis, self._send_settlement)
 
     async def take(self, tenant_id: str, buckets: Sequence[Bucket]) -> Full | None:
         """Take capacity in every bucket, or in none."""
@@ -119,9 +120,9 @@ class RedisLimits:
         try:
             which, wait = await self._take.run(keys, arguments)
         except RedisUnavailable as problem:
-            self._note_away(problem)
+            self._note_away(tenant_id, problem)
             return self._rates.take(tenant_id, buckets)
-        self._away = False
+        self._note_back(tenant_id)
         return Full(buckets[which - 1].name, int(wait) / 1_000_000) if which else None
 
     async def reserve(self, wanted: Reservation) -> Reservation | Refusal:
@@ -134,9 +135,9 @@ class RedisLimits:
                     return known
                 reply = await self._reserve(wanted, seeded=not known)
         except RedisUnavailable as problem:
-            self._note_away(problem)
+            self._note_away(wanted.tenant_id, problem)
             return await self._admit_uncounted(wanted, str(problem))
-        self._away = False
+        self._note_back(wanted.tenant_id)
         kind = reply[0]
         if kind == b"reserved":
             if len(reply) == 1:
@@ -158,7 +159,7 @@ class RedisLimits:
         except StreamFull:
             await self._journal.store_event(held.call_id, event)
         except RedisUnavailable as problem:
-            self._note_away(problem)
+            self._note_away(event.tenant_id, problem)
             await self._journal.store_event(held.call_id, event)
         else:
             self._journal.log(event)
@@ -195,31 +196,46 @@ class RedisLimits:
                 ),
             )
         changing = (self._time(), event.call_id, event.cost, int(event.counted), write_event(event))
-        reply = await self._settle_script.run_written(ends, changing)
+        command = ends.fill(changing)
+        await self._send_settlement(command, ends.key)
+        self._recent.add(command, ends.key)
+
+    async def _send_settlement(self, command: bytes, key: str) -> None:
+        reply = await self._settle_script.run_written(command, key)
         if reply[0] == b"full":
             raise StreamFull("the stream is full; is an events-worker running?")
 
     async def reap(self) -> None:
         """Give back the units of calls that no gateway settled within their lease.
 
+        After a failover, this process's last settlements are repeated first.
+
         Raises:
             RedisUnavailable: some are left for the next time.
         """
+        await self._recent.repeat()
+        problem: RedisUnavailable | None = None
         for partition in range(PARTITIONS):
-            prefix = f"gatepost:{partition_tag(self._issuer, partition)}"
-            until = self._time() // 1000 or await self._redis_milliseconds()
-            ids = await self._redis.ask(
-                "ZRANGEBYSCORE", f"{prefix}:intents", "-inf", until, "LIMIT", 0, _AT_ONCE
-            )
-            if not ids:
-                continue
-            payloads = await self._redis.ask("HMGET", f"{prefix}:intent", *ids)
-            await asyncio.gather(
-                *(
-                    self._reap(one, payload or b"")
-                    for one, payload in zip(ids, payloads, strict=True)
-                )
-            )
+            try:
+                await self._reap_partition(partition)
+            except RedisUnavailable as raised:
+                problem = raised  # the other partitions may be on other servers
+            else:
+                self._away.discard(partition)
+        if problem is not None:
+            raise problem
+
+    async def _reap_partition(self, partition: int) -> None:
+        prefix = f"gatepost:{partition_tag(self._issuer, partition)}"
+        intents = f"{prefix}:intents"
+        until = self._time() // 1000 or await self._redis_milliseconds(intents)
+        ids = await self._redis.ask("ZRANGEBYSCORE", intents, "-inf", until, "LIMIT", 0, _AT_ONCE)
+        if not ids:
+            return
+        payloads = await self._redis.ask("HMGET", f"{prefix}:intent", *ids)
+        await asyncio.gather(
+            *(self._reap(one, payload or b"") for one, payload in zip(ids, payloads, strict=True))
+        )
 
     async def _reap(self, call_id: bytes, payload: bytes) -> None:
         _, _, intent = payload.partition(b" ")
@@ -235,7 +251,7 @@ class RedisLimits:
 
     def describe(self) -> str:
         """Describe where calls are counted."""
-        away = self._away or not self._redis.is_up
+        away = bool(self._away) or not self._redis.is_up
         return "counted by each process: Redis is down" if away else "counted in Redis"
 
     async def _reserve(self, wanted: Reservation, *, seeded: bool) -> Any:
@@ -275,7 +291,7 @@ class RedisLimits:
             )
         lease = int(wanted.lease * 1000)
         changing = (self._time(), wanted.call_id, lease, wanted.intent, wanted.units)
-        return await self._reserve_script.run_written(ends, changing)
+        return await self._reserve_script.run_written(ends.fill(changing), ends.key)
 
     async def _seed(self, wanted: Reservation) -> bool | Uncountable:
         """Start a month's counters from the ledger; return whether that was possible."""
@@ -319,17 +335,23 @@ class RedisLimits:
     def _time(self) -> int:
         return int(self._now().timestamp() * 1_000_000) if self._by_clock else 0
 
-    async def _redis_milliseconds(self) -> int:
-        seconds, microseconds = await self._redis.ask("TIME")
+    async def _redis_milliseconds(self, key: str) -> int:
+        seconds, microseconds = await self._redis.ask_written(_TIME, key)
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     def _expiry(self) -> int:
         return int((end_of_month(self._now()) + _KEEP).timestamp())
 
-    def _note_away(self, problem: Exception) -> None:
-        if not self._away:
-            log.warning("calls_counted_locally", reason=str(problem)[:300])
-        self._away = True
+    def _note_away(self, tenant_id: str, problem: Exception) -> None:
+        partition = _partition(tenant_id)
+        if partition not in self._away:
+            reason = str(problem)[:300]
+            log.warning("calls_counted_locally", partition=partition, reason=reason)
+        self._away.add(partition)
+
+    def _note_back(self, tenant_id: str) -> None:
+        if self._away:
+            self._away.discard(_partition(tenant_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class ToolEntry:
     limits: ToolLimits = field(default_factory=ToolLimits)
     billing: Billing = field(default_factory=Billing)
     confirm: bool | str = False
+    approval: bool = False
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     graphql: GraphqlEntry | None = None
     inputs: Inputs = ()
@@ -94,6 +95,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         limits=ToolLimits(**value.get("limits", {})),
         billing=Billing(**value.get("billing", {})),
         confirm=value.get("confirm", False),
+        approval=value.get("approval", False),
         lifecycle=Lifecycle(
             version=value.get("version"),
             deprecated=bool(value.get("deprecated") or sunset or "replaced_by" in value),

@@ -103,6 +103,7 @@ def make_tool(
         limits=entry.limits,
         billing=entry.billing,
         confirm=_question(entry.confirm, title),
+        approval=entry.approval,
         lifecycle=entry.lifecycle,
         graphql=query,
         inputs=entry.inputs,

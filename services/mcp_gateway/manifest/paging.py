@@ -87,7 +87,8 @@ def _find(imported: ImportedOperation, paging: DeclaredPagination | None) -> _Fo
 
 
 def _is_whole(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") in ("integer", ["integer", "null"])
+    # Documents made from TypeScript call every number `number`.
+    return schema.get("type") in ("integer", "number", ["integer", "null"], ["number", "null"])
 
 
 def _is_text(schema: Mapping[str, Any]) -> bool:

@@ -3,9 +3,8 @@
 import dataclasses
 from typing import Any
 
-from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.catalogue.tool import Tool, name_purpose
 
-_NAMES = ("purpose", "purpose_of_call")
 _SCHEMA = {
     "type": "string",
     "maxLength": 200,
@@ -20,8 +19,6 @@ def ask_purpose(tool: Tool) -> Tool:
     The tool's validators stay what they are, because `validate_arguments` removes the argument before them.
     """
     properties: dict[str, Any] = tool.input_schema["properties"]
-    taken = {*properties, *tool.bindings, *tool.fill}
-    numbered = (f"{_NAMES[1]}_{number}" for number in range(2, len(taken) + 3))
-    name = next(name for name in (*_NAMES, *numbered) if name not in taken)
+    name = name_purpose(tool)
     schema = {**tool.input_schema, "properties": {**properties, name: _SCHEMA}}
     return dataclasses.replace(tool, input_schema=schema, purpose=name)

@@ -243,6 +243,12 @@ _TOOL = _closed(
         "description": "Ask the person before each call; a text is the question.",
         "errorMessage": "must be true, false or the question to ask",
     },
+    approval={
+        "type": "boolean",
+        "default": False,
+        "description": "An admin of the caller's organisation must approve each call.",
+        "errorMessage": "must be true or false",
+    },
     inputs={
         "type": "array",
         "minItems": 1,

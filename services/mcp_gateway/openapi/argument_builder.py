@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp_gateway.documents.markup import plain_text
 from mcp_gateway.requests.operation import Location, Parameter
 from mcp_gateway.schemas.budget import Schema
 from mcp_gateway.schemas.titles import without_echo
@@ -69,7 +70,7 @@ def described(schema: Schema, source: Mapping[str, Any]) -> Schema:
     schema = dict(schema)
     description = source.get("description")
     if isinstance(description, str) and description.strip():
-        schema["description"] = tidy_text(description)
+        schema["description"] = tidy_text(plain_text(description))
     if source.get("deprecated") is True:
         schema["deprecated"] = True
     return schema

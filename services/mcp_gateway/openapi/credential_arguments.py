@@ -4,32 +4,42 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mcp_gateway.requests.operation import Operation
+
 _NAMES = frozenset(
     """accesskey accesstoken apikey apisecret apitoken authkey authorization authtoken clientsecret
     oauthtoken secretkey""".split()  # noqa: SIM905 - read as words
 )
 _OFTEN_DATA = "token"
 """Beside a security scheme a credential; elsewhere it may be an invitation or a device."""
-_DESCRIBED = frozenset({"auth", "key", "secret", "sid"})
+_DESCRIBED = frozenset({"auth", "clientid", "key", "secret", "sid"})
 """A credential only if the description says so."""
 _SAYS_CREDENTIAL = re.compile(
-    r"\b(?:api[ _-]?key|access[ _-]?token|credentials?|authenticat\w*|oauth)\b", re.IGNORECASE
+    r"\b(?:api[ _-]?key|api `?(?:secret|token|client[ _]id)\b|access[ _-]?token|credentials?|authenticat\w*|oauth)\b",
+    re.IGNORECASE,
 )
 _DEEPEST = 6
 _SAME = ("anyOf", "oneOf", "allOf")
 
 
-def credential_arguments(schema: Mapping[str, Any], *, secured: bool) -> list[str]:
+def credential_arguments(schema: Mapping[str, Any], operation: Operation) -> list[str]:
     """Return the arguments that look like the API's credential, such as `token` or `auth.api_key`.
+
+    Where the operation has a security scheme, a part of the path names a record, such as an invitation by
+    its token, and a credential there would be in a URL.
 
     Args:
         schema: a published input schema.
-        secured: whether the operation has a security scheme.
+        operation: the operation.
     """
+    secured = bool(operation.security)
+    in_path = {one.argument for one in operation.parameters if one.location == "path" and secured}
     found = dict.fromkeys(
         path
         for path, node in _arguments("", schema, schema.get("$defs", {}), _DEEPEST)
-        if _may_be_text(node) and _means_credential(path, node, secured=secured)
+        if path not in in_path
+        and _may_be_text(node)
+        and _means_credential(path, node, secured=secured)
     )
     return list(found)
 

@@ -13,6 +13,7 @@ from typing import Any
 from gatepost.document import DocumentError
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.documents.fetch import fetch_public
+from mcp_gateway.documents.markup import plain_text
 from mcp_gateway.documents.references import References, UnresolvableReference
 from mcp_gateway.documents.sources import Fetch, Source, read_source
 from mcp_gateway.documents.swagger2 import upgrade
@@ -164,7 +165,7 @@ def read_openapi(root: dict[str, Any], origin: Source | None = None) -> OpenApiD
             unreadable.append((f"{method[:40]} {path}", reason))
     info = root.get("info")
     return OpenApiDocument(
-        title=_text(info, "title") if isinstance(info, dict) else "",
+        title=_prose(info, "title") if isinstance(info, dict) else "",
         version=version,
         root=root,
         servers=_servers(root, operations, origin.url),
@@ -236,13 +237,25 @@ def _find(
         method=method.upper(),
         path=path,
         operation_id=_text(node, "operationId") or None,
-        summary=_text(node, "summary") or _text(path_item, "summary"),
-        description=_text(node, "description") or _text(path_item, "description"),
+        summary=_summary(node) or _summary(path_item),
+        description=_prose(node, "description") or _prose(path_item, "description"),
         tags=tuple(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else (),
         deprecated=node.get("deprecated") is True,
         node=node,
         path_item=path_item,
     )
+
+
+def _summary(node: Mapping[str, Any]) -> str:
+    """Return the summary, unless it only is the name of the code: `getTasks()` or `getTasks`."""
+    text = _prose(node, "summary")
+    named = text.isascii() and not text.islower() and _text(node, "operationId").startswith(text)
+    return "" if " " not in text and (named or text.endswith("()")) else text
+
+
+def _prose(node: Mapping[str, Any], key: str) -> str:
+    """Return a text that people read, without HTML, which may stand for hidden characters."""
+    return tidy_text(plain_text(_text(node, key)))
 
 
 def _text(node: Mapping[str, Any], key: str) -> str:

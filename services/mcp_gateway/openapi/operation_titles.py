@@ -17,16 +17,17 @@ _SPELLED = {"ids": "IDs", "ips": "IPs", "oauth": "OAuth", "urls": "URLs"}
 
 
 def title_operation(operation: FoundOperation) -> str:
-    """Return an operation's summary, shortened, in sentence case if a framework generated it.
+    """Return the first line of an operation's summary, shortened, in sentence case if a framework generated it.
 
     Title case that a person chose stays: only a summary that repeats the words of the operationId,
     each capitalised, is changed. Acronyms and words in capitals stay as they are.
     """
-    words = operation.summary.split()
+    summary = operation.summary.partition("\n")[0]
+    words = summary.split()
     made = "".join(words).lower()
     name = re.sub(r"[^a-z0-9]", "", (operation.operation_id or "").lower())
     if not made or not name.startswith(made) or not all(word[:1].isupper() for word in words):
-        return shorten_text(operation.summary, LONGEST_TITLE)
+        return shorten_text(summary, LONGEST_TITLE)
     first, *rest = (_spell(word) for word in words)
     return shorten_text(" ".join([first[:1].upper() + first[1:], *rest]), LONGEST_TITLE)
 

@@ -26,7 +26,9 @@ _POSITIONS: Mapping[str, Kind] = {
     **dict.fromkeys(
         ["page", "pagenumber", "pageno", "pagenum", "currentpage", "pageindex"], "page"
     ),
-    **dict.fromkeys(["offset", "skip", "start", "startat", "startindex", "from"], "offset"),
+    **dict.fromkeys(
+        ["offset", "skip", "start", "startat", "startindex", "startposition", "from"], "offset"
+    ),
 }
 _ORDER: tuple[Kind, ...] = ("cursor", "page", "offset")
 _NEXT = frozenset(
@@ -69,6 +71,8 @@ def detect_pagination(
                 positions.setdefault("cursor", key)
             else:
                 positions[_POSITIONS[name]] = key
+        elif name == "since" and _is_id(schemas.get(key, {})):
+            positions.setdefault("cursor", key)
     size = next((key for name, key in queries.items() if name in _SIZES), None)
     for kind in _ORDER:
         # `start` or `from` without a size may be a date; together with a size it is a position in a list.
@@ -81,6 +85,12 @@ def detect_pagination(
                 items=_items(answer, fields, references),
             )
     return None
+
+
+def _is_id(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a `since` is the last item's number, which a link to the next page has."""
+    said = schema.get("description", "")
+    return schema.get("type") == "integer" and re.search(r"\bID\b", said) is not None
 
 
 def _find_next(

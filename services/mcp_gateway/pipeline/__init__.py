@@ -8,13 +8,15 @@ from collections.abc import Awaitable, Sequence
 
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.elicitation.policy import ConfirmationPolicy
+from mcp_gateway.elicitation.policy import Asking
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
-from mcp_gateway.pipeline.describe_call import write_intent
+from mcp_gateway.pipeline.describe_call import intent_writer
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.steps.answer_meta_tools import answer_meta_tools
-from mcp_gateway.pipeline.steps.ask_person import ask_person
+from mcp_gateway.pipeline.steps.asking.ask_person import ask_person
+from mcp_gateway.pipeline.steps.asking.require_approval import require_approval
+from mcp_gateway.pipeline.steps.asking.require_link import require_link
 from mcp_gateway.pipeline.steps.authorize import authorize
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
@@ -37,7 +39,7 @@ def build_steps(
     catalogue: Catalogue,
     *,
     limits: CallLimits,
-    confirmation: ConfirmationPolicy,
+    asking: Asking,
     guards: Guards,
     requests: RequestWriters,
     sender: RetryingSender,
@@ -55,11 +57,17 @@ def build_steps(
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
         validate_arguments(catalogue),
-        ask_person(confirmation),  # for missing arguments and for confirmation
+        ask_person(asking.confirmation),  # for missing arguments and for confirmation
         bind_claims,  # person and tenant come from the token only
+        require_link(sender),  # of the person's own account, if the API wants its token
+        require_approval(
+            asking.ask_for_approval
+        ),  # of an admin, if the tenant or the manifest wants it
         report_progress,  # to a client that waits for a slow tool
         limit_concurrency(limits.running),  # per tenant, if the manifest limits it
-        reserve_call(limits, write_intent),  # rate, quotas and running calls of the plan
+        reserve_call(
+            limits, intent_writer(recording.resource)
+        ),  # rate, quotas and running calls of the plan
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(requests, sender),
         check_response(limits.worker),  # an answer with another tenant's record is withheld

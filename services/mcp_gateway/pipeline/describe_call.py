@@ -15,15 +15,20 @@ WriteIntent = Callable[[ToolCall], bytes]
 """Writes the event of a call as it is recorded if nobody learns the outcome."""
 
 
-def write_intent(call: ToolCall) -> bytes:
-    """Write the event of a call whose outcome nobody will know."""
+def intent_writer(resource: str) -> WriteIntent:
+    """Make the function that writes the event of a call whose outcome nobody will know."""
     described: tuple[Decision, str, str] = ("failed", "unknown_outcome", "")
-    event = describe_call(call, call.tool, 0.0, described, None)
-    return write_event(event._replace(outcome="unknown", cost=0, meter=""))
+
+    def write_intent(call: ToolCall) -> bytes:
+        event = describe_call(call, resource, call.tool, 0.0, described, None)
+        return write_event(event._replace(outcome="unknown", cost=0, meter=""))
+
+    return write_intent
 
 
 def describe_call(
     call: ToolCall,
+    resource: str,
     tool: Tool | None,
     seconds: float,
     described: tuple[Decision, str, str],
@@ -33,6 +38,7 @@ def describe_call(
 
     Args:
         call: the call, as far as it came.
+        resource: the gateway's own, although the call may have come at an organisation's address.
         tool: the tool, if it exists.
         seconds: how long the call took.
         described: the decision, its reason and the error.
@@ -47,7 +53,7 @@ def describe_call(
         call_id=call.id,
         # The calls of a batch (2025-03-26) have numbered ids.
         request_id=call.id.partition("-")[0],
-        resource=caller.aud,
+        resource=resource,
         tenant_id=caller.tenant_id,
         sub=caller.sub,
         client_id=caller.client_id,
@@ -69,6 +75,8 @@ def describe_call(
         cost=cost,
         outcome=outcome,
         meter=tool.billing.meter if cost and tool is not None else "",
+        trace_id=metrics.trace_id,
+        actor=caller.actors[0] if caller.actors else "",
         searched=metrics.searched,
         purpose=metrics.purpose,
     )

@@ -1,11 +1,14 @@
 """Send a request again if that is safe and likely to help."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gatepost.clock import Now
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import ToolCall
 from mcp_gateway.pipeline.send import BROKEN, Outcome, Sender, WriteRequest, tell
+from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import (
     MOST_ATTEMPTS,
@@ -31,6 +34,10 @@ class RetryingSender:
         self._now = now
         self._wait = wait
         self._random = random
+
+    def links_of(self, tool: Tool) -> Sequence[ByLinkedAccount]:
+        """Return the credentials of a tool for which the person must have linked an account."""
+        return self._sender.links_of(tool)
 
     async def send(self, call: ToolCall, write: WriteRequest, deadline: float) -> Outcome:
         """Send within `deadline` seconds, all attempts together.

@@ -1,10 +1,11 @@
 """Send one request for its caller, with credentials and assertion, and tell the breakers."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import (
     ASSERTION_HEADER,
     UNANSWERED,
@@ -16,6 +17,7 @@ from mcp_gateway.pipeline.call import ToolCall
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.settings import UpstreamConnections
 from mcp_gateway.upstream.credentials.attach import Attached, Attachments
+from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.upstream.credentials.location import forms_in_argument
 from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.guards import Guards
@@ -65,6 +67,10 @@ class Sender:
         self._guards = guards
         self._sign = sign
         self._now = now
+
+    def links_of(self, tool: Tool) -> Sequence[ByLinkedAccount]:
+        """Return the credentials of a tool for which the person must have linked an account."""
+        return self._attachments.of(tool).links
 
     def send(
         self, call: ToolCall, write: WriteRequest, jti: str, left: float

@@ -142,9 +142,13 @@ def trace_steps(steps: Sequence[Step], now: Now) -> tuple[Step, ...]:
     return (add_trace, *others, note_answer, last)
 
 
+def name_step(step: Step) -> str:
+    """Return the name of a step, which is a function or made by the function of that name."""
+    return str(getattr(step, "__qualname__", "step")).partition(".")[0]
+
+
 def _traced(step: Step, now: Now) -> Step:
-    # A step is a function, or made by the function whose name is the first part of this.
-    name = getattr(step, "__qualname__", "step").partition(".")[0]
+    name = name_step(step)
 
     async def run(call: ToolCall, go_on: Next) -> ToolResult:
         trace = call.metrics.trace

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mcp_gateway.redis.connection import Argument, ErrorReply, RedisConnection, write_argument
+from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.resp import Argument, ErrorReply, write_argument
 
 _MANY = 10_000
 
@@ -12,8 +13,14 @@ _MANY = 10_000
 class WrittenEnds(NamedTuple):
     """The parts of a written command that do not change from call to call."""
 
+    key: str
+    """The first key."""
     before: bytes
     after: bytes
+
+    def fill(self, changing: Sequence[Argument]) -> bytes:
+        """Write a whole command with the arguments that change."""
+        return self.before + b"".join(map(write_argument, changing)) + self.after
 
 
 class RedisScript:
@@ -24,6 +31,8 @@ class RedisScript:
         self._redis = redis
         self._text = text
         self._sha = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+        self._by_sha = write_argument("EVALSHA") + write_argument(self._sha)
+        self._by_text = write_argument("EVAL") + write_argument(text)
         self._known: dict[tuple[object, ...], WrittenEnds] = {}
 
     async def run(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
@@ -62,6 +71,7 @@ class RedisScript:
         before: tuple[Argument, ...] = ("EVALSHA", self._sha, len(keys), *keys)
         count = len(before) + changing + len(constant)
         ends = WrittenEnds(
+            keys[0],
             b"*%d\r\n" % count + b"".join(map(write_argument, before)),
             b"".join(map(write_argument, constant)),
         )
@@ -70,13 +80,13 @@ class RedisScript:
         self._known[known] = ends
         return ends
 
-    async def run_written(self, ends: WrittenEnds, changing: Sequence[Argument]) -> Any:
-        """Run the script with written parts, as `run` does."""
-        command = ends.before + b"".join(map(write_argument, changing)) + ends.after
+    async def run_written(self, command: bytes, key: str) -> Any:
+        """Run the script as a written command, as `run` does; a key says where."""
         try:
-            return await self._redis.ask_written(command)
+            return await self._redis.ask_written(command, key)
         except ErrorReply as reply:
             if not str(reply).startswith("NOSCRIPT"):
                 raise
-            await self._redis.ask("SCRIPT", "LOAD", self._text)
-            return await self._redis.ask_written(command)
+            # The text itself, since the server that loads it must be the one that has the keys now.
+            written = command.replace(self._by_sha, self._by_text, 1)
+            return await self._redis.ask_written(written, key)

@@ -65,6 +65,7 @@ def lock_tool(tool: Tool) -> Published:
         "guard": tool.compiled_shape.guard,
         "slashes": sorted(p.argument for p in tool.operation.parameters if p.slashes),
         "confirm": tool.confirm is not None,
+        "approval": tool.approval or None,
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "version": tool.lifecycle.version,
         "replacedBy": tool.lifecycle.replaced_by,

@@ -67,6 +67,16 @@ class Revocations:
             return False
         return now.timestamp() - claims.iat >= self._stale_after.total_seconds()
 
+    def explain(self, claims: AccessClaims, kid: str) -> str:
+        """Say why a token counts as revoked."""
+        if self._known.is_revoked(claims, kid):
+            return "the token was revoked"
+        most = int(self._stale_after.total_seconds())
+        return (
+            "the gateway has had no news of revocations for a while and accepts only tokens that are "
+            f"younger than {most} seconds; refresh the token"
+        )
+
     def following(self) -> AbstractAsyncContextManager[None]:
         """Follow the feed in the background for as long as the block lasts."""
         return in_background(
@@ -105,7 +115,11 @@ class Revocations:
         if self._heard is None:
             return "never heard"
         silent = int((self._now() - self._heard).total_seconds())
-        return "current" if silent <= SILENCE_SECONDS else f"heard {silent} seconds ago"
+        if silent <= SILENCE_SECONDS:
+            return "current"
+        most = int(self._stale_after.total_seconds())
+        younger = f"; only tokens younger than {most} seconds are accepted" if silent > most else ""
+        return f"heard {silent} seconds ago{younger}"
 
 
 def _tell(reason: str) -> None:

@@ -4,9 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
-from gatepost.network.redis import open_redis
+from gatepost.network.redis import REDIS_ERRORS, open_redis
 from gatepost.revocations import Revocation, stream_key
 from mcp_gateway.follow_feed import FeedBroken
 
@@ -42,7 +41,7 @@ class RedisFeed:
                 # is up.
                 wait = None if len(entries) == _MOST else _BLOCK_SECONDS * 1000
                 yield [news for _, fields in entries if (news := _parse(fields)) is not None]
-        except (RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise FeedBroken(f"{type(error).__name__}: {error}") from error
         finally:
             await redis.aclose()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mcp_gateway.documents.markup import plain_text
 from mcp_gateway.schemas.budget import Schema
 from mcp_gateway.text import strip_value, tidy_text
 
@@ -38,7 +39,7 @@ def convert_texts(source: Schema, out: Schema) -> None:
     for keyword in _TEXTS:
         text = source.get(keyword)
         if isinstance(text, str) and text.strip():
-            out[keyword] = tidy_text(text)
+            out[keyword] = tidy_text(plain_text(text) if keyword == "description" else text)
     if out.get("format") == "byte":
         del out["format"]
         out["contentEncoding"] = "base64"

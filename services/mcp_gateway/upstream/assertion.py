@@ -7,6 +7,7 @@ method, the URL and the body, so it is not valid for another request.
 import hashlib
 from base64 import urlsafe_b64encode
 from datetime import timedelta
+from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey
 
-from gatepost.claims import ALGORITHM, AccessClaims
+from gatepost.claims import ALGORITHM, AccessClaims, write_actors
 from gatepost.clock import Now
 from mcp_gateway.requests.request import HttpRequest
 
@@ -43,47 +44,49 @@ class AssertionSigner:
         """Return the assertion of who makes this request, through which client and tool."""
         issued = int(self._now().timestamp())
         body = request.body
-        return self._sign(
-            {
-                "iss": self._resource,
-                "aud": self._audience,
-                "sub": caller.sub,
-                "tenant_id": caller.tenant_id,
-                "data_scope": str(caller.data_scope),
-                "client_id": caller.client_id,
-                "env": caller.env,
-                "tool": tool,
-                "jti": call_id,
-                "iat": issued,
-                "exp": issued + _SECONDS,
-                "htm": request.method,
-                "htu": request.url,
-                "body_sha256": _hash(body) if body else _EMPTY,
-            }
-        )
+        claims: dict[str, Any] = {
+            "iss": self._resource,
+            "aud": self._audience,
+            "sub": caller.sub,
+            "tenant_id": caller.tenant_id,
+            "data_scope": str(caller.data_scope),
+            "client_id": caller.client_id,
+            "env": caller.env,
+            "tool": tool,
+            "jti": call_id,
+            "iat": issued,
+            "exp": issued + _SECONDS,
+            "htm": request.method,
+            "htu": request.url,
+            "body_sha256": _hash(body) if body else _EMPTY,
+        }
+        if caller.actors:
+            claims["act"] = write_actors(caller.actors)
+        return self._sign(claims)
 
     def sign_subject(self, who: tuple[str, ...], token_url: str, jti: str) -> str:
         """Return a subject token for a token endpoint to exchange (RFC 8693 §2.1).
 
         Its audience is that endpoint, so it is not valid anywhere else.
         """
-        tenant_id, sub, data_scope, client_id = who
+        tenant_id, sub, data_scope, client_id, *actors = who
         issued = int(self._now().timestamp())
-        return self._sign(
-            {
-                "iss": self._resource,
-                "aud": token_url,
-                "sub": sub,
-                "tenant_id": tenant_id,
-                "data_scope": data_scope,
-                "client_id": client_id,
-                "jti": jti,
-                "iat": issued,
-                "exp": issued + _SECONDS,
-            }
-        )
+        claims: dict[str, Any] = {
+            "iss": self._resource,
+            "aud": token_url,
+            "sub": sub,
+            "tenant_id": tenant_id,
+            "data_scope": data_scope,
+            "client_id": client_id,
+            "jti": jti,
+            "iat": issued,
+            "exp": issued + _SECONDS,
+        }
+        if actors:
+            claims["act"] = write_actors(tuple(actors))
+        return self._sign(claims)
 
-    def _sign(self, claims: dict[str, str | int]) -> str:
+    def _sign(self, claims: dict[str, Any]) -> str:
         signed = self._header + b"." + _encode(orjson.dumps(claims))
         # Done by hand at half of joserfc's cost (RFC 7518 §3.4): r and s, 32 bytes each.
         r, s = decode_dss_signature(self._key.sign(signed, self._algorithm))

@@ -201,9 +201,12 @@ class ModernConversation(_Telling):
 
 def can_ask(capabilities: Mapping[str, Any], capability: str) -> bool:
     """Tell whether a client declared a capability; plain elicitation means forms."""
-    declared = capabilities.get(capability)
+    name, _, mode = capability.partition(".")
+    declared = capabilities.get(name)
     if not isinstance(declared, dict):
         return False
+    if mode:
+        return mode in declared
     return capability != "elicitation" or "form" in declared or "url" not in declared
 
 

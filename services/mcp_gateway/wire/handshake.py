@@ -17,6 +17,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 
 from gatepost.claims import AccessClaims
 from mcp_gateway.elicitation.answers import AnswerNotTaken
+from mcp_gateway.elicitation.ask import ELICITATION, OPEN_URL
 from mcp_gateway.elicitation.seal import principal_of
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CallRefused, CannotAsk, NobodyAnswered
@@ -45,7 +46,7 @@ from mcp_gateway.wire.jsonrpc import (
 from mcp_gateway.wire.server import Incoming, Server, require_first_page, run_tool
 
 SESSION_HEADER = b"mcp-session-id"
-_ASKABLE = ("elicitation", "sampling")
+_ASKABLE = (ELICITATION, OPEN_URL, "sampling")
 _SESSION = "session"
 _BATCH_VERSION = "2025-03-26"  # the only revision with batches
 _MAX_BATCH = 50

@@ -25,6 +25,7 @@ from mcp_types.jsonrpc import (
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gatepost.claims import AccessClaims
+from mcp_gateway.auth.challenge import scheme_of
 from mcp_gateway.pipeline.call import RateLimited, ScopeMissing, tool_error
 from mcp_gateway.pipeline.conversation import (
     CallRefused,
@@ -64,6 +65,8 @@ _NAMED_BY: Mapping[str, str] = MappingProxyType(
     {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 )
 _SERVED = ", ".join((*MODERN_PROTOCOL_VERSIONS, *reversed(HANDSHAKE_PROTOCOL_VERSIONS)))
+_EXTENSIONS: Mapping[str, Any] = {"io.modelcontextprotocol/oauth-client-credentials": {}}
+"""Programs get tokens of their own from the authorization server, without a person."""
 _TTL_MS = 60_000  # short, so that a wider grant takes effect soon
 
 Method = Callable[[Server, Incoming], Awaitable[bytes]]
@@ -119,7 +122,7 @@ async def answer(
     except InputRequired as required:
         result = _write_questions(server, required)
     except ScopeMissing as refusal:
-        return _step_up(server, given_id, refusal)
+        return _step_up(server, given_id, refusal, caller)
     except RateLimited as refusal:
         slow = RpcError(RATE_LIMITED, str(refusal), {"retryAfter": refusal.seconds})
         return _refuse(given_id, slow)._replace(headers=conversation.limits)
@@ -206,10 +209,14 @@ def _refuse(given_id: bytes, error: RpcError) -> Reply:
     return reply_error(given_id, error, modern=True)
 
 
-def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing) -> Reply:
+def _step_up(server: Server, given_id: bytes, refusal: ScopeMissing, caller: AccessClaims) -> Reply:
     """Request the scope that this call needs (MCP authorization, Runtime Insufficient Scope Errors)."""
     challenge = server.challenge.header(
-        error="insufficient_scope", scope=refusal.scope, description=refusal.description
+        scheme_of(caller),
+        error="insufficient_scope",
+        scope=refusal.scope,
+        description=refusal.description,
+        organisation=server.challenge.organisation_of(caller.aud),
     )
     body = write_error(given_id, RpcError(SCOPE_MISSING, str(refusal)))
     return Reply(403, body, ((b"www-authenticate", challenge),))
@@ -227,7 +234,7 @@ async def _discover(server: Server, _: Incoming) -> bytes:
     return orjson.dumps(
         {
             "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
-            "capabilities": server.capabilities,
+            "capabilities": {**server.capabilities, "extensions": _EXTENSIONS},
             "instructions": server.instructions,
             **_cacheable(server),
         }

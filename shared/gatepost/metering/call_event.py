@@ -106,6 +106,10 @@ class CallEvent(NamedTuple):
     """The meter of the units; empty if the call costs none."""
     counted: bool = True
     """False if the call passed while the gateway could not count it against the tenant's quotas."""
+    trace_id: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
+    """The trace that recorded the call; empty for most calls, which none does."""
+    actor: _Long = ""
+    """The sub-agent that called for the client; empty if the client itself called."""
     searched: Annotated[
         str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)
     ] = ""

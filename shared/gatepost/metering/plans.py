@@ -103,6 +103,9 @@ class PlansPage(_Value):
     """False if more tenants wait; the gateway asks again at once."""
     upgrade_url: str = Field(default="", max_length=2048)
     """The page where an admin can change the plan; the encoded id of the tenant follows."""
+    processes: int = Field(default=0, ge=0)
+    """How many processes of this gateway have reported their state within the last minute; 0 if that is
+    not known."""
 
 
 class UsedUnits(_Value):

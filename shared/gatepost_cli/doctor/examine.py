@@ -104,7 +104,7 @@ async def _try_registered(
 ) -> list[str]:
     registered = read_object(answer)
     if answer.status_code not in {200, 201}:
-        return [f"registration is refused: {_reason(answer)}"]
+        return [f"registration is refused: {reason_of(answer)}"]
     if registered is None or not isinstance(registered.get("client_id"), str):
         return ["the answer to the registration has no client_id"]
     problems = _judge_registration(client, registered)
@@ -166,7 +166,7 @@ async def _reach_sign_in(url: str, client: KnownClient, http: httpx2.AsyncClient
     for _ in range(10):
         answer = await http.get(url)
         if answer.status_code not in {302, 303, 307, 308}:
-            return None if answer.is_success else _reason(answer, client.callback)
+            return None if answer.is_success else reason_of(answer, client.callback)
         url = urljoin(url, answer.headers.get("location", ""))
         if url.startswith(client.callback):
             return _error_in(url)
@@ -175,7 +175,8 @@ async def _reach_sign_in(url: str, client: KnownClient, http: httpx2.AsyncClient
     return "it redirects endlessly"
 
 
-def _reason(answer: httpx2.Response, callback: str | None = None) -> str:
+def reason_of(answer: httpx2.Response, callback: str | None = None) -> str:
+    """Describe a refusal: the OAuth error, where there is one, and else the status."""
     document = read_object(answer)
     if document is not None:
         said = [str(document[k])[:200] for k in ("error", "error_description") if k in document]

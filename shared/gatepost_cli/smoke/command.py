@@ -30,6 +30,7 @@ from gatepost_cli.smoke.discovery import (
 from gatepost_cli.smoke.junit import write_junit
 from gatepost_cli.smoke.steps import StepFailed, Steps, StepSkipped
 from gatepost_cli.terminal import echo
+from gatepost_cli.url import URL
 
 Transport = Callable[[], httpx2.AsyncBaseTransport | None]
 
@@ -65,7 +66,7 @@ class Given:
 
 
 @click.command()
-@click.argument("url")
+@click.argument("url", type=URL)
 @click.option(
     "--api-key",
     envvar="GATEPOST_SMOKE_API_KEY",
@@ -92,21 +93,19 @@ def smoke(
     Reads what leads a client to the authorization server. With an API key, lists the tools and calls
     one that only reads. Prints a line for each step and exits with 1 if a step fails.
     """
-    if not url.startswith(("https://", "http://")):
-        raise click.ClickException(f"URL: {url!r} is not an http or https URL")
     try:
         key = parse_api_key(api_key) if api_key else None
     except MalformedApiKey as problem:
-        raise click.ClickException(f"--api-key: {problem}; copy the whole key") from None
+        raise click.UsageError(f"--api-key: {problem}; copy the whole key") from None
     if revoke_with is not None and (key is None or key.env != "test"):
-        raise click.ClickException(
+        raise click.UsageError(
             "--revoke-with needs a test key in --api-key: create one with"
             " `gatepost auth-server api-keys create --test`"
         )
     try:
         command = tuple(shlex.split(revoke_with or ""))
     except ValueError as problem:
-        raise click.ClickException(f"--revoke-with: {problem}") from None
+        raise click.UsageError(f"--revoke-with: {problem}") from None
     # The SDK logs the traceback of an error that is told in a sentence here.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     steps = asyncio.run(run_smoke(Given(url, key, tool, command)))

@@ -2,18 +2,21 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
+import httpx2
 import pytest
 from sqlmodel import col, select
 
 from auth_server.admin_api.app import ADMIN_API_PATH
 from auth_server.records.audit.table import AuditEntry
 from support.in_process.admin_api import PROBLEM, AdminApi, admin_api, least_body
-from support.in_process.auth_server import AuthServer
+from support.in_process.auth_server import ISSUER, AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.loop_steps import watched_steps
 
 
@@ -42,7 +45,7 @@ async def test_a_disabled_tenant_is_shown_and_its_access_ends(
     sqlite_server: AuthServer, read_token: Any
 ) -> None:
     client = await sqlite_server.client()
-    tokens = await client.connect(sqlite_server.person())
+    tokens = await connect_without_pages(sqlite_server, client)
     api = await admin_api(sqlite_server)
 
     done = await api.call("PUT", "/tenants/org_acme/disabled", json={"disabled": True})
@@ -253,3 +256,25 @@ async def test_the_openapi_document_is_public_and_names_every_scope(
         for operation in path.values():
             assert "Requires `" in operation["description"]
             assert "401" in operation["responses"]
+
+
+async def test_whoever_reads_the_document_finds_no_two_operations_of_one_name(
+    table_server: AuthServer,
+) -> None:
+    document = (await table_server.http.get(f"{ADMIN_API_PATH}/openapi.json")).json()
+
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    summaries = Counter(one["summary"] for one in operations)
+    assert [name for name, times in summaries.items() if times > 1] == []
+
+
+async def test_every_path_of_the_api_answers_with_a_problem_whatever_the_method(
+    table_server: AuthServer,
+) -> None:
+    paths = ("", "/", "//", "/people/..", "/people/%2e%2e", "/x/../..%2f", "/nothing", "/%ff")
+    for method in ("GET", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        for path in paths:
+            url = httpx2.URL(ISSUER).copy_with(raw_path=f"/admin/v1{path}".encode())
+            answer = await table_server.http.request(method, url)
+            assert answer.status_code in {401, 404, 405}, (method, path, answer.text)
+            assert answer.headers["content-type"] == PROBLEM, (method, path, answer.text)

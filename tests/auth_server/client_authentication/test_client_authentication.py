@@ -278,9 +278,8 @@ async def test_credentials_in_the_url_are_not_read_a104(table_server: AuthServer
         ("", "invalid_request"),
         ("password", "unsupported_grant_type"),
         ("client_credentials", "unauthorized_client"),
-        ("urn:ietf:params:oauth:grant-type:token-exchange", "unauthorized_client"),
         ("implicit", "unsupported_grant_type"),
-        ("urn:ietf:params:oauth:grant-type:device_code", "unsupported_grant_type"),
+        ("urn:ietf:params:oauth:grant-type:device_code", "unauthorized_client"),
         ("AUTHORIZATION_CODE", "unsupported_grant_type"),
     ],
 )

@@ -656,6 +656,7 @@ async def test_a_gateways_keys_are_read_over_plain_http_inside() -> None:
     }
 
     def answer(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["cache-control"] == "no-cache"  # keys rotate
         if request.url.path not in answers:
             raise httpx2.ConnectError("refused")
         return answers[request.url.path]

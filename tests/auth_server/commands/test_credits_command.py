@@ -55,7 +55,7 @@ def test_an_amount_that_makes_no_sense_is_refused(operate: Operate, amount: str)
     refused = operate("credits", "grant", "--reason", "x", "--", "org_globex", amount)
 
     assert refused.exit_code == 1
-    assert "AMOUNT must be a multiple of 0.01, above 0" in refused.output
+    assert "amount: must be a multiple of 0.01, above 0" in refused.output
     assert operate("credits", "list").output == "There are no credits.\n"
 
 

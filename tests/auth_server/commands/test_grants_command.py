@@ -1,6 +1,7 @@
 """`gatepost auth-server grants`: an operator sees and ends what people allowed apps."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,9 +11,14 @@ from sqlmodel import col, select
 
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.audit.verify import find_break
+from auth_server.records.grants.store import find_grant
 from auth_server.records.revocations.table import RevocationRow
+from auth_server.records.tenant_apps.store import add_choice, list_ended_choices
+from auth_server.records.tenant_apps.table import AppChoice
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.delegation import connect_agent
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient
 
 Operate = Callable[..., Result]
@@ -34,13 +40,13 @@ def connected(database_url: str) -> list[tuple[str, str]]:
 
     async def connect(server: AuthServer) -> list[tuple[str, str]]:
         made = []
-        for email, tenant in (
-            ("ada@acme.example", "Acme"),
-            ("ada@acme.example", "Globex"),
-            ("bo@globex.example", "Globex"),
+        for person, tenant in (
+            ("usr_ada", "org_acme"),
+            ("usr_ada", "org_globex"),
+            ("usr_bo", "org_globex"),
         ):
             client = await server.client()
-            tokens = await client.connect(server.person(email), tenant=tenant)
+            tokens = await connect_without_pages(server, client, person=person, tenant=tenant)
             made.append((client.client_id, tokens["refresh_token"]))
         return made
 
@@ -100,6 +106,12 @@ def test_grants_are_listed_by_person_tenant_and_client(
     assert grant_ids(operate, "--client", connected[0][0])[0] in everything
     line = operate("grants", "list", "--client", connected[0][0]).output
     assert "usr_ada in org_acme  Test client" in line
+    row = json.loads(operate("grants", "list", "--client", connected[0][0], "--json").output)
+    assert (row["grant_id"], row["tenant_id"], row["sub_agents"]) == (
+        line.split()[0],
+        "org_acme",
+        [],
+    )
     assert operate("grants", "list", "--person", "nobody").output == "There are no such grants.\n"
 
 
@@ -116,6 +128,29 @@ def test_one_grant_ends_and_the_others_go_on(
     assert (again.exit_code, "has already ended" in again.output) == (1, True)
     assert living(database_url, connected) == [False, True, True]
     assert told(database_url, "grant.revoked") == [("usr_ada", "org_acme", connected[0][0])]
+
+
+def test_an_app_that_an_operator_ends_is_not_connected_again_by_the_organisations_provider(
+    operate: Operate, database_url: str, connected: list[tuple[str, str]]
+) -> None:
+    (grant_id,) = grant_ids(operate, "--client", connected[0][0])
+
+    async def hand_to_tenant(server: AuthServer) -> None:
+        async with server.opened.transaction() as db:
+            grant = await find_grant(db, grant_id)
+            assert grant is not None
+            grant.by_tenant = True
+            of = grant.model_dump(include={"person_id", "tenant_id", "client_id", "resource"})
+            await add_choice(db, AppChoice(**of, client_name="Test client", ceiling_tools=[]))
+
+    async def read(server: AuthServer) -> list[str | None]:
+        async with server.opened.database.reading() as db:
+            found = await list_ended_choices(db, person_id="usr_ada", most=10)
+            return [one.ended_by for one in found]
+
+    on(database_url, hand_to_tenant)
+    assert operate("grants", "end", grant_id).exit_code == 0
+    assert on(database_url, read) == ["operator"]
 
 
 @pytest.mark.both_databases
@@ -164,3 +199,24 @@ def test_access_tokens_can_end_without_grants_so_that_apps_fetch_new_ones(
     assert on(database_url, names) == [("tenant", "org_globex")]
     assert living(database_url, connected) == [True] * 3
     assert told(database_url, "token.outdated") == [("", "org_globex", "")]
+
+
+def test_a_sub_agent_is_listed_below_its_grant_and_ended_alone(
+    database_url: str, operate: Operate
+) -> None:
+    async def delegate(server: AuthServer) -> None:
+        agent = await connect_agent(server)
+        first = await agent.delegate(allowed_tools="@read")
+        await agent.delegate(first, actor_name="reader", allowed_tools="list_tasks")
+
+    on(database_url, delegate)
+
+    grant, above, below = operate("grants", "list").output.splitlines()
+    ended = operate("grants", "end", below.split()[0])
+
+    assert grant.startswith("grant_")
+    assert above.startswith("  delegation_") and "researcher" in above
+    assert below.startswith("    delegation_") and "reader" in below
+    assert ended.exit_code == 0, ended.output
+    assert operate("grants", "list").output.splitlines() == [grant, above]
+    assert operate("grants", "end", below.split()[0]).exit_code != 0

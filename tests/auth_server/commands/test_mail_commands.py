@@ -26,6 +26,15 @@ def test_without_an_smtp_server_a_developer_sees_the_mail(tmp_path: Path) -> Non
     assert "auth_server.mail is not configured" in done.stdout
 
 
+def test_a_script_tells_an_operator_what_failed_without_a_database(tmp_path: Path) -> None:
+    what = "the back-up failed: no room\nBcc: eve@evil.example"
+    done = run(tmp_path, "http://127.0.0.1:8400", "alert", "ops@acme.example", what)
+    assert done.exit_code == 0
+    assert "Mail to ops@acme.example" in done.stderr
+    assert "Subject: Attention: the back-up failed: no room Bcc: eve@evil.example" in done.stderr
+    assert not (tmp_path / "gatepost.db").exists()
+
+
 def test_an_operator_learns_why_a_mail_was_not_sent(tmp_path: Path) -> None:
     nobody = {"sender": "no-reply@orbit.example", "host": "127.0.0.1", "port": 9}
     done = run(tmp_path, "https://auth.example", "test", "ada@acme.example", **nobody)

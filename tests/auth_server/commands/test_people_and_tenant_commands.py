@@ -14,9 +14,11 @@ from sqlmodel import col
 from auth_server.records.audit.table import AuditEntry
 from auth_server.records.email_changes.store import add_email_change, find_email_change
 from auth_server.records.email_changes.table import EmailChange
+from auth_server.records.grants.store import list_live_grants
 from auth_server.records.people.store import find_person
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import ADA
 
 Operate = Callable[..., Result]
@@ -146,12 +148,12 @@ def test_a_disabled_person_is_signed_out_and_comes_back_when_enabled(
         (("tenants", "add", "org_x", "--name", ""), "id, name and tier"),
         (("people", "set", "usr_nobody", "--disable"), "the person usr_nobody does not exist"),
         (("people", "set", "usr_bo", "--email", "ada@acme.example"), "belongs to usr_ada"),
-        (("people", "set", "usr_bo", "--name", "a\x00b"), "name must be"),
+        (("people", "set", "usr_bo", "--name", "a\x00b"), "name: must be"),
         (
             ("people", "add", "usr_bo", "--email", "x@y", "--name", "Bo"),
             "a person with the id usr_bo",
         ),
-        (("people", "add", "usr_x", "--email", "x", "--name", "X"), "email must be"),
+        (("people", "add", "usr_x", "--email", "x", "--name", "X"), "email: must be"),
         (
             ("people", "add", "usr_x", "--email", "x@y", "--name", "X", "--password-stdin"),
             "the password must have",
@@ -179,12 +181,35 @@ def test_a_new_address_counts_as_verified_only_when_the_operator_says_so(
             person = await find_person(db, "usr_ada")
             return person is not None and person.email_verified_at is not None
 
-    said(operate("people", "set", "usr_ada", "--email-verified"))
+    said(operate("people", "set", "usr_ada", "--email-verified", "ada@acme.example"))
     assert asked(database_url, verified)
     said(operate("people", "set", "usr_ada", "--name", "Ada Marsh-Lind"))
     assert asked(database_url, verified)
     said(operate("people", "set", "usr_ada", "--email", "ada@new.example"))
     assert not asked(database_url, verified)
+    # The address that the operator means is not hers any more.
+    refused = operate("people", "set", "usr_ada", "--email-verified", "ada@acme.example")
+    assert refused.exit_code == 1 and "the address of usr_ada is ada@new.example" in refused.output
+    assert not asked(database_url, verified)
+
+
+def test_a_connection_from_the_customers_provider_ends_with_an_operators_new_address_a184(
+    operate: Operate, database_url: str
+) -> None:
+    async def connect(server: AuthServer) -> None:
+        await connect_without_pages(server)
+        async with server.opened.transaction() as db:
+            (grant,) = await list_live_grants(db, person_id="usr_ada", lock=True)
+            grant.provider = "acme-id"
+
+    async def count(server: AuthServer) -> int:
+        async with server.opened.database.reading() as db:
+            return len(await list_live_grants(db, person_id="usr_ada"))
+
+    asked(database_url, connect)
+    assert asked(database_url, count) == 1
+    said(operate("people", "set", "usr_ada", "--email", "ada@left.example"))
+    assert asked(database_url, count) == 0
 
 
 def test_an_operator_deletes_a_person(operate: Operate) -> None:
@@ -253,3 +278,22 @@ def test_an_operator_approves_and_declines_requested_apps(operate: Operate) -> N
 @pytest.mark.parametrize("tenant_id", ["a/b", ".", ".."])
 def test_a_tenant_that_no_path_can_name_is_not_added(operate: Operate, tenant_id: str) -> None:
     assert "must not contain /" in operate("tenants", "add", tenant_id, "--name", "A").output
+
+
+def test_an_invitation_is_sent_again_by_command(operate: Operate) -> None:
+    said(operate("memberships", "invite", "dee@new.example", "org_acme"))
+    invitation = said(operate("memberships", "invitations", "org_acme")).split()[0]
+
+    again = said(operate("memberships", "invitations", "org_acme", "--resend", invitation))
+
+    assert invitation in again
+    assert said(operate("mail", "list")).count("invitation") == 2
+    nobody = operate("memberships", "invitations", "org_acme", "--resend", "0" * 32)
+    assert (nobody.exit_code, "has no invitation" in nobody.output) == (1, True)
+
+
+def test_a_person_is_signed_out_everywhere_by_command(operate: Operate, database_url: str) -> None:
+    said(operate("people", "sign-out", "usr_ada"))
+    ended = [one for one in asked(database_url, read_audit) if one.event == "session.ended"]
+    assert [one.person_id for one in ended] == ["usr_ada"]
+    assert operate("people", "sign-out", "usr_none").exit_code == 1

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from click.testing import CliRunner, Result
 from auth_server.cli import auth_server as command
 from auth_server.records.people.store import find_account, find_people
 from auth_server.seed import read_seed, store_seed
+from gatepost.network.serve import DrainingServer
+from gatepost_cli.main import main
 from support.in_process.auth_server import SEED, AuthServer, running_auth_server
 from support.in_process.clock import Clock
 from support.in_process.grants import connect_without_pages
@@ -178,3 +181,74 @@ async def test_seeding_again_keeps_what_people_did_themselves(sqlite_server: Aut
     }
     # A new address is not verified.
     assert kept == {"usr_ada": ("de", now, now), "usr_bo": ("de", None, now)}
+
+
+def test_serving_without_migrating_starts_only_on_a_migrated_database(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A one-shot task migrates, and the servers' tasks may not."""
+    started: list[bool] = []
+
+    def run_server(self: DrainingServer, sockets: list[socket]) -> None:
+        for one in sockets:
+            one.close()
+        self.started = True
+        started.append(True)
+
+    monkeypatch.setattr(DrainingServer, "run", run_server)
+    serve = ("serve", "--port", "0", "--no-migrate")
+
+    refused = run(tmp_path, database, *serve)
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: The database has an empty schema")
+    assert len(refused.output.splitlines()) == 1
+    assert not started
+
+    assert run(tmp_path, database, "migrate").exit_code == 0
+    result = run(tmp_path, database, *serve)
+    assert (result.exit_code, started) == (0, [True]), result.output
+
+
+def test_a_seeded_domain_is_verified_for_one_tenant(tmp_path: Path, database: str) -> None:
+    acme = "tenants: [{id: org_acme, name: Acme, verified_domains: [acme.example]}]"
+    for _ in range(2):  # a file can be stored again
+        assert seed(tmp_path, database, acme).exit_code == 0
+    config = str(tmp_path / "gatepost.yaml")
+    listed = CliRunner().invoke(command, ["tenants", "domains", "--config", config, "org_acme"])
+    assert listed.output.strip() == "acme.example  verified"
+    globex = acme.replace("org_acme", "org_globex")
+    refused = seed(tmp_path, database, globex)
+    assert refused.exit_code == 1 and "verified domain of another tenant" in refused.output
+    wrong = seed(tmp_path, database, acme.replace("acme.example", "acme"))
+    assert wrong.exit_code == 1 and "verified_domains" in wrong.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "auth-server serve --no-migrate",
+        "auth-server migrate",
+        "auth-server tenants list",
+        "usage books",
+    ],
+)
+def test_an_operator_whose_database_is_down_reads_one_sentence_without_the_password(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv(
+            "GATEPOST_AUTH_DATABASE_URL",
+            f"postgresql+psycopg://gatepost:pa55word@{address}/gatepost",
+        )
+        monkeypatch.setenv("GATEPOST_AUTH_SECRET_KEY", "5ee0" * 16)
+        monkeypatch.setenv("GATEPOST_AUTH_ISSUER", "http://127.0.0.1:8400")
+        monkeypatch.setenv("GATEPOST_AUTH_RESOURCES", '[{"resource": "http://127.0.0.1:8401/mcp"}]')
+        done = CliRunner().invoke(main, words.split())
+
+    assert done.exit_code == 1
+    [line] = [line for line in done.output.splitlines() if not line.startswith("{")]
+    assert line.startswith("Error: the database that database_url names can't be used: ")
+    assert "127.0.0.1" in line
+    assert "pa55word" not in done.output

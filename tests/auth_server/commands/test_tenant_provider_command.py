@@ -98,3 +98,26 @@ def test_an_impossible_change_is_refused_in_one_line(
     config: Path, words: tuple[str, ...], text: str
 ) -> None:
     assert text in provider(config, *words)
+
+
+def test_an_operator_makes_shows_and_revokes_the_token_of_a_directory(config: Path) -> None:
+    def directory(*words: str) -> list[str]:
+        run = CliRunner().invoke(command, ["tenants", "directory", "--config", str(config), *words])
+        assert run.exit_code in (0, 1) and "Traceback" not in run.output, run.output
+        return run.output.strip().splitlines()
+
+    assert directory("org_acme", "--create", "Okta") == [
+        "Error: token: The organisation has no identity provider of its own."
+    ]
+    provider(config, "org_acme", "acme-id")
+    made = directory("org_acme", "--create", "Okta", "--data", "team:sales")
+    assert made[0].startswith("gatepost_scim_") and "won't be able to see it again" in made[1]
+    assert made[2].endswith("http://127.0.0.1:8400/scim/v2")
+    shown = directory("org_acme")
+    assert shown[0] == "acme-id: 0 people, 0 active; 0 groups"
+    assert "Okta  last used: never" in shown[1] and made[0] not in "".join(shown)
+    token_id = shown[1].split()[0]
+    for tenant_id, words in (("org_globex", f"no live token {token_id}"), ("org_none", "exist")):
+        assert words in directory(tenant_id, "--revoke", token_id)[0]
+    assert len(directory("org_acme", "--revoke", token_id)) == 1
+    assert "only one" in directory("org_acme", "--revoke", "x", "--create", "y")[0]

@@ -14,6 +14,7 @@ from sqlmodel import col, update
 
 from auth_server.db.engine import DbSession, open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.metering.notice_quotas import notice_quotas
 from auth_server.notices.compare_books import compare_books
 from auth_server.records.billing_accounts.store import add_account, lock_account
 from auth_server.records.metered_hours.table import MeteredHour
@@ -211,7 +212,7 @@ def test_the_printed_plans_can_be_changed_and_stored(operate: Operate, tmp_path:
     [
         ("plans: [{name: free, title: Free, per_minute: 60, burst: 30}]", "pro (1 tenants)"),
         ("plans: [{name: pro, title: Pro, per_minute: 60}]", "plans.0.burst: Field required"),
-        ("plans: []", "plans: Tuple should have at least 1 item"),
+        ("plans: []", "must not be empty"),
         ("plans: [{name: a, title: A, per_minute: 1, burst: 1, colour: red}]", "plans.0.colour"),
         ("[", "plans.yaml"),
     ],
@@ -289,3 +290,19 @@ def test_a_tenant_whose_subscription_gives_its_plan_keeps_it(
         refused = operate(*arguments)
         assert refused.exit_code == 1
         assert "the subscription at Stripe gives this tenant the plan free" in refused.output
+
+
+def test_limits_that_are_near_are_listed(operate: Operate, sqlite_url: str) -> None:
+    globex = {"tenant_id": "org_globex", "sub": "usr_bo"}
+    assert "No limit is near." in operate("usage", "limits").output
+    call(sqlite_url, (NOW, 90, globex))
+
+    async def notice() -> None:
+        database = open_database(sqlite_url)
+        await notice_quotas(database, NOW)
+        await database.close()
+
+    asyncio.run(notice())
+    assert "org_globex  free  day  90 of 100 units, 90 %" in operate("usage", "limits").output
+    [listed] = json.loads(operate("usage", "limits", "--json").output)
+    assert (listed["tenant_name"], listed["percent"]) == ("Globex", 90)

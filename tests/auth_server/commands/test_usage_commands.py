@@ -303,3 +303,22 @@ async def _forget(
     if units is not None:
         gone = gone.where(col(table.units) == units)
     await db.execute(gone)
+
+
+def test_the_comparison_with_the_invoices_says_what_the_system_can_tell(
+    operate: Operate, sqlite_url: str, tmp_path: Path
+) -> None:
+    nowhere = operate("compare", "org_acme")
+    export = {"kind": "cloud_events", "url": "http://127.0.0.1:9/events"}
+    section = issuing(
+        "http://127.0.0.1:8400", RESOURCE, database_url=sqlite_url, usage_export=export
+    )
+    folder = tmp_path / "exporting"
+    folder.mkdir()
+    config = write_config(folder, secret=SECRET_KEY, auth_server=section)
+
+    told = CliRunner().invoke(usage, ["compare", "--config", str(config), "org_acme"])
+
+    assert (nowhere.exit_code, "name no system" in nowhere.output) == (1, True)
+    assert told.exit_code == 0, told.output
+    assert "0 units in confirmed exports; cloud_events" in told.output

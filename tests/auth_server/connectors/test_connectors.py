@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -425,6 +426,28 @@ async def test_an_office_that_signs_in_often_and_a_provider_that_is_down_use_up_
     assert (await lied_to.handle_callback()).status_code == 303
 
 
+async def test_metadata_that_comes_slowly_holds_up_one_sign_in_only(place: Place) -> None:
+    url = "/sign-in/with/acme-id?return_to=/account/apps"
+    await place.http.get(url)
+    place.server.clock.advance(hours=2)
+    held, asked = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        asked.set()
+        await held.wait()
+
+    place.provider.before = hold
+    first = asyncio.create_task(place.http.get(url))
+    await asked.wait()
+    second = asyncio.create_task(place.http.get(url))
+    await asyncio.wait({first, second}, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+    finished = (first.done(), second.done())
+    held.set()
+
+    assert (await first).status_code == (await second).status_code == 303
+    assert finished == (False, True)
+
+
 async def test_the_page_reports_a_provider_that_is_down_until_it_returns(place: Place) -> None:
     place.provider.down = True
     away = await place.http.get("/sign-in/with/acme-id?return_to=/account/apps")
@@ -595,6 +618,29 @@ async def test_a_provider_speaks_of_its_own_tenants_only_a140(
         place = Place(server, provider, Product(clock), server.browser())
         assert (await place.handle_callback()).status_code == 303
         assert set(await place.seats()) == {"org_new"}
+
+
+@pytest.mark.parametrize("tenant_id", ["a/b", ".."])
+async def test_a_new_tenant_that_the_admin_api_can_not_name_is_refused_and_logged(
+    sqlite_url: str, clock: Clock, tenant_id: str
+) -> None:
+    provider = Provider(clock)
+    ways = (provider.settings(claims=MAPPING),)
+    async with running_auth_server(sqlite_url, clock, outside=provider.app, sign_in=ways) as server:
+        place = Place(server, provider, Product(clock), server.browser())
+        [first, *_] = provider.claims["organisations"]
+        provider.claims["organisations"] = [{**first, "id": tenant_id}]
+        with capture_logs() as events:
+            refused = await place.handle_callback()
+        assert refused.status_code == 403
+        assert "organisation whose ID this service" in refused.text
+        [reason] = [one["reason"] for one in events if one["event"] == "sign_in_refused"]
+        assert f"the new tenant '{tenant_id}' must not contain /" in reason
+        # One from before keeps working.
+        async with server.opened.transaction() as db:
+            db.add(Tenant(tenant_id=tenant_id, name="Old", created_at=clock()))
+        place.http = server.browser()
+        assert (await place.handle_callback()).status_code == 303
 
 
 async def test_a_customers_provider_makes_nobody_an_admin_of_another_customer_a140(
@@ -863,6 +909,26 @@ async def test_a_provider_on_this_machine_is_reached_in_development_only_a142() 
                 with pytest.raises(httpx2.ConnectError, match="larger than"):
                     await http.get(f"{url}/endless")
     assert len(served) == 2
+
+
+async def test_a_provider_can_not_fill_the_memory_with_a_compressed_answer_a304() -> None:
+    """Half a megabyte of gzip is half a gigabyte of zeros."""
+    served: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(await reader.readuntil(b"\r\n\r\n"))
+        body = gzip.compress(b"0" * 1_000_000)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ")
+        writer.write(b"%d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        transport = GuardedTransport(allow_loopback=True)
+        async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+            with pytest.raises(httpx2.ConnectError, match="compressed"):
+                await http.get(url)
+    assert b"accept-encoding: identity" in served[0].lower()
 
 
 async def test_the_callbacks_url_depends_on_the_settings_and_not_the_host_a146(

@@ -1,6 +1,8 @@
 """Operators confirm addresses, delete accounts, and help people who lost their only passkeys."""
 
-from auth_server.records.people.store import find_account, put_person
+from auth_server.records.operators.store import put_operator
+from auth_server.records.operators.table import Operator
+from auth_server.records.people.store import find_account, find_person, put_person
 from auth_server.records.second_factors.store import put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
 from support.in_process.admin_api import AdminApi, admin_api
@@ -84,14 +86,62 @@ async def test_no_link_goes_to_an_operator_or_to_a_person_with_a_password(
     assert await sqlite_server.mails() == []
 
 
-async def test_an_operator_confirms_an_address_and_deletes_an_account(
+async def set_address(server: AuthServer, email: str) -> None:
+    """Give Ada an address that nobody has confirmed."""
+    async with server.opened.transaction() as db:
+        ada = await find_account(db, person_id="usr_ada")
+        assert ada is not None
+        ada.email, ada.email_verified_at = email, None
+        await put_person(db, ada)
+
+
+async def test_an_address_that_a_person_took_since_the_operator_looked_is_not_confirmed_a185(
+    sqlite_server: AuthServer,
+) -> None:
+    await set_address(sqlite_server, ADA[0])
+    api = await admin_api(sqlite_server)
+    op = sqlite_server.person("op@orbit.example")
+    page = await op.sign_in(await op.open(PERSON))
+    await set_address(sqlite_server, "boss@acme.example")
+    page = await op.press(page, "Confirm the address")
+    assert page.status == 400 and "Nothing was changed" in page.text
+    body = {"email": ADA[0]}
+    refused = await api.call("PUT", "/people/usr_ada/verified-address", json=body)
+    assert refused.status_code == 422 and "has another address by now" in refused.text
+    assert (await api.call("GET", "/people/usr_ada")).json()["email_verified_at"] is None
+    body = {"email": "boss@acme.example"}
+    done = await api.call("PUT", "/people/usr_ada/verified-address", json=body)
+    assert done.status_code == 204
+    assert (await api.call("GET", "/people/usr_ada")).json()["email_verified_at"] is not None
+
+
+async def test_a_mailed_link_gives_nothing_to_a_person_who_became_an_operator_since_a186(
     sqlite_server: AuthServer,
 ) -> None:
     async with sqlite_server.opened.transaction() as db:
         ada = await find_account(db, person_id="usr_ada")
         assert ada is not None
-        ada.email_verified_at = None
+        ada.password_hash = None
         await put_person(db, ada)
+    api = await admin_api(sqlite_server)
+    assert (await api.call("POST", "/people/usr_ada/password-link")).status_code == 204
+    [mail] = await sqlite_server.mails()
+    now = sqlite_server.clock()
+    async with sqlite_server.opened.transaction() as db:
+        await put_operator(db, Operator(person_id="usr_ada", role="operator", created_at=now))
+    thief = sqlite_server.person()
+    page = await thief.open(link_of(mail))
+    page = await thief.press(page, "Save password", fill={"new_password": NEW})
+    assert page.status == 403 and "can't get a password by mail" in page.text
+    async with sqlite_server.opened.database.reading() as db:
+        ada = await find_person(db, "usr_ada")
+    assert ada is not None and ada.password_hash is None
+
+
+async def test_an_operator_confirms_an_address_and_deletes_an_account(
+    sqlite_server: AuthServer,
+) -> None:
+    await set_address(sqlite_server, ADA[0])
     api = await admin_api(sqlite_server)
     op = sqlite_server.person("op@orbit.example")
     page = await op.sign_in(await op.open(PERSON))

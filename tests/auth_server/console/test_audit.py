@@ -72,7 +72,7 @@ async def test_an_operator_reads_in_words_what_somebody_did_and_narrows_the_sear
     german = await op.open("/console/audit?ui_locales=de")
     assert "App verbunden" in german.text
     assert "way to sign in" not in german.text
-    assert "Nothing matches" in (await op.open("/console/audit?tenant=org_none")).text
+    assert "Nothing matches" in (await op.open("/console/audit?tenant=org_none&ui_locales=en")).text
 
 
 async def test_a_search_that_makes_no_sense_is_told_why(sqlite_server: AuthServer) -> None:
@@ -84,6 +84,18 @@ async def test_a_search_that_makes_no_sense_is_told_why(sqlite_server: AuthServe
         assert page.status == 400
         assert "must be" in page.text
     assert (await op.http.get("/console/audit/export?since=never")).status_code == 400
+
+
+async def test_a_program_that_misspells_an_event_reads_which_name_was_meant(
+    sqlite_server: AuthServer,
+) -> None:
+    api = await admin_api(sqlite_server, ["audit:read"])
+    for path in ("/audit", "/audit/export"):
+        answer = await api.call("GET", path, params={"event": "grant.create"})
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "event"
+        assert "did you mean grant.created" in error["reason"]
 
 
 @pytest.mark.both_databases
@@ -183,6 +195,8 @@ async def test_a_security_team_reads_the_log_as_ocsf_events(sqlite_server: AuthS
         assert any(event["actor"]["user"].get(name) for name in ("uid", "name"))
         required = {3001: "user", 3002: "service", 3004: "entity", 6003: "src_endpoint"}
         assert all(event[required[event["class_uid"]]].values())
+    granted = next(one for one in events if one["metadata"]["event_code"] == "grant.created")
+    assert granted["actor"]["user"]["uid"] == "usr_ada"
     signed_in = next(one for one in events if one["metadata"]["event_code"] == "signed_in")
     assert (signed_in["class_uid"], signed_in["activity_id"]) == (3002, 1)
     assert datetime.fromtimestamp(signed_in["time"] / 1000, UTC).date() == (
@@ -202,7 +216,12 @@ async def test_a_command_lists_and_exports_what_the_pages_do(
     config = str(write_config(tmp_path, secret=SECRET_KEY, auth_server=section))
     who = ("--person", "usr_ada", "--since", "2001-01-01")
     listed = await asyncio.to_thread(run, "audit", "list", "--config", config, *who)
-    assert listed.output.count("Signed out  usr_ada") == 3
+    assert listed.output.count("signed_out  Signed out  usr_ada") == 3
+
+    words_for_people = ("--event", "Signed out")
+    nothing = await asyncio.to_thread(run, "audit", "list", "--config", config, *words_for_people)
+    assert nothing.exit_code == 1
+    assert "must be the name of an event; did you mean signed_out" in nothing.output
 
     file = tmp_path / "log.ndjson"
     words = ("audit", "export", "--config", config, "--output", str(file))

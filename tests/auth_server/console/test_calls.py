@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import mcp_gateway
 from auth_server.administration.calls import CallQuery, read_calls
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.reasons import REASONS
+from auth_server.entitlements.api_key import name_api_key
 from auth_server.gateway_api.write_calls import write_calls
 from auth_server.records.call_log.search import CallFilter, CallPlace, search_calls
+from auth_server.records.catalogues.store import keep_catalogue
+from gatepost.api_keys import make_api_key
 from support.in_process.admin_api import admin_api
-from support.in_process.auth_server import AuthServer
+from support.in_process.auth_server import CATALOGUE, RESOURCE, AuthServer, running_auth_server
 from support.in_process.call_events import call_event
+from support.in_process.clock import Clock
 from support.in_process.grants import connect_without_pages
+from support.in_process.operator import add
 from support.in_process.person import Page, Person
 
 OP = "op@orbit.example"
@@ -71,6 +77,50 @@ async def test_an_operator_finds_a_refused_call_and_reads_why(
     german = await op.http.get(f"/console/call?call={refused}", headers={"accept-language": "de"})
     assert "Das Kontingent oder Budget ist aufgebraucht" in german.text
     assert (await op.open("/console/call?call=none")).status == 404
+
+
+async def test_a_call_by_an_api_key_shows_whose_key_it_was_and_that_its_toolset_has_the_tool(
+    sqlite_server: AuthServer,
+) -> None:
+    key = make_api_key("live", bytes(32))
+    new = {"key": key.text, "label": "Nightly report", "person": "usr_ada", "tenant": "org_acme"}
+    allowed = {"resource": RESOURCE, "scope": "mcp:read", "tools": ["@read"]}
+    await add(sqlite_server, api_keys=[{**new, **allowed}])
+    async with sqlite_server.opened.transaction() as db:
+        await keep_catalogue(db, CATALOGUE, now=sqlite_server.clock())
+    by_key = {"grant_id": name_api_key(key), "client_id": RESOURCE}
+    reading = await write(sqlite_server, **by_key, tool="list_projects", meter="calls")
+    writing = await write(sqlite_server, **by_key, **REFUSED, tool="create_task")
+
+    op, page = await at_the_console(sqlite_server, "/console/calls")
+
+    assert page.text.count("API keys") == 2
+    story = await op.open(f"/console/call?call={reading}")
+    assert "made with the key “Nightly report” of Ada Marsh" in story.text
+    assert "This tool included" in story.text
+    assert "1 unit of calls" in story.text
+    refused = await op.open(f"/console/call?call={writing}")
+    assert "This tool not included" in refused.text
+    usage = await op.open("/console/usage?by=client")
+    assert f"API keys {RESOURCE}" in usage.text
+    ada = sqlite_server.person("ada@acme.example")
+    plan = await ada.sign_in(await ada.open("/account/plan?tenant=org_acme"))
+    assert f"API keys {RESOURCE}" in plan.text
+
+
+async def test_a_traced_call_leads_to_its_trace(sqlite_url: str, clock: Clock) -> None:
+    url = "https://traces.example/trace/{trace_id}"
+    async with running_auth_server(sqlite_url, clock, trace_url=url) as server:
+        traced, other = await write(server, trace_id="4b" * 16), await write(server)
+        op, _ = await at_the_console(server, "/console/calls")
+
+        story = await op.open(f"/console/call?call={traced}")
+        assert f'href="https://traces.example/trace/{"4b" * 16}"' in story.html
+        assert "traces.example" not in (await op.open(f"/console/call?call={other}")).html
+    with pytest.raises(ValidationError, match="that contains"):
+        server.settings.model_validate(
+            {**server.settings.model_dump(), "trace_url": "javascript:{trace_id}"}
+        )
 
 
 @pytest.mark.both_databases

@@ -1,5 +1,6 @@
 """Operators verify, rename and block apps."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from auth_server.records.clients.store import put_client
 from auth_server.records.clients.table import Client
 from support.in_process.admin_api import admin_api
+from support.in_process.assertions import KeyPair, jwks
 from support.in_process.auth_server import AuthServer
 from support.in_process.person import Page, Person
 
@@ -175,3 +177,89 @@ async def test_an_operator_replaces_the_secret_of_a_managed_app(sqlite_server: A
     assert (
         more.json()["secret"] not in (await api.call("GET", "/client/secrets", params=which)).text
     )
+
+
+@pytest.mark.both_databases
+async def test_an_operator_adds_an_app_of_each_kind(auth_server: AuthServer) -> None:
+    op = auth_server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console/clients"))
+    page = await op.open("/console/clients/new")
+    for_people = {"client": "desk", "name": "Desk", "redirect_uris": "https://desk.example/back"}
+    added = await op.press(page, "Add app", fill={**for_people, "method": "none"})
+    assert "https://desk.example/back" in added.text
+
+    own = {"tenant": "org_acme", "scope": "mcp:read", "tools": "@read"}
+    by_secret = {"client": "nightly", "name": "Nightly", "method": "client_secret_post", **own}
+    added = await op.press(page, "Add app", fill=by_secret)
+    secret = added.html.partition('<pre id="secret"><code>')[2].partition("</code>")[0]
+    form = {"grant_type": "client_credentials", "client_id": "nightly", "client_secret": secret}
+    assert (await auth_server.http.post("/token", data=form)).status_code == 200
+    assert secret not in (await op.open("/console/client?client=nightly")).html
+
+    key = KeyPair(kid="own")
+    signs = {"client": "signer", "name": "Signer", "method": "private_key_jwt"}
+    page = await op.open("/console/clients/new")
+    keys = json.dumps(jwks(key))
+    added = await op.press(page, "Add app", fill={**signs, "jwks": keys}, tick={"yes"})
+    assert "private_key_jwt" in added.text
+
+    api = await admin_api(auth_server, ["clients:read", "clients:write"])
+    new = {"client_id": "watch", "name": "Watch", "introspects": True}
+    made = await api.call(
+        "POST", "/clients", json={**new, "token_endpoint_auth_method": "client_secret_basic"}
+    )
+    assert (made.status_code, made.json()["introspects"]) == (201, True)
+    assert len(made.json()["client_secret"]) > 30
+    listed = await api.call("GET", "/clients", params={"source": "managed"})
+    known = {one["client_id"] for one in listed.json()["items"]}
+    assert {"desk", "nightly", "signer", "watch"} <= known
+    own_tokens = {"tenant": "org_acme", "scope": "mcp:read", "tools": ["@read"]}
+    alone = await api.call("POST", "/clients", json={**new, "own_tokens": own_tokens})
+    assert alone.status_code == 403
+
+
+async def test_an_app_that_exists_is_never_replaced_at_the_console(
+    sqlite_server: AuthServer,
+) -> None:
+    op = sqlite_server.person("op@orbit.example")
+    await op.sign_in(await op.open("/console/clients"))
+    page = await op.open("/console/clients/new")
+    app = {"client": "desk", "name": "Desk", "redirect_uris": "https://desk.example/back"}
+    for change, said in (
+        ({"client": "orbit-cli"}, "a client with this id exists"),
+        ({"redirect_uris": "javascript://x/"}, "redirect_uris"),
+        ({"redirect_uris": ""}, "must have redirect_uris"),
+        ({"method": "private_key_jwt"}, "jwks"),
+        ({"method": "private_key_jwt", "jwks": "[["}, "must be JSON"),
+        (
+            {"tenant": "org_none", "scope": "a", "tools": "b", "method": "client_secret_post"},
+            "org_none",
+        ),
+    ):
+        refused = await op.press(page, "Add app", fill={**app, **change})
+        assert (refused.status, said in refused.text) == (400, True), refused.text
+
+
+@pytest.mark.parametrize(
+    ("member", "shown"),
+    [
+        ("dpop_bound_access_tokens", "Bound to a key of the app (DPoP)"),
+        ("tls_client_certificate_bound_access_tokens", "Bound to the certificate of the app"),
+    ],
+)
+async def test_an_operator_has_a_client_bind_its_tokens_a195(
+    sqlite_server: AuthServer, member: str, shown: str
+) -> None:
+    """RFC 9449 §5.2, RFC 8705 §3.4, for a client that operators manage. A195."""
+    api = await admin_api(sqlite_server)
+    new = {"client_id": "desk", "name": "Desk", "redirect_uris": ["http://127.0.0.1/callback"]}
+    added = await api.call("POST", "/clients", json={**new, member: True})
+    assert added.status_code == 201, added.text
+    read = await api.call("GET", "/client", params={"client_id": "desk"})
+    assert read.json()[member] is True
+
+    _, page = await at_the_app(sqlite_server, "desk")
+    assert shown in page.text
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "desk"}
+    refused = (await sqlite_server.http.post("/token", data=form)).json()["error"]
+    assert refused == ("invalid_dpop_proof" if "dpop" in member else "invalid_grant")

@@ -62,6 +62,32 @@ async def test_a_refused_organisation_is_told_why_and_the_list_stays(
     assert "Globex" in refused.text
 
 
+async def test_an_operator_at_a_wrong_address_is_led_back_to_the_console(
+    table_server: AuthServer,
+) -> None:
+    person = table_server.person()
+    asked = await person.open("/sign-in?return_to=/console/tenants")
+    assert "to continue to the console" in asked.text
+    german = await person.open("/sign-in?return_to=/console&ui_locales=de")
+    assert "um zur Konsole zu gelangen" in german.text
+
+    for path in ("/console/nothing", "/console/tenants/x/y/z"):
+        page = await person.open(path)
+        assert (page.status, 'href="/console"' in page.html) == (404, True)
+        assert "To connect an app" not in page.text
+    elsewhere = await person.open("/consoles")
+    assert 'href="/console"' not in elsewhere.html
+
+
+async def test_an_operator_and_nobody_else_finds_the_console_on_their_account_pages(
+    sqlite_server: AuthServer,
+) -> None:
+    op, _ = await at_the_console(sqlite_server)
+    assert 'href="/console"' in (await op.open("/account/security")).html
+    ada, _ = await at_the_console(sqlite_server, "/account/security", "ada@acme.example")
+    assert 'href="/console"' not in (await ada.open("/account/security")).html
+
+
 async def test_an_admin_of_a_tenant_is_not_an_operator(sqlite_server: AuthServer) -> None:
     for path in ("/console/tenants", "/console/operators", "/console/tokens"):
         _, page = await at_the_console(sqlite_server, path, "ada@acme.example")
@@ -124,10 +150,10 @@ async def test_an_operator_creates_a_token_that_works_until_it_is_revoked(
 ) -> None:
     op, _ = await at_the_console(sqlite_server)
     page = await op.open("/console/tokens")
-    assert (await op.press(page, "Create token", fill={"label": "CI"})).status == 400
-    page = await op.press(
-        page, "Create token", fill={"label": "CI", "days": "7"}, tick=["tenants:read"]
-    )
+    page = await op.press(page, "Create token", fill={"label": "CI", "days": "7"})
+    assert (page.status, "Choose at least one scope." in page.text) == (400, True)
+    page = await op.press(page, "Create token", tick=["tenants:read"])
+    assert "CI" in page.text
     token = page.html.partition('<pre id="token"><code>')[2].partition("</code>")[0]
     program = AdminApi(sqlite_server.http, token)
     assert (await program.call("GET", "/tenants")).status_code == 200

@@ -61,6 +61,7 @@ STOPS = {
 async def test_each_connection_counts_once_with_how_far_it_came(
     auth_server: AuthServer, read_token: Any
 ) -> None:
+    auth_server.clock.advance_to_noon()
     await connect_and_leave(auth_server, read_token)
     await maintain(auth_server.opened)
     api = await admin_api(auth_server, ["usage:read"], lifetime=timedelta(days=60))

@@ -115,3 +115,48 @@ async def test_a_token_for_people_changes_nothing_without_the_scope(
         body = {"disabled": True} if method == "PUT" else None
         answer = await api.call(method, path, **({} if body is None else {"json": body}))
         assert answer.status_code == 403
+
+
+async def test_an_operator_adds_a_person_who_then_chooses_a_password(
+    sqlite_server: AuthServer,
+) -> None:
+    op = sqlite_server.person("op@orbit.example")
+    page = await op.sign_in(await op.open("/console/people"))
+    new = {"person": "usr_di", "name": "Di Voss", "email": "Di@Initech.example"}
+
+    page = await op.press(page, "Add person", fill=new)
+
+    assert "Di Voss" in page.text
+    assert "di@initech.example" in page.text
+    assert "not confirmed" in page.text
+    assert "Send a link" in page.text
+    page = await op.press(page, "Save", fill={"name": "Di Voss-Lind"})
+    assert "Di Voss-Lind" in page.text
+    assert (await op.press(page, "Save", fill={"name": "x\u202ey"})).status == 400
+
+
+async def test_a_person_is_not_added_twice_or_with_an_id_that_paths_cannot_name(
+    sqlite_server: AuthServer,
+) -> None:
+    op = sqlite_server.person("op@orbit.example")
+    page = await op.sign_in(await op.open("/console/people"))
+    api = await admin_api(sqlite_server, ["people:write"])
+    new = {"person": "usr_di", "name": "Di", "email": "di@initech.example"}
+    for change, said in (
+        ({"person": "usr_ada"}, "a person with the id usr_ada exists"),
+        ({"email": "ADA@acme.example"}, "a person with the address ada@acme.example exists"),
+        ({"person": "a/b"}, "must not contain /"),
+        ({"email": "nobody"}, "must be an e-mail address"),
+    ):
+        given = {**new, **change}
+        page = await op.press(page, "Add person", fill=given)
+        assert (page.status, said in page.text) == (400, True), page.text
+        body = {"person_id": given["person"], "name": given["name"], "email": given["email"]}
+        assert (await api.call("POST", "/people", json=body)).status_code == 422
+    body = {"person_id": "usr_di", "name": "Di", "email": "di@initech.example"}
+    added = await api.call("POST", "/people", json=body)
+    assert (added.status_code, added.json()["name"]) == (201, "Di")
+    renamed = await api.call("PATCH", "/people/usr_di", json={"name": "Diana"})
+    assert renamed.json()["name"] == "Diana"
+    moved = await api.call("PATCH", "/people/usr_di", json={"name": "D", "email": "x@y.example"})
+    assert moved.status_code == 422

@@ -6,6 +6,7 @@ import pytest
 
 from support.in_process.admin_api import AdminApi, admin_api
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import Page, Person
 
 ACME = "/tenants/org_acme"
@@ -27,7 +28,7 @@ async def newest(api: AdminApi, event: str) -> dict[str, Any]:
 
 async def test_an_operator_ends_one_connection_of_a_tenant(sqlite_server: AuthServer) -> None:
     client = await sqlite_server.client(client_name="Report helper")
-    tokens = await client.connect(sqlite_server.person())
+    tokens = await connect_without_pages(sqlite_server, client)
     api = await admin_api(sqlite_server)
     [shown] = (await api.call("GET", f"{ACME}/connections")).json()["items"]
     assert (shown["client_name"], shown["person_id"]) == ("Report helper", "usr_ada")
@@ -132,7 +133,7 @@ async def test_what_one_tenant_has_is_not_ended_under_another_tenants_name(
     sqlite_server: AuthServer,
 ) -> None:
     client = await sqlite_server.client()
-    tokens = await client.connect(sqlite_server.person())
+    tokens = await connect_without_pages(sqlite_server, client)
     api = await admin_api(sqlite_server)
     [shown] = (await api.call("GET", f"{ACME}/connections")).json()["items"]
     for path in (

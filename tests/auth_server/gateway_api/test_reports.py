@@ -10,6 +10,7 @@ import pytest
 from auth_server.administration.scopes import SCOPES
 from auth_server.maintenance import maintain
 from gatepost.health import REPORTS_PATH
+from gatepost.metering.plans import PLANS_PATH, PlansPage
 from support.in_process.admin_api import admin_api
 from support.in_process.auth_server import RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -51,6 +52,30 @@ async def server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
     """An authorization server that knows the key of a gateway."""
     async with running_auth_server(database_url, clock, resources=(GATEWAY,)) as running:
         yield running
+
+
+async def count_processes(server: AuthServer) -> int:
+    """Ask how many processes of the gateway there are, as each of them does for its share."""
+    form = {**assertions(server.clock).form(), "wait": "0"}
+    answer = await server.http.post(PLANS_PATH, data=form)
+    return PlansPage.model_validate_json(answer.content).processes
+
+
+@pytest.mark.both_databases
+async def test_a_gateway_learns_how_many_of_its_processes_live(server: AuthServer) -> None:
+    """One that stops is not counted at once, and one that died after a minute."""
+    assert await count_processes(server) == 0
+    await send(server, report_of(server))
+    await send(server, report_of(server, TWO))
+    await send(server, report_of(server, "c" * 32))
+    assert await count_processes(server) == 3
+
+    await send(server, report_of(server, TWO, stopping=True))
+    assert await count_processes(server) == 2
+    server.clock.advance(seconds=50)
+    await send(server, report_of(server))
+    server.clock.advance(seconds=15)
+    assert await count_processes(server) == 1
 
 
 @pytest.mark.both_databases
@@ -143,6 +168,21 @@ async def test_an_operator_reads_in_words_what_is_wrong_with_a_gateway(
 
     await send(server, report_of(server, redis={"up": False}))
     assert await problems(server) == ["redis_down"]
+
+
+async def test_an_operator_is_told_that_the_clock_of_a_gateway_differs(
+    server: AuthServer,
+) -> None:
+    """Before its tokens and reports are refused; its other times are compared with its own."""
+    for seconds, found in ((-29, ["clock_differs"]), (-10, []), (10, []), (29, ["clock_differs"])):
+        now = (server.clock() + timedelta(seconds=seconds)).isoformat()
+        times = dict.fromkeys(("started_at", "sent_at", "revocations_heard_at"), now)
+        await send(server, report_of(server, **times, plans_heard_at=now))
+        assert await problems(server) == found, seconds
+    op = server.person("op@orbit.example")
+    page = await op.sign_in(await op.open(f"/console/gateway?instance={ONE}"))
+
+    assert "Its clock and the server's differ." in page.text
 
 
 @pytest.mark.parametrize(

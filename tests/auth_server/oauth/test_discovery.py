@@ -51,10 +51,12 @@ async def test_a_client_finds_the_server_at_both_well_known_places(
         "authorization_code",
         "client_credentials",
         "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:token-exchange",
     ]
     assert document["authorization_response_iss_parameter_supported"] is True
-    assert "offline_access" in document["scopes_supported"]
+    assert {"offline_access", "openid", "profile", "email"} <= set(document["scopes_supported"])
     assert "gatepost:catalogue" not in document["scopes_supported"]
 
 
@@ -135,15 +137,19 @@ async def test_every_url_in_the_metadata_is_the_issuer_and_a_path_that_answers_a
     assert set(urls) == {
         "authorization_endpoint",
         "token_endpoint",
+        "pushed_authorization_request_endpoint",
+        "device_authorization_endpoint",
         "registration_endpoint",
         "revocation_endpoint",
         "introspection_endpoint",
+        "userinfo_endpoint",
+        "end_session_endpoint",
         "jwks_uri",
     }
     for url in urls.values():
         assert url.startswith(f"{table_server.issuer}/")
         answers = [await table_server.http.get(url), await table_server.http.post(url)]
-        assert {answer.status_code for answer in answers} & {200, 400}, url
+        assert {answer.status_code for answer in answers} & {200, 400, 401}, url
         assert 404 not in {answer.status_code for answer in answers}, url
 
 

@@ -11,6 +11,7 @@ from auth_server.settings import ResourceSettings
 from mcp_gateway.signing_key import publish_key
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.revocations import GATEWAY, GATEWAY_KEY, assertions, read_unverified
 
@@ -32,7 +33,7 @@ async def server(database_url: str, clock: Clock) -> AsyncIterator[AuthServer]:
 @pytest.fixture
 async def tokens(server: AuthServer) -> dict[str, Any]:
     """The tokens of Ada's client."""
-    return await (await server.client()).connect(server.person())
+    return await connect_without_pages(server)
 
 
 async def as_gateway(

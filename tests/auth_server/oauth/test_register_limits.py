@@ -18,6 +18,7 @@ from auth_server.records.grants.table import Grant
 from auth_server.web.address import count_as, resolve_address
 from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.oauth_client import register as register_client
 
@@ -181,7 +182,7 @@ async def test_a_person_who_is_about_to_answer_still_can_a60(
 async def test_a_client_in_use_is_never_deleted_a60(auth_server: AuthServer, clock: Clock) -> None:
     """A60: neither its age nor the number of other clients matters."""
     client = await auth_server.client()
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
     for _ in range(5):
         clock.advance(days=25)
         await auth_server.client()

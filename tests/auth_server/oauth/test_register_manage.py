@@ -13,6 +13,7 @@ from auth_server.records.audit.table import AuditEntry
 from auth_server.records.audit.verify import find_break
 from auth_server.records.clients.table import Client
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import REDIRECT_URI, OAuthClient, answer_of
 from support.in_process.tokens import KEY
 
@@ -318,7 +319,7 @@ async def test_an_irrelevant_change_ends_nothing(auth_server: AuthServer) -> Non
     """The same addresses in another order, and a home page, don't make another app."""
     uris = [REDIRECT_URI, "http://127.0.0.1:3999/other"]
     registration = await register(auth_server, redirect_uris=uris)
-    tokens = await registration.client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, registration.client)
 
     answer = await registration.put(redirect_uris=uris[::-1], client_uri="https://app.example")
 

@@ -66,8 +66,8 @@ def test_the_link_to_claude_fills_in_name_and_url() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (INSTALL.claude_code_command, "claude mcp add --transport http orbit URL"),
-        (INSTALL.gemini_command, "gemini mcp add --transport http orbit URL"),
+        (INSTALL.claude_code_command, "claude mcp add --scope user --transport http orbit URL"),
+        (INSTALL.gemini_command, "gemini mcp add --scope user --transport http orbit URL"),
         (INSTALL.codex_commands.splitlines()[0], "codex mcp add orbit --url URL"),
         (INSTALL.codex_commands.splitlines()[1], "codex mcp login orbit"),
         (

@@ -14,7 +14,9 @@ from fastapi.routing import iter_route_contexts
 
 from auth_server.records.invitations.store import add_invitation
 from auth_server.records.invitations.table import Invitation
+from gatepost.approvals import APPROVALS_PATH
 from gatepost.health import REPORTS_PATH
+from gatepost.linked_tokens import LINKED_TOKENS_PATH
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH
 from gatepost.revocations import REVOCATIONS_PATH
@@ -25,17 +27,34 @@ from support.in_process.person import Person
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 POSTED_BY_PROGRAMS = (
     "/token",
+    "/device_authorization",
+    "/par",
     "/register",
     "/revoke",
     "/introspect",
+    "/userinfo",
+    "/end-session",
     REVOCATIONS_PATH,
     EVENTS_PATH,
+    APPROVALS_PATH,
+    LINKED_TOKENS_PATH,
     REPORTS_PATH,
     PLANS_PATH,
     USAGE_PATH,
+    "/provider-logout/{name}",
 )
 # Routes for programs, which don't answer with pages.
-MACHINES = ("/token", "/register", "/revoke", "/introspect", "/jwks.json", "/.well-known", "/livez")
+MACHINES = (
+    "/token",
+    "/device_authorization",
+    "/par",
+    "/register",
+    "/revoke",
+    "/introspect",
+    "/jwks.json",
+    "/.well-known",
+    "/livez",
+)
 SUBRESOURCES = {"img": "src", "script": "src", "link": "href", "iframe": "src", "form": "action"}
 
 
@@ -116,6 +135,7 @@ async def test_the_walk_comes_by_every_page(walk: Walk) -> None:
         "/account/organisation/member",
         "/account/organisation/invitations",
         "/account/organisation/requests",
+        "/account/organisation/approvals",
         "/account/organisation/domains",
         "/account/plan",
         "/account/organisation/webhooks",

@@ -27,6 +27,7 @@ from auth_server.redemptions.facts import NewToken
 from auth_server.redemptions.statements import redeem, rotate
 from auth_server.secrets import hash_secret
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 
 pytestmark = pytest.mark.both_databases
 
@@ -75,7 +76,7 @@ async def code_for_tokens(server: AuthServer) -> Use:
 
 async def refresh_token(server: AuthServer) -> Use:
     """The first use of a refresh token."""
-    tokens = await (await server.client()).connect(server.person())
+    tokens = await connect_without_pages(server)
     token, names = hash_secret(tokens["refresh_token"]), iter("abc")
     return lambda: rotate(
         server.opened.database.raw_sql,

@@ -9,13 +9,21 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import DictLoader
 
 import auth_server
 from auth_server.rendering.languages import match_language, parse_accept_language
-from auth_server.rendering.render import TEMPLATES, template_environment
+from auth_server.rendering.render import TEMPLATES, open_pages, template_environment
 from auth_server.rendering.static import UnusableFile
 from auth_server.rendering.translation import load_translations
-from support.in_process.auth_server import AuthServer, running_auth_server
+from auth_server.settings import AuthServerSettings, ResourceSettings
+from support.in_process.auth_server import (
+    ISSUER,
+    RESOURCE,
+    SECRET_KEY,
+    AuthServer,
+    running_auth_server,
+)
 from support.in_process.clock import Clock
 
 GERMAN_BUTTON = "Anmelden"
@@ -100,6 +108,19 @@ async def test_a_page_is_in_the_language_that_the_browser_prefers(
     assert f'<html lang="{language}">' in page.html
     assert page.headers["content-language"] == language
     assert (GERMAN_BUTTON in page.text) is (language == "de")
+
+
+async def test_the_language_of_a_link_counts_for_the_answers_to_what_the_person_posts(
+    sqlite_server: AuthServer,
+) -> None:
+    person = sqlite_server.person()
+    await person.sign_in(await person.open("/account/apps"))
+    person.http.headers["accept-language"] = "en"
+    page = await person.open("/device?ui_locales=de")
+
+    answer = await person.press(page, "Weiter", fill={"code": "BBBB-BBBB"})
+
+    assert '<html lang="de">' in answer.html
 
 
 async def test_an_app_that_names_a_language_is_listened_to_on_every_page(
@@ -192,3 +213,19 @@ def test_a_file_of_texts_that_would_break_a_page_is_refused_at_the_start(
 @given(st.text(), st.sets(st.sampled_from(["en", "de", "pt-br"])))
 def test_no_header_breaks_the_choice_of_a_language(header: str, known: set[str]) -> None:
     assert match_language(parse_accept_language(header), known) in {None, *known}
+
+
+def test_no_language_is_compiled_into_the_code_that_all_languages_share() -> None:
+    """Jinja runs a filter of a constant while it compiles, unless the filter takes the context."""
+    environments = open_pages(
+        AuthServerSettings(
+            issuer=ISSUER,
+            secret_key=SECRET_KEY,
+            database_url="sqlite+aiosqlite://",
+            resources=(ResourceSettings(resource=RESOURCE),),
+        )
+    ).environments
+    for environment in environments.values():
+        environment.loader = DictLoader({"x": "{{ 'Sign in' | translated }} {{ '0.5' | decimal }}"})
+    written = {tag: one.get_template("x").render() for tag, one in environments.items()}
+    assert (written["en"], written["de"]) == ("Sign in 0.5", "Anmelden 0,5")

@@ -16,6 +16,7 @@ from auth_server.maintenance import maintain
 from auth_server.notices.expiring_keys import notice_expiring_keys
 from auth_server.records.grants.table import Grant
 from auth_server.records.revocations.store import list_after, list_by_names, number_revocations
+from auth_server.sign_in_settings import LocalSignIn
 from auth_server.webhooks.manage import list_deliveries, send_test
 from gatepost.metering.call_event import EVENTS_PATH
 from gatepost.metering.plans import PLANS_PATH, USAGE_PATH, month_of
@@ -25,6 +26,7 @@ from support.in_process.auth_server import AuthServer, running_auth_server
 from support.in_process.call_events import as_json, call_event
 from support.in_process.clock import Clock
 from support.in_process.console_requests import Known, admin_routes, console_pages
+from support.in_process.directory import ACME_ID, open_directory
 from support.in_process.person import Person
 from support.in_process.receiver import add_hook, send_all
 from support.in_process.revocations import GATEWAY, assertions
@@ -37,9 +39,14 @@ GROWING = {
     "call_log",
     "client_assertions",
     "code_apps",
+    "delegations",
+    "directory_group_members",
+    "directory_groups",
+    "directory_users",
     "grants",
     "identities",
     "ledger",
+    "linked_accounts",
     "memberships",
     "passkeys",
     "people",
@@ -115,6 +122,7 @@ async def live_through_everything(server: AuthServer) -> None:
     await be_a_gateway(server)
     await send_test_message(server)
     await look_at_the_console(server)
+    await keep_a_directory(server)
     now = server.clock()
     async with server.opened.database.writing() as db, db.begin():
         await number_revocations(db, now=now)
@@ -124,6 +132,27 @@ async def live_through_everything(server: AuthServer) -> None:
     server.clock.advance(days=200)
     await notice_expiring_keys(server.opened.database, (), now=server.clock())
     await maintain(server.opened)
+
+
+async def keep_a_directory(server: AuthServer) -> None:
+    """Add, find, change and delete people and groups as a customer's provider."""
+    scim = await open_directory(server)
+    user = await scim.create("kim@acme.example")
+    group = await scim.group("Navy", user["id"])
+    for kind, text in (
+        ("Users", 'userName eq "kim@acme.example"'),
+        ("Users", 'externalId eq "x" and emails[type eq "work"].value eq "y"'),
+        ("Groups", f'displayName eq "navy" and members[value eq "{user["id"]}"]'),
+        ("Groups", "id pr"),
+    ):
+        await scim.get(f"/{kind}", filter=text)
+    await scim.get(f"/Groups/{group}")
+    await scim.set_active(user["id"], False)
+    await scim.set_active(user["id"], True)
+    gone = {"op": "remove", "path": f'members[value eq "{user["id"]}"]'}
+    assert (await scim.patch(f"/Groups/{group}", gone)).status_code == 204
+    for path in (f"/Groups/{group}", f"/Users/{user['id']}"):
+        assert (await scim.send("DELETE", path)).status_code == 204
 
 
 async def send_test_message(server: AuthServer) -> None:
@@ -199,7 +228,11 @@ async def test_no_statement_reads_a_growing_table_from_end_to_end(
     database_url: str, clock: Clock, monkeypatch: Any
 ) -> None:
     async with running_auth_server(
-        database_url, clock, resources=(GATEWAY,), webhook_private_hosts=("127.0.0.1",)
+        database_url,
+        clock,
+        resources=(GATEWAY,),
+        webhook_private_hosts=("127.0.0.1",),
+        sign_in=(LocalSignIn(kind="local"), ACME_ID),
     ) as server:
         with recorded(server, monkeypatch) as ran:
             await live_through_everything(server)

@@ -18,6 +18,7 @@ from auth_server.tenancy.change_policy import ChangeRefused, change_policy
 from gatepost.data_scope import parse_data_scope
 from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.in_process.oauth_client import OAuthClient
 from support.in_process.operator import add
 from support.in_process.revocations import GATEWAY, ask_in_process, following
@@ -188,7 +189,7 @@ async def test_a_forbidden_clients_refresh_ends_its_grant_however_the_policy_cam
 ) -> None:
     """Direct changes of a row count, too."""
     client = await auth_server.client()
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
     await change_row(auth_server, Tenant, "org_acme", allowed_clients=["claude.ai"])
 
     refused = await client.refresh(tokens["refresh_token"])
@@ -258,7 +259,7 @@ async def test_no_connection_outlives_the_longest_grant_of_its_tenant(
 ) -> None:
     """Its last access token ends with it, not ten minutes later."""
     client = await auth_server.client()
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
     began = auth_server.clock()
     await decide(auth_server, longest_grant=timedelta(days=7))
 
@@ -281,7 +282,7 @@ async def test_tokens_live_as_long_as_the_settings_say_and_no_longer_than_the_te
     day = timedelta(hours=24)
     async with running_auth_server(database_url, clock, access_token_lifetime=day) as server:
         client = await server.client()
-        tokens = await client.connect(server.person())
+        tokens = await connect_without_pages(server, client)
         await decide(server, longest_token=timedelta(hours=1))
         shorter = await refreshed(client, tokens)
         async with server.opened.database.reading() as db:
@@ -296,7 +297,7 @@ async def test_a_connection_whose_time_is_over_is_ended_by_the_server_itself(
     auth_server: AuthServer,
 ) -> None:
     client = await auth_server.client()
-    await client.connect(auth_server.person())
+    await connect_without_pages(auth_server, client)
     await decide(auth_server, longest_grant=timedelta(days=1))
 
     await maintain(auth_server.opened)
@@ -317,7 +318,7 @@ async def test_less_data_for_a_member_is_less_data_for_their_agents(
     auth_server: AuthServer, read_token: Any
 ) -> None:
     client = await auth_server.client()
-    tokens = await client.connect(auth_server.person())
+    tokens = await connect_without_pages(auth_server, client)
 
     await seat(auth_server, ADA, role="admin", data_scope="team:design", by=None)
     after = await refreshed(client, tokens)
@@ -424,7 +425,7 @@ async def test_a_gateway_learns_of_every_change_that_affects_tokens(
     """Design §1; a journey checks the two seconds."""
     async with running_auth_server(database_url, clock, resources=(GATEWAY,)) as server:
         client = await server.client()
-        token = (await client.connect(server.person()))["access_token"]
+        token = (await connect_without_pages(server, client))["access_token"]
         async with following(ask_in_process(lambda: server), clock) as gateway:
             assert not gateway.knows(token)
             match change:

@@ -17,6 +17,7 @@ from auth_server.records.signing_keys.table import SigningKey
 from auth_server.tokens.keyring import AFTER_USE, BEFORE_USE, JWKS_MAX_AGE
 from support.in_process.auth_server import ISSUER, RESOURCE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 from support.processes.configuration import issuing, write_config
 
 pytestmark = pytest.mark.both_databases
@@ -33,7 +34,7 @@ async def published(server: AuthServer) -> list[str]:
 async def signing(server: AuthServer) -> str:
     """Connect, and tell which key signed the token."""
     client = await server.client()
-    tokens = await client.connect(server.person())
+    tokens = await connect_without_pages(server, client)
     kid: str = jwt.get_unverified_header(tokens["access_token"])["kid"]
     return kid
 
@@ -146,7 +147,7 @@ async def test_a_refresh_inside_the_grace_window_survives_a_new_secret_key(
     """The successor of a used token is found under the former secret too."""
     async with running_auth_server(database_url, clock, secret_key=SECRET) as server:
         client = await server.client()
-        tokens = await client.connect(server.person())
+        tokens = await connect_without_pages(server, client)
         first = (await client.refresh(tokens["refresh_token"])).json()
     changed = {"secret_key": SECRET[::-1], "previous_secret_keys": (SECRET,)}
     async with running_auth_server(database_url, clock, **changed) as server:

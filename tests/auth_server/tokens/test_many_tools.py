@@ -10,6 +10,7 @@ from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument, ToolSummary, parse_catalogue
 from support.in_process.auth_server import CATALOGUE, AuthServer, running_auth_server
 from support.in_process.clock import Clock
+from support.in_process.grants import connect_without_pages
 
 FOUR_KIB = 4096
 
@@ -93,7 +94,7 @@ async def test_a_restart_forgets_no_toolset(database_url: str, clock: Clock) -> 
     async with running_auth_server(database_url, clock) as server:
         server.catalogue = large_catalogue(200)
         client = await server.client()
-        tokens = await client.connect(server.person())
+        tokens = await connect_without_pages(server, client)
     async with running_auth_server(database_url, clock) as server:
         client.http = server.http
         after = (await client.refresh(tokens["refresh_token"])).json()["access_token"]

@@ -23,6 +23,7 @@ from auth_server.webhooks.manage import (
 from auth_server.webhooks.send import AT_ONCE_FOR_AN_OWNER, DISABLED_AFTER, LEASE, RETRIES
 from auth_server.webhooks.urls import UnusableEndpoint
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.receiver import Network, Receiver, add_hook, send_all
 
 
@@ -150,7 +151,7 @@ async def test_two_followers_at_once_queue_each_message_once(
     server: AuthServer, acme: Receiver
 ) -> None:
     await add_hook(server, acme.url())
-    await (await server.client()).connect(server.person())
+    await connect_without_pages(server)
     await asyncio.gather(*(follow(server.opened) for _ in range(4)))
     await send_all(server)
 

@@ -21,6 +21,7 @@ from gatepost.api_keys import make_api_key
 from gatepost.data_scope import parse_data_scope
 from support.in_process.auth_server import RESOURCE, AuthServer
 from support.in_process.call_events import call_event
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import BO
 from support.in_process.receiver import Receiver, add_hook, send_all
 
@@ -91,7 +92,7 @@ async def test_no_message_holds_what_the_list_of_types_does_not_name(
 ) -> None:
     await add_hook(server, acme.url())
     await add_hook(server, operators.url("127.0.0.1"), None, "endpoint_op")
-    await (await server.client()).connect(server.person())
+    await connect_without_pages(server)
     await send_all(server)
 
     for one in operators.received:
@@ -127,6 +128,7 @@ async def test_a_used_quota_is_told_at_80_and_100_percent(
 async def test_a_difference_in_the_books_is_told_once_a_day_to_the_operator(
     server: AuthServer, operators: Receiver
 ) -> None:
+    server.clock.advance_to_last_noon()
     await add_hook(server, operators.url("127.0.0.1"), None, "endpoint_op")
     async with server.opened.transaction() as db:
         await write_calls(db, [call_event(server.clock(), cost=5)], now=server.clock())
@@ -183,7 +185,7 @@ async def test_a_message_that_was_changed_or_is_old_is_refused_by_the_receiver(
     server: AuthServer, acme: Receiver
 ) -> None:
     secret = await add_hook(server, acme.url())
-    await (await server.client()).connect(server.person())
+    await connect_without_pages(server)
     await send_all(server)
     [message] = acme.received
 
@@ -199,7 +201,7 @@ async def test_a_message_that_was_changed_or_is_old_is_refused_by_the_receiver(
 async def test_what_happened_before_the_first_run_is_not_told(
     server: AuthServer, acme: Receiver
 ) -> None:
-    await (await server.client()).connect(server.person())
+    await connect_without_pages(server)
     await add_hook(server, acme.url())
     await send_all(server)
 
@@ -212,7 +214,7 @@ async def test_a_follower_that_dies_while_it_queues_tells_everything_once(
 ) -> None:
     """The position moves in the transaction that queues, or not at all."""
     await add_hook(server, acme.url())
-    await (await server.client()).connect(server.person())
+    await connect_without_pages(server)
 
     async def die(*_: object, **__: object) -> None:
         raise OSError("killed")

@@ -16,6 +16,7 @@ from auth_server.seed import read_seed, store_seed
 from bench.year.calls import NOW, YEAR
 from bench.year.cpu import cpu_of
 from bench.year.fill import ENDPOINT
+from gatepost.network.collector import keep_loaded_objects
 from support.in_process.admin_api import admin_api
 from support.in_process.auth_server import SEED, AuthServer, running_auth_server
 from support.in_process.clock import Clock
@@ -43,6 +44,9 @@ async def measure_pages(url: str) -> None:
             *((page, op.http.get) for page in console_pages(server, known)),
             *((route, partial(api.call, "GET")) for route in await admin_routes(server, known)),
         ]
+        # As a serving process does; else a collection of all objects would count for one of the requests.
+        with keep_loaded_objects():
+            server.opened.pages.compile_all()
         over = 0
         with _backends(url) as theirs:
             for request, get in requests:

@@ -403,18 +403,38 @@ async def test_only_invalid_grant_means_that_a_key_is_invalid(
     status: int, body: bytes, raised: type[Exception]
 ) -> None:
     api = Api(answer=lambda _: HttpResponse(status, "", body))
-    server = AuthorizationServer(api, url="http://as.test", jwks_url="", prove=dict)
+    server = AuthorizationServer(
+        api, resource="http://127.0.0.1:8401/mcp", url="http://as.test", jwks_url="", prove=dict
+    )
 
     with pytest.raises(raised):
-        await server.exchange_api_key(KEY)
+        await server.exchange_api_key(KEY, "")
+
+
+async def test_no_cache_on_the_way_answers_a_request_for_keys() -> None:
+    api = Api(answer=lambda _: HttpResponse(200, "", b"{}"))
+    server = AuthorizationServer(
+        api, resource="http://127.0.0.1:8401/mcp", url="", jwks_url="http://as.test/k", prove=dict
+    )
+
+    await server.fetch_keys()
+
+    [asked] = api.requests
+    assert (asked.url, dict(asked.headers)["Cache-Control"]) == ("http://as.test/k", "no-cache")
 
 
 async def test_the_exchange_is_a_token_exchange_that_the_gateway_signs() -> None:
     api = Api(answer=lambda _: HttpResponse(200, "", orjson.dumps({"access_token": "a.b.c"})))
     proof = {"client_assertion": "signed"}
-    server = AuthorizationServer(api, url="http://as.test", jwks_url="", prove=lambda: proof)
+    server = AuthorizationServer(
+        api,
+        resource="http://127.0.0.1:8401/mcp",
+        url="http://as.test",
+        jwks_url="",
+        prove=lambda: proof,
+    )
 
-    token = await server.exchange_api_key(KEY)
+    token = await server.exchange_api_key(KEY, "")
 
     assert token == b"a.b.c"
     (posted,) = api.requests

@@ -10,7 +10,7 @@ from support.in_process.gateway import World, a_world
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 CHALLENGE = (
     'Bearer resource_metadata="http://127.0.0.1:8401/.well-known/oauth-protected-resource/mcp",'
-    ' scope="mcp:admin mcp:read mcp:write"'
+    ' scope="mcp:admin mcp:read mcp:write", DPoP algs="ES256 EdDSA Ed25519"'
 )
 
 

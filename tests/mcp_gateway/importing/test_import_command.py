@@ -204,27 +204,156 @@ def test_a_post_that_only_reads_is_exposed_and_listed_for_a_decision(tmp_path: P
         (True, "mcp:read", True),
         (None, "mcp:write", False),
     ]
-    assert "1 tool with POST only read, as their paths and summaries say (accounts_get)" in output
+    assert "1 tool for reading with POST, as path and summary say (get_accounts)" in output
 
 
-def test_probes_and_tools_without_the_tenant_are_left_to_decide(api: Path, tmp_path: Path) -> None:
-    paths = {**API["paths"], "/healthz": {"get": {}}, "/v1/me": {"get": {}}}
+def test_tools_without_the_tenant_are_left_to_decide(api: Path, tmp_path: Path) -> None:
+    paths = {**API["paths"], "/v1/me": {"get": {}}}
     api.write_text(json.dumps({**API, "paths": paths}))
     output = run(api, "--out", tmp_path / "out", "--bind", "org_id=tenant_id").output
-    decisions = output.partition("Decisions for you:")[2]
-    assert "1 tool for monitoring rather than for people (" in decisions
-    assert "2 tools without a bound tenant (" in decisions
-    assert "get_me" in decisions
+    assert "1 tool without a bound tenant (get_me)" in output.partition("To decide:")[2]
     assert "without a bound tenant" not in run(api, "--out", tmp_path / "other").output
+
+
+ALLOW = {"name": "allow_create_organization", "in": "query", "schema": {"type": "boolean"}}
+
+
+def test_what_agents_rarely_need_is_exposed_only_by_a_persons_choice(tmp_path: Path) -> None:
+    paths: dict[str, Any] = {
+        "/healthz": {"get": {}},
+        "/version": {"get": {}},
+        "/auth/login": {"get": {}},
+        "/oauth/token": {"post": {}},
+        "/auth/signup": {"get": {"parameters": [{"name": "password", "in": "query"}]}},
+        "/orgs/settings": {"get": {"parameters": [ALLOW]}},
+        "/v1/tasks": {"get": {"operationId": "listOldTasks"}},
+        "/v2/tasks": {"get": {"operationId": "listTasks"}},
+        "/tasks/search": {
+            "get": {"summary": "Search tasks"},
+            "post": {"summary": "Search tasks", "operationId": "searchTasks"},
+        },
+        "/tasks/{id}/version": {"get": {}},
+        "/tokens": {"get": {}},
+        "/files/{id}": {"get": {}},
+        "/files/{name}": {"get": {}},
+        "/gone": {"get": {"deprecated": True}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    output = run(tmp_path / "api.json", "--out", tmp_path, "--all").output
+    hidden = {n for n, tool in tools_in(tmp_path).items() if tool.get("expose") is False}
+    assert hidden == {
+        "get_healthz",
+        "get_version",
+        "get_auth_login",
+        "get_auth_signup",
+        "create_oauth_token",
+        "list_old_tasks",
+        "search_tasks_by_post",
+    }
+    decisions = output.partition("To decide:")[2]
+    assert (
+        "2 tools for monitoring and the API's own description (get_healthz, get_version)"
+        in decisions
+    )
+    assert "2 tools for signing in and tokens (" in decisions  # not one that is never exposed
+    assert "looks like the tenant" not in decisions
+    assert "2 tools for repetitions of another operation (" in decisions
+    assert "deprecated (get_gone)" in run(tmp_path / "api.json", "--out", tmp_path / "b").output
+
+
+def test_effects_that_the_method_does_not_say_are_written_and_left_to_decide(
+    tmp_path: Path,
+) -> None:
+    paths: dict[str, Any] = {
+        "/tasks/{id}/restart": {"get": {"summary": "Restart a task"}},
+        "/tasks/{id}/archive": {"post": {"summary": "Archive a task"}},
+        "/tasks/{id}/wipe-all": {"post": {"description": "This cannot be undone."}},
+        "/messages": {"post": {"summary": "Send a message"}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    output = run(tmp_path / "api.json", "--out", tmp_path, "--all").output
+    tools = load_catalogue(tmp_path / "tools.yaml").tools
+    hints = {
+        name: (tool.read_only, tool.destructive, tool.idempotent, tool.open_world)
+        for name, tool in tools.items()
+    }
+    assert hints == {
+        "restart_task": (False, False, False, False),
+        "archive_task": (False, False, True, False),
+        "wipe_task_all": (False, True, False, False),
+        "send_message": (False, False, False, True),
+    }
+    assert "1 tool for changes with GET, as the words of the operation say (restart_task)" in output
+    assert "1 tool for sending to people (send_message)" in output
+
+
+def test_the_summary_says_what_an_agent_gets_and_a_budget_leaves_tools_out(tmp_path: Path) -> None:
+    long = "A task of somebody. " * 20
+    paths: dict[str, Any] = {
+        f"/{kind}s/{{id}}/{part}": {"get": {"tags": [kind], "description": long}}
+        for kind in ("task", "list")
+        for part in ("x", "y/z")
+    }
+    (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    output = run(tmp_path / "api.json", "--out", tmp_path / "a").output
+    assert "4 exposed: 4 get" in output
+    assert "toolsets: task 2, list 2" in output
+    assert len(output.partition("\n\n")[0].splitlines()) <= 10
+    budget = run(tmp_path / "api.json", "--out", tmp_path / "b", "--budget", 400)
+    assert "2 exposed" in budget.output
+    kept = {n for n, tool in tools_in(tmp_path / "b").items() if tool.get("expose", True)}
+    assert kept == {"get_task_x", "get_list_x"}
+
+
+def test_a_document_without_tags_gets_toolsets_a_tenant_and_no_arguments_of_the_wire(
+    tmp_path: Path,
+) -> None:
+    pretty = {"name": "prettyPrint", "in": "query", "schema": {"type": "boolean"}}
+    company = {"name": "company_id", "in": "query", "schema": TEXT}
+    paths: dict[str, Any] = {
+        f"/{kind}/{{shop}}/part{number}": {"get": {"parameters": [pretty, company]}}
+        for kind in ("tasks", "lists")
+        for number in range(3)
+    }
+    (tmp_path / "api.json").write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    output = run(tmp_path / "api.json", "--out", tmp_path).output
+    assert "arguments that change how answers are written (prettyPrint)" in output
+    assert "company_id in 6 tools looks like the tenant" in output
+    assert "shop in 6 tools looks like the tenant" in output
+    tools = tools_in(tmp_path).values()
+    assert {tuple(tool["toolsets"]) for tool in tools} == {("tasks",), ("lists",)}
+    assert all(tool["fill"] == {"prettyPrint": {"omit": True}} for tool in tools)
+
+
+def test_html_does_not_reach_a_model(tmp_path: Path) -> None:
+    body = {
+        "type": "object",
+        "properties": {"note": {"type": "string", "description": "<b>A</b> note"}},
+    }
+    operation = {
+        "summary": "Creates a&nbsp;task",
+        "description": "<p>This endpoint allows you to create a <em>task</em>&#x202e;.</p>",
+        "parameters": [{**ORG, "description": "<p>Whose <i>task</i></p>"}],
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+    }
+    document = {"openapi": "3.1.0", "paths": {"/orgs/{org_id}/tasks": {"post": operation}}}
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    run(tmp_path / "api.json", "--out", tmp_path, "--all")
+    tool = load_catalogue(tmp_path / "tools.yaml").tools["create_org_task"]
+    assert tool.description == "Create a task."
+    said = {name: node["description"] for name, node in tool.input_schema["properties"].items()}
+    assert said == {"org_id": "Whose task", "note": "A note"}
 
 
 def test_models_are_not_asked_for_the_apis_credential(tmp_path: Path) -> None:
     token = [{"name": "token", "in": "query", "required": True, "schema": TEXT}]
     key = [{"name": "access_token", "in": "query", "schema": TEXT}]
+    record = [{"name": "token", "in": "path", "required": True, "schema": TEXT}]
     document = {
         "openapi": "3.1.0",
         "components": {"securitySchemes": {"oauth": {"type": "http", "scheme": "bearer"}}},
         "paths": {
+            "/keys/{token}": {"get": {"parameters": record, "security": [{"oauth": []}]}},
             "/chats": {"get": {"parameters": token, "security": [{"oauth": []}]}},
             "/files": {"get": {"parameters": key, "security": [{"oauth": []}]}},
             "/invites": {"get": {"parameters": token}},
@@ -239,9 +368,32 @@ def test_models_are_not_asked_for_the_apis_credential(tmp_path: Path) -> None:
         "list_chats": {"token": {"credential": "oauth"}},
         "list_files": {"access_token": {"omit": True}},
         "list_invites": None,
+        "get_key": None,  # the token of a record, which a credential in the URL would replace
     }
     exposed = {name: tool.get("expose", True) for name, tool in tools.items()}
-    assert exposed == {"list_chats": False, "list_files": True, "list_invites": True}
+    assert exposed == {
+        "list_chats": False,
+        "list_files": True,
+        "list_invites": True,
+        "get_key": True,
+    }
+
+
+def test_the_assertion_that_the_gateway_sends_is_not_left_to_configure(tmp_path: Path) -> None:
+    schemes = {
+        "gatepostAssertion": {"type": "apiKey", "in": "header", "name": "Gatepost-Assertion"},
+        "partnerKey": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    }
+    document = {
+        "openapi": "3.1.0",
+        "components": {"securitySchemes": schemes},
+        "security": [{"gatepostAssertion": []}, {"partnerKey": []}],
+        "paths": {"/tasks": {"get": {}}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    output = run(tmp_path / "api.json", "--out", tmp_path).output
+    assert "upstream_credentials.partnerKey" in output
+    assert "gatepostAssertion" not in output
 
 
 def test_many_undeclared_path_arguments_are_a_warning_and_few_are_notes(tmp_path: Path) -> None:

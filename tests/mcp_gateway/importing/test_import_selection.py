@@ -69,6 +69,15 @@ def test_only_selected_operations_are_named(
     assert f"{7 - len(names):5} not selected" in result.output
 
 
+def test_a_description_that_names_an_operation_names_its_tool(run: Any, tmp_path: Path) -> None:
+    described = {"operationId": "listTasks", "description": "Use `getTask` for one, not `GET`."}
+    api = {**API, "paths": {**API["paths"], "/tasks": {"get": described}}}
+    (tmp_path / "api.json").write_text(json.dumps(api))
+    assert run("--match", "^list_tasks").exit_code == 0
+    entries = read_document(tmp_path / "out" / "tools.yaml")["tools"]
+    assert entries["list_tasks"]["description"] == "Use `get_task` for one, not `GET`."
+
+
 def test_a_person_chooses_by_number_tag_and_word_and_is_asked_again_when_mistaken(
     run: Any, tmp_path: Path
 ) -> None:
@@ -103,7 +112,7 @@ def test_r23_the_coverage_report_counts_every_operation_once_and_gives_reasons(r
     assert "    2 not exposed" in output
     assert "    1 refused" in output
     assert "POST /soap: its request body is application/soap+xml" in output
-    assert "Decisions for you:" in output
+    assert "To decide:" in output
 
 
 def test_an_import_that_leaves_nothing_to_serve_ends_with_three(run: Any) -> None:

@@ -116,6 +116,23 @@ def test_a_person_can_expose_tools_that_were_not_exposed(folder: Folder) -> None
     assert "    expose: true  # not yet\n" in folder.manifest.read_text()
 
 
+def test_the_report_of_a_later_import_says_what_agents_get_from_the_reviewed_manifest(
+    folder: Folder,
+) -> None:
+    folder.run("--bind", "org_id=tenant_id")
+    folder.edit("name: Orbit", "name: Our Orbit")
+    folder.edit("    scope: mcp:write\n", "    scope: mcp:write\n    expose: false\n")
+    folder.edit("tools:\n", "tools:\n  list_tasks:\n    operation: listTasks\n    title: All\n")
+    folder.api["paths"]["/todo"] = folder.api["paths"].pop("/tasks")
+    said = folder.run().output
+    assert "      4 exposed: 1 delete, 1 get, 1 list, 1 find\n" in said
+    assert said.startswith("Our Orbit: ")
+    assert "1 not exposed until you remove their `expose: false` (1 change data)" in said
+    assert "1 not selected" in said
+    assert "the token fills it in 1 of 4 tools" in said
+    assert "org_id in 1 tool looks like the tenant" in said
+
+
 def test_a_removed_tool_is_only_added_again_when_selected(folder: Folder) -> None:
     folder.run("--all")
     assert "get_left_out" not in folder.tools
@@ -164,7 +181,7 @@ def test_a_name_that_is_taken_by_hand_is_given_to_nothing_else(folder: Folder) -
     folder.api["paths"]["/found"] = {"get": operation("findTasks", "Another thing.")}
     folder.run()
     names = [name for name, tool in folder.tools.items() if tool["operation"] == "GET /found"]
-    assert names[0].startswith("find_tasks_")
+    assert names == ["get_found"]
     assert folder.tools["find_tasks"]["operation"] == "GET /tasks"
 
 

@@ -70,8 +70,9 @@ def test_an_operation_that_the_manifest_lacks_is_written_as_an_entry(run: Any) -
         "  archive_task:\n"
         "    operation: POST /tasks/{id}/archive\n"
         "    title: Archive a task\n"
-        "    description: Archive a task\n"
+        "    description: Archive a task.\n"
         "    scope: mcp:write\n"
+        "    idempotent: true\n"
         "    expose: false\n\n"
     )
 

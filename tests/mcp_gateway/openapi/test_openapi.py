@@ -6,7 +6,7 @@ import pytest
 
 from gatepost.document import DocumentError
 from mcp_gateway.openapi.document import UnknownOperation, read_openapi
-from support.in_process.documents import ReadDocument
+from support.in_process.documents import MakeTool, ReadDocument
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,7 @@ def test_an_id_that_two_operations_share_names_neither(read: ReadDocument) -> No
     document = read({"/a": {"get": {"operationId": "x"}}, "/b": {"get": {"operationId": "x"}}})
     with pytest.raises(UnknownOperation, match="write 'GET /a' or 'GET /b'"):
         document.find("x")
+
+
+def test_entities_of_a_description_hide_no_characters(tool_of: MakeTool) -> None:
+    assert tool_of({"description": "<p>A&#x202e;B&amp;C</p>"}).description == "AB&C"

@@ -507,6 +507,21 @@ def test_paging_is_recognised_by_parameters_and_answers(
     assert expected == (found and (found.kind, found.position, found.size, found.next, found.items))
 
 
+def test_positions_that_are_numbers_or_the_last_id_ask_for_pages(tool_of: MakeTool) -> None:
+    number, size = {"type": "number"}, {"type": "integer"}
+    last = {"type": "integer", "description": "Only items with an ID greater than this ID."}
+    day = {"type": "integer", "description": "The day of the first item."}
+    for position, schema, pages in (
+        ("page", number, True),
+        ("since", last, True),
+        ("since", day, False),
+    ):
+        queries = {position: schema, "per_page": size}
+        parameters = [{"name": n, "in": "query", "schema": s} for n, s in queries.items()]
+        shown = tool_of({"parameters": parameters}, "GET /x").input_schema["properties"].keys()
+        assert ("cursor" in shown) == pages
+
+
 def test_an_idempotency_key_is_the_gateways_to_fill(read: ReadDocument) -> None:
     key = param("Idempotency-Key", "header", required=True)
     document = read({"/x": {"post": {"parameters": [key]}}})

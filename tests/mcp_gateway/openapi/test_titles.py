@@ -19,6 +19,7 @@ from mcp_gateway.openapi.operation_titles import title_operation
         ("listTasks", "List the tasks", "List the tasks"),
         (None, "List Tasks", "List Tasks"),
         ("listTasks", "", ""),
+        ("获取客户", "获取客户", "获取客户"),
     ],
 )
 def test_a_summary_made_of_the_name_reads_as_a_sentence(

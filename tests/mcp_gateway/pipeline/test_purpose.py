@@ -1,5 +1,6 @@
 """A model says what it is trying to do, if the manifest asks: operators read it, and the API never does."""
 
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from support.in_process.call_events import call_event
 from support.in_process.clock import Clock
 from support.in_process.gateway import META, MODERN, World, a_world
 
+_WORDS = st.sampled_from("abcé\u0301\u0323\u0308ßжह\u093f\u0941\u094dก\u0e34かﾄ")
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 BOTH = pytest.mark.parametrize("era", ["old", "new"])
 TOOLS = """
@@ -121,16 +123,20 @@ async def test_a_person_who_confirms_sees_what_is_sent_without_the_purpose(shop:
 
 
 @BOTH
-async def test_without_the_key_there_is_no_argument_and_a_model_that_sends_one_is_told(
+async def test_a_client_that_still_sends_the_argument_after_it_is_gone_is_not_refused(
     tmp_path: Path, era: str
 ) -> None:
     async with a_world(tmp_path, manifest=write_manifest(tmp_path)) as world:
         assert (await arguments_of(world, era))["list_tasks"] == ["q"]
         result = await world.call(era, "list_tasks", {"purpose": "report"})
 
-    assert result["isError"] is True
-    assert world.records[0]["reason"] == "invalid_arguments"
+        other = await world.call(era, "list_tasks", {"porpoise": "report"})
+
+    assert result["isError"] is False
+    [request] = world.api.requests
+    assert "purpose" not in request.url
     assert world.records[0]["purpose"] == ""
+    assert other["isError"] is True
 
 
 def test_digests_and_token_counts_tell_both_states_apart(tmp_path: Path) -> None:
@@ -156,6 +162,20 @@ def test_kept_words_have_no_digit_and_are_bounded(text: str) -> None:
     assert clean_words(words) == words
     event = call_event(Clock()(), searched=words, purpose=words)
     assert read_event(orjson.loads(write_event(event))) == event
+
+
+@given(st.text(_WORDS, min_size=1, max_size=24))
+def test_words_of_letters_and_their_marks_are_kept_however_they_are_composed(word: str) -> None:
+    letters = "a" + word
+    for form in ("NFC", "NFD"):
+        written = unicodedata.normalize(form, letters)
+        if len(written) <= 24:
+            assert clean_words(written) == unicodedata.normalize("NFC", letters)
+
+
+def test_words_of_scripts_with_vowel_signs_are_kept() -> None:
+    assert clean_words("साप्ताहिक रिपोर्ट, cafe\u0301!") == "साप्ताहिक रिपोर्ट café"
+    assert clean_words("\u0301\u0301 heart\ufe0f \u2764\ufe0f") == "heart"
 
 
 @given(st.text(alphabet='a",:searchd\\{}', max_size=60))

@@ -269,4 +269,26 @@ async def test_every_call_leaves_one_record_refused_or_not_and_never_its_argumen
         "client_claude",
         "grant_1",
     )
+    assert world.records[1]["error"] == "title: must be a string"
     assert "confidential" not in repr(world.records)
+
+
+async def test_a_call_of_a_sub_agent_is_recorded_under_its_name_a224(world: World) -> None:
+    act = {"sub": "summariser", "act": {"sub": "client_claude#researcher"}}
+    await world.call("new", "list_tasks", {}, token=world.token(act=act))
+    await world.call("new", "list_tasks", {})
+
+    callers = [(r["sub"], r["client_id"], r["actor"]) for r in world.records]
+    assert callers == [
+        ("usr_ada", "client_claude", "summariser"),
+        ("usr_ada", "client_claude", ""),
+    ]
+
+
+async def test_names_and_values_that_a_model_invents_are_told_to_it_but_not_recorded_a158(
+    world: World,
+) -> None:
+    result = await world.call("new", "create_task", {"title": "Try it", "s3cret": "confidential"})
+    assert "s3cret: unknown argument" in text(result)
+    assert world.records[-1]["error"].startswith("unknown argument; ")
+    assert "s3cret" not in repr(world.records)

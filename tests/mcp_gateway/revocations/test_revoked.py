@@ -88,6 +88,19 @@ async def test_a_gateway_without_news_for_long_accepts_young_tokens_alone_a161(
     again = await world.old("ping", token=token)
 
     assert [each.status_code for each in (still, old, young, again)] == [200, 401, 200, 200]
+    # The client learns that a refresh helps.
+    assert "younger than 600 seconds; refresh the token" in old.headers["www-authenticate"]
+    assert old.json()["error_description"].startswith("the gateway has had no news of revocations")
+
+
+async def test_a_revoked_token_is_not_called_old_while_the_feed_is_stale(world: World) -> None:
+    now = int(world.clock().timestamp())
+    token = world.token(iat=now, exp=now + 86400, jti="family_1.x")
+    await world.feed.announce(ended("family", "family_1"))
+    world.clock.advance(minutes=11)
+
+    refused = await world.old("ping", token=token)
+    assert 'error_description="the token was revoked"' in refused.headers["www-authenticate"]
 
 
 async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: Path) -> None:
@@ -100,6 +113,14 @@ async def test_readiness_says_how_far_the_revocations_can_be_trusted(tmp_path: P
         200,
         "heard 300 seconds ago",
     )
+
+
+async def test_readiness_says_that_only_young_tokens_are_accepted(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        await world.http.get("/readyz")
+        world.clock.advance(minutes=11)
+        stale = (await world.http.get("/readyz")).json()["details"]["revocations"]
+    assert stale == "heard 660 seconds ago; only tokens younger than 600 seconds are accepted"
 
 
 async def test_a_gateway_without_the_feed_waits_a_little_and_then_serves_a161(

@@ -54,3 +54,11 @@ async def test_the_api_can_tell_the_calls_of_a_test_key(world: World) -> None:
     await world.call("new", "list_tasks", {}, token=world.token(env="test"))
 
     assert (await stated(world))[1]["env"] == "test"
+
+
+async def test_the_api_learns_which_sub_agent_calls(world: World) -> None:
+    """RFC 8693 §4.1."""
+    act = {"sub": "client_claude#reader", "act": {"sub": "client_claude#researcher"}}
+    await world.call("new", "list_tasks", {}, token=world.token(act=act))
+
+    assert (await stated(world))[1]["act"] == act

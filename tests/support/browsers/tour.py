@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,11 +19,16 @@ from pyotp import TOTP
 
 from auth_server.db.engine import open_database
 from auth_server.gateway_api.write_calls import write_calls
+from auth_server.keys import make_keys
+from auth_server.records.audit.seal import sealing_with
+from auth_server.records.delegations.table import Delegation
 from auth_server.records.email_changes.store import add_email_change
 from auth_server.records.email_changes.table import EmailChange
 from auth_server.records.external_events.table import ExternalEvent
+from auth_server.records.grants.store import list_live_grants
 from auth_server.records.invitations.store import add_invitation
 from auth_server.records.invitations.table import Invitation
+from auth_server.records.linked_accounts.table import LinkedAccount
 from auth_server.records.metered_hours.store import find_hour
 from auth_server.records.password_links.store import put_link
 from auth_server.records.password_links.table import PasswordLink
@@ -30,6 +36,8 @@ from auth_server.records.plan_requests.store import put_request
 from auth_server.records.refused_events.store import Refused, add_refused
 from auth_server.records.second_factors.store import drop_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
+from auth_server.records.tenant_apps.store import put_tenant_app
+from auth_server.records.tenant_apps.table import TenantApp
 from auth_server.records.tenant_domains.store import add_domain, verify_domain
 from auth_server.records.tenant_domains.table import TenantDomain
 from auth_server.records.tenant_providers.store import add_assignment
@@ -44,9 +52,12 @@ from auth_server.records.tenants.table import Membership
 from auth_server.records.usage_exports.table import UsageExport
 from auth_server.rendering.render import TEMPLATES
 from auth_server.secrets import hash_secret
-from gatepost.metering.plans import Budget, hour_of
+from auth_server.tenancy.call_approvals import ask_for_approval
+from gatepost.approvals import ApprovableCall
+from gatepost.metering.plans import Budget, hour_of, month_of
 from support.in_process.auth_server import SEED, prepare_database
 from support.in_process.call_events import call_event
+from support.in_process.devices import CLIENT as DEVICE
 from support.in_process.oauth_client import OAuthClient, register
 from support.in_process.person import ADA
 from support.in_process.providers import SigningKey
@@ -72,6 +83,13 @@ FLAGS = (
 CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback"
 CLAUDE = "https://claude.ai/api/mcp/auth_callback"
 ACME, GLOBEX = SEED["tenants"]
+LINKS = {
+    "name": "ledger",
+    "title": "Ledger",
+    "authorization_endpoint": "https://login.ledger.example/authorize",
+    "token_endpoint": "https://login.ledger.example/token",
+    "client_id": "gatepost",
+}
 EVE = {
     "id": "usr_eve",
     "email": "eve@acme.example",
@@ -104,14 +122,15 @@ def running_sights(folder: Path) -> Iterator[Sights]:
     """
     tenants, people = [ACME, {**GLOBEX, "required_level": 2}], [*SEED["people"], EVE]
     url = f"sqlite+aiosqlite:///{folder}/gatepost.db"
-    prepare_database(url, {**SEED, "tenants": tenants, "people": people})
+    clients = [*SEED["clients"], DEVICE]
+    prepare_database(url, {**SEED, "tenants": tenants, "people": people, "clients": clients})
     off_the_loop(use_acme(url))
     ways = [{"kind": "local"}, _provider("acme-id", "Acme ID"), _provider("orbit", "Orbit")]
     stripe = f"http://127.0.0.1:{free_port()}"
     selling = selling_through(stripe, folder)
     with (
         running_deployment(
-            folder, url, host="localhost", sign_in=ways, stripe=selling
+            folder, url, host="localhost", sign_in=ways, stripe=selling, link_providers=[LINKS]
         ) as deployment,
         running_stripe(stripe, deployment),
     ):
@@ -121,7 +140,7 @@ def running_sights(folder: Path) -> Iterator[Sights]:
         other.mkdir()
         beside = f"sqlite+aiosqlite:///{other}/gatepost.db"
         prepare_database(beside, {**SEED, "people": people})
-        off_the_loop(assign_provider_to_acme(beside))
+        off_the_loop(assign_provider_to_acme(beside, deployment.resource))
         theirs = {
             "kind": "oidc",
             "name": "acme-id",
@@ -146,8 +165,8 @@ def running_sights(folder: Path) -> Iterator[Sights]:
             yield Sights(deployment, issuer, stripe, url, beside)
 
 
-async def assign_provider_to_acme(url: str) -> None:
-    """Give Acme a verified domain and its provider, and make Eve one of its admins."""
+async def assign_provider_to_acme(url: str, resource: str) -> None:
+    """Give Acme a verified domain, its provider and an app, and make Eve one of its admins."""
     now, database = datetime.now(UTC), open_database(url)
     async with database.writing() as db, db.begin():
         domain = TenantDomain(
@@ -157,6 +176,20 @@ async def assign_provider_to_acme(url: str) -> None:
         await verify_domain(db, "org_acme", "acme.example", check_at=now + timedelta(1), now=now)
         provider = TenantProvider(provider="acme-id", tenant_id="org_acme", assigned_at=now)
         await add_assignment(db, provider)
+        await db.flush()
+        ceilings = [
+            {"group": "engineering", "tools": ["create_task", "list_tasks"], "data_scope": ""},
+            {"group": "", "tools": ["list_tasks"], "data_scope": "team:design"},
+        ]
+        app = TenantApp(
+            tenant_id="org_acme",
+            client_id="https://claude.ai/oauth/mcp-oauth-client-metadata",
+            resource=resource,
+            provider="acme-id",
+            ceilings=ceilings,
+            changed_at=now,
+        )
+        await put_tenant_app(db, app)
         eve = Membership(person_id="usr_eve", tenant_id="org_acme", role="admin")
         eve.break_glass_since = now
         await put_membership(db, eve)
@@ -218,6 +251,52 @@ async def use_acme(url: str) -> None:
         assert hour is not None
         hour.exported = hour.units
         db.add_all(money_of_acme(now, hour.units))
+    await database.close()
+
+
+async def link_accounts(url: str) -> None:
+    """Have Ada link an account that works, and one that does not any more."""
+    now, database = datetime.now(UTC), open_database(url)
+    async with database.writing() as db, db.begin():
+        for tenant_id, broken in (("org_acme", None), ("org_globex", "refused")):
+            account = LinkedAccount(
+                link_id=f"link_{tenant_id}",
+                provider=LINKS["name"],
+                person_id="usr_ada",
+                tenant_id=tenant_id,
+                sealed=b"",
+                renewed_at=now,
+                linked_at=now,
+                due_at=now + timedelta(days=1),
+                broken=broken,
+            )
+            db.add(account)
+    await database.close()
+
+
+async def hand_to_sub_agents(url: str) -> None:
+    """Have Ada's apps hand parts of their access to sub-agents."""
+    now = datetime.now(UTC)
+    database = open_database(url)
+    async with database.writing() as db, db.begin():
+        for number, grant in enumerate(await list_live_grants(db, person_id="usr_ada")):
+            path = f"family_{number}"
+            for name in ("researcher", "reader"):
+                own = f"delegation_{name}_{number}"
+                path = f"{own}.{path}"
+                delegation = Delegation(
+                    delegation_id=own,
+                    grant_id=grant.grant_id,
+                    path=path,
+                    actor=f"{grant.client_id}#{name}",
+                    name=name,
+                    scope="mcp:read",
+                    tools=sorted(grant.tools)[:3],
+                    data_scope=grant.data_scope,
+                    created_at=now,
+                    expires_at=now + timedelta(hours=1),
+                )
+                await db.merge(delegation)
     await database.close()
 
 
@@ -289,6 +368,26 @@ async def change_of_address(url: str) -> None:
     await database.close()
 
 
+async def ask_for_a_call(deployment: Deployment, url: str) -> None:
+    """Have an app of Eve's ask the admins of Acme for a call."""
+    keys = make_keys((deployment.folder / "secret_key").read_text().strip())
+    database = open_database(url, info=sealing_with(keys))
+    call = ApprovableCall(
+        tenant_id="org_acme",
+        sub="usr_eve",
+        client_id="client_of_the_tour",
+        grant_id="grant_of_the_tour",
+        tool="delete_project",
+        title="Delete a project",
+        arguments=("id: P-7", "reason: It was replaced by the project “Website 2027” in October."),
+        digest="0" * 64,
+    )
+    now = datetime.now(UTC)
+    async with database.writing() as db, db.begin():
+        await ask_for_approval(db, call, resource=deployment.resource, keys=keys, now=now)
+    await database.close()
+
+
 async def invite_to_acme(url: str) -> None:
     """Invite Cy, who has an account, and somebody who has none."""
     database = open_database(url)
@@ -317,6 +416,8 @@ def _invitations(page: Page, sights: Sights) -> Iterator[str]:
     deployment = sights.deployment
     off_the_loop(invite_to_acme(sights.database_url))
     page.goto(f"{deployment.issuer}/account/organisation/invitations?tenant=org_acme")
+    sign_in(page, "ada@acme.example")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Invitations")
     yield "account-invitations"
     page.context.clear_cookies()
     for number, email in enumerate(("cy@nowhere.example", "dee@new.example")):
@@ -399,7 +500,9 @@ def off_the_loop(work: Coroutine[Any, Any, Answer]) -> Answer:
         return thread.submit(asyncio.run, work).result()
 
 
-async def register_app(deployment: Deployment, name: str, redirect_uri: str) -> OAuthClient:
+async def register_app(
+    deployment: Deployment, name: str, redirect_uri: str, **metadata: Any
+) -> OAuthClient:
     """Register an app that will ask."""
     async with httpx2.AsyncClient(trust_env=False) as http:
         client = await register(
@@ -408,6 +511,7 @@ async def register_app(deployment: Deployment, name: str, redirect_uri: str) -> 
             deployment.resource,
             client_name=name,
             redirect_uris=[redirect_uri],
+            **metadata,
         )
     client.redirect_uri = redirect_uri
     return client
@@ -449,6 +553,7 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
         f"{CLAUDE}?*",
         f"{sights.customers}/sign-in/with/*",
         f"{sights.stripe}/checkout/*",
+        f"{LINKS['authorization_endpoint']}?*",
     ):
         page.route(elsewhere, lambda route: route.fulfill(status=204))
     yield from _own_provider(page, sights)
@@ -471,6 +576,9 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(claude.authorize_url())
     sign_in(page, "cy@nowhere.example")
     yield "no-organisation"
+    page.goto(claude.authorize_url(resource=f"{deployment.resource}/o/org_acme"))
+    yield "not-a-member"
+    page.goto(claude.authorize_url())
     page.get_by_role("button", name="Not you?").click()
     sign_in(page)
     expect(page.get_by_text(ADA[0])).to_be_visible()
@@ -515,8 +623,17 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.get_by_role("button", name="Create key").last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("API key created")
     yield "account-api-key-created"
+    off_the_loop(hand_to_sub_agents(sights.database_url))
+    off_the_loop(link_accounts(sights.database_url))
     page.goto(f"{issuer}/account/apps")
     yield "account-apps"
+    page.get_by_role("link", name="Link again").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Link your Ledger account")
+    yield "link-account"
+    with page.expect_request(f"{LINKS['authorization_endpoint']}?*"):
+        page.get_by_role("button", name="Continue to Ledger").click()
+    yield "leave-to-link"
+    page.goto(f"{issuer}/account/apps")
     page.locator('main a[href*="/account/app"]').first.click()
     expect(page.get_by_role("heading", name="Permissions", exact=True)).to_be_visible()
     yield "account-app"
@@ -543,6 +660,9 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "forbidden-asked"
     page.goto(f"{issuer}/account/organisation/requests?tenant=org_acme")
     yield "account-requests"
+    off_the_loop(ask_for_a_call(sights.deployment, sights.database_url))
+    page.goto(f"{issuer}/account/organisation/approvals?tenant=org_acme")
+    yield "account-approvals"
     page.goto(f"{issuer}/account/organisation/domains?tenant=org_acme")
     page.get_by_label("Domain", exact=True).fill("acme.example")
     page.get_by_role("button", name="Add domain").click()
@@ -559,6 +679,10 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     yield "account-security-german"
     page.goto(f"{issuer}/account/plan?tenant=org_acme")
     yield "account-plan-german"
+    page.goto(f"{issuer}/account/link?provider=ledger&tenant=org_acme")
+    yield "link-account-german"
+    yield from _device(page, issuer)
+    yield from _openid(page, sights, claude)
     yield from _invitations(page, sights)
     page.context.clear_cookies()
     page.goto(f"{issuer}/account/delete")
@@ -567,6 +691,49 @@ def tour(page: Page, sights: Sights) -> Iterator[str]:
     page.get_by_role("button", name="Delete account").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your account was deleted")
     yield "account-deleted"
+
+
+def begin_device(issuer: str) -> str:
+    """Begin a device authorization; return the code to type."""
+    begun = httpx2.post(
+        f"{issuer}/device_authorization", data={"client_id": DEVICE["client_id"]}, trust_env=False
+    )
+    return str(begun.json()["user_code"])
+
+
+def _device(page: Page, issuer: str) -> Iterator[str]:
+    page.goto(f"{issuer}/device?ui_locales=de")
+    yield "device-german"
+    page.goto(f"{issuer}/device?ui_locales=en")
+    page.get_by_label("Code", exact=True).fill("BBBB-BBBB")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "device-wrong"
+    page.get_by_label("Code", exact=True).fill(begin_device(issuer))
+    page.get_by_role("button", name="Continue").click()
+    acme, approve = (page.get_by_role("button", name=name) for name in ("Acme", "Approve"))
+    expect(acme.or_(approve).first).to_be_visible()
+    if not approve.is_visible():
+        acme.click()
+    expect(approve).to_be_visible()
+    yield "device-consent"
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Build Bot is connected")
+    yield "device-done"
+
+
+def _openid(page: Page, sights: Sights, app: OAuthClient) -> Iterator[str]:
+    """See what an app that signs people in asks for, in German, and have it sign Ada out."""
+    page.goto(app.authorize_url(prompt="select_account", ui_locales="de"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Konto wählen")
+    yield "account-choice-german"
+    page.get_by_role("button", name="Ada Marsh").click()
+    ask(page, sights.deployment, app, scope="mcp:read openid profile email", ui_locales="en")
+    yield "consent-identity"
+    page.goto(f"{sights.deployment.issuer}/end-session?client_id={app.client_id}")
+    yield "end-session"
+    page.get_by_role("button", name="Sign out").click()
+    yield "signed-out"
 
 
 def _own_provider(page: Page, sights: Sights) -> Iterator[str]:
@@ -586,9 +753,16 @@ def _own_provider(page: Page, sights: Sights) -> Iterator[str]:
     page.goto(f"{sights.customers}{rule}")
     page.get_by_role("link", name="Sign in with a password").click()
     sign_in(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Organisations")
-    page.goto(f"{sights.customers}{rule}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in of members")
     yield "account-sign-in-rule"
+    page.goto(f"{sights.customers}/account/organisation/apps?tenant=org_acme")
+    expect(page.get_by_role("button", name="Stop connecting it")).to_be_visible()
+    yield "account-tenant-apps"
+    page.goto(f"{sights.customers}/account/organisation/directory?tenant=org_acme")
+    page.get_by_label("Name", exact=True).fill("Okta")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_text("Copy the token now.")).to_be_visible()
+    yield "account-directory"
     off_the_loop(require_provider_of_acme(sights.customers_database_url, required=True))
     page.goto(f"{sights.customers}{rule}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme requires its own sign-in")
@@ -609,7 +783,18 @@ def console_tour(page: Page, sights: Sights) -> Iterator[str]:
     for name, path in CONSOLE_PAGES.items():
         page.goto(f"{issuer}/console/{path}".removesuffix("/"))
         yield f"console-{name}"
+    page.goto(f"{issuer}/console/clients/new")
+    page.get_by_label("Client ID").fill(f"orbit-reports-{token_hex(4)}")
+    page.get_by_label("Name on pages").fill("Orbit reports")
+    page.get_by_label("How it authenticates").select_option("client_secret_basic")
+    page.get_by_label("Redirect URIs", exact=True).fill("https://orbit.example/back")
+    page.get_by_role("button", name="Add app").click()
+    expect(page.get_by_text("Copy the secret now.")).to_be_visible()
+    yield "console-app-added"
     page.goto(f"{issuer}/console/books/tenant?tenant=org_acme")
+    page.locator('main a[href*="day="]').first.click()
+    expect(page.get_by_role("link", name="All days")).to_be_visible()
+    yield "console-books-day"
     page.locator('main a[href*="/console/books/hour"]').first.click()
     expect(page.get_by_role("heading", name="Exports")).to_be_visible()
     yield "console-books-hour"
@@ -725,11 +910,14 @@ CONSOLE_PAGES = {
     "organisation": "tenant?tenant=org_acme",
     "organisation-members": "tenant/members?tenant=org_acme",
     "organisation-connections": "tenant/connections?tenant=org_acme",
+    "organisation-credit": "tenant/credit?tenant=org_acme",
+    "organisation-directory": "tenant/directory?tenant=org_acme",
     "organisation-rules": "tenant/rules?tenant=org_acme",
     "people": "people",
     "person": "person?person=usr_ada",
     "apps": "clients",
     "app": "client?client=orbit-cli",
+    "app-new": "clients/new",
     "gateways": "gateways",
     "webhooks": "webhooks",
     "keys": "keys",
@@ -743,9 +931,13 @@ CONSOLE_PAGES = {
     "books-system": "books/tenant/system?tenant=org_acme",
     "books-exports": "books/exports?shown=all",
     "books-refused": "books/refused",
+    "books-archives": "books/archives",
     "plans": "plans",
     "plan": "plan?plan=free",
     "plan-prices": "plans/prices",
+    "plan-terms": "plans/terms",
+    "plan-simulation": f"plan/simulation?plan=pro&month={month_of(datetime.now(UTC))}",
+    "subscriptions": "subscriptions",
     "stripe-events": "stripe-events",
     "stripe-event": "stripe-event?event=evt_of_the_tour",
 }

@@ -25,7 +25,7 @@ class AdminApi:
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send a request below `/admin/v1`."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return await self._http.request(method, f"/admin/v1{path}", headers=headers, **options)
 
 
@@ -52,11 +52,18 @@ def least_body(document: dict[str, Any], method: str, path: str) -> Any:
     if body is None:
         return None
     reference = body["content"]["application/json"]["schema"]["$ref"]
+    return _least(document, reference)
+
+
+def _least(document: dict[str, Any], reference: str) -> dict[str, Any]:
     schema = document["components"]["schemas"][reference.rpartition("/")[2]]
     examples = {"string": "x", "boolean": True, "integer": 1, "array": ["tenants:read"]}
-    properties = schema["properties"]
-    # A property without one type may be null.
-    return {
-        name: properties[name].get("enum", [examples.get(properties[name].get("type", ""))])[0]
-        for name in schema.get("required", [])
-    }
+    properties, found = schema["properties"], {}
+    for name in schema.get("required", []):
+        items = properties[name].get("items", {})
+        item = items.get("$ref")
+        # A property without one type may be null.
+        example = examples.get(properties[name].get("type", ""))
+        given = items["enum"][:1] if "enum" in items else properties[name].get("enum", [example])[0]
+        found[name] = given if item is None else [_least(document, item)]
+    return found

@@ -14,6 +14,8 @@ from auth_server.catalogues.cache import CatalogueCache
 from auth_server.connectors.open import open_connectors
 from auth_server.db.engine import open_database
 from auth_server.keys import make_keys
+from auth_server.linking.open import open_link_providers
+from auth_server.linking.tokens import LinkedTokens
 from auth_server.mail.port import Message
 from auth_server.outbound.guarded_fetch import Fetched, FetchRefused
 from auth_server.outbound.txt_records import NoAnswer
@@ -32,6 +34,7 @@ from auth_server.settings import AuthServerSettings, ResourceSettings
 from gatepost.catalogue import CatalogueDocument, ToolSummary
 from gatepost.clock import utc_now
 from gatepost.network.process import Process
+from gatepost.tracing.open import opened_tracing
 from support.in_process.asgi import running
 from support.in_process.clock import Clock
 from support.in_process.oauth_client import OAuthClient, register
@@ -220,12 +223,13 @@ async def running_auth_server(
     stripe_http: Any = None,
     post: Any = None,
     metrics: Any = None,
+    open_tracing: Any = opened_tracing,
     **changes: Any,
 ) -> AsyncIterator[AuthServer]:
     """Start a server; a keyword changes a setting.
 
     `outside` answers what it asks of providers; `stripe_http` makes its connection to Stripe; `post`
-    sends its webhooks; `metrics` serves its metrics.
+    sends its webhooks; `metrics` serves its metrics; `open_tracing` records its requests.
     """
     values: dict[str, Any] = {
         "issuer": ISSUER,
@@ -276,7 +280,7 @@ async def running_auth_server(
 
     @asynccontextmanager
     async def opened(settings: AuthServerSettings) -> AsyncIterator[Runtime]:
-        async with open_runtime(settings, now=clock) as resources:
+        async with open_runtime(settings, now=clock, open_tracing=open_tracing) as resources:
             catalogues = CatalogueCache(read_catalogue, resources.database, clock)
             await catalogues.load(entry.resource for entry in settings.resources)
             documents = open_documents(settings, clock, fetch=fetch)
@@ -287,10 +291,23 @@ async def running_auth_server(
                 clock,
                 transport=lambda: httpx2.ASGITransport(app=outside),
             )
+            link_providers = open_link_providers(
+                settings,
+                clock,
+                transport=None if outside is None else lambda: httpx2.ASGITransport(app=outside),
+            )
             server._opened.append(
                 replace(
                     resources,
                     connectors=connectors,
+                    link_providers=link_providers,
+                    linked_tokens=LinkedTokens(
+                        resources.database,
+                        resources.keys,
+                        link_providers,
+                        clock,
+                        resources.new_secret,
+                    ),
                     catalogues=catalogues,
                     mailer=server.mailbox,
                     look_up_txt=look_up_txt,

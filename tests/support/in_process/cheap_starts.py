@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from sqlalchemy import Dialect, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from auth_server import runtime
-from auth_server.admin_api import app as admin_api
+from auth_server.admin_api import document
 from auth_server.branding import Branding
 from auth_server.db import engine as database_engine
 from auth_server.outbox import deliver
@@ -55,7 +56,7 @@ def cheap_starts() -> Iterator[None]:
         patch.setattr(context, "from_api_route", _share_contexts(context.from_api_route))
         merge = fastapi_routing._merge_lifespan_context
         patch.setattr(fastapi_routing, "_merge_lifespan_context", _leave_out_defaults(merge))
-        patch.setattr(admin_api, "version", functools.cache(version))
+        patch.setattr(document, "version", functools.cache(version))
         patch.setattr(feed, "EVERY", 1.0)
         patch.setattr(deliver, "EVERY", 3600.0)
         patch.setattr(ssl, "create_default_context", _share_default(ssl.create_default_context))
@@ -119,7 +120,10 @@ def _share_default(create: Any) -> Any:
     cached = functools.cache(create)
 
     def share(*args: Any, **options: Any) -> ssl.SSLContext:
-        context: ssl.SSLContext = create(*args, **options) if args or options else cached()
+        # redis-py adds authorities to the context that it makes.
+        changed = sys._getframe(1).f_globals["__name__"].startswith("redis.")
+        own = args or options or changed
+        context: ssl.SSLContext = create(*args, **options) if own else cached()
         return context
 
     return share

@@ -12,8 +12,10 @@ import httpx2
 import orjson
 from joserfc.jwk import ECKey
 
+from gatepost.approvals import ApprovableCall, ApprovalState
 from gatepost.clock import Now
 from gatepost.health import EventsReport, GatewayReport
+from gatepost.linked_tokens import AskedToken, LinkedTokenAnswer
 from gatepost.metering.call_event import CallEvent, read_event
 from gatepost.metering.plans import UsedUnits
 from gatepost.network.process import Process
@@ -22,15 +24,19 @@ from gatepost.revocations import Revocation
 from mcp_gateway.app import create_app
 from mcp_gateway.auth.api_keys import ExchangeFailed, KeyRefused
 from mcp_gateway.elicitation.answers import Answers, LocalAnswers
+from mcp_gateway.elicitation.approvals import ApprovalUnknown
 from mcp_gateway.elicitation.confirmations import LocalConfirmations
 from mcp_gateway.follow_feed import FeedBroken
 from mcp_gateway.http_client.port import HttpClient, HttpResponse
 from mcp_gateway.limits.known_plans import KnownPlans
 from mcp_gateway.limits.local_limits import LocalLimits
 from mcp_gateway.limits.port import UsageUnknown
+from mcp_gateway.limits.share import Share
+from mcp_gateway.possession.used_proofs import LocalUsedProofs
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.runtime import NewId, Reporting, Runtime, open_plans
 from mcp_gateway.settings import McpGatewaySettings
+from mcp_gateway.upstream.credentials.linked_account import FetchLinkedToken
 from support.in_process import tokens
 from support.in_process.asgi import running
 from support.in_process.clock import Clock
@@ -120,9 +126,9 @@ class Exchanges:
     held: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def exchange(self, key: str) -> bytes:
+    async def exchange(self, key: str, organisation: str) -> bytes:
         """Answer one exchange."""
-        self.asked.append(key)
+        self.asked.append(f"{key} {organisation}".strip())
         self.begun.set()
         if self.held is not None:
             await self.held.wait()
@@ -130,7 +136,51 @@ class Exchanges:
             raise ExchangeFailed("unreachable")
         if key not in self.worth:
             raise KeyRefused
-        return tokens.sign(tokens.claims(self.clock(), **self.worth[key])).encode()
+        aud = f"{tokens.RESOURCE}/o/{organisation}" if organisation else tokens.RESOURCE
+        worth = {"aud": aud, **self.worth[key]}
+        return tokens.sign(tokens.claims(self.clock(), **worth)).encode()
+
+
+@dataclass
+class Admins:
+    """The authorization server's answers about calls that an admin must approve."""
+
+    answers: list[ApprovalState] = field(default_factory=list)
+    """What it says next; afterwards `waiting`."""
+    asked: list[ApprovableCall] = field(default_factory=list)
+    down: bool = False
+
+    async def ask(self, call: ApprovableCall) -> ApprovalState:
+        """Answer one request."""
+        self.asked.append(call)
+        if self.down:
+            raise ApprovalUnknown("unreachable")
+        return self.answers.pop(0) if self.answers else "waiting"
+
+
+@dataclass
+class Links:
+    """The authorization server's answers about linked accounts; a new token for each request."""
+
+    asked: list[AskedToken] = field(default_factory=list)
+    answers: list[LinkedTokenAnswer | Exception] = field(default_factory=list)
+    """What it says next; afterwards a token."""
+    forward: FetchLinkedToken | None = None
+    """Asks a real authorization server instead."""
+
+    async def fetch(self, asked: AskedToken) -> LinkedTokenAnswer:
+        """Answer one request."""
+        self.asked.append(asked)
+        if self.forward is not None:
+            return await self.forward(asked)
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        token = f"token-{len(self.asked)}-of-{asked.grant_id}"
+        return answer or LinkedTokenAnswer(
+            state="linked", title="Orbit", access_token=token, expires_in=600
+        )
 
 
 @dataclass
@@ -256,10 +306,14 @@ class World:
     """Seconds that the gateway let pass before it sent something again; the clock went with it."""
     looks: Looks
     exchanges: Exchanges
+    admins: Admins
+    links: Links
     journal: "Journal"
     ledger: "Ledger"
     plans: KnownPlans
     stopping: Stopping
+    path: str = "/mcp"
+    """Where its client sends requests."""
 
     def token(self, **changes: Any) -> str:
         """Sign a token of Ada's, with some claims changed."""
@@ -273,7 +327,7 @@ class World:
         if token is not None:
             sent.setdefault("authorization", f"Bearer {token or self.token()}")
         content = body if isinstance(body, bytes) else orjson.dumps(body)
-        return await self.http.post("/mcp", content=content, headers=sent)
+        return await self.http.post(self.path, content=content, headers=sent)
 
     async def old(
         self, method: str, params: Any = None, *, token: str = "", version: str = "2025-11-25"
@@ -331,9 +385,10 @@ async def a_world(
     answers: Answers | None = None,
     reports: Reports | None = None,
     metrics: socket | None = None,
+    tracing: Any = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
-    """Open a gateway with the settings changed."""
+    """Open a gateway with the settings changed; `tracing` records its requests."""
     settings = make_settings(folder, **changes)
     api, clock = Api(), Clock()
     keys = keys or Keys()
@@ -363,15 +418,19 @@ async def a_world(
             exchange_key=exchanges.exchange,
             record=record,
             feed=feed,
-            limits=LocalLimits(now, journal, ledger.read, replicas=settings.replicas),
+            limits=LocalLimits(now, journal, ledger.read, Share(settings.replicas)),
             plans=plans,
             answers=answers or LocalAnswers(new_id),
             confirmations=LocalConfirmations(now),
+            used_proofs=LocalUsedProofs(now),
+            ask_for_approval=admins.ask,
+            fetch_linked_token=links.fetch,
             reporting=None if reports is None else reports.reporting(),
+            tracing=tracing,
         )
 
     journal, ledger, looks, stopping = Journal(record), Ledger(), Looks(), Stopping()
-    exchanges = Exchanges(clock)
+    exchanges, admins, links = Exchanges(clock), Admins(), Links()
     app = create_app(
         settings,
         now=clock,
@@ -393,6 +452,8 @@ async def a_world(
             waits,
             looks,
             exchanges,
+            admins,
+            links,
             journal,
             ledger,
             plans,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -25,6 +26,8 @@ class OAuthClient:
     redirect_uri: str = REDIRECT_URI
     verifier: str = ""
     state: str = ""
+    prove: Callable[[], dict[str, str]] = dict
+    """Makes the headers of a token request, such as a DPoP proof."""
 
     def authorize_url(self, **changes: str | None) -> str:
         """Build an authorization URL; a keyword changes a parameter, None leaves it out."""
@@ -67,9 +70,8 @@ class OAuthClient:
     async def token(self, **form: str | None) -> httpx2.Response:
         """Call the token endpoint."""
         data = {"client_id": self.client_id, **form}
-        return await self.http.post(
-            f"{self.issuer}/token", data={k: v for k, v in data.items() if v is not None}
-        )
+        kept = {k: v for k, v in data.items() if v is not None}
+        return await self.http.post(f"{self.issuer}/token", data=kept, headers=self.prove())
 
     async def connect(self, person: Person, **choices: Any) -> dict[str, Any]:
         """Connect with a person who approves; return the token response."""

@@ -39,12 +39,13 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
+            action = given["action"].partition("#")[0]  # browsers send no fragment
             self._form = Form(
-                given["action"],
+                action,
                 options=given.get("data-options", ""),
                 method=given.get("method", "get").lower(),
             )
-            self.forms[given.get("id", given["action"])] = self._form
+            self.forms[given.get("id", action)] = self._form
         elif tag == "a":
             self.links.append(given.get("href", ""))
         elif tag == "meta" and given.get("http-equiv") == "refresh":

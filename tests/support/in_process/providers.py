@@ -5,6 +5,7 @@ hands people over. Each sends any response that a test chooses, even an invalid 
 import base64
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -101,6 +102,8 @@ class Provider:
     asked: dict[str, str] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     down: bool = False
+    before: Callable[[], Awaitable[None]] | None = None
+    """Runs before each answer to a request for the discovery document."""
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -138,11 +141,26 @@ class Provider:
         sent = {name: value for name, value in answer.items() if value is not None}
         return f"{self.asked['redirect_uri']}?{urlencode(sent)}"
 
+    def id_jag(self, **claims: Any) -> str:
+        """Issue an identity assertion with these claims; one of None is left out."""
+        now = int(self.clock().timestamp())
+        header = {"typ": "oauth-id-jag+jwt", **claims.pop("header", {})}
+        named = {
+            "iss": self.issuer,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + 300,
+            **claims,
+        }
+        return self.key.sign({k: v for k, v in named.items() if v is not None}, **header)
+
     def _note(self, request: Request) -> Response | None:
         self.requests.append(f"{request.method} {request.url.path}")
         return Response(status_code=502) if self.down else None
 
     async def _discovery(self, request: Request) -> Response:
+        if self.before is not None:
+            await self.before()
         document = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",

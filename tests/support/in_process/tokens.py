@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey
 KEY = ECKey.generate_key("P-256")
 OTHER_KEY = ECKey.generate_key("P-256")
 KID = "2026-11"
+RESOURCE = "http://127.0.0.1:8401/mcp"
 
 
 def jwks(*keys: tuple[str, ECKey]) -> bytes:
@@ -31,7 +32,7 @@ def claims(now: datetime, **changes: Any) -> dict[str, Any]:
     issued = int(now.timestamp())
     usual = {
         "iss": "http://127.0.0.1:8400",
-        "aud": "http://127.0.0.1:8401/mcp",
+        "aud": RESOURCE,
         "sub": "usr_ada",
         "client_id": "client_claude",
         "jti": "jti_1",

@@ -29,6 +29,7 @@ from gatepost.metering.plans import month_of
 from mcp_gateway.limits.local_limits import LocalRates
 from mcp_gateway.limits.redis_limits import RedisLimits
 from mcp_gateway.redis.connection import RedisConnection
+from mcp_gateway.redis.open import open_connection
 from support.exports.books import open_books
 from support.exports.network import FAULTS
 from support.exports.systems import FakeStripe
@@ -316,7 +317,7 @@ class Torture:
                     await asyncio.sleep(POLL_SECONDS)
         for part in (*self.gateways, *self.workers):
             await asyncio.to_thread(part.stop)
-        redis = RedisConnection(self._redis.url)
+        redis = open_connection(self._redis.url)
         async with redis.connected():
             await self._limits(redis).reap()
         database = open_database(self._database_url)

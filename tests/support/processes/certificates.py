@@ -1,5 +1,6 @@
 """A certificate authority for one test, and its certificates."""
 
+import ipaddress
 import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -31,10 +32,17 @@ class Authority:
 
     def server(self, host: str) -> ssl.SSLContext:
         """Make a context for a server of that name."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as folder:
+            context.load_cert_chain(self.write(Path(folder), host)[0])
+        return context
+
+    def write(self, folder: Path, host: str) -> tuple[Path, Path]:
+        """Write a server's certificate with its key, and this authority's; return both files."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(_name(host), key)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_named(host)]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         private = key.private_bytes(
@@ -42,12 +50,10 @@ class Authority:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        with tempfile.TemporaryDirectory() as folder:
-            chain = Path(folder) / "chain.pem"
-            chain.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-            context.load_cert_chain(chain)
-        return context
+        chain, trusted = folder / "chain.pem", folder / "authority.pem"
+        chain.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+        trusted.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        return chain, trusted
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey
@@ -62,6 +68,13 @@ class Authority:
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=1))
         )
+
+
+def _named(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _name(text: str) -> x509.Name:

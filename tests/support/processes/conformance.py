@@ -1,11 +1,12 @@
 """Run the official MCP conformance suite, with the Node version that `tests/node` pins."""
 
 import json
+import os
 import re
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,30 @@ def run_server_suite(url: str, revision: str, folder: Path, seconds: float = 300
             if check["status"] == "FAILURE"
         )
     return said
+
+
+def run_client_suite(
+    scenario: str, command: Sequence[str], folder: Path, seconds: float = 120
+) -> str:
+    """Let the suite act as both servers for a client; return what it says at the end.
+
+    Args:
+        scenario: what it acts.
+        command: the client, which gets the server's URL as its last argument.
+        folder: an existing folder for the suite's output.
+        seconds: after that long the suite is ended.
+    """
+    suite = (NODE, SUITE, "client", "--scenario", scenario, "--output-dir", folder)
+    ran = subprocess.run(
+        [*suite, "--command", " ".join(command)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(NODE_FOLDER.parent)},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return ran.stdout[-5000:] + ran.stderr[-5000:]
 
 
 def required_scenarios(revision: str) -> list[str]:

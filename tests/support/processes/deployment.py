@@ -36,6 +36,9 @@ MANAGED_CLIENT = "orbit-cli"
 BROWSER_ORIGIN = "http://localhost:6274"
 """Where a client that is a web page, such as the MCP Inspector, is served from."""
 
+SAAS_TOKEN = "gatepost_admin_of-orbit-0123456789abcdef0123456789abcdef012"
+"""The admin token with which Orbit asks for component tokens, as soon as a test has stored it."""
+
 Mode = Literal["auto", "legacy"]
 
 
@@ -134,6 +137,7 @@ def running_deployment(
     *,
     host: str = "127.0.0.1",
     redis_url: str | None = None,
+    tracing: Mapping[str, Any] | None = None,
     **auth_server: Any,
 ) -> Iterator[Deployment]:
     """Run everything for as long as the block lasts.
@@ -143,6 +147,7 @@ def running_deployment(
         database_url: of the authorization server, as `prepare_database` leaves it.
         host: what the authorization server is called; passkeys need `localhost`.
         redis_url: the Redis that it shares with the gateways; without one they ask it.
+        tracing: the settings of traces of all services.
         auth_server: more settings of the authorization server.
     """
     deployment = Deployment(
@@ -152,8 +157,12 @@ def running_deployment(
         saas=f"http://127.0.0.1:{free_port()}",
         folder=folder,
     )
-    shared = {"redis_url": redis_url} if redis_url else {}
-    configure(deployment, database_url, shared, auth_server)
+    shared: dict[str, Any] = {"redis_url": redis_url} if redis_url else {}
+    if tracing is not None:
+        shared["tracing"] = tracing
+    configure(
+        deployment, database_url, shared, {"component_origins": [deployment.saas], **auth_server}
+    )
     gateway, other = origin(deployment.resource), origin(deployment.other_resource)
     saas = (
         *(*SAAS, "--database", folder / "orbit.db", "--gatepost-issuer", deployment.resource),
@@ -173,6 +182,10 @@ def running_deployment(
                     url=url,
                     log=folder / f"{name}.log",
                     ready_path=ready_path,
+                    env={
+                        "ORBIT_GATEPOST_URL": deployment.issuer,
+                        "ORBIT_GATEPOST_ADMIN_TOKEN": SAAS_TOKEN,
+                    },
                 )
             )
         yield deployment
@@ -202,9 +215,9 @@ def run_to_end(
     return subprocess.CompletedProcess(argv, code, said, complained)
 
 
-def run(*command: str | Path) -> str:
+def run(*command: str | Path, env: Mapping[str, str] = os.environ) -> str:
     """Run a program that must succeed; return what it wrote."""
-    done = run_to_end(*command)
+    done = run_to_end(*command, env=env)
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
     return done.stdout
 

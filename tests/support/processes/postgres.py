@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from support.processes.certificates import Authority
 from support.processes.services import POLL_SECONDS, STOP_SECONDS, end_with_us, free_port
 
 Prepare = Callable[[str], object]
@@ -68,6 +69,10 @@ END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+
+APP_PASSWORD = "of-the-app"
+_HBA_OF_APP = "hostssl all app all scram-sha-256\nhost all app all reject\n"
+_APP = f"CREATE ROLE app LOGIN PASSWORD '{APP_PASSWORD}' IN ROLE gatepost".encode()
 
 
 class PostgresFailed(Exception):
@@ -142,8 +147,12 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(
+    *, durable: bool = False, authority: Authority | None = None
+) -> Iterator[PostgresServer]:
     """Run a server for as long as the block lasts; a durable one keeps what it committed in a crash.
+
+    With an authority, it has a certificate, and the role `app`, which has a password, needs TLS.
 
     The program refuses to run as root, so root runs it as `postgres` or `nobody`.
 
@@ -151,7 +160,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         PostgresFailed: no server program is installed, or it does not start.
     """
     programs = _programs()
-    uid, gid = _unprivileged_ids() if os.geteuid() == 0 else (None, None)
+    uid, gid = unprivileged_ids() if os.geteuid() == 0 else (None, None)
     groups: list[str] | None = None if uid is None else []
     with tempfile.TemporaryDirectory(prefix="gatepost-postgres-") as folder:
         home, port = Path(folder), free_port()
@@ -181,6 +190,16 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
             "unix_socket_directories": str(home),
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        if authority is not None:
+            files = authority.write(home, "127.0.0.1")
+            for file in files:
+                file.chmod(0o600)
+                if uid is not None and gid is not None:
+                    os.chown(file, uid, gid)
+            options += ["-c", "ssl=on"]
+            options += ["-c", f"ssl_cert_file={files[0]}", "-c", f"ssl_key_file={files[0]}"]
+            hba = data / "pg_hba.conf"
+            hba.write_text(_HBA_OF_APP + hba.read_text())
         running: list[tuple[subprocess.Popen[bytes], Callable[[], None]]] = []
 
         def start() -> None:
@@ -212,6 +231,9 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         server = PostgresServer(port, crash)
         try:
             start()
+            if authority is not None:
+                with server.connect() as connection:
+                    connection.execute(_APP)
             yield server
         finally:
             for process, call_off in running:
@@ -255,7 +277,8 @@ def _programs() -> Path:
     raise PostgresFailed("no PostgreSQL server here (initdb): install Debian's `postgresql`")
 
 
-def _unprivileged_ids() -> tuple[int, int]:
+def unprivileged_ids() -> tuple[int, int]:
+    """Return the user and the group that programs run as which refuse to run as root."""
     for name in ("postgres", "nobody"):
         try:
             account = pwd.getpwnam(name)

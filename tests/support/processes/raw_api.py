@@ -102,8 +102,10 @@ class RawApi:
 
 
 @asynccontextmanager
-async def running_raw_api(tls: ssl.SSLContext | None = None) -> AsyncIterator[RawApi]:
-    """Serve on a loopback port."""
+async def running_raw_api(
+    tls: ssl.SSLContext | None = None, *, port: int = 0
+) -> AsyncIterator[RawApi]:
+    """Serve on a loopback port, a free one unless one is given."""
     api = RawApi(scheme="http" if tls is None else "https")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -112,7 +114,7 @@ async def running_raw_api(tls: ssl.SSLContext | None = None) -> AsyncIterator[Ra
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(accept, "127.0.0.1", port, ssl=tls)
     api.port = server.sockets[0].getsockname()[1]
     try:
         yield api

@@ -3,17 +3,73 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
+from support.processes.certificates import Authority
 from support.processes.services import POLL_SECONDS, end_with_us, free_port
+
+ADMINISTRATORS = "all-rights"
+_GATEPOSTS = "few-rights"
 
 
 class RedisFailed(Exception):
     """The server doesn't start; the message says why, with the end of its log."""
+
+
+RIGHTS = (
+    "~gatepost:* -@all +@read +@write +@scripting +@transaction +@connection -@dangerous +time "
+    "+command +cluster|slots"
+)
+"""Everything that both services need, as docs/scale.md says, too."""
+
+
+class Access:
+    """TLS with an authority of its own, an administrator, and a user for Gatepost with few rights."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write the certificates."""
+        self._chain, self._authority = Authority().write(folder, "127.0.0.1")
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options of a server or a Sentinel."""
+        return {
+            "tls-cert-file": str(self._chain),
+            "tls-key-file": str(self._chain),
+            "tls-ca-cert-file": str(self._authority),
+            "tls-auth-clients": "no",
+            "tls-replication": "yes",
+            "requirepass": ADMINISTRATORS,
+        }
+
+    @property
+    def users(self) -> dict[str, str]:
+        """The options of a server that is not a Sentinel."""
+        return {
+            "masterauth": ADMINISTRATORS,
+            "user": f"gatepost on >{_GATEPOSTS} {RIGHTS}",
+        }
+
+    @property
+    def administrator(self) -> dict[str, Any]:
+        """The options of an administrator's client."""
+        return {
+            "password": ADMINISTRATORS,
+            "retry": Retry(NoBackoff(), 0),
+            "ssl": True,
+            "ssl_ca_certs": str(self._authority),
+        }
+
+    def url(self, scheme: str, hosts: str, path: str = "") -> str:
+        """Write Gatepost's URL."""
+        return f"{scheme}://gatepost:{_GATEPOSTS}@{hosts}{path}?ssl_ca_certs={self._authority}"
 
 
 @dataclass
@@ -26,17 +82,28 @@ class RedisServer:
     port: int
     log: Path
     durable: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    """More options of the server."""
+    sentinel: Path | None = None
+    """The configuration of a Sentinel, which it writes to."""
     process: subprocess.Popen[bytes] | None = None
     _call_off: Callable[[], None] = lambda: None
+
+    access: "Access | None" = None
+    """The users and the certificates of a server that is open only to them."""
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        if self.access is None:
+            return f"redis://127.0.0.1:{self.port}/0"
+        return self.access.url("rediss", f"127.0.0.1:{self.port}", "/0")
 
     def connect(self) -> Redis:
-        """Open a plain client."""
-        return Redis.from_url(self.url)
+        """Open a plain client of an administrator."""
+        if self.access is None:
+            return Redis.from_url(self.url)
+        return Redis("127.0.0.1", self.port, **self.access.administrator)
 
     def start(self, tries: int = 600) -> None:
         """Start, and return once it answers.
@@ -46,10 +113,20 @@ class RedisServer:
         """
         options = {"bind": "127.0.0.1", "port": str(self.port), "save": ""}
         options["appendonly"] = "yes" if self.durable else "no"
-        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        command = ["redis-server"]
+        if self.sentinel is not None:
+            command = ["redis-server", str(self.sentinel), "--sentinel"]
+            options = {"bind": "127.0.0.1", "port": str(self.port)}
+        if self.access is not None:
+            options |= {"port": "0", "tls-port": str(self.port), **self.access.options}
+            if self.sentinel is None:
+                options |= self.access.users
+        options |= self.options
+        for name, value in options.items():
+            command += [f"--{name}", *value.split(" ")] if value else [f"--{name}", ""]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                ["redis-server", *arguments],
+                command,
                 cwd=self.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

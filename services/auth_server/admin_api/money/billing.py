@@ -1,4 +1,4 @@
-"""/admin/v1/billing: the events of Stripe, and the prices there."""
+"""/admin/v1/billing: the events of Stripe, the prices and the subscriptions there."""
 
 from typing import Annotated
 
@@ -14,6 +14,11 @@ from auth_server.administration.money.stripe_events import (
     read_stripe_events,
 )
 from auth_server.administration.money.stripe_prices import make_price_changes, read_price_changes
+from auth_server.administration.money.subscriptions import (
+    SubscriptionView,
+    read_subscriptions,
+    refresh_subscription,
+)
 from auth_server.billing.account import BillingInUse
 from auth_server.web.dependencies import ReadingDb
 
@@ -56,3 +61,17 @@ async def list_price_changes(caller: Caller, billing: BillingInUse) -> list[str]
 async def make_prices(caller: Caller, billing: BillingInUse) -> list[str]:
     """Make the products and prices at Stripe that the plans need. Requires `billing:write`."""
     return await make_price_changes(billing, caller)
+
+
+@router.get("/subscriptions")
+async def list_subscriptions(
+    caller: Caller, db: ReadingDb, after: After = "", limit: Limit = USUAL_LIMIT
+) -> Page[SubscriptionView]:
+    """List the tenants that have a customer at Stripe, by id. Requires `billing:read`."""
+    return Page.of(await read_subscriptions(db, caller, after=after, limit=limit))
+
+
+@router.post("/subscriptions/{tenant_id}/refresh")
+async def post_refresh(caller: Caller, billing: BillingInUse, tenant_id: str) -> SubscriptionView:
+    """Read a tenant's subscription and payments at Stripe again. Requires `billing:write`."""
+    return await refresh_subscription(billing, caller, tenant_id)

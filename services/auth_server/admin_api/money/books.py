@@ -72,7 +72,7 @@ async def show_books(
 
 
 @router.get("/tenants")
-async def list_tenants(
+async def list_books_of_tenants(
     caller: Caller,
     db: ReadingDb,
     settings: Settings,
@@ -99,17 +99,24 @@ async def list_tenants(
 
 
 @router.get("/tenants/{tenant_id}")
-async def show_tenant(
+async def show_books_of_tenant(
     caller: Caller,
     db: ReadingDb,
     settings: Settings,
     now: Clock,
     tenant_id: str,
-    month: Month = "",
+    month: Annotated[
+        str,
+        Query(
+            max_length=16,
+            description="A month in UTC such as `2026-11`, or a day such as `2026-11-03`, which lists "
+            "only the hours of that day; empty for this month.",
+        ),
+    ] = "",
     after: After = "",
     limit: Limit = USUAL_LIMIT,
 ) -> TenantMonthView:
-    """Show a tenant's month, hour by hour, the newest first. Requires `books:read`."""
+    """Show a tenant's month, by the day and by the hour, the newest first. Requires `books:read`."""
     return await read_tenant_month(
         db,
         caller,

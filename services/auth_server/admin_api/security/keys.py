@@ -25,7 +25,7 @@ class Withdrawal(BaseModel):
 
 
 @router.get("")
-async def list_keys(caller: Caller, db: ReadingDb) -> tuple[SigningKeyView, ...]:
+async def list_signing_keys(caller: Caller, db: ReadingDb) -> tuple[SigningKeyView, ...]:
     """List the published keys. Requires `keys:read`."""
     return await read_signing_keys(db, caller)
 

@@ -27,7 +27,7 @@ async def list_deliveries(
 
 
 @router.post("/{message_id}/resend", status_code=204)
-async def post_resend(
+async def post_delivery_resend(
     caller: Caller, db: Db, now: Clock, endpoint_id: str, message_id: str
 ) -> None:
     """Send a message again, under the same id. Requires `webhooks:write`."""

@@ -126,7 +126,7 @@ async def put_enabled(
 
 
 @router.post("/{endpoint_id}/secret")
-async def post_secret(
+async def post_webhook_secret(
     caller: Caller, db: Db, keys: KeysInUse, new_secret: SecretMaker, now: Clock, endpoint_id: str
 ) -> Secret:
     """Replace the secret; for a day, messages are signed with both. Requires `webhooks:write`."""

@@ -14,6 +14,7 @@ from auth_server.administration.tenancy.api_keys import (
 from auth_server.administration.tenancy.connections import (
     TenantConnectionView,
     end_connection,
+    end_tenant_sub_agent,
     read_connections,
 )
 from auth_server.administration.tenancy.service_clients import (
@@ -36,10 +37,16 @@ class CreatedServiceClient(ServiceClientView):
 
 @router.get("/connections")
 async def list_connections(
-    caller: Caller, db: ReadingDb, tenant_id: str, after: After = "", limit: Limit = USUAL_LIMIT
+    caller: Caller,
+    db: ReadingDb,
+    now: Clock,
+    tenant_id: str,
+    after: After = "",
+    limit: Limit = USUAL_LIMIT,
 ) -> Page[TenantConnectionView]:
     """List the apps that members connected, by the grant's id. Requires `tenants:read`."""
-    return Page.of(await read_connections(db, caller, tenant_id, after=after, limit=limit))
+    found = await read_connections(db, caller, tenant_id, after=after, limit=limit, now=now())
+    return Page.of(found)
 
 
 @router.delete("/connections/{grant_id}", status_code=204)
@@ -51,8 +58,16 @@ async def delete_connection(
     await end_connection(db, caller, tenant_id, grant_id, lifetime=lifetime, now=now())
 
 
+@router.delete("/sub-agents/{delegation_id}", status_code=204)
+async def delete_sub_agent(
+    caller: Caller, db: Db, now: Clock, tenant_id: str, delegation_id: str
+) -> None:
+    """End a sub-agent of a connection, with those below it. Requires `tenants:write`."""
+    await end_tenant_sub_agent(db, caller, tenant_id, delegation_id, now=now())
+
+
 @router.get("/api-keys")
-async def list_keys(caller: Caller, db: ReadingDb, tenant_id: str) -> list[TenantKeyView]:
+async def list_api_keys(caller: Caller, db: ReadingDb, tenant_id: str) -> list[TenantKeyView]:
     """List the API keys that are not revoked, the oldest first. Requires `tenants:read`."""
     return await read_tenant_keys(db, caller, tenant_id)
 

@@ -53,7 +53,7 @@ async def post_invitation(
 
 
 @router.post("/{invitation_id}/resend")
-async def post_resend(
+async def post_invitation_resend(
     caller: Caller, db: Db, now: Clock, tenant_id: str, invitation_id: str
 ) -> InvitationView:
     """Send the mail again; the invitation is valid for another week. Requires `tenants:write`."""

@@ -40,7 +40,16 @@ STEPS: Mapping[Step, str] = {
 }
 """The words for each step, in their order."""
 _BEFORE_CONSENT = frozenset(
-    {"sign_in", "no_tenant", "choose_tenant", "own_provider", "step_up", "not_allowed"}
+    {
+        "sign_in",
+        "no_tenant",
+        "not_member",
+        "choose_tenant",
+        "own_provider",
+        "step_up",
+        "link_account",
+        "not_allowed",
+    }
 )
 _SHORT_OF: Mapping[str, frozenset[str]] = {
     "signed_in": frozenset({"sign_in"}),
@@ -51,9 +60,11 @@ _SHORT_OF: Mapping[str, frozenset[str]] = {
 LEFT: Mapping[str, str] = {
     "sign_in": translatable("Left before signing in"),
     "no_tenant": translatable("Is not a member of any organisation"),
+    "not_member": translatable("Is not a member of the organisation of the address"),
     "choose_tenant": translatable("Left the choice of an organisation"),
     "own_provider": translatable("Did not sign in with the organisation's own provider"),
     "step_up": translatable("Lacked the second factor that the organisation requires"),
+    "link_account": translatable("Did not link their account at the API"),
     "not_allowed": translatable("The organisation doesn't allow the app"),
     "consent": translatable("Left the consent page"),
     "denied": translatable("Denied the request"),

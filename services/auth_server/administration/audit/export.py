@@ -71,10 +71,10 @@ async def open_export(
     async with database.reading() as db:
         newest = await search_newest(db, AuditFilter(), before=None, most=1)
     head = Head(newest[0].number, newest[0].hash) if newest else None
-    end = "csv" if form == "csv" else "ndjson"
+    name = "audit-ocsf.ndjson" if form == "ocsf" else f"audit.{form}"
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="audit-{form}.{end}"',
+        "Content-Disposition": f'attachment; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
     }
     if head is not None:

@@ -9,13 +9,14 @@ from typing import Any
 from auth_server.administration.audit.words import describe
 from auth_server.records.audit.store import Event
 from auth_server.records.audit.table import AuditEntry
+from auth_server.tenancy.grant_contents import BY_THE_PERSON
 
 SCHEMA_VERSION = "1.3.0"
 ACCOUNT_CHANGE, AUTHENTICATION, ENTITY_MANAGEMENT, API_ACTIVITY = 3001, 3002, 3004, 6003
 _CREATE, _UPDATE, _DELETE, _OTHER = 1, 3, 4, 99
 _LOGON, _LOGOFF = 1, 2
 _PASSWORD_CHANGE, _PASSWORD_RESET = 3, 4
-_DELETED_ACCOUNT = 6
+_ENABLE, _DISABLE, _DELETED_ACCOUNT = 2, 5, 6
 _ATTACH_POLICY, _DETACH_POLICY, _LOCK, _FACTOR_ON, _FACTOR_OFF = 7, 8, 9, 10, 11
 _INFORMATIONAL, _LOW, _MEDIUM = 1, 2, 3
 _SUCCESS, _FAILURE = 1, 2
@@ -63,18 +64,35 @@ CLASSES: Mapping[Event, _Class] = {
     "break_glass.named": _Class(ACCOUNT_CHANGE, _OTHER, severity=_MEDIUM),
     "break_glass.removed": _Class(ACCOUNT_CHANGE, _OTHER),
     "break_glass.used": _Class(AUTHENTICATION, _LOGON, severity=_MEDIUM),
+    "call_approval.approved": _managed("call", _OTHER),
+    "call_approval.asked": _managed("call", _CREATE),
+    "call_approval.declined": _managed("call", _DELETE),
     "client.changed": _managed("client", _UPDATE),
     "client.deleted": _managed("client", _DELETE),
     "client.registered": _managed("client", _CREATE),
     "client.secret_added": _managed("client", _UPDATE),
     "client.secret_dropped": _managed("client", _UPDATE),
+    "client.workload_added": _managed("client", _UPDATE),
+    "client.workload_dropped": _managed("client", _UPDATE),
     "code.replayed": _refused(),
     "codes.paused": _Class(ACCOUNT_CHANGE, _LOCK, severity=_MEDIUM),
     "consent.denied": _managed("grant", _OTHER),
     "consent.remembered": _managed("grant", _OTHER),
     "credit.added": _managed("credit", _CREATE),
     "credit.taken_back": _managed("credit", _DELETE),
+    "delegation.created": _managed("delegation", _CREATE),
+    "delegation.ended": _managed("delegation", _DELETE),
     "denied": _refused(_LOW),
+    "directory_group.changed": _managed("group", _UPDATE),
+    "directory_group.created": _managed("group", _CREATE),
+    "directory_group.deleted": _managed("group", _DELETE),
+    "directory_token.created": _managed("directory token", _CREATE),
+    "directory_token.revoked": _managed("directory token", _DELETE),
+    "directory_user.activated": _Class(ACCOUNT_CHANGE, _ENABLE),
+    "directory_user.created": _Class(ACCOUNT_CHANGE, _CREATE),
+    "directory_user.deactivated": _Class(ACCOUNT_CHANGE, _DISABLE, severity=_LOW),
+    "directory_user.deleted": _Class(ACCOUNT_CHANGE, _DELETED_ACCOUNT, severity=_LOW),
+    "directory_user.kept": _Class(ACCOUNT_CHANGE, _OTHER, severity=_MEDIUM),
     "domain.claimed": _managed("domain", _CREATE),
     "domain.lost": _managed("domain", _UPDATE),
     "domain.removed": _managed("domain", _DELETE),
@@ -95,6 +113,9 @@ CLASSES: Mapping[Event, _Class] = {
     "key.created": _managed("signing key", _CREATE),
     "key.rotated": _managed("signing key", _UPDATE),
     "key.withdrawn": _managed("signing key", _DELETE),
+    "linked_account.broken": _managed("linked account", _OTHER),
+    "linked_account.created": _managed("linked account", _CREATE),
+    "linked_account.ended": _managed("linked account", _DELETE),
     "membership.changed": _Class(ACCOUNT_CHANGE, _OTHER),
     "membership.created": _Class(ACCOUNT_CHANGE, _ATTACH_POLICY),
     "membership.removed": _Class(ACCOUNT_CHANGE, _DETACH_POLICY),
@@ -106,6 +127,7 @@ CLASSES: Mapping[Event, _Class] = {
     "person.created": _Class(ACCOUNT_CHANGE, _CREATE),
     "person.deleted": _Class(ACCOUNT_CHANGE, _DELETED_ACCOUNT, severity=_MEDIUM),
     "person.exported": _Class(ACCOUNT_CHANGE, _OTHER),
+    "plans.replaced": _managed("plans", _UPDATE),
     "playground.called": _Class(API_ACTIVITY, _OTHER),
     "policy.changed": _managed("tenant", _UPDATE),
     "provider.assigned": _managed("identity provider", _CREATE),
@@ -121,10 +143,16 @@ CLASSES: Mapping[Event, _Class] = {
     "signed_in": _Class(AUTHENTICATION, _LOGON),
     "signed_out": _Class(AUTHENTICATION, _LOGOFF),
     "subscription.changed": _managed("subscription", _UPDATE),
+    "subscription.refreshed": _managed("subscription", _UPDATE),
     "tenant.changed": _managed("tenant", _UPDATE),
     "tenant.created": _managed("tenant", _CREATE),
+    "tenant_app.allowed_again": _managed("grant", _OTHER),
+    "tenant_app.ended": _managed("tenant", _UPDATE),
+    "tenant_app.refused": _refused(_LOW),
+    "tenant_app.set": _managed("tenant", _UPDATE),
     "token.outdated": _managed("access tokens", _DELETE),
     "token.revoked": _managed("token", _DELETE),
+    "usage.archive_replayed": _managed("ledger", _UPDATE),
     "usage.customer_linked": _managed("customer", _UPDATE),
     "usage.export_decided": _managed("usage export", _UPDATE),
     "usage.refused_event_written": _managed("refused call event", _UPDATE),
@@ -182,7 +210,9 @@ def to_ocsf(row: AuditEntry, issuer: str) -> dict[str, Any]:
 
 
 def _actor(row: AuditEntry, detail: Mapping[str, Any]) -> dict[str, Any]:
-    by = detail.get("operator") or detail.get("by") or row.person_id
+    by = detail.get("operator") or detail.get("by")
+    if not by or by in BY_THE_PERSON:
+        by = row.person_id
     # Type 3 is the system itself.
     return {"uid": by, "type_id": 1} if by else {"name": "Gatepost", "type_id": 3}
 

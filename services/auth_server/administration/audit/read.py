@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from auth_server.administration.audit.words import describe
+from auth_server.administration.audit.words import describe, require_event
 from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.paging import Slice, cut, is_instant, read_instant
@@ -46,7 +46,7 @@ async def read_entries(
 
     Raises:
         Forbidden: `audit:read` is missing.
-        Refused: `after` is not a place in the log, or a value has unprintable characters.
+        Refused: `after` is not a place in the log, or a value of the filter is refused.
     """
     operator.require("audit:read")
     require_filter(which)
@@ -61,11 +61,13 @@ def require_filter(which: AuditFilter) -> None:
     """Check the values of a filter.
 
     Raises:
-        Refused: one has unprintable characters, or a time has no zone.
+        Refused: one has unprintable characters, no event has the name, or a time has no zone.
     """
     for name in ("event", "person_id", "client_id", "tenant_id", "grant_id"):
         if not getattr(which, name).isprintable():
             raise Refused(name, "must be printable characters")
+    if which.event:
+        require_event(which.event)
     for name in ("since", "until"):
         at = getattr(which, name)
         if at is not None and not is_instant(at):

@@ -35,12 +35,28 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
     "break_glass.named": ("member",),
     "break_glass.removed": ("member",),
     "break_glass.used": ("method",),
+    "call_approval.approved": ("tool", "member", "name"),
+    "call_approval.asked": ("tool", "member", "name"),
+    "call_approval.declined": ("tool", "member", "name"),
+    "client.changed": ("own_tokens",),
     "client.registered": ("name", "scope", "tools"),
     "code.replayed": (),
     "consent.denied": (),
     "consent.remembered": ("scope",),
     "credit.added": ("amount", "expires_at"),
     "credit.taken_back": ("amount",),
+    "delegation.created": ("name", "scope", "tools", "data_scope"),
+    "delegation.ended": ("name", "reason"),
+    "directory_group.changed": ("group", "people"),
+    "directory_group.created": ("group", "people"),
+    "directory_group.deleted": ("group", "people"),
+    "directory_token.created": ("label", "provider"),
+    "directory_token.revoked": ("label",),
+    "directory_user.activated": ("user_name",),
+    "directory_user.created": ("user_name",),
+    "directory_user.deactivated": ("user_name",),
+    "directory_user.deleted": ("user_name",),
+    "directory_user.kept": ("user_name",),
     "domain.claimed": ("domain",),
     "domain.lost": ("domain",),
     "domain.removed": ("domain",),
@@ -52,6 +68,9 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
     "invitation.created": ("email", "role", "data_scope"),
     "invitation.sent_again": ("email", "role", "data_scope"),
     "invitation.withdrawn": ("email", "role", "data_scope"),
+    "linked_account.broken": ("provider", "reason"),
+    "linked_account.created": ("provider",),
+    "linked_account.ended": ("provider", "reason"),
     "membership.changed": ("role", "data_scope"),
     "membership.created": ("role", "data_scope"),
     "membership.removed": (),
@@ -63,6 +82,7 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
         "longest_grant",
         "api_keys",
         "longest_token",
+        "approval",
     ),
     "provider.assigned": ("provider",),
     "provider.not_required": (),
@@ -72,23 +92,37 @@ TENANT_SEES: Mapping[Event, tuple[str, ...]] = {
     "subscription.changed": ("status", "plan", "former_status", "former_plan"),
     "tenant.changed": ("name", "rate_limit_tier", "budgets", "disabled"),
     "tenant.created": ("name", "rate_limit_tier"),
+    "tenant_app.allowed_again": ("member",),
+    "tenant_app.ended": ("resource", "connections"),
+    "tenant_app.refused": ("reason",),
+    "tenant_app.set": ("resource", "ceilings"),
     "token.revoked": (),
     "webhook.added": ("url", "types"),
     "webhook.changed": ("change",),
     "webhook.disabled": ("url",),
     "webhook.removed": ("url",),
 }
-"""Everything that a tenant may see of its entries: the events, and the names of their details."""
+"""Everything that a tenant may see of its entries: the events, and the names of their details.
+
+It does not see what operators decide about their own books (`usage.export_decided`,
+`usage.customer_linked`, `billing.event_processed`), nor `token.outdated`, which follows a change that is
+in the trail.
+"""
 
 _BY_OPERATORS = frozenset(
     {
+        "client.changed",
         "client.registered",
+        "directory_token.created",
+        "directory_token.revoked",
         "provider.assigned",
         "provider.not_required",
         "provider.withdrawn",
         "policy.changed",
         "tenant.changed",
         "tenant.created",
+        "tenant_app.ended",
+        "tenant_app.set",
     }
 ) | {event for event in TENANT_SEES if event.startswith("invitation.")}
 """Events that an operator causes if no person is named."""
@@ -219,7 +253,9 @@ class Trail:
             return self.operators
         if not row.person_id and row.event in _BY_OPERATORS and "subscription" not in detail:
             return self.operators
-        if by == row.person_id or row.event.startswith("grant."):
+        if by.startswith("directory "):
+            return by
+        if by == row.person_id or row.event in {"grant.changed", "grant.created"}:
             return ""
         if by in members:
             return people.get(by, "")

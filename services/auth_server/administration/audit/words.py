@@ -1,7 +1,9 @@
 """The audit log's events in words."""
 
+import difflib
 from collections.abc import Mapping
 
+from auth_server.administration.errors import Refused
 from auth_server.records.audit.store import Event
 from auth_server.rendering.translation import translatable
 
@@ -14,6 +16,9 @@ EVENT_WORDS: Mapping[Event, str] = {
     "app_request.approved": translatable("App approved for members"),
     "app_request.created": translatable("Member asked for an app"),
     "app_request.declined": translatable("Request for an app declined"),
+    "call_approval.approved": translatable("Call approved by an admin"),
+    "call_approval.asked": translatable("App asked the admins to approve a call"),
+    "call_approval.declined": translatable("Call declined by an admin"),
     "audit.accepted": translatable("Break of the audit log accepted"),
     "billing.event_processed": translatable("Stripe event processed again"),
     "billing.synced": translatable("Plans copied to Stripe"),
@@ -25,13 +30,27 @@ EVENT_WORDS: Mapping[Event, str] = {
     "client.registered": translatable("App registered"),
     "client.secret_added": translatable("Secret added to an app"),
     "client.secret_dropped": translatable("Secret of an app deleted"),
+    "client.workload_added": translatable("Workload acts as an app"),
+    "client.workload_dropped": translatable("Workload no longer acts as an app"),
     "code.replayed": translatable("Authorization code used twice"),
     "codes.paused": translatable("Codes paused after wrong guesses"),
     "consent.denied": translatable("App declined"),
     "consent.remembered": translatable("App connected again without asking"),
     "credit.added": translatable("Credit added"),
     "credit.taken_back": translatable("Credit taken back"),
+    "delegation.created": translatable("Access handed to a sub-agent"),
+    "delegation.ended": translatable("Sub-agent ended"),
     "denied": translatable("Requests refused"),
+    "directory_group.changed": translatable("Group of the directory changed"),
+    "directory_group.created": translatable("Group of the directory created"),
+    "directory_group.deleted": translatable("Group of the directory deleted"),
+    "directory_token.created": translatable("Token for the directory created"),
+    "directory_token.revoked": translatable("Token for the directory revoked"),
+    "directory_user.activated": translatable("Person activated by the directory"),
+    "directory_user.created": translatable("Person added by the directory"),
+    "directory_user.deactivated": translatable("Person deactivated by the directory"),
+    "directory_user.deleted": translatable("Person deleted by the directory"),
+    "directory_user.kept": translatable("Admin deactivated by the directory, but kept as a member"),
     "domain.claimed": translatable("Domain claimed"),
     "domain.lost": translatable("Domain no longer verified"),
     "domain.removed": translatable("Domain removed"),
@@ -52,6 +71,9 @@ EVENT_WORDS: Mapping[Event, str] = {
     "key.created": translatable("Signing key created"),
     "key.rotated": translatable("Signing key rotated"),
     "key.withdrawn": translatable("Signing key withdrawn"),
+    "linked_account.broken": translatable("Linked account no longer works"),
+    "linked_account.created": translatable("Account linked"),
+    "linked_account.ended": translatable("Account unlinked"),
     "membership.changed": translatable("Member changed"),
     "membership.created": translatable("Member added"),
     "membership.removed": translatable("Member removed"),
@@ -63,6 +85,7 @@ EVENT_WORDS: Mapping[Event, str] = {
     "person.created": translatable("Person added"),
     "person.deleted": translatable("Person deleted"),
     "person.exported": translatable("Own data downloaded"),
+    "plans.replaced": translatable("Plans replaced"),
     "playground.called": translatable("Tool called in the playground"),
     "policy.changed": translatable("Rules changed"),
     "provider.assigned": translatable("Identity provider assigned"),
@@ -78,10 +101,16 @@ EVENT_WORDS: Mapping[Event, str] = {
     "signed_in": translatable("Signed in"),
     "signed_out": translatable("Signed out"),
     "subscription.changed": translatable("Subscription changed"),
+    "subscription.refreshed": translatable("Subscription read again"),
     "tenant.changed": translatable("Organisation changed"),
     "tenant.created": translatable("Organisation added"),
+    "tenant_app.allowed_again": translatable("Ended connection allowed again"),
+    "tenant_app.ended": translatable("App no longer connected by the organisation"),
+    "tenant_app.refused": translatable("App not connected by the organisation's provider"),
+    "tenant_app.set": translatable("App connected by the organisation"),
     "token.outdated": translatable("Tokens outdated"),
     "token.revoked": translatable("Token revoked"),
+    "usage.archive_replayed": translatable("Archived calls added to the ledger"),
     "usage.customer_linked": translatable("Customer linked for the export of usage"),
     "usage.export_decided": translatable("Export of usage decided"),
     "usage.refused_event_written": translatable("Refused call event written again"),
@@ -97,8 +126,10 @@ DETAIL_WORDS: Mapping[str, str] = {
     "allowed_clients": translatable("allowed apps"),
     "api_keys": translatable("API keys allowed"),
     "budgets": translatable("budgets"),
+    "ceilings": translatable("what groups may do"),
     "change": translatable("change"),
     "changed": translatable("changed"),
+    "connections": translatable("connections ended"),
     "data_scope": translatable("data"),
     "disabled": translatable("disabled"),
     "domain": translatable("domain"),
@@ -106,30 +137,50 @@ DETAIL_WORDS: Mapping[str, str] = {
     "expires_at": translatable("expires"),
     "former_plan": translatable("former plan"),
     "former_status": translatable("former state"),
+    "group": translatable("group"),
     "label": translatable("name"),
     "longest_grant": translatable("longest connection in seconds"),
+    "approval": translatable("calls that admins approve"),
     "longest_token": translatable("longest token in seconds"),
     "member": translatable("member"),
     "method": translatable("way to sign in"),
     "name": translatable("name"),
     "operator": translatable("operator"),
+    "own_tokens": translatable("works without a person"),
+    "people": translatable("people"),
     "plan": translatable("plan"),
+    "plans": translatable("plans"),
     "provider": translatable("identity provider"),
     "rate_limit_tier": translatable("plan"),
     "read_only": translatable("read only"),
     "reason": translatable("reason"),
     "redirect_host": translatable("returns to"),
     "required_level": translatable("required factors"),
+    "resource": translatable("address of the gateway"),
     "role": translatable("role"),
     "scope": translatable("permission"),
     "status": translatable("state"),
     "tool": translatable("tool"),
+    "user_name": translatable("name at the provider"),
     "tools": translatable("tools"),
     "types": translatable("events"),
     "url": translatable("URL"),
 }
 """The names of details on pages; others are shown as the log has them."""
 _BY_NAME = dict[str, str](EVENT_WORDS.items())
+
+
+def require_event(event: str) -> None:
+    """Check that a name is an event's.
+
+    Raises:
+        Refused: it is not; the refusal names events whose names are similar.
+    """
+    if event in _BY_NAME:
+        return
+    near = difflib.get_close_matches(event, _BY_NAME, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "a name is such as grant.created"
+    raise Refused("event", f"must be the name of an event; {hint}")
 
 
 def describe(event: str) -> str:

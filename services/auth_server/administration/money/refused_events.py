@@ -54,17 +54,19 @@ async def read_refused_events(
     """
     operator.require("books:read")
     rows = await list_refused(db, before=read_place(after), most=limit + 1)
-    views = [
-        RefusedEventView(
-            digest=row.digest,
-            reason=row.reason,
-            resource=row.resource,
-            size=len(row.payload),
-            refused_at=row.refused_at,
-        )
-        for row in rows
-    ]
+    views = [view_refused(row) for row in rows]
     return cut(views, limit, place=lambda view: write_place(view.refused_at, view.digest))
+
+
+def view_refused(row: RefusedEvent) -> RefusedEventView:
+    """Describe a refused event without its content."""
+    return RefusedEventView(
+        digest=row.digest,
+        reason=row.reason,
+        resource=row.resource,
+        size=len(row.payload),
+        refused_at=row.refused_at,
+    )
 
 
 async def write_refused_event(

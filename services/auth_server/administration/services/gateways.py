@@ -11,12 +11,13 @@ from auth_server.administration.paging import Slice, cut
 from auth_server.db.engine import DbSession
 from auth_server.records.gateways.store import find_report, list_reports
 from auth_server.records.gateways.table import ReportedGateway
-from gatepost.health import REPORT_SECONDS, GatewayReport
+from gatepost.health import SILENT_AFTER, GatewayReport
 from gatepost.revocations import LONGEST_WAIT
 
-SILENT_AFTER = timedelta(seconds=4 * REPORT_SECONDS)
 _LATE = timedelta(minutes=1)
 """How long events may wait, and how old revocations and plans may be."""
+_CLOCKS_DIFFER = timedelta(seconds=10)
+"""Much less than the 30 seconds for which both services allow."""
 Problem = Literal[
     "silent",
     "breaker_open",
@@ -27,6 +28,7 @@ Problem = Literal[
     "revocations_old",
     "plans_old",
     "catalogue_kept",
+    "clock_differs",
 ]
 
 
@@ -86,11 +88,12 @@ def _view(row: ReportedGateway, now: datetime) -> GatewayView:
 
 
 def _find_problems(report: GatewayReport, at: datetime, now: datetime) -> tuple[Problem, ...]:
-    """Compare times of the report with its arrival, because a silent gateway knows no later one."""
+    """Compare times of the report with its own, because a silent gateway knows no later one."""
+    arrived, at = at, report.sent_at or at
     oldest, redis = report.events.oldest_at, report.redis
     entry = None if redis is None else redis.oldest_at
     found: dict[Problem, bool] = {
-        "silent": now - at > SILENT_AFTER,
+        "silent": now - arrived > SILENT_AFTER,
         "breaker_open": any(one.state != "closed" for one in report.breakers),
         "events_waiting": oldest is not None and at - oldest > _LATE,
         "events_lost": report.events.lost > 0,
@@ -101,6 +104,7 @@ def _find_problems(report: GatewayReport, at: datetime, now: datetime) -> tuple[
             report.plans_heard_at, report, at, timedelta(seconds=2 * LONGEST_WAIT)
         ),
         "catalogue_kept": report.catalogue_kept,
+        "clock_differs": abs(at - arrived) > _CLOCKS_DIFFER,
     }
     return tuple(problem for problem, is_found in found.items() if is_found)
 

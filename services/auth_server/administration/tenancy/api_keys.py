@@ -1,5 +1,6 @@
 """List and revoke the API keys of a tenant's members."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +11,7 @@ from auth_server.administration.tenancy.require import require_tenant
 from auth_server.db.engine import DbSession
 from auth_server.entitlements.api_key import end_api_key
 from auth_server.records.api_keys.store import find_key_by_id, list_api_keys
+from auth_server.records.api_keys.table import StoredApiKey
 from auth_server.records.people.store import find_people
 
 
@@ -43,7 +45,12 @@ async def read_tenant_keys(
     """
     operator.require("tenants:read")
     await require_tenant(db, tenant_id)
-    rows = [row for row in await list_api_keys(db, tenant_id=tenant_id) if row.revoked_at is None]
+    rows = await list_api_keys(db, tenant_id=tenant_id)
+    return await view_keys(db, [row for row in rows if row.revoked_at is None])
+
+
+async def view_keys(db: DbSession, rows: Sequence[StoredApiKey]) -> list[TenantKeyView]:
+    """Describe API keys, without their texts."""
     people = await find_people(db, {row.person_id for row in rows})
     return [
         TenantKeyView(

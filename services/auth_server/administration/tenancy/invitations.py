@@ -81,7 +81,7 @@ async def invite_person(
     except MalformedDataScope as error:
         raise Refused("data_scope", str(error)) from None
     except ChangeRefused as error:
-        raise Refused("invitation", str(error)) from None
+        raise Refused("email", str(error)) from None
     return _view(row)
 
 

@@ -8,9 +8,9 @@ from auth_server.administration.errors import Refused
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.tenancy.require import require_tenant
 from auth_server.db.engine import DbSession
-from auth_server.records.tenants.policy import UnusablePolicy, require_policy
-from auth_server.records.tenants.table import Tenant
+from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
 from auth_server.tenancy.change_policy import change_policy
+from gatepost.approvals import ApprovalRule
 
 
 class Rules(BaseModel):
@@ -30,6 +30,9 @@ class Rules(BaseModel):
     """How long an access token lives at most; null for no limit."""
     longest_grant_days: float | None = Field(gt=0, le=3_650)
     """How long a connection lasts at most, after a person approved it; null for no limit."""
+    approval: ApprovalRule
+    """The calls that an admin must approve, in addition to those of tools whose manifest says so: of
+    destructive tools, or of all that change something."""
 
 
 async def read_rules(db: DbSession, operator: ActingOperator, tenant_id: str) -> Rules:
@@ -40,7 +43,7 @@ async def read_rules(db: DbSession, operator: ActingOperator, tenant_id: str) ->
         NotFound: the tenant does not exist.
     """
     operator.require("tenants:read")
-    return _view(await require_tenant(db, tenant_id))
+    return view_policy((await require_tenant(db, tenant_id)).policy)
 
 
 async def set_rules(
@@ -69,23 +72,34 @@ async def set_rules(
     """
     operator.act(db, "tenants:write")
     await require_tenant(db, tenant_id)
+    policy = read_policy(rules)
+    changed = await change_policy(db, tenant_id, policy, by=None, lifetime=lifetime, now=now)
+    return view_policy(changed.policy)
+
+
+def read_policy(rules: Rules) -> TenantPolicy:
+    """Make the policy that rules describe.
+
+    Raises:
+        Refused: a rule is invalid.
+    """
     minutes, days = rules.longest_token_minutes, rules.longest_grant_days
     try:
-        policy = require_policy(
+        return require_policy(
             required_level=rules.required_level,
             allowed_clients=rules.allowed_clients,
             read_only=rules.read_only,
             longest_grant=None if days is None else timedelta(days=days),
             api_keys=rules.api_keys,
             longest_token=None if minutes is None else timedelta(minutes=minutes),
+            approval=rules.approval,
         )
     except UnusablePolicy as error:
         raise Refused("rules", str(error)) from None
-    return _view(await change_policy(db, tenant_id, policy, by=None, lifetime=lifetime, now=now))
 
 
-def _view(tenant: Tenant) -> Rules:
-    policy = tenant.policy
+def view_policy(policy: TenantPolicy) -> Rules:
+    """Describe a policy as rules."""
     longest, token = policy.longest_grant, policy.longest_token
     return Rules(
         required_level=policy.required_level,
@@ -94,4 +108,5 @@ def _view(tenant: Tenant) -> Rules:
         api_keys=policy.api_keys,
         longest_token_minutes=None if token is None else token / timedelta(minutes=1),
         longest_grant_days=None if longest is None else longest / timedelta(days=1),
+        approval=policy.approval,
     )

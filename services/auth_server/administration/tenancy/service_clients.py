@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth_server.administration.errors import NotFound, Refused
+from auth_server.administration.new_clients import NewClient, OwnTokens, add_client
 from auth_server.administration.operator import ActingOperator
 from auth_server.administration.tenancy.require import require_tenant
 from auth_server.db.engine import DbSession
@@ -13,7 +14,6 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.ceilings.store import drop_ceilings, list_ceilings_of_tenant
 from auth_server.records.clients.store import list_client_names, lock_client
 from auth_server.revocations.revoke import outdate_tokens
-from auth_server.seed import SeedError, read_seed, store_client
 
 
 class NewServiceClient(BaseModel):
@@ -106,31 +106,14 @@ async def add_service_client(
     await require_tenant(db, tenant_id)
     if new.resource not in resources:
         raise Refused("resource", f"must be one of {', '.join(resources)}")
-    client_id = new.client_id
-    ceiling = {"tenant": tenant_id, **new.model_dump(exclude={"client_id", "name"})}
-    entry = {
-        "client_id": client_id,
-        "name": new.name,
-        "token_endpoint_auth_method": "client_secret_basic",
-        "secret": secret,
-        "ceilings": [ceiling],
-    }
-    try:
-        (client,) = read_seed({"clients": [entry]}).clients
-        # A client that exists may belong to another tenant, whose tokens this would replace.
-        if await lock_client(db, client_id) is not None:
-            raise Refused("client_id", "a client with this id exists; choose another one")
-        await store_client(db, client, now=now)
-    except SeedError as error:
-        raise Refused("client", _in_words(error)) from None
-    detail: dict[str, str | int | bool | list[str]] = {
-        "name": client.name,
-        "source": "managed",
-        "scope": new.scope,
-        "tools": list(new.tools),
-    }
-    added = Audit("client.registered", client_id=client_id, tenant_id=tenant_id, detail=detail)
-    await record(db, added, now=now)
+    own = new.model_dump(exclude={"client_id", "name", "resource"})
+    client = NewClient(
+        client_id=new.client_id,
+        name=new.name,
+        token_endpoint_auth_method="client_secret_basic",  # noqa: S106 - the method's name
+        own_tokens=OwnTokens(tenant=tenant_id, resources=(new.resource,), **own),
+    )
+    await add_client(db, operator, client, resources=resources, secret=secret, now=now)
     return ServiceClientView(**new.model_dump())
 
 
@@ -160,7 +143,3 @@ async def end_service_client(
         "client.changed", client_id=client_id, tenant_id=tenant_id, detail={"own_tokens": False}
     )
     await record(db, ended, now=now)
-
-
-def _in_words(error: SeedError) -> str:
-    return str(error).replace("clients.0.ceilings.0.", "").replace("clients.0.", "")

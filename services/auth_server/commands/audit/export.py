@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, get_args
@@ -20,7 +21,7 @@ from auth_server.db.engine import open_database
 from auth_server.records.audit.search import AuditFilter
 from auth_server.records.audit.verify import Head
 from auth_server.settings import AuthServerSettings
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import Tell, echo, json_option, print_rows, progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -57,17 +58,11 @@ def audit() -> None:
 @config_option
 @_filter_options
 @click.option("--limit", type=click.IntRange(1, MOST), default=USUAL, show_default=True)
-def list_(config: Path | None, limit: int, **given: Any) -> None:
+@json_option
+def list_(config: Path | None, limit: int, as_json: bool, **given: Any) -> None:
     """List the newest entries."""
     entries = asyncio.run(_read(load_settings(config), _filter(**given), limit))
-    for entry in entries:
-        ids = (entry.person_id, entry.tenant_id, entry.client_id, entry.grant_id)
-        named = " ".join(filter(None, ids))
-        detail = json.dumps(entry.detail) if entry.detail else ""
-        line = f"{entry.number}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.words}  {named}  {detail}"
-        echo(line.rstrip())
-    if not entries:
-        echo("No entry matches.")
+    print_rows(entries, _describe, as_json=as_json, none="No entry matches.")
 
 
 @audit.command(name="export")
@@ -89,13 +84,22 @@ def list_(config: Path | None, limit: int, **given: Any) -> None:
 def export(config: Path | None, form: Format, output: Path | None, **given: Any) -> None:
     """Export entries, the oldest first; `audit-verify --file` verifies the file."""
     settings, which = load_settings(config), _filter(**given)
-    if output is None:
-        head = asyncio.run(_export(settings, which, form, sys.stdout.buffer))
-    else:
-        with output.open("wb") as opened:
-            head = asyncio.run(_export(settings, which, form, opened))
+    # The lines themselves show the progress on a terminal.
+    shown = output is None and sys.stdout.isatty()
+    with ExitStack() as stack:
+        into = sys.stdout.buffer if output is None else stack.enter_context(output.open("wb"))
+        tell = (lambda _: None) if shown else stack.enter_context(progress())
+        head = asyncio.run(_export(settings, which, form, into, tell))
     if head is not None:
         echo(f"The head of the audit log is {head.number}:{head.hash}", err=True)
+
+
+def _describe(entry: AuditEntryView) -> str:
+    ids = (entry.person_id, entry.tenant_id, entry.client_id, entry.grant_id)
+    named = " ".join(filter(None, ids))
+    detail = json.dumps(entry.detail) if entry.detail else ""
+    line = f"{entry.number}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.event}  {entry.words}  {named}  {detail}"
+    return line.rstrip()
 
 
 async def _read(
@@ -112,13 +116,16 @@ async def _read(
 
 
 async def _export(
-    settings: AuthServerSettings, which: AuditFilter, form: Format, into: BinaryIO
+    settings: AuthServerSettings, which: AuditFilter, form: Format, into: BinaryIO, tell: Tell
 ) -> Head | None:
     database = open_database(settings.database_url)
     try:
         opened = await open_export(database, COMMAND_LINE, which, form, issuer=settings.issuer)
+        lines = 0
         async for chunk in opened.chunks:
             into.write(chunk)
+            lines += chunk.count(b"\n")
+            tell(f"{lines:,} entries written")
     except Refused as error:
         raise click.ClickException(str(error)) from None
     finally:

@@ -1,7 +1,7 @@
 """`gatepost auth-server webhooks …`: manage the endpoints that receive events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +25,12 @@ from auth_server.administration.services.webhooks import (
     send_test_message,
     switch_endpoint,
 )
-from auth_server.commands.common import config_option, in_transaction, load_settings
+from auth_server.commands.common import (
+    config_option,
+    in_transaction,
+    load_settings,
+    read_every_page,
+)
 from auth_server.db.engine import DbSession
 from auth_server.runtime import keys_of
 from auth_server.secrets import new_secret
@@ -33,7 +38,8 @@ from auth_server.settings import AuthServerSettings
 from auth_server.webhooks.event_types import types_for
 from auth_server.webhooks.manage import NewEndpoint
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
+from gatepost_cli.url import URL
 
 T = TypeVar("T")
 
@@ -47,20 +53,19 @@ def webhooks() -> None:
 @config_option
 @click.option("--search", default="", help="A part of a URL or of a tenant's id.")
 @click.option("--state", type=click.Choice(STATES), help="Only the endpoints in this state.")
-def list_(config: Path | None, search: str, state: str | None) -> None:
+@json_option
+def list_(config: Path | None, search: str, state: str | None, as_json: bool) -> None:
     """List the endpoints of the operator and of all tenants, without their secrets."""
 
-    async def work(db: DbSession) -> list[str]:
-        lines, after = [], ""
-        while True:
-            page = await read_endpoints(
+    async def work(db: DbSession) -> list[EndpointView]:
+        return await read_every_page(
+            lambda after: read_endpoints(
                 db, COMMAND_LINE, search=search, state=state or "", after=after, limit=MOST
             )
-            lines += [_describe(one) for one in page.rows]
-            if not (after := page.next):
-                return lines
+        )
 
-    echo("\n".join(_run(load_settings(config), work)) or "There are no endpoints.")
+    rows = _run(load_settings(config), work)
+    print_rows(rows, _describe, as_json=as_json, none="There are no endpoints.")
 
 
 @webhooks.command()
@@ -68,7 +73,7 @@ def list_(config: Path | None, search: str, state: str | None) -> None:
 @click.option(
     "--tenant", "tenant_id", help="The tenant that owns the endpoint; without it, the operator."
 )
-@click.argument("url")
+@click.argument("url", type=URL)
 @click.option(
     "--type", "types", multiple=True, help="A type of event; repeatable.  [default: all types]"
 )
@@ -172,14 +177,15 @@ def test(config: Path | None, endpoint_id: str) -> None:
     show_default=True,
     help="How many to list.",
 )
-def deliveries(config: Path | None, endpoint_id: str, most: int) -> None:
+@json_option
+def deliveries(config: Path | None, endpoint_id: str, most: int, as_json: bool) -> None:
     """List the newest deliveries to an endpoint, with its last answers."""
 
-    async def work(db: DbSession) -> list[str]:
-        found = await read_deliveries(db, COMMAND_LINE, endpoint_id, limit=most)
-        return [_describe_delivery(one) for one in found.rows]
+    async def work(db: DbSession) -> Sequence[DeliveryView]:
+        return (await read_deliveries(db, COMMAND_LINE, endpoint_id, limit=most)).rows
 
-    echo("\n".join(_run(load_settings(config), work)) or "There are no deliveries.")
+    rows = _run(load_settings(config), work)
+    print_rows(rows, _describe_delivery, as_json=as_json, none="There are no deliveries.")
 
 
 @webhooks.command()

@@ -7,11 +7,15 @@ import click
 
 from auth_server.administration.errors import NotFound
 from auth_server.administration.operator import COMMAND_LINE
-from auth_server.administration.tenancy.app_requests import answer_app_request, read_app_requests
+from auth_server.administration.tenancy.app_requests import (
+    AppRequestView,
+    answer_app_request,
+    read_app_requests,
+)
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import DbSession
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 
 @click.group(name="app-requests")
@@ -22,21 +26,18 @@ def app_requests() -> None:
 @app_requests.command(name="list")
 @config_option
 @click.argument("tenant_id")
-def list_(config: Path | None, tenant_id: str) -> None:
+@json_option
+def list_(config: Path | None, tenant_id: str, as_json: bool) -> None:
     """List the open requests in TENANT_ID, the oldest first."""
 
-    async def work(db: DbSession) -> list[str]:
-        return [
-            f"{one.request_id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.person_id}  "
-            f"{one.client_name} ({one.entry})  {one.note}".rstrip()
-            for one in await read_app_requests(db, COMMAND_LINE, tenant_id)
-        ]
+    async def work(db: DbSession) -> list[AppRequestView]:
+        return await read_app_requests(db, COMMAND_LINE, tenant_id)
 
     try:
-        lines = asyncio.run(in_transaction(load_settings(config), work))
+        rows = asyncio.run(in_transaction(load_settings(config), work))
     except NotFound as error:
         raise click.ClickException(str(error)) from None
-    echo("\n".join(lines) or "Nobody asks for an app.")
+    print_rows(rows, _describe, as_json=as_json, none="Nobody asks for an app.")
 
 
 @app_requests.command()
@@ -57,6 +58,13 @@ def decline(config: Path | None, tenant_id: str, request_id: str) -> None:
     """Decline the request."""
     _answer(config, tenant_id, request_id, approved=False)
     echo("The request is declined. The member is told by mail.")
+
+
+def _describe(one: AppRequestView) -> str:
+    return (
+        f"{one.request_id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.person_id}  "
+        f"{one.client_name} ({one.entry})  {one.note}".rstrip()
+    )
 
 
 def _answer(config: Path | None, tenant_id: str, request_id: str, *, approved: bool) -> None:

@@ -7,9 +7,12 @@ import click
 
 from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.people import MembershipView
 from auth_server.administration.tenancy.invitations import (
+    InvitationView,
     invite_person,
     read_invitations,
+    resend_invitation,
     withdraw_invitation,
 )
 from auth_server.commands.common import config_option, in_transaction, load_settings
@@ -19,7 +22,13 @@ from auth_server.tenancy.change_membership import remove_membership, set_members
 from auth_server.tenancy.change_policy import ChangeRefused
 from gatepost.clock import utc_now
 from gatepost.data_scope import MalformedDataScope, parse_data_scope
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
+
+
+class PersonsMembershipView(MembershipView):
+    """A membership in a list of several people."""
+
+    person_id: str
 
 
 @click.group()
@@ -31,18 +40,16 @@ def memberships() -> None:
 @config_option
 @click.option("--tenant", "tenant_id", help="List only this tenant.")
 @click.option("--person", "person_id", help="List only this person.")
-def list_(config: Path | None, tenant_id: str | None, person_id: str | None) -> None:
+@json_option
+def list_(config: Path | None, tenant_id: str | None, person_id: str | None, as_json: bool) -> None:
     """List memberships with their roles and data scopes."""
 
-    async def work(db: DbSession) -> list[str]:
+    async def work(db: DbSession) -> list[PersonsMembershipView]:
         rows = await list_memberships(db, tenant_id=tenant_id, person_id=person_id)
-        return [
-            f"{row.tenant_id}  {row.person_id}  {row.role}  {row.data_scope or 'all data'}"
-            for row in rows
-        ]
+        return [PersonsMembershipView.model_validate(row) for row in rows]
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There are no such memberships.")
+    rows = asyncio.run(in_transaction(load_settings(config), work))
+    print_rows(rows, _describe, as_json=as_json, none="There are no such memberships.")
 
 
 @memberships.command(name="set")
@@ -137,21 +144,37 @@ def invite(
 @memberships.command(name="invitations")
 @config_option
 @click.argument("tenant_id")
-@click.option("--withdraw", "invitation_id", help="End the invitation with this id.")
-def invitations(config: Path | None, tenant_id: str, invitation_id: str | None) -> None:
-    """List the invitations of TENANT_ID that nobody has accepted, or withdraw one."""
+@click.option("--withdraw", help="End the invitation with this id.")
+@click.option("--resend", help="Send the mail of the invitation with this id again.")
+@json_option
+def invitations(
+    config: Path | None, tenant_id: str, withdraw: str | None, resend: str | None, as_json: bool
+) -> None:
+    """List the invitations of TENANT_ID that nobody has accepted, withdraw one or send one again."""
+    settings, now = load_settings(config), utc_now()
+    if resend is not None and not settings.can_send_mail:
+        raise click.ClickException("auth_server.mail is not configured")
 
-    async def work(db: DbSession) -> list[str]:
-        if invitation_id is not None:
-            await withdraw_invitation(db, COMMAND_LINE, tenant_id, invitation_id, now=utc_now())
-        return [
-            f"{row.invitation_id}  {row.email}  {row.role}  {row.data_scope or 'all data'}  "
-            f"until {row.expires_at:%Y-%m-%d %H:%M}"
-            for row in await read_invitations(db, COMMAND_LINE, tenant_id)
-        ]
+    async def work(db: DbSession) -> list[InvitationView]:
+        if withdraw is not None:
+            await withdraw_invitation(db, COMMAND_LINE, tenant_id, withdraw, now=now)
+        if resend is not None:
+            await resend_invitation(db, COMMAND_LINE, tenant_id, resend, now=now)
+        return await read_invitations(db, COMMAND_LINE, tenant_id)
 
     try:
-        lines = asyncio.run(in_transaction(load_settings(config), work))
-    except NotFound as error:
+        rows = asyncio.run(in_transaction(settings, work))
+    except (NotFound, Refused) as error:
         raise click.ClickException(str(error)) from None
-    echo("\n".join(lines) or "There are no open invitations.")
+    print_rows(rows, _describe_invitation, as_json=as_json, none="There are no open invitations.")
+
+
+def _describe(one: PersonsMembershipView) -> str:
+    return f"{one.tenant_id}  {one.person_id}  {one.role}  {one.data_scope or 'all data'}"
+
+
+def _describe_invitation(one: InvitationView) -> str:
+    return (
+        f"{one.invitation_id}  {one.email}  {one.role}  {one.data_scope or 'all data'}  "
+        f"until {one.expires_at:%Y-%m-%d %H:%M}"
+    )

@@ -1,4 +1,4 @@
-"""`gatepost usage books`: whether every billable unit of a month is exported."""
+"""`gatepost usage books` and `compare`: whether every billable unit of a month is exported."""
 
 import asyncio
 from datetime import datetime
@@ -6,14 +6,23 @@ from pathlib import Path
 
 import click
 
-from auth_server.administration.errors import NotFound
+from auth_server.administration.errors import NotFound, Refused
 from auth_server.administration.money.books import BooksView, read_books
+from auth_server.administration.money.system_totals import SystemTotalView, compare_with_system
 from auth_server.administration.money.tenant_books import TenantBooksView, read_tenants_books
 from auth_server.administration.money.tenant_months import TenantMonthView, read_tenant_month
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.administration.paging import MOST, Slice
-from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
+from auth_server.billing.account import opened_billing
+from auth_server.commands.common import (
+    config_option,
+    in_transaction,
+    load_settings,
+    month_option,
+    opened,
+)
 from auth_server.db.engine import DbSession
+from auth_server.exports.open import opened_exports
 from gatepost.clock import utc_now
 from gatepost.metering.plans import month_of
 from gatepost_cli.terminal import echo
@@ -60,6 +69,41 @@ def books(
         echo(_line(one))
     if found.verdict in _TROUBLE:
         raise click.ClickException(f"the books of {name} need attention")
+
+
+@click.command()
+@config_option
+@month_option
+@click.argument("tenant_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(config: Path | None, month: datetime | None, tenant_id: str, as_json: bool) -> None:
+    """Ask the system that writes invoices what it counted for a tenant in a month.
+
+    The command fails if the system counted other units than the confirmed exports have.
+    """
+    settings = load_settings(config)
+
+    async def work() -> SystemTotalView:
+        async with (
+            opened(settings) as basis,
+            opened_billing(basis) as billing,
+            opened_exports(basis, billing) as exporting,
+        ):
+            name, now = month_of(month or basis.now()), basis.now()
+            return await compare_with_system(exporting, COMMAND_LINE, tenant_id, name, now=now)
+
+    try:
+        found = asyncio.run(work())
+    except Refused as refused:
+        raise click.ClickException(refused.reason) from None
+    counted = "can't tell" if found.counted is None else f"counted {found.counted}"
+    told = (
+        f"{found.tenant_id} in {found.month}: {found.confirmed} units in confirmed exports; "
+        f"{found.system} {counted} for {found.customer}"
+    )
+    echo(found.model_dump_json(indent=2) if as_json else told)
+    if found.counted is not None and found.counted != found.confirmed:
+        raise click.ClickException("the system counted other units than the exports have")
 
 
 def _describe(found: BooksView) -> str:

@@ -8,8 +8,16 @@ from pathlib import Path
 import click
 
 from auth_server.administration.errors import NotFound, Refused
-from auth_server.administration.money.exports import decide_export, link_customer
-from auth_server.administration.money.refused_events import write_refused_event
+from auth_server.administration.money.exports import (
+    UsageExportView,
+    decide_export,
+    link_customer,
+)
+from auth_server.administration.money.refused_events import (
+    RefusedEventView,
+    view_refused,
+    write_refused_event,
+)
 from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings
 from auth_server.db.engine import Database, DbSession, open_database
@@ -18,11 +26,12 @@ from auth_server.records.audit.seal import sealing_with
 from auth_server.records.metered_hours.store import list_waiting_units
 from auth_server.records.refused_events.store import list_refused
 from auth_server.records.refused_events.table import RefusedEvent
+from auth_server.records.tenants.store import list_tenant_names
 from auth_server.records.usage_exports.store import list_exports, sum_exports
 from auth_server.records.usage_exports.table import ExportState, UsageExport
 from auth_server.runtime import keys_of
 from gatepost.clock import utc_now
-from gatepost_cli.terminal import echo
+from gatepost_cli.terminal import echo, json_option, print_rows
 
 _DECIDED_BY_PEOPLE = (ExportState.PARKED, ExportState.AMBIGUOUS)
 
@@ -31,11 +40,20 @@ _DECIDED_BY_PEOPLE = (ExportState.PARKED, ExportState.AMBIGUOUS)
 @config_option
 @click.option("--parked", is_flag=True, help="List only exports and units that need attention.")
 @click.option("--most", default=100, show_default=True, help="How many to list.")
-def exports(config: Path | None, parked: bool, most: int) -> None:
-    """List exports of usage, their totals by state, and units that no export holds."""
+@json_option
+def exports(config: Path | None, parked: bool, most: int, as_json: bool) -> None:
+    """List exports of usage, their totals by state, and units that no export holds.
+
+    With --json, it lists only the exports.
+    """
+    settings, states = load_settings(config), _DECIDED_BY_PEOPLE if parked else tuple(ExportState)
+
+    async def views(db: DbSession) -> list[UsageExportView]:
+        found = await list_exports(db, states, most=most)
+        names = await list_tenant_names(db, {one.tenant_id for one in found})
+        return [UsageExportView.of(one, names) for one in found]
 
     async def work(db: DbSession) -> list[str]:
-        states = _DECIDED_BY_PEOPLE if parked else tuple(ExportState)
         lines = [_describe(one) for one in await list_exports(db, states, most=most)]
         for waiting in await list_waiting_units(db, most=most):
             reason = waiting.problem or "not planned yet, or the tenant has no customer"
@@ -51,8 +69,12 @@ def exports(config: Path | None, parked: bool, most: int) -> None:
             ]
         return lines
 
-    lines = asyncio.run(in_transaction(load_settings(config), work))
-    echo("\n".join(lines) or "There is nothing to list.")
+    nothing = "There is nothing to list."
+    if as_json:
+        rows = asyncio.run(in_transaction(settings, views))
+        print_rows(rows, lambda one: one.identifier, as_json=True, none=nothing)
+        return
+    echo("\n".join(asyncio.run(in_transaction(settings, work))) or nothing)
 
 
 @click.command()
@@ -122,24 +144,36 @@ def link(
 @click.option("--write", "digests", multiple=True, help="Write one again, by its id; repeatable.")
 @click.option("--write-all", is_flag=True, help="Write all of them again.")
 @click.option("--most", default=1000, show_default=True, help="How many to read.")
-def refused(config: Path | None, digests: tuple[str, ...], write_all: bool, most: int) -> None:
+@json_option
+def refused(
+    config: Path | None, digests: tuple[str, ...], write_all: bool, most: int, as_json: bool
+) -> None:
     """List call events that could not be read or stored, or write them again."""
+    if as_json and (digests or write_all):
+        raise click.UsageError("--json only lists; leave it out with --write and --write-all")
     settings = load_settings(config)
 
-    async def work() -> list[str]:
+    async def work() -> tuple[list[RefusedEventView], list[str]]:
         database = open_database(settings.database_url, info=sealing_with(keys_of(settings)))
         try:
             async with database.reading() as db:
                 rows = await list_refused(db, most=most, digests=digests or None)
             if digests or write_all:
-                return [await _write_again(database, row) for row in rows]
-            return [
-                f"{row.refused_at:%Y-%m-%d %H:%M}  {row.digest[:16]}  {row.reason}" for row in rows
-            ]
+                return [], [await _write_again(database, row) for row in rows]
+            return [view_refused(row) for row in rows], []
         finally:
             await database.close()
 
-    echo("\n".join(asyncio.run(work())) or "There is nothing to list.")
+    found, written = asyncio.run(work())
+    if written:
+        echo("\n".join(written))
+        return
+    print_rows(
+        found,
+        lambda one: f"{one.refused_at:%Y-%m-%d %H:%M}  {one.digest[:16]}  {one.reason}",
+        as_json=as_json,
+        none="There is nothing to list.",
+    )
 
 
 async def _write_again(database: Database, row: RefusedEvent) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import click
 import orjson
 
+from auth_server.administration.limits import LimitView, read_limits
+from auth_server.administration.operator import COMMAND_LINE
 from auth_server.commands.common import config_option, in_transaction, load_settings, month_option
 from auth_server.db.engine import DbSession
 from auth_server.metering.reconcile import Difference, reconcile_usage
@@ -50,6 +52,27 @@ def show(config: Path | None, tenant_id: str | None, as_json: bool) -> None:
         return report.model_dump_json(indent=2) if as_json else _describe(report)
 
     echo(asyncio.run(in_transaction(load_settings(config), work)))
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def limits(config: Path | None, as_json: bool) -> None:
+    """List the quotas and budgets of which 80 percent or more is used, the fullest first."""
+
+    async def work(db: DbSession) -> list[LimitView]:
+        return await read_limits(db, COMMAND_LINE, now=utc_now())
+
+    found = asyncio.run(in_transaction(load_settings(config), work))
+    if as_json:
+        echo(_json([one.model_dump(mode="json") for one in found]))
+        return
+    lines = (
+        f"{one.tenant_id}  {one.plan}  {one.kind}{one.key and f' {one.key}'}  {one.used} of "
+        f"{one.limit} units, {one.percent} %, {one.requests} members asked for more"
+        for one in found
+    )
+    echo("\n".join(lines) or "No limit is near.")
 
 
 @click.command()

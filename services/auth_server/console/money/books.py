@@ -61,7 +61,7 @@ async def show_books(
         ),
         shown=shown,
         after=after,
-        months=_months_around(month, at),
+        months=months_around(month, at),
         systems=SYSTEMS,
     )
 
@@ -70,7 +70,7 @@ async def show_books(
 async def show_tenant(
     request: Request, console: ShownConsole, db: ReadingDb, settings: Settings, now: Clock
 ) -> Response:
-    """Show a tenant's month, hour by hour."""
+    """Show a tenant's month day by day, or one day hour by hour."""
     query = read_query(request)
     return await _answer_tenant(console, db, settings, query, now())
 
@@ -151,12 +151,12 @@ async def _answer_tenant(
     *,
     refused: Refused | None = None,
 ) -> Response:
-    month, after = _month_of(given, now), (given.get("after") or "")[:512]
+    after = (given.get("after") or "")[:512]
     view = await read_tenant_month(
         db,
         console.operator,
         given.get("tenant") or "",
-        month,
+        given.get("day") or given.get("month") or "",
         wanted=settings.usage_export,
         after=after,
         limit=USUAL,
@@ -170,7 +170,7 @@ async def _answer_tenant(
         tenant=view.tenant,
         system="" if settings.usage_export is None else settings.usage_export.kind,
         after=after,
-        months=_months_around(month, now),
+        months=months_around(view.month, now),
         states=EXPORT_STATES,
         problems=PROBLEMS,
         systems=SYSTEMS,
@@ -183,7 +183,7 @@ def _month_of(given: Parameters, now: datetime) -> str:
     return month_of(read_month(given.get("month") or "", now=now))
 
 
-def _months_around(month: str, now: datetime) -> list[str]:
+def months_around(month: str, now: datetime) -> list[str]:
     """List a month, and those before and after it, up to the present one."""
     start = read_month(month, now=now)
     around = [start_of_month(start - timedelta(days=1)), start, end_of_month(start)]

@@ -20,6 +20,7 @@ from auth_server.console.frame import (
     posted_console,
 )
 from auth_server.db.engine import DbSession
+from auth_server.rendering.translation import translatable
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker
 from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import Form, PostedForm
@@ -45,7 +46,10 @@ async def create_token(
 ) -> Response:
     """Create a token and show it once."""
     days = form.get("days") or ""
+    console.operator.require("operators:write")
     try:
+        if not form.all("scope"):
+            raise Refused("scopes", translatable("Choose at least one scope."))
         _, text = await create_admin_token(
             db,
             console.operator,
@@ -56,7 +60,7 @@ async def create_token(
             now=now(),
         )
     except Refused as refused:
-        return await _answer(console, db, now, refused=refused)
+        return await _answer(console, db, now, given=form, refused=refused)
     return await _answer(console, db, now, created=text)
 
 
@@ -73,6 +77,7 @@ async def _answer(
     now: Clock,
     *,
     created: str = "",
+    given: Parameters | None = None,
     refused: Refused | None = None,
 ) -> Response:
     return console.answer(
@@ -84,5 +89,6 @@ async def _answer(
         days=_DAYS,
         at=now(),
         created=created,
+        given=given,
         refused=refused,
     )

@@ -1,5 +1,6 @@
 """The console's page of what reaches an organisation's data: connections, API keys, services."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -9,7 +10,11 @@ from starlette.responses import Response
 from auth_server.administration.errors import Refused, refuse
 from auth_server.administration.paging import USUAL
 from auth_server.administration.tenancy.api_keys import end_tenant_key, read_tenant_keys
-from auth_server.administration.tenancy.connections import end_connection, read_connections
+from auth_server.administration.tenancy.connections import (
+    end_connection,
+    end_tenant_sub_agent,
+    read_connections,
+)
 from auth_server.administration.tenancy.service_clients import (
     NewServiceClient,
     add_service_client,
@@ -31,21 +36,23 @@ router = PageRouter()
 
 @router.get(PAGE)
 async def show_access(
-    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings
+    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings, now: Clock
 ) -> Response:
     """List the connections, API keys and service clients."""
-    return await _answer(console, db, settings, read_query(request))
+    return await _answer(console, db, settings, read_query(request), now=now())
 
 
 @router.post(f"{PAGE}/end")
 async def end_access(
     console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
 ) -> Response:
-    """End a connection, an API key or a service client, as the pressed button says."""
+    """End a connection, a sub-agent, an API key or a service client, as the pressed button says."""
     tenant_id, lifetime, at = form.get("tenant") or "", settings.longest_token_lifetime, now()
     operator = console.operator
     if key_id := form.get("key"):
         await end_tenant_key(db, operator, tenant_id, key_id, lifetime=lifetime, now=at)
+    elif delegation_id := form.get("delegation"):
+        await end_tenant_sub_agent(db, operator, tenant_id, delegation_id, now=at)
     elif client_id := form.get("client"):
         await end_service_client(db, operator, tenant_id, client_id, lifetime=lifetime, now=at)
     else:
@@ -76,8 +83,8 @@ async def add_service(
             now=now(),
         )
     except Refused as refused:
-        return await _answer(console, db, settings, form, refused=refused)
-    return await _answer(console, db, settings, form, secret=secret)
+        return await _answer(console, db, settings, form, now=now(), refused=refused)
+    return await _answer(console, db, settings, form, now=now(), secret=secret)
 
 
 def _read(form: Parameters) -> NewServiceClient:
@@ -101,6 +108,7 @@ async def _answer(
     settings: AuthServerSettings,
     given: Parameters,
     *,
+    now: datetime,
     secret: str = "",
     refused: Refused | None = None,
 ) -> Response:
@@ -111,7 +119,9 @@ async def _answer(
         section="tenants",
         status=400 if refused else 200,
         tenant=await read_tenant(db, operator, tenant_id),
-        connections=await read_connections(db, operator, tenant_id, after=after, limit=USUAL),
+        connections=await read_connections(
+            db, operator, tenant_id, after=after, limit=USUAL, now=now
+        ),
         keys=await read_tenant_keys(db, operator, tenant_id),
         services=await read_service_clients(db, operator, tenant_id),
         resources=settings.resource_names,

@@ -53,6 +53,7 @@ def _read(form: Parameters) -> Rules:
         "api_keys": form.get("api_keys") == "yes",
         "longest_token_minutes": form.get("longest_token_minutes") or None,
         "longest_grant_days": form.get("longest_grant_days") or None,
+        "approval": form.get("approval"),
     }
     try:
         return Rules.model_validate(given)
@@ -76,6 +77,7 @@ def _write(rules: Rules) -> dict[str, str]:
         "longest_grant_days": "" if days is None else f"{days:g}",
         "longest_token_minutes": "" if minutes is None else f"{minutes:g}",
         "required_level": str(rules.required_level),
+        "approval": rules.approval,
     }
 
 

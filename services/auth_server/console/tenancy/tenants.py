@@ -14,6 +14,7 @@ from auth_server.administration.tenancy.providers import (
     lift_provider_rule,
     read_provider,
 )
+from auth_server.administration.tenancy.tenant_apps import end_app, read_tenant_apps
 from auth_server.administration.tenants import (
     disable_tenant,
     read_tenant,
@@ -24,6 +25,7 @@ from auth_server.console.frame import CONSOLE, Console, PostedConsole, ShownCons
 from auth_server.console.lists import read_list_query
 from auth_server.db.engine import DbSession
 from auth_server.records.plans.store import list_plans
+from auth_server.tenancy.tenant_apps import AppKey
 from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form
@@ -129,6 +131,18 @@ async def remove_domain(
     return _lead_back(console, tenant_id)
 
 
+@router.post(f"{PAGE}/app")
+async def stop_app(
+    console: PostedConsole, form: Form, db: Db, settings: Settings, now: Clock
+) -> Response:
+    """Stop connecting an app through the organisation's own provider."""
+    tenant_id = form.get("tenant") or ""
+    key = AppKey(tenant_id, form.get("client") or "", form.get("resource") or "")
+    lifetime = settings.longest_token_lifetime
+    await end_app(db, console.operator, key, lifetime=lifetime, now=now())
+    return _lead_back(console, tenant_id)
+
+
 @router.post(f"{PAGE}/provider/rule")
 async def lift_rule(console: PostedConsole, form: Form, db: Db, now: Clock) -> Response:
     """Let members of an organisation sign in in every way again."""
@@ -185,6 +199,7 @@ async def _answer_tenant(
         status=400 if refused else 200,
         tenant=await read_tenant(db, console.operator, tenant_id),
         domains=await read_domains(db, console.operator, tenant_id),
+        apps=await read_tenant_apps(db, console.operator, tenant_id),
         own=await read_provider(db, console.operator, tenant_id),
         customers=sorted(customers),
         plans=await list_plans(db),

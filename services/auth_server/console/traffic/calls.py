@@ -19,7 +19,7 @@ from auth_server.administration.reasons import OUTCOMES, REASONS, explain
 from auth_server.console.frame import CONSOLE, ShownConsole
 from auth_server.rendering.headers import PAGE_HEADERS
 from auth_server.rendering.translation import translatable
-from auth_server.web.dependencies import Clock, OpenDatabase, ReadingDb
+from auth_server.web.dependencies import Clock, OpenDatabase, ReadingDb, Settings
 from auth_server.web.downloads import Format, stream_rows
 from auth_server.web.forms import Parameters, read_query
 from auth_server.web.routing import PageRouter
@@ -79,12 +79,19 @@ async def download_calls(
 
 
 @router.get(PAGE)
-async def show_call(request: Request, console: ShownConsole, db: ReadingDb) -> Response:
+async def show_call(
+    request: Request, console: ShownConsole, db: ReadingDb, settings: Settings
+) -> Response:
     """Tell the story of one call."""
     call_id = read_query(request).get("call") or ""
     story = await read_call(db, console.operator, call_id)
     return console.answer(
-        "console/call.html", section="calls", story=story, call=story.call, outcomes=OUTCOMES
+        "console/call.html",
+        section="calls",
+        story=story,
+        call=story.call,
+        outcomes=OUTCOMES,
+        trace_page=settings.trace_page(story.call.trace_id),
     )
 
 

@@ -65,4 +65,5 @@ def _in_frame(console: Console) -> AnswerPage:
         page=PAGE,
         chooses_person=True,
         may_run=console.operator.may("calls:write"),
+        emergency=False,
     )

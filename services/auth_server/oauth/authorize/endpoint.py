@@ -9,17 +9,26 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.client_documents.reader import ClientDocuments
-from auth_server.errors import OAuthError, PageError
+from auth_server.errors import AccessDenied, OAuthError, PageError
 from auth_server.flow.next_step import (
     AskConsent,
+    ChooseAccount,
     ChooseTenant,
+    LinkAccount,
     NoTenant,
+    NotMember,
     SignIn,
     StepUp,
     UseOwnProvider,
 )
-from auth_server.flow.pending import CONTINUE, ShownAuthorization, record_progress
-from auth_server.flow.respond import error_url
+from auth_server.flow.openid.silent import refuse_to_ask, turn_back_pending
+from auth_server.flow.pending import (
+    CONTINUE,
+    PendingAuthorization,
+    ShownAuthorization,
+    record_progress,
+)
+from auth_server.flow.respond import error_url, turn_back
 from auth_server.flow.signed_in import resolve_signed_in
 from auth_server.oauth.authorize.checks import CHECKS
 from auth_server.oauth.authorize.request import CheckContext, CheckedRequest
@@ -27,7 +36,7 @@ from auth_server.rate_limits.buckets import Buckets
 from auth_server.records.authorization_requests.store import add_authorization_request
 from auth_server.records.authorization_requests.table import AuthorizationRequest
 from auth_server.records.clients import redirect_uris
-from auth_server.records.clients.table import Client
+from auth_server.records.people.table import Person
 from auth_server.records.sessions.store import touch_session
 from auth_server.rendering.render import Pages
 from auth_server.rendering.translation import translatable
@@ -116,13 +125,20 @@ async def authorize(
 
 @router.get(CONTINUE)
 async def continue_authorization(
-    pending: ShownAuthorization, pages: LocalizedPages, transaction: Transaction
+    pending: ShownAuthorization,
+    pages: LocalizedPages,
+    transaction: Transaction,
+    settings: Settings,
 ) -> Response:
-    """Redirect the browser to the next page of its authorization request."""
+    """Redirect the browser to the next page of its authorization request, or back if it wants no page."""
     transaction_id = pending.authorization_request.transaction_id
+    if (refusal := refuse_to_ask(pending)) is not None:
+        return turn_back_pending(pending, refusal, settings.issuer, pages)
     match pending.step:
         case SignIn():
             page = "/sign-in"
+        case ChooseAccount():
+            page = "/sign-in/account"
         case ChooseTenant():
             await record_progress(pending, "choose_tenant", transaction)
             page = "/tenant"
@@ -132,6 +148,9 @@ async def continue_authorization(
         case StepUp():
             await record_progress(pending, "step_up", transaction)
             page = "/sign-in/more"
+        case LinkAccount():
+            await record_progress(pending, "link_account", transaction)
+            page = "/link"
         case AskConsent():
             await record_progress(pending, "consent", transaction)
             page = "/consent"
@@ -144,11 +163,42 @@ async def continue_authorization(
                 transaction=transaction_id,
                 sign_out_proof=pending.forms.make("sign-in"),
             )
+        case NotMember(person):
+            await record_progress(pending, "not_member", transaction)
+            return _refuse_stranger(pending, person, pages, settings.issuer)
     response = RedirectResponse(
         f"{pending.base}{page}?transaction={transaction_id}", status_code=303
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _refuse_stranger(
+    pending: PendingAuthorization, person: Person, pages: Pages, issuer: str
+) -> Response:
+    """Say that the person is not a member of the organisation, or that it does not exist.
+
+    Both get the same page, so that nobody learns which tenants exist. The person can go on with another
+    account, or take the refusal to the app with a click: anybody can send people here. A device has no
+    address to return to, and its code belongs to who typed it.
+    """
+    asked = pending.authorization_request
+    refusal = AccessDenied(
+        "the person is not a member of the organisation of this MCP server; check the address of the "
+        "server, use another account, or ask an admin of the organisation for an invitation"
+    )
+    return pages.answer(
+        "not_member.html",
+        status=403,
+        client_name=pending.client.name,
+        email=person.known_as,
+        resource=asked.resource,
+        on_device=pending.device is not None,
+        redirect_host=redirect_uris.redirect_host(asked.redirect_uri),
+        url=error_url(asked.redirect_uri, refusal, state=asked.state, issuer=issuer),
+        transaction=asked.transaction_id,
+        sign_out_proof=pending.forms.make("sign-in"),
+    )
 
 
 def _authorization_request(
@@ -166,11 +216,17 @@ def _authorization_request(
         redirect_uri=asked.redirect_uri or "",
         state=asked.state,
         code_challenge=asked.code_challenge,
+        dpop_jkt=asked.dpop_jkt,
         resource=asked.resource,
         scope=format_scope(asked.scopes),
         login_hint=(asked.parameters.get("login_hint") or "")[:320],
+        nonce=asked.nonce,
         signed_in_after=asked.signed_in_after,
         may_be_silent=_may_be_silent(asked, request),
+        silent="none" in asked.prompts,
+        choose_account="select_account" in asked.prompts,
+        wanted_class=asked.wanted_class,
+        expected_person=asked.expected_person,
         created_at=now,
         expires_at=now + settings.transaction_lifetime,
     )
@@ -179,11 +235,14 @@ def _authorization_request(
 def _may_be_silent(asked: CheckedRequest, request: Request) -> bool:
     """Return whether a remembered consent may skip the page: not if another site led here.
 
-    A browser that does not say where it comes from counts as led by another site (A37).
+    A browser that does not say where it comes from counts as led by another site (A37). Another site
+    has to lead it here for `prompt=none`, which is possible for clients that an operator registered:
+    nobody else knows their secret, so that nobody else could use the code.
     """
     led_here = request.headers.get("sec-fetch-site") not in {"none", "same-origin"}
-    prompts = (asked.parameters.get("prompt") or "").split()
-    return not led_here and "consent" not in prompts
+    if "none" in asked.prompts and asked.known_client().source == "managed":
+        return True
+    return not led_here and "consent" not in asked.prompts
 
 
 def _refuse(
@@ -201,6 +260,7 @@ def _refuse(
     if asked is None or asked.redirect_uri is None:
         return pages.answer(
             "error.html",
+            console=False,
             status=400,
             title=translatable("This app sent an invalid request"),
             text=translatable(
@@ -208,26 +268,11 @@ def _refuse(
             ),
             refusal=error,
         )
-    url = error_url(asked.redirect_uri, error, state=asked.state, issuer=issuer)
-    if not _may_redirect(asked.known_client(), asked.redirect_uri):
-        return pages.answer(
-            "turned_back.html",
-            status=400,
-            refusal=error,
-            redirect_host=redirect_uris.redirect_host(asked.redirect_uri),
-            url=url,
-        )
-    response = RedirectResponse("/", status_code=303)
-    # Set by hand, because the registered URI must be sent byte for byte, without re-quoting.
-    response.headers["Location"] = url
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _may_redirect(client: Client, redirect_uri: str) -> bool:
-    """Return whether a refusal may redirect a browser without a click (RFC 9700 §4.11.2).
-
-    Anybody can register a client and send people a link to this server, which would redirect them
-    to an address of the sender's choice.
-    """
-    return client.source == "managed" or redirect_uris.is_loopback(redirect_uri)
+    return turn_back(
+        asked.known_client(),
+        asked.redirect_uri,
+        error,
+        state=asked.state,
+        issuer=issuer,
+        pages=pages,
+    )

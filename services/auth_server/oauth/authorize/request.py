@@ -24,9 +24,16 @@ class CheckedRequest:
     redirect_uri: str | None = None
     state: str | None = None
     code_challenge: str = ""
+    dpop_jkt: str | None = None
     resource: str = ""
     scopes: frozenset[str] = frozenset()
+    nonce: str | None = None
+    prompts: frozenset[str] = frozenset()
     signed_in_after: datetime | None = None
+    is_pushed: bool = False
+    """Whether the client pushed the parameters, so that no browser could change them."""
+    wanted_class: str | None = None
+    expected_person: str | None = None
 
     def known_client(self) -> Client:
         """Return the client, for checks that run after `resolve_client`."""

@@ -2,17 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
 from auth_server.errors import InvalidClientMetadata
-from auth_server.records.clients.metadata import ClientMetadata, parse_client_metadata
+from auth_server.records.clients.metadata import (
+    MUST_PUSH,
+    ClientMetadata,
+    parse_client_metadata,
+)
 from auth_server.records.clients.table import Client
 from auth_server.web.dependencies import Settings
 from auth_server.web.forms import media_type, read_body
 
 _LIMIT = 16 * 1024
+BOUND_TOKENS = ("dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens")
 
 
 async def read_document(request: Request) -> Mapping[str, Any]:
@@ -41,7 +47,11 @@ Document = Annotated[Mapping[str, Any], Depends(read_document)]
 
 async def read_metadata(document: Document, settings: Settings) -> ClientMetadata:
     """Check a client's metadata, by the same rules for new and changed registrations."""
-    return parse_client_metadata(document, private_use_schemes=settings.private_use_schemes)
+    metadata = parse_client_metadata(document, private_use_schemes=settings.private_use_schemes)
+    if settings.client_certificate_header:
+        return metadata
+    # The answer tells the client that its tokens are not bound to certificates here (RFC 7591 §3.2.1).
+    return replace(metadata, tls_client_certificate_bound_access_tokens=False)
 
 
 Metadata = Annotated[ClientMetadata, Depends(read_metadata)]
@@ -53,11 +63,17 @@ def columns_of(metadata: ClientMetadata) -> dict[str, Any]:
         "name": metadata.name,
         "client_uri": metadata.client_uri,
         "redirect_uris": list(metadata.redirect_uris),
+        "post_logout_redirect_uris": list(metadata.post_logout_redirect_uris),
         "grant_types": list(metadata.grant_types),
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method,
         "jwks": metadata.jwks,
         "jwks_uri": metadata.jwks_uri,
         "application_type": metadata.application_type,
+        "dpop_bound_access_tokens": metadata.dpop_bound_access_tokens,
+        "tls_client_certificate_bound_access_tokens": (
+            metadata.tls_client_certificate_bound_access_tokens
+        ),
+        "must_push": metadata.must_push,
     }
 
 
@@ -87,6 +103,13 @@ def describe_client(
     for name in ("client_uri", "jwks", "jwks_uri"):
         if (value := getattr(client, name)) is not None:
             answer[name] = value
+    for name in BOUND_TOKENS:
+        if getattr(client, name):
+            answer[name] = True
+    if client.must_push:
+        answer[MUST_PUSH] = True
+    if client.post_logout_redirect_uris:
+        answer["post_logout_redirect_uris"] = client.post_logout_redirect_uris
     if secret is not None:
         answer |= {"client_secret": secret, "client_secret_expires_at": 0}
     return answer

@@ -9,7 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import InvalidClientMetadata, InvalidToken
-from auth_server.oauth.register.document import Document, Metadata, columns_of, describe_client
+from auth_server.oauth.register.document import (
+    BOUND_TOKENS,
+    Document,
+    Metadata,
+    columns_of,
+    describe_client,
+)
 from auth_server.records.audit.store import Audit, record
 from auth_server.records.authorization_requests.store import drop_authorization_requests
 from auth_server.records.clients.store import (
@@ -28,7 +34,14 @@ from auth_server.web.routing import MachineRouter
 router = MachineRouter(any_origin=True)
 _PATH = "/register/{client_id}"
 # The metadata that people saw when they approved the client, or with which it authenticates.
-_TRUSTED = ("name", "redirect_uris", "token_endpoint_auth_method", "jwks", "jwks_uri")
+_TRUSTED = (
+    "name",
+    "redirect_uris",
+    "token_endpoint_auth_method",
+    "jwks",
+    "jwks_uri",
+    *BOUND_TOKENS,
+)
 _OURS = (
     "registration_access_token",
     "registration_client_uri",

@@ -1,5 +1,6 @@
 """The token endpoint.
 
 POST /token   1 parse the form   2 authenticate the client   3 choose the grant type
-              4 redeem the grant (grant_types/)              5 issue the tokens
+              4 prove possession of a key (oauth/possession/)
+              5 redeem the grant (grant_types/)              6 issue the tokens
 """

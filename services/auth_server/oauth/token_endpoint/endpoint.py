@@ -9,18 +9,31 @@ from starlette.responses import JSONResponse, Response
 
 from auth_server.catalogues.cache import CatalogueCache
 from auth_server.client_authentication.authenticate import ClientAuthenticator
-from auth_server.client_authentication.credentials import MatchContext
+from auth_server.client_authentication.credentials import MatchContext, has_credentials
+from auth_server.client_authentication.workload import match_workload
 from auth_server.entitlements.entitlement import Entitlement
-from auth_server.errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType
+from auth_server.errors import (
+    AuthorizationPending,
+    InvalidGrant,
+    OAuthError,
+    TemporarilyUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
+from auth_server.oauth.possession.prove import Possession, prove_possession
 from auth_server.oauth.token_endpoint.grant_types import GRANT_TYPES
+from auth_server.oauth.token_endpoint.identity_assertion.assertion import JWT_BEARER
+from auth_server.oauth.token_endpoint.introduce import introduce_client
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.clients.facts import ClientFacts
+from auth_server.records.device_authorizations.table import DEVICE_CODE
 from auth_server.settings import AuthServerSettings
-from auth_server.tokens.access_token import issue_access_token
+from auth_server.tokens.access_token import issue_access_token, token_type_of
+from auth_server.tokens.id_token import issue_id_token
 from auth_server.tokens.signer import Signer
 from auth_server.web.answers import answer_json_error
 from auth_server.web.dependencies import runtime_of
-from auth_server.web.forms import read_form, reject_repeats
+from auth_server.web.forms import Parameters, read_form, reject_repeats
 from auth_server.web.routing import MachineRouter
 from gatepost.revocations import name_token
 from gatepost.scopes import OFFLINE_ACCESS, format_scope
@@ -40,15 +53,25 @@ async def issue_tokens(request: Request) -> Response:
     form = await read_form(request)
     reject_repeats(form, except_for=frozenset({"resource"}))
     # 2. Authenticate the client.
-    client = await authenticator.authenticate(form, request)
+    client = await _authenticate(form, request, context, authenticator)
     # 3. Choose the grant type.
     grant_type = form.require("grant_type")
     prove = GRANT_TYPES.get(grant_type)
     if prove is None:
         raise UnsupportedGrantType(f"grant_type must be one of {', '.join(sorted(GRANT_TYPES))}")
-    if grant_type not in client.grant_types:
+    # A tenant's admin names the client for identity assertions, whatever it registered for.
+    if grant_type not in (*client.grant_types, JWT_BEARER):
         raise UnauthorizedClient("this client is not registered for that grant type")
-    # 4. Redeem the grant. The key is read before, since a failure must not use up the grant.
+    # 4. Prove possession of a key, before the grant is used up.
+    possession = await prove_possession(
+        request,
+        client,
+        opened.settings,
+        keys=opened.keys,
+        raw_sql=opened.database.raw_sql,
+        now=opened.now,
+    )
+    # 5. Redeem the grant. The key is read before, since a failure must not use up the grant.
     signer = await opened.keyring.find_signer()
     now = opened.now()
     try:
@@ -62,37 +85,71 @@ async def issue_tokens(request: Request) -> Response:
                 database=opened.database,
                 transaction=opened.transaction,
                 new_secret=opened.new_secret,
+                connectors=opened.connectors,
+                confirmation=possession.confirmation,
             )
         )
-    except InvalidGrant:
-        _count_wrong(client, request, authenticator)
+    except OAuthError as error:
+        if _is_wrong_guess(error, client, grant_type, possession):
+            authenticator.count_wrong_guess(client, request)
         raise
     if isinstance(outcome, Refused):
-        _count_wrong(client, request, authenticator)
+        if _is_wrong_guess(outcome.error, client, grant_type, possession):
+            authenticator.count_wrong_guess(client, request)
         return answer_json_error(outcome.error, request)
-    # 5. Issue the tokens.
-    if grant_type == "authorization_code":
+    # 6. Issue the tokens.
+    if grant_type in {"authorization_code", DEVICE_CODE}:
         opened.steps.count("token")
-    return _answer(outcome, opened.settings, signer, opened.catalogues, now)
+    if grant_type == "refresh_token":
+        opened.refreshes.note(client.client_id)
+    return _answer(outcome, possession, grant_type, opened.settings, signer, opened.catalogues, now)
 
 
-def _count_wrong(client: ClientFacts, request: Request, authenticator: ClientAuthenticator) -> None:
+async def _authenticate(
+    form: Parameters, request: Request, context: MatchContext, authenticator: ClientAuthenticator
+) -> ClientFacts:
+    """Find the client by its credentials, or by the assertion of its workload, which needs none.
+
+    Credentials beside such an assertion must be right, and those of the same client (RFC 7521 §4.1).
+    """
+    workload = None
+    if form.get("grant_type") == JWT_BEARER:
+        workload = await match_workload(form, context)
+        if workload is not None and not has_credentials(form, request):
+            return workload
+    await introduce_client(form, request)
+    client = await authenticator.authenticate(form, request)
+    if workload is not None and client.client_id != workload.client_id:
+        raise InvalidGrant("the assertion is not for the client that authenticated")
+    return client
+
+
+def _is_wrong_guess(
+    error: OAuthError, client: ClientFacts, grant_type: str, possession: Possession
+) -> bool:
     # A gateway passes on others' keys, so that one stranger's guesses would lock out every key.
-    if client.source != "gateway":
-        authenticator.count_wrong_guess(client, request)
+    if client.source == "gateway":
+        return False
+    # Each proof is stored, so whatever the grant, strangers may not send any number of them.
+    if possession.is_stored:
+        return not isinstance(error, AuthorizationPending | TemporarilyUnavailable)
+    # Nobody guesses a signature, and the client of one misconfigured tenant serves others from its address.
+    return isinstance(error, InvalidGrant) and grant_type != JWT_BEARER
 
 
 def _write_tools(
     entitlement: Entitlement, settings: AuthServerSettings, catalogues: CatalogueCache
 ) -> frozenset[str]:
-    resource = settings.find_resource(entitlement.resource)
-    if resource is None:
+    address = settings.find_address(entitlement.resource)
+    if address is None:
         return entitlement.tools
-    return catalogues.write_tools(resource, entitlement.tools, entitlement.step_up)
+    return catalogues.write_tools(address.entry, entitlement.tools, entitlement.step_up)
 
 
 def _answer(
     proven: Proven,
+    possession: Possession,
+    grant_type: str,
     settings: AuthServerSettings,
     signer: Signer,
     catalogues: CatalogueCache,
@@ -112,10 +169,13 @@ def _answer(
         token_id=token_id,
         now=now,
         lifetime=lifetime,
+        confirmation=possession.confirmation,
     )
     log.info(
         "issued",
         jti=token_id,
+        grant_type=grant_type,
+        expires_in=int(lifetime.total_seconds()),
         client_id=entitlement.client_id,
         grant_id=entitlement.grant_id,
         tenant_id=entitlement.tenant_id,
@@ -124,7 +184,7 @@ def _answer(
     scope = entitlement.scopes | ({OFFLINE_ACCESS} if proven.offline else frozenset())
     body: dict[str, str | int] = {
         "access_token": access_token,
-        "token_type": "Bearer",
+        "token_type": token_type_of(possession.confirmation),
         "expires_in": int(lifetime.total_seconds()),
         "scope": format_scope(scope),
     }
@@ -132,4 +192,18 @@ def _answer(
         body["issued_token_type"] = proven.issued_token_type
     if proven.refresh_token is not None:
         body["refresh_token"] = proven.refresh_token
-    return JSONResponse(body, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+    if proven.authentication is not None:
+        body["id_token"] = issue_id_token(
+            signer,
+            proven.authentication,
+            issuer=settings.issuer,
+            person_id=entitlement.person_id,
+            client_id=entitlement.client_id,
+            nonce=proven.nonce,
+            access_token=access_token,
+            now=now,
+        )
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+    if possession.next_nonce is not None:
+        headers["DPoP-Nonce"] = possession.next_nonce
+    return JSONResponse(body, headers=headers)

@@ -10,7 +10,7 @@ from fastapi import Depends
 from auth_server.db.engine import DbSession
 from auth_server.errors import EnrolmentRequired, OwnProviderRequired, PageError
 from auth_server.flow.own_provider import may_act, may_manage
-from auth_server.flow.sign_in_purpose import is_account_page
+from auth_server.flow.sign_in_purpose import is_account_page, requested_page
 from auth_server.flow.signed_in import SignedIn
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.pages.account.onward import ENROL, Onward
@@ -46,16 +46,13 @@ class Admin:
         return f"{PAGE}?{urlencode({'tenant': self.membership.tenant_id})}"
 
 
-async def require_admin(
-    accounts: AccountResolver, tenant_id: str | None, db: DbSession, *, page: str = LIST
-) -> Admin:
+async def require_admin(accounts: AccountResolver, tenant_id: str | None, db: DbSession) -> Admin:
     """Find the signed-in admin, whose sign-in must be as strong as the tenant requires.
 
     Args:
         accounts: finds the browser's account.
         tenant_id: the tenant that the request names.
         db: an open database session.
-        page: the path to return to after a sign-in.
 
     Raises:
         SignInRequired: the browser has no session, or the admin's second factor is missing.
@@ -63,7 +60,7 @@ async def require_admin(
         OwnProviderRequired: the tenant requires its own provider, and the session is not from there.
         PageError: the person is not an admin; the page is the same if the tenant does not exist.
     """
-    account = await accounts.require_full_sign_in(db, page)
+    account = await accounts.require_full_sign_in(db, requested_page(accounts.request, LIST))
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None or not membership.is_admin:
         raise PageError(

@@ -21,6 +21,7 @@ from auth_server.records.factor_recoveries.store import drop_recovery
 from auth_server.records.second_factors.store import find_authenticator_app, put_authenticator_app
 from auth_server.records.second_factors.table import AuthenticatorApp
 from auth_server.records.sessions.table import TWO_FACTORS
+from auth_server.tenancy.own_provider import forget_break_glass
 from auth_server.web.browser import read_browser, set_browser
 from auth_server.web.dependencies import Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.forms import read_query
@@ -100,8 +101,9 @@ async def set_up(
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "code app"})
     await record(db, added, now=now)
     await drop_recovery(db, person.person_id)
+    await forget_break_glass(db, person.person_id, now=now)
     secret, session = await new_session.begin(
-        db, person, level=TWO_FACTORS, method="password and code"
+        db, person, level=TWO_FACTORS, method="password and code", factor_added_at=now
     )
     renewed = accounts.of(SignedIn(session, person))
     response = _codes(renewed, codes, onward=onward)

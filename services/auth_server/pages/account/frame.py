@@ -10,13 +10,13 @@ from starlette.responses import RedirectResponse, Response
 
 from auth_server.db.engine import DbSession, OpenTransaction
 from auth_server.errors import EnrolmentRequired, SignInRequired
-from auth_server.flow.signed_in import SignedIn, resolve_signed_in
+from auth_server.flow.signed_in import SignedIn, lacks_second_factor, resolve_signed_in
 from auth_server.keys import Keys
 from auth_server.records.factor_recoveries.store import find_recovery
 from auth_server.records.factor_recoveries.table import FactorRecovery
-from auth_server.records.second_factors.store import has_second_factor
+from auth_server.records.operators.store import find_operator
 from auth_server.records.sessions.store import touch_session
-from auth_server.records.sessions.table import ONE_FACTOR, TWO_FACTORS
+from auth_server.records.sessions.table import ONE_FACTOR
 from auth_server.rendering.render import Pages
 from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import (
@@ -47,6 +47,7 @@ class Account:
         pages: the pages in the person's language.
         base: the issuer's path, with which every path of this server begins.
         recovery: the pending recovery of the person's second factors, which every page shows.
+        is_operator: whether the person is an operator, whom every page leads to the console.
     """
 
     signed_in: SignedIn
@@ -54,6 +55,7 @@ class Account:
     pages: Pages
     base: str
     recovery: FactorRecovery | None = None
+    is_operator: bool = False
 
     @property
     def person_id(self) -> str:
@@ -88,6 +90,7 @@ class Account:
             "person": self.signed_in.person,
             "leave_proof": self.forms.make("sign-out"),
             "recovery": self.recovery,
+            "is_operator": self.is_operator,
             "recovery_proof": self.forms.make("cancel-recovery") if self.recovery else "",
         }
 
@@ -136,10 +139,12 @@ class AccountResolver:
         if self.request.method == "GET" and now - last_seen >= USE_IS_NOTED_EVERY:
             async with self.transaction() as writing:
                 await touch_session(writing, signed_in.session.session_hash, now=now)
+        operator = await find_operator(db, signed_in.person.person_id)
+        account = replace(self.of(signed_in), is_operator=operator is not None)
         if self.settings.factor_recovery_delay is None:
-            return self.of(signed_in)
+            return account
         recovery = await find_recovery(db, signed_in.person.person_id, now=now)
-        return replace(self.of(signed_in), recovery=recovery)
+        return replace(account, recovery=recovery)
 
     async def require_full_sign_in(
         self, db: DbSession, page: str, *, enrolling: bool = False
@@ -161,11 +166,8 @@ class AccountResolver:
         account = await self.require(db, page, enrolling=enrolling)
         if account.signed_in.only_tenant is not None and page.startswith(_OF_TENANTS):
             return account
-        if (
-            account.signed_in.session.level < TWO_FACTORS
-            and self.settings.has_accounts
-            and await has_second_factor(db, account.person_id)
-        ):
+        level = account.signed_in.session.level
+        if await lacks_second_factor(db, account.person_id, level=level, settings=self.settings):
             raise SignInRequired(page, second_factor=True)
         return account
 

@@ -16,6 +16,7 @@ from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.second_factors.store import add_passkey
 from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.secrets import hash_secret
+from auth_server.tenancy.own_provider import forget_break_glass
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Db, Settings
 from auth_server.web.posted_form import Form
@@ -57,7 +58,10 @@ async def keep_passkey(
     added = Audit("second_factor.added", person_id=person.person_id, detail={"factor": "passkey"})
     await record(db, added, now=now)
     await drop_recovery(db, person.person_id)
-    secret, _ = await new_session.begin(db, person, level=TWO_FACTORS, method="passkey")
+    await forget_break_glass(db, person.person_id, now=now)
+    secret, _ = await new_session.begin(
+        db, person, level=TWO_FACTORS, method="passkey", factor_added_at=now
+    )
     response = account.lead_back(read_onward(form).page)
     new_session.set_cookie(response, secret)
     return response

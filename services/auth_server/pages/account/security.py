@@ -27,6 +27,7 @@ from auth_server.records.second_factors.store import (
 from auth_server.records.second_factors.table import Passkey
 from auth_server.records.sessions.table import ONE_FACTOR, provider_of
 from auth_server.settings import AuthServerSettings
+from auth_server.tenancy.own_provider import forget_break_glass
 from auth_server.web.browser import read_browser
 from auth_server.web.dependencies import Clock, Db, ReadingDb, SecretMaker, Settings
 from auth_server.web.forms import read_query
@@ -159,4 +160,5 @@ async def remove(form: Form, account: PostedChange, db: Db, now: Clock) -> Respo
         kind = "passkey" if passkey is not None else "code app"
         entry = Audit("second_factor.removed", person_id=person_id, detail={"factor": kind})
         await record(db, entry, now=now())
+        await forget_break_glass(db, person_id, now=now())
     return account.lead_back(PAGE)

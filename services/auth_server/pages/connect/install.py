@@ -58,8 +58,9 @@ class Install:
 
     @property
     def claude_code_command(self) -> str:
-        """A command that adds the gateway to Claude Code."""
-        return _command("claude", "mcp", "add", "--transport", "http", self.name, self.url)
+        """A command that adds the gateway to Claude Code, in every folder."""
+        options = ("--scope", "user", "--transport", "http")
+        return _command("claude", "mcp", "add", *options, self.name, self.url)
 
     @property
     def codex_commands(self) -> str:
@@ -69,8 +70,9 @@ class Install:
 
     @property
     def gemini_command(self) -> str:
-        """A command that adds the gateway to Gemini CLI."""
-        return _command("gemini", "mcp", "add", "--transport", "http", self.name, self.url)
+        """A command that adds the gateway to Gemini CLI, in every folder."""
+        options = ("--scope", "user", "--transport", "http")
+        return _command("gemini", "mcp", "add", *options, self.name, self.url)
 
     @property
     def inspector_command(self) -> str:

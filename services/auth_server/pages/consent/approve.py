@@ -1,4 +1,4 @@
-"""Store an approved consent as a grant, and issue the authorization code."""
+"""Store an approved consent as a grant, and issue the authorization code or answer the device."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,26 +6,31 @@ from typing import Annotated
 from fastapi import Depends
 
 from auth_server.db.engine import DbSession
+from auth_server.errors import PageError
 from auth_server.flow.next_step import AskConsent
-from auth_server.flow.pending import PendingAuthorization
+from auth_server.flow.pending import AskingDevice, PendingAuthorization
 from auth_server.flow.respond import success_url
 from auth_server.keys import Keys
 from auth_server.pages.picker.offer import scopes_for
 from auth_server.pages.picker.question import Choice, Question
-from auth_server.records.audit.store import Audit, record
+from auth_server.records.audit.store import record
+from auth_server.records.authentications.store import add_authentication
+from auth_server.records.authentications.table import Authentication
 from auth_server.records.authorization_codes.store import add_code
 from auth_server.records.authorization_codes.table import AuthorizationCode
 from auth_server.records.clients import redirect_uris
+from auth_server.records.device_authorizations.store import answer_device_authorization
 from auth_server.records.grants.store import put_grant
 from auth_server.records.grants.table import Grant
-from auth_server.revocations.revoke import outdate_grant
+from auth_server.revocations.revoke import outdate_grant, revoke_grant
 from auth_server.secrets import NewSecret, hash_secret
 from auth_server.settings import AuthServerSettings
+from auth_server.tenancy.grant_contents import audit_of, what_it_holds
 from auth_server.tokens.refresh_token import name_new_family
 from auth_server.web.dependencies import Clock, KeysInUse, SecretMaker, Settings
 from gatepost.clock import Now
 from gatepost.data_scope import DataScope
-from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, format_scope, parse_scope
+from gatepost.scopes import BESIDE_RESOURCES, OPENID, expand_scopes, format_scope, parse_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +50,26 @@ class Approval:
         choice: Choice,
         data_scope: DataScope,
         db: DbSession,
-    ) -> str:
-        """Store a grant and issue a code; return the client's URL with the code.
+    ) -> str | None:
+        """Store a grant and issue a code; return the client's URL with it, or None for a device.
 
         Tools of an earlier grant that this request does not concern stay in the grant. The code, and
         the tokens refreshed from it, never exceed the scopes of this request.
+
+        A grant from another kind of sign-in ends instead, with its tokens: they would count as allowed
+        in a session of the customer's provider, or outlive that provider.
         """
         before, catalogue, now = question.before, question.catalogue, self.now()
         held = what_it_holds(before) if before is not None else frozenset()
-        asked, offline = _split(pending.authorization_request.scope)
-        had, had_offline = (
-            _split(before.scope) if before is not None else (frozenset(), frozenset())
-        )
+        asked, beside = _split(pending.authorization_request.scope)
+        had, had_beside = _split(before.scope) if before is not None else (frozenset(), frozenset())
         asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
         tools = choice.tools | set(question.kept)
         scope = scopes_for(catalogue, tools, expand_scopes(asked) | expand_scopes(had))
+        lifetime = self.settings.longest_token_lifetime
+        if before is not None and before.provider != step.own_provider:
+            reason = "allowed again after another sign-in"
+            await revoke_grant(db, before.grant_id, reason, lifetime=lifetime, now=now)
         grant = await put_grant(
             db,
             Grant(
@@ -68,8 +78,8 @@ class Approval:
                 client_id=pending.client.client_id,
                 tenant_id=step.membership.tenant_id,
                 resource=pending.authorization_request.resource,
-                scope=format_scope(scope | offline | had_offline),
-                asked_scope=format_scope(asked | offline | asked_before),
+                scope=format_scope(scope | beside | had_beside),
+                asked_scope=format_scope(asked | beside | asked_before),
                 tools=sorted(tools),
                 data_scope=str(data_scope),
                 redirect_host=redirect_uris.redirect_host(
@@ -85,33 +95,78 @@ class Approval:
             ),
         )
         if not held <= what_it_holds(grant):
-            lifetime = self.settings.longest_token_lifetime
             await outdate_grant(db, grant.grant_id, grant.version, lifetime=lifetime, now=now)
         await record(db, audit_of(grant), now=now)
-        return await self.issue_code(pending, grant, db)
+        if pending.device is not None:
+            await self.answer_device(pending, pending.device, step, grant.grant_id, db)
+            return None
+        return await self.issue_code(pending, step, grant, db)
 
-    async def issue_code(self, pending: PendingAuthorization, grant: Grant, db: DbSession) -> str:
+    async def answer_device(
+        self,
+        pending: PendingAuthorization,
+        device: AskingDevice,
+        step: AskConsent,
+        grant_id: str | None,
+        db: DbSession,
+    ) -> None:
+        """Let the device's next poll have the tokens of a grant, or learn of the denial without one.
+
+        Raises:
+            PageError: the request was answered in another window, or has expired.
+        """
+        asked, beside = _split(pending.authorization_request.scope)
+        if not await answer_device_authorization(
+            db,
+            device.device_code_hash,
+            step.person.person_id,
+            grant_id=grant_id,
+            scope=format_scope(expand_scopes(asked) | beside),
+            now=self.now(),
+        ):
+            raise PageError("You already answered this request", "You can return to your device.")
+
+    async def issue_code(
+        self, pending: PendingAuthorization, step: AskConsent, grant: Grant, db: DbSession
+    ) -> str:
         """Issue a code for a grant; return the client's URL with the code.
 
         The code has all requested scopes, which the grant narrows at each refresh. So the app also
         gets what the person allows later, on the page of connected apps.
         """
-        asked, offline = _split(pending.authorization_request.scope)
+        asked, beside = _split(pending.authorization_request.scope)
         code, now = self.new_secret(), self.now()
+        family_id = name_new_family(self.keys.refresh, code)
         await add_code(
             db,
             AuthorizationCode(
                 code_hash=hash_secret(code),
-                family_id=name_new_family(self.keys.refresh, code),
+                family_id=family_id,
                 grant_id=grant.grant_id,
                 client_id=pending.client.client_id,
                 redirect_uri=pending.authorization_request.redirect_uri,
                 resource=pending.authorization_request.resource,
-                scope=format_scope(expand_scopes(asked) | offline),
+                scope=format_scope(expand_scopes(asked) | beside),
                 code_challenge=pending.authorization_request.code_challenge,
+                dpop_jkt=pending.authorization_request.dpop_jkt,
                 expires_at=now + self.settings.code_lifetime,
             ),
         )
+        if OPENID in beside:
+            kept = self.settings.code_lifetime + self.settings.refresh_absolute_lifetime
+            await add_authentication(
+                db,
+                Authentication(
+                    family_id=family_id,
+                    grant_id=grant.grant_id,
+                    nonce=pending.authorization_request.nonce,
+                    signed_in_at=step.session.signed_in_at,
+                    level=step.session.level,
+                    method=step.session.method,
+                    session_id=step.session.public_id,
+                    expires_at=now + kept,
+                ),
+            )
         return success_url(
             pending.authorization_request.redirect_uri,
             code=code,
@@ -129,39 +184,7 @@ async def _approval(
 Approvals = Annotated[Approval, Depends(_approval)]
 
 
-def audit_of(grant: Grant, *, by: str = "consent") -> Audit:
-    """Make the audit entry for a new or changed grant."""
-    return Audit(
-        "grant.created" if grant.version == 1 else "grant.changed",
-        person_id=grant.person_id,
-        client_id=grant.client_id,
-        tenant_id=grant.tenant_id,
-        grant_id=grant.grant_id,
-        detail={
-            "by": by,
-            "client_name": str(grant.client_snapshot.get("name", "")),
-            "resource": grant.resource,
-            "version": grant.version,
-            "scope": grant.scope,
-            "tools": grant.tools,
-            "data_scope": grant.data_scope,
-            "redirect_host": grant.redirect_host,
-            "catalogue_hash": grant.catalogue_hash,
-            "expires_at": grant.expires_at.isoformat(timespec="seconds"),
-        },
-    )
-
-
-def what_it_holds(grant: Grant) -> frozenset[tuple[str, str]]:
-    """Return a grant's contents as a set, to detect changes that must end older access tokens.
-
-    Data is compared as a whole: fewer entries of a kind restrict it further, but none lift it.
-    """
-    scopes = {("scope", scope) for scope in parse_scope(grant.scope)}
-    tools = {("tool", tool) for tool in grant.tools}
-    return frozenset(scopes | tools | {("data", grant.data_scope)})
-
-
 def _split(scope: str) -> tuple[frozenset[str], frozenset[str]]:
-    scopes, offline = parse_scope(scope), frozenset({OFFLINE_ACCESS})
-    return scopes - offline, scopes & offline
+    """Split a scope into what the resource has, and what is beside it."""
+    scopes = parse_scope(scope)
+    return scopes - BESIDE_RESOURCES, scopes & BESIDE_RESOURCES

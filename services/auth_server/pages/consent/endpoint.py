@@ -7,8 +7,15 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.db.engine import DbSession
-from auth_server.errors import AccessDenied, PageError
+from auth_server.errors import (
+    AccessDenied,
+    ConsentRequired,
+    InteractionRequired,
+    PageError,
+    TemporarilyUnavailable,
+)
 from auth_server.flow.next_step import AskConsent
+from auth_server.flow.openid.silent import turn_back_pending
 from auth_server.flow.pending import (
     PendingAuthorization,
     ShownAuthorization,
@@ -16,7 +23,7 @@ from auth_server.flow.pending import (
     posted_authorization,
     record_progress,
 )
-from auth_server.flow.respond import error_url
+from auth_server.flow.respond import error_url, send_to_client
 from auth_server.pages.consent.approve import Approval, Approvals
 from auth_server.pages.consent.catalogue import CataloguesInUse, read_catalogue
 from auth_server.pages.consent.page import Consent, ConsentPages
@@ -45,19 +52,39 @@ async def show_consent(
     approval: Approvals,
     transaction: Transaction,
 ) -> Response:
-    """Show the app, where it receives the response, and the tools and data to choose from."""
+    """Show the app, where it receives the response, and the tools and data to choose from.
+
+    With `prompt=none`, the app gets a code or a refusal instead.
+    """
     if not isinstance(pending.step, AskConsent):
         return continue_with(pending)
+    silent, issuer = pending.authorization_request.silent, settings.issuer
     if not _is_admitted(pending, pending.step):
         await record_progress(pending, "not_allowed", transaction)
+        if silent:
+            forbidden = InteractionRequired("the organisation does not allow this app")
+            return turn_back_pending(pending, forbidden, issuer, pages.pages)
         return pages.show_forbidden(pending, pending.step)
-    entry = settings.find_resource(pending.authorization_request.resource)
-    catalogue = await read_catalogue(entry, db, catalogues)
+    address = settings.find_address(pending.authorization_request.resource)
+    try:
+        catalogue = await read_catalogue(address.entry if address else None, db, catalogues)
+    except PageError:
+        if not silent:
+            raise
+        unavailable = TemporarilyUnavailable(
+            "the tools of this MCP server can't be read; try again"
+        )
+        return turn_back_pending(pending, unavailable, issuer, pages.pages)
     question = await ask(pending, pending.step, catalogue, db, settings, approval.now())
-    if is_remembered(pending, question):
+    if is_remembered(pending, question, pending.step.own_provider) and await _was_told(
+        question, db
+    ):
         async with transaction() as writing:
             url = await _continue_silently(pending, pending.step, question, writing, approval)
-        return pages.leave(pending, url, approved=True)
+        return send_to_client(url) if silent else pages.leave(pending, url, approved=True)
+    if silent:
+        refusal = ConsentRequired("the person has to approve the request")
+        return turn_back_pending(pending, refusal, issuer, pages.pages)
     return await pages.show(pending, pending.step, question, question.suggested)
 
 
@@ -72,7 +99,7 @@ async def answer_consent(
     catalogue = await find_catalogue(db, pending.authorization_request.resource, version=shown_hash)
     if catalogue is None:
         pending.forms.require(form.get("proof"), "consent-forbidden", step.membership.tenant_id)
-        return await _deny(pending, step, db, pages, approval.now())
+        return await _deny(pending, step, db, pages, approval)
     question = await ask(pending, step, catalogue, db, pages.settings, approval.now(), lock=True)
     pending.forms.require(form.get("proof"), "consent", *question.shown(step))
     choice = question.read_choice(form)
@@ -80,7 +107,7 @@ async def answer_consent(
         return await pages.show(pending, step, question, choice)
     match form.get("decision"):
         case "deny":
-            return await _deny(pending, step, db, pages, approval.now())
+            return await _deny(pending, step, db, pages, approval)
         case "approve":
             pass
         case _:
@@ -106,6 +133,15 @@ def _is_admitted(pending: PendingAuthorization, step: AskConsent) -> bool:
     return step.membership.policy.admits(pending.client.client_id, host)
 
 
+async def _was_told(question: Question, db: DbSession) -> bool:
+    """Return whether the person has read that the service counts the purposes of calls, if it does."""
+    if question.before is None or not question.catalogue.asks_purpose:
+        return True
+    before = question.before
+    seen = await find_catalogue(db, before.resource, version=before.catalogue_hash)
+    return seen is not None and seen.asks_purpose
+
+
 async def _continue_silently(
     pending: PendingAuthorization,
     step: AskConsent,
@@ -117,7 +153,7 @@ async def _continue_silently(
     if grant is None:
         raise LookupError("a remembered consent must have a grant")
     await _finish(pending, db, "approved", approval.now())
-    url = await approval.issue_code(pending, grant, db)
+    url = await approval.issue_code(pending, step, grant, db)
     remembered = Audit(
         "consent.remembered",
         person_id=step.person.person_id,
@@ -135,8 +171,9 @@ async def _deny(
     step: AskConsent,
     db: DbSession,
     pages: ConsentPages,
-    now: datetime,
+    approval: Approval,
 ) -> Response:
+    now = approval.now()
     await _finish(pending, db, "denied", now)
     denied = Audit(
         "consent.denied",
@@ -145,6 +182,9 @@ async def _deny(
         tenant_id=step.membership.tenant_id,
     )
     await record(db, denied, now=now)
+    if pending.device is not None:
+        await approval.answer_device(pending, pending.device, step, None, db)
+        return pages.leave(pending, None, approved=False)
     url = error_url(
         pending.authorization_request.redirect_uri,
         AccessDenied("the person denied the request"),

@@ -1,6 +1,7 @@
 """The consent page, and the page for an app that the tenant does not allow."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends
@@ -12,9 +13,12 @@ from auth_server.pages.consent.lookalikes import find_lookalike
 from auth_server.pages.picker.question import Choice, Question
 from auth_server.records.clients import redirect_uris
 from auth_server.records.clients.table import Client
+from auth_server.records.grants.table import Grant
 from auth_server.rendering.render import Pages
 from auth_server.settings import AuthServerSettings
 from auth_server.web.dependencies import LocalizedPages, Settings
+from gatepost.api_keys import TOKEN_EXCHANGE
+from gatepost.scopes import IDENTITY, parse_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,18 @@ class ConsentPages:
             offer=question.offer,
             choice=choice,
             stays_connected="refresh_token" in pending.client.grant_types,
+            delegates=TOKEN_EXCHANGE in pending.client.grant_types,
             idle_days=self.settings.refresh_idle_lifetime.days,
-            minutes=int(
-                self.settings.token_lifetime_of(pending.client.client_id).total_seconds() // 60
-            ),
+            minutes=int(self._token_lifetime(pending, step) / timedelta(minutes=1)),
+            identity=parse_scope(pending.authorization_request.scope) & IDENTITY,
             nothing_chosen=nothing_chosen,
             proof=pending.forms.make("consent", *question.shown(step)),
             **self._frame(pending, step, service=catalogue.name),
         )
+
+    def _token_lifetime(self, pending: PendingAuthorization, step: AskConsent) -> timedelta:
+        lifetime = self.settings.token_lifetime_of(pending.client.client_id)
+        return min(lifetime, step.membership.policy.longest_token or lifetime)
 
     def show_forbidden(
         self,
@@ -77,12 +85,16 @@ class ConsentPages:
             **self._frame(pending, step, service=""),
         )
 
-    def leave(self, pending: PendingAuthorization, url: str, *, approved: bool) -> Response:
-        """Send the browser back to the app with a page that redirects.
+    def leave(self, pending: PendingAuthorization, url: str | None, *, approved: bool) -> Response:
+        """Send the browser back to the app with a page that redirects, or the person to their device.
 
         A redirect would fail: browsers apply `form-action` to every redirect after a form, and it
         does not allow an app's custom scheme.
         """
+        if url is None:
+            return self.pages.answer(
+                "device_done.html", client_name=pending.client.name, approved=approved
+            )
         redirect_uri = pending.authorization_request.redirect_uri
         return self.pages.answer(
             "leave.html",
@@ -103,6 +115,7 @@ class ConsentPages:
             "lookalike": find_lookalike(pending.client, redirect_uri, own_names=own_names),
             "redirect_host": redirect_uris.redirect_host(redirect_uri),
             "redirect_scheme": redirect_uri.partition(":")[0],
+            "device": pending.device,
             "loopback": redirect_uris.is_loopback(redirect_uri),
             "person": step.person,
             "membership": step.membership,
@@ -111,6 +124,7 @@ class ConsentPages:
                 for membership in step.memberships
                 if membership.tenant_id != step.membership.tenant_id
             ],
+            "resource": pending.authorization_request.resource,
             "transaction": pending.authorization_request.transaction_id,
             "tenant_proof": pending.forms.make("tenant", step.person.person_id),
             "sign_out_proof": pending.forms.make("sign-in"),
@@ -133,3 +147,13 @@ def vouched_for(client: Client) -> str:
             return redirect_uris.redirect_host(client.client_id)
         case _:
             return "operator" if client.verified_at is not None else ""
+
+
+def grant_vouched_for(grant: Grant, client: Client | None) -> str | None:
+    """Return `vouched_for` of a grant's client; None for a device whose program nobody proved."""
+    if client is None:
+        return ""
+    by_device = not grant.redirect_host and not grant.by_tenant
+    if by_device and client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
+        return None
+    return vouched_for(client)

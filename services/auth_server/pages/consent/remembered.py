@@ -6,17 +6,20 @@ from auth_server.records.clients import redirect_uris
 from gatepost.scopes import OFFLINE_ACCESS, expand_scopes, parse_scope
 
 
-def is_remembered(pending: PendingAuthorization, question: Question) -> bool:
+def is_remembered(
+    pending: PendingAuthorization, question: Question, own_provider: str | None
+) -> bool:
     """Return whether an earlier consent covers this request, never for clients open to impersonation.
 
     All conditions must hold. An operator or the owner of its document's host vouches for the
     client, it authenticates at the token endpoint, and it receives the code at the same https host
     as before, so that nobody else can use the code. No other site led the browser here (A37). For
     this client, tenant and resource, the person has decided about every scope and tool of the
-    request, and no tool that they allowed has changed its effect.
+    request, and no tool that they allowed has changed its effect. They decided in a session of the same
+    customer's provider, or of none: `own_provider` is that of the present session.
     """
     client, transaction, before = pending.client, pending.authorization_request, question.before
-    if before is None or not transaction.may_be_silent:
+    if before is None or not transaction.may_be_silent or before.provider != own_provider:
         return False
     if client.source not in {"managed", "document"} or client.token_endpoint_auth_method == "none":  # noqa: S105 - the method's name
         return False

@@ -8,6 +8,7 @@ from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
 from auth_server.outbox.queue import queue_mail
 from auth_server.records.audit.store import Audit, record
+from auth_server.records.operators.store import find_operator
 from auth_server.records.password_links.store import drop_links
 from auth_server.records.people.store import find_account, is_signed_in_elsewhere
 from auth_server.records.people.table import Person
@@ -35,12 +36,15 @@ async def renew_password(
         now: the time.
 
     Raises:
-        PageError: the account is disabled, or has no password to renew.
+        PageError: the account is disabled, has no password to renew, or may not get one by mail.
     """
     person = await find_account(db, person_id=person_id)
     if person is None or person.disabled_at is not None or not await _may_renew(db, person, event):
+        reset = event == "password.reset"
         raise PageError(
-            "This account has no password",
+            "This account can't get a password by mail"
+            if reset
+            else "This account has no password",
             "Sign in another way, or contact an admin.",
             status=403,
         )
@@ -68,14 +72,17 @@ async def _may_renew(
 ) -> bool:
     """Return whether a person has a password, or an operator mailed them a link to choose one.
 
-    A person who has another way in by now keeps it as the only one.
+    A person who has another way in by now keeps it as the only one. A mailbox alone never opens the
+    console: a link gives nothing to an operator without a second factor.
     """
-    if person.password_hash is not None:
-        return True
-    has_other_way = await has_second_factor(db, person.person_id) or await is_signed_in_elsewhere(
-        db, person.person_id
-    )
-    return event == "password.reset" and not has_other_way
+    if event == "password.changed":
+        return person.password_hash is not None
+    if await has_second_factor(db, person.person_id):
+        return person.password_hash is not None
+    if await find_operator(db, person.person_id) is not None:
+        return False
+    elsewhere = await is_signed_in_elsewhere(db, person.person_id)
+    return person.password_hash is not None or not elsewhere
 
 
 def busy() -> PageError:

@@ -23,7 +23,7 @@ async def take_address(
         return pages.show(purpose, refusal="no address", status=400)
     name = await find_provider_of_address(db, email)
     if name is not None and name in pages.settings.customers_providers:
-        return pages.lead_to(purpose, name)
+        return pages.lead_to(purpose, name, email)
     if pages.settings.has_accounts:
         return pages.show(purpose, email=email, password=True)
     return pages.show(purpose, email=email, refusal="unknown domain")

@@ -1,16 +1,23 @@
-"""GET and POST /sign-in, GET /sign-in/more, POST /sign-out."""
+"""GET and POST /sign-in, /sign-in/more and /sign-in/account, POST /sign-out."""
 
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from auth_server.errors import PageError
 from auth_server.flow.known_browser import Known
-from auth_server.flow.next_step import StepUp
-from auth_server.flow.pending import ShownAuthorization, continue_with
+from auth_server.flow.next_step import ChooseAccount, StepUp
+from auth_server.flow.next_step import SignIn as NeedsSignIn
+from auth_server.flow.pending import (
+    PendingAuthorization,
+    ShownAuthorization,
+    continue_with,
+    posted_authorization,
+)
 from auth_server.flow.sign_in_purpose import (
     PostedPurpose,
     Purposes,
@@ -19,16 +26,22 @@ from auth_server.flow.sign_in_purpose import (
 )
 from auth_server.flow.start_session import NewSession
 from auth_server.pages.account.onward import ENROL
+from auth_server.pages.sign_in.own_provider import find_own_way
 from auth_server.pages.sign_in.page import SignIn
 from auth_server.pages.sign_in.second_factor import ask_for_code
 from auth_server.pages.sign_in.throttle import throttle_of, wait
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.authorization_requests.store import choose_tenant
+from auth_server.records.authorization_requests.store import (
+    choose_tenant,
+    forgo_class,
+    note_account,
+)
 from auth_server.records.people.passwords import PasswordsBusy
 from auth_server.records.people.store import find_person_by_email
 from auth_server.records.second_factors.store import find_authenticator_app, has_second_factor
 from auth_server.records.sessions.store import end_session
 from auth_server.records.sessions.table import ONE_FACTOR
+from auth_server.records.tenants.store import find_tenant
 from auth_server.secrets import hash_secret
 from auth_server.web.browser import clear_session, read_session
 from auth_server.web.dependencies import (
@@ -40,27 +53,45 @@ from auth_server.web.dependencies import (
     Transaction,
 )
 from auth_server.web.forms import read_query
-from auth_server.web.posted_form import Form
+from auth_server.web.posted_form import Form, PostedForm
 from auth_server.web.routing import PageRouter
 
 router = PageRouter()
+PostedAuthorization = Annotated[PendingAuthorization, Depends(posted_authorization(PostedForm()))]
 log = structlog.get_logger()
+_CHOICES = frozenset({"other", "password", "second_factor", "changed"})
+"""Parameters with which a person chooses how to sign in, or another account."""
 
 
 @router.get("/sign-in")
-async def show_sign_in(request: Request, purpose: ShownPurpose, pages: SignIn) -> Response:
-    """Show the ways to sign in."""
+async def show_sign_in(
+    request: Request, purpose: ShownPurpose, db: ReadingDb, pages: SignIn
+) -> Response:
+    """Show the ways to sign in, with the provider of the organisation whose address the app asks for.
+
+    If that organisation requires its provider, the page leads there.
+    """
     given = read_query(request)
     hint = purpose.pending.authorization_request.login_hint if purpose.pending else ""
-    notice: Literal["second factor", "changed"] | None = None
+    organisation = purpose.pending.organisation if purpose.pending else None
+    tenant = await find_tenant(db, organisation) if organisation else None
+    if tenant is not None:
+        own = await find_own_way(db, tenant.tenant_id, pages.settings)
+        if own is not None and tenant.provider_only_since and not given.values.keys() & _CHOICES:
+            return pages.lead_to(purpose, own.name, hint)
+        pages = replace(pages, own=own)
+    notice: Literal["second factor", "changed", "other person"] | None = None
+    step = purpose.pending.step if purpose.pending else None
     if given.get("second_factor") is not None:
         notice = "second factor"
     elif given.get("changed") is not None:
         notice = "changed"
+    elif isinstance(step, NeedsSignIn) and step.other_person:
+        notice = "other person"
     return pages.show(
         purpose,
         email=hint,
-        other=given.get("other") is not None,
+        other=given.get("other") is not None or notice == "other person",
         notice=notice,
         password=given.get("password") is not None,
     )
@@ -128,7 +159,7 @@ async def sign_in(
 
 @router.get("/sign-in/more")
 async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn) -> Response:
-    """Show that the chosen tenant requires a stronger sign-in, and the ways to continue.
+    """Show that the chosen tenant requires a stronger sign-in, or the app prefers one, and the ways to continue.
 
     A person with a password and without a second factor is led to set one up.
     """
@@ -150,6 +181,8 @@ async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn
         client_name=pending.client.name,
         email=person.known_as,
         membership=pending.step.membership,
+        wanted_class=pending.step.wanted_class,
+        go_on_proof=pending.forms.make("go-on"),
         several_tenants=len(pending.step.memberships) > 1,
         enrolled=enrolled,
         passkey=pages.offer_passkey(purpose),
@@ -157,6 +190,41 @@ async def show_step_up(pending: ShownAuthorization, db: ReadingDb, pages: SignIn
         transaction=pending.authorization_request.transaction_id,
         sign_out_proof=purpose.forms.make("sign-in"),
     )
+
+
+@router.post("/sign-in/more")
+async def go_on(form: Form, pending: PostedAuthorization, db: Db) -> Response:
+    """Go on without the sign-in that the app prefers, which the ID token tells it."""
+    pending.forms.require(form.get("proof"), "go-on")
+    if isinstance(pending.step, StepUp) and pending.step.wanted_class is not None:
+        await forgo_class(db, pending.authorization_request.transaction_id)
+    return continue_with(pending)
+
+
+@router.get("/sign-in/account")
+async def show_account(pending: ShownAuthorization, pages: SignIn) -> Response:
+    """Show the account that is signed in, to go on with it or use another one."""
+    if not isinstance(pending.step, ChooseAccount):
+        return continue_with(pending)
+    person = pending.step.person
+    return pages.pages.answer(
+        "account_choice.html",
+        client_name=pending.client.name,
+        person=person,
+        transaction=pending.authorization_request.transaction_id,
+        proof=pending.forms.make("account", person.person_id),
+        sign_out_proof=pending.forms.make("sign-in"),
+    )
+
+
+@router.post("/sign-in/account")
+async def choose_account(form: Form, pending: PostedAuthorization, db: Db) -> Response:
+    """Go on with the account that is signed in."""
+    shown = form.get("person") or ""
+    pending.forms.require(form.get("proof"), "account", shown)
+    if isinstance(pending.step, ChooseAccount) and pending.step.person.person_id == shown:
+        await note_account(db, pending.authorization_request.transaction_id)
+    return continue_with(pending)
 
 
 @router.post("/sign-out")
@@ -174,7 +242,9 @@ async def sign_out(
     if secret := read_session(request, settings):
         await end_session(db, hash_secret(secret), now=now())
     if purpose.pending:
-        await choose_tenant(db, purpose.pending.authorization_request.transaction_id, None)
+        transaction_id = purpose.pending.authorization_request.transaction_id
+        await choose_tenant(db, transaction_id, None)
+        await note_account(db, transaction_id)
     response = purpose.asks_again(settings.path)
     clear_session(response, settings)
     return response

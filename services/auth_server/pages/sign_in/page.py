@@ -37,6 +37,8 @@ class SignInPages:
     pages: Pages
     sealer: FlowStates
     new_secret: NewSecret
+    own: ExternalSignIn | None = None
+    """The provider of the organisation whose address the app asks for, if it has one of its own."""
 
     def show(
         self,
@@ -48,7 +50,7 @@ class SignInPages:
         | None = None,
         minutes: int = 0,
         other: bool = False,
-        notice: Literal["second factor", "changed"] | None = None,
+        notice: Literal["second factor", "changed", "other person"] | None = None,
         password: bool = False,
         status: int = 200,
     ) -> Response:
@@ -63,21 +65,25 @@ class SignInPages:
             refusal: why the last attempt failed.
             minutes: how long to wait after too many attempts.
             other: whether another person will sign in, so that providers must ask again.
-            notice: what to say first: that the page needs the person's second factor, or that the
-                person has a new password.
+            notice: what to say first: that the page needs the person's second factor, that the person has
+                a new password, or that the app expects another account than the one that is signed in.
             password: whether to ask for the password, whatever the address.
             status: the HTTP status.
         """
         ways = self.settings.sign_in
         unknown_domain = refusal == "unknown domain"
         customers = self.settings.customers_providers
-        elsewhere = [
+        elsewhere: list[ExternalSignIn] = [
             way for way in ways if isinstance(way, ExternalSignIn) and way.name not in customers
         ]
+        if self.own is not None:
+            elsewhere.insert(0, self.own)
         local = self.settings.has_accounts
         # A single provider needs no choice, except after a refusal, which the page must show.
         directly = len(elsewhere) == 1 and not (local or customers or other) and refusal is None
-        password = password or notice is not None or refusal in {"wrong", "too often"}
+        password = (
+            password or notice in {"second factor", "changed"} or refusal in {"wrong", "too often"}
+        )
         response = self.pages.answer(
             "leave_to_sign_in.html" if directly else "sign_in.html",
             status=status,
@@ -90,6 +96,7 @@ class SignInPages:
             forgotten=local and self.settings.can_send_mail,
             passkey=self.offer_passkey(purpose) if local else None,
             elsewhere=elsewhere,
+            hint="",
             by_address=bool(customers) and not (local and password),
             # After a wrong password, the address may be the wrong one.
             entered=bool(customers) and password and bool(email) and refusal is None,
@@ -101,10 +108,15 @@ class SignInPages:
         set_browser(response, self.settings, purpose.browser)
         return response
 
-    def lead_to(self, purpose: SignInPurpose, name: str) -> Response:
-        """Show the page that leads to a provider, because a form may not redirect there."""
+    def lead_to(self, purpose: SignInPurpose, name: str, email: str) -> Response:
+        """Show the page that leads to a provider, because a form may not redirect there.
+
+        The provider learns the address, so that its owner need not enter it again.
+        """
         way = next(way for way in self.settings.sign_in if getattr(way, "name", "") == name)
-        response = self.pages.answer("leave_to_sign_in.html", elsewhere=[way], purpose=purpose)
+        response = self.pages.answer(
+            "leave_to_sign_in.html", elsewhere=[way], purpose=purpose, hint=email
+        )
         set_browser(response, self.settings, purpose.browser)
         return response
 

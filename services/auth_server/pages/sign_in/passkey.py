@@ -43,13 +43,20 @@ async def sign_in_with_passkey(
             db, form.get("credential") or "", flow_state, settings, sealer.now()
         )
         person = await find_person(db, passkey.person_id) if passkey else None
-        if person is None:
+        if passkey is None or person is None:
             log.info("sign_in_refused", client_id=purpose.client_id, factor="passkey")
             raise PageError(
                 "Passkey not recognised",
                 "It may have been removed. Go back, reload the page and sign in another way.",
                 status=403,
             )
-        response = await new_session.start(db, person, purpose, level=TWO_FACTORS, method="passkey")
+        response = await new_session.start(
+            db,
+            person,
+            purpose,
+            level=TWO_FACTORS,
+            method="passkey",
+            factor_added_at=passkey.created_at,
+        )
     known.remember(response, person.person_id)
     return response

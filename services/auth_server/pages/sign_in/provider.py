@@ -28,7 +28,7 @@ from auth_server.web.routing import PageRouter
 router = PageRouter()
 log = structlog.get_logger()
 Connectors = Annotated[Mapping[str, Connector], Depends(part(lambda runtime: runtime.connectors))]
-_STATUS = {"unavailable": 503, "cancelled": 403, "refused": 403}
+_STATUS = {"unavailable": 503, "cancelled": 403, "refused": 403, "unusable tenant": 403}
 
 
 async def _find(name: str, connectors: Connectors) -> Connector:
@@ -68,7 +68,9 @@ async def redirect_to_provider(
     )
     state = pages.sealer.seal(flow_state, purpose.browser)
     other = given.get("other") is not None
-    hint = pending.authorization_request.login_hint if pending and not other else ""
+    hint = "" if other else (given.get("login_hint") or "")[:320]
+    if pending and not other:
+        hint = hint or pending.authorization_request.login_hint
     request_there = replace(
         _departure(flow_state, state, pages.settings.issuer), other=other, login_hint=hint
     )

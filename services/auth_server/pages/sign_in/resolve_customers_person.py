@@ -5,9 +5,9 @@ from datetime import datetime
 
 from auth_server.connectors.port import AssertedIdentity, SignInRefused
 from auth_server.db.engine import DbSession
-from auth_server.records.people.store import add_identity, find_account, find_identity
+from auth_server.records.people.store import add_identity
 from auth_server.records.people.table import Identity, Person
-from auth_server.tenancy.customers_providers import NotAdmitted, require_customers_person
+from auth_server.tenancy.customers_providers import NotAdmitted, find_customers_person
 
 
 async def resolve_customers_person(
@@ -15,8 +15,7 @@ async def resolve_customers_person(
 ) -> Person:
     """Find the person by issuer and subject, or else by the address that the provider verified.
 
-    An address identifies an account here, and with no other provider, because the tenant has proved
-    that it owns the domain. Memberships stay as they are; a new person has none.
+    Memberships stay as they are; a new person has none.
 
     Args:
         db: the open transaction.
@@ -28,29 +27,20 @@ async def resolve_customers_person(
         SignInRefused: the provider may not sign this person in, the person is disabled, or their
             address belongs to another account.
     """
-    identity = await find_identity(db, asserted.issuer, asserted.subject)
-    email = asserted.email
-    known = await find_account(db, email=email) if email is not None else None
-    if identity is not None:
-        if known is not None and known.person_id != identity.person_id:
-            raise SignInRefused("the address belongs to another account")
-        known = await find_account(db, person_id=identity.person_id)
+    issuer, subject, email = asserted.issuer, asserted.subject, asserted.email
     try:
-        await require_customers_person(db, provider, email, known.person_id if known else None)
+        known, identity, _ = await find_customers_person(
+            db, provider, issuer=issuer, subject=subject, email=email
+        )
     except NotAdmitted as error:
         raise SignInRefused(str(error)) from None
-    if known is not None and known.disabled_at is not None:
-        raise SignInRefused("the person is disabled")
     person = known or Person(
         person_id=f"usr_{uuid.uuid4().hex}", email=email, name=asserted.name, created_at=now
     )
     person.name, person.email, person.email_verified_at = asserted.name, email, now
     if identity is None:
         identity = Identity(
-            issuer=asserted.issuer,
-            subject=asserted.subject,
-            person_id=person.person_id,
-            created_at=now,
+            issuer=issuer, subject=subject, person_id=person.person_id, created_at=now
         )
         if not await add_identity(db, person, identity):
             raise SignInRefused("the person was signed in twice at once", told="unavailable")

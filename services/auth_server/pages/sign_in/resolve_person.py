@@ -14,10 +14,11 @@ from auth_server.records.people.store import (
 )
 from auth_server.records.people.table import Identity, Person
 from auth_server.records.tenants.store import list_memberships, lock_tenant, put_tenant
-from auth_server.records.tenants.table import Tenant
+from auth_server.records.tenants.table import Tenant, is_one_segment
 from auth_server.sign_in_settings import ExternalSignIn
 from auth_server.tenancy.change_membership import remove_membership, set_membership
 from auth_server.tenancy.change_policy import ChangeRefused
+from auth_server.tenancy.own_provider import end_left_domains
 
 
 async def resolve_person(
@@ -43,7 +44,7 @@ async def resolve_person(
 
     Raises:
         SignInRefused: the id belongs to another person, the person is disabled, or a membership can't
-            be changed.
+            be changed, or the id of a new tenant is not one segment of a path.
     """
     identity = await find_identity(db, asserted.issuer, asserted.subject)
     if identity is None:
@@ -55,6 +56,8 @@ async def resolve_person(
     if asserted.email is not None and asserted.email != person.email:
         taken = await find_account(db, email=asserted.email)
         person.email = None if taken else asserted.email
+        await db.flush()
+        await end_left_domains(db, person.person_id, lifetime=lifetime, now=now)
     if asserted.memberships is not None:
         try:
             await _bring_up_to_date(
@@ -105,6 +108,12 @@ async def _bring_up_to_date(
             )
     for membership in memberships:
         if await lock_tenant(db, membership.tenant_id) is None:
+            if not is_one_segment(membership.tenant_id):
+                # Those from before keep working; the rest of this server can't name a new one.
+                raise SignInRefused(
+                    f"the new tenant {membership.tenant_id[:200]!r} must not contain / or be . or ..",
+                    told="unusable tenant",
+                )
             tenant = Tenant(
                 tenant_id=membership.tenant_id, name=membership.tenant_name, created_at=now
             )

@@ -17,6 +17,7 @@ from auth_server.records.audit.store import Audit, record
 from auth_server.records.flow_states.store import use_flow_state
 from auth_server.records.people.store import find_person
 from auth_server.records.people.table import Person
+from auth_server.records.second_factors.store import find_authenticator_app
 from auth_server.records.sessions.table import TWO_FACTORS
 from auth_server.secrets import hash_secret
 from auth_server.web.dependencies import KeysInUse, ReadingDb, Transaction
@@ -98,12 +99,14 @@ async def take_code(
         if matched == "recovery code":
             used = Audit("recovery_code.used", person_id=person.person_id)
             await record(db, used, now=sign_in.sealer.now())
+        app = await find_authenticator_app(db, person.person_id)
         response = await new_session.start(
             db,
             person,
             purpose,
             level=TWO_FACTORS,
             method=f"password and {matched}",
+            factor_added_at=app.created_at if app is not None else None,
         )
     known.remember(response, person.person_id)
     return response

@@ -28,6 +28,12 @@ async def find_live_token(db: DbSession, token_hash: str, *, now: datetime) -> A
     return (await db.execute(query)).scalar_one_or_none()
 
 
+async def is_live(db: DbSession, token_id: str, *, now: datetime) -> bool:
+    """Return whether a token is neither revoked nor expired."""
+    row = await db.get(AdminToken, token_id)
+    return row is not None and row.revoked_at is None and row.expires_at > now
+
+
 async def list_admin_tokens(db: DbSession) -> Sequence[AdminToken]:
     """List the tokens, the newest first."""
     order = (col(AdminToken.created_at).desc(), col(AdminToken.token_id))

@@ -42,18 +42,35 @@ Event = Literal[
     "break_glass.named",
     "break_glass.removed",
     "break_glass.used",
+    "call_approval.approved",
+    "call_approval.asked",
+    "call_approval.declined",
     "client.changed",
     "client.deleted",
     "client.registered",
     "client.secret_added",
     "client.secret_dropped",
+    "client.workload_added",
+    "client.workload_dropped",
     "code.replayed",
     "codes.paused",
     "consent.denied",
     "consent.remembered",
     "credit.added",
     "credit.taken_back",
+    "delegation.created",
+    "delegation.ended",
     "denied",
+    "directory_group.changed",
+    "directory_group.created",
+    "directory_group.deleted",
+    "directory_token.created",
+    "directory_token.revoked",
+    "directory_user.activated",
+    "directory_user.created",
+    "directory_user.deactivated",
+    "directory_user.deleted",
+    "directory_user.kept",
     "domain.claimed",
     "domain.lost",
     "domain.removed",
@@ -74,6 +91,9 @@ Event = Literal[
     "key.created",
     "key.rotated",
     "key.withdrawn",
+    "linked_account.broken",
+    "linked_account.created",
+    "linked_account.ended",
     "membership.changed",
     "membership.created",
     "membership.removed",
@@ -85,6 +105,7 @@ Event = Literal[
     "person.created",
     "person.deleted",
     "person.exported",
+    "plans.replaced",
     "playground.called",
     "policy.changed",
     "provider.assigned",
@@ -100,10 +121,16 @@ Event = Literal[
     "signed_in",
     "signed_out",
     "subscription.changed",
+    "subscription.refreshed",
     "tenant.changed",
     "tenant.created",
+    "tenant_app.allowed_again",
+    "tenant_app.ended",
+    "tenant_app.refused",
+    "tenant_app.set",
     "token.outdated",
     "token.revoked",
+    "usage.archive_replayed",
     "usage.customer_linked",
     "usage.export_decided",
     "usage.refused_event_written",
@@ -117,6 +144,8 @@ Event = Literal[
 
 _TO_APPEND = "gatepost_audit"
 _OPERATOR = "gatepost_operator"
+_BY = "gatepost_by"
+_VIA = "gatepost_via"
 _LOCK = 7_405_112_600_012  # an arbitrary number; appends on PostgreSQL wait for this lock
 
 
@@ -137,12 +166,26 @@ def acting_as(db: DbSession, operator: str) -> None:
     db.info[_OPERATOR] = operator
 
 
+def acting_for(db: DbSession, by: str) -> None:
+    """Name who causes every later entry of the session, if it is neither their person nor an operator."""
+    db.info[_BY] = by
+
+
+def acting_through(db: DbSession, via: str) -> None:
+    """Name the program through which a person acts in the detail of every later entry."""
+    db.info[_VIA] = via
+
+
 async def record(db: DbSession, audit: Audit, *, now: datetime) -> None:
     """Append one entry at the end of the transaction, just before its commit.
 
     Appends wait for one another until they are committed. If other locks were taken after an
     append, two transactions could wait for each other.
     """
+    if by := db.info.get(_BY):
+        audit = replace(audit, detail={**audit.detail, "by": by})
+    if via := db.info.get(_VIA):
+        audit = replace(audit, detail={**audit.detail, "via": via})
     if operator := db.info.get(_OPERATOR):
         audit = replace(audit, detail={**audit.detail, "operator": operator})
     db.info.setdefault(_TO_APPEND, []).append(partial(append, db, audit, now=now))

@@ -22,5 +22,6 @@ class AuthorizationCode(SQLModel, table=True):
     resource: str = Field(max_length=512)
     scope: str = Field(max_length=2048)
     code_challenge: str = Field(max_length=43)
+    dpop_jkt: str | None = Field(default=None, max_length=43)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     redeemed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -44,6 +44,24 @@ async def choose_tenant(db: DbSession, transaction_id: str, tenant_id: str | Non
     )
 
 
+async def note_account(db: DbSession, transaction_id: str) -> None:
+    """Store that the person chose an account."""
+    await db.execute(
+        update(AuthorizationRequest)
+        .where(col(AuthorizationRequest.transaction_id) == transaction_id)
+        .values(choose_account=False)
+    )
+
+
+async def forgo_class(db: DbSession, transaction_id: str) -> None:
+    """Store that the person goes on without the sign-in that the app prefers."""
+    await db.execute(
+        update(AuthorizationRequest)
+        .where(col(AuthorizationRequest.transaction_id) == transaction_id)
+        .values(wanted_class=None)
+    )
+
+
 async def note_progress(db: DbSession, transaction_id: str, progress: Progress) -> None:
     """Store how far a pending request came."""
     await db.execute(

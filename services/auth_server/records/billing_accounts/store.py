@@ -67,6 +67,13 @@ async def drop_account(db: DbSession, tenant_id: str, customer_id: str) -> None:
     )
 
 
+async def list_accounts(db: DbSession, *, after: str = "", most: int) -> Sequence[BillingAccount]:
+    """List the billing accounts by tenant, those after a tenant."""
+    tenant_id = col(BillingAccount.tenant_id)
+    query = select(BillingAccount).where(tenant_id > after).order_by(tenant_id).limit(most)
+    return (await db.execute(query)).scalars().all()
+
+
 async def list_accounts_read_before(
     db: DbSession, before: datetime, *, most: int | None = None
 ) -> Sequence[BillingAccount]:

@@ -27,6 +27,12 @@ async def find_comparison(db: DbSession, month: str) -> BookComparison | None:
     return await db.get(BookComparison, month)
 
 
+async def list_months_that_differ(db: DbSession) -> Sequence[str]:
+    """List the months, such as `2026-11`, whose newest comparison found a difference."""
+    query = select(BookComparison.month).where(col(BookComparison.differences) > 0)
+    return (await db.execute(query.order_by(col(BookComparison.month)))).scalars().all()
+
+
 async def list_differences(
     db: DbSession, month: str, *, tenant_id: str | None = None, most: int
 ) -> Sequence[BookDifference]:

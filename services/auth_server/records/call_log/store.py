@@ -104,6 +104,28 @@ async def usage_of_grants(
     return {grant_id: Usage(calls, last_used) for grant_id, calls, last_used in rows}
 
 
+async def usage_of_actors(
+    db: DbSession, grant_ids: Collection[str], since: datetime
+) -> dict[tuple[str, str], Usage]:
+    """Count the calls of each sub-agent since a time, by grant and actor, and find the latest."""
+    query = (
+        select(
+            col(LoggedCall.grant_id),
+            col(LoggedCall.actor),
+            func.count(),
+            func.max(col(LoggedCall.at)),
+        )
+        .where(
+            col(LoggedCall.grant_id).in_(set(grant_ids)),
+            col(LoggedCall.at) >= since,
+            col(LoggedCall.actor) != "",
+        )
+        .group_by(col(LoggedCall.grant_id), col(LoggedCall.actor))
+    )
+    rows = (await db.execute(query)).all()
+    return {(grant_id, actor): Usage(calls, last) for grant_id, actor, calls, last in rows}
+
+
 async def count_called(db: DbSession, grant_ids: Collection[str], *, since: datetime) -> int:
     """Count the grants under which a tool was called since a time."""
     if not grant_ids:

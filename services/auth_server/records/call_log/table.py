@@ -49,3 +49,5 @@ class LoggedCall(SQLModel, table=True):
     outcome: str = Field(default="success", max_length=16)
     meter: str = Field(default="", max_length=255)
     counted: bool = Field(default=True)
+    trace_id: str = Field(default="", max_length=32)
+    actor: str = Field(default="", max_length=2048)

@@ -1,5 +1,6 @@
 """The only SQL on catalogues."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlmodel import col, select
 from auth_server.db.engine import REMEMBERED, DbSession
 from auth_server.records.catalogues.table import CatalogueVersion
 from gatepost.catalogue import CatalogueDocument, format_catalogue, parse_catalogue
+from gatepost.network.organisation_address import resources_of_address
 
 _MOST_REMEMBERED = 8
 
@@ -36,23 +38,35 @@ async def find_catalogue(
 ) -> CatalogueDocument | None:
     """Look up a stored version by its hash, or the latest one seen if no hash is given.
 
+    The resource may be an organisation's address at the gateway.
+
     A version never changes, so the process remembers the last few: reading thousands of tools takes
     long.
     """
-    query = select(col(CatalogueVersion.hash)).where(col(CatalogueVersion.resource) == resource)
+    query = select(col(CatalogueVersion.resource), col(CatalogueVersion.hash)).where(
+        col(CatalogueVersion.resource).in_(resources_of_address(resource))
+    )
     if version is not None:
         query = query.where(col(CatalogueVersion.hash) == version)
     query = query.order_by(col(CatalogueVersion.seen_at).desc()).limit(1)
-    found = (await db.execute(query)).scalar_one_or_none()
+    found = (await db.execute(query)).one_or_none()
     if found is None:
         return None
     remembered: dict[tuple[str, str], CatalogueDocument] = db.info[REMEMBERED]
-    key = (resource, found)
-    document = remembered.pop(key, None) or await _read_version(db, resource, found)
+    key = (found[0], found[1])
+    document = remembered.pop(key, None) or await _read_version(db, *key)
     remembered[key] = document
     if len(remembered) > _MOST_REMEMBERED:
         del remembered[next(iter(remembered))]
     return document
+
+
+async def list_known_resources(db: DbSession, among: Collection[str]) -> list[str]:
+    """List those of the resources of which a catalogue is stored."""
+    query = select(col(CatalogueVersion.resource)).where(
+        col(CatalogueVersion.resource).in_(set(among))
+    )
+    return list((await db.execute(query.distinct())).scalars()) if among else []
 
 
 async def _read_version(db: DbSession, resource: str, version: str) -> CatalogueDocument:

@@ -1,1 +1,1 @@
-"""Used client assertions, stored so that none can be used twice (RFC 7523 §3, `jti`)."""
+"""Used client assertions and DPoP proofs, stored so that none can be used twice (`jti`)."""

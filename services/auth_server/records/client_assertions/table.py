@@ -1,4 +1,4 @@
-"""The used client assertions table."""
+"""The table of used client assertions and DPoP proofs."""
 
 from datetime import datetime
 
@@ -8,7 +8,10 @@ from auth_server.db.types import UtcDateTime
 
 
 class UsedAssertion(SQLModel, table=True):
-    """One assertion of one client, stored until it has expired."""
+    """One assertion of one client or identity provider, or a DPoP proof, stored until it has expired.
+
+    The `client_id` of a proof is the URN of its key.
+    """
 
     __tablename__ = "client_assertions"
 

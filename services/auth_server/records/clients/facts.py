@@ -7,7 +7,8 @@ from auth_server.db.raw_sql import RawSql, read_json
 from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client
 
 _FIND = """
-SELECT source, grant_types, token_endpoint_auth_method, introspects
+SELECT source, grant_types, token_endpoint_auth_method, introspects, dpop_bound_access_tokens,
+    tls_client_certificate_bound_access_tokens
 FROM clients WHERE client_id = :client_id AND disabled_at IS NULL
 """
 
@@ -21,6 +22,8 @@ class ClientFacts:
     grant_types: tuple[str, ...]
     token_endpoint_auth_method: str
     introspects: bool
+    dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False
 
     @classmethod
     def of(cls, client: Client) -> Self:
@@ -31,6 +34,10 @@ class ClientFacts:
             grant_types=tuple(client.grant_types),
             token_endpoint_auth_method=client.token_endpoint_auth_method,
             introspects=client.introspects,
+            dpop_bound_access_tokens=client.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens=(
+                client.tls_client_certificate_bound_access_tokens
+            ),
         )
 
 
@@ -41,5 +48,5 @@ async def find_client_facts(raw_sql: RawSql, client_id: str) -> ClientFacts | No
     row = await raw_sql.fetch(_FIND, {"client_id": client_id})
     if row is None:
         return None
-    source, grant_types, method, introspects = row
-    return ClientFacts(client_id, source, tuple(read_json(grant_types)), method, bool(introspects))
+    source, grant_types, method, *flags = row
+    return ClientFacts(client_id, source, tuple(read_json(grant_types)), method, *map(bool, flags))

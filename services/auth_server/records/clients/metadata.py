@@ -14,8 +14,12 @@ from auth_server.records.clients.redirect_uris import (
     require_redirect_uri,
 )
 from auth_server.records.clients.table import AuthMethod
+from gatepost.api_keys import TOKEN_EXCHANGE
 
-GRANT_TYPES = ("authorization_code", "refresh_token")
+MUST_PUSH = "require_pushed_authorization_requests"
+"""RFC 9126 §6."""
+GRANT_TYPES = ("authorization_code", "refresh_token", TOKEN_EXCHANGE)
+_MOST_POST_LOGOUT_URIS = 10
 _METHODS: tuple[AuthMethod, ...] = get_args(AuthMethod)
 # Members for settings that only an operator may change, in the spellings servers have used.
 _PRIVILEGED = frozenset(
@@ -46,11 +50,15 @@ class ClientMetadata:
     name: str
     client_uri: str | None
     redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
     grant_types: tuple[str, ...]
     token_endpoint_auth_method: AuthMethod
     application_type: str
     jwks: dict[str, Any] | None
     jwks_uri: str | None
+    dpop_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: bool = False
+    must_push: bool = False
 
 
 def parse_client_metadata(
@@ -70,7 +78,7 @@ def parse_client_metadata(
     members = cast("Mapping[str, Any]", document)
     for member in members:
         if member.lower() in _PRIVILEGED:
-            raise InvalidClientMetadata(f"{member} can't be set by a registration")
+            raise InvalidClientMetadata(f"{member} can't be set by a registration: leave it out")
     uris, kinds = _read_redirect_uris(
         members.get("redirect_uris"), private_use_schemes, most=most_redirect_uris
     )
@@ -86,11 +94,17 @@ def parse_client_metadata(
         name=_read_name(members.get("client_name"), uris),
         client_uri=_read_web_address(members.get("client_uri")),
         redirect_uris=uris,
+        post_logout_redirect_uris=_read_post_logout_uris(members, private_use_schemes),
         grant_types=tuple(grant for grant in GRANT_TYPES if grant in grant_types),
         token_endpoint_auth_method=method,
         application_type="native" if native else "web",
         jwks=jwks,
         jwks_uri=jwks_uri,
+        dpop_bound_access_tokens=_read_flag(members, "dpop_bound_access_tokens"),
+        tls_client_certificate_bound_access_tokens=_read_flag(
+            members, "tls_client_certificate_bound_access_tokens"
+        ),
+        must_push=_read_flag(members, MUST_PUSH),
     )
 
 
@@ -131,12 +145,35 @@ def _read_redirect_uris(
     return tuple(dict.fromkeys(uris)), kinds
 
 
+def _read_post_logout_uris(
+    members: Mapping[str, Any], private_use_schemes: Collection[str]
+) -> tuple[str, ...]:
+    """Read where people may return to after signing out (RP-Initiated Logout §3.1)."""
+    name = "post_logout_redirect_uris"
+    uris = _strings(members, name, default=[])
+    if len(uris) > _MOST_POST_LOGOUT_URIS:
+        raise InvalidClientMetadata(f"{name} must be at most {_MOST_POST_LOGOUT_URIS} URIs")
+    for place, uri in enumerate(uris):
+        try:
+            require_redirect_uri(uri, private_use_schemes=private_use_schemes)
+        except UnusableRedirectUri as error:
+            raise InvalidClientMetadata(f"{name}[{place}] {error}") from None
+    return tuple(dict.fromkeys(uris))
+
+
 def _strings(members: Mapping[str, Any], name: str, *, default: list[str]) -> list[str]:
     value = members.get(name, default)
     if value is None:
         return default
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise InvalidClientMetadata(f"{name} must be a list of strings")
+    return value
+
+
+def _read_flag(members: Mapping[str, Any], name: str) -> bool:
+    value = members.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidClientMetadata(f"{name} must be true or false")
     return value
 
 

@@ -1,10 +1,10 @@
 """The only SQL on clients."""
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, delete, or_
+from sqlalchemy import ColumnElement, String, and_, cast, delete, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
@@ -15,6 +15,7 @@ from auth_server.records.clients.table import LONGEST_CLIENT_ID, Client, ClientS
 
 InUse = Callable[[Mapped[str]], ColumnElement[bool]]
 """Makes a condition on the client of an id."""
+_BETWEEN_REFRESHES = timedelta(hours=1)
 MOST_SECRETS = 2
 """A client has the secret in use and the one that replaces it."""
 
@@ -57,7 +58,10 @@ async def add_client(db: DbSession, client: Client) -> None:
 
 
 async def put_client(db: DbSession, client: Client) -> None:
-    """Add a client, or replace the one with the same id."""
+    """Add a client, or replace the one with the same id, which stays disabled if it was."""
+    known = await db.get(Client, client.client_id)
+    if known is not None:
+        client.disabled_at = known.disabled_at
     await db.merge(client)
     await db.flush()
 
@@ -79,11 +83,17 @@ async def put_document_client(
             "name": metadata.name,
             "client_uri": metadata.client_uri,
             "redirect_uris": list(metadata.redirect_uris),
+            "post_logout_redirect_uris": list(metadata.post_logout_redirect_uris),
             "grant_types": list(metadata.grant_types),
             "token_endpoint_auth_method": metadata.token_endpoint_auth_method,
             "jwks": metadata.jwks,
             "jwks_uri": metadata.jwks_uri,
             "application_type": metadata.application_type,
+            "dpop_bound_access_tokens": metadata.dpop_bound_access_tokens,
+            "tls_client_certificate_bound_access_tokens": (
+                metadata.tls_client_certificate_bound_access_tokens
+            ),
+            "must_push": metadata.must_push,
             "document_read_at": read_at,
         }
         # One statement, because two people may use a new client at the same moment.
@@ -130,12 +140,6 @@ async def search_clients(
     return (await db.execute(query.order_by(col(Client.client_id)).limit(most))).scalars().all()
 
 
-async def list_managed_clients(db: DbSession) -> Sequence[Client]:
-    """List the clients that operators created, including disabled ones, by id."""
-    query = select(Client).where(col(Client.source) == "managed").order_by(col(Client.client_id))
-    return (await db.execute(query)).scalars().all()
-
-
 async def list_live_secrets(
     db: DbSession, client_id: str, *, now: datetime
 ) -> Sequence[ClientSecret]:
@@ -168,6 +172,19 @@ async def add_secret(db: DbSession, secret: ClientSecret) -> None:
         raise TooManySecrets
     db.add(secret)
     await db.flush()
+
+
+async def note_refresh(db: DbSession, client_id: str, *, now: datetime) -> None:
+    """Record that a client refreshed a token, at most once an hour."""
+    last = col(Client.refreshed_at)
+    await db.execute(
+        update(Client)
+        .where(
+            col(Client.client_id) == client_id,
+            or_(last.is_(None), last < now - _BETWEEN_REFRESHES),
+        )
+        .values(refreshed_at=now)
+    )
 
 
 async def disable_client(db: DbSession, client_id: str, *, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, func, select
 
 from auth_server.db.engine import DbSession
 from auth_server.db.purge import delete_some
@@ -35,6 +35,14 @@ async def drop_report(db: DbSession, instance: str, resource: str) -> None:
             col(ReportedGateway.instance) == instance, col(ReportedGateway.resource) == resource
         )
     )
+
+
+async def count_reports(db: DbSession, resource: str, *, since: datetime) -> int:
+    """Count the processes of a gateway that have reported since a time."""
+    query = select(func.count()).where(
+        col(ReportedGateway.resource) == resource, col(ReportedGateway.reported_at) >= since
+    )
+    return int((await db.execute(query)).scalar_one())
 
 
 async def find_report(db: DbSession, instance: str) -> ReportedGateway | None:

@@ -35,10 +35,14 @@ async def find_live_grant(
     client_id: str,
     tenant_id: str,
     resource: str,
+    by_tenant: bool = False,
     lock: bool = False,
 ) -> Grant | None:
-    """Look up the live grant of a person, client, tenant and resource; pass `lock` to change it."""
-    query = _live_grant(person_id, client_id, tenant_id, resource)
+    """Look up the live grant of a person, client, tenant and resource; pass `lock` to change it.
+
+    It is the one that the person approved, or with `by_tenant` the one that the tenant connected.
+    """
+    query = _live_grant(person_id, client_id, tenant_id, resource, by_tenant=by_tenant)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     return (await db.execute(query)).scalar_one_or_none()
@@ -189,10 +193,12 @@ async def list_grants_of_tenant(
         Grant.grant_id,
         Grant.client_id,
         Grant.client_snapshot,
+        Grant.resource,
         Grant.person_id,
         Grant.tools,
         Grant.data_scope,
         Grant.redirect_host,
+        Grant.by_tenant,
         Grant.approved_at,
         Grant.revoked_at,
     )
@@ -241,17 +247,19 @@ async def _lock_live_grant(db: DbSession, like: Grant) -> Grant | None:
         client_id=like.client_id,
         tenant_id=like.tenant_id,
         resource=like.resource,
+        by_tenant=like.by_tenant,
         lock=True,
     )
 
 
 def _live_grant(
-    person_id: str, client_id: str, tenant_id: str, resource: str
+    person_id: str, client_id: str, tenant_id: str, resource: str, *, by_tenant: bool
 ) -> SelectOfScalar[Grant]:
     return select(Grant).where(
         col(Grant.person_id) == person_id,
         col(Grant.client_id) == client_id,
         col(Grant.tenant_id) == tenant_id,
         col(Grant.resource) == resource,
+        col(Grant.by_tenant).is_(by_tenant),
         col(Grant.revoked_at).is_(None),
     )

@@ -20,11 +20,12 @@ class Grant(SQLModel, table=True):
     __tablename__ = "grants"
     __table_args__ = (
         Index(
-            "one_live_grant",
+            "one_live_grant_of_each_kind",
             "person_id",
             "client_id",
             "tenant_id",
             "resource",
+            "by_tenant",
             unique=True,
             sqlite_where=text("revoked_at IS NULL"),
             postgresql_where=text("revoked_at IS NULL"),
@@ -54,5 +55,6 @@ class Grant(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     provider: str | None = Field(default=None, max_length=32)
     """The customer's own provider that began the session of the approval; None for all others."""
+    by_tenant: bool = Field(default=False)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_reason: str | None = Field(default=None, max_length=64)

@@ -173,6 +173,18 @@ async def sum_metered(
     return {(tenant_id, meter): int(units) for tenant_id, meter, units in rows}
 
 
+async def sum_metered_of_tenants(
+    db: DbSession, *, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Sum the units of each tenant in a time that begins and ends at whole hours, in one index."""
+    query = (
+        select(col(MeteredHour.tenant_id), func.sum(col(MeteredHour.units)))
+        .where(col(MeteredHour.hour) >= since, col(MeteredHour.hour) < until)
+        .group_by(col(MeteredHour.tenant_id))
+    )
+    return {tenant_id: int(units) for tenant_id, units in (await db.execute(query)).all()}
+
+
 async def sum_month(
     db: DbSession,
     *,
@@ -311,6 +323,19 @@ async def list_hours_of_tenant(
     if before is not None:
         query = query.where(tuple_(hour, meter) < tuple_(*before))
     return (await db.execute(query)).scalars().all()
+
+
+async def sum_hours_of_tenant(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime
+) -> Sequence[tuple[datetime, int, int]]:
+    """Sum the units of each hour of a tenant in a time, and those that belong to exports."""
+    hour = col(MeteredHour.hour)
+    query = (
+        select(hour, func.sum(MeteredHour.units), func.sum(MeteredHour.exported))
+        .where(col(MeteredHour.tenant_id) == tenant_id, hour >= since, hour < until)
+        .group_by(hour)
+    )
+    return [(at, int(units), int(exported)) for at, units, exported in await db.execute(query)]
 
 
 async def sum_unplanned(db: DbSession, *, before: datetime) -> tuple[int, int]:

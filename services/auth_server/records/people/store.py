@@ -53,11 +53,6 @@ async def find_people(db: DbSession, person_ids: Collection[str]) -> dict[str, P
     return {person.person_id: person for person in (await db.execute(query)).scalars()}
 
 
-async def list_people(db: DbSession) -> Sequence[Person]:
-    """List all people, including disabled ones, by id."""
-    return (await db.execute(select(Person).order_by(col(Person.person_id)))).scalars().all()
-
-
 async def search_people(db: DbSession, search: str, *, after: str, most: int) -> Sequence[Person]:
     """List some people after an id, by id, if `search` is a part of their id, name or address."""
     query = select(Person).where(col(Person.person_id) > after)

@@ -47,3 +47,5 @@ class Identity(SQLModel, table=True):
         max_length=255, foreign_key="people.person_id", ondelete="CASCADE", index=True
     )
     created_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the provider last told that the person's sessions there ended; older assertions don't count."""

@@ -23,6 +23,17 @@ async def find_newest_of_family(db: DbSession, family_id: str) -> RefreshToken |
     return (await db.execute(newest)).scalar_one_or_none()
 
 
+async def began_unbound(db: DbSession, family_id: str) -> bool:
+    """Return whether a family has a token that is not bound to a key.
+
+    The one with which a family was bound stays for as long as the family.
+    """
+    query = select(RefreshToken.token_hash).where(
+        col(RefreshToken.family_id) == family_id, col(RefreshToken.bound_to).is_(None)
+    )
+    return (await db.execute(query.limit(1))).first() is not None
+
+
 async def revoke_family(db: DbSession, family_id: str, *, now: datetime) -> None:
     """Revoke every token of a family, including a successor issued at the same moment."""
     await _revoke(db, col(RefreshToken.family_id) == family_id, now=now)

@@ -11,7 +11,8 @@ class RefreshToken(SQLModel, table=True):
     """One generation of a family of refresh tokens, by its hash.
 
     `idle_expires_at` of a used token says from when its row is not needed. That is its first use, if
-    the token names its family.
+    the token names its family and its successor is bound as it was. `bound_to` is the key of the public
+    client that got it: a `Confirmation`.
     """
 
     __tablename__ = "refresh_tokens"
@@ -29,3 +30,4 @@ class RefreshToken(SQLModel, table=True):
     absolute_expires_at: datetime = Field(sa_type=UtcDateTime)
     first_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    bound_to: str | None = Field(default=None, max_length=64)

@@ -60,9 +60,14 @@ async def find_authenticator_app(db: DbSession, person_id: str) -> Authenticator
     return await db.get(AuthenticatorApp, person_id)
 
 
-async def list_authenticator_apps(db: DbSession) -> Sequence[AuthenticatorApp]:
-    """List the authenticator apps of all people."""
-    return (await db.execute(select(AuthenticatorApp))).scalars().all()
+async def list_authenticator_apps(
+    db: DbSession, *, lock: bool = False
+) -> Sequence[AuthenticatorApp]:
+    """List the authenticator apps of all people; with `lock`, lock those that nobody has locked."""
+    query = select(AuthenticatorApp)
+    if lock:
+        query = query.with_for_update(skip_locked=True)
+    return (await db.execute(query)).scalars().all()
 
 
 async def put_authenticator_app(db: DbSession, app: AuthenticatorApp) -> None:
@@ -115,6 +120,13 @@ async def drop_second_factors(db: DbSession, person_id: str) -> None:
     """Delete all second factors of a person."""
     await db.execute(delete(Passkey).where(col(Passkey.person_id) == person_id))
     await drop_authenticator_app(db, person_id)
+
+
+async def list_factor_times(db: DbSession, person_id: str) -> list[datetime]:
+    """List when a person's authenticator app and passkeys were added, in no order."""
+    app = await find_authenticator_app(db, person_id)
+    times = [passkey.created_at for passkey in await list_passkeys(db, person_id)]
+    return times if app is None else [app.created_at, *times]
 
 
 async def has_second_factor(db: DbSession, person_id: str) -> bool:

@@ -1,5 +1,6 @@
 """The sessions table."""
 
+import hashlib
 from datetime import datetime
 from typing import Literal
 
@@ -35,6 +36,7 @@ class Session(SQLModel, table=True):
 
     `address` and `user_agent` let the person recognise the browser. `method` is how they signed in:
     `password`, `password and code`, `passkey`, or a provider as `from_provider` writes it.
+    `factor_added_at` is when the second factor that they used here was added, or None without one.
     """
 
     __tablename__ = "sessions"
@@ -45,9 +47,15 @@ class Session(SQLModel, table=True):
     )
     level: int = Field(default=ONE_FACTOR)
     method: str = Field(default="password", max_length=64)
+    factor_added_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     user_agent: str = Field(default="", max_length=200)
     address: str = Field(default="", max_length=64)
     signed_in_at: datetime = Field(sa_type=UtcDateTime)
     last_seen_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    @property
+    def public_id(self) -> str:
+        """The name of the session for apps (`sid`), from which nobody learns its secret."""
+        return hashlib.sha256(f"sid {self.session_hash}".encode()).hexdigest()[:32]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from gatepost.approvals import ApprovalRule, parse_approval_rule
+
 SHORTEST_GRANT = timedelta(hours=1)
 SHORTEST_TOKEN = timedelta(minutes=1)
 MOST_CLIENTS = 200
@@ -23,8 +25,9 @@ class TenantPolicy:
     `allowed_clients`: client ids, and hosts (`claude.ai`) as in `admits`; None allows every client,
     an empty list none. `read_only`: agents get only the tools that read.
     `api_keys`: whether members may create and use API keys; None means yes, unless the list of clients
-    is empty. `longest_token`: the longest time that an access token lives. `longest_grant`: the longest time after a person's approval that a connection lasts; with None,
-    only the server's own limit applies.
+    is empty. `longest_token`: the longest time that an access token lives. `longest_grant`: the longest
+    time after a person's approval that a connection lasts; with None, only the server's own limit applies.
+    `approval`: the calls that an admin must approve.
     """
 
     required_level: int = 1
@@ -33,6 +36,7 @@ class TenantPolicy:
     longest_grant: timedelta | None = None
     api_keys: bool | None = None
     longest_token: timedelta | None = None
+    approval: ApprovalRule = "none"
 
     @property
     def admits_api_keys(self) -> bool:
@@ -93,6 +97,7 @@ def require_policy(
     longest_grant: timedelta | None,
     api_keys: bool | None = None,
     longest_token: timedelta | None = None,
+    approval: str = "none",
 ) -> TenantPolicy:
     """Validate a policy, and sort and deduplicate its list of clients.
 
@@ -114,5 +119,15 @@ def require_policy(
         raise UnusablePolicy("The longest_grant must be at least one hour.")
     if longest_token is not None and longest_token < SHORTEST_TOKEN:
         raise UnusablePolicy("The longest_token must be at least one minute.")
-    clients = None if allowed_clients is None else tuple(allowed_clients)
-    return TenantPolicy(required_level, clients, read_only, longest_grant, api_keys, longest_token)
+    rule = parse_approval_rule(approval)
+    if rule is None:
+        raise UnusablePolicy("The approval must be none, destructive or changes.")
+    return TenantPolicy(
+        required_level=required_level,
+        allowed_clients=None if allowed_clients is None else tuple(allowed_clients),
+        read_only=read_only,
+        longest_grant=longest_grant,
+        api_keys=api_keys,
+        longest_token=longest_token,
+        approval=rule,
+    )

@@ -276,6 +276,16 @@ async def list_members_among(
     return set((await db.execute(query)).scalars())
 
 
+async def list_members_elsewhere(
+    db: DbSession, tenant_id: str, person_ids: Collection[str]
+) -> set[str]:
+    """List which of some people are members of another tenant than this one."""
+    query = select(Membership.person_id).where(
+        col(Membership.tenant_id) != tenant_id, col(Membership.person_id).in_(set(person_ids))
+    )
+    return set((await db.execute(query)).scalars())
+
+
 async def list_admins(db: DbSession, tenant_id: str, *, most: int) -> list[str]:
     """List some of the people who are admins of a tenant."""
     query = (

@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
 from auth_server.db.types import Json, UtcDateTime
 from auth_server.records.tenants.policy import TenantPolicy
+from gatepost.approvals import ApprovalRule
 
 ADMIN = "admin"
 """The role of people who may change the tenant's policy and memberships."""
@@ -16,7 +18,7 @@ class Tenant(SQLModel, table=True):
     """A customer organisation; `tenant_id` is its id in the SaaS product.
 
     `required_level`, `allowed_clients`, `read_only`, `longest_grant` and `longest_token` (in
-    seconds) and `api_keys` make up its `policy`.
+    seconds), `api_keys` and `approval` make up its `policy`.
     """
 
     __tablename__ = "tenants"
@@ -30,6 +32,8 @@ class Tenant(SQLModel, table=True):
     longest_grant: int | None = Field(default=None)
     api_keys: bool | None = Field(default=None)
     longest_token: int | None = Field(default=None)
+    approval: ApprovalRule | None = Field(default=None, sa_type=String(16))
+    """None for tenants from before the rule, which is `none`."""
     budgets: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
     """Each a `gatepost.metering.plans.Budget`."""
     plan_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
@@ -50,6 +54,7 @@ class Tenant(SQLModel, table=True):
             longest_grant=None if longest is None else timedelta(seconds=longest),
             api_keys=self.api_keys,
             longest_token=None if token is None else timedelta(seconds=token),
+            approval=self.approval or "none",
         )
 
 

@@ -247,6 +247,20 @@ async def sum_unconfirmed(
     return [OpenUnits(row[0], int(row[1]), int(row[2]), row[3]) for row in rows]
 
 
+async def list_unconfirmed_of_tenant(
+    db: DbSession, tenant_id: str, *, since: datetime, until: datetime
+) -> Sequence[tuple[datetime, bool, int]]:
+    """List the hours of a tenant's exports that are not confirmed, whether they are open, and the units."""
+    hour, state = col(UsageExport.hour), col(UsageExport.state)
+    query = select(hour, state.in_(_OPEN), col(UsageExport.units)).where(
+        col(UsageExport.tenant_id) == tenant_id,
+        state.in_((*_OPEN, ExportState.AMBIGUOUS, ExportState.PARKED)),
+        hour >= since,
+        hour < until,
+    )
+    return [(at, bool(is_open), units) for at, is_open, units in await db.execute(query)]
+
+
 async def sum_confirmed_in(
     db: DbSession, system: str, tenant_id: str, *, since: datetime, until: datetime
 ) -> dict[str, int]:

@@ -51,12 +51,14 @@ async def list_endpoints_of(db: DbSession, tenant_id: str | None) -> Sequence[We
     return (await db.execute(ordered)).scalars().all()
 
 
-async def list_all_endpoints(db: DbSession) -> Sequence[WebhookEndpoint]:
-    """List every endpoint, those of the operator first."""
+async def list_all_endpoints(db: DbSession, *, lock: bool = False) -> Sequence[WebhookEndpoint]:
+    """List every endpoint, those of the operator first; with `lock`, lock those that nobody has locked."""
     owner = col(WebhookEndpoint.tenant_id)
     query = select(WebhookEndpoint).order_by(
         owner.is_not(None), owner, col(WebhookEndpoint.created_at)
     )
+    if lock:
+        query = query.with_for_update(key_share=True, skip_locked=True)
     return (await db.execute(query)).scalars().all()
 
 

@@ -30,8 +30,9 @@ def ignore_call(event: CallEvent, *, known: bool) -> None:
 
 
 class Recording(NamedTuple):
-    """Who takes the events of calls."""
+    """Who takes the events of calls, and which gateway they name."""
 
+    resource: str
     record: Record
     """Stores the event of a call that was not reserved."""
     count_call: CountCall
@@ -47,7 +48,7 @@ def record_call(recording: Recording, counts: Limits, catalogue: Catalogue, now:
     answer leaves. An unexpected error becomes a tool error with the call's id, which a person can
     quote to the operator; the model sees nothing of the exception.
     """
-    record, count_call = recording
+    resource, record, count_call = recording
     settling: set[asyncio.Task[None]] = set()
 
     async def step(call: ToolCall, go_on: Next) -> ToolResult:
@@ -94,7 +95,7 @@ def record_call(recording: Recording, counts: Limits, catalogue: Catalogue, now:
     ) -> CallEvent:
         tool = catalogue.tools.get(call.name)
         seconds = (now() - call.metrics.started).total_seconds()
-        event = describe_call(call, tool, seconds, described, result)
+        event = describe_call(call, resource, tool, seconds, described, result)
         count_call(event, known=tool is not None)
         return event
 

@@ -17,6 +17,7 @@ from gatepost.claims import AccessClaims, MalformedClaims, parse_claims
 from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
 from gatepost_cli.terminal import echo
+from gatepost_cli.url import URL
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
@@ -67,7 +68,7 @@ class _Nowhere:
     type=click.Path(path_type=Path),
     help="Path of gatepost.yaml, for the API's URL and credentials.  [default: $GATEPOST_CONFIG]",
 )
-@click.option("--upstream-url", help="The API's address, instead of the configured one.")
+@click.option("--upstream-url", type=URL, help="The API's address, instead of the configured one.")
 @click.option(
     "--claim",
     "claims",

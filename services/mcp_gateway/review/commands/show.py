@@ -42,6 +42,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "limits": ", ".join(f"{most} {kind}" for kind, most in limits.items() if most),
         "billing": f"{tool.billing.units} {tool.billing.meter}, {tool.billing.when}",
         "asks first": tool.confirm or "",
+        "asks an admin": "yes" if tool.approval else "",
         "version": life.version or "",
         "sunset": str(life.sunset or ""),
         "replaced by": life.replaced_by or "",

@@ -9,9 +9,8 @@ from mcp_gateway.review.lint.finding import Finding, ReviewedManifest
 def credential_arguments(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Report arguments that look like the API's own credential."""
     for name, tool in reviewed.catalogue.tools.items():
-        secured = bool(tool.operation.security)
         required = tool.input_schema.get("required", ())
-        for argument in credentials_among(tool.input_schema, secured=secured):
+        for argument in credentials_among(tool.input_schema, tool.operation):
             if "." in argument or "[" in argument:
                 fix = (
                     "set `expose: false`, or fill the whole argument with a `value` without secrets"

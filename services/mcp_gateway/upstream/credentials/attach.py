@@ -18,6 +18,7 @@ from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.http_client.port import ASSERTION_HEADER
+from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.upstream.credentials.location import CredentialLocation
 from mcp_gateway.upstream.credentials.port import CredentialSource, NoCredential
 from mcp_gateway.upstream.credentials.static import Static
@@ -63,6 +64,8 @@ class Attached:
     """Arguments with the source of the secret that fills each."""
     taken: frozenset[str] = frozenset()
     """Headers, in lower case, that replace those of the operation."""
+    links: tuple[ByLinkedAccount, ...] = ()
+    """Those of the sources for which the person must have linked an account."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Secrets in `headers` to hide from answers, in every form in which they are sent."""
 
@@ -128,7 +131,9 @@ class Attachments:
         written = {parameter.location for parameter in tool.operation.parameters} & _HEADERS
         taken = _RESERVED | names if written or names & _ALWAYS_WRITTEN else _NONE
         filled = [(key, self._source(tool, key, name, origin)) for key, name in fills.items()]
-        return Attached(headers, tuple(sources), tuple(filled), taken, tuple(secrets))
+        used = [source for _, source in (*sources, *filled)]
+        links = tuple(source for source in used if isinstance(source, ByLinkedAccount))
+        return Attached(headers, tuple(sources), tuple(filled), taken, links, tuple(secrets))
 
     def _source(
         self, tool: Tool, argument: str, name: str, origin: tuple[str, str]

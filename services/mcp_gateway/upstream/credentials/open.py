@@ -8,12 +8,14 @@ from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.credential_settings import (
     AnyCredential,
     ClientCredentials,
+    LinkedAccount,
     PerTenantCredential,
     StaticCredential,
 )
 from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.upstream.credentials.attach import locate_credentials
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
+from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount, FetchLinkedToken
 from mcp_gateway.upstream.credentials.per_tenant import FromEnvironment, FromFile
 from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
@@ -22,7 +24,12 @@ from mcp_gateway.upstream.credentials.token_exchange import ByTokenExchange, Sig
 
 
 def open_sources(
-    configured: Mapping[str, AnyCredential], *, http: HttpClient, sign: SignSubject, now: Now
+    configured: Mapping[str, AnyCredential],
+    *,
+    http: HttpClient,
+    sign: SignSubject,
+    fetch_linked_token: FetchLinkedToken,
+    now: Now,
 ) -> Mapping[str, CredentialSource]:
     """Return the source of each credential by its name."""
 
@@ -36,6 +43,8 @@ def open_sources(
                 return FromFile(sealed_file(name, settings))
             case ClientCredentials():
                 return ByClientCredentials(settings, http, now)
+            case LinkedAccount(provider=provider):
+                return ByLinkedAccount(provider, fetch_linked_token, now)
             case _:
                 return ByTokenExchange(settings, http, sign, now)
 

@@ -8,6 +8,9 @@ from gatepost.claims import AccessClaims
 class NoCredential(Exception):
     """A credential is not available for this call; the message is for the model."""
 
+    is_for_person = False
+    """Whether the person can provide it at any moment, so that the next call looks again."""
+
 
 class CredentialSource(Protocol):
     """The source of one credential: the same for all, or one for each tenant or person."""

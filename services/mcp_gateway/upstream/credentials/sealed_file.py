@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import BaseModel, ConfigDict
 
 _VERSION = 1
 _NONCE = 12
@@ -19,6 +20,14 @@ _LARGEST = 64 << 20
 
 class SealedFileError(Exception):
     """The file can't be used; the message says why, without the file's content."""
+
+
+class TenantWithSecret(BaseModel):
+    """A tenant in the list of those that have a secret."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant_id: str
 
 
 class SealedFile:

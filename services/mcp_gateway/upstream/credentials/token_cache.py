@@ -61,7 +61,7 @@ class TokenCache:
         else:
             self._kept.move_to_end(key)
         if kept.failure is not None:
-            raise NoCredential(*kept.failure.args)
+            raise kept.failure.with_traceback(None)
         return kept.token
 
     def drop(self, key: Key, token: str) -> bool:
@@ -102,7 +102,8 @@ class TokenCache:
             if last is not None and now < last.expires:
                 kept = replace(last, until=min(now + PAUSE, last.expires))
             else:
-                kept = _Kept("", now, now + PAUSE, now, failure)
+                pause = timedelta(0) if failure.is_for_person else PAUSE
+                kept = _Kept("", now, now + pause, now, failure)
         else:
             now = self._now()
             usable = issued.lifetime - min(EARLY, issued.lifetime / 2)

@@ -18,12 +18,13 @@ SignSubject = Callable[[Key, str], str]
 
 
 def who(caller: AccessClaims) -> Key:
-    """Return whom a token is for: tenant, person, data scope and client."""
-    return (caller.tenant_id, caller.sub, str(caller.data_scope), caller.client_id)
+    """Return whom a token is for: tenant, person, data scope, client, and its sub-agents."""
+    own = (caller.tenant_id, caller.sub, str(caller.data_scope), caller.client_id)
+    return own + caller.actors
 
 
 class ByTokenExchange:
-    """Holds a token for each calling tenant, person, data scope and client."""
+    """Holds a token for each calling tenant, person, data scope, client and sub-agent."""
 
     def __init__(
         self, settings: TokenExchange, http: HttpClient, sign: SignSubject, now: Now

@@ -139,8 +139,11 @@ async def test_a_unit_is_followed_from_the_month_to_its_call(
     op, page = await at_books(shop.server, f"/console/books?month={month}&shown=all")
     [link] = [link for link in page.links if "/console/books/tenant?" in link]
     page = await op.open(link)
-    assert "confirmed" in page.text
-    hours = [link for link in page.links if "/console/books/hour?" in link]
+    days = [link for link in page.links if "day=" in link]
+    assert "4 without export" in page.text
+    pages = [await op.open(day) for day in days]
+    assert "confirmed" in pages[-1].text
+    hours = [link for one in pages for link in one.links if "/console/books/hour?" in link]
     assert len(hours) == 2
     page = await op.open(hours[1])
     assert "Every unit of this hour is confirmed." in page.text
@@ -153,6 +156,12 @@ async def test_a_unit_is_followed_from_the_month_to_its_call(
     where = "/books/tenants/org_globex"
     by_hour = await items(api, where, "hours", month=month)
     assert [(one["units"], one["exported"]) for one in by_hour] == [(4, 0), (3, 3)]
+    by_day = (await api.call("GET", where, params={"month": month})).json()["days"]
+    assert sum(one["units"] for one in by_day) == 7
+    assert sum(one["confirmed"] for one in by_day) == 3
+    only = (await api.call("GET", where, params={"month": by_day[-1]["day"]})).json()
+    assert only["hours"][-1] == by_hour[1]
+    assert only["day"] == by_day[-1]["day"]
     hour = {"meter": "calls", "hour": by_hour[1]["hour"]}
     listed = await items(api, f"{where}/calls", "calls", **hour)
     assert {one["call_id"] for one in listed} == set(calls)
@@ -225,6 +234,7 @@ async def test_an_operator_decides_about_an_export_that_stripe_refused(
 async def test_a_difference_that_the_nightly_comparison_found_is_on_top_until_it_is_mended(
     shop: Shop,
 ) -> None:
+    shop.clock.advance_to_last_noon()
     month = month_of(shop.clock())
     await call(shop.server, 5)
     async with shop.server.opened.transaction() as db:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from httpx2 import Response
 
 from auth_server.administration.audit.tenant import TENANT_SEES
 from auth_server.administration.audit.words import DETAIL_WORDS
+from auth_server.administration.operator import COMMAND_LINE
+from auth_server.administration.tenancy.service_clients import end_service_client
 from auth_server.records.audit.store import Audit, acting_as, record
 from auth_server.tenancy.change_membership import set_membership
 from gatepost.data_scope import parse_data_scope
-from support.in_process.auth_server import AuthServer
+from support.in_process.auth_server import RESOURCE, AuthServer
+from support.in_process.operator import add
 from support.in_process.person import Page, Person
 
 TRAIL = "/account/organisation/audit?tenant=org_acme"
@@ -169,6 +173,36 @@ async def test_pages_follow_one_another_without_gaps_and_belong_to_one_tenant(
     forged = await ada.open(f"{TRAIL}&after=7")
     assert (forged.status, "must be the" in forged.text) == (400, True)
     assert not any(link.endswith("after=7") for link in page.links)
+
+
+async def test_an_admin_reads_that_an_operator_ended_a_service_client(
+    sqlite_server: AuthServer,
+) -> None:
+    entry = {
+        "client_id": "robot",
+        "name": "Robot",
+        "token_endpoint_auth_method": "client_secret_post",
+        "secret": "a-secret-of-43-characters-0123456789-abcdef",
+        "ceilings": [
+            {
+                "tenant": "org_acme",
+                "resource": RESOURCE,
+                "scope": "mcp:read",
+                "tools": ["list_tasks"],
+            }
+        ],
+    }
+    await add(sqlite_server, clients=[entry])
+    async with sqlite_server.opened.transaction() as db:
+        now, lifetime = sqlite_server.clock(), timedelta(hours=1)
+        await end_service_client(db, COMMAND_LINE, "org_acme", "robot", lifetime=lifetime, now=now)
+    ada, page = await open_trail(sqlite_server)
+    assert "Robot" in page.text and "works without a person" in page.text
+    [ended] = [
+        one for one in shown(await export(ada, "ndjson")) if one["event"] == "client.changed"
+    ]
+    assert ended["detail"] == {"own_tokens": False}
+    assert ended["by"] == "an operator of Gatepost"
 
 
 @pytest.mark.parametrize("search", ["since=tomorrow", "until=1e9", "event=%00", "after=%FF"])

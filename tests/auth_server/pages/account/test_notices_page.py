@@ -55,7 +55,7 @@ async def told_of_a_request(server: AuthServer, name: str) -> list[str]:
 
 async def test_a_member_sees_no_switch_of_admins(sqlite_server: AuthServer) -> None:
     _, page = await at_notices(sqlite_server, BO[0])
-    assert page.forms[PAGE].fields["shown"] == "api-keys app-answers"
+    assert page.forms[PAGE].fields["shown"] == "api-keys app-answers call-answers"
     assert "A sign-in with a new browser" in page.text
 
 

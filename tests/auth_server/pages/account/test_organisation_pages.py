@@ -14,6 +14,7 @@ from auth_server.records.sessions.table import TWO_FACTORS, Session
 from auth_server.records.tenants.store import put_membership
 from auth_server.records.tenants.table import Membership, Tenant
 from support.in_process.auth_server import AuthServer
+from support.in_process.grants import connect_without_pages
 from support.in_process.person import Page, Person
 
 ORGANISATION = "/account/organisation"
@@ -64,7 +65,7 @@ async def test_a_person_sees_where_they_are_a_member_and_what_they_manage(
 
 async def test_an_admin_of_a_large_organisation_turns_pages(sqlite_server: AuthServer) -> None:
     client = await sqlite_server.client()
-    await client.connect(sqlite_server.person())
+    await connect_without_pages(sqlite_server, client)
     async with sqlite_server.opened.transaction() as db:
         (grant,) = await list_live_grants(db, tenant_id="org_acme")
         shown = grant.model_dump()
@@ -251,6 +252,34 @@ async def test_invalid_rules_are_named_and_not_stored(
     assert (await row_of(table_server, Tenant, "org_acme")).longest_grant is None
 
 
+@pytest.mark.parametrize("clients", ["any", "listed"])
+async def test_an_admin_whose_rules_are_refused_finds_every_choice_as_they_left_it(
+    table_server: AuthServer, clients: str
+) -> None:
+    ada, page = await signed_in(table_server, ACME)
+
+    refused = await send(
+        ada,
+        page,
+        f"{ORGANISATION}/rules",
+        clients=clients,
+        allowed_clients="claude.ai\r\nclient_x",
+        read_only="yes",
+        api_keys="no",
+        longest_days="30",
+        longest_token_minutes="60",
+        required_level="2",
+    )
+
+    assert refused.status == 400
+    assert f'value="{clients}" checked' in refused.html
+    assert "claude.ai\nclient_x</textarea>" in refused.html
+    assert 'name="read_only" value="yes" checked' in refused.html
+    kept = refused.forms[f"{ORGANISATION}/rules"].fields
+    names = ("api_keys", "longest_days", "longest_token_minutes", "required_level")
+    assert [kept[name] for name in names] == ["no", "30", "60", "2"]
+
+
 async def test_nobody_locks_themselves_out_by_asking_all_for_a_second_factor(
     auth_server: AuthServer, change_row: Any
 ) -> None:
@@ -368,7 +397,7 @@ async def test_an_admin_ends_no_connection_of_another_tenant_a151(auth_server: A
     async with auth_server.opened.database.reading() as db:
         (grant,) = await list_live_grants(db)
     ada_client = await auth_server.client()
-    await ada_client.connect(auth_server.person())
+    await connect_without_pages(auth_server, ada_client)
     ada, page = await signed_in(auth_server, ACME)
 
     answer = await send(ada, page, f"{ORGANISATION}/end", grant=grant.grant_id)

@@ -324,6 +324,11 @@ async def test_an_admin_buys_credit_and_sees_what_it_pays_for(shop: Shop) -> Non
     assert "49.00 EUR left" in page.text
     assert "It pays for 108 further units this month." in page.text
 
+    await use(shop.server, shop.server.clock(), 12)
+    page = await bo.open(PLAN)
+    assert "The invoice until now is 1.00 EUR" in page.text
+    assert "Credit covers 1.00 EUR of it." in page.text
+
 
 async def test_amounts_are_written_as_the_readers_language_writes_them(shop: Shop) -> None:
     await shop.offer(PREPAID, PRO)
@@ -408,7 +413,7 @@ async def test_an_admin_sees_what_each_tool_person_and_app_costs(server: AuthSer
     _, page = await sign_in(server, BO)
 
     # 8 units, of which 6 cost 0.50 each: 3.00, divided 6 to 2.
-    assert "The invoice until now is 12.00 USD, of it 3.00 USD for units." in page.text
+    assert "The invoice until now is 12.00 USD, of which 3.00 USD is for units." in page.text
     rows = re.findall(r'<th scope="row">(\w+_tasks?).*?</tr>', page.html, re.DOTALL)
     assert rows == ["create_task", "list_tasks"]
     costs = re.findall(r'data-label="Cost">([\d.]+)', page.html)

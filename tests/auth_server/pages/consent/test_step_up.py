@@ -307,6 +307,22 @@ async def test_a_vouched_client_whose_grant_covers_the_request_is_not_asked_abou
     assert (grant.version, set(grant.tools), grant.data_scope) == (1, READING, "team:engineering")
 
 
+async def test_a_person_who_approved_before_purposes_are_counted_is_told_once(
+    sqlite_server: AuthServer,
+) -> None:
+    client, person = await vouched_client(sqlite_server), sqlite_server.person()
+    await person.press(await person.reach_consent(client.authorize_url()), "Approve")
+    asking = {"hash": "2" * 64, "asks_purpose": True}
+    sqlite_server.catalogue = CATALOGUE.model_copy(update=asking)
+    page = await led(person, client.authorize_url())
+    assert was_asked(page) and "what it is trying to do" in page.text
+    apps = await person.open("/account/apps")
+    [app] = [link for link in apps.links if "/account/app?" in link]
+    assert "what it is trying to do" in (await person.open(app)).text
+    await person.press(page, "Approve")
+    assert not was_asked(await led(person, client.authorize_url()))
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site", None, "", "NONE"])
 async def test_another_sites_link_never_gets_an_answer_without_a_page_a37(
     auth_server: AuthServer, site: str | None

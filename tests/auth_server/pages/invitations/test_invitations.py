@@ -280,6 +280,8 @@ async def test_an_admin_invites_to_no_more_data_than_they_see_when_it_is_accepte
     bo = await admin_of(sqlite_server, "bo@globex.example")
     refused = await send(bo, DEE, data_scope="")
     assert "can't give access to data that you can't see" in refused.text
+    assert "You can give what you see yourself: team:design." in refused.text
+    assert "all data" not in refused.text.partition("Open invitations")[0]
     await send(bo, DEE, data_scope="team:design")
     (mail,) = await sqlite_server.mails()
     async with sqlite_server.opened.transaction() as db:

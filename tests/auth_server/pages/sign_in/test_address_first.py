@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -39,7 +40,14 @@ async def test_the_domain_alone_decides_who_goes_to_which_provider(place: Place)
     ):
         left = await person.press(page, "Continue", fill={"email": address})
         assert left.status == 200
-        assert left.moves_on_to == f"/sign-in/with/{name}?return_to=%2Faccount%2Fapps"
+        hint = urlencode({"login_hint": address.strip()})
+        there = f"/sign-in/with/{name}?return_to=%2Faccount%2Fapps&{hint}"
+        assert left.moves_on_to == there
+        # The provider need not ask for the address again.
+        answer = await person.http.get(there)
+        assert hint in answer.headers["location"]
+        again = await person.http.get(f"{there}&other=yes")
+        assert "login_hint" not in again.headers["location"]
 
 
 async def test_nobody_learns_from_the_page_whether_an_address_has_an_account(
@@ -58,7 +66,8 @@ async def test_nobody_learns_from_the_page_whether_an_address_has_an_account(
     assert len(texts) == 1
     known = await person.press(page, "Continue", fill={"email": "ada@acme.example"})
     unknown = await person.press(page, "Continue", fill={"email": "nobody@acme.example"})
-    assert known.html == unknown.html
+    # Only the entered address differs, which the provider gets.
+    assert known.html.replace("ada%40", "nobody%40") == unknown.html
 
 
 async def test_the_second_page_names_the_account_to_password_managers(place: Place) -> None:

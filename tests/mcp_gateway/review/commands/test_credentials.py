@@ -76,6 +76,7 @@ def test_secrets_are_changed_listed_and_removed_one_by_one(operator: Operator) -
     for tenant, secret in (("org_b", "one"), ("org_a", "two"), ("org_b", "three")):
         operator.run("set", tenant, secret=secret)
     assert operator.run("list").output == "org_a\norg_b\n"
+    assert operator.run("list", "--json").output == '{"tenant_id":"org_a"}\n{"tenant_id":"org_b"}\n'
     assert (operator.read("org_a"), operator.read("org_b")) == ("two", "three")
     assert operator.run("remove", "org_b").exit_code == 0
     assert (operator.read("org_a"), operator.read("org_b")) == ("two", None)

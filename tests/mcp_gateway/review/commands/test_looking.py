@@ -59,6 +59,19 @@ def test_r17_a_searched_catalogue_costs_as_much_as_its_three_tools(review: Any) 
     assert 0 < int(lines[-1].split()[0]) < 500
 
 
+def test_the_list_and_its_tokens_are_for_programs_too(review: Any) -> None:
+    tools = [json.loads(line) for line in review.run("list", "--json").output.splitlines()]
+    costs = [json.loads(line) for line in review.run("tokens", "--json").output.splitlines()]
+    assert [(one["name"], one["destructive"], one["method"]) for one in tools] == [
+        ("create_task", False, "POST"),
+        ("delete_task", True, "DELETE"),
+        ("list_tasks", False, "GET"),
+    ]
+    assert {one["name"]: one["tokens"] for one in costs} == {
+        one["name"]: one["tokens"] for one in tools
+    }
+
+
 def test_the_tools_command_is_part_of_gatepost() -> None:
     points = {point.name: point.value for point in entry_points(group="gatepost.commands")}
     assert points["tools"] == "mcp_gateway.cli:tools"

@@ -5,6 +5,7 @@ import re
 from auth_server.entitlements.grant import ClientForbidden, resolve_entitlement
 from auth_server.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.authentication import find_for_id_token
 from auth_server.oauth.token_endpoint.forbidden import end_forbidden
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.audit.store import Audit, record
@@ -13,6 +14,7 @@ from auth_server.redemptions.statements import read_code, redeem
 from auth_server.revocations.revoke import end_family
 from auth_server.secrets import hash_secret, matches, s256
 from auth_server.tokens.refresh_token import first_token, make_first_token
+from gatepost.claims import Confirmation
 from gatepost.scopes import OFFLINE_ACCESS, parse_scope
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~\-]{43,128}")
@@ -22,7 +24,8 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     """Redeem a code once, with the client, redirect URI, resource and verifier it was issued for.
 
     OAuth 2.1 clients do not send `redirect_uri` here, because the verifier proves who began the
-    flow; one that is sent is compared, as RFC 6749 §4.1.3 requires. A wrong redirect_uri or resource, which the client can correct, does not use up the code. A
+    flow; one that is sent is compared, as RFC 6749 §4.1.3 requires. A wrong redirect_uri,
+    resource or key of `dpop_jkt`, which the client can correct, does not use up the code. A
     wrong verifier does, so that it can't be guessed. A second redemption revokes the tokens of the
     first (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 8707 §2.2).
     """
@@ -44,6 +47,8 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
     resources = form.all("resource")
     if resources and resolve_resource(resources, request.settings).resource != code.resource:
         raise InvalidTarget("the code was issued for another resource")
+    if code.dpop_jkt is not None and request.confirmation != Confirmation("jkt", code.dpop_jkt):
+        raise InvalidGrant("the code is bound to a key by dpop_jkt; send a DPoP proof of that key")
     scopes = parse_scope(code.scope)
     if not matches(code.code_challenge, s256(verifier)):
         # Before any check that can refuse temporarily, so that each wrong guess uses up the code.
@@ -60,13 +65,15 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
         )
     except ClientForbidden as error:
         return await end_forbidden(request, code.grant, error)
+    authentication = await find_for_id_token(request, code.family_id, entitlement.scopes)
     refresh_token, first = None, None
     if "refresh_token" in request.client.grant_types:
         policy = request.refresh_policy
         refresh_token = make_first_token(
             policy.keys, request.new_secret(), code=presented, family_id=code.family_id
         )
-        first = first_token(refresh_token, policy=policy, now=now)
+        bound_to = request.refresh_binding
+        first = first_token(refresh_token, bound_to=bound_to, policy=policy, now=now)
     refused = await _use_up(request, code, code_hash, first)
     if refused is not None:
         return refused
@@ -75,6 +82,8 @@ async def redeem_authorization_code(request: TokenRequest) -> Proven | Refused:
         offline=OFFLINE_ACCESS in scopes,
         refresh_token=refresh_token,
         family_id=code.family_id,
+        authentication=authentication,
+        nonce=authentication.nonce if authentication else None,
     )
 
 

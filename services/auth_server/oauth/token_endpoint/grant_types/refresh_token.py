@@ -3,10 +3,11 @@
 from auth_server.entitlements.grant import ClientForbidden, resolve_entitlement
 from auth_server.errors import InvalidGrant, InvalidScope, InvalidTarget
 from auth_server.oauth.resource_parameter import resolve_resource
+from auth_server.oauth.token_endpoint.authentication import find_for_id_token
 from auth_server.oauth.token_endpoint.forbidden import end_forbidden
 from auth_server.oauth.token_endpoint.request import Proven, Refused, TokenRequest
 from auth_server.records.audit.store import Audit, record
-from auth_server.records.refresh_tokens.store import find_newest_of_family
+from auth_server.records.refresh_tokens.store import began_unbound, find_newest_of_family
 from auth_server.redemptions.facts import RefreshFacts
 from auth_server.redemptions.statements import read_refresh_token
 from auth_server.revocations.revoke import end_family
@@ -24,7 +25,8 @@ from gatepost.scopes import (
 async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
     """Rotate a refresh token, and resolve its grant's current entitlement (OAuth 2.1 §4.3).
 
-    The entitlement may be narrower than before, never wider; `scope` narrows only this access token.
+    The entitlement may be narrower than before, never wider; `scope` narrows only this access token. A
+    token that is bound to a key is refused without a proof of that key, and stays as it is (RFC 9449 §5).
     """
     form, now, raw_sql = request.form, request.now, request.database.raw_sql
     token = form.require("refresh_token")
@@ -33,6 +35,8 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         return await _end(request, newest)
     if row is None or row.client_id != request.client.client_id:
         raise InvalidGrant("the refresh token is unknown, expired or revoked")
+    if row.bound_to is not None and row.bound_to != request.refresh_binding:
+        raise InvalidGrant("the refresh token is bound to a key; send a DPoP proof of that key")
     resources = form.all("resource")
     if resources and resolve_resource(resources, request.settings).resource != row.resource:
         raise InvalidTarget("the refresh token was issued for another resource")
@@ -64,14 +68,21 @@ async def redeem_refresh_token(request: TokenRequest) -> Proven | Refused:
         )
     except ClientForbidden as error:
         return await end_forbidden(request, row.grant, error)
-    successor = await rotate_refresh_token(raw_sql, token, row, policy=policy, now=now)
+    scopes = narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}
+    authentication = await find_for_id_token(request, row.family_id, scopes)
+    # A public client that begins to use DPoP binds its refresh tokens from now on.
+    bound_to = request.refresh_binding
+    successor = await rotate_refresh_token(
+        raw_sql, token, row, bound_to=bound_to, policy=policy, now=now
+    )
     if successor is None:
         return await _end(request, row)
     return Proven(
-        entitlement._replace(scopes=narrow_scopes(asked, entitlement.scopes) - {OFFLINE_ACCESS}),
+        entitlement._replace(scopes=scopes),
         offline=OFFLINE_ACCESS in asked,
         refresh_token=successor,
         family_id=row.family_id,
+        authentication=authentication,
     )
 
 
@@ -82,9 +93,13 @@ async def _find_newest_of_family(request: TokenRequest, token: str) -> RefreshFa
         return None
     async with request.database.reading() as db:
         newest = await find_newest_of_family(db, family_id)
+        # Only who has the key of such a family can end it by reuse, as with a token whose row is there.
+        always_bound = not await began_unbound(db, family_id)
     if newest is None or newest.client_id != request.client.client_id or newest.revoked_at:
         return None
-    return await read_refresh_token(request.database.raw_sql, newest.token_hash)
+    row = await read_refresh_token(request.database.raw_sql, newest.token_hash)
+    bound_elsewhere = row is not None and row.bound_to not in {None, request.refresh_binding}
+    return None if bound_elsewhere and always_bound else row
 
 
 async def _end(request: TokenRequest, row: RefreshFacts) -> Refused:

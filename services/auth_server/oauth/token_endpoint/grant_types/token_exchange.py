@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from auth_server.errors import InvalidRequest
+from auth_server.oauth.token_endpoint.grant_types.access_token import delegate
 from auth_server.oauth.token_endpoint.grant_types.api_key import exchange_api_key
 from auth_server.oauth.token_endpoint.request import ProveGrant, Proven, Refused, TokenRequest
 from gatepost.api_keys import ACCESS_TOKEN_TYPE, API_KEY_TYPE
 
 SUBJECT_TOKEN_TYPES: Mapping[str, ProveGrant] = {
+    ACCESS_TOKEN_TYPE: delegate,
     API_KEY_TYPE: exchange_api_key,
 }
 
@@ -20,6 +22,4 @@ async def exchange_token(request: TokenRequest) -> Proven | Refused:
         raise InvalidRequest(f"subject_token_type must be {' or '.join(SUBJECT_TOKEN_TYPES)}")
     if form.get("requested_token_type") not in {None, ACCESS_TOKEN_TYPE}:
         raise InvalidRequest(f"requested_token_type must be {ACCESS_TOKEN_TYPE}")
-    if form.get("actor_token") is not None or form.get("actor_token_type") is not None:
-        raise InvalidRequest("delegation is not supported; leave out actor_token")
     return await exchange(request)

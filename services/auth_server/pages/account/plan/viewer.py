@@ -9,7 +9,7 @@ from fastapi import Depends
 
 from auth_server.db.engine import DbSession
 from auth_server.errors import PageError
-from auth_server.flow.sign_in_purpose import is_account_page
+from auth_server.flow.sign_in_purpose import requested_page
 from auth_server.pages.account.admin import LIST, require_admin, require_level
 from auth_server.pages.account.frame import Account, AccountResolver, Accounts
 from auth_server.records.tenants.store import TenantMembership, find_tenant_membership
@@ -58,7 +58,7 @@ async def require_viewer(accounts: AccountResolver, tenant_id: str | None, db: D
         SignInRequired: the browser has no session, or the person's second factor is missing.
         PageError: the person is not a member; the page is the same if the tenant does not exist.
     """
-    account = await accounts.require_full_sign_in(db, _return_to(tenant_id))
+    account = await accounts.require_full_sign_in(db, requested_page(accounts.request, LIST))
     membership = await find_tenant_membership(db, account.person_id, tenant_id or "")
     if membership is None:
         raise PageError(
@@ -75,13 +75,8 @@ async def require_admin_viewer(
     accounts: AccountResolver, tenant_id: str | None, db: DbSession
 ) -> Viewer:
     """Find the signed-in admin, as `require_admin` does, who returns to the plan after a sign-in."""
-    admin = await require_admin(accounts, tenant_id, db, page=_return_to(tenant_id))
+    admin = await require_admin(accounts, tenant_id, db)
     return Viewer(admin.account, admin.membership)
-
-
-def _return_to(tenant_id: str | None) -> str:
-    page = page_of(tenant_id or "")
-    return page if is_account_page(page) else LIST
 
 
 def _posted(

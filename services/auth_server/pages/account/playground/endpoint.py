@@ -5,6 +5,8 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
+from auth_server.errors import PageError
+from auth_server.flow.own_provider import may_act
 from auth_server.pages.account.admin import Admin, require_admin
 from auth_server.pages.account.frame import Accounts
 from auth_server.pages.account.playground.show import AnswerPage, run_tool, show_list, show_tool
@@ -43,6 +45,13 @@ async def run(form: Form, accounts: Accounts, workshop: WorkshopInUse) -> Respon
     """Call a tool; no database session is open meanwhile."""
     async with workshop.database.reading() as db:
         admin = await require_admin(accounts, form.get("tenant"), db)
+    if not _may_run(admin):
+        raise PageError(
+            "A sign-in for emergencies calls no tools",
+            "It opens the settings of the organisation. Sign in with its identity provider to use tools.",
+            status=403,
+            detail="a break-glass session in the playground",
+        )
     admin.account.forms.require(form.get("proof"), "organisation", admin.membership.tenant_id)
     return await run_tool(
         workshop, _wish(form, admin), _in_frame(admin), form.get, by=admin.person_id
@@ -54,6 +63,10 @@ def _wish(given: Parameters, admin: Admin) -> Wish:
     return read_wish(given, tenant_id=tenant_id, person_id=admin.person_id)
 
 
+def _may_run(admin: Admin) -> bool:
+    return may_act(admin.account.signed_in, admin.membership)
+
+
 def _in_frame(admin: Admin) -> AnswerPage:
     return partial(
         admin.account.answer,
@@ -61,7 +74,8 @@ def _in_frame(admin: Admin) -> AnswerPage:
         frame="account.html",
         page=PAGE,
         chooses_person=False,
-        may_run=True,
+        may_run=_may_run(admin),
+        emergency=not _may_run(admin),
         membership=admin.membership,
         proof=admin.proof(),
     )

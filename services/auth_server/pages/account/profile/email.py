@@ -109,6 +109,7 @@ async def check_code(
             proved.value,
             keep=account.signed_in.session.session_hash,
             change_id=new_secret(),
+            lifetime=accounts.settings.longest_token_lifetime,
             now=now(),
         )
     if not stored:

@@ -162,7 +162,13 @@ async def check_code(
     token = new_secret()
     async with transaction() as db:
         await codes.use(db, ticket, proved)
-        undone = await undo_email_change(db, change, password_hash=password_hash, now=now())
+        undone = await undo_email_change(
+            db,
+            change,
+            password_hash=password_hash,
+            lifetime=pages.settings.longest_token_lifetime,
+            now=now(),
+        )
         if undone:
             link = PasswordLink(
                 address_hash=hash_secret(f"password link of {change.former_email}"),

@@ -1,11 +1,12 @@
 """The list of apps on a tenant's page, by name and host, with a tick for each that is allowed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from auth_server.db.engine import DbSession
 from auth_server.records.clients.store import list_client_names
 from auth_server.records.grants.store import list_connected_apps
-from auth_server.records.tenants.policy import TenantPolicy, entry_of, provable_host
+from auth_server.records.tenants.policy import entry_of, provable_host
 
 _MOST = 100
 
@@ -18,7 +19,7 @@ class AllowedApp:
         entry: what the policy contains if it is allowed: a host or a client id.
         names: how the apps that the entry allows call themselves, which only a host makes credible.
         host: the host that vouches for them; empty for programs on a device.
-        is_allowed: whether the policy has the entry.
+        is_allowed: whether the entry is one of those given.
     """
 
     entry: str
@@ -28,14 +29,14 @@ class AllowedApp:
 
 
 async def list_allowed_apps(
-    db: DbSession, tenant_id: str, policy: TenantPolicy
+    db: DbSession, tenant_id: str, allowed: Collection[str]
 ) -> tuple[list[AllowedApp], list[str]]:
-    """List the connected apps, and the other entries of the policy."""
+    """List the connected apps, and the other entries of those that are allowed."""
     connected = await list_connected_apps(db, tenant_id, most=_MOST)
     names = await list_client_names(db, {client_id for client_id, _ in connected})
     found: dict[str, set[str]] = {}
     hosts: dict[str, str] = {}
-    entries = frozenset(policy.allowed_clients or ())
+    entries = frozenset(allowed)
     for client_id, redirect_host in connected:
         host = provable_host(client_id, redirect_host)
         known = next((one for one in (client_id, host) if one in entries), None)

@@ -1,5 +1,7 @@
 """POST /account/organisation/rules: an admin sets the policy of their tenant."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
@@ -7,13 +9,14 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from auth_server.pages.account.admin import PAGE, Admin, posted_admin
-from auth_server.pages.account.organisations import answer_organisation
+from auth_server.pages.account.organisations import RefusedRules, answer_organisation
 from auth_server.records.tenants.policy import TenantPolicy, UnusablePolicy, require_policy
-from auth_server.tenancy.change_policy import ChangeRefused, change_policy
+from auth_server.tenancy.change_policy import ChangeRefused, change_policy, require_own_level
 from auth_server.web.dependencies import Clock, Db, Settings
 from auth_server.web.forms import Parameters
 from auth_server.web.posted_form import PostedForm
 from auth_server.web.routing import PageRouter
+from gatepost.approvals import parse_approval_rule
 
 router = PageRouter()
 # Enough for two hundred client ids that are URLs.
@@ -27,12 +30,12 @@ async def set_rules(
     form: RulesForm, admin: PostedAdmin, db: Db, settings: Settings, now: Clock
 ) -> Response:
     """Store the whole policy, with immediate effect on every token of the tenant."""
+    entered = admin.membership.policy
+    allowed = [*form.all("allow"), *(form.get("allowed_clients") or "").split()]
     try:
-        policy = _read(form, admin.membership.policy)
-        if policy.required_level > admin.account.signed_in.session.level:
-            raise UnusablePolicy(
-                "Sign in with two-step verification before you require it from members."
-            )
+        entered = _read(form, allowed, before=entered)
+        policy = require_policy(**asdict(entered))
+        require_own_level(policy, admin.account.signed_in.session.level)
         await change_policy(
             db,
             admin.membership.tenant_id,
@@ -42,11 +45,12 @@ async def set_rules(
             now=now(),
         )
     except (UnusablePolicy, ChangeRefused) as error:
-        return await answer_organisation(admin, db, now(), refused=str(error))
+        refused = RefusedRules(str(error), entered, allowed)
+        return await answer_organisation(admin, db, now(), refused=refused)
     return admin.account.lead_back(f"{admin.page}&saved=rules#rules")
 
 
-def _read(form: Parameters, before: TenantPolicy) -> TenantPolicy:
+def _read(form: Parameters, allowed: Sequence[str], *, before: TenantPolicy) -> TenantPolicy:
     try:
         level = int(form.get("required_level") or "1")
         days = float(form.get("longest_days") or "0")
@@ -58,15 +62,16 @@ def _read(form: Parameters, before: TenantPolicy) -> TenantPolicy:
         raise UnusablePolicy(
             "The required_level, longest_days and longest_token_minutes must be numbers."
         ) from None
-    listed = form.get("allowed_clients") or ""
     api_keys = form.get("api_keys")
-    return require_policy(
+    approval = parse_approval_rule(form.get("approval") or before.approval)
+    if approval is None:
+        raise UnusablePolicy("The approval must be none, destructive or changes.")
+    return TenantPolicy(
         required_level=level,
-        allowed_clients=[*form.all("allow"), *listed.split()]
-        if form.get("clients") == "listed"
-        else None,
+        allowed_clients=tuple(allowed) if form.get("clients") == "listed" else None,
         read_only=form.get("read_only") == "yes",
         longest_grant=longest,
         longest_token=before.longest_token if token_minutes is None else longest_token,
         api_keys=before.api_keys if api_keys is None else api_keys == "yes",
+        approval=approval,
     )

@@ -27,7 +27,8 @@ PostedAdmin = Annotated[Admin, Depends(posted_admin(PostedForm()))]
 async def show_requests(request: Request, db: ReadingDb, accounts: Accounts) -> Response:
     """List the requests, the oldest first."""
     query = read_query(request)
-    admin = await require_admin(accounts, query.get("tenant"), db)
+    tenant_id = query.get("tenant")
+    admin = await require_admin(accounts, tenant_id, db)
     return await _answer(admin, db, done=query.get("done"))
 
 

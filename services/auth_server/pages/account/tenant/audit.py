@@ -34,7 +34,8 @@ _LONGEST = 320
 async def show_trail(request: Request, db: ReadingDb, accounts: Accounts) -> Response:
     """Search the tenant's entries, the newest first."""
     query = read_query(request)
-    admin = await require_admin(accounts, query.get("tenant"), db)
+    tenant_id = query.get("tenant")
+    admin = await require_admin(accounts, tenant_id, db)
     asked, refused = _read(request), None
     after = (query.get("after") or "")[:128]
     trail = _trail(admin, accounts)

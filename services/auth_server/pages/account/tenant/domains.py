@@ -66,7 +66,8 @@ DONE: Mapping[str, tuple[str, str]] = {
 async def show_domains(request: Request, db: ReadingDb, accounts: Accounts) -> Response:
     """List the domains, each with its record, and a form for another one."""
     query = read_query(request)
-    admin = await require_admin(accounts, query.get("tenant"), db)
+    tenant_id = query.get("tenant")
+    admin = await require_admin(accounts, tenant_id, db)
     return await _answer(admin, db, done=query.get("done"))
 
 

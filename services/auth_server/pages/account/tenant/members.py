@@ -80,7 +80,7 @@ async def change_member(
                 lifetime=lifetime,
                 now=now,
             )
-            return admin.account.lead_back(f"{admin.page}#members")
+            return admin.account.lead_back(f"{admin.page}&saved=member#members")
         await set_membership(
             db,
             member.person_id,
@@ -96,7 +96,7 @@ async def change_member(
     except MalformedDataScope:
         text = translatable("The data must be entries such as team:sales, separated by spaces.")
         return await _answer(admin, member, db, given=(role, data), refused=text)
-    return admin.account.lead_back(f"{admin.page}#members")
+    return admin.account.lead_back(f"{admin.page}&saved=member#members")
 
 
 async def _answer(

@@ -23,6 +23,7 @@ from auth_server.tenancy.own_provider import (
     name_break_glass,
     require_provider,
 )
+from auth_server.tenancy.shut_out import list_shut_out
 from auth_server.web.dependencies import Clock, Db, ReadingDb, Settings
 from auth_server.web.forms import read_query
 from auth_server.web.posted_form import Form, PostedForm
@@ -32,6 +33,7 @@ router = PageRouter()
 PAGE = f"{ORGANISATION}/provider"
 PostedAdmin = Annotated[Admin, Depends(posted_admin(PostedForm()))]
 _MOST_ADMINS = 100
+_MOST_SHUT_OUT = 25
 DONE: Mapping[str, str] = {
     "required": translatable("The rule is on."),
     "lifted": translatable("The rule is off. What it ended stays ended."),
@@ -47,7 +49,8 @@ async def show_rule(
     """Show the rule, what it ends, and the admins who can do without the provider."""
     query = read_query(request)
     admin = await require_admin(accounts, query.get("tenant"), db)
-    return await _answer(admin, db, settings, done=query.get("done"))
+    after = (query.get("after") or "")[:255]
+    return await _answer(admin, db, settings, done=query.get("done"), after=after)
 
 
 @router.post(PAGE)
@@ -99,6 +102,7 @@ async def _answer(
     *,
     refused: str = "",
     done: str | None = None,
+    after: str = "",
 ) -> Response:
     tenant_id = admin.membership.tenant_id
     tenant, own = await find_tenant(db, tenant_id), await find_provider(db, tenant_id)
@@ -108,6 +112,10 @@ async def _answer(
     break_glass = {one.person_id for one in await list_break_glass(db, tenant_id)}
     connections, keys = await count_other_sign_ins(db, tenant_id)
     people = await find_people(db, {*admins, *break_glass})
+    domains = [one.domain for one in await list_domains(db, tenant_id) if one.verified_domain]
+    shut_out, following = await list_shut_out(
+        db, tenant_id, domains, after=after, most=_MOST_SHUT_OUT
+    )
     return admin.account.answer(
         "account/sign_in_rule.html",
         section="organisations",
@@ -115,7 +123,10 @@ async def _answer(
         membership=admin.membership,
         since=tenant.provider_only_since if tenant is not None else None,
         provider=getattr(way, "title", name),
-        domains=[one.domain for one in await list_domains(db, tenant_id) if one.verified_domain],
+        domains=domains,
+        shut_out=shut_out,
+        after=after,
+        following=following,
         from_there=name is not None and admin.account.signed_in.own_provider == name,
         way=name if way is not None else None,
         connections=connections,

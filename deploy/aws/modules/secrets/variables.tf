@@ -1,0 +1,2 @@
+variable "name" { type = string }
+variable "redis_host" { type = string }

@@ -1,0 +1,1 @@
+output "name" { value = aws_ecs_service.this.name }

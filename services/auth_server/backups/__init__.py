@@ -1,0 +1,1 @@
+"""Backups of the database: what `backup-verify` checks, and the copy in which it looks."""

@@ -1,0 +1,1 @@
+"""Commands about clients: those that operators manage, and the documents of others."""

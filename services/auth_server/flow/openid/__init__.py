@@ -1,0 +1,1 @@
+"""What OpenID Connect lets an app ask of the pages."""

@@ -1,0 +1,1 @@
+"""The checks of what OpenID Connect adds to an authorization request."""

@@ -1,0 +1,1 @@
+"""How people had signed in when they approved apps that want ID tokens."""

@@ -1,0 +1,1 @@
+"""Calls that wait for the approval of an admin of their tenant."""

@@ -1,0 +1,1 @@
+"""Delegations: the part of a grant that an app handed to a sub-agent."""

@@ -1,0 +1,1 @@
+"""People's accounts at the authorization servers of APIs, linked in one tenant each."""

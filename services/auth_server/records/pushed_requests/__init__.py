@@ -1,0 +1,1 @@
+"""Authorization requests that clients pushed, stored until the browser brings their address."""

@@ -1,0 +1,1 @@
+"""Workloads: identities at clouds and CI systems that act as a service client."""

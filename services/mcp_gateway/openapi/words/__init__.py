@@ -1,0 +1,1 @@
+"""The English of operation ids, paths and summaries."""

@@ -1,0 +1,1 @@
+"""The steps that ask people before a call is made."""
