@@ -8,14 +8,14 @@ from mcp import Client
 from gatepost_cli.connect import ToolFailed, read_json, show_result, with_client
 from gatepost_cli.terminal import echo
 from gatepost_cli.token_file import TokenFile, last_used
-from gatepost_cli.url import URL
+from gatepost_cli.url import GATEWAY
 
 
 @click.command()
 @click.argument("name")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
-    "--at", "url", type=URL, help="URL of the gateway.  [default: the one that was used last]"
+    "--at", "url", type=GATEWAY, help="URL of the gateway.  [default: the one that was used last]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON.")
 @click.option("--no-browser", is_flag=True, help="Print the link, but don't open a browser.")

@@ -25,7 +25,7 @@ from pydantic import AnyUrl
 from gatepost_cli.connect_device import authorize_device
 from gatepost_cli.terminal import echo
 from gatepost_cli.token_file import TokenFile
-from gatepost_cli.url import URL
+from gatepost_cli.url import GATEWAY
 
 Mode = Literal["auto", "legacy"]
 
@@ -49,7 +49,7 @@ class ToolFailed(click.ClickException):
 
 
 @click.command()
-@click.argument("url", type=URL)
+@click.argument("url", type=GATEWAY)
 @click.option(
     "--tool",
     help="The tool to call; by default the first read-only one without required arguments.",

@@ -13,7 +13,7 @@ import click
 
 from gatepost.network.organisation_address import resources_of_address
 from gatepost_cli.terminal import echo
-from gatepost_cli.url import URL
+from gatepost_cli.url import GATEWAY
 
 
 def _compact(value: object) -> str:
@@ -43,7 +43,7 @@ APPS: dict[str, Callable[[str, str], list[str]]] = {
 
 @click.command()
 @click.argument("app", type=click.Choice(list(APPS)))
-@click.argument("url", type=URL)
+@click.argument("url", type=GATEWAY)
 @click.option("--name", help="Its name in the app: a-z, 0-9 and -.  [default: from the URL]")
 @click.option("--print", "only_print", is_flag=True, help="Print the command, but don't run it.")
 def install(app: str, url: str, name: str | None, only_print: bool) -> None:

@@ -4,11 +4,20 @@ from urllib.parse import urlsplit
 
 import click
 
+from gatepost.settings import LOOPBACK_HOSTS
+
 
 class Url(click.ParamType[str]):
-    """An http or https URL with a host; anything else ends with exit code 2, and names the argument."""
+    """An http or https URL with a host; anything else ends with exit code 2, and names the argument.
+
+    With `gets_tokens`, http is for loopback hosts alone: nobody on the way may read what is sent.
+    """
 
     name = "url"
+
+    def __init__(self, *, gets_tokens: bool = False) -> None:
+        """Tell whether a person's tokens or keys are sent there."""
+        self._gets_tokens = gets_tokens
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the URL."""
@@ -23,7 +32,16 @@ class Url(click.ParamType[str]):
                 param,
                 ctx,
             )
+        if self._gets_tokens and place.scheme == "http" and place.hostname not in LOOPBACK_HOSTS:
+            self.fail(
+                f"{value!r} is not encrypted, so others could read the tokens; use https (http is "
+                "allowed only on 127.0.0.1, localhost and [::1])",
+                param,
+                ctx,
+            )
         return value
 
 
 URL = Url()
+GATEWAY = Url(gets_tokens=True)
+"""The URL of a gateway."""

@@ -141,6 +141,13 @@ def test_what_is_no_url_is_a_wrong_argument_which_is_named(words: str, named: st
     assert "is not an http or https URL, such as https://mcp.example.com/mcp" in ended.stderr
 
 
+@pytest.mark.parametrize("words", ["connect", "call list_tasks --at", "install cursor", "smoke"])
+def test_no_token_goes_to_a_gateway_that_others_could_read_on_the_way(words: str) -> None:
+    ended = CliRunner().invoke(main, [*words.split(), "http://mcp.example.com/mcp"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "'http://mcp.example.com/mcp' is not encrypted" in ended.stderr
+
+
 @pytest.mark.parametrize(("typed", "offered"), [("cal", "call"), ("keys ro", "rotate")])
 def test_a_shell_completes_commands(typed: str, offered: str) -> None:
     words = f"gatepost {typed}"

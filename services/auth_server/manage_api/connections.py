@@ -21,7 +21,7 @@ from auth_server.pages.consent.page import grant_vouched_for
 from auth_server.pages.picker.offer import kind_of
 from auth_server.records.call_log.store import usage_of_grants
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.records.clients.store import find_client
+from auth_server.records.clients.store import find_clients
 from auth_server.records.grants.store import find_grant, list_live_grants
 from auth_server.records.grants.table import Grant
 from auth_server.tenancy.grant_contents import Offered, set_contents, store_contents, what_it_holds
@@ -215,6 +215,7 @@ async def _describe(
         resource: await find_catalogue(db, resource)
         for resource in {grant.resource for grant in grants}
     }
+    clients = await find_clients(db, [grant.client_id for grant in grants])
     # Of many connections to a large service, this takes longer than a request may hold the event loop.
     kinds = await run_in_threadpool(
         lambda: [
@@ -225,7 +226,7 @@ async def _describe(
     found = []
     for grant, counted in zip(grants, kinds, strict=True):
         catalogue = catalogues[grant.resource]
-        client = await find_client(db, grant.client_id)
+        client = clients.get(grant.client_id)
         used = usage.get(grant.grant_id)
         latest = caller.membership.policy.latest_end(grant.approved_at) or grant.expires_at
         data = parse_data_scope(grant.data_scope).kinds

@@ -30,7 +30,7 @@ from gatepost_cli.smoke.discovery import (
 from gatepost_cli.smoke.junit import write_junit
 from gatepost_cli.smoke.steps import StepFailed, Steps, StepSkipped
 from gatepost_cli.terminal import echo
-from gatepost_cli.url import URL
+from gatepost_cli.url import GATEWAY
 
 Transport = Callable[[], httpx2.AsyncBaseTransport | None]
 
@@ -66,7 +66,7 @@ class Given:
 
 
 @click.command()
-@click.argument("url", type=URL)
+@click.argument("url", type=GATEWAY)
 @click.option(
     "--api-key",
     envvar="GATEPOST_SMOKE_API_KEY",

@@ -32,6 +32,14 @@ async def find_client(db: DbSession, client_id: str) -> Client | None:
     return client if client is not None and client.disabled_at is None else None
 
 
+async def find_clients(db: DbSession, client_ids: Collection[str]) -> dict[str, Client]:
+    """Look up clients that are not disabled, by their ids."""
+    query = select(Client).where(
+        col(Client.client_id).in_(set(client_ids)), col(Client.disabled_at).is_(None)
+    )
+    return {client.client_id: client for client in (await db.execute(query)).scalars()}
+
+
 async def list_client_names(db: DbSession, client_ids: Collection[str]) -> dict[str, str]:
     """Look up the names of clients by their ids, including disabled clients."""
     query = select(Client.client_id, Client.name).where(col(Client.client_id).in_(set(client_ids)))
