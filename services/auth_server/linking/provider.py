@@ -21,6 +21,17 @@ from gatepost.clock import Now
 REREAD = timedelta(hours=1)
 """How long a provider's metadata is cached."""
 RETRY = timedelta(seconds=5)
+# RFC 6749 §5.2 has the first. GitHub answers the second with status 200, and servers of OpenID Connect such as
+# Microsoft Entra the others when only the person can go on.
+_OVER = frozenset(
+    {
+        "invalid_grant",
+        "bad_refresh_token",
+        "consent_required",
+        "interaction_required",
+        "login_required",
+    }
+)
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_LIFETIME = 30 * 24 * 3600
 
@@ -37,7 +48,7 @@ class LinkRefused(Exception):
 
 
 class RefreshRefused(Exception):
-    """The provider does not accept the refresh token any more (RFC 6749 §5.2, `invalid_grant`)."""
+    """The provider does not accept the refresh token any more, or only the person can go on there."""
 
 
 class ProviderUnavailable(Exception):
@@ -182,7 +193,7 @@ class LinkProvider:
     ) -> ProviderTokens:
         status, body = await self._post(endpoints.token, form)
         error = body.get("error")
-        if error == "invalid_grant":
+        if isinstance(error, str) and error in _OVER:
             raise RefreshRefused
         if error is not None or status != 200:
             reason = f"status {status} {error if isinstance(error, str) else ''}"[:100].strip()

@@ -95,6 +95,26 @@ async def test_a_revoked_link_is_told_and_not_tried_again_until_it_is_linked_aga
     assert len(await place.rows()) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("bad_refresh_token", 200),
+        ("interaction_required", 400),
+        ("consent_required", 400),
+        ("login_required", 400),
+    ],
+)
+async def test_a_provider_that_says_in_its_own_words_that_the_person_must_come_is_not_asked_again(
+    place: Place, grant_id: str, clock: Clock, error: str, status: int
+) -> None:
+    place.orbit.token_answer = JSONResponse({"error": error}, status_code=status)
+    clock.advance(minutes=10)
+    for _ in range(2):
+        assert (await ask_for_token(place.server, grant_id))["state"] == "broken"
+        clock.advance(hours=1)
+    assert len(place.orbit.refreshed) == 1
+
+
 async def test_an_app_that_connects_again_has_the_person_link_a_broken_account_again(
     place: Place, grant_id: str, clock: Clock
 ) -> None:
