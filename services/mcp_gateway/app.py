@@ -33,6 +33,8 @@ from mcp_gateway.auth.outdated_tokens import OutdatedTokens
 from mcp_gateway.auth.protected_resource import WELL_KNOWN, describe_resource
 from mcp_gateway.auth.verify_token import TokenVerifier
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.directories.published import card_version, read_published
+from mcp_gateway.directories.routes import published_routes
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.front import Address, build_front
 from mcp_gateway.front.client_watch import ClientWatch
@@ -82,7 +84,8 @@ def create_app(
     """Wire the gateway.
 
     Raises:
-        SettingsError: the signing key or a credential of the upstream can't be used.
+        SettingsError: the signing key, a credential of the upstream or a published document can't be
+            used.
         ManifestError: the manifest or its OpenAPI document can't be served.
     """
     load_tracing(settings.tracing)
@@ -91,6 +94,8 @@ def create_app(
     live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
     key = load_signing_key(settings.signing_key)
     require_usable(settings.upstream_credentials, live.catalogue)
+    published = read_published(settings.published, resource=settings.resource, path=settings.path)
+    server_version = card_version(published, settings.path) or version("gatepost")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
@@ -122,7 +127,7 @@ def create_app(
             )
             current = CurrentServer(
                 Server(
-                    version=version("gatepost"),
+                    version=server_version,
                     catalogue=live.catalogue,
                     run=make_pipeline(live.catalogue),
                     challenge=auth.challenge,
@@ -167,7 +172,10 @@ def create_app(
                 )
 
     operational = Starlette(
-        routes=operational_routes(_describe_gateway(settings, live, key)),
+        routes=[
+            *operational_routes(_describe_gateway(settings, live, key)),
+            *published_routes(published),
+        ],
         middleware=[Middleware(RequestId)],
         exception_handlers={
             404: not_found(settings.resource, settings.connect_page),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gatepost.settings import Section, SettingsError
 from mcp_gateway.call_events.spool import Spool, SpoolBroken
+from mcp_gateway.directories.published import read_published
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
 from mcp_gateway.settings import McpGatewaySettings
@@ -18,6 +19,10 @@ def check(settings: McpGatewaySettings) -> Sequence[str]:
         catalogue = load_catalogue(settings.manifest)
         require_usable(settings.upstream_credentials, catalogue)
     except (ManifestError, SettingsError) as error:
+        problems.append(str(error))
+    try:
+        read_published(settings.published, resource=settings.resource, path=settings.path)
+    except SettingsError as error:
         problems.append(str(error))
     try:
         if settings.signing_key.exists():

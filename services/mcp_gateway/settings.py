@@ -62,6 +62,9 @@ class McpGatewaySettings(ServiceSettings):
     host only on a private network: the server at this URL decides whose tokens are valid."""
     manifest: Path
     """The reviewed `tools.yaml`."""
+    published: Path | None = None
+    """The folder that `gatepost publish --write` made. The gateway serves its server card, AI catalog and
+    domain proofs, to everybody, and no other file of it."""
     upstream_url: str
     """Base URL of your API; each operation's path is appended to it."""
     upstream_audience: str = ""

@@ -22,6 +22,7 @@ _HELP = {
     "install": "Add the gateway at URL to an app on this machine, with the app's own command.",
     "keys": "List and rotate the keys that sign access tokens.",
     "mcp-gateway": "The MCP gateway: the resource server in front of your REST API.",
+    "publish": "Publish the gateway in directories: check their rules, write their files, remember their review.",
     "smoke": "Check the MCP endpoint at URL after a roll-out, as a client sees it.",
     "tools": "Review the tools of a manifest before a gateway serves them.",
 }

@@ -7,6 +7,7 @@ text that the last import wrote follows the document, and any other stays.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from mcp_gateway.catalogue.lock import lock_tool
 from mcp_gateway.importing.proposal import Proposal, Proposed, entry_keys, propose
 from mcp_gateway.importing.yaml_edit import YamlText
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
@@ -14,7 +15,6 @@ from mcp_gateway.manifest.load import Manifest
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.openapi.document import FoundOperation, OpenApiDocument, UnknownOperation
 from mcp_gateway.review.diff import Change, compare_tools
-from mcp_gateway.review.lock import lock_tool
 
 _TEXTS = ("title", "description")
 

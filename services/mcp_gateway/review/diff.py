@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_gateway.review.lock import Lock, Published
+from mcp_gateway.catalogue.lock import Lock, Published
 from mcp_gateway.review.schema_diff import Kind, compare_schemas
 
 KINDS: tuple[Kind, ...] = ("breaking", "security", "additive", "wording")

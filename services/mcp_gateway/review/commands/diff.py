@@ -7,9 +7,9 @@ import click
 
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo
+from mcp_gateway.catalogue.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.diff import KINDS, compare_locks
-from mcp_gateway.review.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
 
 _BREAKING, _SECURITY = 1, 3
 

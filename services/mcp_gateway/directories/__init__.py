@@ -1,0 +1,1 @@
+"""What public directories of MCP servers read of this gateway, and what they approved."""

@@ -1,0 +1,176 @@
+"""The tool lists that directories approved, and how the catalogue differs from them.
+
+A directory reviews names, titles, descriptions, arguments and annotations. A lock file beside the manifest
+records what it approved, and a second one the changes that the operator acknowledged since.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.lock import Lock, Published, read_lock
+from mcp_gateway.catalogue.tool import Tool, publish_tool
+
+DIRECTORIES = ("claude", "openai")
+"""The directories that review a tool list before they publish it."""
+Change = Literal["new", "words", "arguments", "hints", "removed"]
+_SAID: Mapping[Change, str] = {
+    "new": "is not in the approved list",
+    "words": "has another title or description than approved",
+    "arguments": "has other arguments than approved",
+    "hints": "has other annotations than approved",
+    "removed": "was approved, and is no longer exposed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What one directory approved, and what the operator acknowledged since."""
+
+    directory: str
+    approved: Lock
+    acknowledged: Lock | None = None
+
+    def accepted(self, name: str) -> Iterator[Published]:
+        """Yield the records of a tool that may be served."""
+        for lock in (self.approved, self.acknowledged):
+            if lock is not None and name in lock.tools:
+                yield lock.tools[name]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The tools that the catalogue should have."""
+        current = self.approved if self.acknowledged is None else self.acknowledged
+        return frozenset(current.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A tool that differs from what a directory approved."""
+
+    directory: str
+    tool: str
+    change: Change
+
+    def describe(self) -> str:
+        """Say the difference in a sentence without its end."""
+        return f"{self.directory}: {self.tool} {_SAID[self.change]}"
+
+
+def approved_file(manifest: Path, directory: str) -> Path:
+    """Return the file beside a manifest that records what a directory approved."""
+    return manifest.with_name(f"approved.{directory}.lock.json")
+
+
+def acknowledged_file(manifest: Path, directory: str) -> Path:
+    """Return the file beside a manifest that records what the operator acknowledged since."""
+    return manifest.with_name(f"acknowledged.{directory}.lock.json")
+
+
+def approval_files(manifest: Path) -> tuple[Path, ...]:
+    """Return every file that `read_approvals` looks for, whether it exists or not."""
+    kinds = (approved_file, acknowledged_file)
+    return tuple(kind(manifest, directory) for directory in DIRECTORIES for kind in kinds)
+
+
+def read_approvals(manifest: Path) -> tuple[Approval, ...]:
+    """Read what each directory approved of a manifest; a directory without a file approved nothing.
+
+    Raises:
+        LockError: a file can't be read; the message names it.
+    """
+    found = []
+    for directory in DIRECTORIES:
+        approved = read_lock(approved_file(manifest, directory))
+        if approved is not None:
+            acknowledged = read_lock(acknowledged_file(manifest, directory))
+            found.append(Approval(directory, approved, acknowledged))
+    return tuple(found)
+
+
+def find_drift(catalogue: Catalogue, approvals: Iterable[Approval]) -> list[Drift]:
+    """Return how the catalogue differs from each approved list, by directory and tool."""
+    return [drift for one in approvals for drift in _drift_from(catalogue, one)]
+
+
+def keep_approved(catalogue: Catalogue, approvals: Sequence[Approval]) -> Catalogue:
+    """Return the part of a catalogue that every directory approved or the operator acknowledged.
+
+    A tool of which only words differ keeps the approved words; a tool that differs in more is left out.
+    """
+    found = [_keep(tool, approvals) for tool in catalogue.tools.values()]
+    tools = [tool for tool in found if tool is not None]
+    kept = {tool.name for tool in tools}
+    return Catalogue.of(
+        catalogue.name,
+        tools,
+        prompts=catalogue.prompts.values(),
+        resources=catalogue.resources.values(),
+        templates=[one for one in catalogue.templates.values() if one.tool in kept],
+        search_above=catalogue.search_above,
+        schemes=catalogue.schemes,
+    )
+
+
+def _drift_from(catalogue: Catalogue, approval: Approval) -> Iterator[Drift]:
+    for name in sorted(catalogue.tools.keys() | approval.names):
+        tool = catalogue.tools.get(name)
+        change = "removed" if tool is None else _change(tool, list(approval.accepted(name)))
+        if change is not None:
+            yield Drift(approval.directory, name, change)
+
+
+def _keep(tool: Tool, approvals: Sequence[Approval]) -> Tool | None:
+    for approval in approvals:
+        accepted = list(approval.accepted(tool.name))
+        change = _change(tool, accepted)
+        if change == "words":
+            words = accepted[-1]
+            tool = replace(tool, title=words["title"], description=words["description"])
+        elif change is not None:
+            return None
+    return tool
+
+
+def _change(tool: Tool, accepted: Sequence[Published]) -> Change | None:
+    """Return the smallest difference from any of the accepted records; None if one is the same."""
+    if not accepted:
+        return "new"
+    changes = [_compare(tool, record) for record in accepted]
+    order: tuple[Change | None, ...] = (None, "words", "hints", "arguments")
+    return min(changes, key=order.index)
+
+
+def _compare(tool: Tool, record: Published) -> Change | None:
+    now, then = publish_tool(tool), published_of(tool.name, record)
+    if _written(now["inputSchema"]) != _written(then["inputSchema"]):
+        return "arguments"
+    hints = [{k: v for k, v in one["annotations"].items() if k != "title"} for one in (now, then)]
+    if hints[0] != hints[1]:
+        return "hints"
+    return None if _written(now) == _written(then) else "words"
+
+
+def published_of(name: str, record: Published) -> dict[str, Any]:
+    """Return a recorded tool as `tools/list` answered it."""
+    return {
+        "name": name,
+        "title": record.get("title"),
+        "description": record.get("description"),
+        "inputSchema": record["inputSchema"],
+        "annotations": {
+            "title": record.get("title"),
+            "readOnlyHint": record.get("readOnly"),
+            "destructiveHint": record.get("destructive"),
+            "idempotentHint": record.get("idempotent"),
+            "openWorldHint": bool(record.get("openWorld")),
+        },
+    }
+
+
+def _written(value: Any) -> bytes:
+    return orjson.dumps(value, default=dict, option=orjson.OPT_SORT_KEYS)

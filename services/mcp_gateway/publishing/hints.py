@@ -1,0 +1,64 @@
+"""Say why each annotation of a tool is right, as reviewers ask.
+
+A sentence is made only where the request shows the annotation: its method, and of tools that add something
+their name. Where the manifest or the words of the document decided, a person gives the reason.
+"""
+
+from collections.abc import Mapping
+
+from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.openapi.document import SAFE_METHODS
+from mcp_gateway.publishing.listing import Reasons
+
+HINTS = ("read_only", "destructive", "idempotent", "open_world")
+"""The annotations, as the manifest names them."""
+_ADDING = ("add_", "append_", "create_")
+
+
+def justify(tool: Tool, product: str, given: Reasons | None) -> Mapping[str, str]:
+    """Return a sentence for each annotation; empty where a person has to give it.
+
+    Args:
+        tool: the tool.
+        product: the product's name.
+        given: the reasons of the listing.
+    """
+    own = {
+        "read_only": _read_only(tool, product),
+        "destructive": _destructive(tool, product),
+        "idempotent": _idempotent(tool),
+        "open_world": ""
+        if tool.open_world
+        else f"It reaches only the caller's own data in {product}, no public page and no third party.",
+    }
+    reasons = given or Reasons()
+    return {hint: getattr(reasons, hint) or sentence for hint, sentence in own.items()}
+
+
+def _read_only(tool: Tool, product: str) -> str:
+    proven = (
+        tool.operation.method in SAFE_METHODS if tool.graphql is None else tool.graphql.read_only
+    )
+    if tool.read_only:
+        return f"It makes one request that only reads from {product}." if proven else ""
+    return "" if proven else f"It makes one request that changes data in {product}."
+
+
+def _destructive(tool: Tool, product: str) -> str:
+    if tool.read_only:
+        return "It changes nothing, so nothing can be lost."
+    if tool.destructive:
+        return f"It deletes or overwrites data in {product}, which may not be recoverable."
+    if tool.operation.method == "POST" and tool.name.startswith(_ADDING) and not tool.idempotent:
+        return "It adds data, and neither deletes nor overwrites any."
+    return ""  # it may overwrite what was there
+
+
+def _idempotent(tool: Tool) -> str:
+    if tool.read_only:
+        return "It changes nothing, however often it is called."
+    if not tool.idempotent:
+        return "Each call may change something more."
+    proven = tool.graphql is None and tool.operation.method in {"PUT", "DELETE"}
+    said = "A second call with the same arguments changes nothing more."
+    return said if proven else f"By the API's own account: {said[0].lower()}{said[1:]}"

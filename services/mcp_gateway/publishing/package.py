@@ -1,0 +1,91 @@
+"""Write the package: what the gateway serves, and what an operator gives to a directory."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+
+from gatepost.text.hidden import escape_text
+from mcp_gateway.directories.approved import DIRECTORIES
+from mcp_gateway.directories.published import CARD, CATALOG, CHALLENGE, PROOF
+from mcp_gateway.publishing.checks.logos import logo_problem
+from mcp_gateway.publishing.documents import (
+    write_card,
+    write_catalog,
+    write_openai,
+    write_server_json,
+    write_tools,
+)
+from mcp_gateway.publishing.finding import Submission
+from mcp_gateway.publishing.submission_texts import write_submission
+
+_FORMAT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+
+
+class PackageError(Exception):
+    """The package can't be written; the message says why."""
+
+
+def write_package(submission: Submission, folder: Path, proof: str) -> list[Path]:
+    """Write every file of the package, and return their paths.
+
+    Args:
+        submission: what is published.
+        folder: where to write; it is created.
+        proof: the public record that proves the domain.
+
+    Raises:
+        PackageError: a logo can't be used, or a file can't be written.
+    """
+    listing = submission.listing
+    files: dict[str, bytes] = {
+        CARD: _json(write_card(submission)),
+        CATALOG: _json(write_catalog(submission)),
+        PROOF: f"{proof}\n".encode(),
+        "server.json": _json(write_server_json(submission)),
+        "tools.json": _json(write_tools(submission)),
+        "chatgpt-app-submission.json": _json(write_openai(submission)),
+    }
+    if listing.openai_challenge:
+        files[CHALLENGE] = f"{listing.openai_challenge}\n".encode()
+    for directory in (*DIRECTORIES, "registry"):
+        text = write_submission(submission, directory, proof)
+        files[f"submission-{directory}.md"] = escape_text(text).encode()
+    logos = _logos(submission)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            _write(folder / name, content)
+        for name, source in logos.items():
+            shutil.copyfile(source, folder / name)
+        # An earlier package may have had it.
+        if CHALLENGE not in files:
+            (folder / CHALLENGE).unlink(missing_ok=True)
+    except OSError as error:
+        raise PackageError(f"{error.filename or folder}: {error.strerror}") from None
+    return sorted(folder / name for name in (*files, *logos))
+
+
+def _logos(submission: Submission) -> Mapping[str, Path]:
+    found = {}
+    listing, beside = submission.listing, submission.file.parent
+    for key, logo in (("logo", listing.logo), ("logo-dark", listing.logo_dark)):
+        if logo is None:
+            continue
+        if problem := logo_problem(beside, logo):
+            raise PackageError(f"{submission.at(key.replace('-', '_'))}: {problem}")
+        found[f"{key}{logo.file.suffix.lower()}"] = beside / logo.file
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, so that a gateway that starts meanwhile reads one or the other."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+def _json(document: object) -> bytes:
+    written = orjson.dumps(document, default=dict, option=_FORMAT)
+    return escape_text(written.decode()).encode()
