@@ -173,6 +173,10 @@ usage = DatabaseCommands(
             f"{_COMMANDS}.usage.exports:link",
             "Name the customer that a tenant is at the system to which usage is exported.",
         ),
+        "outdated": (
+            f"{_COMMANDS}.usage.outdated:outdated",
+            "List the clients that use former names of tools and deprecated tools.",
+        ),
         "reconcile": (
             f"{_COMMANDS}.usage.reports:reconcile",
             "Compare the ledger with the usage by the hour; fail if they differ.",

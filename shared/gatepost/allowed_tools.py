@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -49,9 +49,19 @@ class Toolsets:
     tools: frozenset[str]
     members: Mapping[str, tuple[str, ...]]
     """Each toolset's tools, sorted, under `@name` and under `@name~DIGEST`."""
+    former: Mapping[str, str] = field(default_factory=dict)
+    """Each name that a tool had before, with the tool's name now."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Those former names that allow the tool, because it needs no more than it did under that name."""
 
     @classmethod
-    def of(cls, toolsets: Mapping[str, Iterable[str]]) -> Self:
+    def of(
+        cls,
+        toolsets: Mapping[str, Iterable[str]],
+        *,
+        former: Mapping[str, str] | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Self:
         """Group tools by toolset; `toolsets` maps each tool to its toolsets, without `@`."""
         sets: dict[str, list[str]] = {}
         for tool in sorted(toolsets):
@@ -59,15 +69,17 @@ class Toolsets:
                 sets.setdefault(f"@{toolset}", []).append(tool)
         members = {name: tuple(tools) for name, tools in sets.items()}
         members |= {f"{name}~{_digest(tools)}": tools for name, tools in members.items()}
-        return cls(frozenset(toolsets), members)
+        return cls(frozenset(toolsets), members, former or {}, renamed or {})
 
-    def after(self, former: Self) -> Self:
+    def after(self, former: Self, renamed: Mapping[str, str]) -> Self:
         """Keep accepting the digests of an earlier catalogue, for those of its tools that remain.
 
-        This does not allow additional tools: a digest names the same tools as before.
+        This does not allow additional tools: a digest names the same tools as before. `renamed` has the
+        former names that allow a tool of this catalogue.
         """
         known = [(key, tools) for key, tools in former.members.items() if "~" in key]
-        return replace(self, members={**dict(known[-_MOST_KNOWN:]), **self.members})
+        members = {**dict(known[-_MOST_KNOWN:]), **self.members}
+        return replace(self, members=members, renamed=renamed)
 
     def shorten(self, names: Collection[str], *, room: int = NAMED) -> frozenset[str]:
         """Write tools as entries that allow exactly them, in about 2,000 characters at most.
@@ -76,8 +88,9 @@ class Toolsets:
         the catalogue does not have and keeps its toolsets. Each tool of a gateway is in `read` or
         `write`, so few tools remain after the largest toolsets.
         """
+        names = self._with_new_names(names)
         if _length(names) <= room:
-            return frozenset(names)
+            return names
         entries = {name for name in names if name.startswith("@")}
         left = self.tools.intersection(names)
         while _length(left) > room:
@@ -99,19 +112,33 @@ class Toolsets:
         """List every tool of this catalogue that the entries allow."""
         allowed: set[str] = set()
         for entry in entries:
-            if entry in self.tools:
+            if not entry.startswith("@"):
                 allowed.add(entry)
             elif members := self.members.get(entry):
                 allowed.update(members)
             elif (cut := _split_bits(entry)) and (members := self.members.get(cut[0])):
                 allowed.update(_read_bits(members, cut[1]))
-        return self.tools.intersection(allowed)
+        return self.tools.intersection(self._with_new_names(allowed))
 
-    def know(self, entries: Iterable[str]) -> bool:
-        """Return whether this catalogue knows every digest in the entries."""
+    def know(self, entries: Collection[str]) -> bool:
+        """Return whether this catalogue knows every digest and every former name in the entries.
+
+        A former name is known if it allows the tool, or if the entries also have the tool's name.
+        """
+        if any(
+            old in entries and old not in self.renamed and now not in entries
+            for old, now in self.former.items()
+        ):
+            return False
         return all(
             "~" not in entry or (_split_bits(entry) or (entry,))[0] in self.members
             for entry in entries
+        )
+
+    def _with_new_names(self, names: Collection[str]) -> frozenset[str]:
+        """Add the present names of tools that are known under former ones."""
+        return frozenset(names).union(
+            now for old, now in self.renamed.items() if old in names and now in self.tools
         )
 
 

@@ -5,9 +5,13 @@ under `hash`, so that a grant records exactly which tools the page showed.
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from gatepost.allowed_tools import Toolsets
+from gatepost.scopes import covers
 
 CATALOGUE_PATH = "/internal/catalogue"
 _AT_ONCE = 200
@@ -30,6 +34,22 @@ class ToolSummary(_Frozen):
     destructive: bool
     confirms: bool = False
     """Whether a person confirms each call."""
+    former: tuple[str, ...] = ()
+    """The names that the tool had before."""
+    bounds: tuple[str, ...] | None = None
+    """What limits each call: `bind:CLAIM` and `check:CLAIM` for the claims that fill arguments and that
+    answers must match, and `approval`. None if an older gateway did not say."""
+
+    def needs_no_more_than(self, other: "ToolSummary") -> bool:
+        """Tell whether a person who allowed `other` has allowed at least what this tool does."""
+        return (
+            covers({other.scope}, self.scope)
+            and self.read_only >= other.read_only
+            and self.destructive <= other.destructive
+            and self.confirms >= other.confirms
+            and other.bounds is not None
+            and set(other.bounds) <= set(self.bounds or ())
+        )
 
 
 class CatalogueDocument(_Frozen):
@@ -41,10 +61,50 @@ class CatalogueDocument(_Frozen):
     tools: tuple[ToolSummary, ...]
     asks_purpose: bool = False
     """Whether models are asked to say what they are trying to do with each call."""
+    renamed: Mapping[str, str] = {}
+    """Former names that allow the tool of a present name, as `prove_renames` found. The authorization
+    server adds them; a gateway's document has none."""
 
     def find(self, name: str) -> ToolSummary | None:
         """Look a tool up by name."""
         return next((tool for tool in self.tools if tool.name == name), None)
+
+    def include_renamed(self, names: Iterable[str]) -> frozenset[str]:
+        """Add to the names that a person allowed the present names of the same tools."""
+        allowed = frozenset(names)
+        return allowed.union(now for old, now in self.renamed.items() if old in allowed)
+
+    def group_tools(self) -> Toolsets:
+        """Group the tools by toolset, to read and write `allowed_tools`."""
+        return Toolsets.of(
+            {tool.name: tool.toolsets for tool in self.tools}, renamed=dict(self.renamed)
+        )
+
+
+def prove_renames(after: CatalogueDocument, before: CatalogueDocument) -> dict[str, str]:
+    """Return the former names of tools for which consent also holds under the present name.
+
+    A rename must not allow more than a person allowed: the tool needs no more than it did under the
+    former name, and was not a tool of its own beside it, about which people have decided. A name stays
+    proven for as long as that is true, even when the tool no longer lists it.
+    """
+    old, new = ({tool.name: tool for tool in one.tools} for one in (before, after))
+    renamed = {
+        name: tool.name
+        for tool in after.tools
+        for name in tool.former
+        if name in old and tool.name not in old and tool.needs_no_more_than(old[name])
+    }
+    for name, then in before.renamed.items():
+        now = renamed.get(then, then)
+        if (
+            name not in new
+            and then in old
+            and now in new
+            and new[now].needs_no_more_than(old[then])
+        ):
+            renamed.setdefault(name, now)
+    return renamed
 
 
 _SUMMARIES = TypeAdapter(tuple[ToolSummary, ...])

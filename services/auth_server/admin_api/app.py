@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from auth_server.admin_api.adoption.funnel import router as funnel_router
 from auth_server.admin_api.adoption.intent import router as intent_router
+from auth_server.admin_api.adoption.outdated import router as outdated_router
 from auth_server.admin_api.clients import router as clients_router
 from auth_server.admin_api.document import create_documented_api
 from auth_server.admin_api.money.archives import router as archives_router
@@ -62,6 +63,7 @@ ROUTERS = (
     audit_router,
     funnel_router,
     intent_router,
+    outdated_router,
     operators_router,
     tokens_router,
 )

@@ -23,7 +23,6 @@ from auth_server.records.people.store import find_people, resolve_person_id
 from auth_server.records.people.table import Person
 from auth_server.records.tenants.store import list_tenant_names
 from auth_server.records.usage_exports.store import list_exports_of_hour
-from gatepost.allowed_tools import Toolsets
 from gatepost.metering.plans import hour_of
 
 MOST_EXPORTED = 100_000
@@ -287,8 +286,7 @@ async def _includes(db: DbSession, call: LoggedCall, tools: Sequence[str]) -> bo
     catalogue = await find_catalogue(db, call.resource)
     if catalogue is None:
         return call.tool in tools
-    toolsets = Toolsets.of({tool.name: tool.toolsets for tool in catalogue.tools})
-    return call.tool in toolsets.expand(tools)
+    return call.tool in catalogue.group_tools().expand(tools)
 
 
 async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView]:

@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "deadline": translatable("The API didn't answer in time"),
     "declined": translatable("The person declined"),
     "foreign_record": translatable("The answer may contain another organisation's data"),
+    "former_name": translatable("The app used a former name of the tool after its last day"),
     "gateway_error": translatable("The gateway failed"),
     "graphql_error": translatable("The API answered with an error"),
     "input_required": translatable("The person was asked to confirm"),

@@ -13,7 +13,7 @@ from auth_server.records.tenants.store import list_tenants
 from auth_server.revocations.revoke import outdate_tokens
 from auth_server.settings import ResourceSettings
 from gatepost.allowed_tools import Toolsets
-from gatepost.catalogue import CatalogueDocument
+from gatepost.catalogue import CatalogueDocument, prove_renames
 from gatepost.clock import Now
 
 ReadCatalogue = Callable[[ResourceSettings, datetime], Awaitable[CatalogueDocument]]
@@ -23,6 +23,7 @@ _MAX_CACHED = 1000
 @dataclass(frozen=True, slots=True)
 class _Cached:
     document: CatalogueDocument
+    """As it is stored, with the renames that hold."""
     toolsets: Toolsets
     written: dict[tuple[frozenset[str], StepUp | None], frozenset[str]] = field(
         default_factory=dict
@@ -63,19 +64,22 @@ class CatalogueCache:
         """
         document = await self._read(resource, self._now())
         cached = self._cached.get(document.resource)
-        if cached is None or cached.document.hash != document.hash:
+        if cached is None or not _is_same(cached.document, document):
             # A separate transaction, because a page that only reads must not hold the write lock
             # while a gateway is slow to answer.
             try:
                 async with self._database.writing() as db, db.begin():
                     before = await find_catalogue(db, document.resource)
+                    renamed = prove_renames(document, before) if before is not None else {}
+                    document = document.model_copy(update={"renamed": renamed})
                     await keep_catalogue(db, document, now=self._now())
                     if before is not None and _reads_less(before, document):
                         await self._outdate_readers(db)
             except IntegrityError:
                 pass  # another process stored it at the same moment
             self._learn(document)
-        return document
+            return document
+        return cached.document
 
     async def _outdate_readers(self, db: DbSession) -> None:
         # Tokens of tenants that allow reading only may name a tool that changes things now.
@@ -113,8 +117,12 @@ class CatalogueCache:
         return written
 
     def _learn(self, document: CatalogueDocument) -> None:
-        toolsets = Toolsets.of({tool.name: tool.toolsets for tool in document.tools})
-        self._cached[document.resource] = _Cached(document, toolsets)
+        self._cached[document.resource] = _Cached(document, document.group_tools())
+
+
+def _is_same(stored: CatalogueDocument, read: CatalogueDocument) -> bool:
+    # A newer gateway may tell more about the same tools.
+    return stored.hash == read.hash and stored.tools == read.tools
 
 
 def _reads_less(before: CatalogueDocument, after: CatalogueDocument) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import CatalogueDocument
 from gatepost.scopes import covers
 
@@ -17,11 +16,12 @@ def narrow_to_reading(
         tools: names, or toolsets written `@name`.
         catalogue: says which tools only read; without it, no tool is kept.
     """
-    listed = catalogue.tools if catalogue is not None else ()
-    allowed = Toolsets.of({tool.name: tool.toolsets for tool in listed}).expand(tools)
+    if catalogue is None:
+        return frozenset(), frozenset()
+    allowed = catalogue.group_tools().expand(tools)
     reading = [
         tool
-        for tool in listed
+        for tool in catalogue.tools
         if tool.read_only and tool.name in allowed and covers(scopes, tool.scope)
     ]
     return frozenset(tool.scope for tool in reading), frozenset(tool.name for tool in reading)

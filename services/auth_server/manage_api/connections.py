@@ -284,7 +284,7 @@ def _usable(
     """List the tools of a grant that the service has, its scopes cover and the tenant allows."""
     if catalogue is None:
         return []
-    names, held = frozenset(grant.tools), parse_scope(grant.scope)
+    names, held = catalogue.include_renamed(grant.tools), parse_scope(grant.scope)
     within = {scope for scope in {tool.scope for tool in catalogue.tools} if covers(held, scope)}
     read_only = caller.membership.policy.read_only
     return [

@@ -28,7 +28,7 @@ from auth_server.records.tenant_providers.store import find_provider
 from auth_server.records.tenants.store import lock_tenant
 from auth_server.revocations.revoke import outdate_tokens, revoke_grant
 from auth_server.tenancy.change_policy import ChangeRefused, require_admin
-from gatepost.allowed_tools import MalformedAllowedTools, Toolsets, parse_allowed_tools
+from gatepost.allowed_tools import MalformedAllowedTools, parse_allowed_tools
 from gatepost.catalogue import CatalogueDocument
 from gatepost.data_scope import DataScope, MalformedDataScope, parse_data_scope
 from gatepost.network.organisation_address import organisation_address
@@ -291,7 +291,7 @@ def _require_ceiling(one: AppCeiling, catalogue: CatalogueDocument) -> AppCeilin
         raise ChangeRefused(
             "Tools are names and toolsets, and data is written as kind:value."
         ) from error
-    toolsets = Toolsets.of({tool.name: tool.toolsets for tool in catalogue.tools})
+    toolsets = catalogue.group_tools()
     known = toolsets.tools | toolsets.members.keys()
     if not named <= known:
         raise ChangeRefused("One of the tools is not a tool or toolset of this service.")

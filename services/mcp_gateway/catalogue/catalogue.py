@@ -12,8 +12,9 @@ from typing import Any, Self
 import orjson
 
 from gatepost.allowed_tools import Toolsets
-from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.catalogue import CatalogueDocument, ToolSummary, prove_renames
 from gatepost.scopes import READ, format_scope
+from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
@@ -42,6 +43,8 @@ class Catalogue:
     """The document's security schemes, for the operator's credentials."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
+    former: Mapping[str, tuple[Tool, FormerName]] = field(default_factory=dict)
+    """Former names of tools, with the tool that has the name no more."""
     _usable: dict[frozenset[str], frozenset[str]] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -80,12 +83,21 @@ class Catalogue:
             search_above=search_above,
             schemes=schemes or {},
             index=SearchIndex(by_name.values() if searched else ()),
-            toolsets=Toolsets.of({tool.name: tool.toolsets for tool in by_name.values()}),
+            toolsets=Toolsets.of(
+                {tool.name: tool.toolsets for tool in by_name.values()},
+                former={one.name: tool.name for tool in by_name.values() for one in tool.former},
+            ),
+            former={one.name: (tool, one) for tool in by_name.values() for one in tool.former},
         )
 
     def after(self, former: Self) -> Self:
-        """Return a copy that also understands tokens issued for a former catalogue."""
-        return dataclasses.replace(self, toolsets=self.toolsets.after(former.toolsets))
+        """Return a copy that also understands tokens issued for a former catalogue.
+
+        A former name in them allows the tool, if the tool needs no more than it did under that name.
+        """
+        before = former.document("").model_copy(update={"renamed": former.toolsets.renamed})
+        renamed = prove_renames(self.document(""), before)
+        return dataclasses.replace(self, toolsets=self.toolsets.after(former.toolsets, renamed))
 
     def usable(self, allowed: frozenset[str]) -> frozenset[str]:
         """Return the names of the tools that a token's `allowed_tools` allow; cached by value."""
@@ -128,10 +140,18 @@ class Catalogue:
                     read_only=tool.read_only,
                     destructive=tool.destructive,
                     confirms=tool.confirm is not None,
+                    former=tuple(one.name for one in tool.former),
+                    bounds=_bounds(tool),
                 )
                 for tool in self.tools.values()
             ),
         )
+
+
+def _bounds(tool: Tool) -> tuple[str, ...]:
+    bounds = {f"bind:{claim}" for claim in tool.bindings.values()}
+    bounds |= {f"check:{check.claim}" for check in tool.checks}
+    return tuple(sorted(bounds | ({"approval"} if tool.approval else set())))
 
 
 def fingerprint(tool: Tool) -> str:
@@ -148,7 +168,13 @@ def _digest(content: Any) -> str:
 
 # Lock files hold fingerprints made under these names, and without the fields added since.
 _FORMER_NAMES = {"compiled_shape": "shaping"}
-_ADDED: Mapping[str, Any] = {"open_world": False, "fill": {}, "purpose": "", "approval": False}
+_ADDED: Mapping[str, Any] = {
+    "open_world": False,
+    "fill": {},
+    "purpose": "",
+    "approval": False,
+    "former": (),
+}
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mcp_gateway.catalogue.billing import Billing
 from mcp_gateway.catalogue.fill import Fill, FromCredential
+from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
@@ -146,6 +147,8 @@ class Tool:
     """The argument by which a model says what it is trying to do; empty if the manifest asks for none."""
     graphql: GraphqlQuery | None = None
     """The query whose variables are the operation's body, for a GraphQL tool."""
+    former: tuple[FormerName, ...] = ()
+    """The names that the tool had before, by which clients may still call it."""
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -161,6 +164,7 @@ _PURPOSES = ("purpose", "purpose_of_call")
 def name_purpose(tool: Tool) -> str:
     """Return the argument by which a model may say what it is trying to do: one that the tool does not have."""
     taken = {*tool.input_schema["properties"], *tool.bindings, *tool.fill}
+    taken.update(name for former in tool.former for name in former.arguments)
     numbered = (f"{_PURPOSES[1]}_{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (*_PURPOSES, *numbered) if name not in taken)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from mcp_gateway.catalogue.billing import Billing
@@ -14,6 +15,7 @@ from mcp_gateway.catalogue.tool import (
     Shape,
     ToolLimits,
 )
+from mcp_gateway.manifest.former import FormerEntry
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
 from mcp_gateway.manifest.schema import date_of
@@ -58,6 +60,7 @@ class ToolEntry:
     mirror: tuple[tuple[str, str], ...] = ()
     slow: bool = False
     slashes: tuple[str, ...] = ()
+    former: tuple[FormerEntry, ...] = ()
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -107,6 +110,10 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         mirror=tuple(value.get("mirror", {}).items()),
         slow=value.get("slow", False),
         slashes=tuple(value.get("slashes", ())),
+        former=tuple(
+            FormerEntry(one["name"], date.fromisoformat(one["until"]), one.get("arguments", {}))
+            for one in value.get("former", ())
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
+from mcp_gateway.manifest.former import former_name_problems
 from mcp_gateway.manifest.make_tool import make_tool
 from mcp_gateway.manifest.purpose import ask_purpose
 from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
@@ -135,7 +136,7 @@ def load_manifest(path: Path) -> Manifest:
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
     problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
-    problems += _contradictions(source)
+    problems += [*_contradictions(source), *former_name_problems(source)]
     _raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(
         path=path,

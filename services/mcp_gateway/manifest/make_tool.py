@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from gatepost.scopes import READ, WRITE
+from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
 from mcp_gateway.catalogue.validation import make_validator
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
+from mcp_gateway.manifest.former import UnusableFormerName, make_former_name
 from mcp_gateway.manifest.graphql import UnusableQuery, import_query
 from mcp_gateway.manifest.hidden_arguments import bind_arguments, fill_arguments
 from mcp_gateway.manifest.paging import name_pages
@@ -110,7 +112,23 @@ def make_tool(
         validate_all=validate_all,
         slow=entry.slow,
         mirror=dict(entry.mirror),
+        former=name_former(entry, schema),
     )
+
+
+def name_former(entry: ToolEntry, schema: Mapping[str, Any]) -> tuple[FormerName, ...]:
+    """Make the former names of a tool with this input schema.
+
+    Raises:
+        ManifestError: one of them can't be served.
+    """
+    made: list[FormerName] = []
+    for place, former in enumerate(entry.former):
+        try:
+            made.append(make_former_name(former, schema))
+        except UnusableFormerName as problem:
+            raise ManifestError(f".former[{place}]{problem}") from None
+    return tuple(made)
 
 
 def _compile(shape: Shape, pages: Pagination | None, guard: InstructionGuard) -> CompiledShape:

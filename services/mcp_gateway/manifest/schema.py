@@ -80,6 +80,12 @@ def _closed(description: str, required: tuple[str, ...] = (), /, **properties: A
     return {**closed, "required": list(required)} if required else closed
 
 
+_DATE: _Schema = {
+    "type": "string",
+    "format": "date",
+    "pattern": r"^\d{4}-\d\d-\d\d$",
+    "errorMessage": "must be a date, such as 2027-06-30",
+}
 _CLAIM: _Schema = {
     "type": "string",
     "pattern": f"^({'|'.join(CLAIMS)}|data_scope\\.{_KIND_NAME})$",
@@ -293,13 +299,33 @@ _TOOL = _closed(
     version=_text(40, "The tool's version, for people."),
     deprecated=_flag("Whether to tell the model to stop using the tool."),
     sunset={
-        "type": "string",
-        "format": "date",
-        "pattern": r"^\d{4}-\d\d-\d\d$",
+        **_DATE,
         "description": "The last day on which the tool is served, such as 2027-06-30.",
-        "errorMessage": "must be a date, such as 2027-06-30",
     },
     replaced_by=_name("The tool to use instead."),
+    former={
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 20,
+        "items": _closed(
+            "A name that the tool had before.",
+            ("name", "until"),
+            name=_name("The former name, which no tool has now."),
+            arguments={
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "string"},
+                "description": "Former name of an argument to its present one.",
+                "errorMessage": "must be a mapping of former to present names, such as `id: task_id`",
+            },
+            until={
+                **_DATE,
+                "description": "The last day on which calls by this name are accepted.",
+            },
+        ),
+        "description": "Names that the tool had before, by which clients may still call it.",
+        "errorMessage": "must be a list such as [{name: old_name, until: 2027-06-30}]",
+    },
     expose={**_flag("false keeps the tool out."), "default": True},
 )
 _TOOL["oneOf"] = [{"required": ["operation"]}, {"required": ["graphql"]}]

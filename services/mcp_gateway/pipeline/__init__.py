@@ -56,7 +56,7 @@ def build_steps(
         answer_meta_tools(catalogue),  # search_tools and describe_tool of large catalogues
         find_tool(catalogue),
         authorize(catalogue),  # allowed_tools, then scope
-        validate_arguments(catalogue),
+        validate_arguments(catalogue, now),
         ask_person(asking.confirmation),  # for missing arguments and for confirmation
         bind_claims,  # person and tenant come from the token only
         require_link(sender),  # of the person's own account, if the API wants its token

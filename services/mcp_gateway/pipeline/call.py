@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Decision
+from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.limits.port import Reservation
@@ -66,6 +67,8 @@ class ToolCall(NamedTuple):
     """Set by `call_upstream`."""
     answer: Answer | None = None
     """The response's JSON, if `check_response` read it."""
+    former: FormerName | None = None
+    """The former name by which the client called the tool. Set by `unwrap_execute`."""
 
     def with_tool(self, tool: Tool) -> "ToolCall":
         """Return a copy with the tool that was found."""

@@ -79,7 +79,15 @@ def describe_call(
         actor=caller.actors[0] if caller.actors else "",
         searched=metrics.searched,
         purpose=metrics.purpose,
+        called_as=_outdated_name(call, tool),
     )
+
+
+def _outdated_name(call: ToolCall, tool: Tool | None) -> str:
+    """Return the name of the call if clients should no longer use it."""
+    if call.former is not None:
+        return call.former.name
+    return tool.name if tool is not None and tool.lifecycle.deprecated else ""
 
 
 def outcome_of(call: ToolCall, result: ToolResult | None) -> Outcome:

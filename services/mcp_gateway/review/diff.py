@@ -36,6 +36,8 @@ _WORDING = {
     "replacedBy": "its replacement",
 }
 
+_SENT = ("operation", "query")
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -46,7 +48,12 @@ class Change:
     message: str
 
 
-def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Change]:
+def compare_locks(
+    old: Lock,
+    new: Lock,
+    replaced: Mapping[str, str],
+    renamed: Mapping[str, tuple[str, Published]],
+) -> list[Change]:
     """Return the changes, worst first, then sorted by tool name.
 
     Args:
@@ -54,9 +61,14 @@ def compare_locks(old: Lock, new: Lock, replaced: Mapping[str, str]) -> list[Cha
         new: the tools to publish.
         replaced: tools that are no longer served, to the replacement of each. Removing such a
             tool is not a breaking change.
+        renamed: former names of the new tools, each with the tool's name now and its record as clients
+            see it that use the former name.
     """
-    changes = [change for name in sorted(old.tools) for change in _old(name, old, new, replaced)]
-    for name in sorted(new.tools.keys() - old.tools.keys()):
+    changes = [
+        change for name in sorted(old.tools) for change in _old(name, old, new, replaced, renamed)
+    ]
+    known = {renamed[name][0] for name in old.tools.keys() & renamed.keys()}
+    for name in sorted(new.tools.keys() - old.tools.keys() - known):
         changes.append(Change(name, "additive", "is new"))
     return sorted(changes, key=lambda change: (KINDS.index(change.kind), change.tool))
 
@@ -80,14 +92,40 @@ def _changes(name: str, old: Published, new: Published) -> Iterator[Change]:
             yield Change(name, "wording", f"{words} changed")
 
 
-def _old(name: str, old: Lock, new: Lock, replaced: Mapping[str, str]) -> Iterator[Change]:
+def _old(
+    name: str,
+    old: Lock,
+    new: Lock,
+    replaced: Mapping[str, str],
+    renamed: Mapping[str, tuple[str, Published]],
+) -> Iterator[Change]:
     if name in new.tools:
         yield from compare_tools(name, old.tools[name], new.tools[name])
+    elif name in renamed:
+        now, record = renamed[name]
+        yield Change(name, "additive", f"is called {now} now, and still answers to this name")
+        yield from _changes(name, old.tools[name], record)
     elif replaced.get(name) in new.tools:
         yield Change(name, "additive", f"is replaced by {replaced[name]}")
+    elif twin := _find_twin(name, old, new):
+        advice = f"{twin} has its operation: if it is the same tool, add `former: "
+        yield Change(
+            name, "breaking", f"is no longer served; {advice}[{{name: {name}, until: DATE}}]` there"
+        )
     else:
         advice = "keep it, or name its successor with `replaced_by` beside `expose: false`"
         yield Change(name, "breaking", f"is no longer served; {advice}")
+
+
+def _find_twin(name: str, old: Lock, new: Lock) -> str | None:
+    """Return the new tool that sends what a removed one sent, if there is exactly one."""
+    sent = [old.tools[name].get(key) for key in _SENT]
+    twins = [
+        other
+        for other, record in new.tools.items()
+        if other not in old.tools and [record.get(key) for key in _SENT] == sent
+    ]
+    return twins[0] if len(twins) == 1 else None
 
 
 def _say(old: Any, new: Any) -> str:

@@ -190,11 +190,15 @@ def _require_params(
     """Check mirrored arguments; the pipeline handles unknown and forbidden tools."""
     name, arguments = params.get("name"), params.get("arguments")
     tool = server.catalogue.tools.get(name) if isinstance(name, str) else None
+    former = server.catalogue.former.get(name) if isinstance(name, str) and tool is None else None
+    if former is not None:
+        tool = former[0]
     if tool is None or not tool.mirror:
         return
     # An error for a forbidden tool would reveal that it exists.
     if tool.name in server.catalogue.usable(caller.allowed_tools):
         given = arguments if isinstance(arguments, dict) else {}
+        given = given if former is None else former[1].rename(given)
         require_param_headers(tool, given, headers)
 
 

@@ -119,6 +119,9 @@ class CallEvent(NamedTuple):
         ""
     )
     """The words with which the model said what it is trying to do, if the manifest asks for them."""
+    called_as: Annotated[str, Field(max_length=128), AfterValidator(_require_storable)] = ""
+    """The former name by which the tool was called, or the tool's name if it is deprecated. The call log
+    does not have it; it is only counted, by the day, the name and the client."""
 
 
 def events_stream(issuer: str) -> str:
@@ -146,7 +149,8 @@ class MalformedEvent(ValueError):
 
 
 _FIELDS = frozenset(CallEvent._fields)
-LOGGED = tuple(name for name in CallEvent._fields if name not in {"searched", "purpose"})
+_COUNTED = frozenset({"searched", "purpose", "called_as"})
+LOGGED = tuple(name for name in CallEvent._fields if name not in _COUNTED)
 """The members that logs keep, of the gateway and of the authorization server. They come first."""
 # Quotes inside a text are escaped, so this begins a member wherever it stands.
 _STATED = b',"searched":'
@@ -154,8 +158,8 @@ _READER = TypeAdapter(CallEvent)
 
 
 def write_event(event: CallEvent) -> bytes:
-    """Write an event as one line of JSON; the words of the model are left out if there are none."""
-    if event.searched or event.purpose:
+    """Write an event as one line of JSON, without the members that are only counted if all are empty."""
+    if event.searched or event.purpose or event.called_as:
         return orjson.dumps(event._asdict())
     return orjson.dumps(as_logged(event))
 
@@ -166,7 +170,7 @@ def as_logged(event: CallEvent) -> dict[str, Any]:
 
 
 def without_words(written: bytes) -> bytes:
-    """Return a written event without the words of the model, as logs have it."""
+    """Return a written event without the members that are only counted, as logs have it."""
     place = written.find(_STATED)
     return written if place < 0 else written[:place] + b"}"
 

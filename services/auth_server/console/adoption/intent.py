@@ -1,9 +1,10 @@
-"""The console's page of what agents tried in vain."""
+"""The console's page of what agents tried in vain, and of outdated names that clients still use."""
 
 from fastapi import Request
 from starlette.responses import Response
 
 from auth_server.administration.adoption.intent import KINDS, read_intent
+from auth_server.administration.adoption.outdated import read_outdated
 from auth_server.console.adoption.periods import PERIODS
 from auth_server.console.frame import CONSOLE, ShownConsole
 from auth_server.console.traffic.usage import read_days
@@ -18,13 +19,14 @@ router = PageRouter()
 async def show_intent(
     request: Request, console: ShownConsole, db: ReadingDb, settings: Settings, now: Clock
 ) -> Response:
-    """Show the tools that agents asked for, and why they did not get them."""
+    """Show the tools that agents asked for in vain and why, and the clients that use outdated names."""
     days = read_days(read_query(request))
     resources = [entry.resource for entry in settings.resources]
     return console.answer(
         "console/intent.html",
         section="intent",
         attempts=await read_intent(db, console.operator, resources, days=days, now=now()),
+        outdated=await read_outdated(db, console.operator, resources, days=days, now=now()),
         kinds=KINDS,
         days=days,
         periods=PERIODS,

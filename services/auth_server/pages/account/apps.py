@@ -336,11 +336,12 @@ async def _ask(
         most,
         parse_scope(grant.asked_scope),
         membership.policy,
-        also=linked.union(grant.tools),
+        also=linked.union(catalogue.include_renamed(grant.tools)),
     )
     data = offer_data(ceiling, parse_data_scope(grant.data_scope))
     lasts = grant.expires_at - grant.approved_at
-    current = Choice(offer.names & frozenset(grant.tools), data.suggested, lasts)
+    held = catalogue.include_renamed(grant.tools)
+    current = Choice(offer.names & held, data.suggested, lasts)
     return Question(catalogue, offer, data, (lasts,), None, current)
 
 
@@ -354,7 +355,8 @@ async def _ceiling_of(
         client_id=grant.client_id,
         resource=grant.resource,
     )
-    allowed = frozenset(choice.ceiling_tools if choice is not None else grant.tools)
+    most = choice.ceiling_tools if choice is not None else grant.tools
+    allowed = catalogue.include_renamed(most)
     data = parse_data_scope(choice.ceiling_data_scope if choice is not None else grant.data_scope)
     tools = tuple(tool for tool in catalogue.tools if tool.name in allowed)
     return catalogue.model_copy(update={"tools": tools}), narrow_data_scope(held, data) or data
@@ -417,6 +419,7 @@ async def _describe(
             for tool in (catalogue.tools if catalogue is not None else ())
             if tool.read_only or not policy.read_only
         ]
+        held = catalogue.include_renamed(grant.tools) if catalogue is not None else ()
         found.append(
             Connection(
                 grant=grant,
@@ -424,7 +427,7 @@ async def _describe(
                 address=grant.resource if len(resources_of_address(grant.resource)) > 1 else "",
                 tenant=membership.tenant_name if membership is not None else grant.tenant_id,
                 vouched_for=grant_vouched_for(grant, client),
-                kinds=_count_kinds(usable, grant.tools),
+                kinds=_count_kinds(usable, tuple(held)),
                 data_scope=parse_data_scope(grant.data_scope),
                 usage=usage.get(grant.grant_id),
                 ends_at=min(

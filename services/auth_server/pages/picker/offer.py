@@ -144,8 +144,11 @@ def make_offer(
     beyond = [tool for tool in others if tool.name in also]
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     within_before = _covered(allowed, asked_before)
-    had = frozenset(before.tools) if before is not None else frozenset()
-    seen = {_judged(tool) for tool in shown_before.tools} if shown_before is not None else set()
+    had = catalogue.include_renamed(before.tools) if before is not None else frozenset()
+    seen = {
+        (catalogue.renamed.get(name, name), *judged)
+        for name, *judged in map(_judged, shown_before.tools if shown_before is not None else ())
+    }
     decided = {
         tool.name
         for tool in (allowed if seen else ())

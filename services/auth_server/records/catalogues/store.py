@@ -17,20 +17,23 @@ _MOST_REMEMBERED = 8
 
 
 async def keep_catalogue(db: DbSession, document: CatalogueDocument, *, now: datetime) -> None:
-    """Store a version of a catalogue and mark it as the latest one seen."""
+    """Store a version of a catalogue and mark it as the latest one seen.
+
+    A version that is stored already takes over what a newer gateway tells about it.
+    """
     is_postgresql = db.get_bind().dialect.name == "postgresql"
     text: Any = literal(await format_catalogue(document), Text)
     insert: Any = (postgresql if is_postgresql else sqlite).insert
+    stored = cast(text, postgresql.JSONB) if is_postgresql else text
     await db.execute(
         insert(CatalogueVersion)
-        .values(
-            resource=document.resource,
-            hash=document.hash,
-            document=cast(text, postgresql.JSONB) if is_postgresql else text,
-            seen_at=now,
+        .values(resource=document.resource, hash=document.hash, document=stored, seen_at=now)
+        .on_conflict_do_update(
+            index_elements=["resource", "hash"], set_={"seen_at": now, "document": stored}
         )
-        .on_conflict_do_update(index_elements=["resource", "hash"], set_={"seen_at": now})
     )
+    remembered: dict[tuple[str, str], CatalogueDocument] = db.info[REMEMBERED]
+    remembered.pop((document.resource, document.hash), None)
 
 
 async def find_catalogue(

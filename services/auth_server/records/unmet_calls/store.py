@@ -30,10 +30,24 @@ NOTHING_FOUND = "nothing_found"
 PURPOSE = "purpose"
 """Not a refusal: with which words models said what they were trying to do; they stand in place of an
 error."""
+OUTDATED = "outdated_name"
+"""Not a refusal: calls by former names of tools and of deprecated tools; the client stands in place of an
+error."""
+_NOT_IN_VAIN = frozenset({PURPOSE, OUTDATED})
 
+LONGEST_CLIENT = 300
 MOST_A_DAY = 2_000
 """The rows of a day, because agents can invent any number of names."""
 _Key = tuple[datetime, str, str, str]
+
+
+class OutdatedUse(NamedTuple):
+    """How often a client used an outdated name of a tool, and the last day on which it did."""
+
+    name: str
+    client_id: str
+    times: int
+    last: datetime
 
 
 class Tried(NamedTuple):
@@ -46,7 +60,7 @@ class Tried(NamedTuple):
 
 
 async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
-    """Count the calls among some that were made in vain, and what models said they were doing."""
+    """Count the calls among some that were made in vain, what models said, and uses of outdated names."""
     # Neither words nor names of one kind take the place of another's.
     kinds = [
         Counter(
@@ -56,6 +70,11 @@ async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
         ),
         _count_words(NOTHING_FOUND, [(one, one.searched) for one in events if one.searched]),
         _count_words(PURPOSE, [(one, one.purpose) for one in events if one.purpose]),
+        Counter(
+            (start_of_day(one.at), OUTDATED, one.called_as, one.client_id[:LONGEST_CLIENT])
+            for one in events
+            if one.called_as
+        ),
     ]
     for counts in kinds:
         for day in {day for day, *_ in counts}:
@@ -100,14 +119,34 @@ async def list_unmet(db: DbSession, *, since: datetime, most: int, reason: str =
         db: an open database session.
         since: the first day.
         most: how many to list.
-        reason: the only reason to list, such as `PURPOSE`; by default all but that one.
+        reason: the only reason to list, such as `PURPOSE`; by default all that are refusals.
     """
     what = (col(UnmetCall.reason), col(UnmetCall.tool), col(UnmetCall.error))
     times = func.sum(col(UnmetCall.times))
-    wanted = what[0] == reason if reason else what[0] != PURPOSE
+    wanted = what[0] == reason if reason else what[0].not_in(_NOT_IN_VAIN)
     query = select(*what, times).where(col(UnmetCall.day) >= since, wanted).group_by(*what)
     rows = (await db.execute(query.order_by(times.desc(), *what).limit(most))).all()
     return [Tried(reason, tool, error, int(number)) for reason, tool, error, number in rows]
+
+
+async def list_outdated(db: DbSession, *, since: datetime, most: int) -> list[OutdatedUse]:
+    """Sum the uses of outdated names from one day on by name and client, the most frequent first.
+
+    On a day with more than `MOST_A_DAY` of them, the others have neither name nor client.
+    """
+    name, client = col(UnmetCall.tool), col(UnmetCall.error)
+    times, last = func.sum(col(UnmetCall.times)), func.max(col(UnmetCall.day))
+    query = (
+        select(name, client, times, last)
+        .where(col(UnmetCall.day) >= since, col(UnmetCall.reason) == OUTDATED)
+        .group_by(name, client)
+        .order_by(times.desc(), name, client)
+        .limit(most)
+    )
+    return [
+        OutdatedUse(name, client, int(times), last)
+        for name, client, times, last in (await db.execute(query)).all()
+    ]
 
 
 async def purge_unmet(db: DbSession, *, before: datetime) -> bool:

@@ -19,5 +19,5 @@ class UnmetCall(SQLModel, table=True):
     tool: str = Field(primary_key=True, max_length=128)
     """The name that the agent used, whether or not such a tool exists."""
     error: str = Field(primary_key=True, max_length=300)
-    """What the agent was told; of a search or a stated purpose, its words."""
+    """What the agent was told; of a search or a stated purpose, its words; of an outdated name, the client."""
     times: int = Field(default=0, sa_type=BigInteger)

@@ -46,7 +46,8 @@ def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> T
             call.metrics.searched = clean_words(given["query"])
         return _answer({"tools": [_summarise(tool) for tool in found]})
     if call.name == DESCRIBE:
-        tool = catalogue.tools.get(given["name"])
+        former = catalogue.former.get(given["name"])
+        tool = catalogue.tools.get(given["name"]) if former is None else former[0]
         if tool is not None and tool.name in usable:
             return _answer(publish_tool(tool))
     # A call of one of these three through `execute_tool`, which `unwrap_execute` does not unwrap.

@@ -7,7 +7,13 @@ import click
 
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo
-from mcp_gateway.catalogue.lock import LOCK_FILE, LockError, lock_catalogue, read_lock
+from mcp_gateway.catalogue.lock import (
+    LOCK_FILE,
+    LockError,
+    lock_catalogue,
+    lock_tool,
+    read_lock,
+)
 from mcp_gateway.review.commands.options import load, manifest_file
 from mcp_gateway.review.diff import KINDS, compare_locks
 
@@ -22,7 +28,7 @@ def diff(path: Path, write: bool) -> None:
 
     Exits with 1 if a change is breaking, and with 3 if a change concerns security but none is
     breaking. To make a breaking change, publish a tool under a new name: keep the old tool, or leave
-    its entry with `expose: false` and `replaced_by`.
+    its entry with `expose: false` and `replaced_by`. To rename a tool, give it its old name as `former`.
     """
     manifest, _, catalogue = load(path)
     file = path.parent / LOCK_FILE
@@ -39,7 +45,11 @@ def diff(path: Path, write: bool) -> None:
         )
     successors = {e.name: e.lifecycle.replaced_by for e in manifest.tools if not e.expose}
     replaced = {name: other for name, other in successors.items() if other is not None}
-    changes = compare_locks(old, new, replaced) if old is not None else []
+    renamed = {
+        name: (tool.name, {**lock_tool(tool), "inputSchema": former.input_schema})
+        for name, (tool, former) in catalogue.former.items()
+    }
+    changes = compare_locks(old, new, replaced, renamed) if old is not None else []
     for change in changes:
         echo(write_line(f"{change.kind}: {change.tool}: {change.message}"))
     counts = Counter(change.kind for change in changes)

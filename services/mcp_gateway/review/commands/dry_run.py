@@ -126,7 +126,7 @@ async def _walk(
     retrying = RetryingSender(sender, guards, now=utc_now, wait=asyncio.sleep, random=lambda: 0.0)
     steps = (
         find_tool(catalogue),
-        validate_arguments(catalogue),
+        validate_arguments(catalogue, utc_now),
         bind_claims,
         call_upstream(RequestWriters(url), retrying),
     )

@@ -46,6 +46,7 @@ def _unseen(tool: Tool) -> dict[str, str]:
         "version": life.version or "",
         "sunset": str(life.sunset or ""),
         "replaced by": life.replaced_by or "",
+        "former names": ", ".join(f"{one.name} until {one.until}" for one in tool.former),
         "deadline": f"{tool.deadline:g} s",
         "tokens": f"about {tool_tokens(tool)}",
     }

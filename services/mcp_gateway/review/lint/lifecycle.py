@@ -16,6 +16,12 @@ def lifecycle(reviewed: ReviewedManifest) -> Iterator[Finding]:
         if life.deprecated and life.sunset is None and life.replaced_by is None:
             message = "it is deprecated, but has neither a sunset nor a replacement"
             yield Finding(name, "warning", message, "set `sunset` or `replaced_by`")
+        for former in tool.former:
+            if former.until < reviewed.today:
+                message = f"its former name {former.name} was accepted until {former.until}"
+                yield Finding(
+                    name, "warning", message, "remove it from `former`, or set a later day"
+                )
         entry = entries[name]
         if entry.graphql is not None or life.deprecated:
             continue

@@ -6,7 +6,7 @@ from auth_server.errors import InvalidRequest, InvalidScope
 from auth_server.oauth.token_endpoint.delegation.delegated import CheckedDelegation
 from auth_server.oauth.token_endpoint.request import TokenRequest
 from auth_server.oauth.token_endpoint.scope import narrow_to
-from gatepost.allowed_tools import MalformedAllowedTools, Toolsets, parse_allowed_tools
+from gatepost.allowed_tools import MalformedAllowedTools, parse_allowed_tools
 from gatepost.catalogue import CatalogueDocument
 from gatepost.scopes import covers
 
@@ -49,6 +49,4 @@ def _choose(asked: str, usable: frozenset[str], catalogue: CatalogueDocument) ->
         raise InvalidScope(
             f"allowed_tools: subject_token does not allow {beyond[0]} with this scope"
         )
-    return (
-        Toolsets.of({tool.name: tool.toolsets for tool in catalogue.tools}).expand(entries) & usable
-    )
+    return catalogue.group_tools().expand(entries) & usable

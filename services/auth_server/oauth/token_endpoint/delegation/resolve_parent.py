@@ -9,7 +9,6 @@ from auth_server.oauth.token_endpoint.delegation.delegated import CheckedDelegat
 from auth_server.oauth.token_endpoint.request import TokenRequest
 from auth_server.records.catalogues.store import find_catalogue
 from auth_server.redemptions.statements import read_grant
-from gatepost.allowed_tools import Toolsets
 from gatepost.data_scope import narrow_data_scope
 from gatepost.scopes import BESIDE_RESOURCES
 
@@ -53,7 +52,7 @@ async def resolve_parent(checked: CheckedDelegation, request: TokenRequest) -> C
         catalogue = await find_catalogue(db, claims.aud)
     if catalogue is None:
         raise TemporarilyUnavailable("the tools of this MCP server are not known yet; try again")
-    toolsets = Toolsets.of({tool.name: tool.toolsets for tool in catalogue.tools})
+    toolsets = catalogue.group_tools()
     lifetimes = map(
         request.settings.token_lifetime_of, (claims.client_id, proved or claims.client_id)
     )
