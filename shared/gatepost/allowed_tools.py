@@ -71,7 +71,7 @@ class Toolsets:
         members |= {f"{name}~{_digest(tools)}": tools for name, tools in members.items()}
         return cls(frozenset(toolsets), members, former or {}, renamed or {})
 
-    def after(self, former: Self, renamed: Mapping[str, str]) -> Self:
+    def after(self, former: Self, renamed: Mapping[str, str] | None = None) -> Self:
         """Keep accepting the digests of an earlier catalogue, for those of its tools that remain.
 
         This does not allow additional tools: a digest names the same tools as before. `renamed` has the
@@ -79,7 +79,7 @@ class Toolsets:
         """
         known = [(key, tools) for key, tools in former.members.items() if "~" in key]
         members = {**dict(known[-_MOST_KNOWN:]), **self.members}
-        return replace(self, members=members, renamed=renamed)
+        return replace(self, members=members, renamed=renamed or {})
 
     def shorten(self, names: Collection[str], *, room: int = NAMED) -> frozenset[str]:
         """Write tools as entries that allow exactly them, in about 2,000 characters at most.

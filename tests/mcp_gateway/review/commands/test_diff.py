@@ -57,6 +57,33 @@ def test_a_removed_tool_is_breaking_unless_it_has_a_successor(
     assert "additive: find_tasks: is new" in result.output
 
 
+def test_a_renamed_tool_is_proposed_and_then_compared_under_its_former_name(published: Any) -> None:
+    former = "former: [{name: create_task, until: '2099-12-31'}]"
+    published.tools = published.tools.replace("  create_task: {", "  add_task: {")
+    result = published.run("diff")
+    assert result.exit_code == 1
+    said = "breaking: create_task: is no longer served; add_task has its operation"
+    assert said in result.output
+    assert "add `former: [{name: create_task, until: DATE}]` there" in result.output
+
+    published.tools = published.tools.replace("  add_task: {", f"  add_task: {{{former}, ")
+    result = published.run("diff")
+    assert result.exit_code == 0
+    assert result.output == (
+        "additive: create_task: is called add_task now, and still answers to this name\n"
+        "0 breaking, 0 security, 1 additive, 0 wording\n"
+    )
+
+    body(published)["required"] = ["title", "owner"]
+    published.tools = published.tools.replace(
+        "{name: create_task", "{arguments: {t: title}, name: create_task"
+    )
+    result = published.run("diff")
+    assert result.exit_code == 1
+    assert "breaking: create_task: owner is required now" in result.output
+    assert "breaking: create_task: title" in result.output
+
+
 def test_additional_arguments_and_changed_texts_pass(published: Any) -> None:
     body(published)["properties"]["due"] = {"type": "string"}
     published.operation("/tasks", "get")["description"] = "List tasks, said better."
