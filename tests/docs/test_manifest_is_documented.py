@@ -15,7 +15,9 @@ from support.markdown import fences, read, spans
 PAGE = read("docs/manifest.md")
 HEAD = "version: 1\nname: Orbit\nopenapi: openapi.json\n"
 EXCERPTS = [("manifest.md", text) for text in fences(PAGE, "yaml")] + [
-    ("connect-your-api.md", text) for text in fences(read("docs/connect-your-api.md"), "yaml")
+    (page, text)
+    for page in ("connect-your-api.md", "apps.md")
+    for text in fences(read(f"docs/{page}"), "yaml")
 ]
 
 

@@ -174,6 +174,8 @@ _ADDED: Mapping[str, Any] = {
     "purpose": "",
     "approval": False,
     "former": (),
+    "app": None,
+    "for_app": False,
 }
 
 

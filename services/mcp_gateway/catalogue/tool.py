@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from mcp_gateway.catalogue.apps import App
 from mcp_gateway.catalogue.billing import Billing
 from mcp_gateway.catalogue.fill import Fill, FromCredential
 from mcp_gateway.catalogue.former import FormerName
@@ -149,6 +150,8 @@ class Tool:
     """The query whose variables are the operation's body, for a GraphQL tool."""
     former: tuple[FormerName, ...] = ()
     """The names that the tool had before, by which clients may still call it."""
+    app: App | None = None
+    """How hosts show the answer to a person; None shows it as text."""
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from mcp_gateway.catalogue.tool import (
     Shape,
     ToolLimits,
 )
+from mcp_gateway.manifest.apps import AppEntry, read_app
 from mcp_gateway.manifest.former import FormerEntry
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
@@ -61,6 +62,7 @@ class ToolEntry:
     slow: bool = False
     slashes: tuple[str, ...] = ()
     former: tuple[FormerEntry, ...] = ()
+    app: AppEntry | None = None
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -114,6 +116,7 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
             FormerEntry(one["name"], date.fromisoformat(one["until"]), one.get("arguments", {}))
             for one in value.get("former", ())
         ),
+        app=read_app(value.get("app")),
     )
 
 

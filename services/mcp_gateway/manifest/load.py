@@ -18,6 +18,7 @@ from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.manifest.apps import add_apps
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.former import former_name_problems
 from mcp_gateway.manifest.make_tool import make_tool
@@ -79,6 +80,11 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
                 tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
             except ManifestError as error:
                 problems.append(f"{manifest.path}: tools.{entry.name}{error}")
+    apps = {entry.name: entry.app for entry in manifest.tools if entry.app is not None}
+    # An app may name a tool that has a problem itself, which is then the one to fix.
+    if apps and not problems:
+        tools, found = add_apps(tools, apps, document)
+        problems += [f"{manifest.path}: {problem}" for problem in found]
     by_name = {tool.name: tool for tool in tools}
     for template in manifest.templates:
         where = f"{manifest.path}: resources.{template.name}"

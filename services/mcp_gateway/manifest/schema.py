@@ -18,6 +18,7 @@ SCHEMA_FILE = "tools.schema.json"
 """The schema's file name, beside a manifest."""
 LONGEST_DEADLINE = 300
 CLAIMS = ("tenant_id", "sub", "client_id")
+VIEWS = ("table", "card", "form")
 _KIND_NAME = "[a-z][a-z0-9_]{0,31}"
 _NAME = f"^{TOOL_NAME.pattern}$"
 _Schema = dict[str, Any]
@@ -162,6 +163,32 @@ _GUARD: _Schema = {
     "errorMessage": "must be off, report or block",
 }
 
+_APP: _Schema = {
+    "description": "Show the answer to a person in hosts that support MCP Apps: a view, or a mapping.",
+    "if": {"type": "string"},
+    "then": {
+        "enum": list(VIEWS),
+        "errorMessage": f"must be {', '.join(VIEWS[:-1])} or {VIEWS[-1]}, or a mapping with `view`",
+    },
+    "else": {
+        **_closed(
+            "A view with more decisions.",
+            ("view",),
+            view={
+                "enum": list(VIEWS),
+                "description": "How the answer is shown; a form also sends what a person fills in.",
+                "errorMessage": f"must be {', '.join(VIEWS[:-1])} or {VIEWS[-1]}",
+            },
+            title=_text(200, "The heading; by default the tool's title."),
+            fields=_fields("The columns of a table or the lines of a card, as paths in a record."),
+            at={**_FIELD, "description": "The path of the list or record in the answer."},
+            row=_name("The tool with a card that shows a row of the table."),
+            submit=_name("The tool that a form calls."),
+        ),
+        "errorMessage": f"must be {', '.join(VIEWS[:-1])} or {VIEWS[-1]}, or a mapping with `view`",
+    },
+}
+
 _TOOL = _closed(
     "One tool: an operation, and the decisions about it.",
     operation=_text(2000, "`METHOD /path` or the operationId, from the OpenAPI document."),
@@ -280,6 +307,7 @@ _TOOL = _closed(
         "errorMessage": "must be a mapping of argument to header name, such as `region: Region`",
     },
     slashes=_names("Arguments at the path's end that may contain slashes, such as a file's path."),
+    app=_APP,
     slow=_flag("Whether a waiting client receives progress notifications."),
     deadline={
         "type": "number",

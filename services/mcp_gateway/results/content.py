@@ -57,6 +57,8 @@ class CompiledShape:
     pages: Pagination | None = None
     most_bytes: int = MOST_BYTES
     guard: InstructionGuard = "off"
+    for_app: bool = False
+    """Whether an app reads the structured content, which is then sent whatever the answer's size."""
 
 
 @dataclass(slots=True)
@@ -165,7 +167,8 @@ def _shape_json(
         shaped.content = [_text(body.decode())]
     if following is not None and pages is not None:
         shaped.content.append(_text(_tell_next(pages, following)))
-    if len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta:
+    short = len(body) <= _STRUCTURED and "gatepost/truncated" not in shaped.meta
+    if short or shape.for_app:
         shaped.structured = _structure(body, value, following)
     shaped.instructions = _look(shaped.content[0]["text"], shape.guard)
     return shaped

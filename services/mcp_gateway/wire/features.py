@@ -14,6 +14,7 @@ from mcp_gateway.pipeline.conversation import (
     InputRequired,
     NobodyAnswered,
 )
+from mcp_gateway.server_features.apps import find_app, write_app
 from mcp_gateway.server_features.completion import complete_argument
 from mcp_gateway.server_features.prompts import (
     allowed_prompts,
@@ -95,7 +96,10 @@ async def read_resource(server: Server, incoming: Incoming) -> Members:
         raise RpcError(INVALID_PARAMS, said)
     if (resource := find_resource(server.catalogue, uri)) is not None:
         return {"contents": [write_contents(resource)]}
-    for template in allowed_templates(server.catalogue, incoming.caller.allowed_tools):
+    allowed = incoming.caller.allowed_tools
+    if (tool := find_app(server.catalogue, allowed, uri)) is not None:
+        return {"contents": [write_app(server.catalogue, allowed, tool, uri)]}
+    for template in allowed_templates(server.catalogue, allowed):
         if (arguments := template.match(uri)) is not None:
             return await _read_by_tool(server, incoming, template, arguments, uri)
     raise ResourceMissing(uri)

@@ -207,10 +207,11 @@ async def _initialize(server: Server, incoming: Incoming) -> bytes:
         if not isinstance(params.get(name), dict):
             raise RpcError(INVALID_PARAMS, f"params.{name} must be an object")
     known = asked in HANDSHAKE_PROTOCOL_VERSIONS
+    extensions = {"extensions": server.extensions} if server.extensions else {}
     return orjson.dumps(
         {
             "protocolVersion": asked if known else LATEST_HANDSHAKE_VERSION,
-            "capabilities": server.capabilities,
+            "capabilities": {**server.capabilities, **extensions},
             "serverInfo": server.info,
             "instructions": server.instructions,
         }

@@ -1,10 +1,13 @@
 """Prepared answers to `tools/list`, one for each set of allowed tools."""
 
+from typing import Any
+
 import orjson
 
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
-from mcp_gateway.catalogue.tool import publish_tool
+from mcp_gateway.catalogue.tool import Tool, publish_tool
+from mcp_gateway.server_features.apps import link_app
 
 _MAX_BYTES = 16 << 20
 
@@ -20,7 +23,7 @@ class Listing:
         """Take the catalogue, whose tools are in the order of the list."""
         self._catalogue = catalogue
         self._tools = tuple(
-            (tool.name, orjson.dumps(publish_tool(tool))) for tool in catalogue.tools.values()
+            (tool.name, orjson.dumps(self._publish(tool))) for tool in catalogue.tools.values()
         )
         self._written: dict[tuple[frozenset[str], bytes], bytes] = {}
         self._bytes = 0
@@ -38,6 +41,11 @@ class Listing:
             written = b'{"tools":[' + b",".join(texts) + b"]" + ending
             self._keep(key, written)
         return written
+
+    def _publish(self, tool: Tool) -> dict[str, Any]:
+        # Clients without the extension ignore the link, and show the same answer as text.
+        link = link_app(self._catalogue, tool)
+        return publish_tool(tool) if link is None else {**publish_tool(tool), "_meta": link}
 
     def _keep(self, key: tuple[frozenset[str], bytes], written: bytes) -> None:
         self._written[key] = written

@@ -238,7 +238,10 @@ async def _discover(server: Server, _: Incoming) -> bytes:
     return orjson.dumps(
         {
             "supportedVersions": list(MODERN_PROTOCOL_VERSIONS),
-            "capabilities": {**server.capabilities, "extensions": _EXTENSIONS},
+            "capabilities": {
+                **server.capabilities,
+                "extensions": {**_EXTENSIONS, **server.extensions},
+            },
             "instructions": server.instructions,
             **_cacheable(server),
         }

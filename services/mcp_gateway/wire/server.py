@@ -15,6 +15,7 @@ from mcp_gateway.elicitation.confirmations import Confirmations
 from mcp_gateway.elicitation.seal import Sealer
 from mcp_gateway.pipeline.call import CallMetrics, Next, ToolCall, ToolResult, UnknownTool
 from mcp_gateway.pipeline.conversation import AnswerRefused, CannotAsk, Conversation
+from mcp_gateway.server_features.apps import APPS, has_apps
 from mcp_gateway.wire.jsonrpc import RpcError
 from mcp_gateway.wire.listing import Listing
 
@@ -60,9 +61,14 @@ class Server:
         declared: dict[str, Any] = {"logging": {}, "tools": {"listChanged": False}}
         if self.catalogue.prompts:
             declared |= {"completions": {}, "prompts": {"listChanged": False}}
-        if self.catalogue.resources or self.catalogue.templates:
+        if self.catalogue.resources or self.catalogue.templates or has_apps(self.catalogue):
             declared["resources"] = {"listChanged": False, "subscribe": False}
         return declared
+
+    @property
+    def extensions(self) -> Mapping[str, Any]:
+        """The extensions that the catalogue needs, each with its settings."""
+        return {APPS: {}} if has_apps(self.catalogue) else {}
 
 
 @dataclass(slots=True)
