@@ -44,7 +44,10 @@ from support.processes.redis import RedisServer, running_redis
 from support.processes.services import POLL_SECONDS, free_port, running_service
 
 TENANTS = [f"org_{number:02}" for number in range(20)]
+SMALL_TENANTS = TENANTS[::4]
 SMALL_QUOTA = 25
+_MOST_CALLS = 500
+"""Calls after which a tenant on the small plan should long have used it up."""
 SMALL = PlanTerms(
     name="small",
     title="Small",
@@ -270,7 +273,7 @@ class Torture:
     ) -> None:
         choices = random.Random(f"{tenant}{self._random.random()}")  # noqa: S311 - not a secret
         number = 0
-        while number < calls or not ended.is_set():
+        while number < calls or not ended.is_set() or self._has_units_left(tenant, number):
             number += 1
             try:
                 response = await http.send(self._write(http, tenant, number, choices))
@@ -281,6 +284,10 @@ class Torture:
             self._note(tenant, response)
             if number >= calls:
                 await asyncio.sleep(0.05)
+
+    def _has_units_left(self, tenant: str, number: int) -> bool:
+        """Tell whether a tenant on the small plan, of which many calls may fail, has not used it up yet."""
+        return tenant in SMALL_TENANTS and not self.books.refused[tenant] and number < _MOST_CALLS
 
     def _write(
         self, http: httpx2.AsyncClient, tenant: str, number: int, choices: random.Random
@@ -421,8 +428,8 @@ async def _store_tenants(database_url: str) -> None:
     now = utc_now()
     async with database.writing() as db, db.begin():
         await replace_plans(db, (*SHIPPED, SMALL, LARGE))
-        for number, tenant_id in enumerate(TENANTS):
+        for tenant_id in TENANTS:
             tenant = Tenant(tenant_id=tenant_id, name=tenant_id, created_at=now)
-            change_plan(tenant, "large" if number % 4 else "small", now=now)
+            change_plan(tenant, "small" if tenant_id in SMALL_TENANTS else "large", now=now)
             await put_tenant(db, tenant, now=now)
     await database.close()
