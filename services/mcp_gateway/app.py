@@ -91,9 +91,10 @@ def create_app(
     load_tracing(settings.tracing)
     process = process or Process()
     stopping = process.stopping
-    live = LiveCatalogue(settings.manifest, resource=settings.resource, pause=pause)
+    apis = settings.served_apis
+    live = LiveCatalogue(apis, resource=settings.resource, name=settings.name, pause=pause)
     key = load_signing_key(settings.signing_key)
-    require_usable(settings.upstream_credentials, live.catalogue)
+    require_usable(apis, live.catalogue)
     published = read_published(settings.published, resource=settings.resource, path=settings.path)
     server_version = card_version(published, settings.path) or version("gatepost")
 
@@ -110,11 +111,7 @@ def create_app(
                 runtime = replace(runtime, http=TracedHttp(runtime.http))
             sealer = Sealer.of(key)
             auth = _make_auth(settings, runtime, live, sealer, now, wait)
-            guards = Guards(
-                now=now,
-                upstream_url=settings.upstream_url,
-                concurrency=settings.upstream_concurrency,
-            )
+            guards = Guards(apis, now=now)
             make_pipeline = pipeline_factory(
                 settings,
                 runtime,

@@ -94,7 +94,7 @@ _config = click.option(
     type=click.Path(path_type=Path),
     help="Path of gatepost.yaml.  [default: $GATEPOST_CONFIG]",
 )
-_name = click.option("--name", help="The credential's name, if several have a file.")
+_name = click.option("--name", help="The credential's name, or API.NAME, if several have a file.")
 
 
 @credentials.command(name="set")
@@ -148,7 +148,7 @@ def remove_credential(tenant: str, name: str | None, config: Path | None) -> Non
 def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]":
     """Open the file that the settings name; report problems as command-line errors."""
     from gatepost.settings import SettingsError
-    from mcp_gateway.credential_settings import PerTenantCredential
+    from mcp_gateway.apis.credential_settings import PerTenantCredential
     from mcp_gateway.settings import McpGatewaySettings
     from mcp_gateway.upstream.credentials.open import sealed_file
     from mcp_gateway.upstream.credentials.sealed_file import SealedFileError
@@ -156,12 +156,13 @@ def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]
     try:
         settings = McpGatewaySettings.load(config)
         files = {
-            known: credential
-            for known, credential in settings.upstream_credentials.items()
+            f"{api.name}.{known}" if api.name else known: (known, credential)
+            for api in settings.served_apis
+            for known, credential in api.credentials.items()
             if isinstance(credential, PerTenantCredential) and credential.file is not None
         }
         if not files:
-            raise SettingsError("upstream_credentials has no per_tenant credential with a file")
+            raise SettingsError("there is no per_tenant credential with a file")
         if name is None and len(files) > 1:
             raise SettingsError(
                 f"several have a file; choose with --name {' or --name '.join(files)}"
@@ -169,7 +170,7 @@ def _sealed_file(name: str | None, config: Path | None) -> "Iterator[SealedFile]
         chosen = next(iter(files)) if name is None else name
         if chosen not in files:
             raise SettingsError(f"{chosen} does not have a file; choose one of {', '.join(files)}")
-        yield sealed_file(chosen, files[chosen])
+        yield sealed_file(*files[chosen])
     except (SettingsError, SealedFileError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -6,18 +6,17 @@ from gatepost.settings import Section, SettingsError
 from mcp_gateway.call_events.spool import Spool, SpoolBroken
 from mcp_gateway.directories.published import read_published
 from mcp_gateway.manifest.entries import ManifestError
-from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.manifest.several.load_apis import load_apis
 from mcp_gateway.settings import McpGatewaySettings
 from mcp_gateway.signing_key import load_signing_key
 from mcp_gateway.upstream.credentials.open import require_usable
 
 
 def check(settings: McpGatewaySettings) -> Sequence[str]:
-    """Load the manifest with its document, and the signing key and the spool if they exist."""
+    """Load the manifests with their documents, and the signing key and the spool if they exist."""
     problems = []
     try:
-        catalogue = load_catalogue(settings.manifest)
-        require_usable(settings.upstream_credentials, catalogue)
+        require_usable(settings.served_apis, load_apis(settings.served_apis))
     except (ManifestError, SettingsError) as error:
         problems.append(str(error))
     try:

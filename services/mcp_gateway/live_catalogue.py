@@ -2,16 +2,17 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
 
 from gatepost.settings import SettingsError
+from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.manifest.entries import ManifestError
-from mcp_gateway.manifest.load import load_document, load_manifest, make_catalogue
+from mcp_gateway.manifest.several.load_apis import load_apis
 
 PAUSE = 2.0
 """Seconds between two checks of the files."""
@@ -23,15 +24,24 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class LiveCatalogue:
-    """The catalogue of a manifest, reloaded on SIGHUP and whenever one of its files changes."""
+    """The catalogue of all APIs, reloaded on SIGHUP and whenever one of their files changes."""
 
-    def __init__(self, manifest: Path, *, resource: str, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self, apis: Sequence[Api], *, resource: str, name: str = "", pause: Pause = asyncio.sleep
+    ) -> None:
         """Load the catalogue of the gateway with this resource for the first time.
+
+        Args:
+            apis: the APIs behind the gateway.
+            resource: the gateway's resource.
+            name: the product's name; by default that of the first manifest.
+            pause: lets seconds pass.
 
         Raises:
             ManifestError: the catalogue can't be served; the message lists every problem.
         """
-        self._manifest = manifest
+        self._apis = apis
+        self._name = name
         self._resource = resource
         self._pause = pause
         self._loading = asyncio.Lock()
@@ -82,7 +92,7 @@ class LiveCatalogue:
                 # A large document takes seconds, so calls continue meanwhile.
                 catalogue, document = await asyncio.to_thread(self._load)
                 served = self.catalogue
-                is_new = (catalogue.hash, catalogue.schemes) != (served.hash, served.schemes)
+                is_new = (catalogue.hash, catalogue.apis) != (served.hash, served.apis)
                 if is_new:
                     catalogue = catalogue.after(served)
                     switch(catalogue)
@@ -110,11 +120,13 @@ class LiveCatalogue:
             before = now
 
     def _load(self) -> tuple[Catalogue, bytes]:
-        seen = {self._manifest: _stamp(self._manifest)}
+        seen: dict[Path, _Stamp] = {}
+
+        def note(files: Iterable[Path]) -> None:
+            seen.update((file, _stamp(file)) for file in files)
+
         try:
-            manifest = load_manifest(self._manifest)
-            seen |= {file: _stamp(file) for file in manifest.files}
-            catalogue = make_catalogue(manifest, load_document(manifest))
+            catalogue = load_apis(self._apis, name=self._name, note=note)
             return catalogue, catalogue.document(self._resource).model_dump_json().encode()
         finally:
             self._seen = seen

@@ -9,15 +9,18 @@ from gatepost.clock import Now
 from gatepost.metering.call_event import CallEvent
 from gatepost.scopes import TRACE
 from gatepost.tracing.current import CURRENT
+from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.policy import Asking, ConfirmationPolicy
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline import build_steps, compose
 from mcp_gateway.pipeline.call import Next, Step
+from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.record_call import Recording
 from mcp_gateway.pipeline.trace import trace_steps
+from mcp_gateway.pipeline.upstream import Upstream
 from mcp_gateway.requests.serialise import RequestWriters
 from mcp_gateway.runtime import NewId, Runtime
 from mcp_gateway.settings import McpGatewaySettings
@@ -28,6 +31,8 @@ from mcp_gateway.upstream.credentials.unmet import unmet_schemes
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import Random, Wait
 
+OpenUpstream = Callable[[Catalogue], Upstream]
+"""Opens an API for a catalogue, with everything that outlives catalogues."""
 _HARMLESS_IF = "the API accepts the Gatepost-Assertion header instead"
 
 log = structlog.get_logger()
@@ -48,42 +53,48 @@ def pipeline_factory(
 
     Limits, guards and credentials outlive the catalogues, so that they keep their state.
     """
-    signer = AssertionSigner(
-        key, resource=settings.resource, audience=settings.upstream_audience, now=now
-    )
-    configured = settings.upstream_credentials
-    sources = open_sources(
-        configured,
-        http=runtime.http,
-        sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
-        fetch_linked_token=runtime.fetch_linked_token,
-        now=now,
-    )
+
+    def open_api(api: Api) -> OpenUpstream:
+        signer = AssertionSigner(key, resource=settings.resource, audience=api.audience, now=now)
+        sources = open_sources(
+            api.credentials,
+            http=runtime.http,
+            sign=lambda who, token_url: signer.sign_subject(who, token_url, new_id()),
+            fetch_linked_token=runtime.fetch_linked_token,
+            now=now,
+        )
+        requests = RequestWriters(api.url)
+
+        def open_upstream(catalogue: Catalogue) -> Upstream:
+            if unmet := unmet_schemes(catalogue, api):
+                log.warning(
+                    "credentials_not_configured",
+                    api=api.name,
+                    schemes=unmet,
+                    harmless_if=_HARMLESS_IF,
+                )
+            sender = Sender(
+                runtime.http,
+                attachments=Attachments(catalogue, api, sources),
+                guards=guards,
+                sign=signer.sign,
+                now=now,
+                connections=api.connections,
+            )
+            return RestUpstream(
+                requests, RetryingSender(sender, guards, now=now, wait=wait, random=random)
+            )
+
+        return open_upstream
+
+    opened = {api.name: open_api(api) for api in settings.served_apis}
     limits = CallLimits(runtime.limits, runtime.plans, runtime.worker)
-    requests = RequestWriters(settings.upstream_url)
 
     def without_searches(event: CallEvent) -> None:
         # Searches reserve nothing, so their events all come this way.
         runtime.record(event._replace(searched=""))
 
     def make_pipeline(catalogue: Catalogue) -> Next:
-        if unmet := unmet_schemes(catalogue, configured, settings.upstream_headers):
-            log.warning("credentials_not_configured", schemes=unmet, harmless_if=_HARMLESS_IF)
-        attachments = Attachments(
-            catalogue,
-            upstream_url=settings.upstream_url,
-            headers=settings.headers,
-            configured=configured,
-            sources=sources,
-        )
-        sender = Sender(
-            runtime.http,
-            attachments=attachments,
-            guards=guards,
-            sign=signer.sign,
-            now=now,
-            connections=settings.upstream_connections,
-        )
         steps = build_steps(
             catalogue,
             limits=limits,
@@ -92,8 +103,7 @@ def pipeline_factory(
                 runtime.ask_for_approval,
             ),
             guards=guards,
-            requests=requests,
-            sender=RetryingSender(sender, guards, now=now, wait=wait, random=random),
+            upstreams={name: open_upstream(catalogue) for name, open_upstream in opened.items()},
             recording=Recording(
                 settings.resource,
                 runtime.record if settings.record_searches else without_searches,

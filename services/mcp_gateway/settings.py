@@ -1,9 +1,8 @@
 """Settings of the gateway: section `mcp_gateway` of `gatepost.yaml`, or `GATEPOST_MCP_…`."""
 
 import logging
-import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -11,24 +10,41 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 from pydantic_settings import SettingsConfigDict
 
 from gatepost.scopes import format_scope, parse_scope
 from gatepost.settings import RedisUrl, ServiceSettings, require_secure_url
-from mcp_gateway.credential_settings import AnyCredential
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2 token
-_FRAMING = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+from mcp_gateway.apis.api import Api
+from mcp_gateway.apis.api_settings import (
+    API_NAME,
+    ApiSettings,
+    HttpUrl,
+    SentHeaders,
+    UpstreamConnections,
+)
+from mcp_gateway.apis.credential_settings import AnyCredential
 
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 Confirmation = Literal["always", "where_possible", "never"]
-UpstreamConnections = Literal["shared", "per_tenant", "single_use"]
 SecureUrl = Annotated[str, AfterValidator(require_secure_url)]
+
+
+_ONE_API = (
+    "manifest",
+    "upstream_url",
+    "upstream_audience",
+    "upstream_headers",
+    "upstream_credentials",
+    "upstream_connections",
+    "upstream_concurrency",
+)
+"""The settings that describe the only API of a gateway, which `apis` replaces."""
 
 
 class TierSettings(BaseModel):
@@ -43,7 +59,7 @@ class TierSettings(BaseModel):
 
 
 class McpGatewaySettings(ServiceSettings):
-    """One gateway: one resource, one upstream API, one authorization server."""
+    """One gateway: one resource, its APIs, one authorization server."""
 
     model_config = SettingsConfigDict(env_prefix="GATEPOST_MCP_", use_attribute_docstrings=True)
     section: ClassVar[str] = "mcp_gateway"
@@ -52,24 +68,28 @@ class McpGatewaySettings(ServiceSettings):
     """Public URL of the MCP endpoint, exactly as people enter it; also the `aud` of every token."""
     issuer: SecureUrl
     """The authorization server's issuer, byte for byte as in its metadata."""
-    authorization_server_url: str = ""
+    authorization_server_url: HttpUrl = ""
     """The URL at which the gateway reaches the authorization server; by default the issuer."""
     redis_url: RedisUrl = None
     """The Redis that both services share: the gateway reads revocations from it and writes call
     events to it. Without one, the gateway exchanges both with the authorization server."""
-    jwks_url: str = ""
+    jwks_url: HttpUrl = ""
     """The URL of the issuer's keys; by default `/jwks.json` of the issuer. Use plain http to another
     host only on a private network: the server at this URL decides whose tokens are valid."""
-    manifest: Path
+    apis: dict[str, ApiSettings] = Field(default_factory=dict)
+    """Several APIs behind this gateway, by name, instead of `manifest` and `upstream_…`."""
+    name: str = Field(default="", max_length=200)
+    """The product's name, as consent pages show it; by default the `name` of the first manifest."""
+    manifest: Path | None = None
     """The reviewed `tools.yaml`."""
     published: Path | None = None
     """The folder that `gatepost publish --write` made. The gateway serves its server card, AI catalog and
     domain proofs, to everybody, and no other file of it."""
-    upstream_url: str
+    upstream_url: HttpUrl = ""
     """Base URL of your API; each operation's path is appended to it."""
     upstream_audience: str = ""
     """`aud` of the identity assertions; by default `upstream_url`."""
-    upstream_headers: dict[str, SecretStr] = Field(default_factory=dict)
+    upstream_headers: SentHeaders = Field(default_factory=dict)
     """Headers sent with every request to the upstream's own origin."""
     upstream_credentials: dict[str, AnyCredential] = Field(default_factory=dict)
     """The credentials that the gateway presents to the upstream, by the names of security schemes of
@@ -132,15 +152,32 @@ class McpGatewaySettings(ServiceSettings):
     idle connection."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("upstream_url", "jwks_url", "authorization_server_url")
+    @field_validator("apis")
     @classmethod
-    def _require_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("must be an http or https URL")
-        if "?" in url or "#" in url:
-            raise ValueError("must not have a query or a fragment")
-        return url
+    def _require_names(cls, apis: dict[str, ApiSettings]) -> dict[str, ApiSettings]:
+        for name in apis:
+            # The tools of an API are in a toolset of its name, and these two exist.
+            if not API_NAME.fullmatch(name) or name in {"read", "write"}:
+                raise ValueError(
+                    f"{name!r} is not a name of an API: write up to 31 lower-case letters, digits and "
+                    "_, such as invoicing, but not read or write"
+                )
+        return apis
+
+    @field_validator(*_ONE_API, mode="before")
+    @classmethod
+    def _require_one_form(cls, value: Any, info: ValidationInfo) -> Any:
+        """Require the fields of the only API, or refuse them beside `apis`."""
+        apis, field = info.data.get("apis"), str(info.field_name)
+        default = cls.model_fields[field].get_default(call_default_factory=True)
+        if apis and value and value != default:
+            raise ValueError(
+                f"describes a single API, and `apis` describes several: move it to "
+                f"apis.NAME.{field.removeprefix('upstream_')}, or remove apis"
+            )
+        if apis == {} and not value and field in {"manifest", "upstream_url"}:
+            raise PydanticKnownError("missing")
+        return value
 
     @field_validator("resource")
     @classmethod
@@ -164,16 +201,6 @@ class McpGatewaySettings(ServiceSettings):
     @classmethod
     def _require_scope(cls, scope: str) -> str:
         return format_scope(parse_scope(scope))
-
-    @field_validator("upstream_headers")
-    @classmethod
-    def _require_sendable(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING:
-                raise ValueError(f"{name!r} is not a header that can be set")
-            if any(not " " <= character <= "~" for character in value.get_secret_value()):
-                raise ValueError(f"{name}: the value must be printable ASCII")
-        return headers
 
     @model_validator(mode="after")
     def _require_default_tier(self) -> Self:
@@ -218,10 +245,24 @@ class McpGatewaySettings(ServiceSettings):
         return f"{urlsplit(self.resource).scheme}://{_host(self.resource)}"
 
     @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """The names and plain-text values of `upstream_headers`."""
-        named = self.upstream_headers.items()
-        return tuple((name, value.get_secret_value()) for name, value in named)
+    def served_apis(self) -> tuple[Api, ...]:
+        """The APIs behind the gateway, in the order of the settings."""
+        if self.apis:
+            return tuple(
+                Api.of(name, one, prefix=f"{name}_" if one.prefix is None else one.prefix)
+                for name, one in self.apis.items()
+            )
+        assert self.manifest is not None  # noqa: S101 - required without `apis`
+        only = ApiSettings(
+            url=self.upstream_url,
+            manifest=self.manifest,
+            audience=self.upstream_audience,
+            headers=self.upstream_headers,
+            credentials=self.upstream_credentials,
+            connections=self.upstream_connections,
+            concurrency=self.upstream_concurrency,
+        )
+        return (Api.of("", only, prefix=""),)
 
     @property
     def path(self) -> str:

@@ -74,6 +74,8 @@ class BreakerReport(_Report):
     kind: Literal["origin", "tool"]
     name: _Text
     """The origin of the upstream, or the name of the tool."""
+    api: Annotated[str, Field(max_length=31, pattern="^[a-z0-9_]*$")] = ""
+    """The API among several; empty if the gateway has only one."""
     state: Literal["closed", "open", "probing"]
     """`open` refuses calls; `probing` sends one to see whether the upstream has recovered."""
     failures: _Count

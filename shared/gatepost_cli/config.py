@@ -109,13 +109,14 @@ def _disagreements(issuing: Any, gateway: Any) -> list[str]:
         problems.append(
             f"auth_server.resources does not contain mcp_gateway.resource, {gateway.resource}"
         )
-    for name, credential in gateway.upstream_credentials.items():
-        linked = credential.provider if credential.mode == "linked_account" else None
-        if resource is not None and linked is not None and linked not in resource.links:
-            problems.append(
-                f"mcp_gateway.upstream_credentials.{name}.provider is {linked}, which links of the "
-                "resource in auth_server.resources does not contain"
-            )
+    for api in gateway.served_apis:
+        for name, credential in api.credentials.items():
+            linked = credential.provider if credential.mode == "linked_account" else None
+            if resource is not None and linked is not None and linked not in resource.links:
+                problems.append(
+                    f"mcp_gateway.{api.setting('credentials')}.{name}.provider is {linked}, which "
+                    "links of the resource in auth_server.resources does not contain"
+                )
     if (issuing.redis_url is None) != (gateway.redis_url is None):
         problems.append("redis_url: set it in both sections or neither, or revocations get lost")
     return problems

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gatepost.claims import AccessClaims, parse_claims
-from mcp_gateway.credential_settings import ClientCredentials, TokenExchange
+from mcp_gateway.apis.credential_settings import ClientCredentials, TokenExchange
 from mcp_gateway.http_client.http1 import Http1Client
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.requests.request import HttpRequest

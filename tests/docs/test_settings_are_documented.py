@@ -24,7 +24,8 @@ from auth_server.sign_in_settings import (
     OidcSignIn,
 )
 from gatepost.tracing.settings import TracingSettings
-from mcp_gateway.credential_settings import (
+from mcp_gateway.apis.api_settings import ApiSettings
+from mcp_gateway.apis.credential_settings import (
     ClientCredentials,
     CredentialSettings,
     LinkedAccount,
@@ -51,6 +52,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], str]] = {
     "### `hand_off`": (HandOffSignIn, ""),
     "### `claims`": (ClaimMapping, ""),
     "## `mcp_gateway`": (McpGatewaySettings, "GATEPOST_MCP_"),
+    "## `mcp_gateway.apis`": (ApiSettings, ""),
     "### `mode: static`": (StaticCredential, ""),
     "### `mode: per_tenant`": (PerTenantCredential, ""),
     "### `mode: client_credentials`": (ClientCredentials, ""),

@@ -35,9 +35,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield opened
 
 
+def manifest_of(world: World) -> Path:
+    """Return the manifest of the gateway's only API."""
+    return world.settings.served_apis[0].manifest
+
+
 def change(world: World, name: str, before: str, after: str) -> None:
     """Rewrite one of the files with some text replaced."""
-    file = world.settings.manifest.with_name(name)
+    file = manifest_of(world).with_name(name)
     text = file.read_text()
     assert before in text
     file.write_text(text.replace(before, after))
@@ -84,7 +89,7 @@ async def test_a_token_of_before_keeps_its_tools_and_gets_no_new_one_a165(
     world: World, era: str
 ) -> None:
     """The token names many tools by the digest of a toolset that the new tool has joined."""
-    before = load_catalogue(world.settings.manifest).toolsets
+    before = load_catalogue(manifest_of(world)).toolsets
     named = [entry for entry in before.members if entry.startswith("@read~")]
     token = world.token(allowed_tools=named)
     was = (await world.ask(era, "tools/list", token=token)).json()["result"]["tools"]
@@ -140,7 +145,7 @@ async def test_a_document_that_comes_after_the_manifest_which_names_it_is_taken(
     change(world, "tools.yaml", "openapi: openapi.yaml", "openapi: second.yaml")
     await world.looks.look()
     assert (await state(world))[1].startswith("kept")
-    shutil.copy(API / "openapi.yaml", world.settings.manifest.with_name("second.yaml"))
+    shutil.copy(API / "openapi.yaml", manifest_of(world).with_name("second.yaml"))
     await world.looks.look()
     assert await state(world) == (200, "current")
 

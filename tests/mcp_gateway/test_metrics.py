@@ -59,7 +59,7 @@ async def test_every_call_is_counted_by_its_tool_and_by_how_it_ended(tmp_path: P
         assert await gateway.value('gatepost_calls_total{decision="allowed",reason=""}') == "2"
         page = await gateway.page()
         assert re.search(r'gen_ai_tool_name="create_task",error_type="\w+"} 1$', page, re.MULTILINE)
-        assert 'gatepost_breaker_state{kind="origin",name="http://127.0.0.1:8402"} 0' in page
+        assert 'gatepost_breaker_state{api="",kind="origin",name="http://127.0.0.1:8402"} 0' in page
         assert await gateway.value("gatepost_tools") == "5"
 
 

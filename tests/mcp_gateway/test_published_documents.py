@@ -80,7 +80,8 @@ async def test_the_card_names_no_tool_and_agrees_with_the_server_a343(
         [entry] = (await world.http.get("/.well-known/ai-catalog.json")).json()["entries"]
         assert entry["url"] == f"{RESOURCE}/server-card"
         assert not any(
-            name in json.dumps(card) for name in load_catalogue(world.settings.manifest).tools
+            name in json.dumps(card)
+            for name in load_catalogue(world.settings.served_apis[0].manifest).tools
         )
         transport = streamable_http_client(card["remotes"][0]["url"], http_client=world.http)
         async with Client(transport) as client:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
@@ -25,6 +25,16 @@ _MAX_CACHED = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class ApiPart:
+    """What a catalogue knows of one API besides its tools."""
+
+    title: str
+    """The API's name for people."""
+    schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
+    """The document's security schemes, for the operator's credentials."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The tools, prompts and resources by name, sorted by name."""
 
@@ -39,8 +49,8 @@ class Catalogue:
     """MCP resources that a tool reads."""
     search_above: int | None = None
     """Callers who may use more tools than this find them by search; None lists every tool."""
-    schemes: Mapping[str, SecurityScheme] = field(default_factory=dict)
-    """The document's security schemes, for the operator's credentials."""
+    apis: Mapping[str, ApiPart] = field(default_factory=dict)
+    """The APIs by name; the name of a gateway's only API may be empty."""
     index: SearchIndex = field(default_factory=lambda: SearchIndex(()))
     toolsets: Toolsets = field(default_factory=lambda: Toolsets.of({}))
     former: Mapping[str, tuple[Tool, FormerName]] = field(default_factory=dict)
@@ -57,14 +67,14 @@ class Catalogue:
         resources: Iterable[McpResource] = (),
         templates: Iterable[McpResourceTemplate] = (),
         search_above: int | None = None,
-        schemes: Mapping[str, SecurityScheme] | None = None,
+        apis: Mapping[str, ApiPart] | None = None,
     ) -> Self:
         """Sort and fingerprint the content; the same content always has the same hash."""
         by_name = {tool.name: tool for tool in sorted(tools, key=lambda tool: tool.name)}
         prompts = sorted(prompts, key=lambda prompt: prompt.name)
         resources = sorted(resources, key=lambda resource: resource.name)
         templates = sorted(templates, key=lambda template: template.name)
-        content = {
+        content: dict[str, Any] = {
             "name": name,
             "tools": list(by_name.values()),
             "prompts": prompts,
@@ -72,6 +82,9 @@ class Catalogue:
             "templates": templates,
             "search_above": search_above,
         }
+        titles = {api: part.title for api, part in (apis or {}).items() if api}
+        if titles:
+            content["apis"] = titles
         searched = search_above is not None and len(by_name) > search_above
         return cls(
             name=name,
@@ -81,7 +94,7 @@ class Catalogue:
             resources=MappingProxyType({resource.name: resource for resource in resources}),
             templates=MappingProxyType({template.name: template for template in templates}),
             search_above=search_above,
-            schemes=schemes or {},
+            apis=apis or {},
             index=SearchIndex(by_name.values() if searched else ()),
             toolsets=Toolsets.of(
                 {tool.name: tool.toolsets for tool in by_name.values()},
@@ -112,6 +125,14 @@ class Catalogue:
     def is_searched(self, allowed: frozenset[str]) -> bool:
         """Tell whether a caller with these allowed tools searches for tools instead of listing them."""
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
+
+    def tools_of(self, api: str) -> Iterator[Tool]:
+        """Yield the tools of one API, sorted by name."""
+        return (tool for tool in self.tools.values() if tool.api == api)
+
+    def schemes_of(self, api: str) -> Mapping[str, SecurityScheme]:
+        """Return the security schemes of one API's document."""
+        return self.apis[api].schemes if api in self.apis else {}
 
     @property
     def asks_purpose(self) -> bool:
@@ -176,6 +197,7 @@ _ADDED: Mapping[str, Any] = {
     "former": (),
     "app": None,
     "for_app": False,
+    "api": "",
 }
 
 

@@ -146,6 +146,8 @@ class Tool:
     """Argument key of the operation to what the gateway fills it with."""
     purpose: str = ""
     """The argument by which a model says what it is trying to do; empty if the manifest asks for none."""
+    api: str = ""
+    """The name of its API among several; empty if the gateway has only one."""
     graphql: GraphqlQuery | None = None
     """The query whose variables are the operation's body, for a GraphQL tool."""
     former: tuple[FormerName, ...] = ()

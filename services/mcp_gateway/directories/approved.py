@@ -112,7 +112,7 @@ def keep_approved(catalogue: Catalogue, approvals: Sequence[Approval]) -> Catalo
         resources=catalogue.resources.values(),
         templates=[one for one in catalogue.templates.values() if one.tool in kept],
         search_above=catalogue.search_above,
-        schemes=catalogue.schemes,
+        apis=catalogue.apis,
     )
 
 

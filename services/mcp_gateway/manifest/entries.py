@@ -63,6 +63,8 @@ class ToolEntry:
     slashes: tuple[str, ...] = ()
     former: tuple[FormerEntry, ...] = ()
     app: AppEntry | None = None
+    api: str = ""
+    """The name of the API among several."""
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:

@@ -6,14 +6,14 @@ problem with its file, tool, key and fix.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatepost.document import DocumentError, read_document
 from gatepost.text.hidden import write_line
-from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.catalogue import ApiPart, Catalogue
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
@@ -50,6 +50,10 @@ class Manifest:
     templates: tuple[McpResourceTemplate, ...]
     files: tuple[Path, ...]
     """The files that the manifest names: the OpenAPI document and files of resources."""
+    api: str = ""
+    """The name of the API among several, in whose toolset all of its tools are."""
+    prefix: str = ""
+    """Precedes the names of tools, prompts and resources here, but not in the file."""
 
 
 def load_catalogue(path: Path) -> Catalogue:
@@ -71,6 +75,23 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
     Raises:
         ManifestError: the catalogue can't be served; the message lists every problem.
     """
+    return Catalogue.of(
+        manifest.name,
+        make_tools(manifest, document),
+        prompts=manifest.prompts,
+        resources=manifest.resources,
+        templates=manifest.templates,
+        search_above=manifest.search_above,
+        apis={manifest.api: ApiPart(manifest.name, document.security_schemes)},
+    )
+
+
+def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
+    """Make the tools that a manifest exposes.
+
+    Raises:
+        ManifestError: one can't be served; the message lists every problem.
+    """
     tools: list[Tool] = []
     problems: list[str] = []
     for entry in manifest.tools:
@@ -79,7 +100,8 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
                 tool = make_tool(entry, document, manifest.hosts, manifest.guard)
                 tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
             except ManifestError as error:
-                problems.append(f"{manifest.path}: tools.{entry.name}{error}")
+                name = entry.name.removeprefix(manifest.prefix)
+                problems.append(f"{manifest.path}: tools.{name}{error}")
     apps = {entry.name: entry.app for entry in manifest.tools if entry.app is not None}
     # An app may name a tool that has a problem itself, which is then the one to fix.
     if apps and not problems:
@@ -87,7 +109,7 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         problems += [f"{manifest.path}: {problem}" for problem in found]
     by_name = {tool.name: tool for tool in tools}
     for template in manifest.templates:
-        where = f"{manifest.path}: resources.{template.name}"
+        where = f"{manifest.path}: resources.{template.name.removeprefix(manifest.prefix)}"
         if (reader := by_name.get(template.tool)) is None:
             continue
         if not reader.read_only:
@@ -100,16 +122,8 @@ def make_catalogue(manifest: Manifest, document: OpenApiDocument) -> Catalogue:
         problems += [
             f"{where}.uri: {reader.name} does not have an argument {name}" for name in unknown
         ]
-    _raise_all(problems)
-    return Catalogue.of(
-        manifest.name,
-        tools,
-        prompts=manifest.prompts,
-        resources=manifest.resources,
-        templates=manifest.templates,
-        search_above=manifest.search_above,
-        schemes=document.security_schemes,
-    )
+    raise_all(problems)
+    return tools
 
 
 def load_document(manifest: Manifest) -> OpenApiDocument:
@@ -138,12 +152,12 @@ def load_manifest(path: Path) -> Manifest:
     except DocumentError as error:
         raise ManifestError(write_line(f"{path}: {error}")) from None
     problems = manifest_problems(source)
-    _raise_all([f"{path}: {problem}" for problem in problems])
+    raise_all([f"{path}: {problem}" for problem in problems])
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
     problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
     problems += [*_contradictions(source), *former_name_problems(source)]
-    _raise_all([f"{path}: {problem}" for problem in problems])
+    raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(
         path=path,
         name=tidy_text(source["name"]),
@@ -190,7 +204,8 @@ def _files(source: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     )
 
 
-def _raise_all(problems: list[str]) -> None:
+def raise_all(problems: Sequence[str]) -> None:
+    """Raise a `ManifestError` that lists the first of these problems, if there is any."""
     if problems:
         more = len(problems) - _MOST_SHOWN
         shown = [write_line(problem) for problem in problems[:_MOST_SHOWN]]

@@ -107,6 +107,7 @@ def make_tool(
         confirm=_question(entry.confirm, title),
         approval=entry.approval,
         lifecycle=entry.lifecycle,
+        api=entry.api,
         graphql=query,
         inputs=entry.inputs,
         validate_all=validate_all,

@@ -27,7 +27,7 @@ def read_resources(
     problems: list[str] = []
     for name, value in source.items():
         title, description = title_of(name, value), tidy_text(value.get("description", ""))
-        uri = value.get("uri", f"gatepost:resources/{name}")
+        uri = value.get("uri", usual_uri(name))
         if "tool" in value:
             templates.append(McpResourceTemplate(name, title, description, uri, value["tool"]))
             continue
@@ -42,6 +42,11 @@ def read_resources(
         blob = b64encode(data).decode() if binary else ""
         resources.append(McpResource(name, title, description, mime_type, text, uri, blob))
     return tuple(resources), tuple(templates), problems
+
+
+def usual_uri(name: str) -> str:
+    """Return the URI of a resource for which the manifest sets none."""
+    return f"gatepost:resources/{name}"
 
 
 def resource_problems(source: Mapping[str, Any]) -> Iterator[str]:

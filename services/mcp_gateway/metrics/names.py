@@ -45,7 +45,7 @@ BREAKERS = Metric(
     "gatepost_breaker_state",
     "gauge",
     "0 if a circuit breaker is closed, 1 if it is probing, 2 if it is open.",
-    ("kind", "name"),
+    ("api", "kind", "name"),
 )
 EVENTS_WAITING = Metric(
     "gatepost_call_events_waiting", "gauge", "Call events in the spool that are not delivered yet."

@@ -36,7 +36,7 @@ def add_guards(page: Page, guards: Guards) -> None:
     """Add the circuit breakers that have seen a call."""
     page.read(
         BREAKERS,
-        lambda: {(one.kind, one.name): _STATES[one.state] for one in guards.report()},
+        lambda: {(one.api, one.kind, one.name): _STATES[one.state] for one in guards.report()},
     )
 
 

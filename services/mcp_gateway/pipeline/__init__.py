@@ -12,7 +12,6 @@ from mcp_gateway.elicitation.policy import Asking
 from mcp_gateway.limits.call_limits import CallLimits
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult
 from mcp_gateway.pipeline.describe_call import intent_writer
-from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.steps.answer_meta_tools import answer_meta_tools
 from mcp_gateway.pipeline.steps.asking.ask_person import ask_person
 from mcp_gateway.pipeline.steps.asking.require_approval import require_approval
@@ -31,7 +30,7 @@ from mcp_gateway.pipeline.steps.reserve_call import reserve_call
 from mcp_gateway.pipeline.steps.shape_result import shape_result
 from mcp_gateway.pipeline.steps.unwrap_execute import unwrap_execute
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
-from mcp_gateway.requests.serialise import RequestWriters
+from mcp_gateway.pipeline.upstream import Upstreams
 from mcp_gateway.upstream.guards import Guards
 
 
@@ -41,8 +40,7 @@ def build_steps(
     limits: CallLimits,
     asking: Asking,
     guards: Guards,
-    requests: RequestWriters,
-    sender: RetryingSender,
+    upstreams: Upstreams,
     recording: Recording,
     now: Now,
 ) -> tuple[Step, ...]:
@@ -59,7 +57,9 @@ def build_steps(
         validate_arguments(catalogue, now),
         ask_person(asking.confirmation),  # for missing arguments and for confirmation
         bind_claims,  # person and tenant come from the token only
-        require_link(sender),  # of the person's own account, if the API wants its token
+        require_link(
+            catalogue, upstreams
+        ),  # of the person's own account, if the API wants its token
         require_approval(
             asking.ask_for_approval
         ),  # of an admin, if the tenant or the manifest wants it
@@ -69,7 +69,7 @@ def build_steps(
             limits, intent_writer(recording.resource)
         ),  # rate, quotas and running calls of the plan
         guard_upstream(guards, now),  # breaker and bulkhead
-        call_upstream(requests, sender),
+        call_upstream(upstreams),  # the API of the tool
         check_response(limits.worker),  # an answer with another tenant's record is withheld
         shape_result(now, limits.worker),
     )

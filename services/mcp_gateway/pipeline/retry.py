@@ -7,7 +7,8 @@ from gatepost.clock import Now
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline.call import ToolCall
-from mcp_gateway.pipeline.send import BROKEN, Outcome, Sender, WriteRequest, tell
+from mcp_gateway.pipeline.send import BROKEN, Sender, WriteRequest, tell
+from mcp_gateway.pipeline.upstream import Outcome
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import (

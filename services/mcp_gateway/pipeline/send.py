@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
+from mcp_gateway.apis.api_settings import UpstreamConnections
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import (
     ASSERTION_HEADER,
@@ -14,8 +15,8 @@ from mcp_gateway.http_client.port import (
     RequestFailed,
 )
 from mcp_gateway.pipeline.call import ToolCall
+from mcp_gateway.pipeline.upstream import Outcome
 from mcp_gateway.requests.request import HttpRequest
-from mcp_gateway.settings import UpstreamConnections
 from mcp_gateway.upstream.credentials.attach import Attached, Attachments
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
 from mcp_gateway.upstream.credentials.location import forms_in_argument
@@ -23,7 +24,6 @@ from mcp_gateway.upstream.credentials.port import CredentialSource
 from mcp_gateway.upstream.guards import Guards
 from mcp_gateway.upstream.retries import read_retry_after
 
-Outcome = HttpResponse | RequestFailed
 WriteRequest = Callable[[Mapping[str, str]], HttpRequest]
 """Writes the request of a call with the secrets of the arguments that credentials fill.
 
@@ -39,7 +39,7 @@ _SHORTEST = 8
 
 
 class Sender:
-    """Sends one request for its caller."""
+    """Sends one request to one API for its caller."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class Sender:
 
         Args:
             http: sends requests.
-            attachments: the upstream's credentials, by tool.
+            attachments: the API's credentials, by tool.
             guards: record the outcome of each request.
             sign: makes the identity assertion of a request.
             now: the clock.
-            connections: who shares connections to the upstream.
+            connections: who shares connections to the API.
         """
         self._connections = connections
         self._http = http

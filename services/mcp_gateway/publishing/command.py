@@ -7,6 +7,7 @@ import click
 from gatepost.settings import SettingsError
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo, json_option, print_rows
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.lock import LockError, lock_catalogue
 from mcp_gateway.directories.approved import (
     DIRECTORIES,
@@ -15,6 +16,9 @@ from mcp_gateway.directories.approved import (
     find_drift,
     read_approvals,
 )
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import Manifest, load_manifest
+from mcp_gateway.manifest.several.load_apis import load_apis
 from mcp_gateway.publishing.checks import CHECKS, check
 from mcp_gateway.publishing.finding import Submission
 from mcp_gateway.publishing.first_listing import write_first_listing
@@ -26,7 +30,6 @@ from mcp_gateway.publishing.listing import (
 )
 from mcp_gateway.publishing.package import PackageError, write_package
 from mcp_gateway.publishing.proof import ProofError, load_proof_key, write_proof
-from mcp_gateway.review.commands.options import load
 from mcp_gateway.settings import McpGatewaySettings
 
 
@@ -84,9 +87,9 @@ def publish(
         if init:
             _init(settings)
         elif approved is not None:
-            _approve(settings.manifest, approved)
+            _approve(settings, approved)
         elif acknowledge is not None:
-            _acknowledge(settings.manifest, acknowledge)
+            _acknowledge(settings, acknowledge)
         elif folder is not None:
             _write(_submission(settings), folder)
         elif checked is not None:
@@ -96,8 +99,8 @@ def publish(
 
 
 def _submission(settings: McpGatewaySettings) -> Submission:
-    manifest, _, catalogue = load(settings.manifest)
-    file = settings.manifest.with_name(LISTING_FILE)
+    manifest, catalogue = _load(settings)
+    file = manifest.path.with_name(LISTING_FILE)
     return Submission(
         listing=read_listing(file),
         file=file,
@@ -105,13 +108,22 @@ def _submission(settings: McpGatewaySettings) -> Submission:
         catalogue=catalogue,
         resource=settings.resource,
         published=settings.published,
-        approvals=read_approvals(settings.manifest),
+        approvals=read_approvals(manifest.path),
     )
 
 
+def _load(settings: McpGatewaySettings) -> tuple[Manifest, Catalogue]:
+    """Return the first API's manifest, beside which the files are, and the tools of all APIs."""
+    apis = settings.served_apis
+    try:
+        return load_manifest(apis[0].manifest), load_apis(apis, name=settings.name)
+    except ManifestError as error:
+        raise click.ClickException(str(error)) from None
+
+
 def _init(settings: McpGatewaySettings) -> None:
-    _, _, catalogue = load(settings.manifest)
-    file = settings.manifest.with_name(LISTING_FILE)
+    manifest, catalogue = _load(settings)
+    file = manifest.path.with_name(LISTING_FILE)
     try:
         with file.open("x", encoding="utf-8") as new:
             new.write(write_first_listing(catalogue, settings.resource))
@@ -144,20 +156,20 @@ def _write(submission: Submission, folder: Path) -> None:
     echo(f"Serve them: set `published: {folder}` in section mcp_gateway.", err=True)
 
 
-def _approve(manifest: Path, directory: str) -> None:
-    _, _, catalogue = load(manifest)
-    file = approved_file(manifest, directory)
+def _approve(settings: McpGatewaySettings, directory: str) -> None:
+    manifest, catalogue = _load(settings)
+    file = approved_file(manifest.path, directory)
     file.write_bytes(lock_catalogue(catalogue).write())
-    acknowledged_file(manifest, directory).unlink(missing_ok=True)
+    acknowledged_file(manifest.path, directory).unlink(missing_ok=True)
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")
 
 
-def _acknowledge(manifest: Path, directory: str) -> None:
-    _, _, catalogue = load(manifest)
-    approvals = [one for one in read_approvals(manifest) if one.directory == directory]
+def _acknowledge(settings: McpGatewaySettings, directory: str) -> None:
+    manifest, catalogue = _load(settings)
+    approvals = [one for one in read_approvals(manifest.path) if one.directory == directory]
     if not approvals:
         raise click.ClickException(
-            f"{approved_file(manifest, directory)} does not exist; when {directory} has approved "
+            f"{approved_file(manifest.path, directory)} does not exist; when {directory} has approved "
             f"the tools, run `gatepost publish --approved {directory}`"
         )
     drift = find_drift(catalogue, approvals)
@@ -166,6 +178,6 @@ def _acknowledge(manifest: Path, directory: str) -> None:
     if not drift:
         echo("No changes.")
         return
-    file = acknowledged_file(manifest, directory)
+    file = acknowledged_file(manifest.path, directory)
     file.write_bytes(lock_catalogue(catalogue).write())
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")

@@ -53,7 +53,7 @@ class Breaker:
         """Whether the breaker refuses some calls."""
         return self._until is not None
 
-    def report(self, kind: Literal["origin", "tool"], name: str) -> BreakerReport:
+    def report(self, kind: Literal["origin", "tool"], name: str, api: str = "") -> BreakerReport:
         """Return its state, for operators."""
         state: Literal["closed", "open", "probing"] = "closed"
         if self._until is not None:
@@ -61,6 +61,7 @@ class Breaker:
         return BreakerReport(
             kind=kind,
             name=name,
+            api=api,
             state=state,
             failures=self._streak,
             until=self._until,

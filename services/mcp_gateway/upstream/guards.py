@@ -1,9 +1,11 @@
-"""The protection of one upstream: its bulkhead, its breakers and its retry budget."""
+"""The protection of each API: its bulkheads, its breakers and its retry budgets."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gatepost.clock import Now
 from gatepost.health import BreakerReport
+from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.upstream.breaker import Breaker
@@ -18,8 +20,9 @@ _MOST_REPORTED = 100
 
 @dataclass(frozen=True, slots=True)
 class OriginGuard:
-    """The protection that all tools of one origin share."""
+    """The protection that all tools of one API at one origin share."""
 
+    api: str
     name: str
     bulkhead: Bulkhead
     breaker: Breaker
@@ -68,44 +71,58 @@ class Guard:
 class Guards:
     """The guards of all tools, which outlive the catalogue when it is reloaded."""
 
-    def __init__(self, *, now: Now, upstream_url: str, concurrency: int) -> None:
-        """Take the URL for tools without their own server, and the bulkhead's size."""
+    def __init__(self, apis: Iterable[Api], *, now: Now) -> None:
+        """Take the APIs, which share no breaker and no bulkhead even if they share an origin."""
         self._now = now
-        self._upstream_url = upstream_url
-        self._concurrency = concurrency
-        self._origins: dict[str, OriginGuard] = {}
+        self._apis = {api.name: api for api in apis}
+        self._origins: dict[tuple[str, str], OriginGuard] = {}
         self._tools: dict[str, Guard] = {}
 
     def of(self, tool: Tool) -> Guard:
         """Return a tool's guard, which is the same for each call."""
         guard = self._tools.get(tool.name)
         # A reloaded catalogue may send the tool to another server.
-        if guard is None or guard.base_url != tool.operation.base_url:
-            guard = self._tools[tool.name] = self._make(tool.operation.base_url)
+        if (
+            guard is None
+            or guard.base_url != tool.operation.base_url
+            or guard.origin.api != tool.api
+        ):
+            guard = self._tools[tool.name] = self._make(tool)
         return guard
 
     def describe(self) -> str:
         """Describe to operators which breakers are open at the moment."""
-        broken = [name for name, origin in self._origins.items() if origin.breaker.is_open]
+        broken = [
+            f"{one.api}: {one.name}" if one.api else one.name
+            for one in self._origins.values()
+            if one.breaker.is_open
+        ]
         broken += [name for name, guard in self._tools.items() if guard.breaker.is_open]
         return f"open breakers: {', '.join(broken)}" if broken else "no breaker is open"
 
     def report(self) -> tuple[BreakerReport, ...]:
         """Return the breakers of all origins, and of the tools whose last call failed."""
-        tools = [guard.breaker.report("tool", name) for name, guard in self._tools.items()]
-        origins = [one.breaker.report("origin", one.name) for one in self._origins.values()]
+        tools = [
+            guard.breaker.report("tool", name, guard.origin.api)
+            for name, guard in self._tools.items()
+        ]
+        origins = [
+            one.breaker.report("origin", one.name, one.api) for one in self._origins.values()
+        ]
         failing = [one for one in tools if one.failures]
         # Open ones first, because only so many are reported.
         found = sorted((*origins, *failing), key=lambda one: one.state == "closed")
         return tuple(found[:_MOST_REPORTED])
 
-    def _make(self, base_url: str | None) -> Guard:
-        origin = "://".join(origin_of(base_url or self._upstream_url))
-        if origin not in self._origins:
-            self._origins[origin] = OriginGuard(
+    def _make(self, tool: Tool) -> Guard:
+        api, base_url = self._apis[tool.api], tool.operation.base_url
+        origin = "://".join(origin_of(base_url or api.url))
+        if (shared := self._origins.get((api.name, origin))) is None:
+            shared = self._origins[api.name, origin] = OriginGuard(
+                api.name,
                 origin,
-                Bulkhead(self._concurrency),
+                Bulkhead(api.concurrency),
                 Breaker(self._now, patience=_ORIGIN_PATIENCE),
                 RetryBudget(),
             )
-        return Guard(self._origins[origin], Breaker(self._now, patience=_TOOL_PATIENCE), base_url)
+        return Guard(shared, Breaker(self._now, patience=_TOOL_PATIENCE), base_url)

@@ -78,7 +78,7 @@ async def renamed(tmp_path: Path) -> AsyncIterator[World]:
 
 def rewrite(world: World, tools: str) -> None:
     """Change the tools of the manifest."""
-    world.settings.manifest.write_text(HEAD + tools)
+    world.settings.served_apis[0].manifest.write_text(HEAD + tools)
 
 
 def text_of(result: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ The call passes the gateway's own steps, and a stand-in replaces the upstream.
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ from gatepost.clock import utc_now
 from gatepost.settings import SettingsError
 from gatepost_cli.terminal import echo
 from gatepost_cli.url import URL
+from mcp_gateway.apis.api import Api
+from mcp_gateway.apis.credential_settings import StaticCredential
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.credential_settings import StaticCredential
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
 from mcp_gateway.pipeline import compose
 from mcp_gateway.pipeline.bindable_claims import resolve_claim
 from mcp_gateway.pipeline.call import CallMetrics, ToolCall, ToolResult
+from mcp_gateway.pipeline.rest import RestUpstream
 from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
@@ -92,14 +95,14 @@ def dry_run(
     catalogue = load(path)[2]
     tool = require_tool(catalogue, name)
     caller = _caller(tool, claims)
-    url, attachments = _upstream(config, upstream_url, catalogue)
+    api, attachments = _upstream(path, config, upstream_url, catalogue)
     try:
         given = orjson.loads(arguments)
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"ARGUMENTS is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise click.UsageError('ARGUMENTS must be a JSON object, such as {"limit": 5}')
-    request, result = asyncio.run(_walk(catalogue, tool, caller, given, url, attachments))
+    request, result = asyncio.run(_walk(catalogue, tool, caller, given, api, attachments))
     if request is None:
         raise click.ClickException(str(result.content[0]["text"]))
     for line in _describe(tool, caller, request):
@@ -111,11 +114,11 @@ async def _walk(
     tool: Tool,
     caller: AccessClaims,
     arguments: Mapping[str, Any],
-    url: str,
+    api: Api,
     attachments: Attachments,
 ) -> tuple[HttpRequest | None, ToolResult]:
     nowhere = _Nowhere()
-    guards = Guards(now=utc_now, upstream_url=url, concurrency=2)
+    guards = Guards((api,), now=utc_now)
     sender = Sender(
         nowhere,
         attachments=attachments,
@@ -128,7 +131,7 @@ async def _walk(
         find_tool(catalogue),
         validate_arguments(catalogue, utc_now),
         bind_claims,
-        call_upstream(RequestWriters(url), retrying),
+        call_upstream({"": RestUpstream(RequestWriters(api.url), retrying)}),
     )
     result = await compose(steps)(ToolCall("dry-run", caller, tool.name, arguments, CallMetrics()))
     return nowhere.request, result
@@ -172,31 +175,41 @@ def _caller(tool: Tool, given: tuple[str, ...]) -> AccessClaims:
 
 
 def _upstream(
-    config: Path | None, upstream_url: str | None, catalogue: Catalogue
-) -> tuple[str, Attachments]:
-    if config is None:
-        url = upstream_url or "https://api.example.com"
-        named = {name for tool in catalogue.tools.values() for name in tool.credentials.values()}
-        stand_in = StaticCredential(mode="static", value=SecretStr(_STAND_IN))
-        return url, Attachments(
-            catalogue,
-            upstream_url=url,
-            configured=dict.fromkeys(named, stand_in),
-            sources=dict.fromkeys(named, Static(_STAND_IN)),
-        )
+    manifest: Path, config: Path | None, upstream_url: str | None, catalogue: Catalogue
+) -> tuple[Api, Attachments]:
     try:
-        settings = McpGatewaySettings.load(config)
-        # The secrets are not needed, and unread secrets can't be shown.
-        url = upstream_url or settings.upstream_url
-        return url, Attachments(
-            catalogue,
-            upstream_url=url,
-            headers=tuple((name, _MASK) for name in settings.upstream_headers),
-            configured=settings.upstream_credentials,
-            sources=dict.fromkeys(settings.upstream_credentials, Static(_STAND_IN)),
+        if config is None:
+            api = _unconfigured(manifest, catalogue)
+        else:
+            api = _find_api(McpGatewaySettings.load(config), manifest)
+        # The manifest alone has no prefix. The secrets are not needed, and unread ones can't be shown.
+        api = replace(
+            api,
+            name="",
+            url=upstream_url or api.url,
+            headers=tuple((name, _MASK) for name, _ in api.headers),
         )
+        sources = dict.fromkeys(api.credentials, Static(_STAND_IN))
+        return api, Attachments(catalogue, api, sources)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _unconfigured(manifest: Path, catalogue: Catalogue) -> Api:
+    named = {name for tool in catalogue.tools.values() for name in tool.credentials.values()}
+    stand_in = StaticCredential(mode="static", value=SecretStr(_STAND_IN))
+    url = "https://api.example.com"
+    return Api("", "", manifest, url, url, credentials=dict.fromkeys(named, stand_in))
+
+
+def _find_api(settings: McpGatewaySettings, manifest: Path) -> Api:
+    """Return the only API, or the one with this manifest."""
+    apis = settings.served_apis
+    for api in apis:
+        if len(apis) == 1 or api.manifest.resolve() == manifest.resolve():
+            return api
+    known = ", ".join(str(api.manifest) for api in apis)
+    raise SettingsError(f"no API in the settings has the manifest {manifest}; they have {known}")
 
 
 def _describe(tool: Tool, caller: AccessClaims, request: HttpRequest) -> list[str]:

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gatepost.settings import SettingsError
+from mcp_gateway.apis.api import Api, Headers
+from mcp_gateway.apis.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
 from mcp_gateway.catalogue.tool import Tool
-from mcp_gateway.credential_settings import AnyCredential, StaticCredential
 from mcp_gateway.http_client.origin import origin_of
 from mcp_gateway.http_client.port import ASSERTION_HEADER
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount
@@ -49,7 +50,6 @@ _ALWAYS_WRITTEN = {"accept", "content-type"}
 _NONE: frozenset[str] = frozenset()
 _SECRET = re.compile("auth|cookie|key|pass|secret|token", re.IGNORECASE)
 """Matches names of headers whose values a model must not read."""
-Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +71,30 @@ class Attached:
 
 
 class Attachments:
-    """The credentials of a catalogue's tools."""
+    """The credentials of one API's tools, which no tool of another API gets."""
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        *,
-        upstream_url: str,
-        headers: Headers = (),
-        configured: Mapping[str, AnyCredential] | None = None,
-        sources: Mapping[str, CredentialSource] | None = None,
+        self, catalogue: Catalogue, api: Api, sources: Mapping[str, CredentialSource]
     ) -> None:
-        """Decide for every tool.
+        """Decide for every tool of the API.
 
         Args:
-            catalogue: the tools, and the security schemes that their document describes.
-            upstream_url: the URL for tools without their own server.
-            headers: sent with every request to the upstream's own origin.
-            configured: credentials by the name of their security scheme.
-            sources: the open sources of the credentials, by the same names.
+            catalogue: the tools, and the security schemes that their documents describe.
+            api: the API, with its own credentials by the name of their security scheme.
+            sources: the open sources of these credentials, by the same names.
 
         Raises:
             SettingsError: as for `locate_credentials`.
         """
-        self._own = origin_of(upstream_url)
-        self._headers = headers
-        self._configured = configured or {}
-        self._sources = sources or {}
-        self._locations = locate_credentials(self._configured, catalogue)
-        self._everywhere = [n for n in self._locations if n not in catalogue.schemes]
-        self._tools = {name: self._attach(tool) for name, tool in catalogue.tools.items()}
+        self._api = api
+        self._own = origin_of(api.url)
+        self._headers = api.headers
+        self._configured = api.credentials
+        self._sources = sources
+        self._locations = locate_credentials(api, catalogue)
+        schemes = catalogue.schemes_of(api.name)
+        self._everywhere = [n for n in self._locations if n not in schemes]
+        self._tools = {tool.name: self._attach(tool) for tool in catalogue.tools_of(api.name)}
 
     def of(self, tool: Tool) -> Attached:
         """Return the credentials of a tool's requests."""
@@ -140,7 +134,7 @@ class Attachments:
     ) -> CredentialSource:
         if not self._may_go(name, origin):
             raise SettingsError(
-                f"upstream_credentials.{name}.hosts: add {origin[1]}, to which the manifest sends it "
+                f"{self._api.setting('credentials')}.{name}.hosts: add {origin[1]}, to which the manifest sends it "
                 f"(tools.{tool.name}.fill.{argument}); to another host it goes only over HTTPS"
             )
         return self._sources[name]
@@ -160,10 +154,8 @@ class Attachments:
         return tuple(name for name in met[0] if name in known) if met else ()
 
 
-def locate_credentials(
-    configured: Mapping[str, AnyCredential], catalogue: Catalogue
-) -> dict[str, CredentialLocation]:
-    """Return each credential's location: from the settings, else from its security scheme.
+def locate_credentials(api: Api, catalogue: Catalogue) -> dict[str, CredentialLocation]:
+    """Return the location of each credential of an API: from the settings, else from its security scheme.
 
     A credential that only fills arguments does not have a location.
 
@@ -173,23 +165,22 @@ def locate_credentials(
     """
     filled = {
         name: f"tools.{tool.name}.fill.{argument}"
-        for tool in catalogue.tools.values()
+        for tool in catalogue.tools_of(api.name)
         for argument, name in tool.credentials.items()
     }
+    where, schemes = api.setting("credentials"), catalogue.schemes_of(api.name)
     for name, place in filled.items():
-        if name not in configured:
-            raise SettingsError(
-                f"upstream_credentials.{name}: missing; the manifest uses it ({place})"
-            )
+        if name not in api.credentials:
+            raise SettingsError(f"{where}.{name}: missing; the manifest uses it ({place})")
     return {
-        name: _locate(name, settings, catalogue.schemes)
-        for name, settings in configured.items()
-        if settings.place or name in catalogue.schemes or name not in filled
+        name: _locate(f"{where}.{name}", name, settings, schemes)
+        for name, settings in api.credentials.items()
+        if settings.place or name in schemes or name not in filled
     }
 
 
 def _locate(
-    name: str, settings: AnyCredential, schemes: Mapping[str, SecurityScheme]
+    where: str, name: str, settings: AnyCredential, schemes: Mapping[str, SecurityScheme]
 ) -> CredentialLocation:
     if settings.place:
         location = CredentialLocation.of(settings.place)
@@ -199,14 +190,12 @@ def _locate(
         near = difflib.get_close_matches(name, schemes, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(schemes) or 'none'}"
         raise SettingsError(
-            f"upstream_credentials.{name}: the OpenAPI document does not have a security scheme of "
+            f"{where}: the OpenAPI document does not have a security scheme of "
             f"that name ({hint}); use the name of one, or set place"
         )
     if isinstance(settings, StaticCredential):
         try:
             location.write(settings.value.get_secret_value())
         except NoCredential:
-            raise SettingsError(
-                f"upstream_credentials.{name}.value: is not valid in a {location.kind}"
-            ) from None
+            raise SettingsError(f"{where}.value: is not valid in a {location.kind}") from None
     return location

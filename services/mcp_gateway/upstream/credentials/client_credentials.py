@@ -2,7 +2,7 @@
 
 from gatepost.claims import AccessClaims
 from gatepost.clock import Now
-from mcp_gateway.credential_settings import ClientCredentials
+from mcp_gateway.apis.credential_settings import ClientCredentials
 from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.upstream.credentials.token_cache import Issued, Key, TokenCache
 from mcp_gateway.upstream.credentials.token_endpoint import ask_for_token

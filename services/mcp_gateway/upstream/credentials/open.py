@@ -1,17 +1,18 @@
-"""Open the credentials that the settings configure as `upstream_credentials`."""
+"""Open the credentials that the settings configure for each API."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gatepost.clock import Now
 from gatepost.settings import SettingsError
-from mcp_gateway.catalogue.catalogue import Catalogue
-from mcp_gateway.credential_settings import (
+from mcp_gateway.apis.api import Api
+from mcp_gateway.apis.credential_settings import (
     AnyCredential,
     ClientCredentials,
     LinkedAccount,
     PerTenantCredential,
     StaticCredential,
 )
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.http_client.port import HttpClient
 from mcp_gateway.upstream.credentials.attach import locate_credentials
 from mcp_gateway.upstream.credentials.client_credentials import ByClientCredentials
@@ -58,18 +59,19 @@ def sealed_file(name: str, settings: PerTenantCredential) -> SealedFile:
     return SealedFile(settings.file, settings.key.get_secret_value(), name=name)
 
 
-def require_usable(configured: Mapping[str, AnyCredential], catalogue: Catalogue) -> None:
+def require_usable(apis: Iterable[Api], catalogue: Catalogue) -> None:
     """Check that every credential has a location, and that every file opens under its key.
 
     Raises:
         SettingsError: a credential can't be used; the message names it and the problem.
     """
-    locate_credentials(configured, catalogue)
-    for name, settings in configured.items():
-        if isinstance(settings, PerTenantCredential) and settings.file is not None:
-            file = sealed_file(name, settings)
-            try:
-                for tenant in file.tenants():
-                    file.unseal(tenant)
-            except SealedFileError as error:
-                raise SettingsError(f"upstream_credentials.{name}: {error}") from None
+    for api in apis:
+        locate_credentials(api, catalogue)
+        for name, settings in api.credentials.items():
+            if isinstance(settings, PerTenantCredential) and settings.file is not None:
+                file = sealed_file(name, settings)
+                try:
+                    for tenant in file.tenants():
+                        file.unseal(tenant)
+                except SealedFileError as error:
+                    raise SettingsError(f"{api.setting('credentials')}.{name}: {error}") from None

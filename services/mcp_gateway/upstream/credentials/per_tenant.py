@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gatepost.claims import AccessClaims
-from mcp_gateway.credential_settings import TENANT
+from mcp_gateway.apis.credential_settings import TENANT
 from mcp_gateway.upstream.credentials.port import NoCredential
 from mcp_gateway.upstream.credentials.sealed_file import SealedFile, SealedFileError
 

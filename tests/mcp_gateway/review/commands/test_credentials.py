@@ -121,7 +121,7 @@ def test_another_key_opens_nothing_and_overwrites_nothing(operator: Operator) ->
     assert operator.file.read_bytes() == before
     settings = McpGatewaySettings.load(operator.config)
     with pytest.raises(SettingsError, match=r"upstream_credentials\.orbit: .*under this key"):
-        require_usable(settings.upstream_credentials, Catalogue.of("Orbit", ()))
+        require_usable(settings.served_apis, Catalogue.of("Orbit", ()))
 
 
 @pytest.mark.parametrize(

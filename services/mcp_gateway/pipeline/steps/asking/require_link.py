@@ -2,15 +2,16 @@
 
 from collections.abc import Awaitable, Sequence
 
+from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.elicitation.ask import OPEN_URL, BadAnswer, Declined, ask_to_open, read_form
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, tool_error
 from mcp_gateway.pipeline.conversation import CannotAsk, NobodyAnswered
-from mcp_gateway.pipeline.retry import RetryingSender
+from mcp_gateway.pipeline.upstream import Upstreams
 from mcp_gateway.upstream.credentials.linked_account import ByLinkedAccount, LinkMissing
 from mcp_gateway.upstream.credentials.port import NoCredential
 
 
-def require_link(sender: RetryingSender) -> Step:
+def require_link(catalogue: Catalogue, upstreams: Upstreams) -> Step:
     """Refuse a call of a person whose account at the API is not linked, and tell them where to link it.
 
     A client that can open pages for its person is asked to, and the call goes on when the person comes
@@ -20,8 +21,14 @@ def require_link(sender: RetryingSender) -> Step:
         InputRequired: the person's answer will arrive with a later request.
     """
 
+    needed = {
+        tool.name: links
+        for tool in catalogue.tools.values()
+        if (links := upstreams[tool.api].links_of(tool))
+    }
+
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
-        links = sender.links_of(call.found)
+        links = needed.get(call.found.name)
         return _require(call, go_on, links) if links else go_on(call)
 
     return step

@@ -1,0 +1,1 @@
+"""The APIs behind the gateway, as the settings describe them."""

@@ -1,0 +1,58 @@
+"""The names of a manifest's tools, prompts and resources beside those of other APIs."""
+
+from dataclasses import replace
+
+from mcp_gateway.apis.api import Api
+from mcp_gateway.catalogue.prompts import Prompt
+from mcp_gateway.manifest.entries import ToolEntry
+from mcp_gateway.manifest.load import Manifest
+from mcp_gateway.manifest.read_resources import usual_uri
+
+
+def prefix_names(manifest: Manifest, api: Api) -> Manifest:
+    """Put the API's prefix before every name, and every tool into the toolset of the API's name."""
+
+    def prefixed(name: str) -> str:
+        return api.prefix + name
+
+    def located(name: str, uri: str) -> str:
+        return usual_uri(prefixed(name)) if uri == usual_uri(name) else uri
+
+    def tool(entry: ToolEntry) -> ToolEntry:
+        other, app = entry.lifecycle.replaced_by, entry.app
+        if app is not None:
+            row, submit = app.row and prefixed(app.row), app.submit and prefixed(app.submit)
+            app = replace(app, row=row, submit=submit)
+        return replace(
+            entry,
+            name=prefixed(entry.name),
+            api=api.name,
+            toolsets=(*(entry.toolsets or ()), api.name),
+            lifecycle=replace(entry.lifecycle, replaced_by=other and prefixed(other)),
+            former=tuple(replace(one, name=prefixed(one.name)) for one in entry.former),
+            app=app,
+        )
+
+    def prompt(one: Prompt) -> Prompt:
+        return replace(
+            one,
+            name=prefixed(one.name),
+            attach=tuple(map(prefixed, one.attach)),
+            tools=tuple(map(prefixed, one.tools)),
+        )
+
+    return replace(
+        manifest,
+        api=api.name,
+        prefix=api.prefix,
+        tools=tuple(map(tool, manifest.tools)),
+        prompts=tuple(map(prompt, manifest.prompts)),
+        resources=tuple(
+            replace(one, name=prefixed(one.name), uri=located(one.name, one.uri))
+            for one in manifest.resources
+        ),
+        templates=tuple(
+            replace(one, name=prefixed(one.name), tool=prefixed(one.tool))
+            for one in manifest.templates
+        ),
+    )
