@@ -288,6 +288,7 @@ def _describe_metrics(
 ) -> None:
     page.read(names.TOOLS, lambda: {(): float(len(live.catalogue.tools))})
     page.read(names.CATALOGUE_KEPT, lambda: {(): float(live.is_kept)})
+    page.read(names.TOOLS_WITHHELD, lambda: {(): float(live.withheld)})
     sources.add_ages(
         page,
         {

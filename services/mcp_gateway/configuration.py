@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from gatepost.settings import Section, SettingsError
 from mcp_gateway.call_events.spool import Spool, SpoolBroken
+from mcp_gateway.catalogue.lock import LockError
+from mcp_gateway.directories.approved import describe_drift, find_drift, read_approvals
 from mcp_gateway.directories.published import read_published
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.several.load_apis import load_apis
@@ -16,8 +18,12 @@ def check(settings: McpGatewaySettings) -> Sequence[str]:
     """Load the manifests with their documents, and the signing key and the spool if they exist."""
     problems = []
     try:
-        require_usable(settings.served_apis, load_apis(settings.served_apis))
-    except (ManifestError, SettingsError) as error:
+        catalogue = load_apis(settings.served_apis)
+        require_usable(settings.served_apis, catalogue)
+        folder = settings.served_apis[0].manifest.parent
+        if drift := find_drift(catalogue, read_approvals(folder)):
+            problems.append(describe_drift(drift))
+    except (ManifestError, SettingsError, LockError) as error:
         problems.append(str(error))
     try:
         read_published(settings.published, resource=settings.resource, path=settings.path)

@@ -11,6 +11,16 @@ import structlog
 from gatepost.settings import SettingsError
 from mcp_gateway.apis.api import Api
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.lock import LockError
+from mcp_gateway.directories.approved import (
+    Approval,
+    Drift,
+    approval_files,
+    describe_drift,
+    find_drift,
+    keep_approved,
+    read_approvals,
+)
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.several.load_apis import load_apis
 
@@ -24,7 +34,11 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class LiveCatalogue:
-    """The catalogue of all APIs, reloaded on SIGHUP and whenever one of their files changes."""
+    """The catalogue of all APIs, reloaded on SIGHUP and whenever one of their files changes.
+
+    If a directory approved the tools, a start leaves out what differs from the approved ones, and a running
+    gateway keeps its catalogue, until the operator acknowledges the changes.
+    """
 
     def __init__(
         self, apis: Sequence[Api], *, resource: str, name: str = "", pause: Pause = asyncio.sleep
@@ -47,7 +61,12 @@ class LiveCatalogue:
         self._loading = asyncio.Lock()
         self._seen: dict[Path, _Stamp] = {}
         self._is_stale = False
-        self.catalogue, self.document = self._load()
+        self._drift: tuple[Drift, ...] = ()
+        catalogue, approvals = self._load()
+        if self._drift:
+            log.error("tools_withheld", problems=describe_drift(self._drift))
+            catalogue = keep_approved(catalogue, approvals)
+        self.catalogue, self.document = catalogue, self._describe(catalogue)
         """The served catalogue, and the document of it that the authorization server reads."""
 
     @property
@@ -57,7 +76,14 @@ class LiveCatalogue:
 
     def describe(self) -> str:
         """Describe whether the served catalogue matches the files."""
+        if self._drift:
+            return f"withheld: {self.withheld} tools differ from what a directory approved"
         return "kept: the files can't be served" if self._is_stale else "current"
+
+    @property
+    def withheld(self) -> int:
+        """The number of tools that differ from what a directory approved, so that changes wait."""
+        return len({one.tool for one in self._drift})
 
     @asynccontextmanager
     async def following(self, switch: Switch) -> AsyncIterator[None]:
@@ -90,7 +116,10 @@ class LiveCatalogue:
         async with self._loading:
             try:
                 # A large document takes seconds, so calls continue meanwhile.
-                catalogue, document = await asyncio.to_thread(self._load)
+                catalogue, _ = await asyncio.to_thread(self._load)
+                if self._drift:
+                    raise ManifestError(describe_drift(self._drift))
+                document = await asyncio.to_thread(self._describe, catalogue)
                 served = self.catalogue
                 is_new = (catalogue.hash, catalogue.apis) != (served.hash, served.apis)
                 if is_new:
@@ -119,17 +148,27 @@ class LiveCatalogue:
                 await self.reload(switch)
             before = now
 
-    def _load(self) -> tuple[Catalogue, bytes]:
+    def _load(self) -> tuple[Catalogue, Sequence[Approval]]:
+        """Read the files, and note how the tools differ from the approved ones."""
         seen: dict[Path, _Stamp] = {}
+        folder = self._apis[0].manifest.parent
 
         def note(files: Iterable[Path]) -> None:
             seen.update((file, _stamp(file)) for file in files)
 
         try:
+            note(approval_files(folder))
             catalogue = load_apis(self._apis, name=self._name, note=note)
-            return catalogue, catalogue.document(self._resource).model_dump_json().encode()
+            approvals = read_approvals(folder)
+            self._drift = tuple(find_drift(catalogue, approvals))
+            return catalogue, approvals
+        except LockError as error:
+            raise ManifestError(str(error)) from None
         finally:
             self._seen = seen
+
+    def _describe(self, catalogue: Catalogue) -> bytes:
+        return catalogue.document(self._resource).model_dump_json().encode()
 
 
 def _stamp(file: Path) -> _Stamp:

@@ -85,6 +85,7 @@ async def _read(
         sent_at=sent_at,
         catalogue=catalogue.hash,
         catalogue_kept=parts.live.is_kept,
+        tools_withheld=parts.live.withheld,
         tools=len(catalogue.tools),
         breakers=parts.guards.report(),
         events=await how.events(),

@@ -120,6 +120,8 @@ class GatewayReport(_Report):
     """The hash of the served catalogue."""
     catalogue_kept: bool = False
     """Whether newer files can't be served, so that an older catalogue is."""
+    tools_withheld: _Count = 0
+    """Tools whose changes wait because they differ from what a directory approved."""
     tools: _Count
     breakers: Annotated[tuple[BreakerReport, ...], Field(max_length=100)] = ()
     events: EventsReport = EventsReport()

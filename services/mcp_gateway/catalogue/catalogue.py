@@ -103,6 +103,20 @@ class Catalogue:
             former={one.name: (tool, one) for tool in by_name.values() for one in tool.former},
         )
 
+    def with_tools(self, tools: Iterable[Tool]) -> Self:
+        """Return a copy with other tools, and without the MCP resources that a missing tool would read."""
+        kept = list(tools)
+        names = {tool.name for tool in kept}
+        return self.of(
+            self.name,
+            kept,
+            prompts=self.prompts.values(),
+            resources=self.resources.values(),
+            templates=[one for one in self.templates.values() if one.tool in names],
+            search_above=self.search_above,
+            apis=self.apis,
+        )
+
     def after(self, former: Self) -> Self:
         """Return a copy that also understands tokens issued for a former catalogue.
 

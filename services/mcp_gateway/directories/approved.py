@@ -61,33 +61,33 @@ class Drift:
         return f"{self.directory}: {self.tool} {_SAID[self.change]}"
 
 
-def approved_file(manifest: Path, directory: str) -> Path:
-    """Return the file beside a manifest that records what a directory approved."""
-    return manifest.with_name(f"approved.{directory}.lock.json")
+def approved_file(folder: Path, directory: str) -> Path:
+    """Return the file in a manifest's folder that records what a directory approved."""
+    return folder / f"approved.{directory}.lock.json"
 
 
-def acknowledged_file(manifest: Path, directory: str) -> Path:
-    """Return the file beside a manifest that records what the operator acknowledged since."""
-    return manifest.with_name(f"acknowledged.{directory}.lock.json")
+def acknowledged_file(folder: Path, directory: str) -> Path:
+    """Return the file in a manifest's folder that records what the operator acknowledged since."""
+    return folder / f"acknowledged.{directory}.lock.json"
 
 
-def approval_files(manifest: Path) -> tuple[Path, ...]:
+def approval_files(folder: Path) -> tuple[Path, ...]:
     """Return every file that `read_approvals` looks for, whether it exists or not."""
     kinds = (approved_file, acknowledged_file)
-    return tuple(kind(manifest, directory) for directory in DIRECTORIES for kind in kinds)
+    return tuple(kind(folder, directory) for directory in DIRECTORIES for kind in kinds)
 
 
-def read_approvals(manifest: Path) -> tuple[Approval, ...]:
-    """Read what each directory approved of a manifest; a directory without a file approved nothing.
+def read_approvals(folder: Path) -> tuple[Approval, ...]:
+    """Read what each directory approved of the manifest in a folder; without a file, it approved nothing.
 
     Raises:
         LockError: a file can't be read; the message names it.
     """
     found = []
     for directory in DIRECTORIES:
-        approved = read_lock(approved_file(manifest, directory))
+        approved = read_lock(approved_file(folder, directory))
         if approved is not None:
-            acknowledged = read_lock(acknowledged_file(manifest, directory))
+            acknowledged = read_lock(acknowledged_file(folder, directory))
             found.append(Approval(directory, approved, acknowledged))
     return tuple(found)
 
@@ -103,17 +103,15 @@ def keep_approved(catalogue: Catalogue, approvals: Sequence[Approval]) -> Catalo
     A tool of which only words differ keeps the approved words; a tool that differs in more is left out.
     """
     found = [_keep(tool, approvals) for tool in catalogue.tools.values()]
-    tools = [tool for tool in found if tool is not None]
-    kept = {tool.name for tool in tools}
-    return Catalogue.of(
-        catalogue.name,
-        tools,
-        prompts=catalogue.prompts.values(),
-        resources=catalogue.resources.values(),
-        templates=[one for one in catalogue.templates.values() if one.tool in kept],
-        search_above=catalogue.search_above,
-        apis=catalogue.apis,
-    )
+    return catalogue.with_tools(tool for tool in found if tool is not None)
+
+
+def describe_drift(drift: Sequence[Drift]) -> str:
+    """Write each difference on a line, and the ways out."""
+    lines = [one.describe() for one in drift]
+    directories = " or ".join(dict.fromkeys(one.directory for one in drift))
+    fix = f"take the changes back, or run `gatepost publish --acknowledge` for {directories}"
+    return "\n".join([*lines, fix])
 
 
 def _drift_from(catalogue: Catalogue, approval: Approval) -> Iterator[Drift]:

@@ -68,6 +68,11 @@ CATALOGUE_KEPT = Metric(
     "gauge",
     "1 if newer files can't be served, so an older catalogue is.",
 )
+TOOLS_WITHHELD = Metric(
+    "gatepost_tools_withheld",
+    "gauge",
+    "Tools whose changes wait because they differ from what a directory approved.",
+)
 REDIS_UP = Metric("gatepost_redis_up", "gauge", "1 if Redis answers. Absent without Redis.")
 STREAM = Metric(
     "gatepost_redis_stream_entries", "gauge", "Entries in Redis that no events worker has written."
@@ -79,5 +84,5 @@ METRICS = (
     *OF_PROCESS,
     *(OPERATION, CALLS, PLAN_REFUSALS, UNCOUNTED, UPSTREAM, RETRIES, REFUSED, BREAKERS),
     *(EVENTS_WAITING, EVENTS_OLDEST, EVENTS_LOST, SPOOL, KEYS_AGE, FEED_AGE, PLANS_AGE),
-    *(TOOLS, CATALOGUE_KEPT, REDIS_UP, STREAM, STREAM_OLDEST),
+    *(TOOLS, CATALOGUE_KEPT, TOOLS_WITHHELD, REDIS_UP, STREAM, STREAM_OLDEST),
 )

@@ -108,7 +108,7 @@ def _submission(settings: McpGatewaySettings) -> Submission:
         catalogue=catalogue,
         resource=settings.resource,
         published=settings.published,
-        approvals=read_approvals(manifest.path),
+        approvals=read_approvals(manifest.path.parent),
     )
 
 
@@ -158,18 +158,18 @@ def _write(submission: Submission, folder: Path) -> None:
 
 def _approve(settings: McpGatewaySettings, directory: str) -> None:
     manifest, catalogue = _load(settings)
-    file = approved_file(manifest.path, directory)
+    file = approved_file(manifest.path.parent, directory)
     file.write_bytes(lock_catalogue(catalogue).write())
-    acknowledged_file(manifest.path, directory).unlink(missing_ok=True)
+    acknowledged_file(manifest.path.parent, directory).unlink(missing_ok=True)
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")
 
 
 def _acknowledge(settings: McpGatewaySettings, directory: str) -> None:
     manifest, catalogue = _load(settings)
-    approvals = [one for one in read_approvals(manifest.path) if one.directory == directory]
+    approvals = [one for one in read_approvals(manifest.path.parent) if one.directory == directory]
     if not approvals:
         raise click.ClickException(
-            f"{approved_file(manifest.path, directory)} does not exist; when {directory} has approved "
+            f"{approved_file(manifest.path.parent, directory)} does not exist; when {directory} has approved "
             f"the tools, run `gatepost publish --approved {directory}`"
         )
     drift = find_drift(catalogue, approvals)
@@ -178,6 +178,6 @@ def _acknowledge(settings: McpGatewaySettings, directory: str) -> None:
     if not drift:
         echo("No changes.")
         return
-    file = acknowledged_file(manifest.path, directory)
+    file = acknowledged_file(manifest.path.parent, directory)
     file.write_bytes(lock_catalogue(catalogue).write())
     echo(f"Wrote {file}: {len(catalogue.tools)} tools.")

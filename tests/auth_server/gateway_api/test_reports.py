@@ -120,6 +120,14 @@ async def test_a_process_that_died_is_shown_as_silent_and_forgotten_after_a_day(
     assert (await api.call("GET", "/gateways")).json()["items"] == []
 
 
+async def test_an_operator_reads_that_changes_of_tools_wait_for_them(server: AuthServer) -> None:
+    await send(server, report_of(server, catalogue_kept=True, tools_withheld=2))
+    assert await problems(server) == ["tools_withheld"]
+    op = server.person("op@orbit.example")
+    page = await op.sign_in(await op.open(f"/console/gateway?instance={ONE}"))
+    assert "Tools differ from what a directory approved, so their changes wait." in page.text
+
+
 async def test_an_operator_reads_in_words_what_is_wrong_with_a_gateway(
     server: AuthServer,
 ) -> None:

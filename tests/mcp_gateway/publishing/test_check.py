@@ -130,6 +130,22 @@ def test_what_violates_a_rule_is_told_with_its_place_and_fix(
     assert all(one["message"] and one["fix"] for one in found)
 
 
+def test_a_tool_that_differs_from_the_approved_one_is_told_until_it_is_acknowledged(
+    publisher: Publisher,
+) -> None:
+    assert publisher.run("--approved", "claude").exit_code == 0
+    assert publisher.found("claude") == []
+    publisher.change("Get one task by its id.", "Get one task, whatever its state.")
+    [finding] = publisher.found("claude")
+    assert finding["rule"] == "approved_list"
+    assert finding["place"] == "tools.yaml: tools.get_task.words"
+    assert "gatepost publish --acknowledge claude" in finding["fix"]
+    assert publisher.found("openai") == []
+    said = publisher.run("--acknowledge", "claude").output
+    assert "claude: get_task has another title or description than approved\n" in said
+    assert publisher.found("claude") == []
+
+
 def test_a_second_factor_and_an_empty_account_are_told(publisher: Publisher) -> None:
     publisher.listing["test_account"] |= {"two_factor": True, "data": " "}
     places = {one["place"] for one in publisher.found("claude")}

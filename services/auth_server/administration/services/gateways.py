@@ -28,6 +28,7 @@ Problem = Literal[
     "revocations_old",
     "plans_old",
     "catalogue_kept",
+    "tools_withheld",
     "clock_differs",
 ]
 
@@ -103,7 +104,8 @@ def _find_problems(report: GatewayReport, at: datetime, now: datetime) -> tuple[
         "plans_old": _is_old(
             report.plans_heard_at, report, at, timedelta(seconds=2 * LONGEST_WAIT)
         ),
-        "catalogue_kept": report.catalogue_kept,
+        "catalogue_kept": report.catalogue_kept and not report.tools_withheld,
+        "tools_withheld": report.tools_withheld > 0,
         "clock_differs": abs(at - arrived) > _CLOCKS_DIFFER,
     }
     return tuple(problem for problem, is_found in found.items() if is_found)

@@ -26,6 +26,9 @@ PROBLEMS: Mapping[Problem, str] = {
     "revocations_old": translatable("It does not hear which access has ended."),
     "plans_old": translatable("It does not hear of changed plans."),
     "catalogue_kept": translatable("The new tool manifest can't be served; the old one is."),
+    "tools_withheld": translatable(
+        "Tools differ from what a directory approved, so their changes wait. Acknowledge them."
+    ),
     "clock_differs": translatable("Its clock and the server's differ. Synchronise both."),
 }
 
