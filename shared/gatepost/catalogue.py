@@ -36,6 +36,8 @@ class ToolSummary(_Frozen):
     """Whether a person confirms each call."""
     former: tuple[str, ...] = ()
     """The names that the tool had before."""
+    api: str = ""
+    """The name of the tool's API among several; empty if the gateway has only one, or is older."""
     bounds: tuple[str, ...] | None = None
     """What limits each call: `bind:CLAIM` and `check:CLAIM` for the claims that fill arguments and that
     answers must match, and `approval`. None if an older gateway did not say."""
@@ -48,8 +50,16 @@ class ToolSummary(_Frozen):
             and self.destructive <= other.destructive
             and self.confirms >= other.confirms
             and other.bounds is not None
+            and other.api in {"", self.api}
             and set(other.bounds) <= set(self.bounds or ())
         )
+
+
+class ApiSummary(_Frozen):
+    """One of several APIs as a person sees it."""
+
+    name: str
+    title: str
 
 
 class CatalogueDocument(_Frozen):
@@ -61,6 +71,8 @@ class CatalogueDocument(_Frozen):
     tools: tuple[ToolSummary, ...]
     asks_purpose: bool = False
     """Whether models are asked to say what they are trying to do with each call."""
+    apis: tuple[ApiSummary, ...] = ()
+    """The APIs of the tools, in the order of the gateway's settings; none if the gateway has only one."""
     renamed: Mapping[str, str] = {}
     """Former names that allow the tool of a present name, as `prove_renames` found. The authorization
     server adds them; a gateway's document has none."""

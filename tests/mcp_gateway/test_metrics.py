@@ -56,7 +56,9 @@ async def test_every_call_is_counted_by_its_tool_and_by_how_it_ended(tmp_path: P
         assert await gateway.value(f"{OPERATION}{{{labels}}}") == "2"
         listed = 'mcp_method_name="tools/list",gen_ai_tool_name="",error_type=""'
         assert await gateway.value(f"{OPERATION}{{{listed}}}") == "1"
-        assert await gateway.value('gatepost_calls_total{decision="allowed",reason=""}') == "2"
+        assert (
+            await gateway.value('gatepost_calls_total{api="",decision="allowed",reason=""}') == "2"
+        )
         page = await gateway.page()
         assert re.search(r'gen_ai_tool_name="create_task",error_type="\w+"} 1$', page, re.MULTILINE)
         assert 'gatepost_breaker_state{api="",kind="origin",name="http://127.0.0.1:8402"} 0' in page
@@ -77,7 +79,7 @@ async def test_names_that_strangers_invent_and_those_of_tenants_are_not_on_the_p
 
         for secret in ("an_invention", "made/up", "org_acme", "usr_ada", "forged"):
             assert secret not in page
-        refused = 'gatepost_calls_total{decision="refused",reason="unknown_tool"}'
+        refused = 'gatepost_calls_total{api="",decision="refused",reason="unknown_tool"}'
         assert await gateway.value(refused) == "1"
         assert (
             f'{OPERATION}{{mcp_method_name="other",gen_ai_tool_name="",error_type="-32601"' in page

@@ -10,6 +10,7 @@ import jwt
 import pytest
 from structlog.testing import capture_logs
 
+from gatepost.catalogue import CatalogueDocument
 from gatepost.settings import SettingsError
 from mcp_gateway.catalogue.catalogue import fingerprint
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
@@ -64,6 +65,28 @@ async def test_each_call_goes_to_its_own_api_with_what_that_api_gets(world: Worl
         assert world.api.requests[-1].url == f"https://api.example/{name}/things?org=org_acme"
         assert world.api.header("x-api-key") == f"secret-of-{name}"
         assert world.api.header("x-service") == f"service-of-{name}"
+
+
+async def test_each_event_names_the_api_of_its_call(world: World) -> None:
+    for tool, api in (("orbit_list", "orbit"), ("billing_pay", "billing")):
+        await world.call("new", tool, token=everything(world))
+        assert world.records[-1]["api"] == api
+    params = {"name": "invented", "arguments": {}}
+    await world.new("tools/call", params, token=everything(world))
+    assert world.records[-1]["api"] == ""
+
+
+async def test_the_authorization_server_reads_which_api_each_tool_has(world: World) -> None:
+    token = world.token(scope="gatepost:catalogue", tenant_id="", allowed_tools=[])
+    answer = await world.http.get(
+        "/internal/catalogue", headers={"authorization": f"Bearer {token}"}
+    )
+    document = CatalogueDocument.model_validate_json(answer.content)
+    assert [(one.name, one.title) for one in document.apis] == [
+        ("orbit", "Orbit"),
+        ("billing", "Billing"),
+    ]
+    assert {tool.name: tool.api for tool in document.tools}["billing_pay"] == "billing"
 
 
 async def test_no_api_gets_the_credentials_or_headers_of_another_a310(world: World) -> None:

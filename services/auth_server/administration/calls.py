@@ -79,6 +79,8 @@ class CallView(_Value):
     """The trace that recorded the call, if one did."""
     actor: str
     """The sub-agent that called for the client: its client, or `client_id`, `#` and a name."""
+    api: str
+    """The API of the tool among several; empty if the gateway has only one."""
 
 
 class AccessView(_Value):
@@ -148,6 +150,7 @@ class CallQuery:
     since: datetime | None = None
     until: datetime | None = None
     after: str = ""
+    api: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,15 @@ async def read_calls(
     person = await resolve_person_id(db, query.person)
     calls = await search_calls(
         db,
-        CallFilter(query.tenant, person, query.client, query.tool, query.outcome, query.reason),
+        CallFilter(
+            tenant_id=query.tenant,
+            sub=person,
+            client_id=query.client,
+            tool=query.tool,
+            api=query.api,
+            outcome=query.outcome,
+            reason=query.reason,
+        ),
         since=query.since or _EVER,
         before=CallPlace(*(read_place(query.after) or (query.until or now, "\U0010ffff"))),
         most=limit,
@@ -326,6 +337,7 @@ async def _view_all(db: DbSession, calls: Sequence[LoggedCall]) -> list[CallView
             request_id=call.request_id,
             trace_id=call.trace_id,
             actor=call.actor,
+            api=call.api,
         )
         for call in calls
     ]

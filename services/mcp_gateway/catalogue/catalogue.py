@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 
 from gatepost.allowed_tools import Toolsets
-from gatepost.catalogue import CatalogueDocument, ToolSummary, prove_renames
+from gatepost.catalogue import ApiSummary, CatalogueDocument, ToolSummary, prove_renames
 from gatepost.scopes import READ, format_scope
 from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.prompts import Prompt
@@ -177,8 +177,12 @@ class Catalogue:
                     confirms=tool.confirm is not None,
                     former=tuple(one.name for one in tool.former),
                     bounds=_bounds(tool),
+                    api=tool.api,
                 )
                 for tool in self.tools.values()
+            ),
+            apis=tuple(
+                ApiSummary(name=name, title=part.title) for name, part in self.apis.items() if name
             ),
         )
 

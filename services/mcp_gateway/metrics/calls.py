@@ -34,11 +34,11 @@ class CallFigures:
         error = (event.reason or "tool_error") if failed else ""
         tool = event.tool if known else ""
         self._operation.observe(("tools/call", tool, error), event.duration_ms / 1000)
-        self._calls.add((event.decision, event.reason))
+        self._calls.add((event.api, event.decision, event.reason))
         if event.upstream_ms:
-            self._upstream.observe((event.outcome,), event.upstream_ms / 1000)
+            self._upstream.observe((event.api, event.outcome), event.upstream_ms / 1000)
         if event.retries:
-            self._retries.add((), event.retries)
+            self._retries.add((event.api,), event.retries)
         if event.reason in _OF_PLANS:
             self._by_plan.add((event.tier, event.reason))
         if not event.counted:

@@ -15,7 +15,7 @@ OPERATION = Metric(
     ("mcp_method_name", "gen_ai_tool_name", "error_type"),
     SECONDS,
 )
-CALLS = Metric("gatepost_calls_total", "counter", "Tool calls.", ("decision", "reason"))
+CALLS = Metric("gatepost_calls_total", "counter", "Tool calls.", ("api", "decision", "reason"))
 PLAN_REFUSALS = Metric(
     "gatepost_plan_refusals_total",
     "counter",
@@ -31,10 +31,12 @@ UPSTREAM = Metric(
     "gatepost_upstream_duration_seconds",
     "histogram",
     "Seconds that tool calls waited for the API, with retries and their pauses.",
-    ("outcome",),
+    ("api", "outcome"),
     SECONDS,
 )
-RETRIES = Metric("gatepost_upstream_retries_total", "counter", "Requests to the API sent again.")
+RETRIES = Metric(
+    "gatepost_upstream_retries_total", "counter", "Requests to the API sent again.", ("api",)
+)
 REFUSED = Metric(
     "gatepost_requests_refused_total",
     "counter",

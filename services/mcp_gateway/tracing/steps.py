@@ -30,8 +30,10 @@ def span_steps(steps: Sequence[Step], catalogue: Catalogue) -> tuple[Step, ...]:
         span = get_current_span()
         call.metrics.trace_id = format_trace_id(span.get_span_context().trace_id)
         span.set_attribute(names.OPERATION, names.EXECUTE_TOOL)
-        if call.name in catalogue.tools:  # other names are somebody's invention
+        if tool := catalogue.tools.get(call.name):  # other names are somebody's invention
             span.set_attribute(names.TOOL, call.name)
+            if tool.api:
+                span.set_attribute(names.API, tool.api)
             span.update_name(f"tools/call {call.name}")
         decision, reason, error = "failed", "cancelled", "cancelled"
         try:

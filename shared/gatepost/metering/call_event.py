@@ -110,6 +110,8 @@ class CallEvent(NamedTuple):
     """The trace that recorded the call; empty for most calls, which none does."""
     actor: _Long = ""
     """The sub-agent that called for the client; empty if the client itself called."""
+    api: Annotated[str, Field(pattern="^[a-z0-9_]{0,32}$")] = ""
+    """The API of the tool among several; empty if the gateway has only one, or for no tool."""
     searched: Annotated[
         str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)
     ] = ""

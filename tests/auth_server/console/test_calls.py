@@ -79,6 +79,23 @@ async def test_an_operator_finds_a_refused_call_and_reads_why(
     assert (await op.open("/console/call?call=none")).status == 404
 
 
+async def test_calls_of_one_of_several_apis_are_found_and_name_it(
+    sqlite_server: AuthServer,
+) -> None:
+    paid = await write(sqlite_server, tool="billing_pay", api="billing")
+    await write(sqlite_server, tool="orbit_list", api="orbit")
+
+    op, page = await at_the_console(sqlite_server, "/console/calls?api=billing")
+
+    assert "billing_pay billing" in page.text
+    assert "orbit_list" not in page.text
+    assert "Request to the API billing" in (await op.open(f"/console/call?call={paid}")).text
+    exported = await op.http.get("/console/calls/export?format=csv&api=billing")
+    head, *rows = exported.text.splitlines()
+    assert len(rows) == 1
+    assert dict(zip(head.split(","), rows[0].split(","), strict=True))["api"] == "billing"
+
+
 async def test_a_call_by_an_api_key_shows_whose_key_it_was_and_that_its_toolset_has_the_tool(
     sqlite_server: AuthServer,
 ) -> None:

@@ -28,6 +28,16 @@ def test_an_event_is_read_as_it_was_written() -> None:
     assert read_event(orjson.loads(write_event(event))) == event
 
 
+def test_an_event_of_a_gateway_that_names_no_api_is_read() -> None:
+    """While a release rolls out, former gateways write to newer servers; the reverse is ignored."""
+    event = call_event(NOW, api="billing")
+    written = as_json(event)
+
+    assert read_event(written) == event
+    del written["api"]
+    assert read_event(written) == event._replace(api="")
+
+
 def test_members_that_a_newer_gateway_adds_are_ignored() -> None:
     event = call_event(NOW)
 

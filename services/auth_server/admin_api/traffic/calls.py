@@ -37,19 +37,20 @@ class CallsPage(BaseModel):
     )
 
 
-async def _read_query(
+async def _read_query(  # noqa: PLR0913 - one for each parameter
     tenant: _Text = "",
     person: Annotated[
         str, Query(max_length=2048, description="A person's id or e-mail address.")
     ] = "",
     client: _Text = "",
     tool: _Text = "",
+    api: _Text = "",
     outcome: Literal["", "success", "error", "refused", "unknown"] = "",
     reason: _Text = "",
     since: Instant | None = None,
     until: Instant | None = None,
 ) -> CallQuery:
-    return CallQuery(tenant, person, client, tool, outcome, reason, since, until)
+    return CallQuery(tenant, person, client, tool, outcome, reason, since, until, api=api)
 
 
 Wanted = Annotated[CallQuery, Depends(_read_query)]

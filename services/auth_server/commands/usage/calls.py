@@ -31,6 +31,7 @@ from gatepost_cli.terminal import echo
 @click.option("--person", default="", help="Only calls of this person: an id or e-mail address.")
 @click.option("--client", default="", help="Only calls of this client.")
 @click.option("--tool", default="", help="Only calls of this tool.")
+@click.option("--api", default="", help="Only calls of this API, if a gateway has several.")
 @click.option("--outcome", type=click.Choice([*OUTCOMES]), help="Only calls with this outcome.")
 @click.option("--reason", type=click.Choice(sorted(REASONS)), help="Only calls with this reason.")
 @click.option("--hours", type=click.IntRange(1), help="Only calls of the last hours.")
@@ -43,6 +44,7 @@ def calls(  # noqa: PLR0913 - one for each option
     person: str,
     client: str,
     tool: str,
+    api: str,
     outcome: str | None,
     reason: str | None,
     hours: int | None,
@@ -61,6 +63,7 @@ def calls(  # noqa: PLR0913 - one for each option
         reason or "",
         since=None if hours is None else now - timedelta(hours=hours),
         after=after,
+        api=api,
     )
 
     async def work(db: DbSession) -> CallPage:

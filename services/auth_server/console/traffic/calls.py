@@ -28,7 +28,7 @@ from gatepost.clock import Now
 LIST = f"{CONSOLE}/calls"
 PAGE = f"{CONSOLE}/call"
 router = PageRouter()
-_FIELDS = ("tenant", "person", "client", "tool", "outcome", "reason", "hours")
+_FIELDS = ("tenant", "person", "client", "tool", "api", "outcome", "reason", "hours")
 _LONGEST = 2048
 HOURS = {
     "1": translatable("Last hour"),

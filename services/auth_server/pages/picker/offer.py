@@ -1,7 +1,7 @@
 """Offer the tools that a client may get, grouped by effect and by whether they are new."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,12 +17,14 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ToolGroup:
-    """Tools with one kind of effect."""
+    """Tools of one API with one kind of effect."""
 
     key: str
     title: str
     explanation: str
     tools: tuple[ToolSummary, ...]
+    api: str = ""
+    """The title of the API; empty if the gateway has only one."""
 
     def ticked(self, chosen: Collection[str]) -> int:
         """Count the chosen tools of this group."""
@@ -145,6 +147,7 @@ def make_offer(
     asked_before = parse_scope(before.asked_scope) if before is not None else frozenset()
     within_before = _covered(allowed, asked_before)
     had = catalogue.include_renamed(before.tools) if before is not None else frozenset()
+    titles = {one.name: one.title for one in catalogue.apis} if len(catalogue.apis) > 1 else {}
     seen = {
         (catalogue.renamed.get(name, name), *judged)
         for name, *judged in map(_judged, shown_before.tools if shown_before is not None else ())
@@ -152,7 +155,9 @@ def make_offer(
     decided = {
         tool.name
         for tool in (allowed if seen else ())
-        if (tool.scope in within_before or tool.name in had) and _judged(tool) in seen
+        if (tool.scope in within_before or tool.name in had)
+        # A page from before the gateway had several APIs names none.
+        and not seen.isdisjoint((_judged(tool), (*_judged(tool)[:3], "")))
     }
     about_lasting_effects = all(
         tool.destructive for tool in reached if tool.scope not in within_before
@@ -167,13 +172,13 @@ def make_offer(
         return is_new and (not tool.destructive or about_lasting_effects)
 
     return Offer(
-        asked=_group(tool for tool in reached if tool.name not in decided),
-        decided=_group(tool for tool in reached if tool.name in decided),
+        asked=_group((tool for tool in reached if tool.name not in decided), titles),
+        decided=_group((tool for tool in reached if tool.name in decided), titles),
         kept=tuple(tool for tool in others if tool.name in had and tool.name in decided),
         out_of_reach=len(allowed) - len(reached) - len(beyond),
         closed=len(catalogue.tools) - len(allowed),
         suggested=frozenset(tool.name for tool in reached if suggest(tool)),
-        beyond=_group(beyond),
+        beyond=_group(beyond, titles),
     )
 
 
@@ -211,16 +216,19 @@ def _covered(tools: Iterable[ToolSummary], scopes: Collection[str]) -> frozenset
     return frozenset(scope for scope in {tool.scope for tool in tools} if covers(scopes, scope))
 
 
-def _judged(tool: ToolSummary) -> tuple[str, str, str]:
-    return tool.name, kind_of(tool), tool.scope
+def _judged(tool: ToolSummary) -> tuple[str, str, str, str]:
+    return tool.name, kind_of(tool), tool.scope, tool.api
 
 
-def _group(tools: Iterable[ToolSummary]) -> tuple[ToolGroup, ...]:
-    by_kind: dict[str, list[ToolSummary]] = {}
+def _group(tools: Iterable[ToolSummary], titles: Mapping[str, str]) -> tuple[ToolGroup, ...]:
+    """Group tools by API, in the order of their titles, and by effect."""
+    by_kind: dict[tuple[str, str], list[ToolSummary]] = {}
     for tool in tools:
-        by_kind.setdefault(kind_of(tool), []).append(tool)
+        api = tool.api if tool.api in titles else ""
+        by_kind.setdefault((api, kind_of(tool)), []).append(tool)
     return tuple(
-        ToolGroup(key, title, explanation, tuple(by_kind[key]))
+        ToolGroup(key, title, explanation, tuple(by_kind[api, key]), titles.get(api, ""))
+        for api in ("", *titles)
         for key, title, explanation in _GROUPS
-        if key in by_kind
+        if (api, key) in by_kind
     )

@@ -25,6 +25,7 @@ class CallFilter:
     sub: str = ""
     client_id: str = ""
     tool: str = ""
+    api: str = ""
     outcome: str = ""
     reason: str = ""
 
@@ -89,7 +90,7 @@ async def search_calls(
         lately = lately.where(col(LoggedCall.tenant_id) == wanted.tenant_id)
     conditions = {
         name: value
-        for name in ("sub", "client_id", "tool", "outcome", "reason")
+        for name in ("sub", "client_id", "tool", "api", "outcome", "reason")
         if (value := getattr(wanted, name))
     }
     if not conditions:

@@ -51,3 +51,4 @@ class LoggedCall(SQLModel, table=True):
     counted: bool = Field(default=True)
     trace_id: str = Field(default="", max_length=32)
     actor: str = Field(default="", max_length=2048)
+    api: str = Field(default="", max_length=32)

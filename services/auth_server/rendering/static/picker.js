@@ -74,6 +74,13 @@ if (search) {
       }
       found += here;
     }
+    for (const api of picker.querySelectorAll("[data-api]")) {
+      const groups = [];
+      for (let next = api.nextElementSibling; next?.matches("[data-group]"); next = next.nextElementSibling) {
+        groups.push(next);
+      }
+      api.hidden = groups.every((group) => group.hidden);
+    }
     picker.querySelector("[data-none]").hidden = found > 0;
   });
   search.addEventListener("keydown", (event) => {

@@ -10,7 +10,7 @@ from sqlmodel import select
 from auth_server.catalogues.reader import CatalogueUnavailable
 from auth_server.records.grants.table import Grant
 from auth_server.records.tenants.table import Membership
-from gatepost.catalogue import CatalogueDocument, ToolSummary
+from gatepost.catalogue import ApiSummary, CatalogueDocument, ToolSummary
 from support.in_process.auth_server import CATALOGUE, AuthServer
 from support.in_process.oauth_client import OAuthClient, answer_of
 from support.in_process.person import Page, Person
@@ -579,3 +579,54 @@ async def test_the_page_that_leads_back_also_shows_the_way_a54(auth_server: Auth
     )
     assert "Continue" in left.text
     assert parse_qs(urlsplit(left.moves_on_to or "").query)["iss"] == [auth_server.issuer]
+
+
+# --- several APIs ---------------------------------------------------------------------------------
+
+
+def of_two_apis() -> CatalogueDocument:
+    """The tools of two APIs behind one gateway."""
+    billing = (
+        tool("billing_list", title="List invoices", api="billing"),
+        tool("billing_pay", api="billing", scope="mcp:write", read_only=False),
+    )
+    tasks = (tool("list_tasks", title="List tasks", api="orbit"),)
+    apis = (ApiSummary(name="orbit", title="Orbit"), ApiSummary(name="billing", title="Invoices"))
+    document = catalogue(*billing, *tasks, version="3")
+    return document.model_copy(update={"apis": apis})
+
+
+async def test_tools_of_several_apis_are_shown_apart_and_allowed_by_one_answer(
+    auth_server: AuthServer,
+) -> None:
+    auth_server.catalogue = of_two_apis()
+    client, person = await auth_server.client(), auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope="mcp:read mcp:write"))
+
+    places = [page.text.index(text) for text in ("Orbit: Read", "List tasks", "Invoices: Read")]
+    assert places == sorted(places)
+    assert places[-1] < page.text.index("List invoices") < page.text.index("Invoices: Write")
+    body = await redeem(client, await answer(person, page))
+    assert body["scope"] == "mcp:read mcp:write"
+
+
+async def test_a_tool_that_another_api_takes_over_is_asked_about_again_a314(
+    auth_server: AuthServer,
+) -> None:
+    """A314: the person allowed what one API does, not what another does under the same name."""
+    client = await auth_server.client()
+    auth_server.catalogue = of_two_apis()
+    person = auth_server.person()
+    page = await person.reach_consent(client.authorize_url(scope="mcp:read"))
+    await answer(person, page)
+    moved = [
+        one.model_copy(update={"api": "orbit"}) if one.name == "billing_list" else one
+        for one in auth_server.catalogue.tools
+    ]
+    update = {"hash": "4" * 64, "tools": tuple(moved)}
+    auth_server.catalogue = auth_server.catalogue.model_copy(update=update)
+
+    page = await person.open(client.authorize_url(scope="mcp:read"))
+
+    assert "wants more access" in page.text
+    assert page.ticks() == {"billing_list": False, "list_tasks": True}
