@@ -217,3 +217,18 @@ tools = LazyGroup(
         ),
     },
 )
+_EVALS = "mcp_gateway.evals"
+eval_ = LazyGroup(
+    "eval",
+    help="See whether models choose the right tools with valid arguments.",
+    places={
+        "cases": (
+            f"{_EVALS}.cases_command:cases",
+            "Make cases from the tools, and from what agents did wrong, for people to review.",
+        ),
+        "run": (
+            f"{_EVALS}.run_command:run",
+            "Ask a model about every case, with the tools as the gateway lists them, and report.",
+        ),
+    },
+)

@@ -17,6 +17,7 @@ _HELP = {
     "connect": "Connect to the gateway at URL as an MCP client: sign in, list the tools and call one.",
     "demo": "Run both services, a demo SaaS and an imitation of Stripe, with accounts; Ctrl-C stops all.",
     "doctor": "Test what each known client does at ISSUER, up to the sign-in page.",
+    "eval": "See whether models choose the right tools with valid arguments.",
     "import": "Turn a description of your API into tools to review.",
     "init": "Write DIRECTORY/gatepost.yaml for both services, and a new secret beside it.",
     "install": "Add the gateway at URL to an app on this machine, with the app's own command.",

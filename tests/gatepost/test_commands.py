@@ -16,7 +16,7 @@ from gatepost_cli import outline
 from gatepost_cli.entry import run
 from gatepost_cli.main import main
 from gatepost_cli.terminal import echo
-from mcp_gateway.cli import import_, tools
+from mcp_gateway.cli import eval_, import_, tools
 
 HEAVY = {"fastapi", "jsonschema_rs", "mcp", "pydantic", "sqlalchemy", "uvicorn"}
 _SHOW = """
@@ -28,7 +28,7 @@ print(*{name.partition(".")[0] for name in sys.modules})
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("auth-server",), ("keys",), ("mcp-gateway",), ("import",), ("tools",)]
+    "words", [(), ("auth-server",), ("keys",), ("eval",), ("mcp-gateway",), ("import",), ("tools",)]
 )
 def test_a_list_of_commands_imports_none_of_them(words: tuple[str, ...]) -> None:
     shown = subprocess.run(
@@ -86,7 +86,7 @@ def test_help_is_made_anew_for_a_changed_command_and_a_narrow_terminal(
 
 
 @pytest.mark.parametrize(
-    "group", [main, auth_server, clients, keys, import_, tools], ids=lambda g: g.name
+    "group", [main, auth_server, clients, keys, eval_, import_, tools], ids=lambda g: g.name
 )
 def test_the_list_says_of_each_command_what_the_command_says(group: click.Group) -> None:
     assert isinstance(group, click.Group)

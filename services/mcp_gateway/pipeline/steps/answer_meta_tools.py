@@ -44,7 +44,7 @@ def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> T
         )
         if not found:
             call.metrics.searched = clean_words(given["query"])
-        return _answer({"tools": [_summarise(tool) for tool in found]})
+        return _answer({"tools": [summarise_tool(tool) for tool in found]})
     if call.name == DESCRIBE:
         former = catalogue.former.get(given["name"])
         tool = catalogue.tools.get(given["name"]) if former is None else former[0]
@@ -54,7 +54,8 @@ def _answer_meta_tool(catalogue: Catalogue, call: ToolCall, meta: MetaTool) -> T
     raise UnknownTool(given["name"])
 
 
-def _summarise(tool: Tool) -> dict[str, Any]:
+def summarise_tool(tool: Tool) -> dict[str, Any]:
+    """Describe a tool in the results of a search."""
     return {
         "name": tool.name,
         "title": tool.title,

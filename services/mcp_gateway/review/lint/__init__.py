@@ -7,6 +7,7 @@ from mcp_gateway.review.lint.annotations import annotations
 from mcp_gateway.review.lint.argument_descriptions import argument_descriptions
 from mcp_gateway.review.lint.credential_arguments import credential_arguments
 from mcp_gateway.review.lint.descriptions import descriptions
+from mcp_gateway.review.lint.evaluations import evaluations
 from mcp_gateway.review.lint.finding import Finding, ReviewedManifest, Rule
 from mcp_gateway.review.lint.flat_inputs import flat_inputs
 from mcp_gateway.review.lint.hidden_characters import hidden_characters
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     flat_inputs,
     pagination,
     token_cost,
+    evaluations,
 )
 
 

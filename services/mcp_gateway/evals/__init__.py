@@ -1,0 +1,1 @@
+"""`gatepost eval`: see whether models choose the right tools with valid arguments."""

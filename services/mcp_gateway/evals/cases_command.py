@@ -1,0 +1,51 @@
+"""`gatepost eval cases`: make cases for people to review."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from gatepost_cli.terminal import echo
+from mcp_gateway.evals.cases import CASES_FILE, CasesError, merge_cases, read_cases, write_cases
+from mcp_gateway.evals.from_log import cases_from_log, read_attempts
+from mcp_gateway.evals.from_manifest import make_cases
+from mcp_gateway.review.commands.options import load, manifest_option
+
+_MOST_BYTES = 10_000_000
+
+
+@click.command()
+@manifest_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"The file of cases.  [default: {CASES_FILE} beside the manifest]",
+)
+@click.option(
+    "--log",
+    "attempts",
+    type=click.File("rb"),
+    help="Also make cases from the output of `gatepost usage intent --json`; - reads standard input.",
+)
+def cases(path: Path, out: Path | None, attempts: BinaryIO | None) -> None:
+    """Make cases from the tools, and from what agents did wrong, for people to review.
+
+    A file that exists keeps its cases; only those with a new id are added.
+    """
+    _, _, catalogue = load(path)
+    file = out or path.with_name(CASES_FILE)
+    try:
+        kept = read_cases(file) if file.exists() else ()
+        made = list(make_cases(catalogue))
+        if attempts is not None:
+            made += cases_from_log(read_attempts(attempts.read(_MOST_BYTES)), catalogue)
+    except CasesError as error:
+        raise click.ClickException(str(error)) from None
+    merged = merge_cases(kept, made)
+    write_cases(file, merged)
+    echo(f"Wrote {file}: {len(merged)} cases, {len(merged) - len(kept)} of them new.")
+    gone = [
+        case.id for case in merged if case.tool is not None and case.tool not in catalogue.tools
+    ]
+    if gone:
+        echo(f"Of tools that are not exposed: {', '.join(gone)}.", err=True)
