@@ -67,6 +67,12 @@ TENANTS = (
 )
 PROVIDER, APP = "acme-id", "claude-for-work"
 DEVICE_CLIENT = "gatepost-cli"
+APPS = {
+    "list_tasks": "{view: table, title: Tasks, row: get_task, submit: create_task}",
+    "get_task": "{view: card, title: Task, submit: update_task}",
+    "create_task": "{view: form, title: New task}",
+}
+"""The tools whose answers hosts show, each with its `app` in the manifest."""
 TOM = {
     "id": "usr_tom",
     "email": "tom@acme.example",
@@ -399,6 +405,15 @@ auth_server:
             *("--bind", "org_id=tenant_id"),
         )
         fetched.unlink()  # the import keeps a copy beside the manifest
+        show_apps(layout.directory / "tools.yaml")
+
+
+def show_apps(manifest: Path) -> None:
+    """Let hosts show the demo's tasks: a table, a card and a form, as a person would edit the manifest."""
+    text = manifest.read_text()
+    for tool, app in APPS.items():
+        text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n    app: {app}\n")
+    manifest.write_text(text)
 
 
 def _write_sign_in(layout: DemoLayout) -> str:

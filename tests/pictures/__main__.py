@@ -1,11 +1,14 @@
 """`./dev screenshots`: pictures of every page, at two widths, on a light and on a dark screen."""
 
 import argparse
+import shutil
 import tempfile
 from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
+from support.browsers.app_hosts import open_host
+from support.browsers.app_views import app_views
 from support.browsers.tour import console_tour, running_chromium, running_sights, tour
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +21,8 @@ KEPT = (
     "consent-390-dark.png",
     "account-apps-390-light.png",
     "connect-1280-light.png",
+    "app-table-1280-light.png",
+    "app-form-390-dark.png",
 )
 """The pictures that README and docs show."""
 
@@ -53,6 +58,24 @@ def main() -> None:
                     page.set_viewport_size({"width": width, "height": whole})
                     page.screenshot(path=options.out / picture)
                     page.set_viewport_size({"width": width, "height": height})
+    take_pictures_of_apps(options.out, keep=options.keep)
+
+
+def take_pictures_of_apps(out: Path, *, keep: bool) -> None:
+    """Take the pictures of apps, which are as high as a host makes them."""
+    for width, scheme in product(WIDTHS, SCHEMES):
+        with (
+            tempfile.TemporaryDirectory(prefix="gatepost-pictures-") as name,
+            running_chromium() as chromium,
+            open_host(
+                chromium, viewport={"width": width, "height": 100}, color_scheme=scheme
+            ) as host,
+        ):
+            for shown in app_views(host, Path(name), theme=scheme):
+                picture = f"{shown}-{width}-{scheme}.png"
+                host.page.screenshot(path=out / picture, full_page=True)
+                if keep and picture in KEPT:
+                    shutil.copy(out / picture, PICTURES / picture)
 
 
 main()

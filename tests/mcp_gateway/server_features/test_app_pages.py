@@ -1,10 +1,9 @@
 """Apps in Chromium, in a host made of the official AppBridge: what people see and can do there."""
 
 from collections.abc import Iterator
-from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, expect
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, expect
 from support.browsers.app_hosts import AppHost, open_host, text_error
 from support.browsers.axe import violations
 from support.browsers.tour import running_chromium
-from support.in_process.apps import MANIFEST, load_manifest, page_of, result_of
+from support.in_process.apps import MANIFEST, load_manifest, page_of, result_of, task, tasks
 
 pytestmark = pytest.mark.whole_machine
 
@@ -23,37 +22,6 @@ EVIL = (
     "https://collect.example/?q=1",
     '"><svg onload=stolen=1>',
 )
-
-
-def task(number: int = 1, **changes: Any) -> dict[str, Any]:
-    """Return a task of the demo SaaS."""
-    day = date(2026, 12, number % 28 + 1).isoformat()
-    return {
-        "id": f"tsk_{number}",
-        "project_id": "prj_website",
-        "team": "design",
-        "title": f"Task {number}",
-        "description": None,
-        "status": "in_progress",
-        "priority": "high",
-        "assignee": None,
-        "labels": ["copy", "launch"],
-        "due_on": day,
-        "estimate": 1300,
-        "created_by": "usr_ada",
-        "created_at": "2026-11-02T09:00:00Z",
-        "updated_at": "2026-11-20T12:00:00Z",
-        "completed_at": None,
-        **changes,
-    }
-
-
-def tasks(*listed: dict[str, Any], following: str | None = None) -> dict[str, Any]:
-    """Return the result of `list_tasks`, as the gateway writes it."""
-    answer: dict[str, Any] = {"items": list(listed), "next_cursor": following}
-    if following is not None:
-        answer["nextCursor"] = following
-    return result_of(answer)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A manifest of the demo SaaS with an app of each view, and its pages."""
 
 import json
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,34 @@ def result_of(answer: Any) -> dict[str, Any]:
         "structuredContent": answer,
         "isError": False,
     }
+
+
+def task(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return a task of the demo SaaS."""
+    day = date(2026, 12, number % 28 + 1).isoformat()
+    return {
+        "id": f"tsk_{number}",
+        "project_id": "prj_website",
+        "team": "design",
+        "title": f"Task {number}",
+        "description": None,
+        "status": "in_progress",
+        "priority": "high",
+        "assignee": None,
+        "labels": ["copy", "launch"],
+        "due_on": day,
+        "estimate": 1300,
+        "created_by": "usr_ada",
+        "created_at": "2026-11-02T09:00:00Z",
+        "updated_at": "2026-11-20T12:00:00Z",
+        "completed_at": None,
+        **changes,
+    }
+
+
+def tasks(*listed: dict[str, Any], following: str | None = None) -> dict[str, Any]:
+    """Return the result of `list_tasks`, as the gateway writes it."""
+    answer: dict[str, Any] = {"items": list(listed), "next_cursor": following}
+    if following is not None:
+        answer["nextCursor"] = following
+    return result_of(answer)
