@@ -38,6 +38,8 @@ class ToolSummary(_Frozen):
     """The names that the tool had before."""
     api: str = ""
     """The name of the tool's API among several; empty if the gateway has only one, or is older."""
+    calls: tuple[str, ...] = ()
+    """The titles of the tools that a composite tool calls."""
     bounds: tuple[str, ...] | None = None
     """What limits each call: `bind:CLAIM` and `check:CLAIM` for the claims that fill arguments and that
     answers must match, and `approval`. None if an older gateway did not say."""
@@ -52,6 +54,7 @@ class ToolSummary(_Frozen):
             and other.bounds is not None
             and other.api in {"", self.api}
             and set(other.bounds) <= set(self.bounds or ())
+            and set(self.calls) <= set(other.calls)
         )
 
 

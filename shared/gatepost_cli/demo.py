@@ -406,6 +406,8 @@ auth_server:
         )
         fetched.unlink()  # the import keeps a copy beside the manifest
         show_apps(layout.directory / "tools.yaml")
+        with (layout.directory / "tools.yaml").open("a", encoding="utf-8") as manifest:
+            manifest.write(_COMPOSITE)
 
 
 def show_apps(manifest: Path) -> None:
@@ -414,6 +416,22 @@ def show_apps(manifest: Path) -> None:
     for tool, app in APPS.items():
         text = text.replace(f"\n  {tool}:\n", f"\n  {tool}:\n    app: {app}\n")
     manifest.write_text(text)
+
+
+_COMPOSITE = """\
+  summarise_project:
+    title: Summarise a project
+    description: Read a project with its tasks that are to be done and the members of its team.
+    toolsets: [projects]
+    calls:
+      - {as: project, tool: get_project, arguments: {project_id: {from: input.project_id}}}
+      - as: tasks
+        tool: list_tasks
+        arguments: {project_id: {from: project.id}, status: todo, limit: 20}
+      - {as: members, tool: list_members, arguments: {team: {from: project.team}}}
+    result: {project: project, tasks: tasks.items, members: members.items}
+"""
+"""A composite tool, which no import proposes."""
 
 
 def _write_sign_in(layout: DemoLayout) -> str:

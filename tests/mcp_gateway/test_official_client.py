@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequestFormParams, ElicitResult
 
+from mcp_gateway.http_client.port import HttpResponse
 from support.in_process.gateway import API, World, a_world
 
 URL = "http://127.0.0.1:8401/mcp"
@@ -43,6 +44,33 @@ async def test_the_official_client_lists_and_calls(world: World, mode: str, vers
         with pytest.raises(MCPError, match="Unknown tool: nothing"):
             await client.call_tool("nothing", {})
     assert world.api.requests[-1].url.endswith("?tenant_id=org_acme&q=x")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_official_client_calls_a_composite_tool(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "openapi.yaml").write_bytes((API / "openapi.yaml").read_bytes())
+    composite = """
+  read_first_task:
+    description: Read the first task that a search finds.
+    calls:
+      - {as: found, tool: list_tasks, arguments: {q: {from: input.q}}}
+      - {as: task, tool: get_task, arguments: {id: {from: found.tasks.0.id}}}
+    result: {task: task}
+"""
+    manifest = tmp_path / "tools.yaml"
+    manifest.write_text((API / "tools.yaml").read_text() + composite)
+    async with a_world(tmp_path, manifest=manifest) as world:
+        listed = HttpResponse(200, "application/json", b'{"tasks":[{"id":"7"}]}')
+        one = HttpResponse(200, "application/json", b'{"id":"7","title":"Paint"}')
+        world.api.answer = lambda request: one if "/7" in request.url else listed
+        world.http.headers["authorization"] = f"Bearer {world.token()}"
+        transport = streamable_http_client(URL, http_client=world.http)
+        async with Client(transport, mode=mode) as client:
+            result = await client.call_tool("read_first_task", {"q": "paint"})
+
+    assert result.structured_content == {"task": {"id": "7", "title": "Paint"}}
+    assert len(world.api.requests) == 2
+    assert [record["tool"] for record in world.records] == ["read_first_task"]
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -34,6 +34,7 @@ REASONS: Mapping[str, str] = {
     "no_place": translatable("The API had too many calls at once"),
     "not_linked": translatable("The person has not linked their account at the API"),
     "not_answered": translatable("Nobody answered the question"),
+    "path_missing": translatable("An answer did not have a value that the next call needs"),
     "quota_exhausted": translatable("The quota or budget is used up"),
     "rate_limited": translatable("Too many calls a minute"),
     "refused": translatable("The gateway refused the call"),
@@ -43,6 +44,8 @@ REASONS: Mapping[str, str] = {
     "approval_unknown": translatable("The authorization server did not say whether it is approved"),
     "too_many_approvals": translatable("Too many calls wait for an admin"),
     "too_long_to_confirm": translatable("The arguments are too long to show to a person"),
+    "too_many_items": translatable("A list was too long for calls with each of its items"),
+    "too_slow": translatable("The time was over before the last of several calls"),
     "too_many_at_once": translatable("The organisation had too many calls at once"),
     "uncountable": translatable("The gateway couldn't count the call"),
     "unknown_tool": translatable(

@@ -14,12 +14,11 @@ import orjson
 from gatepost.allowed_tools import Toolsets
 from gatepost.catalogue import ApiSummary, CatalogueDocument, ToolSummary, prove_renames
 from gatepost.scopes import READ, format_scope
-from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.search import SearchIndex
 from mcp_gateway.catalogue.security_scheme import SecurityScheme
-from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.catalogue.tool import FormerName, Tool
 
 _MAX_CACHED = 1000
 
@@ -100,7 +99,12 @@ class Catalogue:
                 {tool.name: tool.toolsets for tool in by_name.values()},
                 former={one.name: tool.name for tool in by_name.values() for one in tool.former},
             ),
-            former={one.name: (tool, one) for tool in by_name.values() for one in tool.former},
+            former={
+                one.name: (tool, one)
+                for tool in by_name.values()
+                for one in tool.former
+                if one.name not in by_name
+            },
         )
 
     def with_tools(self, tools: Iterable[Tool]) -> Self:
@@ -141,8 +145,14 @@ class Catalogue:
         return self.search_above is not None and len(self.usable(allowed)) > self.search_above
 
     def tools_of(self, api: str) -> Iterator[Tool]:
-        """Yield the tools of one API, sorted by name."""
-        return (tool for tool in self.tools.values() if tool.api == api)
+        """Yield the tools of one API that send requests, also those that only composite tools call."""
+        seen: set[str] = set()
+        for tool in self.tools.values():
+            calls = () if tool.composite is None else tool.composite.calls
+            for one in [call.tool for call in calls] or [tool]:
+                if one.api == api and one.name not in seen:
+                    seen.add(one.name)
+                    yield one
 
     def schemes_of(self, api: str) -> Mapping[str, SecurityScheme]:
         """Return the security schemes of one API's document."""
@@ -178,6 +188,7 @@ class Catalogue:
                     former=tuple(one.name for one in tool.former),
                     bounds=_bounds(tool),
                     api=tool.api,
+                    calls=_titles(tool),
                 )
                 for tool in self.tools.values()
             ),
@@ -190,7 +201,14 @@ class Catalogue:
 def _bounds(tool: Tool) -> tuple[str, ...]:
     bounds = {f"bind:{claim}" for claim in tool.bindings.values()}
     bounds |= {f"check:{check.claim}" for check in tool.checks}
+    if tool.composite is not None:
+        bounds = set.intersection(*(set(_bounds(call.tool)) for call in tool.composite.calls))
     return tuple(sorted(bounds | ({"approval"} if tool.approval else set())))
+
+
+def _titles(tool: Tool) -> tuple[str, ...]:
+    calls = () if tool.composite is None else tool.composite.calls
+    return tuple(dict.fromkeys(call.tool.title for call in calls))
 
 
 def fingerprint(tool: Tool) -> str:
@@ -216,6 +234,7 @@ _ADDED: Mapping[str, Any] = {
     "app": None,
     "for_app": False,
     "api": "",
+    "composite": None,
 }
 
 

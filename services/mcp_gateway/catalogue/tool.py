@@ -8,8 +8,8 @@ from typing import Any
 
 from mcp_gateway.catalogue.apps import App
 from mcp_gateway.catalogue.billing import Billing
+from mcp_gateway.catalogue.composite import Composite
 from mcp_gateway.catalogue.fill import Fill, FromCredential
-from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.graphql import GraphqlQuery
 from mcp_gateway.catalogue.inputs import Inputs
 from mcp_gateway.requests.operation import Operation
@@ -97,6 +97,24 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerName:
+    """One former name of a tool, and what its arguments were called then."""
+
+    name: str
+    until: date
+    """The last day on which calls by this name are accepted, in UTC."""
+    arguments: Mapping[str, str]
+    """Former name of each argument that has another name now."""
+    input_schema: Mapping[str, Any]
+    """The tool's schema with the former names of its arguments, so that problems are told in them."""
+    validate: Callable[[Mapping[str, Any]], Sequence[ArgumentProblem]]
+
+    def rename(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments under their present names."""
+        return {self.arguments.get(name, name): value for name, value in arguments.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A named, described and authorized way to call one upstream operation."""
 
@@ -154,6 +172,8 @@ class Tool:
     """The names that the tool had before, by which clients may still call it."""
     app: App | None = None
     """How hosts show the answer to a person; None shows it as text."""
+    composite: Composite | None = None
+    """The calls of other tools that this one makes. Its operation only names them."""
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -86,7 +86,7 @@ def merge(
     writes = {p.found.key: p for p in proposal.proposed}
     named: set[str] = set()
     for entry in manifest.tools:
-        if entry.graphql is not None:
+        if not entry.operation:
             continue
         old = None if before is None else _find(before, entry.operation)
         new = _find(after, entry.operation) or _moved(old, after)
@@ -128,7 +128,7 @@ def kept_names(manifest: Manifest, document: OpenApiDocument) -> dict[str, str]:
     """
     kept = {entry.name: entry.name for entry in manifest.tools}
     for entry in reversed(manifest.tools):
-        found = None if entry.graphql is not None else _find(document, entry.operation)
+        found = None if not entry.operation else _find(document, entry.operation)
         if found is not None:
             kept[found.key] = entry.name
     return kept

@@ -49,7 +49,7 @@ def _by_operation(
     for name, value in tools.items():
         entry = read_entry(name, value)
         try:
-            found = None if entry.graphql is not None else document.find(entry.operation)
+            found = document.find(entry.operation) if entry.operation else None
         except UnknownOperation:
             continue
         if found is not None:

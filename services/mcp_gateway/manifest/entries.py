@@ -16,6 +16,7 @@ from mcp_gateway.catalogue.tool import (
     ToolLimits,
 )
 from mcp_gateway.manifest.apps import AppEntry, read_app
+from mcp_gateway.manifest.composing.entry import CompositeEntry
 from mcp_gateway.manifest.former import FormerEntry
 from mcp_gateway.manifest.graphql import GraphqlEntry
 from mcp_gateway.manifest.read_inputs import read_inputs
@@ -36,7 +37,7 @@ class ToolEntry:
 
     name: str
     operation: str
-    """Empty if `graphql` is set."""
+    """Empty if `graphql` or `composite` is set."""
     title: str | None = None
     description: str | None = None
     scope: str | None = None
@@ -65,6 +66,7 @@ class ToolEntry:
     app: AppEntry | None = None
     api: str = ""
     """The name of the API among several."""
+    composite: CompositeEntry | None = None
 
 
 def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
@@ -114,11 +116,18 @@ def read_entry(name: str, value: Mapping[str, Any]) -> ToolEntry:
         mirror=tuple(value.get("mirror", {}).items()),
         slow=value.get("slow", False),
         slashes=tuple(value.get("slashes", ())),
+        composite=_composite(value) if "calls" in value else None,
         former=tuple(
             FormerEntry(one["name"], date.fromisoformat(one["until"]), one.get("arguments", {}))
             for one in value.get("former", ())
         ),
         app=read_app(value.get("app")),
+    )
+
+
+def _composite(value: Mapping[str, Any]) -> CompositeEntry:
+    return CompositeEntry(
+        tuple(value["calls"]), value.get("input", {}), value.get("result", {}), "billing" in value
     )
 
 

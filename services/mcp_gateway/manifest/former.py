@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.meta_tools import META_TOOLS
+from mcp_gateway.catalogue.tool import FormerName
 from mcp_gateway.catalogue.validation import make_validator
 
 

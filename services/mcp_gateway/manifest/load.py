@@ -19,9 +19,10 @@ from mcp_gateway.catalogue.prompts import Prompt
 from mcp_gateway.catalogue.resources import McpResource, McpResourceTemplate
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.manifest.apps import add_apps
+from mcp_gateway.manifest.composing.entry import composite_problems
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry, read_entry
 from mcp_gateway.manifest.former import former_name_problems
-from mcp_gateway.manifest.make_tool import make_tool
+from mcp_gateway.manifest.make_tool import make_composite, make_tool
 from mcp_gateway.manifest.purpose import ask_purpose
 from mcp_gateway.manifest.read_prompts import prompt_problems, read_prompts
 from mcp_gateway.manifest.read_resources import read_resources, resource_problems
@@ -94,14 +95,22 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
     """
     tools: list[Tool] = []
     problems: list[str] = []
-    for entry in manifest.tools:
-        if entry.expose:
-            try:
-                tool = make_tool(entry, document, manifest.hosts, manifest.guard)
+    made: dict[str, Tool] = {}
+    called = _called(manifest)
+    # Composite tools come last, because they are made from the others.
+    for entry in sorted(manifest.tools, key=lambda entry: entry.composite is not None):
+        if not entry.expose and entry.name not in called:
+            continue
+        try:
+            if entry.composite is None:
+                tool = made[entry.name] = make_tool(entry, document, manifest.hosts, manifest.guard)
+            else:
+                tool = make_composite(entry, made, manifest.guard)
+            if entry.expose:
                 tools.append(ask_purpose(tool) if manifest.ask_purpose else tool)
-            except ManifestError as error:
-                name = entry.name.removeprefix(manifest.prefix)
-                problems.append(f"{manifest.path}: tools.{name}{error}")
+        except ManifestError as error:
+            name = entry.name.removeprefix(manifest.prefix)
+            problems.append(f"{manifest.path}: tools.{name}{error}")
     apps = {entry.name: entry.app for entry in manifest.tools if entry.app is not None}
     # An app may name a tool that has a problem itself, which is then the one to fix.
     if apps and not problems:
@@ -124,6 +133,12 @@ def make_tools(manifest: Manifest, document: OpenApiDocument) -> list[Tool]:
         ]
     raise_all(problems)
     return tools
+
+
+def _called(manifest: Manifest) -> set[str]:
+    """Return the names of the tools that exposed composite tools call."""
+    composites = (entry.composite for entry in manifest.tools if entry.expose)
+    return {call["tool"] for one in composites if one is not None for call in one.calls}
 
 
 def load_document(manifest: Manifest) -> OpenApiDocument:
@@ -156,7 +171,11 @@ def load_manifest(path: Path) -> Manifest:
     resources, templates, problems = read_resources(source.get("resources", {}), path.parent)
     prompts, more = read_prompts(source.get("prompts", {}))
     problems = [*problems, *more, *prompt_problems(source), *resource_problems(source)]
-    problems += [*_contradictions(source), *former_name_problems(source)]
+    problems += [
+        *_contradictions(source),
+        *former_name_problems(source),
+        *composite_problems(source),
+    ]
     raise_all([f"{path}: {problem}" for problem in problems])
     return Manifest(
         path=path,

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from gatepost.scopes import READ, WRITE
-from mcp_gateway.catalogue.former import FormerName
 from mcp_gateway.catalogue.graphql import GraphqlQuery
-from mcp_gateway.catalogue.tool import Lifecycle, Shape, Tool
+from mcp_gateway.catalogue.tool import FormerName, Lifecycle, Shape, Tool
 from mcp_gateway.catalogue.validation import make_validator
+from mcp_gateway.manifest.composing.compose import UnusableCalls, compose_calls, highest_scope
 from mcp_gateway.manifest.entries import ManifestError, ToolEntry
 from mcp_gateway.manifest.former import UnusableFormerName, make_former_name
 from mcp_gateway.manifest.graphql import UnusableQuery, import_query
@@ -114,6 +114,69 @@ def make_tool(
         slow=entry.slow,
         mirror=dict(entry.mirror),
         former=name_former(entry, schema),
+    )
+
+
+def make_composite(
+    entry: ToolEntry, tools: Mapping[str, Tool], guard: InstructionGuard = "off"
+) -> Tool:
+    """Combine the manifest entry of a composite tool with the tools that it calls.
+
+    Args:
+        entry: the tool's entry in the manifest.
+        tools: every tool of the manifest that is not composite itself, also those that are not exposed.
+        guard: the default handling of instructions in answers.
+
+    Raises:
+        ManifestError: the entry can't be served; the message begins with the key.
+    """
+    assert entry.composite is not None and entry.description is not None  # noqa: S101 - loading checked it
+    try:
+        parts = compose_calls(entry.composite, tools, entry.limits, entry.billing)
+    except UnusableCalls as problem:
+        raise ManifestError(str(problem)) from None
+    called = parts.tools
+    read_only = all(tool.read_only for tool in called)
+    toolset = _require_honest_consent(entry, read_only=read_only)
+    scope = highest_scope([*(tool.scope for tool in called), entry.scope or READ])
+    if scope is None or (entry.scope is not None and entry.scope != scope):
+        needed = ", ".join(sorted({tool.scope for tool in called}))
+        raise ManifestError(f".scope: must include the scopes of the called tools: {needed}")
+    try:
+        validate = make_validator(parts.input_schema)
+    except (UnusableSchema, ValueError) as error:
+        raise ManifestError(f".input: {error}") from None
+    title = entry.title or entry.name.replace("_", " ").capitalize()
+    asks = any(tool.confirm is not None for tool in called)
+    guards = [tool.compiled_shape.guard for tool in called]
+    strictest = max([guard, *guards], key=("off", "report", "block").index)
+    told = f"\n\nMakes these calls in order: {parts.told}."
+    return Tool(
+        name=entry.name,
+        title=title,
+        description=entry.description + told + _farewell(entry.lifecycle),
+        scope=scope,
+        toolsets=tuple(dict.fromkeys([*(entry.toolsets or ()), toolset])),
+        read_only=read_only,
+        destructive=any(tool.destructive for tool in called),
+        idempotent=all(tool.idempotent for tool in called),
+        open_world=any(tool.open_world for tool in called),
+        input_schema=parts.input_schema,
+        bindings={},
+        operation=parts.operation,
+        deadline=entry.deadline,
+        validate=validate,
+        shape=entry.shape,
+        compiled_shape=_compile(entry.shape, None, strictest),
+        limits=parts.limits,
+        billing=parts.billing,
+        confirm=_question(entry.confirm or asks, title),
+        approval=entry.approval or any(tool.approval for tool in called),
+        lifecycle=entry.lifecycle,
+        slow=entry.slow,
+        api=entry.api,
+        former=name_former(entry, parts.input_schema),
+        composite=parts.composite,
     )
 
 

@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from gatepost.allowed_tools import TOOL_NAME
 from gatepost.scopes import ADMIN, READ, WRITE
+from mcp_gateway.catalogue.composite import MOST_CALLS, MOST_ITEMS
 from mcp_gateway.results.fields import PLACE_PATTERN
 
 SCHEMA_FILE = "tools.schema.json"
@@ -129,6 +130,31 @@ _GRAPHQL = _closed(
     },
 )
 
+_CALL = _closed(
+    "One call of another tool.",
+    ("as", "tool"),
+    **{
+        "as": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9_]{0,31}$",
+            "description": "The name by which later paths find the answer.",
+            "errorMessage": "must be a name of small letters, digits and _",
+        },
+        "tool": _name("A tool of this manifest, exposed or not."),
+        "arguments": {
+            "type": "object",
+            "description": "Argument to its value, or to `{from: PATH}` of an argument or an answer.",
+            "errorMessage": "must be a mapping of argument to value or `{from: PATH}`",
+        },
+        "for_each": _text(200, "The path of a list: the call is made for each `item` of it."),
+        "most": _whole(1, MOST_ITEMS, "The most items of that list."),
+        "when": _closed(
+            "Make the call only if the value at a path is there and not null, or equals another.",
+            ("from",),
+            **{"from": _text(200, "The path."), "equals": {"description": "The other value."}},
+        ),
+    },
+)
 _QUESTION = _closed(
     "One question: a form for a person, or a text for the client's model to write.",
     ask=_text(500, "The question; `{argument}` is replaced by the argument's value."),
@@ -331,6 +357,28 @@ _TOOL = _closed(
         "description": "The last day on which the tool is served, such as 2027-06-30.",
     },
     replaced_by=_name("The tool to use instead."),
+    calls={
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_CALLS,
+        "items": _CALL,
+        "description": "Calls of other tools that this one makes in order, instead of `operation`.",
+        "errorMessage": f"must be a list of 1 to {MOST_CALLS} calls such as [{{as: task, tool: get_task}}]",
+    },
+    input={
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-zA-Z_][a-zA-Z0-9_]{0,63}$"},
+        "additionalProperties": {"type": "object"},
+        "description": "JSON Schema of each argument that is not simply one of a called tool.",
+        "errorMessage": "must be a mapping of argument to its JSON Schema",
+    },
+    result={
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"type": "string"},
+        "description": "Member of the answer to its path, such as `title: task.title`.",
+        "errorMessage": "must be a mapping of names to paths, such as `title: task.title`",
+    },
     former={
         "type": "array",
         "minItems": 1,
@@ -356,7 +404,7 @@ _TOOL = _closed(
     },
     expose={**_flag("false keeps the tool out."), "default": True},
 )
-_TOOL["oneOf"] = [{"required": ["operation"]}, {"required": ["graphql"]}]
+_TOOL["oneOf"] = [{"required": [key]} for key in ("operation", "graphql", "calls")]
 
 _PROMPT = _closed(
     "A text that a person can start from.",

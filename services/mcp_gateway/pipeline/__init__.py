@@ -20,6 +20,7 @@ from mcp_gateway.pipeline.steps.authorize import authorize
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
 from mcp_gateway.pipeline.steps.check_response import check_response
+from mcp_gateway.pipeline.steps.composing.make_calls import Composing, make_calls
 from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.guard_upstream import guard_upstream
 from mcp_gateway.pipeline.steps.limit_concurrency import limit_concurrency
@@ -45,6 +46,15 @@ def build_steps(
     now: Now,
 ) -> tuple[Step, ...]:
     """Return the steps of a call in order, each made with the values that it needs."""
+    each_call = (
+        validate_arguments(catalogue, now),
+        bind_claims,
+        limit_concurrency(limits.running),
+        guard_upstream(guards, now),
+        call_upstream(upstreams),
+        check_response(limits.worker),
+    )
+    composing = Composing(each_call, compose, shape_result(now, limits.worker), limits.worker, now)
     return (
         unwrap_execute(catalogue),  # a call of execute_tool becomes a call of the tool
         record_call(
@@ -68,6 +78,7 @@ def build_steps(
         reserve_call(
             limits, intent_writer(recording.resource)
         ),  # rate, quotas and running calls of the plan
+        make_calls(catalogue, composing),  # of a composite tool
         guard_upstream(guards, now),  # breaker and bulkhead
         call_upstream(upstreams),  # the API of the tool
         check_response(limits.worker),  # an answer with another tenant's record is withheld

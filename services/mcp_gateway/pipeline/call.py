@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gatepost.claims import AccessClaims
 from gatepost.metering.call_event import Decision
-from mcp_gateway.catalogue.former import FormerName
-from mcp_gateway.catalogue.tool import Tool
+from mcp_gateway.catalogue.tool import FormerName, Tool
 from mcp_gateway.http_client.port import HttpResponse
 from mcp_gateway.limits.port import Reservation
 from mcp_gateway.named_tuples import replace_field
@@ -62,7 +61,7 @@ class ToolCall(NamedTuple):
     values: Mapping[str, Any] = MappingProxyType({})
     """The operation's values: arguments and bound claims. Set by `bind_claims`."""
     waited: float = 0.0
-    """Seconds of the tool's deadline spent waiting. Set by `guard_upstream`."""
+    """Seconds of the tool's deadline that are over. Set by `guard_upstream`, and by `make_calls`."""
     response: HttpResponse | None = None
     """Set by `call_upstream`."""
     answer: Answer | None = None

@@ -36,6 +36,9 @@ def justify(tool: Tool, product: str, given: Reasons | None) -> Mapping[str, str
 
 
 def _read_only(tool: Tool, product: str) -> str:
+    if tool.composite is not None:
+        does = "only read from" if tool.read_only else "change data in"
+        return f"It makes {len(tool.composite.calls)} calls, which {does} {product}."
     proven = (
         tool.operation.method in SAFE_METHODS if tool.graphql is None else tool.graphql.read_only
     )

@@ -9,7 +9,7 @@ _BUSY = 5
 
 
 def guard_upstream(guards: Guards, now: Now) -> Step:
-    """Refuse the call if the breaker is open; wait for a slot for up to half of the tool's deadline.
+    """Refuse the call if the breaker is open; wait for a slot for up to half of the rest of its deadline.
 
     That leaves at least the other half for the request itself.
     """
@@ -30,10 +30,11 @@ def guard_upstream(guards: Guards, now: Now) -> Step:
         try:
             if not bulkhead.take(tenant):
                 before = now()
-                if not await bulkhead.wait(tenant, call.found.deadline / 2):
+                if not await bulkhead.wait(tenant, (call.found.deadline - call.waited) / 2):
                     said = f"Too many calls are waiting for the API. Nothing was sent. {try_again_in(_BUSY)}"
                     return tool_error(said, reason="no_place")
-                call = call._replace(waited=(now() - before).total_seconds())
+                waited = call.waited + (now() - before).total_seconds()
+                call = call._replace(waited=waited)
             try:
                 return await go_on(call)
             finally:

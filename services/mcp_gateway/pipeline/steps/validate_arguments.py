@@ -8,8 +8,7 @@ from collections.abc import Awaitable
 from gatepost.clock import Now
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.coercion import coerce_arguments
-from mcp_gateway.catalogue.former import FormerName
-from mcp_gateway.catalogue.tool import name_purpose
+from mcp_gateway.catalogue.tool import FormerName, name_purpose
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, at_once, tool_error
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 from mcp_gateway.pipeline.stated import clean_words

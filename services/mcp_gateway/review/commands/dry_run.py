@@ -6,7 +6,7 @@ The call passes the gateway's own steps, and a stand-in replaces the upstream.
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from gatepost_cli.url import URL
 from mcp_gateway.apis.api import Api
 from mcp_gateway.apis.credential_settings import StaticCredential
 from mcp_gateway.catalogue.catalogue import Catalogue
+from mcp_gateway.catalogue.composite import INPUT, ValuePath
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool
 from mcp_gateway.http_client.port import HttpResponse, RequestFailed
@@ -33,7 +34,6 @@ from mcp_gateway.pipeline.retry import RetryingSender
 from mcp_gateway.pipeline.send import Sender
 from mcp_gateway.pipeline.steps.bind_claims import bind_claims
 from mcp_gateway.pipeline.steps.call_upstream import call_upstream
-from mcp_gateway.pipeline.steps.find_tool import find_tool
 from mcp_gateway.pipeline.steps.validate_arguments import validate_arguments
 from mcp_gateway.requests.request import HttpRequest
 from mcp_gateway.requests.serialise import RequestWriters
@@ -102,11 +102,62 @@ def dry_run(
         raise click.UsageError(f"ARGUMENTS is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise click.UsageError('ARGUMENTS must be a JSON object, such as {"limit": 5}')
-    request, result = asyncio.run(_walk(catalogue, tool, caller, given, api, attachments))
-    if request is None:
-        raise click.ClickException(str(result.content[0]["text"]))
-    for line in _describe(tool, caller, request):
+    dry = _DryRun(catalogue, caller, api, attachments)
+    lines = dry.describe(tool, given) if tool.composite is None else dry.describe_calls(tool, given)
+    for line in lines:
         echo(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _DryRun:
+    catalogue: Catalogue
+    caller: AccessClaims
+    api: Api
+    attachments: Attachments
+
+    def describe(self, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
+        """Describe the request of a call.
+
+        Raises:
+            click.ClickException: the gateway would refuse the call.
+        """
+        request, result = asyncio.run(
+            _walk(self.catalogue, tool, self.caller, arguments, self.api, self.attachments)
+        )
+        if request is None:
+            raise click.ClickException(str(result.content[0]["text"]))
+        return _describe(tool, self.caller, request)
+
+    def describe_calls(self, tool: Tool, arguments: Mapping[str, Any]) -> list[str]:
+        """Describe the calls of a composite tool, and the requests that don't depend on an answer.
+
+        Raises:
+            click.ClickException: the gateway would refuse the call, or one of these.
+        """
+        assert tool.composite is not None  # noqa: S101 - the caller looked
+        if problems := tool.validate(arguments):
+            raise click.ClickException(
+                "\n".join(f"{one.argument}: {one.message}".removeprefix(": ") for one in problems)
+            )
+        lines: list[str] = []
+        for call in tool.composite.calls:
+            lines += [""] if lines else []
+            lines.append(f"# {call.name}: {call.tool.name}")
+            if call.for_each is not None:
+                lines.append(f"# for each item of {call.for_each}, at most {call.most}")
+            if call.when is not None:
+                lines.append(f"# only if {call.when}")
+            open_paths = {
+                name: path
+                for name, path in call.arguments.items()
+                if isinstance(path, ValuePath) and path.source != INPUT
+            }
+            if not open_paths:
+                lines += self.describe(call.tool, call.fill({INPUT: arguments}))
+                continue
+            lines.append(f"{call.tool.operation.method} {call.tool.operation.path}")
+            lines += [f"# {name} comes from {path}" for name, path in open_paths.items()]
+        return lines
 
 
 async def _walk(
@@ -128,19 +179,23 @@ async def _walk(
     )
     retrying = RetryingSender(sender, guards, now=utc_now, wait=asyncio.sleep, random=lambda: 0.0)
     steps = (
-        find_tool(catalogue),
         validate_arguments(catalogue, utc_now),
         bind_claims,
         call_upstream({"": RestUpstream(RequestWriters(api.url), retrying)}),
     )
-    result = await compose(steps)(ToolCall("dry-run", caller, tool.name, arguments, CallMetrics()))
+    call = ToolCall("dry-run", caller, tool.name, arguments, CallMetrics(), tool=tool)
+    result = await compose(steps)(call)
     return nowhere.request, result
 
 
 def _caller(tool: Tool, given: tuple[str, ...]) -> AccessClaims:
     values = dict(_EXAMPLES)
     kinds: dict[str, str] = {}
-    for claim in tool.bindings.values():
+    called = () if tool.composite is None else tool.composite.calls
+    bound = [
+        claim for one in (tool, *(call.tool for call in called)) for claim in one.bindings.values()
+    ]
+    for claim in bound:
         if claim.startswith("data_scope."):
             kinds[claim.removeprefix("data_scope.")] = "example"
     for entry in given:
@@ -196,7 +251,7 @@ def _upstream(
 
 
 def _unconfigured(manifest: Path, catalogue: Catalogue) -> Api:
-    named = {name for tool in catalogue.tools.values() for name in tool.credentials.values()}
+    named = {name for tool in catalogue.tools_of("") for name in tool.credentials.values()}
     stand_in = StaticCredential(mode="static", value=SecretStr(_STAND_IN))
     url = "https://api.example.com"
     return Api("", "", manifest, url, url, credentials=dict.fromkeys(named, stand_in))

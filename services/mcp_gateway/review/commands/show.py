@@ -7,6 +7,7 @@ import orjson
 
 from gatepost.text.hidden import write_line
 from gatepost_cli.terminal import echo
+from mcp_gateway.catalogue.composite import DeclaredCall, ValuePath
 from mcp_gateway.catalogue.fill import describe_fill
 from mcp_gateway.catalogue.tool import Tool, publish_tool
 from mcp_gateway.results.fields import format_field
@@ -27,11 +28,22 @@ def show(name: str, path: Path) -> None:
             echo(write_line(f"{label}: {value}"))
 
 
+def _call(call: DeclaredCall) -> str:
+    given = ", ".join(
+        f"{name} = {source if isinstance(source, ValuePath) else repr(source.value)}"
+        for name, source in call.arguments.items()
+    )
+    many = f" for each item of {call.for_each}, at most {call.most}" if call.for_each else ""
+    when = f" if {call.when}" if call.when else ""
+    return f"{call.name}: {call.tool.name}({given}){many}{when}"
+
+
 def _unseen(tool: Tool) -> dict[str, str]:
     limits = {"a minute": tool.limits.per_minute, "at once": tool.limits.concurrent}
     life = tool.lifecycle
     return {
-        "operation": f"{tool.operation.method} {tool.operation.path}",
+        "operation": "" if tool.composite else f"{tool.operation.method} {tool.operation.path}",
+        "calls": "; ".join(map(_call, tool.composite.calls)) if tool.composite else "",
         "scope": tool.scope,
         "toolsets": ", ".join(tool.toolsets),
         "bound": ", ".join(f"{a} = {claim}" for a, claim in tool.bindings.items()),

@@ -16,6 +16,8 @@ def annotations(reviewed: ReviewedManifest) -> Iterator[Finding]:
                     name, "error", "a mutation is marked as read-only", "remove read_only"
                 )
             continue
+        if tool.composite is not None:
+            continue  # its effects follow from its calls
         if tool.read_only and method in {"PUT", "PATCH", "DELETE"}:
             message = f"{method} is marked as read-only, so consent to @read allows it"
             yield Finding(name, "error", message, "remove `read_only: true`")

@@ -23,7 +23,7 @@ def lifecycle(reviewed: ReviewedManifest) -> Iterator[Finding]:
                     name, "warning", message, "remove it from `former`, or set a later day"
                 )
         entry = entries[name]
-        if entry.graphql is not None or life.deprecated:
+        if not entry.operation or life.deprecated:
             continue
         if reviewed.document.find(entry.operation).deprecated:
             message = "the document marks its operation as deprecated"

@@ -10,7 +10,7 @@ def stale_entries(reviewed: ReviewedManifest) -> Iterator[Finding]:
     """Report unexposed entries whose operation is no longer in the document."""
     for entry in reviewed.manifest.tools:
         # An entry with a replacement stays, to record the history of its name.
-        if entry.expose or entry.graphql is not None or entry.lifecycle.replaced_by is not None:
+        if entry.expose or not entry.operation or entry.lifecycle.replaced_by is not None:
             continue
         try:
             reviewed.document.find(entry.operation)

@@ -95,6 +95,10 @@ class Attachments:
         schemes = catalogue.schemes_of(api.name)
         self._everywhere = [n for n in self._locations if n not in schemes]
         self._tools = {tool.name: self._attach(tool) for tool in catalogue.tools_of(api.name)}
+        for tool in catalogue.tools.values():
+            if tool.api == api.name and tool.composite is not None:
+                links = [link for one in tool.composite.calls for link in self.of(one.tool).links]
+                self._tools[tool.name] = Attached(links=tuple(dict.fromkeys(links)))
 
     def of(self, tool: Tool) -> Attached:
         """Return the credentials of a tool's requests."""

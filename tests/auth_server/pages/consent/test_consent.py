@@ -111,6 +111,17 @@ async def test_a_tool_that_asks_each_time_says_so(auth_server: AuthServer) -> No
     assert "send_mail asks you each time" in page.text
 
 
+async def test_a_composite_tool_lists_what_it_calls(auth_server: AuthServer) -> None:
+    calls = ("Get a project", "Close <all> tasks")
+    auth_server.catalogue = catalogue(tool("tidy_project", calls=calls), tool("list_mail"))
+    client = await auth_server.client()
+    page = await auth_server.person().reach_consent(client.authorize_url())
+
+    assert page.text.count("Together:") == 1
+    assert "Together: Get a project, Close <all> tasks" in page.text
+    assert "<all>" not in page.html
+
+
 async def test_a_web_app_is_shown_with_its_host_and_without_the_warning_about_this_device(
     auth_server: AuthServer,
 ) -> None:

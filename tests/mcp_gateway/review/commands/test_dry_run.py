@@ -147,3 +147,52 @@ def test_a_refused_call_controls_no_terminal(review: Any) -> None:
     result = review.run("dry-run", "create_task", '{"\\u009b2K\\u202e\\rtitle": 1}')
     assert (result.exit_code, "\\u202e" in result.output) == (1, True)
     assert all(c.isprintable() or c == "\n" for c in result.output)
+
+
+COMPOSITE = """
+  find_tasks:
+    description: List tasks and add one.
+    calls:
+      - {as: tasks, tool: list_tasks, arguments: {limit: {from: input.limit}}}
+      - as: made
+        tool: create_task
+        for_each: tasks.items
+        most: 2
+        when: {from: input.limit, equals: "2"}
+        arguments: {title: {from: item.title}}
+    billing: {units: 2}
+"""
+
+
+def test_the_calls_of_a_composite_tool_are_shown_as_far_as_they_are_known(review: Any) -> None:
+    review.tools += COMPOSITE
+    result = review.run(
+        "dry-run", "find_tasks", '{"limit": "2"}', "--upstream-url", "https://api.example"
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[:2] == ["# tasks: list_tasks", "GET https://api.example/tasks?limit=2"]
+    assert lines[-5:] == [
+        "# made: create_task",
+        "# for each item of tasks.items, at most 2",
+        "# only if input.limit is '2'",
+        "POST /tasks",
+        "# title comes from item.title",
+    ]
+    refused = review.run("dry-run", "find_tasks", '{"limt": "2"}')
+    assert refused.exit_code == 1
+    assert "limt: unknown argument" in refused.output
+
+
+def test_a_composite_tool_is_listed_shown_and_linted(review: Any) -> None:
+    review.tools += COMPOSITE
+    assert "CALLS list_tasks, create_task" in review.run("list").output
+    shown = review.run("show", "find_tasks").output
+    assert "tasks: list_tasks(limit = input.limit)" in shown
+    assert "made: create_task(title = item.title) for each item of tasks.items, at most 2" in shown
+    linted = review.run("lint").output
+    assert "error" not in linted.replace("0 errors", "")
+    assert review.run("diff", "--write").exit_code == 0
+    review.tools = review.tools.replace("most: 2", "most: 3")
+    changed = review.run("diff")
+    assert "find_tasks: how it is sent, asked for or limited changed" in changed.output

@@ -1,0 +1,1 @@
+"""Composite tools, as the manifest declares them."""

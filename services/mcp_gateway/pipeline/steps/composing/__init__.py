@@ -1,0 +1,1 @@
+"""The step that makes the calls of a composite tool."""

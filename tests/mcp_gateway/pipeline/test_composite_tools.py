@@ -1,0 +1,556 @@
+"""A tool that makes a few calls as one: each of them under its own rules, and one for people and plans."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from mcp_gateway.http_client.port import HttpResponse, RequestFailed
+from mcp_gateway.manifest.entries import ManifestError
+from mcp_gateway.manifest.load import load_catalogue
+from mcp_gateway.requests.request import HttpRequest
+from support.in_process.gateway import World, a_world
+
+BOTH = pytest.mark.parametrize("era", ["old", "new"])
+HEAD = "version: 1\nname: Shop\nopenapi: openapi.json\n"
+SINGLE = """
+tools:
+  get_project: {operation: getProject, bind: {org_id: tenant_id}, check: {org_id: tenant_id}}
+  list_tasks:
+    operation: listTasks
+    bind: {org_id: tenant_id}
+    expose: false
+    shape: {fields: ["items[].id", "items[].title"], redact: ["items[].title"]}
+  get_owner: {operation: getOwner, bind: {org_id: tenant_id}, expose: false}
+  add_task: {operation: addTask, bind: {org_id: tenant_id}, billing: {units: 3}}
+  close_task: {operation: closeTask, bind: {org_id: tenant_id}, destructive: true, expose: false}
+"""
+COMPOSITE = """
+  summarise_project:
+    title: Summarise a project
+    description: Read a project with its tasks.
+    calls:
+      - {as: project, tool: get_project, arguments: {id: {from: input.project}}}
+      - as: tasks
+        tool: list_tasks
+        arguments: {project: {from: project.id}, state: {from: input.state}, limit: 3}
+      - as: owner
+        tool: get_owner
+        when: {from: project.owner_id}
+        arguments: {id: {from: project.owner_id}}
+    result: {name: project.name, tasks: tasks.items, first: tasks.items.0.id, owner: owner.name}
+  plan_task:
+    description: Add a task to a project by its name.
+    calls:
+      - {as: project, tool: get_project, arguments: {id: {from: input.project}}}
+      - {as: task, tool: add_task, arguments: {project: {from: project.id}, title: {from: input.title}}}
+      - {as: again, tool: get_project, arguments: {id: {from: task.project_id}}}
+  close_tasks:
+    description: Close all tasks of a project.
+    billing: {units: 5}
+    calls:
+      - {as: tasks, tool: list_tasks, arguments: {project: {from: input.project}}}
+      - as: closed
+        tool: close_task
+        for_each: tasks.items
+        most: 3
+        arguments: {id: {from: item.id}}
+"""
+
+
+def _parameter(name: str, where: str = "query", **schema: Any) -> dict[str, Any]:
+    kind = {"type": "string", **schema}
+    return {"name": name, "in": where, "schema": kind, "required": where == "path"}
+
+
+def write_manifest(folder: Path, tools: str = SINGLE + COMPOSITE, head: str = HEAD) -> Path:
+    """Write a manifest beside a small document."""
+    org = _parameter("org_id")
+    body = {
+        "type": "object",
+        "properties": {"title": {"type": "string"}, "project": {"type": "string"}},
+        "required": ["title", "project"],
+    }
+    content = {"application/json": {"schema": body}}
+    add = {
+        "operationId": "addTask",
+        "parameters": [org, _parameter("Idempotency-Key", "header")],
+        "requestBody": {"required": True, "content": content},
+    }
+    listed = [org, _parameter("project"), _parameter("state"), _parameter("limit", type="integer")]
+    one = [org, _parameter("id", "path")]
+    paths = {
+        "/projects/{id}": {"get": {"operationId": "getProject", "parameters": one}},
+        "/people/{id}": {"get": {"operationId": "getOwner", "parameters": one}},
+        "/tasks": {"get": {"operationId": "listTasks", "parameters": listed}, "post": add},
+        "/tasks/{id}/close": {"post": {"operationId": "closeTask", "parameters": one}},
+    }
+    (folder / "openapi.json").write_bytes(orjson.dumps({"openapi": "3.1.0", "paths": paths}))
+    manifest = folder / "tools.yaml"
+    manifest.write_text(head + tools)
+    return manifest
+
+
+PROJECT = {"id": "p1", "name": "Roof", "org_id": "org_acme", "owner_id": "ada"}
+TASKS = {"items": [{"id": f"t{n}", "title": f"Secret {n}", "body": "long"} for n in range(3)]}
+
+
+def answers(changes: dict[str, Any] | None = None) -> Any:
+    """Answer requests by the start of their path; an exception is raised."""
+    usual = {
+        "/projects/": PROJECT,
+        "/people/": {"name": "Ada"},
+        "/tasks/t": {"closed": True},
+        "/tasks": TASKS,
+    }
+
+    changed = changes or {}
+    known = {**changed, **{start: usual[start] for start in usual if start not in changed}}
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        path = request.url.partition("8402")[2]
+        for start, value in known.items():
+            if path.startswith(start):
+                if isinstance(value, Exception):
+                    raise value
+                if isinstance(value, HttpResponse):
+                    return value
+                return HttpResponse(200, "application/json", orjson.dumps(value))
+        raise AssertionError(path)
+
+    return answer
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[World]:
+    """A gateway with composite tools."""
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path)) as world:
+        world.api.answer = answers()
+        yield world
+
+
+def paths_of(world: World) -> list[str]:
+    """Read the paths of the requests."""
+    return [request.url.partition("8402")[2] for request in world.api.requests]
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """Read all blocks of a result."""
+    return "\n".join(block["text"] for block in result["content"])
+
+
+@BOTH
+async def test_calls_are_made_in_order_with_values_of_earlier_answers(
+    shop: World, era: str
+) -> None:
+    given = {"project": "p1", "state": "open"}
+    result = await shop.call(era, "summarise_project", given)
+
+    assert result["structuredContent"] == {
+        "name": "Roof",
+        "tasks": [{"id": f"t{n}", "title": "[redacted]"} for n in range(3)],
+        "first": "t0",
+        "owner": "Ada",
+    }
+    assert paths_of(shop) == [
+        "/projects/p1?org_id=org_acme",
+        "/tasks?org_id=org_acme&project=p1&state=open&limit=3",
+        "/people/ada?org_id=org_acme",
+    ]
+    assert result["_meta"]["gatepost/untrusted"] is True
+
+
+@BOTH
+async def test_a_call_is_one_event_with_one_cost(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/tasks": {"id": "t9", "project_id": "p1"}})
+    await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    [record] = shop.records
+    assert (record["tool"], record["cost"], record["outcome"]) == ("plan_task", 5, "success")
+    assert shop.journal.intents == {}
+
+
+async def test_the_list_shows_one_tool_with_the_arguments_of_those_that_it_calls(
+    shop: World,
+) -> None:
+    tools = (await shop.old("tools/list")).json()["result"]["tools"]
+    found = {tool["name"]: tool for tool in tools}
+
+    assert list(found) == [
+        "add_task",
+        "close_tasks",
+        "get_project",
+        "plan_task",
+        "summarise_project",
+    ]
+    schema = found["summarise_project"]["inputSchema"]
+    assert schema["properties"] == {"project": {"type": "string"}, "state": {"type": "string"}}
+    assert schema["required"] == ["project"]
+    assert "Makes these calls in order: " in found["plan_task"]["description"]
+    hints = {name: tool["annotations"] for name, tool in found.items()}
+    assert hints["summarise_project"]["readOnlyHint"] is True
+    assert hints["plan_task"]["readOnlyHint"] is False
+    assert hints["close_tasks"]["destructiveHint"] is True
+
+
+@BOTH
+async def test_an_argument_that_is_not_given_is_left_out(shop: World, era: str) -> None:
+    await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert paths_of(shop)[1] == "/tasks?org_id=org_acme&project=p1&limit=3"
+
+
+@BOTH
+async def test_a_call_whose_condition_does_not_hold_is_not_made(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/projects/": {**PROJECT, "owner_id": None}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert len(shop.api.requests) == 2
+    assert result["structuredContent"]["owner"] is None
+
+
+@BOTH
+async def test_a_failing_call_tells_what_was_made_before_and_what_it_answered(
+    shop: World, era: str
+) -> None:
+    shop.api.answer = answers(
+        {"/tasks": {"id": "t9", "project_id": "gone"}, "/projects/gone": HttpResponse(404, "", b"")}
+    )
+    result = await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    assert result["isError"] is True
+    said = text_of(result)
+    assert said.startswith("again (get_project): ")
+    assert "Made before: project (get_project, reads), task (add_task, changes data)." in said
+    assert "Nothing of it was undone." in said
+    assert '"id":"t9"' in said
+    [record] = shop.records
+    assert (record["outcome"], record["cost"], record["reason"]) == ("error", 0, "upstream_status")
+    assert record["status"] == 404
+
+
+@BOTH
+async def test_a_call_whose_outcome_nobody_knows_says_so(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/tasks": RequestFailed("deadline", "The API did not answer.")})
+    result = await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    assert "Nobody knows whether it was done." in text_of(result)
+    assert "Not made: again." in text_of(result)
+    assert shop.records[0]["outcome"] == "unknown"
+
+
+@BOTH
+async def test_a_path_that_leads_nowhere_names_call_and_path(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/projects/": {"org_id": "org_acme"}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert text_of(result).startswith("tasks (list_tasks): project.id leads to no value")
+    assert len(shop.api.requests) == 1
+    assert shop.records[0]["reason"] == "path_missing"
+
+
+@BOTH
+async def test_a_value_of_the_wrong_type_is_refused_before_it_is_sent(
+    shop: World, era: str
+) -> None:
+    shop.api.answer = answers({"/projects/": {**PROJECT, "id": {"$ne": ""}}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert "tasks (list_tasks): The arguments are not valid." in text_of(result)
+    assert "project: must be a string" in text_of(result)
+    assert len(shop.api.requests) == 1
+
+
+@BOTH
+async def test_a_value_of_an_answer_can_not_lead_a_request_elsewhere_a352(
+    shop: World, era: str
+) -> None:
+    """A record of the API may have been written by an attacker."""
+    for owner in ("../admin", "ada?org_id=org_evil"):
+        shop.api.answer = answers({"/projects/": {**PROJECT, "owner_id": owner}})
+        await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert [path for path in paths_of(shop) if path.startswith("/people/")] == [
+        "/people/ada%3Forg_id%3Dorg_evil?org_id=org_acme"
+    ]
+    assert [record["reason"] for record in shop.records] == ["unserialisable", ""]
+
+
+@BOTH
+async def test_a_foreign_record_in_the_middle_stops_the_calls_and_reaches_nobody_a353(
+    shop: World, era: str
+) -> None:
+    shop.api.answer = answers({"/projects/p1": {**PROJECT, "org_id": "org_evil", "name": "Spy"}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert "It was withheld" in text_of(result)
+    assert "Spy" not in text_of(result)
+    assert len(shop.api.requests) == 1
+    assert shop.records[0]["reason"] == "foreign_record"
+
+
+@BOTH
+async def test_a_foreign_record_after_a_change_tells_the_change_and_not_the_record_a353(
+    shop: World, era: str
+) -> None:
+    task = {"id": "t9", "project_id": "p2"}
+    foreign = {**PROJECT, "org_id": "org_evil", "name": "Spy"}
+    shop.api.answer = answers({"/projects/p2": foreign, "/tasks": task})
+    result = await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    assert '"id":"t9"' in text_of(result)
+    assert "Spy" not in text_of(result)
+
+
+@BOTH
+async def test_a_redacted_field_is_not_passed_on_either_a353(tmp_path: Path, era: str) -> None:
+    tools = (
+        SINGLE
+        + """
+  find_first:
+    description: Find who has the first task.
+    calls:
+      - {as: tasks, tool: list_tasks}
+      - {as: owner, tool: get_owner, arguments: {id: {from: tasks.items.0.title}}}
+"""
+    )
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools)) as world:
+        world.api.answer = answers()
+        await world.call(era, "find_first")
+
+    assert paths_of(world)[1] == "/people/%5Bredacted%5D?org_id=org_acme"
+
+
+@BOTH
+async def test_a_composite_tool_needs_its_own_consent_and_the_scope_of_its_calls_a354(
+    shop: World, era: str
+) -> None:
+    without = shop.token(allowed_tools=["get_project", "add_task"])
+    arguments = {"project": "p1", "title": "Paint"}
+    call = {"name": "plan_task", "arguments": arguments}
+    answer = await shop.ask(era, "tools/call", call, token=without)
+    assert "Unknown tool: plan_task" in answer.text
+
+    reading = shop.token(allowed_tools=["plan_task"], scope="mcp:read")
+    answer = await shop.ask(era, "tools/call", call, token=reading)
+    assert "mcp:write" in answer.text
+    assert shop.api.requests == []
+
+    own = shop.token(allowed_tools=["plan_task"])
+    assert (await shop.call(era, "plan_task", arguments, token=own))["isError"] is True
+    hidden = await shop.ask(era, "tools/call", {"name": "list_tasks", "arguments": {}})
+    assert "Unknown tool: list_tasks" in hidden.text
+
+
+@BOTH
+async def test_a_bound_argument_stays_the_callers_tenant_in_each_call_a354(
+    shop: World, era: str
+) -> None:
+    given = {"project": "p1", "org_id": "org_evil"}
+    result = await shop.call(era, "summarise_project", given)
+    assert "org_id: unknown argument" in text_of(result)
+
+    answer = await shop.ask(
+        era,
+        "tools/call",
+        {"name": "summarise_project", "arguments": {"project": "p1"}},
+        token=shop.token(tenant_id="org_globex"),
+    )
+    assert all("org_id=org_globex" in path for path in paths_of(shop))
+    assert "withheld" in answer.text  # the project is Acme's
+
+
+@BOTH
+async def test_nothing_is_sent_if_a_later_call_lacks_its_claim_a354(
+    tmp_path: Path, era: str
+) -> None:
+    tools = SINGLE.replace(
+        "getOwner, bind: {org_id: tenant_id}", "getOwner, bind: {org_id: data_scope.region}"
+    )
+    async with a_world(tmp_path, manifest=write_manifest(tmp_path, tools + COMPOSITE)) as world:
+        result = await world.call(era, "summarise_project", {"project": "p1"})
+
+    assert "data_scope.region" in text_of(result)
+    assert world.api.requests == []
+
+
+async def test_a_person_confirms_once_for_all_calls_a355(tmp_path: Path) -> None:
+    async with a_world(
+        tmp_path, manifest=write_manifest(tmp_path), confirm_destructive="always"
+    ) as world:
+        call = {"name": "close_tasks", "arguments": {"project": "p1"}}
+        answer = await world.new("tools/call", call)
+
+        assert "elicitation" in answer.text
+        assert world.api.requests == []
+
+
+@BOTH
+async def test_a_list_is_worked_through_up_to_its_limit(shop: World, era: str) -> None:
+    result = await shop.call(era, "close_tasks", {"project": "p1"})
+    assert result["structuredContent"]["closed"] == [{"closed": True}] * 3
+    assert paths_of(shop)[1:] == [f"/tasks/t{n}/close?org_id=org_acme" for n in range(3)]
+    assert shop.records[0]["cost"] == 5
+
+    shop.api.requests.clear()
+    many = {"items": [{"id": f"t{n}", "title": "x"} for n in range(4)]}
+    shop.api.answer = answers({"/tasks?": many})
+    result = await shop.call(era, "close_tasks", {"project": "p1"})
+    assert "tasks.items has 4 items, and close_task is called for at most 3" in text_of(result)
+    assert len(shop.api.requests) == 1
+
+
+@BOTH
+async def test_a_list_that_fails_in_the_middle_tells_how_far_it_came(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/tasks/t1": HttpResponse(409, "text/plain", b"already closed")})
+    result = await shop.call(era, "close_tasks", {"project": "p1"})
+
+    assert "closed (close_task, changes data, 1 times)" in text_of(result)
+    assert '"closed":[{"closed":true}]' in text_of(result)
+    assert len(shop.api.requests) == 3
+
+
+@BOTH
+async def test_each_call_has_an_idempotency_key_and_an_assertion_of_its_own(
+    shop: World, era: str
+) -> None:
+    shop.api.answer = answers({"/tasks": {"id": "t9", "project_id": "p1"}})
+    await shop.call(era, "plan_task", {"project": "p1", "title": "Paint"})
+
+    call_id = shop.records[0]["call_id"]
+    assert shop.api.header("idempotency-key", request=1) == f"{call_id}.task"
+    signed = {shop.api.header("gatepost-assertion", request=number) for number in range(3)}
+    assert len(signed) == 3
+
+
+@BOTH
+async def test_all_calls_share_one_deadline(shop: World, era: str) -> None:
+    usual = answers()
+
+    def slow(request: HttpRequest) -> HttpResponse:
+        shop.clock.advance(seconds=20)
+        return usual(request)  # type: ignore[no-any-return]
+
+    shop.api.answer = slow
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert "The time for this call was over before get_owner was called." in text_of(result)
+    assert len(shop.api.requests) == 2
+
+
+@BOTH
+async def test_answers_that_are_too_long_together_end_the_call_a356(shop: World, era: str) -> None:
+    shop.api.answer = answers({"/projects/": {**PROJECT, "name": "x" * (5 << 20)}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert "longer than 4 MiB together" in text_of(result)
+    assert len(shop.api.requests) == 1
+
+
+@BOTH
+async def test_a_long_answer_of_several_calls_is_cut_like_any_other_a356(
+    shop: World, era: str
+) -> None:
+    many = {"items": [{"id": "t", "title": "y" * 900} for _ in range(400)]}
+    shop.api.answer = answers({"/tasks": many, "/projects/": {**PROJECT, "name": "x" * (1 << 20)}})
+    result = await shop.call(era, "summarise_project", {"project": "p1"})
+
+    assert result["isError"] is False
+    assert len(result["content"][0]["text"]) <= 64 << 10
+    assert "gatepost/truncated" in result["_meta"]
+
+
+async def test_a_composite_tool_does_not_get_around_a_limit_of_a_called_one_a355(
+    tmp_path: Path,
+) -> None:
+    tools = (SINGLE + COMPOSITE).replace(
+        "addTask, bind", "addTask, limits: {per_minute: 6, concurrent: 1}, bind"
+    )
+    catalogue = load_catalogue(write_manifest(tmp_path, tools))
+    assert catalogue.tools["plan_task"].limits.per_minute == 6
+    twice = tools.replace(
+        "tool: get_project, arguments: {id: {from: task.project_id}}",
+        "tool: add_task, arguments: {project: a, title: b}",
+    )
+    catalogue = load_catalogue(write_manifest(tmp_path, twice))
+    assert catalogue.tools["plan_task"].limits.per_minute == 3
+
+
+# --- the manifest ----------------------------------------------------------------------------------
+
+ONE = "do_it: {description: Do it., calls: [CALL]}"
+FAULTS = [
+    ("{as: a, tool: list_things}", "calls[0].tool: there is no tool list_things"),
+    ("{as: a, tool: summarise_project}", "calls[0].tool: summarise_project makes calls itself"),
+    ("{as: input, tool: list_tasks}", "calls[0].as: input is taken"),
+    ("{as: a, tool: list_tasks}, {as: a, tool: list_tasks}", "calls[1].as: a is taken"),
+    ("{as: a, tool: get_owner}", "calls[0].arguments.id: missing; get_owner requires it"),
+    (
+        "{as: a, tool: list_tasks, arguments: {org_id: x}}",
+        "calls[0].arguments.org_id: list_tasks does not have this argument; it has limit",
+    ),
+    (
+        "{as: a, tool: list_tasks, arguments: {limit: many}}",
+        "calls[0].arguments.limit: must be an integer",
+    ),
+    (
+        "{as: a, tool: list_tasks, arguments: {project: {from: b.id}}}",
+        "calls[0].arguments.project.from: b is not known here; paths begin with input",
+    ),
+    (
+        "{as: a, tool: list_tasks, arguments: {project: {from: input}}}",
+        "calls[0].arguments.project.from: name an argument, such as input.id",
+    ),
+    (
+        "{as: a, tool: list_tasks, arguments: {project: {from: input.x.y}}}",
+        "calls[0].arguments.project.from: leads into x, so describe x in `input`",
+    ),
+    (
+        "{as: a, tool: list_tasks, arguments: {project: {from: input.x}, limit: {from: input.x}}}",
+        "calls[0].arguments.limit.from: another call has an argument x with another schema",
+    ),
+    ("{as: a, tool: list_tasks, most: 3}", "calls[0].most: limits `for_each`, which is missing"),
+    ("{as: a, tool: list_tasks, for_each: input.ids}", "input.ids: missing; a call depends on it"),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), FAULTS)
+def test_calls_that_can_not_be_served_are_named_with_their_fix(
+    tmp_path: Path, call: str, message: str
+) -> None:
+    tools = f"{SINGLE}{COMPOSITE}  {ONE.replace('CALL', call)}\n"
+    manifest = write_manifest(tmp_path, tools)
+
+    with pytest.raises(ManifestError) as refused:
+        load_catalogue(manifest)
+
+    assert f"{manifest}: tools.do_it.{message}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("bind: {x: sub}", "bind: can't stand beside `calls`"),
+        ("read_only: true", "read_only: can't stand beside `calls`"),
+        ("operation: listTasks", ": must have either `operation` or `graphql` or `calls`"),
+        ("scope: mcp:read", "scope: mcp:read is for reading; set mcp:write"),
+        ("input: {x: {type: string}}", "input.x: no call uses it; remove it"),
+        ("result: {x: nothing.a}", "result.x: nothing is not known here"),
+    ],
+)
+def test_keys_that_contradict_the_calls_are_named(tmp_path: Path, more: str, message: str) -> None:
+    tool = f"do_it: {{description: D., {more}, calls: [{{as: a, tool: add_task, arguments: {{title: t, project: p}}}}]}}"
+    manifest = write_manifest(tmp_path, f"{SINGLE}  {tool}\n")
+
+    with pytest.raises(ManifestError) as refused:
+        load_catalogue(manifest)
+
+    assert message in str(refused.value)
+
+
+def test_a_list_needs_to_know_what_a_call_costs(tmp_path: Path) -> None:
+    tools = (SINGLE + COMPOSITE).replace("    billing: {units: 5}\n", "")
+    with pytest.raises(ManifestError, match=r"close_tasks\.billing: missing"):
+        load_catalogue(write_manifest(tmp_path, tools))
