@@ -65,9 +65,10 @@ def cases_from_log(attempts: list[_Attempt], catalogue: Catalogue) -> Iterator[C
             case "stated" if served:
                 note = f"stated {one.times} times when calling {', '.join(served)}"
                 yield _case("stated", said, f"I want to {said}.", served, note)
-            case "invalid" if said in catalogue.tools:
+            case "invalid" | "repaired" if said in catalogue.tools:
+                done = "were refused" if one.kind == "invalid" else "had to be corrected"
                 told = f": {one.errors[0]}" if one.errors else ""
-                note = f"arguments were refused {one.times} times{told}"
+                note = f"arguments {done} {one.times} times{told}"
                 title = catalogue.tools[said].title.rstrip(". ")
                 prompt = f"{title}. Choose plausible values for what I did not say."
                 yield _case(one.kind, said, prompt, [said], note)

@@ -41,6 +41,8 @@ class CallMetrics:
     """The words of a search that found no tool."""
     purpose: str = ""
     """The words with which the model said what it is trying to do."""
+    repaired: str = ""
+    """The names of the arguments whose type was corrected."""
     trace_id: str = ""
     """The trace that records the call, if one does."""
     trace: "Trace | None" = None

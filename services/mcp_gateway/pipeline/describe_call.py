@@ -81,6 +81,7 @@ def describe_call(
         searched=metrics.searched,
         purpose=metrics.purpose,
         called_as=_outdated_name(call, tool),
+        repaired=metrics.repaired,
     )
 
 

@@ -124,6 +124,11 @@ class CallEvent(NamedTuple):
     called_as: Annotated[str, Field(max_length=128), AfterValidator(_require_storable)] = ""
     """The former name by which the tool was called, or the tool's name if it is deprecated. The call log
     does not have it; it is only counted, by the day, the name and the client."""
+    repaired: Annotated[
+        str, Field(max_length=LONGEST_STATED), AfterValidator(_require_storable)
+    ] = ""
+    """The names of the arguments of which the gateway corrected the type. The call log does not have them;
+    they are only counted, by the day and the tool."""
 
 
 def events_stream(issuer: str) -> str:
@@ -151,7 +156,7 @@ class MalformedEvent(ValueError):
 
 
 _FIELDS = frozenset(CallEvent._fields)
-_COUNTED = frozenset({"searched", "purpose", "called_as"})
+_COUNTED = frozenset({"searched", "purpose", "called_as", "repaired"})
 LOGGED = tuple(name for name in CallEvent._fields if name not in _COUNTED)
 """The members that logs keep, of the gateway and of the authorization server. They come first."""
 # Quotes inside a text are escaped, so this begins a member wherever it stands.
@@ -161,7 +166,7 @@ _READER = TypeAdapter(CallEvent)
 
 def write_event(event: CallEvent) -> bytes:
     """Write an event as one line of JSON, without the members that are only counted if all are empty."""
-    if event.searched or event.purpose or event.called_as:
+    if event.searched or event.purpose or event.called_as or event.repaired:
         return orjson.dumps(event._asdict())
     return orjson.dumps(as_logged(event))
 

@@ -171,3 +171,18 @@ async def test_what_models_say_takes_no_place_of_what_they_could_not_do(
         ("stated", "xx", 1),
         ("stated", "…", 3),
     }
+
+
+@pytest.mark.both_databases
+async def test_corrected_arguments_are_counted_by_tool_and_shown_with_their_names(
+    auth_server: AuthServer,
+) -> None:
+    for names in ("priority", "priority", "due_on, priority"):
+        await state(auth_server, tool="create_task", repaired=names)
+    [found] = await intent(await admin_api(auth_server))
+    assert (found["kind"], found["names"], found["times"]) == ("repaired", ["create_task"], 3)
+    assert found["errors"] == ["priority", "due_on, priority"]
+    op = auth_server.person("op@orbit.example")
+    page = await op.sign_in(await op.open("/console/intent"))
+    assert "Arguments that the gateway corrected" in page.text
+    assert "due_on, priority" in page.text

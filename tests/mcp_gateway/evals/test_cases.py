@@ -63,6 +63,7 @@ def test_what_agents_did_wrong_becomes_cases_for_a_person_to_confirm(evaluation:
         attempt("searched", ["weekly plan"], similar=["find_tasks"]),
         attempt("stated", ["prepare the weekly report"], similar=["find_tasks", "count_tasks"]),
         attempt("invalid", ["count_tasks"], errors=["project: is required"]),
+        attempt("repaired", ["delete_task"], errors=["number"]),
         attempt("missing", ["send_rocket"]),
         attempt("not_allowed", ["delete_task"]),
         attempt("invalid", ["…"]),
@@ -84,11 +85,18 @@ def test_what_agents_did_wrong_becomes_cases_for_a_person_to_confirm(evaluation:
             "count_tasks",
             (),
         ),
+        (
+            "log-repaired-delete_task",
+            "Delete a task. Choose plausible values for what I did not say.",
+            "delete_task",
+            (),
+        ),
     ]
     assert (
         cases[0].note == "called removeTask, which does not exist, 3 times; is delete_task meant?"
     )
     assert cases[3].note == "arguments were refused 3 times: project: is required"
+    assert cases[4].note == "arguments had to be corrected 3 times: number"
     assert not any(case.arguments for case in cases)
 
 

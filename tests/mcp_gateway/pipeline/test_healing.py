@@ -19,3 +19,12 @@ async def test_an_argument_that_cannot_be_healed_is_refused(world: World, wrong:
     answer = await world.call("new", "create_task", {"title": "x", "priority": wrong})
     assert answer["isError"]
     assert world.api.requests == []
+
+
+async def test_the_event_names_the_corrected_arguments_and_never_their_values(
+    world: World,
+) -> None:
+    await world.call("new", "create_task", {"title": "x", "priority": "2"})
+    await world.call("new", "create_task", {"title": "x", "priority": 2})
+    await world.call("new", "create_task", {"title": "x", "priority": "two"})
+    assert [record["repaired"] for record in world.records] == ["priority", "", ""]

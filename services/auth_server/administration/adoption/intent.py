@@ -11,7 +11,13 @@ from auth_server.administration.operator import ActingOperator
 from auth_server.administration.usage import Days
 from auth_server.db.engine import DbSession
 from auth_server.records.catalogues.store import find_catalogue
-from auth_server.records.unmet_calls.store import NOTHING_FOUND, PURPOSE, Tried, list_unmet
+from auth_server.records.unmet_calls.store import (
+    NOTHING_FOUND,
+    PURPOSE,
+    REPAIRED,
+    Tried,
+    list_unmet,
+)
 from auth_server.rendering.translation import translatable
 from gatepost.metering.plans import start_of_day
 from gatepost.text.words import ALIKE, likeness, split_words
@@ -21,11 +27,12 @@ MOST_READ = 2_000
 _MOST_SHOWN, _MOST_NAMES = 100, 5
 _STATED: frozenset[str] = frozenset({"searched", "stated"})
 """The kinds of which the words are kept, instead of the name of a tool."""
-Kind = Literal["missing", "not_allowed", "invalid", "searched", "stated"]
+Kind = Literal["missing", "not_allowed", "invalid", "repaired", "searched", "stated"]
 KINDS: Mapping[Kind, str] = {
     "missing": translatable("Tools that don't exist"),
     "not_allowed": translatable("Tools that exist, but weren't allowed"),
     "invalid": translatable("Arguments that were refused"),
+    "repaired": translatable("Arguments that the gateway corrected"),
     "searched": translatable("Searches that found no tool"),
     "stated": translatable("What agents said they were trying to do"),
 }
@@ -44,7 +51,7 @@ class Attempt(BaseModel):
     words: list[str]
     """The words that the names have, in the form in which they are compared."""
     errors: list[str]
-    """What agents were told, the most frequent first; at most five."""
+    """What agents were told, the most frequent first; at most five. Of corrected arguments, their names."""
     similar: list[str]
     """Tools that exist and have a similar name, the most similar first; at most five. Of stated purposes,
     these are the tools that were called, the most frequent first."""
@@ -73,10 +80,11 @@ async def read_intent(
     """
     operator.require("calls:read")
     since = start_of_day(now) - timedelta(days=days - 1)
-    # What models say with each call must not hide what they could not do.
+    # What models say with each call must not hide what they could not do, and neither must what went well.
     tried = [
-        *await list_unmet(db, since=since, most=MOST_READ),
-        *await list_unmet(db, since=since, most=MOST_READ, reason=PURPOSE),
+        one
+        for reason in ("", PURPOSE, REPAIRED)
+        for one in await list_unmet(db, since=since, most=MOST_READ, reason=reason)
     ]
     catalogues = [await find_catalogue(db, resource) for resource in resources] if tried else []
     tools = {tool.name for one in catalogues if one is not None for tool in one.tools}
@@ -106,6 +114,8 @@ def _what_is_alike(
 def _kind(one: Tried, known: Mapping[str, frozenset[str]]) -> Kind:
     if one.reason in {NOTHING_FOUND, PURPOSE}:
         return "searched" if one.reason == NOTHING_FOUND else "stated"
+    if one.reason == REPAIRED:
+        return "repaired"
     if one.reason == "insufficient_scope" or (one.reason == "unknown_tool" and one.tool in known):
         return "not_allowed"
     return "missing" if one.reason == "unknown_tool" else "invalid"
@@ -122,7 +132,7 @@ def _attempt(kind: Kind, some: Sequence[Tried], known: Mapping[str, frozenset[st
         kind=kind,
         names=_distinct(texts) or ["…"],
         words=sorted(words),
-        errors=_distinct(one.error for one in some) if kind == "invalid" else [],
+        errors=_distinct(one.error for one in some) if kind in {"invalid", "repaired"} else [],
         similar=_distinct(one.tool for one in some)
         if kind == "stated"
         else [name for _, name in similar[:_MOST_NAMES]],

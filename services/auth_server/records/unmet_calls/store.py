@@ -33,7 +33,10 @@ error."""
 OUTDATED = "outdated_name"
 """Not a refusal: calls by former names of tools and of deprecated tools; the client stands in place of an
 error."""
-_NOT_IN_VAIN = frozenset({PURPOSE, OUTDATED})
+REPAIRED = "repaired"
+"""Not a refusal: calls with arguments of a wrong type that the gateway corrected; their names stand in place of
+an error."""
+_NOT_IN_VAIN = frozenset({PURPOSE, OUTDATED, REPAIRED})
 
 LONGEST_CLIENT = 300
 MOST_A_DAY = 2_000
@@ -70,6 +73,7 @@ async def add_unmet(db: DbSession, events: Sequence[CallEvent]) -> None:
         ),
         _count_words(NOTHING_FOUND, [(one, one.searched) for one in events if one.searched]),
         _count_words(PURPOSE, [(one, one.purpose) for one in events if one.purpose]),
+        _count_words(REPAIRED, [(one, one.repaired) for one in events if one.repaired]),
         Counter(
             (start_of_day(one.at), OUTDATED, one.called_as, one.client_id[:LONGEST_CLIENT])
             for one in events

@@ -19,5 +19,6 @@ class UnmetCall(SQLModel, table=True):
     tool: str = Field(primary_key=True, max_length=128)
     """The name that the agent used, whether or not such a tool exists."""
     error: str = Field(primary_key=True, max_length=300)
-    """What the agent was told; of a search or a stated purpose, its words; of an outdated name, the client."""
+    """What the agent was told; of a search or a stated purpose, its words; of an outdated name, the client;
+    of corrected arguments, their names."""
     times: int = Field(default=0, sa_type=BigInteger)

@@ -3,12 +3,14 @@
 Unambiguous mistakes of type are corrected first.
 """
 
-from collections.abc import Awaitable
+import re
+from collections.abc import Awaitable, Sequence
 
 from gatepost.clock import Now
+from gatepost.metering.call_event import LONGEST_STATED
 from mcp_gateway.catalogue.catalogue import Catalogue
 from mcp_gateway.catalogue.coercion import coerce_arguments
-from mcp_gateway.catalogue.tool import FormerName, name_purpose
+from mcp_gateway.catalogue.tool import ArgumentProblem, FormerName, Tool, name_purpose
 from mcp_gateway.pipeline.call import Next, Step, ToolCall, ToolResult, at_once, tool_error
 from mcp_gateway.pipeline.refuse_arguments import refuse_arguments
 from mcp_gateway.pipeline.stated import clean_words
@@ -29,10 +31,12 @@ def validate_arguments(catalogue: Catalogue, now: Now) -> Step:
     def step(call: ToolCall, go_on: Next) -> Awaitable[ToolResult]:
         tool = call.found
         problems = tool.validate(call.arguments)
-        if problems:
+        if wrong := problems:
             coerced = coerce_arguments(tool.input_schema, call.arguments)
             problems = tool.validate(coerced)
             call = call._replace(arguments=coerced)
+            if not problems:
+                call.metrics.repaired = _names_of(wrong, tool)
         if not problems:
             return go_on(call)
         return at_once(refuse_arguments(problems, tool.input_schema.get("properties", ())))
@@ -68,3 +72,9 @@ def _validate_former(
     if problems:
         return at_once(refuse_arguments(problems, former.input_schema["properties"]))
     return go_on(call._replace(arguments=former.rename(given)))
+
+
+def _names_of(problems: Sequence[ArgumentProblem], tool: Tool) -> str:
+    """Return the names of the tool's own arguments with a problem; names within them may be the model's."""
+    found = {re.split(r"[.\[]", one.argument)[0] for one in problems}
+    return ", ".join(sorted(found & tool.input_schema["properties"].keys()))[:LONGEST_STATED]
