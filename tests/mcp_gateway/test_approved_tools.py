@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from structlog.testing import capture_logs
 
 from gatepost_cli.config import config
-from mcp_gateway.catalogue.lock import Lock, lock_catalogue
+from mcp_gateway.catalogue.lock import Lock, lock_catalogue, read_lock
 from mcp_gateway.directories.approved import Approval, find_drift, keep_approved
 from mcp_gateway.manifest.entries import ManifestError
 from mcp_gateway.manifest.load import load_catalogue
@@ -216,6 +216,37 @@ async def test_a_broken_record_stops_a_start_and_keeps_a_running_catalogue(folde
     with pytest.raises(ManifestError, match=r"approved\.claude\.lock\.json"):
         async with a_world(folder, manifest=folder / "tools.yaml"):
             pass
+
+
+def test_a_record_is_read_as_it_was_written_whatever_the_schemas(tmp_path: Path) -> None:
+    """Numbers, lists and hidden characters of schemas survive the file."""
+    for name in ("tools.yaml", "talking.yaml"):
+        catalogue = load_catalogue(API / name)
+        (tmp_path / "lock.json").write_bytes(lock_catalogue(catalogue).write())
+        read = read_lock(tmp_path / "lock.json")
+        assert read is not None
+        assert find_drift(catalogue, [Approval("claude", read)]) == []
+
+
+@pytest.mark.parametrize("title", [None, 7])
+def test_a_record_without_words_serves_none(title: object) -> None:
+    catalogue = load_catalogue(API / "tools.yaml")
+    records = dict(lock_catalogue(catalogue).tools)
+    records["get_task"] = {**records["get_task"], "title": title}
+    served = keep_approved(catalogue, [Approval("claude", Lock(records))])
+    assert set(served.tools) == set(ALL) - {"get_task"}
+
+
+def test_words_come_from_the_record_that_differs_least() -> None:
+    catalogue = load_catalogue(API / "tools.yaml")
+    records = dict(lock_catalogue(catalogue).tools)
+    near = {**records["get_task"], "description": "Approved words."}
+    far = {**records["get_task"], "description": "Other words.", "inputSchema": {"type": "object"}}
+    approval = Approval(
+        "claude", Lock({**records, "get_task": near}), Lock({**records, "get_task": far})
+    )
+    served = keep_approved(catalogue, [approval])
+    assert served.tools["get_task"].description == "Approved words."
 
 
 def test_the_check_of_the_configuration_stops_a_release_that_drifts(folder: Path) -> None:

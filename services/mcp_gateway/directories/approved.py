@@ -117,30 +117,29 @@ def describe_drift(drift: Sequence[Drift]) -> str:
 def _drift_from(catalogue: Catalogue, approval: Approval) -> Iterator[Drift]:
     for name in sorted(catalogue.tools.keys() | approval.names):
         tool = catalogue.tools.get(name)
-        change = "removed" if tool is None else _change(tool, list(approval.accepted(name)))
+        change = "removed" if tool is None else _closest(tool, approval)[0]
         if change is not None:
             yield Drift(approval.directory, name, change)
 
 
 def _keep(tool: Tool, approvals: Sequence[Approval]) -> Tool | None:
     for approval in approvals:
-        accepted = list(approval.accepted(tool.name))
-        change = _change(tool, accepted)
+        change, record = _closest(tool, approval)
         if change == "words":
-            words = accepted[-1]
-            tool = replace(tool, title=words["title"], description=words["description"])
+            title, description = record.get("title"), record.get("description")
+            if not isinstance(title, str) or not isinstance(description, str):
+                return None
+            tool = replace(tool, title=title, description=description)
         elif change is not None:
             return None
     return tool
 
 
-def _change(tool: Tool, accepted: Sequence[Published]) -> Change | None:
-    """Return the smallest difference from any of the accepted records; None if one is the same."""
-    if not accepted:
-        return "new"
-    changes = [_compare(tool, record) for record in accepted]
-    order: tuple[Change | None, ...] = (None, "words", "hints", "arguments")
-    return min(changes, key=order.index)
+def _closest(tool: Tool, approval: Approval) -> tuple[Change | None, Published]:
+    """Return the accepted record that differs least from a tool, and how; None if it does not differ."""
+    order: tuple[Change | None, ...] = (None, "words", "hints", "arguments", "new")
+    found = [(_compare(tool, record), record) for record in approval.accepted(tool.name)]
+    return min(found, key=lambda one: order.index(one[0]), default=("new", {}))
 
 
 def _compare(tool: Tool, record: Published) -> Change | None:

@@ -91,7 +91,7 @@ def publish(
         elif acknowledge is not None:
             _acknowledge(settings, acknowledge)
         elif folder is not None:
-            _write(_submission(settings), folder)
+            _write(_submission(settings), folder, McpGatewaySettings.config_file(config))
         elif checked is not None:
             _check(_submission(settings), checked, as_json=as_json)
     except (SettingsError, ListingError, LockError, PackageError, ProofError) as error:
@@ -144,7 +144,7 @@ def _check(submission: Submission, directory: str, *, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _write(submission: Submission, folder: Path) -> None:
+def _write(submission: Submission, folder: Path, config: Path | None) -> None:
     key = submission.file.with_name(REGISTRY_KEY)
     if folder.resolve() == key.parent.resolve():
         raise click.UsageError(
@@ -153,7 +153,10 @@ def _write(submission: Submission, folder: Path) -> None:
     written = write_package(submission, folder, write_proof(load_proof_key(key)))
     for path in written:
         echo(str(path))
-    echo(f"Serve them: set `published: {folder}` in section mcp_gateway.", err=True)
+    # Relative paths in the settings start at their file's folder.
+    beside = folder.resolve(), (config or Path()).resolve().parent
+    named = beside[0].relative_to(beside[1]) if beside[0].is_relative_to(beside[1]) else beside[0]
+    echo(f"Serve them: set `published: {named}` in section mcp_gateway.", err=True)
 
 
 def _approve(settings: McpGatewaySettings, directory: str) -> None:

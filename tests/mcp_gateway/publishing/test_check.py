@@ -197,7 +197,21 @@ def test_without_a_listing_the_command_says_how_to_begin(publisher: Publisher) -
     assert again.exit_code == 1
     assert "was not changed" in again.output
     rules = {one["rule"] for one in publisher.found("claude")}
-    assert rules == {"texts", "links", "logos", "examples", "account"}
+    assert rules == {"current_card", "texts", "links", "logos", "examples", "account"}
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_served_card_that_is_older_than_the_listing_is_told(
+    publisher: Publisher, content: str | None
+) -> None:
+    if content is None:
+        publisher.listing["version"] = "1.2.1"
+    else:
+        (publisher.path / "public" / "server-card.json").write_text(content)
+    [finding] = publisher.found("registry")
+    assert (finding["rule"], "--write" in finding["fix"]) == ("current_card", True)
+    publisher.run("--write", str(publisher.path / "public"))
+    assert publisher.found("registry") == []
 
 
 @pytest.mark.parametrize("options", [(), ("--init", "--check", "claude"), ("--check", "bing")])

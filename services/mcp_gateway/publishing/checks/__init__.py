@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from mcp_gateway.publishing.checks.account import account
 from mcp_gateway.publishing.checks.address import address
 from mcp_gateway.publishing.checks.approved_list import approved_list
+from mcp_gateway.publishing.checks.current_card import current_card
 from mcp_gateway.publishing.checks.descriptions import descriptions
 from mcp_gateway.publishing.checks.examples import examples
 from mcp_gateway.publishing.checks.links import links
@@ -25,6 +26,7 @@ _TOOLS: tuple[Check, ...] = (tool_names, descriptions, mixed_tools)
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "claude": (
         address,
+        current_card,
         *_TOOLS,
         reasons("read_only", "destructive"),
         texts(CLAUDE),
@@ -36,6 +38,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     ),
     "openai": (
         address,
+        current_card,
         *_TOOLS,
         sensitive_arguments,
         reasons("read_only", "destructive", "open_world"),
@@ -49,6 +52,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     ),
     "registry": (
         address,
+        current_card,
         texts(REGISTRY),
         namespace,
         served("mcp-registry-auth"),
