@@ -23,7 +23,25 @@ def justify(tool: Tool, product: str, given: Reasons | None) -> Mapping[str, str
         product: the product's name.
         given: the reasons of the listing.
     """
-    own = {
+    own = _of_calls(tool, product) if tool.composite is not None else _of_request(tool, product)
+    reasons = given or Reasons()
+    return {hint: getattr(reasons, hint) or sentence for hint, sentence in own.items()}
+
+
+def _of_calls(tool: Tool, product: str) -> Mapping[str, str]:
+    """Join what is true of each call of a composite tool; empty if it does not show in one of them."""
+    calls = () if tool.composite is None else tool.composite.calls
+    told = [_of_request(call.tool, product) for call in calls]
+    return {
+        hint: " ".join(dict.fromkeys(one[hint] for one in told))
+        if all(one[hint] for one in told)
+        else ""
+        for hint in HINTS
+    }
+
+
+def _of_request(tool: Tool, product: str) -> Mapping[str, str]:
+    return {
         "read_only": _read_only(tool, product),
         "destructive": _destructive(tool, product),
         "idempotent": _idempotent(tool),
@@ -31,8 +49,6 @@ def justify(tool: Tool, product: str, given: Reasons | None) -> Mapping[str, str
         if tool.open_world
         else f"It reaches only the caller's own data in {product}, no public page and no third party.",
     }
-    reasons = given or Reasons()
-    return {hint: getattr(reasons, hint) or sentence for hint, sentence in own.items()}
 
 
 def _read_only(tool: Tool, product: str) -> str:

@@ -188,3 +188,23 @@ def test_a_logo_that_cannot_be_used_writes_nothing(publisher: Publisher) -> None
     assert result.exit_code == 1
     assert "gone.png can't be read" in result.output
     assert publisher.read("server.json") == before
+
+
+def test_a_composite_tool_has_the_reasons_of_its_calls(publisher: Publisher) -> None:
+    calls = """  plan_task:
+    description: Create a task, then read the tasks of your organisation.
+    calls:
+      - {as: made, tool: create_task, arguments: {title: {from: input.title}}}
+      - {as: all, tool: list_tasks}
+    result: {tasks: all.tasks}
+"""
+    publisher.change("  get_task:", f"{calls}  get_task:")
+    publisher.run("--write", str(publisher.path / "public"))
+    [tool] = [one for one in publisher.read("tools.json") if one["name"] == "plan_task"]
+    assert tool["annotations"]["readOnlyHint"] is False
+    assert tool["reasons"]["read_only"] == (
+        "It makes one request that changes data in Tracker. "
+        "It makes one request that only reads from Tracker."
+    )
+    assert publisher.found("claude") == []
+    assert publisher.found("openai") == []

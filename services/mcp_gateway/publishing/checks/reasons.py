@@ -20,7 +20,7 @@ def reasons(*hints: str) -> Check:
                     yield Finding(
                         rule="reasons",
                         place=submission.at(f"reasons.{name}.{hint}"),
-                        message=f"{hint} is {value}, which a {tool.operation.method} does not show",
+                        message=f"{hint} is {value}, which its requests don't show",
                         fix="say in one sentence why, or correct it in the manifest",
                     )
         for name in listing.reasons.keys() - submission.catalogue.tools.keys():
